@@ -1,0 +1,1 @@
+"""Experiments with interactive protocols between learning agents."""
