@@ -1,0 +1,1 @@
+"""What every scenario is made of: data, environment and agents."""
