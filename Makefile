@@ -1,0 +1,70 @@
+# `make demo` and `make test` need nothing but Python 3.11-3.13, git and make: they create .venv, install, and go.
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check test-slow docs bench clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Workers for pytest-xdist; each runs torch on one thread.
+WORKERS ?= 2
+# The first interpreter that is new enough, not too new, and able to make virtual environments.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
+	$$candidate -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		>/dev/null 2>&1 && { echo $$candidate; break; }; done)
+RUN := $(BIN)/python scripts/run_experiment.py
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No suitable Python found: nip needs Python 3.11, 3.12 or 3.13 with the venv module" >&2; \
+		echo "(on Debian and Ubuntu: apt install python3-venv). Or name one: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi
+	@echo "Creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-core: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing nip into $(VENV) (about a minute)"
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing nip and its development tools into $(VENV) (one or two minutes)"
+	@$(PIP_INSTALL) -e '.[dev,docs]'
+	@touch $@ $(VENV)/.installed-core
+
+install: $(VENV)/.installed-dev  ## Create .venv with nip, the tests' and the documentation's tools
+
+demo: $(VENV)/.installed-core  ## Train a verifier with a learnt and with a random prover, and plot both
+	@$(BIN)/python scripts/make_graph_isomorphism_dataset.py --help >/dev/null
+	$(RUN) experiment=gi_demo run_id=demo
+	$(RUN) experiment=gi_demo_random_prover run_id=demo_random_prover
+
+test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (nothing is modified)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
+
+check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, tests (the last failures first)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -x --failed-first -n $(WORKERS) -m "not slow"
+
+test-slow: $(VENV)/.installed-dev  ## The tests that take minutes
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow
+
+docs: $(VENV)/.installed-dev  ## Build the documentation into doc/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
+	@echo "Open doc/_build/html/index.html"
+
+bench: $(VENV)/.installed-core  ## Measure speed and memory, as ratios in one run
+	$(BIN)/python benchmarks/bench_tensor.py --json benchmarks/result.json
+
+clean:  ## Remove caches and built documentation; .venv, data and runs stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist doc/_build doc/generated
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
