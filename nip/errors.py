@@ -1,0 +1,95 @@
+"""The errors a user of `nip` can meet, each also a subclass of the built-in that fits.
+
+Every message states the value, the rule it breaks and the way out. Broken invariants of our own are
+`assert`s, not these.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NipError(Exception):
+    """Root of all errors that a user can mend."""
+
+
+class NipWarning(UserWarning):
+    """Something was asked for that will have no effect, or not the one it seems to have."""
+
+
+class UnknownNameError(NipError, KeyError):
+    """A name was looked up that nobody entered."""
+
+    def __str__(self) -> str:
+        """Give the message as it was written: `KeyError` would print its `repr`."""
+        return Exception.__str__(self)
+
+
+class ParameterError(NipError, ValueError):
+    """One or more hyper-parameters or settings cannot be used.
+
+    Parameters
+    ----------
+    *problems
+        One message per problem. With several, the text of the error is a list of them.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__(*problems)
+
+    def __str__(self) -> str:
+        """Give the only problem as it is, several as a list."""
+        if len(self.problems) == 1:
+            return self.problems[0]
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        return f"{len(self.problems)} problems with the parameters:\n{lines}"
+
+
+class DatasetError(NipError, FileNotFoundError):
+    """A dataset is missing or unreadable."""
+
+
+class ResumeError(NipError, RuntimeError):
+    """A stored run cannot be continued as asked."""
+
+
+class PluginError(NipError, ImportError):
+    """An outside module could not be loaded."""
+
+
+class ProtocolError(NipError, ValueError):
+    """A protocol contradicts itself or the parameters."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Suggest the known name that is closest to a misspelt one.
+
+    Returns
+    -------
+    suggestion
+        `"Did you mean 'nip'?"`, or an empty string if nothing known is close.
+    """
+    candidates = sorted(known)
+    by_lower_case = {candidate.lower(): candidate for candidate in reversed(candidates)}
+    close = get_close_matches(name.lower(), list(by_lower_case), n=1)
+    return f"Did you mean {by_lower_case[close[0]]!r}?" if close else ""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Word the message for a name that is not among the known ones.
+
+    Parameters
+    ----------
+    kind
+        What the name should have named, for example `"trainer"`.
+    name
+        The name as the user wrote it.
+    known
+        All names that would have been accepted.
+    """
+    names = sorted(known)
+    parts = [f"There is no {kind} {name!r}."]
+    if suggestion := did_you_mean(name, names):
+        parts.append(suggestion)
+    parts.append(f"Known: {', '.join(names)}." if names else "None is known.")
+    return " ".join(parts)
