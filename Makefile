@@ -4,7 +4,7 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 # Workers for pytest-xdist; each runs torch on one thread.
 WORKERS ?= 2
 # The first interpreter that is new enough, not too new, and able to make virtual environments.

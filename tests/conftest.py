@@ -1,0 +1,30 @@
+"""What every test shares: one thread, derandomised properties, a clean folder to work in."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("nip", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("nip")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> None:
+    """Keep torch on one thread: the workers of pytest-xdist share the cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the repository."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an empty folder the current one, so that a test sees whatever is written there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
