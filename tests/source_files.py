@@ -1,0 +1,79 @@
+"""What the tests of the house read from source: files, module names, imports and calls."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, as a full dotted name."""
+
+    module: str
+    line: int
+
+
+def python_files(*folders: str) -> list[Path]:
+    """Return all Python files below the named folders of the repository, sorted."""
+    return sorted(path for folder in folders for path in (REPOSITORY / folder).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted module name of a file, e.g. ``nip.protocols.handler``."""
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Parse a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def dotted_name(node: ast.expr) -> str:
+    """Return ``a.b.c`` for an attribute chain that begins with a name, else the empty string."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = dotted_name(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return ""
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """Yield every import of a file, also those within functions and ``import_module("...")``.
+
+    ``from a import b`` yields ``a.b`` where that is a module of the repository, else ``a``.
+    """
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute_base(path, node)
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield Import(name if _is_module(name) else base, node.lineno)
+        elif (
+            isinstance(node, ast.Call)
+            and dotted_name(node.func).endswith("import_module")
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield Import(str(node.args[0].value), node.lineno)
+
+
+def _absolute_base(path: Path, node: ast.ImportFrom) -> str:
+    if node.level == 0:
+        return node.module or ""
+    package = list(path.relative_to(REPOSITORY).parent.parts)
+    package = package[: len(package) - node.level + 1]
+    return ".".join([*package, node.module] if node.module else package)
+
+
+def _is_module(name: str) -> bool:
+    path = REPOSITORY.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()

@@ -1,0 +1,159 @@
+"""A file imports only from floors below its own, and what must be light never imports torch."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.source_files import REPOSITORY, imports_of, module_name, python_files, tree_of
+
+# From the roof to the ground. A file may import from its own folder and from all that stands below.
+FLOORS = [
+    "scripts",
+    "nip",
+    "nip.command_line",
+    "nip.run",
+    "nip.factory",
+    "nip.trainers",
+    "nip.scenarios",
+    "nip.scenario_instance",
+    "nip.rl_objectives",
+    "nip.scenario_base",
+    "nip.protocols",
+    "nip.run_store",
+    "nip.experiment_settings",
+    "nip.parameters",
+    "nip.registry",
+    "nip.errors",
+    "nip.seeding",
+    "nip.utils",
+]
+SOURCES = python_files("nip", "scripts")
+
+# What the command line imports before it has checked the parameters.
+LIGHT_PACKAGES = ["nip.parameters", "nip.protocols", "nip.command_line"]
+LIGHT_MODULES = [
+    "nip",
+    "nip.errors",
+    "nip.experiment_settings",
+    "nip.registry",
+    "nip.run",
+    "nip.run_store",
+    "nip.scenario_base",
+    "nip.scenario_base.dataset_files",
+    "nip.scenarios",
+    "nip.seeding",
+    "nip.trainers",
+    "nip.trainers.registry",
+]
+MAY_IMPORT_TORCH = {"nip.protocols.tensor_protocol"}
+HEAVY = {"torch", "tensordict", "torchrl", "matplotlib", "safetensors.torch"}
+
+
+def floor_of(module: str) -> int | None:
+    """Return the index of the floor that a module stands on; None when it is not ours."""
+    parts = module.split(".")
+    if parts[0] == "scripts":
+        return FLOORS.index("scripts")
+    if parts[0] != "nip":
+        return None
+    name = ".".join(parts[:2])
+    assert name in FLOORS, f"{name} stands on no floor: give it one in tests/test_floors.py"
+    return FLOORS.index(name)
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def light_modules() -> list[str]:
+    """Return all modules that must not import torch."""
+    in_packages = [
+        module
+        for module in map(module_name, SOURCES)
+        if any(module == package or module.startswith(package + ".") for package in LIGHT_PACKAGES)
+    ]
+    return sorted({*in_packages, *LIGHT_MODULES} - MAY_IMPORT_TORCH)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_file_imports_only_from_floors_below(path: Path) -> None:
+    own = floor_of(module_name(path))
+    assert own is not None
+    upwards = [
+        f"{relative(path)}:{found.line} imports {found.module}"
+        for found in imports_of(path)
+        if (floor := floor_of(found.module)) is not None and floor < own
+    ]
+    assert not upwards
+
+
+def test_no_two_folders_import_each_other() -> None:
+    folders: dict[str, set[str]] = {}
+    for path in SOURCES:
+        own = path.parent.relative_to(REPOSITORY)
+        for found in imports_of(path):
+            target = _folder_of(found.module)
+            if target is not None and target != own and path.name != "__init__.py":
+                folders.setdefault(str(own), set()).add(str(target))
+    # The root holds files of many floors, which have their own test above.
+    folders.pop("nip", None)
+    # Raises CycleError, which names the cycle.
+    tuple(graphlib.TopologicalSorter(folders).static_order())
+
+
+def test_scenarios_do_not_know_each_other() -> None:
+    for path in python_files("nip/scenarios"):
+        own = module_name(path).split(".")[2:3]
+        for found in imports_of(path):
+            parts = found.module.split(".")
+            if parts[:2] == ["nip", "scenarios"] and _folder_of(found.module) is not None:
+                other = parts[2:3]
+                is_folder = other and (REPOSITORY / "nip/scenarios" / other[0]).is_dir()
+                assert not is_folder or other == own, f"{relative(path)}:{found.line}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.name == "__init__.py"], ids=relative
+)
+def test_an_init_file_only_re_exports(path: Path) -> None:
+    for node in tree_of(path).body:
+        is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        is_import = isinstance(node, ast.Import | ast.ImportFrom)
+        is_all = (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "__all__"
+        )
+        assert is_docstring or is_import or is_all, f"{relative(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", python_files("nip/parameters"), ids=relative)
+def test_parameters_never_import_torch_not_even_lazily(path: Path) -> None:
+    assert not {found.module.split(".")[0] for found in imports_of(path)} & HEAVY
+
+
+def test_light_modules_bring_no_heavy_library_along() -> None:
+    script = f"""
+import importlib, sys
+for name in {light_modules()!r}:
+    importlib.import_module(name)
+    heavy = sorted({HEAVY!r} & set(sys.modules))
+    if heavy:
+        sys.exit(f"importing {{name}} brought {{heavy}} along")
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=REPOSITORY, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def _folder_of(module: str) -> Path | None:
+    """Return the folder, relative to the repository, that a module of ours lies in."""
+    path = Path(*module.split("."))
+    if (REPOSITORY / path / "__init__.py").is_file():
+        return path
+    return path.parent if (REPOSITORY / path).with_suffix(".py").is_file() else None
