@@ -1,0 +1,106 @@
+"""Outside modules that register trainers, protocols, scenarios or parameters of their own."""
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from nip.errors import PluginError
+
+ENTRY_POINT_GROUP = "nip.plugins"
+
+
+def load_plugins(names: Iterable[str]) -> None:
+    """Import the plugins that a user names.
+
+    Parameters
+    ----------
+    names
+        Dotted names of modules on the path, where the current folder counts as well, or paths of
+        ``.py`` files.
+
+    Raises
+    ------
+    PluginError
+        If there is no such module or file, or if its import fails.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        # Last, so that a file lying here never hides an installed module.
+        sys.path.append(here)
+    for name in names:
+        _guarded(name, lambda name=name: _import(name))  # type: ignore[misc]
+
+
+def load_installed_plugins() -> None:
+    """Import what installed packages offer under the entry point group ``nip.plugins``.
+
+    Raises
+    ------
+    PluginError
+        If the import of one of them fails.
+    """
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        _guarded(f"{entry_point.name} = {entry_point.value}", entry_point.load)
+
+
+def _import(name: str) -> ModuleType:
+    if name.endswith(".py") or "/" in name:
+        return _import_file(Path(name))
+    return importlib.import_module(name)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under its stem, once."""
+    if not path.is_file():
+        raise PluginError(f"There is no file {str(path)!r} to load as a plugin.")
+    loaded = sys.modules.get(path.stem)
+    if loaded is not None:
+        if Path(getattr(loaded, "__file__", None) or "").resolve() == path.resolve():
+            return loaded
+        raise PluginError(
+            f"The plugin {str(path)!r} has the name of a module that is loaded already, "
+            f"{path.stem!r}. Rename the file."
+        )
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+    return module
+
+
+def _guarded(name: str, load: Callable[[], object]) -> None:
+    """Load a plugin; whatever goes wrong within it becomes one clear message."""
+    try:
+        load()
+    except PluginError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise PluginError(
+                f"There is no module {name!r} to load as a plugin: {error}. Give the dotted name of a "
+                f"module in the current folder or on PYTHONPATH, or the path of a .py file."
+            ) from error
+        raise PluginError(_describe(name, error)) from error
+    except Exception as error:
+        raise PluginError(_describe(name, error)) from error
+
+
+def _describe(name: str, error: Exception) -> str:
+    """Say what went wrong in a plugin, and on which of its lines."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and frame.filename != __file__
+    ]
+    where = f" ({frames[0].filename}, line {frames[0].lineno})" if frames else ""
+    return f"The plugin {name!r} could not be loaded{where}: {type(error).__name__}: {error}"
