@@ -1,0 +1,248 @@
+"""Parameters that the agents of all scenarios have, and the mapping from agents to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from nip.errors import ParameterError
+from nip.parameters.parameters_base import (
+    GROUP_DEFAULT,
+    Group,
+    SubParameters,
+    field_rules,
+    join,
+    register_parameter_class,
+    unknown_parameter,
+)
+from nip.parameters.types import NonNegative, Positive
+from nip.parameters.update_schedule import (
+    AlternatingPeriodicUpdateSchedule,
+    ConstantUpdateSchedule,
+    UpdateSchedule,
+)
+
+DEFAULT_AGENT = "_default"
+"""Name of the entry that stands for every agent that is not listed."""
+
+
+@register_parameter_class
+@dataclass
+class LrFactors(SubParameters):
+    """Factors on the learning rate of the two things that an agent learns."""
+
+    actor: NonNegative = 1.0
+    """Factor for what chooses actions; 0 freezes it."""
+
+    critic: NonNegative = 1.0
+    """Factor for what estimates values; 0 freezes it."""
+
+    @property
+    def are_equal(self) -> bool:
+        """Whether actor and critic learn at one rate, as parts that they share must."""
+        return self.actor == self.critic
+
+
+@register_parameter_class
+@dataclass
+class AgentParameters(SubParameters):
+    """What the agents of every scenario have in common."""
+
+    is_random: ClassVar[bool] = False
+    """Whether the agent acts at random and never learns."""
+
+    derived_keys: ClassVar[tuple[str, ...]] = ("is_random",)
+
+    agent_lr_factor: Group[LrFactors] = GROUP_DEFAULT
+    """Multiplies the base learning rate for this agent; 0 freezes it."""
+
+    body_lr_factor: Group[LrFactors] = GROUP_DEFAULT
+    """Multiplies the learning rate of the agent for its body."""
+
+    update_schedule: Group[UpdateSchedule] = GROUP_DEFAULT
+    """Iterations on which the agent learns; by default all."""
+
+    use_manual_architecture: bool = False
+    """Play the hand-written policy instead of a learnt one (graph isomorphism with `nip` only)."""
+
+    use_orthogonal_initialisation: bool = True
+    """Start from orthogonal weight matrices and zero biases instead of PyTorch's defaults."""
+
+    orthogonal_initialisation_gain: Positive = 1.0
+    """Scale of the orthogonal weight matrices."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the agent as plain data, with the class name and whether it plays at random."""
+        fields = super().to_dict()
+        return {"_type": fields.pop("_type"), "is_random": self.is_random, **fields}
+
+    @classmethod
+    def construct_test_params(cls) -> Self:
+        """Make the smallest legal agent, for quick tests."""
+        return cls()
+
+
+@register_parameter_class
+@dataclass
+class RandomAgentParameters(AgentParameters):
+    """An agent that plays uniformly at random, expects nothing, and is never trained."""
+
+    is_random: ClassVar[bool] = True
+
+
+class AgentsParameters(Mapping[str, AgentParameters]):
+    """Parameters of each agent by its name; the entry `_default` answers for names not listed.
+
+    Going through it yields the listed names and `_default`; `in` and `[]` know every name.
+    """
+
+    def __init__(self, agents: Mapping[str, AgentParameters], default: AgentParameters) -> None:
+        self._agents = {DEFAULT_AGENT: default, **agents}
+
+    def __getitem__(self, name: str) -> AgentParameters:
+        """Parameters of one agent."""
+        return self._agents.get(name, self._agents[DEFAULT_AGENT])
+
+    def __contains__(self, name: object) -> bool:
+        """True for every name: who is not listed has the default parameters."""
+        return isinstance(name, str)
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the listed names and `_default`."""
+        return iter(self._agents)
+
+    def __len__(self) -> int:
+        """Count the listed names and `_default`."""
+        return len(self._agents)
+
+    def __repr__(self) -> str:
+        return f"AgentsParameters({self._agents!r})"
+
+    @property
+    def listed_names(self) -> list[str]:
+        """Names that were given parameters of their own, without `_default`."""
+        return [name for name in self._agents if name != DEFAULT_AGENT]
+
+    @property
+    def agents_update_repr(self) -> str:
+        """Who learns when, in one word: `Standard`, `Alternating(...)` or `Custom(...)`."""
+        schedules = {name: agent.update_schedule for name, agent in self.items()}
+        if all(isinstance(schedule, ConstantUpdateSchedule) for schedule in schedules.values()):
+            return "Standard"
+        turns = {
+            schedule.first_agent: (name, schedule.period, schedule.first_agent_num_rounds)
+            for name, schedule in schedules.items()
+            if name != DEFAULT_AGENT and isinstance(schedule, AlternatingPeriodicUpdateSchedule)
+        }
+        if len(self.listed_names) == len(turns) == 2 and turns[True][1:] == turns[False][1:]:
+            first, period, num_rounds = turns[True]
+            return f"Alternating({period}, {num_rounds}, {first}, {turns[False][0]})"
+        return f"Custom({', '.join(f'{name}: {each!r}' for name, each in schedules.items())})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write all agents as plain data, and for the reader who learns when."""
+        agents: dict[str, Any] = {name: agent.to_dict() for name, agent in self.items()}
+        return {**agents, "agents_update_repr": self.agents_update_repr}
+
+    @classmethod
+    def build(
+        cls,
+        value: Any,
+        agent_class: type[AgentParameters],
+        path: str,
+        ignore_unknown: bool = False,
+    ) -> AgentsParameters:
+        """Make the mapping from what was given for `agents`.
+
+        Parameters
+        ----------
+        value
+            None, or a mapping from names to instances of `agent_class` or `RandomAgentParameters`,
+            mappings of their fields (with `is_random: true` for a random agent), or None.
+        agent_class
+            Class of the agents of the scenario.
+        path
+            Dotted name of the mapping, for messages.
+        ignore_unknown
+            Leave out unknown names of fields instead of refusing them.
+
+        Raises
+        ------
+        ParameterError
+            If any agent cannot be made; lists all problems.
+        """
+        if value is None:
+            value = {}
+        if not isinstance(value, Mapping):
+            raise ParameterError(
+                f"{path} must be a mapping from agent names to their parameters, got {value!r}."
+            )
+        problems = _problems_with_names(value, path)
+        agents: dict[str, AgentParameters] = {}
+        for name, given in value.items():
+            if name == "agents_update_repr":
+                continue
+            try:
+                agents[name] = _build_agent(
+                    given, agent_class, join(path, str(name)), ignore_unknown
+                )
+            except ParameterError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise ParameterError(*problems)
+        default = agents.pop(DEFAULT_AGENT, None) or agent_class()
+        return cls(agents, default)
+
+
+def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
+    """Refuse names of which one is part of another: metrics and files could not be told apart."""
+    names = [str(name) for name in agents if name not in (DEFAULT_AGENT, "agents_update_repr")]
+    return [
+        f"{path}: the agent name {name!r} must not be part of another, got {other!r} as well. "
+        f"Rename one of them, for example to {name + '0'!r}."
+        for name in names
+        for other in names
+        if name != other and name in other
+    ]
+
+
+def _build_agent(
+    value: Any, agent_class: type[AgentParameters], path: str, ignore_unknown: bool
+) -> AgentParameters:
+    """Make the parameters of one agent of a scenario."""
+    if isinstance(value, Mapping):
+        is_random = value.get("is_random")
+        if is_random not in (None, True, False):
+            raise ParameterError(f"{path}.is_random must be True or False, got {is_random!r}.")
+        names_random = value.get("_type") == RandomAgentParameters.__name__
+        if names_random or (is_random and "_type" not in value):
+            return _build_random_agent(value, agent_class, path, ignore_unknown)
+        if is_random:
+            raise ParameterError(
+                f"{path}.is_random is True, but {path}._type is {value['_type']!r}. Remove `_type` "
+                f"for a random agent, or `is_random` for one that is not."
+            )
+    if isinstance(value, RandomAgentParameters):
+        return value
+    if isinstance(value, SubParameters) and not isinstance(value, agent_class):
+        raise ParameterError(
+            f"{path} must be {agent_class.__name__} or RandomAgentParameters in this scenario, got "
+            f"{type(value).__name__}. Give one of these, or choose another scenario."
+        )
+    return agent_class.build(value, path, ignore_unknown)
+
+
+def _build_random_agent(
+    value: Mapping[str, Any], agent_class: type[AgentParameters], path: str, ignore_unknown: bool
+) -> RandomAgentParameters:
+    """Make a random agent, though fields of the learning agents may stand beside `is_random`.
+
+    The command line composes the full tree of fields for each agent, whatever it turns out to be.
+    """
+    own, tolerated = field_rules(RandomAgentParameters), field_rules(agent_class)
+    known = {"_type", "is_random", *own, *tolerated}
+    if not ignore_unknown and (unknown := [name for name in value if name not in known]):
+        raise ParameterError(*(unknown_parameter(name, path, tolerated) for name in unknown))
+    given = {name: each for name, each in value.items() if name in own}
+    return RandomAgentParameters.build(given, path)

@@ -1,0 +1,143 @@
+"""Parameters of the agents that play on pairs of graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from nip.parameters.agents import AgentParameters, LrFactors
+from nip.parameters.parameters_base import GROUP_DEFAULT, Group, register_parameter_class
+from nip.parameters.types import (
+    ActivationType,
+    Count,
+    CountOrZero,
+    NonNegative,
+    Probability,
+)
+
+
+@register_parameter_class
+@dataclass
+class GraphIsomorphismAgentParameters(AgentParameters):
+    """A graph neural network, a transformer over the nodes of both graphs, and heads on top."""
+
+    activation_function: ActivationType = "tanh"
+    """Activation function of the graph network and of all heads."""
+
+    num_gnn_layers: Count = 5
+    """Number of graph isomorphism network (GIN) layers: how far a node sees."""
+
+    d_gnn: Count = 16
+    """Width of the node features in the graph network."""
+
+    d_gin_mlp: Count = 64
+    """Hidden width of the perceptron inside each GIN layer."""
+
+    gnn_output_digits: CountOrZero | None = None
+    """Decimals to which the output of the graph network is rounded; None: not at all."""
+
+    use_dual_gnn: bool = True
+    """Run the graph network a second time with all message features zero, and use both outputs."""
+
+    tie_message_rounds: bool = False
+    """Use one input weight for the messages of all rounds: a mark counts, whenever it was made."""
+
+    num_heads: Count = 4
+    """Number of attention heads of the transformer; must divide `d_transformer`."""
+
+    num_transformer_layers: CountOrZero = 4
+    """Number of transformer encoder layers; 0 leaves the transformer out."""
+
+    d_transformer: Count = 16
+    """Width of the tokens of the transformer."""
+
+    d_transformer_mlp: Count = 64
+    """Hidden width of the feed-forward part of each transformer layer."""
+
+    transformer_dropout: Probability = 0.0
+    """Share of activations that the transformer drops in training."""
+
+    node_selector: Literal["mlp", "similarity"] = "mlp"
+    """How nodes are scored as messages: by a perceptron on each, or by similarity to the marked."""
+
+    d_node_selector: Count = 16
+    """Hidden width of the head that chooses a node as message."""
+
+    num_node_selector_layers: Count = 2
+    """Number of linear layers of the head that chooses a node; fewer than 2 count as 2."""
+
+    d_decider: Count = 16
+    """Hidden width of the head that decides."""
+
+    num_decider_layers: Count = 2
+    """Number of linear layers of the head that decides; fewer than 2 count as 2."""
+
+    include_round_in_decider: bool = True
+    """Tell the head that decides which round it is."""
+
+    d_linear_message_selector: Count = 16
+    """Hidden width of the head that chooses the linear message."""
+
+    num_linear_message_selector_layers: Count = 2
+    """Number of linear layers of the head that chooses the linear message; fewer than 2 count as 2."""
+
+    d_value: Count = 16
+    """Hidden width of the head that estimates the value."""
+
+    num_value_layers: Count = 2
+    """Number of linear layers of the head that estimates the value; fewer than 2 count as 2."""
+
+    include_round_in_value: bool = True
+    """Tell the head that estimates the value which round it is."""
+
+    use_batch_norm: bool = True
+    """Normalise the pooled features of the graphs over the batch."""
+
+    noise_sigma: NonNegative = 0.0
+    """Scale, relative to the features, of training noise that both graphs of a pair share."""
+
+    use_pair_invariant_pooling: bool = True
+    """Replace the pooled features (u, v) of a pair by their mean and half absolute difference."""
+
+    pair_difference_scale: Literal["linear", "log"] = "linear"
+    """Scale of the half absolute difference d of a pair: d itself, or log(d + 1e-4) / 5."""
+
+    gnn_lr_factor: Group[LrFactors] = GROUP_DEFAULT
+    """Multiplies the learning rate of the body for the graph network."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require that the parts of the network fit together."""
+        if self.num_transformer_layers > 0 and self.d_transformer % self.num_heads:
+            yield (
+                f"{at('d_transformer')} must be a multiple of {at('num_heads')} ({self.num_heads}), "
+                f"got {self.d_transformer}. Change one of them, or leave the transformer out with "
+                f"{at('num_transformer_layers')}=0."
+            )
+        if self.node_selector == "similarity" and not self.use_dual_gnn:
+            yield (
+                f"{at('node_selector')}='similarity' compares nodes in the stream that sees no "
+                f"messages, so {at('use_dual_gnn')} must be True, got False. Set it to True, or "
+                f"choose {at('node_selector')}='mlp'."
+            )
+
+    @classmethod
+    def construct_test_params(cls) -> Self:
+        """Make the smallest legal network: one layer of everything, widths 1 (2 for two heads)."""
+        return cls(
+            num_gnn_layers=1,
+            d_gnn=1,
+            d_gin_mlp=1,
+            num_heads=2,
+            num_transformer_layers=1,
+            d_transformer=2,
+            d_transformer_mlp=1,
+            d_node_selector=1,
+            num_node_selector_layers=1,
+            d_decider=1,
+            num_decider_layers=1,
+            d_linear_message_selector=1,
+            num_linear_message_selector_layers=1,
+            d_value=1,
+            num_value_layers=1,
+        )

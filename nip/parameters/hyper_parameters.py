@@ -1,0 +1,282 @@
+"""The root of the tree: everything that decides the result of an experiment."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from nip.errors import NipWarning, ParameterError, PluginError, did_you_mean
+from nip.parameters import yaml_text
+from nip.parameters.agents import AgentsParameters
+from nip.parameters.catalogue import parameter_groups, scenario_facts
+from nip.parameters.changes import apply_changes
+from nip.parameters.choices import problems_with_choices
+from nip.parameters.combinations import problems_with_combinations
+from nip.parameters.migrations import PACKAGE_KEYS, migrate, package_stamp
+from nip.parameters.no_effect import options_without_effect
+from nip.parameters.parameters_base import (
+    GROUP_DEFAULT,
+    FieldRule,
+    Group,
+    SubParameters,
+    field_rules,
+    register_parameter_class,
+)
+from nip.parameters.protocols import (
+    CommonProtocolParameters,
+    DebateProtocolParameters,
+    MnipProtocolParameters,
+    NipProtocolParameters,
+)
+from nip.parameters.trainers import (
+    PpoParameters,
+    ReinforceParameters,
+    RlParameters,
+    SoloAgentParameters,
+)
+from nip.parameters.types import (
+    Count,
+    CountOrZero,
+    InteractionProtocolType,
+    OpenUnitInterval,
+    ScenarioType,
+    TrainerType,
+)
+
+
+@register_parameter_class
+@dataclass
+class HyperParameters(SubParameters):
+    """Everything that decides the result of an experiment.
+
+    Groups may be given as instances, as mappings of their fields, or as None for their defaults.
+    Groups that plugins have registered are given and read by their name, like the built-in ones.
+
+    Raises
+    ------
+    ParameterError
+        On construction, listing every value or combination that cannot be used.
+    """
+
+    scenario: ScenarioType | str
+    """Task, and with it the family of agents."""
+
+    trainer: TrainerType | str
+    """Training algorithm."""
+
+    dataset: str
+    """Name of a folder of the scenario's datasets, or of a dataset that it makes itself."""
+
+    interaction_protocol: InteractionProtocolType | str = "nip"
+    """Rules of who speaks when, who hears it, and who is paid."""
+
+    seed: CountOrZero = 6198
+    """Number from which all randomness of the experiment is derived."""
+
+    pretrain_agents: bool = False
+    """Train the bodies of the agents by themselves on the labels before the experiment."""
+
+    test_size: OpenUnitInterval = 0.2
+    """Share of the data that solo training and pretraining hold out for their test."""
+
+    d_representation: Count = 16
+    """Width of what the body of an agent hands to its heads."""
+
+    message_size: Count = 1
+    """Number of symbols in each message."""
+
+    include_linear_message_space: bool = False
+    """Add to each message a second one from a plain set of symbols."""
+
+    d_linear_message_space: Count = 2
+    """Number of symbols in that set."""
+
+    agents: Group[AgentsParameters] = GROUP_DEFAULT
+    """Parameters of each agent by its name; `_default` holds for agents that are not listed."""
+
+    rl: Group[RlParameters] = GROUP_DEFAULT
+    """What all reinforcement-learning trainers share."""
+
+    ppo: Group[PpoParameters] = GROUP_DEFAULT
+    """Proximal policy optimisation."""
+
+    reinforce: Group[ReinforceParameters] = GROUP_DEFAULT
+    """Plain policy gradient."""
+
+    solo_agent: Group[SoloAgentParameters] = GROUP_DEFAULT
+    """Supervised training of each agent by itself."""
+
+    protocol_common: Group[CommonProtocolParameters] = GROUP_DEFAULT
+    """Rewards and rules that most protocols share."""
+
+    nip_protocol: Group[NipProtocolParameters] = GROUP_DEFAULT
+    """Parameters of the `nip` protocol."""
+
+    debate_protocol: Group[DebateProtocolParameters] = GROUP_DEFAULT
+    """Parameters of the `debate` protocol."""
+
+    mnip_protocol: Group[MnipProtocolParameters] = GROUP_DEFAULT
+    """Parameters of the `mnip` protocol."""
+
+    plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
+    """Groups that plugins have registered, by name; in stored trees they stand at the root."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:  # noqa: ARG002
+        """Check the combinations across groups, and warn of options that change nothing."""
+        problems = list(problems_with_combinations(self))
+        yield from problems
+        if not problems:
+            for message in options_without_effect(self):
+                warnings.warn(message, NipWarning, stacklevel=2)
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the group of a plugin by its name."""
+        groups = self.__dict__.get("plugin_groups", {})
+        if name in groups:
+            return groups[name]
+        names = [*field_rules(type(self)), *groups]
+        suggestion = did_you_mean(name, names)
+        raise AttributeError(f"HyperParameters have no {name!r}. {suggestion}".strip())
+
+    def child_names(self) -> list[str]:
+        """Names of the root parameters and of all groups, those of plugins at the end."""
+        names = [name for name in field_rules(type(self)) if name != "plugin_groups"]
+        return [*names, *self.plugin_groups]
+
+    def to_dict(self, *, stamp: bool = False) -> dict[str, Any]:
+        """Write the tree as plain data, with a class name under `_type` in each group.
+
+        Parameters
+        ----------
+        stamp
+            Add `_package_name` and `_package_version`, by which old files are recognised.
+        """
+        tree = super().to_dict()
+        del tree["plugin_groups"]
+        groups = {name: group.to_dict() for name, group in self.plugin_groups.items()}
+        return {**(package_stamp() if stamp else {}), **tree, **groups}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, ignore_unknown: bool = False) -> Self:
+        """Read a tree back, also one that an older version wrote.
+
+        Parameters
+        ----------
+        data
+            A tree as `to_dict` writes it. What is missing keeps its default.
+        ignore_unknown
+            Leave out unknown names instead of refusing them.
+
+        Raises
+        ------
+        ParameterError
+            Listing every value or combination that cannot be used.
+        """
+        return super().from_dict(migrate(data), ignore_unknown=ignore_unknown)
+
+    def to_yaml(self) -> str:
+        """Write the tree as YAML, with the name and version of the package."""
+        return yaml_text.dump(self.to_dict(stamp=True))
+
+    @classmethod
+    def from_yaml(cls, source: str | Path, *, ignore_unknown: bool = False) -> Self:
+        """Read a tree back from YAML.
+
+        Parameters
+        ----------
+        source
+            The text itself as a string, or the path of a file as a `Path`.
+        ignore_unknown
+            Leave out unknown names instead of refusing them.
+        """
+        text = source.read_text() if isinstance(source, Path) else source
+        return cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
+        """Make a tree that differs in some parameters.
+
+        Parameters
+        ----------
+        changes
+            New values by dotted name, for example `{"rl.lr": 1e-4, "agents.prover.d_gnn": 32}`.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or the new tree cannot be used.
+        """
+        return type(self).from_dict(apply_changes(self.to_dict(), changes))
+
+    @classmethod
+    def root_path(cls) -> str:
+        """Nothing: at the root, dotted names stand by themselves."""
+        return ""
+
+    @classmethod
+    def take_mapping(
+        cls, data: Mapping[str, Any], path: str, problems: list[str], ignore_unknown: bool
+    ) -> dict[str, Any]:
+        """Check the choices by name first, then the fields, then the groups of plugins."""
+        problems.extend(problems_with_choices(data, cls.interaction_protocol))
+        groups = {**(data.get("plugin_groups") or {})}
+        groups |= {name: data[name] for name in parameter_groups if name in data}
+        apart = {"plugin_groups", *PACKAGE_KEYS, *parameter_groups}
+        own = {name: value for name, value in data.items() if name not in apart}
+        values = super().take_mapping(own, path, problems, ignore_unknown)
+        values["plugin_groups"] = {}
+        for name, group_class in parameter_groups.items():
+            try:
+                group = group_class.build(groups.pop(name, None), name, ignore_unknown)
+                values["plugin_groups"][name] = group
+            except ParameterError as error:
+                problems.extend(error.problems)
+        problems.extend(
+            f"plugin_groups: no plugin has registered the group {name!r}. Load the plugin first."
+            for name in groups
+        )
+        return values
+
+    @classmethod
+    def take_field(
+        cls, rule: FieldRule, value: Any, path: str, data: Mapping[str, Any], ignore_unknown: bool
+    ) -> Any:
+        """Check one field; the class of the agents follows from the scenario."""
+        if rule.name != "agents":
+            return super().take_field(rule, value, path, data, ignore_unknown)
+        scenario = data.get("scenario")
+        if not isinstance(scenario, str) or scenario not in scenario_facts:
+            return None
+        agent_class = scenario_facts[scenario].agent_parameters
+        return AgentsParameters.build(value, agent_class, rule.name, ignore_unknown)
+
+
+def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
+    """Add a group of parameters to the root of the tree: `hyper_params.<name>`.
+
+    Parameters
+    ----------
+    name
+        Name that the group has in the tree, on the command line and in stored files.
+    cls
+        Its class, in which every field has a default.
+
+    Raises
+    ------
+    PluginError
+        If the name is taken, or a field has no default.
+    """
+    if name in field_rules(HyperParameters) or not name.isidentifier() or name.startswith("_"):
+        raise PluginError(
+            f"The parameter group {name!r} cannot have that name: it must be a Python name that is "
+            f"not yet a root parameter. Choose another."
+        )
+    required = [rule.name for rule in field_rules(cls).values() if rule.default is ...]
+    if required:
+        raise PluginError(
+            f"Every field of {cls.__name__} needs a default, because the group {name!r} is part of "
+            f"every tree. Add one to: {', '.join(required)}."
+        )
+    parameter_groups.register(name, cls)

@@ -1,0 +1,89 @@
+"""Reading trees that older versions wrote.
+
+Versions are MAJOR.MINOR.PATCH. PATCH: a fix, same parameters. MINOR: parameters were added; older trees
+are read as they are, and what they lack has its default. MAJOR: a parameter was renamed, removed or
+means something else, and a migration translates older trees. While MAJOR is 0, MINOR takes its part.
+"""
+
+import copy
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nip.errors import ParameterError
+
+PACKAGE_KEYS = ("_package_name", "_package_version")
+"""Keys of a stored tree that tell who wrote it."""
+
+Tree = dict[str, Any]
+Version = tuple[int, int, int]
+
+
+class MigrationChain:
+    """Translations between versions of the tree, applied in the order of the versions."""
+
+    def __init__(self) -> None:
+        self._steps: dict[Version, Callable[[Tree], Tree]] = {}
+
+    def migration(self, version: str) -> Callable[[Callable[[Tree], Tree]], Callable[[Tree], Tree]]:
+        """Enter a function that translates trees written before a version into its form.
+
+        Parameters
+        ----------
+        version
+            First version that no longer needs the translation, for example `"0.2.0"`.
+        """
+
+        def enter(step: Callable[[Tree], Tree]) -> Callable[[Tree], Tree]:
+            key = parse_version(version)
+            if key in self._steps:
+                raise ValueError(f"There is already a migration to version {version}.")
+            self._steps[key] = step
+            return step
+
+        return enter
+
+    def migrate(self, data: Mapping[str, Any]) -> Tree:
+        """Translate a stored tree into the present form; one without a version is left as it is."""
+        tree = copy.deepcopy(dict(data))
+        stored = tree.pop("_package_version", None)
+        tree.pop("_package_name", None)
+        if stored is None:
+            return tree
+        for version in sorted(self._steps):
+            if parse_version(str(stored)) < version:
+                tree = self._steps[version](tree)
+        return tree
+
+
+def parse_version(text: str) -> Version:
+    """Read `MAJOR.MINOR.PATCH`, with or without something after it.
+
+    Raises
+    ------
+    ParameterError
+        If it does not start with numbers.
+    """
+    numbers = text.split("+")[0].split(".")[:3]
+    digits = ["".join(c for c in part if c.isdigit()) for part in numbers]
+    if len(digits) != 3 or not all(digits):
+        raise ParameterError(
+            f"_package_version must look like 0.1.0, got {text!r}. Correct it, or remove it to read "
+            f"the tree as one of this version."
+        )
+    major, minor, patch = (int(part) for part in digits)
+    return major, minor, patch
+
+
+chain = MigrationChain()
+"""The translations of this package."""
+
+migration = chain.migration
+"""Decorator that enters a translation: `@migration("0.2.0")`."""
+
+migrate = chain.migrate
+
+
+def package_stamp() -> dict[str, str]:
+    """Name and version of this package, as they are stored with a tree."""
+    return dict(zip(PACKAGE_KEYS, ("nip", importlib.metadata.version("nip")), strict=True))

@@ -1,0 +1,89 @@
+"""Parameters of the interaction protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.types import Count
+
+
+@register_parameter_class
+@dataclass
+class CommonProtocolParameters(SubParameters):
+    """Rewards and rules that most protocols share."""
+
+    verifier_first: bool = True
+    """Whether the verifier speaks before the provers."""
+
+    prover_reward: float = 1.0
+    """Reward of a prover when the decision is the one that it argues for."""
+
+    verifier_reward: float = 1.0
+    """Reward of the verifier for a correct decision."""
+
+    verifier_incorrect_penalty: float = -1.0
+    """Reward of the verifier for a wrong decision."""
+
+    verifier_terminated_penalty: float = -1.0
+    """Reward of the verifier when the rounds run out before it has decided."""
+
+    verifier_no_guess_reward: float = 0.0
+    """Reward of the verifier in each round in which it may decide and goes on instead."""
+
+    shared_reward: bool = False
+    """Give the provers the reward of the verifier, so that all cooperate."""
+
+    force_guess: Literal["zero", "one", "y"] | None = None
+    """Replace the decision of the verifier by 0, by 1, or by the true label; None: let it decide."""
+
+
+@dataclass
+class MessageRoundsParameters(SubParameters):
+    """Limits on the number of rounds of an exchange."""
+
+    max_message_rounds: Count = 8
+    """Number of rounds after which the exchange ends, decided or not."""
+
+    min_message_rounds: Count = 1
+    """Number of rounds that must be played before a decision counts."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require that there is a round in which a decision counts."""
+        if self.min_message_rounds > self.max_message_rounds:
+            yield (
+                f"{at('min_message_rounds')} must be at most {at('max_message_rounds')} "
+                f"({self.max_message_rounds}), got {self.min_message_rounds}. Lower it, or allow "
+                f"more rounds."
+            )
+
+
+@register_parameter_class
+@dataclass
+class NipProtocolParameters(MessageRoundsParameters):
+    """Parameters of the `nip` protocol: one prover and the verifier take turns."""
+
+
+@dataclass
+class TwoProversParameters(MessageRoundsParameters):
+    """Limits and order of an exchange with two provers."""
+
+    sequential: bool = False
+    """Let the provers speak one after another instead of in the same round."""
+
+    prover0_first: bool = True
+    """Whether `prover0` is the first of the two when they speak one after another."""
+
+
+@register_parameter_class
+@dataclass
+class DebateProtocolParameters(TwoProversParameters):
+    """Parameters of the `debate` protocol: two provers argue for opposite decisions."""
+
+
+@register_parameter_class
+@dataclass
+class MnipProtocolParameters(TwoProversParameters):
+    """Parameters of the `mnip` protocol: two provers that do not hear each other."""

@@ -1,0 +1,24 @@
+"""Parameters of the agents that play the toy games."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from nip.parameters.agents import AgentParameters
+from nip.parameters.parameters_base import register_parameter_class
+from nip.parameters.types import CountOrZero
+
+
+@register_parameter_class
+@dataclass
+class ToyAgentParameters(AgentParameters):
+    """A table of action preferences, or a perceptron with one hidden layer."""
+
+    d_hidden: CountOrZero = 0
+    """Width of the hidden layer; 0 for none, which makes the policy a table."""
+
+    @classmethod
+    def construct_test_params(cls) -> Self:
+        """Make the smallest network that has a hidden layer."""
+        return cls(d_hidden=1)

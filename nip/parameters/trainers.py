@@ -1,0 +1,148 @@
+"""Parameters of the trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.types import Count, CriticLossType, NonNegative, Positive, UnitInterval
+
+
+@register_parameter_class
+@dataclass
+class RlParameters(SubParameters):
+    """What all reinforcement-learning trainers share."""
+
+    frames_per_batch: Count | None = 1000
+    """Environment steps per iteration; None: as many as `rollouts_per_iteration` gives."""
+
+    rollouts_per_iteration: Count | None = None
+    """Rollouts per iteration if `frames_per_batch` is None; None: one for each datapoint."""
+
+    steps_per_env_per_iteration: Count | None = None
+    """Steps that each environment makes per iteration; None: `max_message_rounds` of the protocol."""
+
+    num_iterations: Count = 1000
+    """Number of times that a batch is sampled and learnt from."""
+
+    num_epochs: Count = 4
+    """Number of passes over each batch."""
+
+    minibatch_size: Count = 64
+    """Frames per optimiser step."""
+
+    lr: Positive = 0.003
+    """Base learning rate."""
+
+    anneal_lr: bool = False
+    """Lower the learning rate linearly, to 0 at the end of the last iteration."""
+
+    max_grad_norm: Positive = 1.0
+    """Limit to which the joint norm of the gradients of all agents is scaled down."""
+
+    loss_critic_type: CriticLossType = "smooth_l1"
+    """Distance between estimated and observed value that the critic learns to make small."""
+
+    clip_value: bool | Positive = False
+    """Largest change of a value estimate per batch; True: `ppo.clip_epsilon`, False: no limit."""
+
+    normalize_observations: bool = True
+    """Shift and scale the messages to mean 0 and standard deviation 1, as measured in training."""
+
+    num_normalization_steps: Count = 1000
+    """Random steps from which the shift and scale of the messages are measured."""
+
+    gamma: UnitInterval = 0.9
+    """Discount of rewards per step."""
+
+    lmbda: UnitInterval = 0.95
+    """Weight λ of longer returns in generalised advantage estimation."""
+
+    use_shared_body: bool = True
+    """Let actor and critic of an agent share one body."""
+
+    num_test_iterations: Count = 10
+    """Number of batches that are sampled in the test after training."""
+
+    greedy_test: bool = False
+    """Test with the most probable actions instead of sampled ones."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require that a batch can be divided as asked."""
+        frames, steps = self.frames_per_batch, self.steps_per_env_per_iteration
+        if frames is not None and self.minibatch_size > frames:
+            yield (
+                f"{at('minibatch_size')} must be at most {at('frames_per_batch')} ({frames}), got "
+                f"{self.minibatch_size}, which leaves nothing to learn from. Lower it, or sample "
+                f"more frames."
+            )
+        if frames is not None and steps is not None and frames % steps:
+            yield (
+                f"{at('frames_per_batch')} must be a multiple of "
+                f"{at('steps_per_env_per_iteration')} ({steps}), got {frames}. Choose for example "
+                f"{at('frames_per_batch')}={max(frames // steps, 1) * steps}."
+            )
+
+
+@register_parameter_class
+@dataclass
+class PpoParameters(SubParameters):
+    """Proximal policy optimisation (Schulman et al., 2017)."""
+
+    loss_type: Literal["clip", "kl_penalty"] = "clip"
+    """What keeps the new policy near the old one: a clipped ratio, or a penalty on the divergence."""
+
+    clip_epsilon: Positive = 0.2
+    """Distance from 1 beyond which the ratio of new to old probability is clipped."""
+
+    kl_target: Positive = 0.01
+    """Divergence that the penalty aims at."""
+
+    kl_beta: NonNegative = 1.0
+    """Weight of the penalty at the start."""
+
+    kl_decrement: Annotated[float, Gt(0), Le(1)] = 0.5
+    """Factor on the weight of the penalty when the divergence is too small."""
+
+    kl_increment: Annotated[float, Ge(1)] = 2.0
+    """Factor on the weight of the penalty when the divergence is too large."""
+
+    critic_coef: NonNegative = 1.0
+    """Weight of the loss of the critic."""
+
+    entropy_eps: NonNegative = 0.001
+    """Weight of the entropy of the policy, which keeps it exploring."""
+
+    normalize_advantage: bool = True
+    """Shift and scale the advantages of each agent to mean 0 and deviation 1 in each minibatch."""
+
+
+@register_parameter_class
+@dataclass
+class ReinforceParameters(SubParameters):
+    """Plain policy gradient (Williams, 1992)."""
+
+    use_advantage_and_critic: bool = False
+    """Weigh actions by their advantage over a learnt critic instead of by the reward to go."""
+
+
+@register_parameter_class
+@dataclass
+class SoloAgentParameters(SubParameters):
+    """Supervised training of each agent by itself, also used for pretraining."""
+
+    num_epochs: Count = 100
+    """Number of passes over the training data."""
+
+    batch_size: Count = 256
+    """Datapoints per optimiser step."""
+
+    learning_rate: Positive = 0.001
+    """Base learning rate."""
+
+    body_lr_factor_override: bool = False
+    """Treat the learning-rate factor of the bodies as 1."""

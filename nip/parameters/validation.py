@@ -1,0 +1,144 @@
+"""Checking one value against the annotation of its field, with a message that helps."""
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, Union
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nip.errors import did_you_mean
+
+_BOUNDS: dict[type, tuple[str, str]] = {
+    Ge: ("ge", "at least"),
+    Gt: ("gt", "above"),
+    Le: ("le", "at most"),
+    Lt: ("lt", "below"),
+}
+_SIMPLE_TYPES: dict[Any, str] = {
+    int: "an integer",
+    float: "a finite number",
+    bool: "True or False",
+    str: "a string",
+    type(None): "None",
+    Any: "anything",
+}
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    """Compile an annotation, once."""
+    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> Any:
+    """Check a value against an annotation such as `Annotated[int, Ge(1)]`.
+
+    Types are exact, but that an integer is taken for a float, a list for a tuple, and a NumPy scalar
+    for the Python number it holds.
+
+    Parameters
+    ----------
+    annotation
+        A plain Python annotation, possibly with bounds of `annotated_types`.
+    value
+        What the user gave.
+    name
+        Dotted name of the parameter, for the message.
+    default
+        The default of the parameter, for the message; `...` if there is none.
+
+    Returns
+    -------
+    value
+        The value in the exact type of the annotation.
+
+    Raises
+    ------
+    ValueError
+        With a message that states the name, the rule, the value and a way out.
+    """
+    try:
+        return _adapter(annotation).validate_python(_plain(annotation, value))
+    except ValidationError:
+        raise ValueError(_complaint(annotation, value, name, default)) from None
+
+
+def _plain(annotation: Any, value: Any) -> Any:
+    """Replace NumPy scalars by numbers, and lists by tuples where a tuple is wanted."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    elif isinstance(value, float):
+        value = float(value)
+    if isinstance(value, list | tuple) and _wants_tuple(annotation):
+        return tuple(_plain(annotation, item) for item in value)
+    return value
+
+
+def _wants_tuple(annotation: Any) -> bool:
+    """Tell whether a tuple is among the types of an annotation."""
+    if typing.get_origin(annotation) is tuple or annotation is tuple:
+        return True
+    return any(_wants_tuple(argument) for argument in typing.get_args(annotation))
+
+
+def _complaint(annotation: Any, value: Any, name: str, default: Any) -> str:
+    """Word the message for a value that does not fit."""
+    parts = [f"{name} must be {describe(annotation)}, got {value!r}."]
+    if isinstance(value, str):
+        if suggestion := did_you_mean(value, literal_choices(annotation)):
+            parts.append(suggestion)
+        elif _is_number(value) and not literal_choices(annotation):
+            parts.append("Write the number without quotes (plain YAML reads 1e-3 as text: 1.0e-3).")
+    if default is not ...:
+        parts.append(f"The default is {default!r}.")
+    return " ".join(parts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def describe(annotation: Any) -> str:
+    """Say in words which values an annotation allows, for example `an integer, at least 1`."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        bounds = [words for bound in arguments[1:] if (words := _describe_bound(bound))]
+        return (
+            f"{describe(arguments[0])}, {' and '.join(bounds)}"
+            if bounds
+            else describe(arguments[0])
+        )
+    if origin is Literal:
+        choices = ", ".join(repr(choice) for choice in arguments)
+        return choices if len(arguments) == 1 else f"one of {choices}"
+    if origin in (Union, types.UnionType):
+        words = list(dict.fromkeys(describe(argument) for argument in arguments))
+        return " or ".join(words)
+    if origin in (tuple, list):
+        items = list(dict.fromkeys(describe(item) for item in arguments if item is not ...))
+        return f"a list (each item {' or '.join(items)})"
+    return _SIMPLE_TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _describe_bound(bound: Any) -> str:
+    """Say one bound in words; empty for metadata that is no bound."""
+    for kind, (attribute, words) in _BOUNDS.items():
+        if isinstance(bound, kind):
+            return f"{words} {getattr(bound, attribute)}"
+    return ""
+
+
+def literal_choices(annotation: Any) -> list[str]:
+    """All strings among the literals of an annotation."""
+    if typing.get_origin(annotation) is Literal:
+        return [choice for choice in typing.get_args(annotation) if isinstance(choice, str)]
+    return [
+        choice for argument in typing.get_args(annotation) for choice in literal_choices(argument)
+    ]

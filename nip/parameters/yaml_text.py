@@ -1,0 +1,45 @@
+"""YAML that says the same to this package, to people and to other readers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from nip.errors import ParameterError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, reading `1e-3` as the number that YAML 1.2 and Python take it for."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.[\d_]+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def dump(tree: Mapping[str, Any]) -> str:
+    """Write plain data in the order it has."""
+    text: str = yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def load_mapping(text: str) -> dict[str, Any]:
+    """Read a mapping.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not YAML, or something else than a mapping.
+    """
+    try:
+        tree = yaml.load(text, _Loader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise ParameterError(f"The parameters are not valid YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ParameterError(
+            f"The YAML of parameters must be a mapping of names to values, got {tree!r}."
+        )
+    return tree
