@@ -1,0 +1,81 @@
+"""Small pieces out of which the networks of agents are made."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+}
+"""Activation functions by the names that they have in the parameters."""
+
+
+def build_mlp(
+    d_in: int, d_hidden: int, d_out: int, *, num_layers: int, activation: str
+) -> nn.Sequential:
+    """Build a multilayer perceptron.
+
+    Parameters
+    ----------
+    d_in, d_hidden, d_out : int
+        Widths of its input, of all hidden layers and of its output.
+    num_layers : int
+        Number of linear layers. There are always at least two, the first and the last.
+    activation : str
+        Name of the activation function between two linear layers.
+
+    Returns
+    -------
+    mlp : nn.Sequential
+        Maps (..., d_in) to (..., d_out).
+    """
+    widths = [d_in, *[d_hidden] * max(num_layers - 1, 1), d_out]
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+@torch.no_grad()
+def initialise_orthogonally(module: nn.Module, gain: float = 1.0) -> None:
+    """Make every matrix of a module orthogonal and every bias zero.
+
+    Vectors which are no biases, such as the scale of a normalisation, keep their values.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Changed in place.
+    gain : float
+        Factor on the orthogonal matrices.
+    """
+    for name, parameter in module.named_parameters():
+        if parameter.ndim >= 2:
+            nn.init.orthogonal_(parameter, gain)
+        elif name.rpartition(".")[2].endswith("bias"):
+            parameter.zero_()
+
+
+class RoundHalfEven(torch.autograd.Function):
+    """Rounding that passes gradients on as if it were not there.
+
+    The true gradient is zero nearly everywhere and would cut off whatever comes before.
+    """
+
+    @staticmethod
+    def forward(ctx: object, values: Tensor, num_decimals: int) -> Tensor:  # noqa: ARG004
+        """Round to a number of decimals."""
+        return torch.round(values, decimals=num_decimals)
+
+    @staticmethod
+    def backward(ctx: object, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        """Return the gradient unchanged."""
+        return grads[0], None
+
+
+def round_through(values: Tensor, num_decimals: int) -> Tensor:
+    """Round to a number of decimals; the gradient is that of the identity."""
+    return RoundHalfEven.apply(values, num_decimals)

@@ -1,0 +1,189 @@
+"""The body of a graph isomorphism agent: what it makes of a pair of graphs and the marks on it."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.scenario_base.agents import AgentBody, AgentContext
+from nip.scenario_base.networks import initialise_orthogonally, round_through
+from nip.scenarios.graph_isomorphism.gin import Gin
+from nip.scenarios.graph_isomorphism.pooling import PairPooling
+from nip.scenarios.graph_isomorphism.transformer import TransformerEncoder
+
+NUM_GRAPHS = 2
+"""Graphs in a pair, and so pooled tokens."""
+
+
+def graph_parameters(context: AgentContext) -> GraphIsomorphismAgentParameters:
+    """Return the agent's parameters under the type that this scenario gives them."""
+    assert isinstance(context.params, GraphIsomorphismAgentParameters)
+    return context.params
+
+
+def node_features(
+    x: Float[Tensor, "batch round channel position graph node"], *, tie_rounds: bool
+) -> Float[Tensor, "batch graph node feature"]:
+    """Arrange the marks made so far as features of the nodes.
+
+    Parameters
+    ----------
+    x : Tensor
+        The marks by round.
+    tie_rounds : bool
+        Whether to add up the rounds, so that a mark looks the same whenever it was made.
+
+    Returns
+    -------
+    features : Tensor
+        One feature for each round, channel and position; with tied rounds one for each channel
+        and position.
+    """
+    marks = x.sum(dim=1).flatten(1, 2) if tie_rounds else x.flatten(1, 3)
+    return marks.permute(0, 2, 3, 1)
+
+
+class GraphIsomorphismBody(AgentBody):
+    """A graph network on both graphs, then a transformer across them.
+
+    Each of the two graphs becomes one pooled token and each node becomes one token. A node token
+    attends to itself, to the pooled tokens and to the nodes of the other graph.
+
+    Parameters
+    ----------
+    context : AgentContext
+        What the agent knows about the experiment.
+    """
+
+    indicators: Tensor
+    attention_mask: Tensor
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        params = graph_parameters(context)
+        self.params = params
+        self.num_nodes = context.message_shape[-1]
+        self.gnn = Gin(
+            self._num_message_features(),
+            params.d_gnn,
+            params.d_gin_mlp,
+            num_layers=params.num_gnn_layers,
+            activation=params.activation_function,
+            num_streams=2 if params.use_dual_gnn else 1,
+        )
+        self.sub_parts = {"gnn": self.gnn}
+        self.pooling = PairPooling(
+            self.gnn.d_out,
+            use_batch_norm=params.use_batch_norm,
+            noise_sigma=params.noise_sigma,
+            use_pair_invariant_pooling=params.use_pair_invariant_pooling,
+            pair_difference_scale=params.pair_difference_scale,
+        )
+        self.token_layer = nn.Linear(self.gnn.d_out + self._num_extras(), params.d_transformer)
+        self.transformer = TransformerEncoder(
+            params.d_transformer,
+            params.d_transformer_mlp,
+            num_layers=params.num_transformer_layers,
+            num_heads=params.num_heads,
+            dropout=params.transformer_dropout,
+        )
+        self.output_layer = nn.Linear(params.d_transformer, context.d_representation)
+        indicators = torch.eye(NUM_GRAPHS * (1 + self.num_nodes), NUM_GRAPHS)
+        self.register_buffer("indicators", indicators, persistent=False)
+        mask = make_attention_mask(self.num_nodes)
+        self.register_buffer("attention_mask", mask, persistent=False)
+        if params.use_orthogonal_initialisation:
+            initialise_orthogonally(self, params.orthogonal_initialisation_gain)
+
+    def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Represent a batch of observations.
+
+        Returns
+        -------
+        representation : dict of str to Tensor
+            ``graph_level_repr`` (batch, 2, D) and ``node_level_repr`` (batch, 2, node, D). With a
+            dual graph network also ``structural_node_repr`` (batch, 2, node, d_gnn): the nodes as
+            the stream that sees no marks represents them.
+        """
+        nodes = self.encode_nodes(observation)
+        tokens = torch.cat((self.pooling(nodes), nodes.flatten(1, 2)), dim=1)
+        tokens = self.token_layer(torch.cat((tokens, *self._extras(observation)), dim=-1))
+        if self.params.num_transformer_layers > 0:
+            tokens = self.transformer(tokens, self._attention_mask(observation["node_mask"]))
+        output = self.output_layer(tokens)
+        representation = {
+            "graph_level_repr": output[:, :NUM_GRAPHS],
+            "node_level_repr": output[:, NUM_GRAPHS:].unflatten(1, (NUM_GRAPHS, -1)),
+        }
+        if self.params.use_dual_gnn:
+            representation["structural_node_repr"] = nodes[..., self.params.d_gnn :]
+        return representation
+
+    def encode_nodes(
+        self, observation: Mapping[str, Tensor]
+    ) -> Float[Tensor, "batch graph node d_out"]:
+        """Represent every node by its graph and the marks on it, not by the other graph."""
+        features = node_features(observation["x"], tie_rounds=self.params.tie_message_rounds)
+        nodes = self.gnn(features, observation["adjacency"], observation["node_mask"])
+        if self.params.gnn_output_digits is None:
+            return nodes
+        return round_through(nodes, self.params.gnn_output_digits)
+
+    def _num_message_features(self) -> int:
+        context = self.context
+        num_rounds = 1 if self.params.tie_message_rounds else context.num_rounds
+        return num_rounds * context.num_visible_channels * context.message_size
+
+    def _num_extras(self) -> int:
+        """Return how many features a token gets besides what the graph network says."""
+        context = self.context
+        num_symbols = context.num_visible_channels * context.message_size
+        linear = (context.linear_symbols or 0) * num_symbols * context.num_rounds
+        return NUM_GRAPHS + num_symbols + linear
+
+    def _extras(self, observation: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return which pooled token it is, the last message, and the linear history."""
+        message = observation["message"]
+        batch = len(message)
+        # Scaling moves the entries of an empty message away from 0, so round 0 is blanked out.
+        is_answerable = (observation["round"] > 0).view(batch, 1, 1)
+        last_message = message.flatten(3).flatten(1, 2).transpose(1, 2) * is_answerable
+        extras = [
+            self.indicators.to(message.dtype).expand(batch, -1, -1),
+            F.pad(last_message, (0, 0, NUM_GRAPHS, 0)),
+        ]
+        if self.context.linear_symbols is not None:
+            history = observation["linear_message_history"].flatten(1).unsqueeze(1)
+            extras.append(history.expand(-1, len(self.indicators), -1))
+        return extras
+
+    def _attention_mask(
+        self, node_mask: Bool[Tensor, "batch graph node"]
+    ) -> Float[Tensor, "batch token token"]:
+        is_padding = F.pad(~node_mask.flatten(1), (NUM_GRAPHS, 0))
+        return self.attention_mask.masked_fill(is_padding.unsqueeze(1), -torch.inf)
+
+
+def make_attention_mask(num_nodes: int) -> Float[Tensor, "token token"]:
+    """Return the additive mask which says what attends to what, before any padding.
+
+    Pooled tokens, which come first, attend to everything. A node attends to itself, to the
+    pooled tokens and to the nodes of the other graph, not to other nodes of its own.
+
+    Parameters
+    ----------
+    num_nodes : int
+        Nodes of one graph, padding included.
+
+    Returns
+    -------
+    mask : Tensor
+        0 where the token of the row may attend to that of the column, else minus infinity.
+    """
+    graph = torch.arange(NUM_GRAPHS).repeat_interleave(num_nodes)
+    is_hidden = (graph[:, None] == graph) & ~torch.eye(len(graph), dtype=torch.bool)
+    is_hidden = F.pad(is_hidden, (NUM_GRAPHS, 0, NUM_GRAPHS, 0))
+    return torch.zeros(is_hidden.shape).masked_fill(is_hidden, -torch.inf)

@@ -1,0 +1,86 @@
+"""A graph isomorphism network on batches of dense graph pairs."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from nip.scenario_base.networks import ACTIVATIONS, build_mlp
+
+
+class Gin(nn.Module):
+    """Graph isomorphism network (Xu et al., 2019, equation 4.1) for dense adjacency matrices.
+
+    A linear map of the node features, then layers of "activation, sum over the node and its
+    neighbours, two-layer perceptron". With two streams, the same weights also run on features
+    that are all zero, so that the second stream knows the bare graphs and nothing else. Where
+    all biases are zero, as after orthogonal initialisation, the second stream is exactly zero.
+
+    Parameters
+    ----------
+    d_features : int
+        Number of features of a node.
+    d_hidden : int
+        Width of the node representations.
+    d_mlp : int
+        Hidden width of the perceptron in each layer.
+    num_layers : int
+        How far a node sees.
+    activation : str
+        Name of the activation function.
+    num_streams : int
+        1, or 2 for a second stream without features.
+    """
+
+    eps: Tensor
+
+    def __init__(
+        self,
+        d_features: int,
+        d_hidden: int,
+        d_mlp: int,
+        *,
+        num_layers: int,
+        activation: str,
+        num_streams: int = 1,
+    ) -> None:
+        super().__init__()
+        self.d_hidden = d_hidden
+        self.num_streams = num_streams
+        self.input_layer = nn.Linear(d_features, d_hidden)
+        self.activation = ACTIVATIONS[activation]()
+        self.mlps = nn.ModuleList(
+            build_mlp(d_hidden, d_mlp, d_hidden, num_layers=2, activation=activation)
+            for _ in range(num_layers)
+        )
+        self.register_buffer("eps", torch.zeros(()))
+
+    @property
+    def d_out(self) -> int:
+        """Width of the output: the streams side by side."""
+        return self.num_streams * self.d_hidden
+
+    def forward(
+        self,
+        features: Float[Tensor, "batch graph node feature"],
+        adjacency: Int[Tensor, "batch graph node node"],
+        node_mask: Bool[Tensor, "batch graph node"],
+    ) -> Float[Tensor, "batch graph node d_out"]:
+        """Represent every node; nodes which are padding get zeros."""
+        batch, graphs, nodes, _ = features.shape
+        # Flat graphs and streams side by side let one small matrix product serve both streams.
+        hidden = self.input_layer(features).view(batch * graphs, nodes, self.d_hidden)
+        if self.num_streams == 2:
+            hidden = torch.cat((hidden, self.input_layer.bias.expand_as(hidden)), dim=-1)
+        neighbourhood = self._neighbourhood(adjacency, hidden.dtype)
+        for mlp in self.mlps:
+            hidden = torch.bmm(neighbourhood, self.activation(hidden))
+            hidden = mlp(hidden.view(-1, self.d_hidden)).view(-1, nodes, self.d_out)
+        # Padding has no neighbours, so it cannot leak before it is blanked out here.
+        hidden = hidden * node_mask.view(-1, nodes, 1)
+        return hidden.view(batch, graphs, nodes, self.d_out)
+
+    def _neighbourhood(self, adjacency: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return A + (1 + eps) I, which adds up a node and its neighbours."""
+        matrix = adjacency.flatten(0, 1).to(dtype, copy=True)
+        matrix.diagonal(dim1=-2, dim2=-1).add_(1 + self.eps)
+        return matrix

@@ -1,0 +1,190 @@
+"""The heads of a graph isomorphism agent: its messages, its decision, and what it expects."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nip.scenario_base.agents import NUM_DECISIONS, AgentContext, PolicyHead, SoloHead, ValueHead
+from nip.scenario_base.networks import build_mlp, initialise_orthogonally
+from nip.scenarios.graph_isomorphism.body import NUM_GRAPHS, graph_parameters
+from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes
+from nip.scenarios.graph_isomorphism.similarity import NodeSimilarity
+
+NUM_LABELS = 2
+"""Not isomorphic and isomorphic."""
+
+
+class PairMlp(nn.Module):
+    """A perceptron on the two pooled vectors of a pair and, if wanted, the round.
+
+    Parameters
+    ----------
+    context : AgentContext
+        What the agent knows about the experiment.
+    d_hidden, d_out : int
+        Widths.
+    num_layers : int
+        Number of linear layers.
+    include_round : bool
+        Whether it sees the round.
+    """
+
+    rounds: Tensor
+
+    def __init__(
+        self,
+        context: AgentContext,
+        d_hidden: int,
+        d_out: int,
+        *,
+        num_layers: int,
+        include_round: bool = False,
+    ) -> None:
+        super().__init__()
+        self.include_round = include_round
+        # One class more than there are rounds: the observation after the last has a round too.
+        num_rounds = context.num_rounds + 1
+        d_in = NUM_GRAPHS * context.d_representation + (num_rounds if include_round else 0)
+        activation = graph_parameters(context).activation_function
+        self.mlp = build_mlp(d_in, d_hidden, d_out, num_layers=num_layers, activation=activation)
+        self.register_buffer("rounds", torch.eye(num_rounds), persistent=False)
+
+    def forward(
+        self, graph_level: Float[Tensor, "batch pair d"], round_index: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch d_out"]:
+        """Return the output for each pair."""
+        features = graph_level.flatten(1)
+        if self.include_round:
+            features = torch.cat((features, self.rounds[round_index]), dim=-1)
+        return self.mlp(features)
+
+
+class GraphIsomorphismPolicyHead(PolicyHead):
+    """Chooses nodes to name, for a verifier a decision, and symbols of a linear message.
+
+    Parameters
+    ----------
+    context : AgentContext
+        What the agent knows about the experiment.
+    """
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        params = graph_parameters(context)
+        self.num_channels = context.num_visible_channels
+        self.message_size = context.message_size
+        self.node_selector = build_mlp(
+            context.d_representation,
+            params.d_node_selector,
+            self.num_channels * self.message_size,
+            num_layers=params.num_node_selector_layers,
+            activation=params.activation_function,
+        )
+        self.similarity = NodeSimilarity() if params.node_selector == "similarity" else None
+        self.decider = _build_decider(context) if context.is_decider else None
+        self.linear_selector = _build_linear_selector(context) if context.linear_symbols else None
+        if params.use_orthogonal_initialisation:
+            initialise_orthogonally(self, params.orthogonal_initialisation_gain)
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return the logits of everything that the agent chooses."""
+        logits = {"message": self._message_logits(representation, observation)}
+        graph_level, round_ = representation["graph_level_repr"], observation["round"]
+        if self.decider is not None:
+            logits["decision"] = self.decider(graph_level, round_)
+        if self.linear_selector is not None:
+            shape = (self.num_channels, self.message_size, -1)
+            logits["linear_message"] = self.linear_selector(graph_level, round_).unflatten(
+                -1, shape
+            )
+        return logits
+
+    def _message_logits(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> Float[Tensor, "batch channel position symbol"]:
+        nodes = representation["node_level_repr"].flatten(1, 2)
+        logits = self.node_selector(nodes).transpose(1, 2)
+        logits = logits.unflatten(1, (self.num_channels, self.message_size))
+        if self.similarity is not None:
+            structure = representation["structural_node_repr"]
+            logits = self.similarity(logits, structure, observation)
+        return fill_illegal_nodes(self.context, logits, observation)
+
+
+class GraphIsomorphismValueHead(ValueHead):
+    """Estimates the return from the pooled vectors and, if wanted, the round.
+
+    Parameters
+    ----------
+    context : AgentContext
+        What the agent knows about the experiment.
+    """
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        params = graph_parameters(context)
+        self.value = PairMlp(
+            context,
+            params.d_value,
+            1,
+            num_layers=params.num_value_layers,
+            include_round=params.include_round_in_value,
+        )
+        if params.use_orthogonal_initialisation:
+            initialise_orthogonally(self, params.orthogonal_initialisation_gain)
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> Float[Tensor, " batch"]:
+        """Return the value."""
+        return self.value(representation["graph_level_repr"], observation["round"]).squeeze(-1)
+
+
+class GraphIsomorphismSoloHead(SoloHead):
+    """Decides from the pooled vectors alone.
+
+    Parameters
+    ----------
+    context : AgentContext
+        What the agent knows about the experiment.
+    """
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        params = graph_parameters(context)
+        self.decider = PairMlp(
+            context, params.d_decider, NUM_LABELS, num_layers=params.num_decider_layers
+        )
+        if params.use_orthogonal_initialisation:
+            initialise_orthogonally(self, params.orthogonal_initialisation_gain)
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> Float[Tensor, "batch label"]:
+        """Return the logits of the two labels."""
+        return self.decider(representation["graph_level_repr"], observation["round"])
+
+
+def _build_decider(context: AgentContext) -> PairMlp:
+    params = graph_parameters(context)
+    return PairMlp(
+        context,
+        params.d_decider,
+        NUM_DECISIONS,
+        num_layers=params.num_decider_layers,
+        include_round=params.include_round_in_decider,
+    )
+
+
+def _build_linear_selector(context: AgentContext) -> PairMlp:
+    params = graph_parameters(context)
+    return PairMlp(
+        context,
+        params.d_linear_message_selector,
+        context.num_visible_channels * context.message_size * (context.linear_symbols or 0),
+        num_layers=params.num_linear_message_selector_layers,
+    )

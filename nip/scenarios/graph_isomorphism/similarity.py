@@ -1,0 +1,62 @@
+"""Choosing the node that looks most like the one marked last."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from nip.scenarios.graph_isomorphism.legality import last_marks
+
+DISTANCE_OFFSET = 1e-4
+"""Distances far below this share of the spread count as none."""
+
+TINY_SPREAD = 1e-8
+"""Below this, nodes differ by rounding errors only."""
+
+INITIAL_SCALE = 0.25
+"""Gives an exact match about as good a chance at the start as all other nodes together."""
+
+
+class NodeSimilarity(nn.Module):
+    """Adds to the logit of each node how close it is to the node marked last.
+
+    Closeness is minus the logarithm of the squared distance between the structural
+    representations of two nodes, relative to their spread over the pair. It does not depend on the
+    size of the representation, so it works with untrained networks, and on the logarithmic scale a
+    match stands out from near misses. A learnt positive scale says how much closeness counts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(INITIAL_SCALE).log())
+
+    def forward(
+        self,
+        logits: Float[Tensor, "batch channel position symbol"],
+        structure: Float[Tensor, "batch graph node d"],
+        observation: Mapping[str, Tensor],
+    ) -> Float[Tensor, "batch channel position symbol"]:
+        """Return the logits with closeness added where there is a mark to be close to."""
+        marks = last_marks(observation["message"]).flatten(-2)
+        distance = relative_distances(structure, marks, observation["node_mask"])
+        closeness = -torch.log(distance + DISTANCE_OFFSET)
+        has_mark = marks.any(dim=-1, keepdim=True)
+        return logits + self.log_scale.exp() * closeness * has_mark
+
+
+def relative_distances(
+    structure: Float[Tensor, "batch graph node d"],
+    marks: Float[Tensor, "batch channel position symbol"],
+    node_mask: Float[Tensor, "batch graph node"],
+) -> Float[Tensor, "batch channel position symbol"]:
+    """Return squared distances to the marked node, relative to the spread of all nodes."""
+    nodes = structure.flatten(1, 2)
+    is_node = node_mask.flatten(1).unsqueeze(-1)
+    num_nodes = is_node.sum(dim=1, keepdim=True)
+    mean = nodes.sum(dim=1, keepdim=True) / num_nodes
+    spread = ((nodes - mean) * is_node).square().sum(dim=(1, 2)) / num_nodes.view(-1)
+    marked = torch.einsum("bcps,bsd->bcpd", marks.to(nodes.dtype), nodes)
+    # Subtracting before squaring keeps the distance of equal nodes at rounding error.
+    distances = (nodes[:, None, None] - marked.unsqueeze(-2)).square().sum(dim=-1)
+    return distances / (spread + TINY_SPREAD).view(-1, 1, 1, 1)
