@@ -1,0 +1,5 @@
+"""Who speaks when, who hears it, and who is paid."""
+
+from nip.protocols.handler import ProtocolHandler
+from nip.protocols.registry import build_protocol_handler, protocol_registry, register_protocol
+from nip.protocols.rules import AgentRewards, Decision, ProtocolRules, Timetable, Turn

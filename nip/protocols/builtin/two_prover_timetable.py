@@ -1,0 +1,36 @@
+"""The timetable that the protocols with two provers on two channels have in common."""
+
+from nip.protocols.rules import Timetable, Turn
+
+PROVER_CHANNELS = {"prover0": "prover0_channel", "prover1": "prover1_channel"}
+"""The channel on which each prover writes."""
+
+
+def two_prover_timetable(
+    *, verifier_first: bool, sequential: bool, prover0_first: bool
+) -> Timetable:
+    """Return who writes where in each round of one period.
+
+    Parameters
+    ----------
+    verifier_first : bool
+        Whether the verifier's round comes before those of the provers. It writes on both
+        channels.
+    sequential : bool
+        Whether the provers write one after the other, which makes the period 3 rounds instead
+        of 2. Each writes on its own channel.
+    prover0_first : bool
+        Whether ``prover0`` is the first of them; without effect when both write at once.
+
+    Returns
+    -------
+    timetable : Timetable
+        The turns of one period.
+    """
+    turn0: Turn = {"prover0": (PROVER_CHANNELS["prover0"],)}
+    turn1: Turn = {"prover1": (PROVER_CHANNELS["prover1"],)}
+    provers: Timetable = ({**turn0, **turn1},)
+    if sequential:
+        provers = (turn0, turn1) if prover0_first else (turn1, turn0)
+    verifier: Turn = {"verifier": tuple(PROVER_CHANNELS.values())}
+    return (verifier, *provers) if verifier_first else (*provers, verifier)

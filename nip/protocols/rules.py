@@ -1,0 +1,71 @@
+"""What a protocol states: who takes part, who hears what, who writes when, who is paid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+DECIDER = "verifier"
+"""Name of the one agent that decides the question."""
+
+
+class Decision(IntEnum):
+    """What the verifier may say about the question."""
+
+    REJECT = 0
+    """The label is 0; ends the episode."""
+
+    ACCEPT = 1
+    """The label is 1; ends the episode."""
+
+    CONTINUE = 2
+    """No decision yet."""
+
+
+Turn = Mapping[str, tuple[str, ...]]
+"""One round: each agent that writes, with the channels on which it writes."""
+
+Timetable = tuple[Turn, ...]
+"""The turns of rounds 0, 1, ...; when they are used up they start again."""
+
+
+@dataclass(frozen=True)
+class AgentRewards:
+    """What one agent earns in a round, by what happens in it. All other rounds pay 0."""
+
+    decided: tuple[tuple[float, float], tuple[float, float]]
+    """``decided[y][decision]``: the verifier says 0 or 1 of a question whose label is ``y``."""
+
+    terminated: float = 0.0
+    """The last round passes without a decision."""
+
+    no_guess: float = 0.0
+    """The verifier could have decided, and goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolRules:
+    """A whole protocol as data."""
+
+    agents: tuple[str, ...]
+    """Names, in the order of every agent axis. Those with "prover" in them are provers."""
+
+    channels: Mapping[str, tuple[str, ...]]
+    """Each channel, in the order of every channel axis, with the agents that see it."""
+
+    timetables: tuple[Timetable, ...]
+    """One timetable for each outcome of the episode seed modulo their number."""
+
+    max_message_rounds: int
+    """Rounds for which there is room in the message history."""
+
+    min_message_rounds: int = 1
+    """A decision counts from round ``min_message_rounds - 1`` on, counted from 0."""
+
+    num_episode_rounds: int | None = None
+    """Rounds after which an episode ends at the latest; None: all for which there is room."""
+
+    prover_goals: Mapping[str, int] = field(default_factory=dict)
+    """The decision (0 or 1) for which a prover is paid; 1 for a prover that is not listed."""
+
+    rewards: Mapping[str, AgentRewards] = field(default_factory=dict)
+    """Agents which are paid by a table of their own instead of the common parameters."""

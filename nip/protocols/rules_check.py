@@ -1,0 +1,216 @@
+"""Refusing rules which contradict themselves, with the name of the protocol and the way out."""
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import permutations
+
+from nip.errors import ParameterError, ProtocolError, unknown_name
+from nip.protocols.rules import DECIDER, ProtocolRules, Timetable
+
+
+def check_rules(protocol: str, rules: ProtocolRules) -> None:
+    """Check that the rules of a protocol fit together.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol, for the messages.
+    rules : ProtocolRules
+        What the protocol states.
+
+    Raises
+    ------
+    ProtocolError
+        At the first contradiction.
+    """
+    _Check(protocol, rules).run()
+
+
+def check_listed_agents(protocol: str, agents: Iterable[str], listed: Iterable[str]) -> None:
+    """Check that parameters were given only for agents that there are.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol, for the message.
+    agents : iterable of str
+        The agents of the protocol.
+    listed : iterable of str
+        The agents that were given parameters of their own.
+
+    Raises
+    ------
+    ParameterError
+        At the first agent that the protocol lacks.
+    """
+    known = tuple(agents)
+    for name in listed:
+        if name not in known:
+            message = unknown_name(f"agent in protocol {protocol!r} named", name, known)
+            raise ParameterError(f"agents.{name}: {message}")
+
+
+def num_episode_rounds(rules: ProtocolRules) -> int:
+    """Return the number of rounds after which an episode ends at the latest."""
+    if rules.num_episode_rounds is None:
+        return rules.max_message_rounds
+    return rules.num_episode_rounds
+
+
+class _Check:
+    """One pass over the rules of one protocol."""
+
+    def __init__(self, protocol: str, rules: ProtocolRules) -> None:
+        self.protocol = protocol
+        self.rules = rules
+
+    def run(self) -> None:
+        """Check everything, the simple parts first because the others build on them."""
+        self._check_agents()
+        self._check_channels()
+        self._check_rounds()
+        self._check_shape_of_timetables()
+        for variant, timetable in enumerate(self.rules.timetables):
+            self._check_turns(variant, timetable)
+            self._check_every_round_is_used(variant, timetable)
+            self._check_decision_is_possible(variant, timetable)
+        self._check_prover_goals()
+        self._check_rewards()
+
+    def _fail(self, message: str) -> None:
+        raise ProtocolError(f"Protocol {self.protocol!r}: {message}")
+
+    def _check_known(self, what: str, name: str, known: Iterable[str], place: str) -> None:
+        known = tuple(known)
+        if name not in known:
+            self._fail(f"{place} is wrong. {unknown_name(what, name, known)}")
+
+    def _check_agents(self) -> None:
+        agents = self.rules.agents
+        if isinstance(agents, str) or not agents:
+            self._fail(f"agents must be a tuple of at least one name, got {agents!r}.")
+        for agent in agents:
+            if not agent.isidentifier():
+                self._fail(
+                    f"agent name {agent!r} must be made of letters, digits and underscores, "
+                    "because it is part of parameter and metric names."
+                )
+        if agents.count(DECIDER) != 1:
+            self._fail(
+                f"exactly one agent decides, and it is called {DECIDER!r}; got the agents "
+                f"{', '.join(agents)}. Name the agent that decides {DECIDER!r}."
+            )
+        for one, other in permutations(agents, 2):
+            if one in other:
+                self._fail(
+                    f"agent name {one!r} must not be part of agent name {other!r}, because "
+                    f"agents are told apart by their names. Rename one, say {one + '0'!r}."
+                )
+
+    def _check_channels(self) -> None:
+        if not self.rules.channels:
+            self._fail("there must be a channel; add one to channels, such as 'main'.")
+        for channel, agents in self.rules.channels.items():
+            place = f"channels[{channel!r}]"
+            if isinstance(agents, str):
+                self._fail(f"{place} must be a tuple of agents; write ({agents!r},).")
+            for agent in agents:
+                self._check_known("agent", agent, self.rules.agents, place)
+
+    def _check_rounds(self) -> None:
+        rules, rounds = self.rules, num_episode_rounds(self.rules)
+        if rounds < 1:
+            self._fail(f"an episode must have at least 1 round, got {rounds}.")
+        if rounds > rules.max_message_rounds:
+            self._fail(
+                f"num_episode_rounds must be at most max_message_rounds "
+                f"({rules.max_message_rounds}), got {rounds}."
+            )
+        if not 1 <= rules.min_message_rounds <= rounds:
+            self._fail(
+                f"min_message_rounds must lie between 1 and the {rounds} rounds of an episode, "
+                f"got {rules.min_message_rounds}. Lower it, or raise max_message_rounds."
+            )
+
+    def _check_shape_of_timetables(self) -> None:
+        wanted = (
+            "timetables must be a tuple of timetables, one for each outcome of the episode "
+            "seed; a timetable is a tuple of turns; a turn maps agents to tuples of channels"
+        )
+        if isinstance(self.rules.timetables, Mapping) or not self.rules.timetables:
+            self._fail(f"{wanted}. Write timetables=((turn, turn),).")
+        for timetable in self.rules.timetables:
+            if isinstance(timetable, Mapping) or not timetable:
+                self._fail(f"{wanted}. Write timetables=((turn, turn),).")
+            for turn in timetable:
+                if not isinstance(turn, Mapping):
+                    self._fail(f"{wanted}; got {turn!r} instead of a turn.")
+                for agent, channels in turn.items():
+                    if isinstance(channels, str):
+                        self._fail(
+                            f"the channels of agent {agent!r} in a turn must be a tuple; "
+                            f"write ({channels!r},)."
+                        )
+
+    def _check_turns(self, variant: int, timetable: Timetable) -> None:
+        for index, turn in enumerate(timetable):
+            place = f"turn {index} of timetable {variant}"
+            for agent, channels in turn.items():
+                self._check_known("agent", agent, self.rules.agents, place)
+                for channel in channels:
+                    self._check_known("channel", channel, self.rules.channels, place)
+                    if agent not in self.rules.channels[channel]:
+                        self._fail(
+                            f"in {place} agent {agent!r} writes on channel {channel!r}, which "
+                            f"it does not see. Add {agent!r} to channels[{channel!r}], or take "
+                            f"{channel!r} out of its turn."
+                        )
+
+    def _check_every_round_is_used(self, variant: int, timetable: Timetable) -> None:
+        for round_ in range(num_episode_rounds(self.rules)):
+            index = round_ % len(timetable)
+            if not any(timetable[index].values()):
+                self._fail(
+                    f"nobody writes in round {round_} (turn {index} of timetable {variant}). "
+                    "Let an agent write in it, or leave the turn out."
+                )
+
+    def _check_decision_is_possible(self, variant: int, timetable: Timetable) -> None:
+        rules, rounds = self.rules, num_episode_rounds(self.rules)
+        deciding = [
+            round_ for round_ in range(rounds) if timetable[round_ % len(timetable)].get(DECIDER)
+        ]
+        if not deciding:
+            self._fail(
+                f"{DECIDER!r} never has a turn in the {rounds} rounds of an episode (timetable "
+                f"{variant}), so nothing is ever decided. Raise max_message_rounds, or let "
+                f"{DECIDER!r} write earlier (protocol_common.verifier_first=true)."
+            )
+        if deciding[-1] < rules.min_message_rounds - 1:
+            self._fail(
+                f"the last turn of {DECIDER!r} is round {deciding[-1]} (timetable {variant}), but "
+                f"decisions count only from round {rules.min_message_rounds - 1} on. Set "
+                f"min_message_rounds to at most {deciding[-1] + 1}, or raise max_message_rounds."
+            )
+
+    def _check_prover_goals(self) -> None:
+        provers = [agent for agent in self.rules.agents if "prover" in agent]
+        for agent, decision in self.rules.prover_goals.items():
+            self._check_known("prover", agent, provers, "prover_goals")
+            if decision not in (0, 1):
+                self._fail(
+                    f"prover_goals[{agent!r}] must be 0 (reject) or 1 (accept), got {decision!r}."
+                )
+
+    def _check_rewards(self) -> None:
+        for agent, rewards in self.rules.rewards.items():
+            self._check_known("agent", agent, self.rules.agents, "rewards")
+            if [len(row) for row in rewards.decided] != [2, 2]:
+                self._fail(
+                    f"rewards[{agent!r}].decided must have two rows (label 0, label 1) of two "
+                    f"rewards (decision 0, decision 1), got {rewards.decided!r}."
+                )
+            numbers = (*rewards.decided[0], *rewards.decided[1])
+            for number in (*numbers, rewards.terminated, rewards.no_guess):
+                if not math.isfinite(number):
+                    self._fail(f"rewards[{agent!r}] must be finite, got {number!r}.")
