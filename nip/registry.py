@@ -53,8 +53,8 @@ class Registry(Generic[T]):
         present = self._entries.get(name)
         if present is not None and not _is_same(present, value):
             raise PluginError(
-                f"The {self.kind} {name!r} is already registered as {present!r}, so {value!r} cannot "
-                f"take that name. Choose another name for it."
+                f"The {self.kind} {name!r} is already registered as {present!r}, so {value!r} "
+                f"cannot take that name. Choose another name for it."
             )
         self._entries[name] = value
         return value

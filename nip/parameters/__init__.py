@@ -10,14 +10,21 @@ from nip.parameters.catalogue import (
     ProtocolFacts,
     ScenarioFacts,
     TrainerFacts,
-    parameter_groups,
     protocol_facts,
     scenario_facts,
     trainer_facts,
 )
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
-from nip.parameters.hyper_parameters import HyperParameters, register_parameter_group
-from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.hyper_parameters import HyperParameters
+from nip.parameters.parameters_base import (
+    SubParameters,
+    field_rules,
+    parameter_classes,
+    parameter_groups,
+    register_parameter_class,
+    register_parameter_group,
+)
 from nip.parameters.protocols import (
     CommonProtocolParameters,
     DebateProtocolParameters,

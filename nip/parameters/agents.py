@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from nip.errors import ParameterError
-from nip.parameters.parameters_base import (
-    GROUP_DEFAULT,
-    Group,
-    SubParameters,
-    field_rules,
-    join,
-    register_parameter_class,
-    unknown_parameter,
-)
+from nip.parameters.dotted_names import join, unknown_parameter
+from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
 from nip.parameters.types import NonNegative, Positive
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
@@ -105,7 +99,7 @@ class AgentsParameters(Mapping[str, AgentParameters]):
         return self._agents.get(name, self._agents[DEFAULT_AGENT])
 
     def __contains__(self, name: object) -> bool:
-        """True for every name: who is not listed has the default parameters."""
+        """Say yes to every name: who is not listed has the default parameters."""
         return isinstance(name, str)
 
     def __iter__(self) -> Iterator[str]:

@@ -1,18 +1,18 @@
-"""What can be chosen by name, and as much as must be known of it before anything heavy is imported.
+"""What can be chosen by name, with as much as the checks must know of it.
 
-Checking parameters must not import PyTorch. So the facts that the checks need stand here, apart from
-the classes that do the work; these are found by the registries of their own packages.
+Checking parameters must not import PyTorch. So the facts that the checks need stand here, apart
+from the classes that do the work; these are found by the registries of their own packages.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from nip.parameters.agents import AgentParameters
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
-from nip.parameters.parameters_base import SubParameters
 from nip.parameters.toy import ToyAgentParameters
-from nip.parameters.types import DataType
+from nip.parameters.types import DataType, InteractionProtocolType
 from nip.registry import Registry
 
 
@@ -43,10 +43,7 @@ class ScenarioFacts:
 
 @dataclass(frozen=True)
 class ProtocolFacts:
-    """What the parameters must know of an interaction protocol."""
-
-    agent_names: tuple[str, ...] | None = None
-    """Names of its agents; None if they are not known beforehand."""
+    """What the parameters must know of an interaction protocol: only that there is one."""
 
 
 trainer_facts: Registry[TrainerFacts] = Registry("trainer")
@@ -57,9 +54,6 @@ scenario_facts: Registry[ScenarioFacts] = Registry("scenario")
 
 protocol_facts: Registry[ProtocolFacts] = Registry("interaction protocol")
 """Facts of all interaction protocols by name."""
-
-parameter_groups: Registry[type[SubParameters]] = Registry("parameter group")
-"""Groups of parameters that plugins add to the root of the tree, by the name they have there."""
 
 trainer_facts.register("reinforce", TrainerFacts("tensordict", "reinforce"))
 trainer_facts.register("solo_agent", TrainerFacts("tensordict", "solo_agent"))
@@ -72,15 +66,8 @@ scenario_facts.register(
     "toy", ScenarioFacts("tensordict", ToyAgentParameters, ("cheap_talk", "witness"))
 )
 
-protocol_facts.register("adp", ProtocolFacts(("prover", "verifier")))
-protocol_facts.register("debate", ProtocolFacts(("prover0", "prover1", "verifier")))
-protocol_facts.register("merlin_arthur", ProtocolFacts(("prover0", "prover1", "verifier")))
-protocol_facts.register("mnip", ProtocolFacts(("prover0", "prover1", "verifier")))
-protocol_facts.register(
-    "multi_channel_test", ProtocolFacts(("prover0", "prover1", "prover2", "verifier"))
-)
-protocol_facts.register("nip", ProtocolFacts(("prover", "verifier")))
-protocol_facts.register("solo_verifier", ProtocolFacts(("verifier",)))
+for protocol in get_args(InteractionProtocolType):
+    protocol_facts.register(protocol, ProtocolFacts())
 
 ABSENT_TRAINERS: dict[str, DataType] = {
     "pure_text_ei": "text",

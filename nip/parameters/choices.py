@@ -63,13 +63,13 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
         other = f"one of the scenarios {', '.join(scenarios)}"
         way_out = f"{way_out}, or {other}" if way_out else f"Choose {other}"
     return [
-        f"trainer={trainer!r} learns from {_DATA_WORDS[trainer_data]}, but scenario={scenario!r} is "
-        f"made of {_DATA_WORDS[scenario_data]}. {way_out or 'Choose another pair'}."
+        f"trainer={trainer!r} learns from {_DATA_WORDS[trainer_data]}, but scenario={scenario!r} "
+        f"is made of {_DATA_WORDS[scenario_data]}. {way_out or 'Choose another pair'}."
     ]
 
 
 def _data_of(name: str | None, facts: Any, absent: Mapping[str, DataType]) -> DataType | None:
-    """What a trainer or scenario works on; None if it is not known."""
+    """Look up what a trainer or scenario works on; None if it is not known."""
     if name is None:
         return None
     if name in facts:

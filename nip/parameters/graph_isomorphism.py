@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from nip.parameters.agents import AgentParameters, LrFactors
-from nip.parameters.parameters_base import GROUP_DEFAULT, Group, register_parameter_class
+from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import (
     ActivationType,
     Count,
@@ -80,7 +81,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Hidden width of the head that chooses the linear message."""
 
     num_linear_message_selector_layers: Count = 2
-    """Number of linear layers of the head that chooses the linear message; fewer than 2 count as 2."""
+    """Number of linear layers of that head; fewer than 2 count as 2."""
 
     d_value: Count = 16
     """Hidden width of the head that estimates the value."""
@@ -110,8 +111,9 @@ class GraphIsomorphismAgentParameters(AgentParameters):
         """Require that the parts of the network fit together."""
         if self.num_transformer_layers > 0 and self.d_transformer % self.num_heads:
             yield (
-                f"{at('d_transformer')} must be a multiple of {at('num_heads')} ({self.num_heads}), "
-                f"got {self.d_transformer}. Change one of them, or leave the transformer out with "
+                f"{at('d_transformer')} must be a multiple of {at('num_heads')} "
+                f"({self.num_heads}), got {self.d_transformer}. Change one of them, or leave the "
+                f"transformer out with "
                 f"{at('num_transformer_layers')}=0."
             )
         if self.node_selector == "similarity" and not self.use_dual_gnn:

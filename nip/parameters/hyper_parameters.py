@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from nip.errors import NipWarning, ParameterError, PluginError, did_you_mean
+from nip.errors import ParameterError, did_you_mean
 from nip.parameters import yaml_text
 from nip.parameters.agents import AgentsParameters
-from nip.parameters.catalogue import parameter_groups, scenario_facts
+from nip.parameters.catalogue import scenario_facts
 from nip.parameters.changes import apply_changes
 from nip.parameters.choices import problems_with_choices
 from nip.parameters.combinations import problems_with_combinations
+from nip.parameters.dotted_names import unknown_parameter
+from nip.parameters.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.migrations import PACKAGE_KEYS, migrate, package_stamp
 from nip.parameters.no_effect import options_without_effect
 from nip.parameters.parameters_base import (
-    GROUP_DEFAULT,
     FieldRule,
-    Group,
     SubParameters,
     field_rules,
+    parameter_groups,
     register_parameter_class,
 )
 from nip.parameters.protocols import (
@@ -125,12 +125,12 @@ class HyperParameters(SubParameters):
     """Groups that plugins have registered, by name; in stored trees they stand at the root."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:  # noqa: ARG002
-        """Check the combinations across groups, and warn of options that change nothing."""
-        problems = list(problems_with_combinations(self))
-        yield from problems
-        if not problems:
-            for message in options_without_effect(self):
-                warnings.warn(message, NipWarning, stacklevel=2)
+        """Yield a message for each impossible combination across groups."""
+        return problems_with_combinations(self)
+
+    def find_warnings(self) -> Iterator[str]:
+        """Yield a message for each option that has no effect in this combination."""
+        return options_without_effect(self)
 
     def __getattr__(self, name: str) -> Any:
         """Read the group of a plugin by its name."""
@@ -175,7 +175,8 @@ class HyperParameters(SubParameters):
         ParameterError
             Listing every value or combination that cannot be used.
         """
-        return super().from_dict(migrate(data), ignore_unknown=ignore_unknown)
+        present = migrate(data) if isinstance(data, Mapping) else data
+        return super().from_dict(present, ignore_unknown=ignore_unknown)
 
     def to_yaml(self) -> str:
         """Write the tree as YAML, with the name and version of the package."""
@@ -221,23 +222,26 @@ class HyperParameters(SubParameters):
     ) -> dict[str, Any]:
         """Check the choices by name first, then the fields, then the groups of plugins."""
         problems.extend(problems_with_choices(data, cls.interaction_protocol))
-        groups = {**(data.get("plugin_groups") or {})}
-        groups |= {name: data[name] for name in parameter_groups if name in data}
-        apart = {"plugin_groups", *PACKAGE_KEYS, *parameter_groups}
-        own = {name: value for name, value in data.items() if name not in apart}
-        values = super().take_mapping(own, path, problems, ignore_unknown)
-        values["plugin_groups"] = {}
+        data = {name: value for name, value in data.items() if name not in PACKAGE_KEYS}
+        given = {**(data.pop("plugin_groups", None) or {})}
+        given |= {name: data.pop(name) for name in parameter_groups if name in data}
+        values = super().take_mapping(data, path, problems, ignore_unknown)
+        groups = values["plugin_groups"] = {}
         for name, group_class in parameter_groups.items():
             try:
-                group = group_class.build(groups.pop(name, None), name, ignore_unknown)
-                values["plugin_groups"][name] = group
+                groups[name] = group_class.build(given.pop(name, None), name, ignore_unknown)
             except ParameterError as error:
                 problems.extend(error.problems)
-        problems.extend(
-            f"plugin_groups: no plugin has registered the group {name!r}. Load the plugin first."
-            for name in groups
-        )
+        problems.extend(cls.word_unknown(name, given[name], path) for name in given)
         return values
+
+    @classmethod
+    def word_unknown(cls, name: str, value: Any, path: str) -> str:
+        """Word the message for an unknown root parameter, which may be a plugin's group."""
+        message = unknown_parameter(name, path, [*field_rules(cls), *parameter_groups])
+        if isinstance(value, Mapping | SubParameters):
+            return f"{message} If a plugin defines this group, load the plugin first."
+        return message
 
     @classmethod
     def take_field(
@@ -251,32 +255,3 @@ class HyperParameters(SubParameters):
             return None
         agent_class = scenario_facts[scenario].agent_parameters
         return AgentsParameters.build(value, agent_class, rule.name, ignore_unknown)
-
-
-def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
-    """Add a group of parameters to the root of the tree: `hyper_params.<name>`.
-
-    Parameters
-    ----------
-    name
-        Name that the group has in the tree, on the command line and in stored files.
-    cls
-        Its class, in which every field has a default.
-
-    Raises
-    ------
-    PluginError
-        If the name is taken, or a field has no default.
-    """
-    if name in field_rules(HyperParameters) or not name.isidentifier() or name.startswith("_"):
-        raise PluginError(
-            f"The parameter group {name!r} cannot have that name: it must be a Python name that is "
-            f"not yet a root parameter. Choose another."
-        )
-    required = [rule.name for rule in field_rules(cls).values() if rule.default is ...]
-    if required:
-        raise PluginError(
-            f"Every field of {cls.__name__} needs a default, because the group {name!r} is part of "
-            f"every tree. Add one to: {', '.join(required)}."
-        )
-    parameter_groups.register(name, cls)

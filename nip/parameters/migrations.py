@@ -1,12 +1,16 @@
 """Reading trees that older versions wrote.
 
-Versions are MAJOR.MINOR.PATCH. PATCH: a fix, same parameters. MINOR: parameters were added; older trees
-are read as they are, and what they lack has its default. MAJOR: a parameter was renamed, removed or
-means something else, and a migration translates older trees. While MAJOR is 0, MINOR takes its part.
+Versions are MAJOR.MINOR.PATCH.
+
+- PATCH: a fix; the parameters are the same.
+- MINOR: parameters were added; older trees are read as they are, and what they lack has its default.
+- MAJOR: a parameter was renamed, removed, or means something else; a migration translates older
+  trees. While MAJOR is 0, MINOR may do the same.
 """
 
 import copy
 import importlib.metadata
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,21 +61,20 @@ class MigrationChain:
 
 
 def parse_version(text: str) -> Version:
-    """Read `MAJOR.MINOR.PATCH`, with or without something after it.
+    """Read `MAJOR.MINOR.PATCH`, whatever comes after it.
 
     Raises
     ------
     ParameterError
-        If it does not start with numbers.
+        If it does not start with three numbers.
     """
-    numbers = text.split("+")[0].split(".")[:3]
-    digits = ["".join(c for c in part if c.isdigit()) for part in numbers]
-    if len(digits) != 3 or not all(digits):
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", text)
+    if numbers is None:
         raise ParameterError(
-            f"_package_version must look like 0.1.0, got {text!r}. Correct it, or remove it to read "
-            f"the tree as one of this version."
+            f"_package_version must look like 0.1.0, got {text!r}. Correct it, or remove it to "
+            f"read the tree as one of this version."
         )
-    major, minor, patch = (int(part) for part in digits)
+    major, minor, patch = map(int, numbers.groups())
     return major, minor, patch
 
 

@@ -1,14 +1,238 @@
-"""Options that change nothing in the chosen combination."""
+"""Options that change nothing in the chosen combination.
+
+Each rule names some options, and says when and why they count for nothing. An option that has its
+default value is never reported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from nip.parameters.agents import AgentParameters
+from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.parameters.parameters_base import SubParameters, field_rules
+from nip.parameters.types import InteractionProtocolType
 
 if TYPE_CHECKING:
     from nip.parameters.hyper_parameters import HyperParameters
 
 
+@dataclass(frozen=True)
+class NoEffectRule:
+    """Options below the root of the tree that count for nothing under some condition."""
+
+    options: tuple[str, ...]
+    """Their dotted names; a group stands for all of its fields."""
+
+    because: str
+    """What makes them idle, as it completes `... has no effect ...`."""
+
+    is_idle: Callable[[HyperParameters], bool]
+    """Whether the condition holds."""
+
+
+@dataclass(frozen=True)
+class AgentNoEffectRule:
+    """Options of an agent that count for nothing under some condition."""
+
+    options: tuple[str, ...]
+    """Names of the fields."""
+
+    because: str
+    """What makes them idle, as it completes `... has no effect ...`."""
+
+    is_idle: Callable[[HyperParameters, Any], bool]
+    """Whether the condition holds, given the tree and the parameters of the agent."""
+
+    agent_class: type[AgentParameters] = AgentParameters
+    """Class of the agents that the rule is about."""
+
+
+def _learns_by_rl_only(hyper_params: HyperParameters) -> bool:
+    is_rl = hyper_params.trainer in ("reinforce", "vanilla_ppo")
+    return is_rl and not hyper_params.pretrain_agents
+
+
+def _trains_without_critic(hyper_params: HyperParameters) -> bool:
+    uses_critic = hyper_params.reinforce.use_advantage_and_critic
+    return hyper_params.trainer == "reinforce" and not uses_critic
+
+
+def _is_another_builtin_protocol(name: str) -> Callable[[HyperParameters], bool]:
+    # A plugin's protocol may read the groups of the built-in ones.
+    others = set(get_args(InteractionProtocolType)) - {name}
+    return lambda hyper_params: hyper_params.interaction_protocol in others
+
+
+def _has_fixed_order(hyper_params: HyperParameters) -> bool:
+    fixed = ("adp", "merlin_arthur", "multi_channel_test", "solo_verifier")
+    return hyper_params.interaction_protocol in fixed
+
+
+def _has_no_linear_message_space(hyper_params: HyperParameters) -> bool:
+    return not hyper_params.include_linear_message_space
+
+
+ROOT_RULES = (
+    NoEffectRule(
+        ("d_linear_message_space",),
+        "unless include_linear_message_space=True",
+        _has_no_linear_message_space,
+    ),
+    NoEffectRule(
+        ("test_size", "solo_agent"),
+        "unless trainer='solo_agent' or pretrain_agents=True",
+        _learns_by_rl_only,
+    ),
+    NoEffectRule(
+        ("reinforce",),
+        "unless trainer='reinforce'",
+        lambda hyper_params: hyper_params.trainer in ("solo_agent", "vanilla_ppo"),
+    ),
+    NoEffectRule(
+        ("ppo",),
+        "unless trainer='vanilla_ppo'",
+        lambda hyper_params: hyper_params.trainer in ("reinforce", "solo_agent"),
+    ),
+    NoEffectRule(
+        ("ppo.kl_target", "ppo.kl_beta", "ppo.kl_decrement", "ppo.kl_increment"),
+        "unless ppo.loss_type='kl_penalty'",
+        lambda hyper_params: (
+            hyper_params.trainer not in ("reinforce", "solo_agent")
+            and hyper_params.ppo.loss_type == "clip"
+        ),
+    ),
+    NoEffectRule(
+        (
+            "rl.num_iterations",
+            "rl.num_epochs",
+            "rl.minibatch_size",
+            "rl.lr",
+            "rl.anneal_lr",
+            "rl.max_grad_norm",
+            "rl.loss_critic_type",
+            "rl.clip_value",
+            "rl.gamma",
+            "rl.lmbda",
+            "rl.num_test_iterations",
+            "rl.greedy_test",
+        ),
+        "with trainer='solo_agent', which has its own group of parameters",
+        lambda hyper_params: hyper_params.trainer == "solo_agent",
+    ),
+    NoEffectRule(
+        ("rl.loss_critic_type", "rl.lmbda"),
+        "unless reinforce.use_advantage_and_critic=True",
+        _trains_without_critic,
+    ),
+    NoEffectRule(
+        ("rl.clip_value",),
+        "with trainer='reinforce'",
+        lambda hyper_params: hyper_params.trainer == "reinforce",
+    ),
+    NoEffectRule(
+        ("rl.rollouts_per_iteration",),
+        "unless rl.frames_per_batch=None",
+        lambda hyper_params: hyper_params.rl.frames_per_batch is not None,
+    ),
+    NoEffectRule(
+        ("rl.num_normalization_steps",),
+        "unless rl.normalize_observations=True",
+        lambda hyper_params: not hyper_params.rl.normalize_observations,
+    ),
+    *(
+        NoEffectRule(
+            (f"{protocol}_protocol",),
+            f"unless interaction_protocol={protocol!r}",
+            _is_another_builtin_protocol(protocol),
+        )
+        for protocol in ("debate", "mnip", "nip")
+    ),
+    NoEffectRule(
+        ("debate_protocol.prover0_first",),
+        "unless debate_protocol.sequential=True",
+        lambda hyper_params: (
+            hyper_params.interaction_protocol == "debate"
+            and not hyper_params.debate_protocol.sequential
+        ),
+    ),
+    NoEffectRule(
+        ("mnip_protocol.prover0_first",),
+        "unless mnip_protocol.sequential=True",
+        lambda hyper_params: (
+            hyper_params.interaction_protocol == "mnip"
+            and not hyper_params.mnip_protocol.sequential
+        ),
+    ),
+    NoEffectRule(
+        ("protocol_common.verifier_first",),
+        "with a protocol whose order is fixed",
+        _has_fixed_order,
+    ),
+    NoEffectRule(
+        ("protocol_common.prover_reward",),
+        "with protocol_common.shared_reward=True",
+        lambda hyper_params: hyper_params.protocol_common.shared_reward,
+    ),
+)
+
+AGENT_RULES = (
+    AgentNoEffectRule(
+        ("orthogonal_initialisation_gain",),
+        "unless use_orthogonal_initialisation=True",
+        lambda _, agent: not agent.use_orthogonal_initialisation,
+    ),
+    AgentNoEffectRule(
+        ("num_heads", "d_transformer_mlp", "transformer_dropout"),
+        "with num_transformer_layers=0",
+        lambda _, agent: agent.num_transformer_layers == 0,
+        GraphIsomorphismAgentParameters,
+    ),
+    AgentNoEffectRule(
+        ("d_linear_message_selector", "num_linear_message_selector_layers"),
+        "unless include_linear_message_space=True",
+        lambda hyper_params, _: not hyper_params.include_linear_message_space,
+        GraphIsomorphismAgentParameters,
+    ),
+    AgentNoEffectRule(
+        ("pair_difference_scale",),
+        "unless use_pair_invariant_pooling=True",
+        lambda _, agent: not agent.use_pair_invariant_pooling,
+        GraphIsomorphismAgentParameters,
+    ),
+)
+
+
 def options_without_effect(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message for each option that differs from its default but changes nothing."""
-    yield from ()
+    for rule in ROOT_RULES:
+        if rule.is_idle(hyper_params):
+            for option in rule.options:
+                parent, _, name = option.rpartition(".")
+                group = hyper_params.get(parent) if parent else hyper_params
+                yield from _changed(group, name, parent, rule.because)
+    for agent_name, agent in hyper_params.agents.items():
+        for agent_rule in AGENT_RULES:
+            if isinstance(agent, agent_rule.agent_class) and agent_rule.is_idle(
+                hyper_params, agent
+            ):
+                for option in agent_rule.options:
+                    yield from _changed(agent, option, f"agents.{agent_name}", agent_rule.because)
+
+
+def _changed(group: SubParameters, name: str, path: str, because: str) -> Iterator[str]:
+    """Yield a message for a field, or each field of a group, that differs from its default."""
+    dotted = f"{path}.{name}" if path else name
+    rule, value = field_rules(type(group))[name], getattr(group, name)
+    if rule.group_class is None:
+        if value != rule.default:
+            yield f"{dotted}={value!r} has no effect {because}."
+    elif isinstance(value, rule.group_class) and type(value) is rule.group_class:
+        for below in field_rules(type(value)):
+            yield from _changed(value, below, dotted, because)
+    else:
+        default = rule.group_class.build(rule.default, dotted)
+        if value != default:
+            yield f"{dotted}={value!r} has no effect {because}."

@@ -11,48 +11,27 @@ class MyParameters(SubParameters):
 ```
 """
 
-import ast
 import dataclasses
 import functools
 import inspect
-import textwrap
 import typing
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from nip.errors import ParameterError, UnknownNameError, did_you_mean, unknown_name
+from nip.errors import NipWarning, ParameterError, PluginError, UnknownNameError, unknown_name
+from nip.parameters.dotted_names import join, unknown_parameter
 from nip.parameters.validation import check_value
 from nip.registry import Registry
 
 P = TypeVar("P", bound="SubParameters")
-G = TypeVar("G")
 C = TypeVar("C", bound="type[SubParameters]")
 
 parameter_classes: Registry[type["SubParameters"]] = Registry("parameter class")
 """All classes of parameters by their own name, which is what `_type` holds in a stored tree."""
 
-GROUP_DEFAULT: Any = None
-"""Default of a field that holds a group: build the group from its own defaults."""
-
-if TYPE_CHECKING:
-
-    class Group(Generic[G]):
-        """Annotation of a field that holds a group: set as instance, mapping or None, read as G."""
-
-        def __get__(self, instance: object, owner: type | None = None) -> G:
-            """Read the group."""
-
-        def __set__(self, instance: object, value: G | Mapping[str, Any] | None) -> None:
-            """Give an instance, a mapping of its fields, or None for its defaults."""
-
-else:
-
-    class Group:
-        """Annotation of a field that holds a group: at run time `Group[G]` is `G` itself."""
-
-        def __class_getitem__(cls, group_class: type) -> type:
-            """Give the class of the group."""
-            return group_class
+parameter_groups: Registry[type["SubParameters"]] = Registry("parameter group")
+"""Groups of parameters that plugins add to the root of the tree, by the name they have there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,34 +51,6 @@ class FieldRule:
     """Class of the group that the field holds; None for a plain value."""
 
 
-@functools.cache
-def field_rules(cls: type["SubParameters"]) -> dict[str, FieldRule]:
-    """Everything about the fields of a group, in the order of their definition."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    rules = {}
-    for field in dataclasses.fields(cls):
-        if not field.init:
-            continue
-        default: Any = ...
-        if field.default is not dataclasses.MISSING:
-            default = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        annotation = hints[field.name]
-        rules[field.name] = FieldRule(field.name, annotation, default, _group_class(annotation))
-    return rules
-
-
-def _group_class(annotation: Any) -> type["SubParameters"] | None:
-    """Find the first parameter class in an annotation, looking into unions."""
-    if isinstance(annotation, type):
-        return annotation if issubclass(annotation, SubParameters) else None
-    for argument in typing.get_args(annotation):
-        if found := _group_class(argument):
-            return found
-    return None
-
-
 class SubParameters:
     """Base of all groups of parameters.
 
@@ -110,7 +61,7 @@ class SubParameters:
     derived_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that `to_dict` writes for the reader and that are ignored on the way back."""
 
-    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:  # noqa: ARG002
         """Yield a message for each impossible combination of fields.
 
         Parameters
@@ -118,6 +69,10 @@ class SubParameters:
         at
             Gives the full dotted name of a field of this group, for the messages.
         """
+        yield from ()
+
+    def find_warnings(self) -> Iterator[str]:
+        """Yield a message for each option that has no effect in this combination."""
         yield from ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,7 +122,8 @@ class SubParameters:
             value = {}
         if not isinstance(value, Mapping):
             raise ParameterError(
-                f"{path} must be {cls.__name__}, a mapping of its fields, or None, got {value!r}."
+                f"{path or cls.__name__} must be {cls.__name__}, a mapping of its fields, or None, "
+                f"got {value!r}."
             )
         group = object.__new__(chosen_class(cls, value, path))
         _initialise(group, value, path, ignore_unknown)
@@ -175,7 +131,7 @@ class SubParameters:
 
     @classmethod
     def root_path(cls) -> str:
-        """Dotted name for messages when the group is built by itself rather than within a tree."""
+        """Dotted name for messages when the group is built by itself rather than in a tree."""
         return cls.__name__
 
     def get(self, name: str) -> Any:
@@ -187,16 +143,15 @@ class SubParameters:
             A `KeyError`, if there is no such parameter.
         """
         node: Any = self
-        for position, part in enumerate(name.split(".")):
-            known = _child_names(node)
+        before = ""
+        for part in name.split("."):
             if isinstance(node, Mapping) and part in node:
                 node = node[part]
-            elif part in known:
+            elif part in (known := _child_names(node)):
                 node = getattr(node, part)
             else:
-                before = ".".join(name.split(".")[:position])
-                kind = f"parameter in {before!r} named" if before else "parameter"
-                raise UnknownNameError(unknown_name(kind, part, known))
+                raise UnknownNameError(unknown_parameter(part, before, known))
+            before = join(before, part)
         return node
 
     def child_names(self) -> list[str]:
@@ -225,12 +180,12 @@ class SubParameters:
                 except ParameterError as error:
                     problems.extend(error.problems)
             elif not ignore_unknown:
-                problems.append(unknown_parameter(str(name), path, rules))
-        for name, rule in rules.items():
-            if name in data or name in values:
-                continue
-            if rule.default is ...:
-                problems.append(f"{join(path, name)} is missing. Give it a value.")
+                problems.append(cls.word_unknown(str(name), value, path))
+        problems.extend(
+            f"{join(path, name)} is missing. Give it a value: {name} has no default."
+            for name, rule in rules.items()
+            if name not in data and rule.default is ...
+        )
         return values
 
     @classmethod
@@ -239,7 +194,7 @@ class SubParameters:
         rule: FieldRule,
         value: Any,
         path: str,
-        data: Mapping[str, Any],
+        data: Mapping[str, Any],  # noqa: ARG003
         ignore_unknown: bool,
     ) -> Any:
         """Check what was given for one field, and build the group if it holds one.
@@ -253,7 +208,7 @@ class SubParameters:
         path
             Dotted name of this group.
         data
-            All that was given for this group, where a field depends on others.
+            All that was given for this group, for fields that depend on others.
         ignore_unknown
             Leave out unknown names below instead of refusing them.
 
@@ -270,15 +225,68 @@ class SubParameters:
         except ValueError as error:
             raise ParameterError(str(error)) from None
 
+    @classmethod
+    def word_unknown(cls, name: str, value: Any, path: str) -> str:  # noqa: ARG003
+        """Word the message for a name that was given but is no field."""
+        return unknown_parameter(name, path, field_rules(cls))
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse changes once the group has been checked."""
         if self.__dict__.get("_is_checked"):
             raise AttributeError(
-                f"{type(self).__name__}.{name} cannot be set to {value!r}: parameters do not change "
-                f"once they have been checked. Make new ones with dataclasses.replace(...), or with "
-                f'HyperParameters.with_changes({{"dotted.name": value}}).'
+                f"{type(self).__name__}.{name} cannot be set to {value!r}: parameters do not "
+                f"change once they have been checked. Make new ones with dataclasses.replace(...), "
+                f'or with HyperParameters.with_changes({{"dotted.name": value}}).'
             )
         object.__setattr__(self, name, value)
+
+
+def register_parameter_class(cls: C) -> C:
+    """Enter a dataclass of parameters under its own name, and check values where it is built."""
+    written: Any = cls.__init__
+    names = list(inspect.signature(written).parameters)[1:]
+
+    @functools.wraps(written)
+    def checked_init(self: SubParameters, *args: Any, **kwargs: Any) -> None:
+        given = dict(zip(names, args, strict=False))
+        if len(args) > len(names) or given.keys() & kwargs.keys():
+            raise TypeError(
+                f"{cls.__name__} got more than one value for a field. Give values by name."
+            )
+        _initialise(self, given | kwargs, cls.root_path(), ignore_unknown=False)
+
+    cls.__init__ = checked_init  # type: ignore[method-assign, assignment]
+    parameter_classes.register(cls.__name__, cls)
+    return cls
+
+
+def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
+    """Add a group of parameters to the root of the tree: `hyper_params.<name>`.
+
+    Parameters
+    ----------
+    name
+        Name that the group has in the tree, on the command line and in stored files.
+    cls
+        Its class, in which every field has a default.
+
+    Raises
+    ------
+    PluginError
+        If the name is taken, or a field has no default.
+    """
+    taken = field_rules(parameter_classes["HyperParameters"])
+    if name in taken or not name.isidentifier() or name.startswith("_"):
+        raise PluginError(
+            f"A parameter group cannot be named {name!r}: its name must be a Python name that is "
+            f"not yet a parameter. Choose another."
+        )
+    if required := [rule.name for rule in field_rules(cls).values() if rule.default is ...]:
+        raise PluginError(
+            f"Every field of {cls.__name__} needs a default, because the group {name!r} is part of "
+            f"every tree. Add one to: {', '.join(required)}."
+        )
+    parameter_groups.register(name, cls)
 
 
 def chosen_class(cls: type[P], data: Mapping[str, Any], path: str) -> type[P]:
@@ -288,9 +296,8 @@ def chosen_class(cls: type[P], data: Mapping[str, Any], path: str) -> type[P]:
         return cls
     if type_name not in parameter_classes:
         known = [name for name, known in parameter_classes.items() if issubclass(known, cls)]
-        raise ParameterError(
-            f"{join(path, '_type')}: {unknown_name('parameter class', str(type_name), known)}"
-        )
+        message = unknown_name("parameter class", str(type_name), known)
+        raise ParameterError(f"{join(path, '_type')}: {message}")
     named = parameter_classes[type_name]
     if not issubclass(named, cls):
         raise ParameterError(
@@ -298,6 +305,37 @@ def chosen_class(cls: type[P], data: Mapping[str, Any], path: str) -> type[P]:
             f"got {type_name!r}."
         )
     return named
+
+
+_rules_of_classes: dict[type, dict[str, FieldRule]] = {}
+
+
+def field_rules(cls: type[SubParameters]) -> dict[str, FieldRule]:
+    """Everything about the fields of a group, in the order of their definition."""
+    if cls not in _rules_of_classes:
+        hints = typing.get_type_hints(cls, include_extras=True)
+        fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(typing.cast(Any, cls))
+        _rules_of_classes[cls] = {
+            field.name: _rule_of(field, hints[field.name]) for field in fields if field.init
+        }
+    return _rules_of_classes[cls]
+
+
+def _rule_of(field: dataclasses.Field[Any], annotation: Any) -> FieldRule:
+    default: Any = ...
+    if field.default is not dataclasses.MISSING:
+        default = field.default
+    elif field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    return FieldRule(field.name, annotation, default, _group_class(annotation))
+
+
+def _group_class(annotation: Any) -> type[SubParameters] | None:
+    """Find the first parameter class in an annotation, looking into unions."""
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, SubParameters) else None
+    found = (_group_class(argument) for argument in typing.get_args(annotation))
+    return next(filter(None, found), None)
 
 
 def _initialise(
@@ -311,45 +349,14 @@ def _initialise(
         for name, rule in field_rules(cls).items():
             if rule.group_class is not None and name not in values:
                 values[name] = cls.take_field(rule, rule.default, path, data, ignore_unknown)
-        # The initialiser that the dataclass decorator wrote, below the checks added to it.
-        initialise = cls.__init__
-        inspect.unwrap(initialise)(group, **values)
+        # What the dataclass decorator wrote, below the checks that were added to it.
+        inspect.unwrap(cls.__init__)(group, **values)
         problems.extend(group.find_problems(functools.partial(join, path)))
     if problems:
         raise ParameterError(*problems)
     object.__setattr__(group, "_is_checked", True)
-
-
-def register_parameter_class(cls: C) -> C:
-    """Enter a dataclass of parameters under its own name, and check values where it is built."""
-    initialise = cls.__init__
-    signature = inspect.signature(initialise)
-
-    @functools.wraps(initialise)
-    def checked_init(self: SubParameters, *args: Any, **kwargs: Any) -> None:
-        positional = list(signature.parameters)[1 : len(args) + 1]
-        if len(positional) < len(args):
-            raise TypeError(f"{cls.__name__} takes {len(positional)} values, got {len(args)}.")
-        given = dict(zip(positional, args, strict=True))
-        if twice := sorted(given.keys() & kwargs.keys()):
-            raise TypeError(f"{cls.__name__} got several values for {', '.join(twice)}.")
-        _initialise(self, given | kwargs, cls.root_path(), ignore_unknown=False)
-
-    cls.__init__ = checked_init  # type: ignore[assignment]
-    parameter_classes.register(cls.__name__, cls)
-    return cls
-
-
-def join(path: str, name: str) -> str:
-    """Put a name below a dotted one."""
-    return f"{path}.{name}" if path else name
-
-
-def unknown_parameter(name: str, path: str, known: Mapping[str, Any]) -> str:
-    """Word the message for a field that a group does not have."""
-    suggestion = did_you_mean(name, known)
-    instead = suggestion or f"Known here: {', '.join(known)}."
-    return f"There is no parameter {join(path, name)!r}. {instead}"
+    for message in group.find_warnings():
+        warnings.warn(message, NipWarning, stacklevel=2)
 
 
 def _child_names(node: Any) -> list[str]:

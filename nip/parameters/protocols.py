@@ -37,7 +37,7 @@ class CommonProtocolParameters(SubParameters):
     """Give the provers the reward of the verifier, so that all cooperate."""
 
     force_guess: Literal["zero", "one", "y"] | None = None
-    """Replace the decision of the verifier by 0, by 1, or by the true label; None: let it decide."""
+    """Replace the verifier's decision by 0, by 1, or by the true label; None: let it decide."""
 
 
 @dataclass

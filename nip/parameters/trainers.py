@@ -24,7 +24,7 @@ class RlParameters(SubParameters):
     """Rollouts per iteration if `frames_per_batch` is None; None: one for each datapoint."""
 
     steps_per_env_per_iteration: Count | None = None
-    """Steps that each environment makes per iteration; None: `max_message_rounds` of the protocol."""
+    """Steps of each environment per iteration; None: the number of rounds of the protocol."""
 
     num_iterations: Count = 1000
     """Number of times that a batch is sampled and learnt from."""
@@ -94,7 +94,7 @@ class PpoParameters(SubParameters):
     """Proximal policy optimisation (Schulman et al., 2017)."""
 
     loss_type: Literal["clip", "kl_penalty"] = "clip"
-    """What keeps the new policy near the old one: a clipped ratio, or a penalty on the divergence."""
+    """What keeps the new policy near the old: a clipped ratio, or a penalty on the divergence."""
 
     clip_epsilon: Positive = 0.2
     """Distance from 1 beyond which the ratio of new to old probability is clipped."""

@@ -1,7 +1,7 @@
 """Names of the built-in choices, and ranges that several parameters share.
 
-The literals serve editors and documentation. A registered name that is not among them is just as good;
-a test keeps them equal to what is registered.
+The literals serve editors and documentation. A registered name that is not among them is just as
+good; a test keeps them equal to what is registered.
 """
 
 from typing import Annotated, Literal

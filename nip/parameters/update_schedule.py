@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from nip.errors import ParameterError, unknown_name
+from nip.parameters.dotted_names import join
 from nip.parameters.parameters_base import (
     SubParameters,
-    join,
     parameter_classes,
     register_parameter_class,
 )
@@ -31,8 +31,8 @@ class UpdateSchedule(SubParameters, ABC):
     @classmethod
     def build(cls, value: Any, path: str, ignore_unknown: bool = False) -> Self:
         """Make a schedule from an instance, its stored form, or None for learning always."""
-        if value is None and issubclass(ConstantUpdateSchedule, cls):
-            return ConstantUpdateSchedule()
+        if value is None and cls is UpdateSchedule:
+            value = {"_type": ConstantUpdateSchedule.__name__}
         if isinstance(value, Mapping) and "_type" not in value and cls is UpdateSchedule:
             raise ParameterError(
                 f'{path} must be an update schedule, or a mapping {{"_type": <class>, <class>: '
@@ -79,7 +79,7 @@ class ConstantUpdateSchedule(UpdateSchedule):
     """The agent learns on every iteration."""
 
     def is_active(self, iteration: int) -> bool:  # noqa: ARG002
-        """Always true."""
+        """Say yes to every iteration."""
         return True
 
 
@@ -118,7 +118,7 @@ class ContiguousPeriodicUpdateSchedule(UpdateSchedule):
 @register_parameter_class
 @dataclass
 class AlternatingPeriodicUpdateSchedule(UpdateSchedule):
-    """Two agents take turns: the first learns at the start of each period, the second in the rest."""
+    """Two agents take turns: the first learns at the start of each period, the second after it."""
 
     period: Count
     """Number of iterations after which the pattern repeats."""

@@ -2,7 +2,6 @@
 
 import types
 import typing
-from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union
 
@@ -36,8 +35,8 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> Any:
     """Check a value against an annotation such as `Annotated[int, Ge(1)]`.
 
-    Types are exact, but that an integer is taken for a float, a list for a tuple, and a NumPy scalar
-    for the Python number it holds.
+    Types are exact, but that an integer is taken for a float, a list for a tuple, and a NumPy
+    scalar for the Python number it holds.
 
     Parameters
     ----------
@@ -119,8 +118,7 @@ def describe(annotation: Any) -> str:
         choices = ", ".join(repr(choice) for choice in arguments)
         return choices if len(arguments) == 1 else f"one of {choices}"
     if origin in (Union, types.UnionType):
-        words = list(dict.fromkeys(describe(argument) for argument in arguments))
-        return " or ".join(words)
+        return " or ".join(dict.fromkeys(describe(argument) for argument in arguments))
     if origin in (tuple, list):
         items = list(dict.fromkeys(describe(item) for item in arguments if item is not ...))
         return f"a list (each item {' or '.join(items)})"

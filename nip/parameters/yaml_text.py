@@ -35,7 +35,7 @@ def load_mapping(text: str) -> dict[str, Any]:
         If the text is not YAML, or something else than a mapping.
     """
     try:
-        tree = yaml.load(text, _Loader)  # noqa: S506
+        tree = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ParameterError(f"The parameters are not valid YAML: {error}") from error
     if not isinstance(tree, dict):

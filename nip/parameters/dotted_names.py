@@ -1,0 +1,27 @@
+"""Dotted names of parameters, and messages about them."""
+
+from collections.abc import Iterable
+
+from nip.errors import did_you_mean
+
+
+def join(path: str, name: str) -> str:
+    """Put a name below a dotted one."""
+    return f"{path}.{name}" if path else name
+
+
+def unknown_parameter(name: str, path: str, known: Iterable[str]) -> str:
+    """Word the message for a parameter that a group does not have.
+
+    Parameters
+    ----------
+    name
+        Name of the parameter as the user wrote it.
+    path
+        Dotted name of the group.
+    known
+        Names of the parameters that the group has.
+    """
+    names = [each for each in known if not each.startswith("_")]
+    instead = did_you_mean(name, names) or (f"Known here: {', '.join(names)}." if names else "")
+    return f"There is no parameter {join(path, name)!r}. {instead}".strip()

@@ -1,0 +1,36 @@
+"""How a field says that it holds a group of parameters.
+
+```python
+rl: Group[RlParameters] = GROUP_DEFAULT
+```
+
+For type checkers the field is set with an instance, a mapping or None, and read as `RlParameters`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+G = TypeVar("G")
+
+GROUP_DEFAULT: Any = None
+"""Default of a field that holds a group: build the group from its own defaults."""
+
+if TYPE_CHECKING:
+
+    class Group(Generic[G]):
+        """Annotation of a field that holds a group."""
+
+        def __get__(self, instance: object, owner: type | None = None) -> G:
+            """Read the group."""
+
+        def __set__(self, instance: object, value: G | Mapping[str, Any] | None) -> None:
+            """Give an instance, a mapping of its fields, or None for its defaults."""
+
+else:
+
+    class Group:
+        """Annotation of a field that holds a group: at run time `Group[G]` is `G` itself."""
+
+        def __class_getitem__(cls, group_class: type) -> type:
+            """Give the class of the group."""
+            return group_class
