@@ -159,7 +159,7 @@ class ProtocolHandler(ABC):
 
     @property
     def reward_mid_points(self) -> dict[str, float]:
-        """Mean reward of each agent in the round of the decision when labels and decisions are coin flips."""
+        """Mean reward of each agent for a decision, if labels and decisions are coin flips."""
         return {
             name: float(table.mean())
             for name, table in zip(self.agent_names, self.decided_reward, strict=True)

@@ -22,7 +22,7 @@ RUNNING, DECIDED, TERMINATED = "running", "decided", "terminated"
 
 
 def hyper_params_of(protocol: str, **groups: Any) -> HyperParameters:
-    """Return the parameters of an experiment with a protocol; ``groups`` are its parameter groups."""
+    """Return the parameters of an experiment with a protocol, and with groups of parameters."""
     return HyperParameters(
         scenario="graph_isomorphism",
         trainer="vanilla_ppo",
@@ -35,7 +35,7 @@ def hyper_params_of(protocol: str, **groups: Any) -> HyperParameters:
 def handler_of(
     protocol: str, *, common: dict[str, Any] | None = None, **groups: Any
 ) -> ProtocolHandler:
-    """Build a protocol which pays the rewards of the worked table, but for changes in ``common``."""
+    """Build a protocol with the rewards of the worked table, but for changes in ``common``."""
     protocol_common = {**DISTINCT_REWARDS, **(common or {})}
     return build_protocol_handler(
         hyper_params_of(protocol, protocol_common=protocol_common, **groups)

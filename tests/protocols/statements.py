@@ -1,7 +1,7 @@
 """What the protocols do, said a second time: in plain Python, one round of one episode at a time.
 
-Nothing here is imported from the protocols, and nothing is compiled: each statement is a sentence of
-the specification.
+Nothing here is imported from the protocols, and nothing is compiled: each statement is a sentence
+of the specification.
 """
 
 from collections.abc import Callable

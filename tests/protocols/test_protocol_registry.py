@@ -86,7 +86,10 @@ import sys
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
 build_protocol_handler(HyperParameters(
-    scenario="graph_isomorphism", trainer="vanilla_ppo", dataset="any", interaction_protocol={name!r}
+    scenario="graph_isomorphism",
+    trainer="vanilla_ppo",
+    dataset="any",
+    interaction_protocol={name!r},
 ))
 assert "torch" not in sys.modules
 """

@@ -96,7 +96,7 @@ def test_mid_points_of_random_play(protocol, common, mid_points) -> None:
 
 
 class PaidByOwnTables(ProtocolHandler):
-    """One round for a clerk and the verifier; the prover listens, and pays for being seen through."""
+    """A clerk and the verifier write in every round; the prover only listens."""
 
     def make_rules(self) -> ProtocolRules:
         everybody = ("prover", "clerk", "verifier")
