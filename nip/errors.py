@@ -4,6 +4,8 @@ Every message states the value, the rule it breaks and the way out. Broken invar
 `assert`s, not these.
 """
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -14,6 +16,14 @@ class NipError(Exception):
 
 class NipWarning(UserWarning):
     """Something was asked for that will have no effect, or not the one it seems to have."""
+
+
+def warn_user(message: str) -> None:
+    """Issue a `NipWarning` that points at the line outside this package which led to it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "nip":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, NipWarning, stacklevel=level - 1)
 
 
 class UnknownNameError(NipError, KeyError):

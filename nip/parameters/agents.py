@@ -190,9 +190,15 @@ class AgentsParameters(Mapping[str, AgentParameters]):
 
 
 def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
-    """Refuse names of which one is part of another: metrics and files could not be told apart."""
+    """Refuse names that could not be told apart in dotted names, metrics and files."""
     names = [str(name) for name in agents if name not in (DEFAULT_AGENT, "agents_update_repr")]
-    return [
+    unreadable = [
+        f"{path}: an agent's name must be made of letters, digits and underscores and not begin "
+        f"with a digit, got {name!r}. Rename it."
+        for name in names
+        if not name.isidentifier()
+    ]
+    return unreadable + [
         f"{path}: the agent name {name!r} must not be part of another, got {other!r} as well. "
         f"Rename one of them, for example to {name + '0'!r}."
         for name in names

@@ -223,6 +223,7 @@ class HyperParameters(SubParameters):
         """Check the choices by name first, then the fields, then the groups of plugins."""
         problems.extend(problems_with_choices(data, cls.interaction_protocol))
         data = {name: value for name, value in data.items() if name not in PACKAGE_KEYS}
+        data.setdefault("agents", None)
         given = {**(data.pop("plugin_groups", None) or {})}
         given |= {name: data.pop(name) for name in parameter_groups if name in data}
         values = super().take_mapping(data, path, problems, ignore_unknown)

@@ -3,7 +3,7 @@
 Versions are MAJOR.MINOR.PATCH.
 
 - PATCH: a fix; the parameters are the same.
-- MINOR: parameters were added; older trees are read as they are, and what they lack has its default.
+- MINOR: parameters were added; older trees are read as they are, with defaults for what they lack.
 - MAJOR: a parameter was renamed, removed, or means something else; a migration translates older
   trees. While MAJOR is 0, MINOR may do the same.
 """

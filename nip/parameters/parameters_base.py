@@ -14,12 +14,12 @@ class MyParameters(SubParameters):
 import dataclasses
 import functools
 import inspect
+import types
 import typing
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
-from nip.errors import NipWarning, ParameterError, PluginError, UnknownNameError, unknown_name
+from nip.errors import ParameterError, PluginError, UnknownNameError, unknown_name, warn_user
 from nip.parameters.dotted_names import join, unknown_parameter
 from nip.parameters.validation import check_value
 from nip.registry import Registry
@@ -334,6 +334,8 @@ def _group_class(annotation: Any) -> type[SubParameters] | None:
     """Find the first parameter class in an annotation, looking into unions."""
     if isinstance(annotation, type):
         return annotation if issubclass(annotation, SubParameters) else None
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType, typing.Annotated):
+        return None
     found = (_group_class(argument) for argument in typing.get_args(annotation))
     return next(filter(None, found), None)
 
@@ -356,7 +358,7 @@ def _initialise(
         raise ParameterError(*problems)
     object.__setattr__(group, "_is_checked", True)
     for message in group.find_warnings():
-        warnings.warn(message, NipWarning, stacklevel=2)
+        warn_user(message)
 
 
 def _child_names(node: Any) -> list[str]:

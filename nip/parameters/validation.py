@@ -118,11 +118,23 @@ def describe(annotation: Any) -> str:
         choices = ", ".join(repr(choice) for choice in arguments)
         return choices if len(arguments) == 1 else f"one of {choices}"
     if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(describe(argument) for argument in arguments))
+        return _describe_union(arguments)
     if origin in (tuple, list):
         items = list(dict.fromkeys(describe(item) for item in arguments if item is not ...))
         return f"a list (each item {' or '.join(items)})"
     return _SIMPLE_TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _describe_union(arguments: tuple[Any, ...]) -> str:
+    """Say in words what any of several annotations allows."""
+    if str in arguments:
+        # Literals beside `str` are examples: other names may be registered.
+        examples = [choice for argument in arguments for choice in literal_choices(argument)]
+        rest = [argument for argument in arguments if typing.get_origin(argument) is not Literal]
+        such_as = f", such as {', '.join(map(repr, examples))}" if examples else ""
+        return " or ".join(map(describe, rest)) + such_as
+    words = [describe(argument) for argument in arguments]
+    return (", or " if any("," in each for each in words) else " or ").join(dict.fromkeys(words))
 
 
 def _describe_bound(bound: Any) -> str:

@@ -13,16 +13,21 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, reading `1e-3` as the number that YAML 1.2 and Python take it for."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.[\d_]+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper, putting quotes around a text that the loader would take for a number."""
+
+
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.[\d_]+)[eE][-+]?\d+$"),
+        list("-+0123456789."),
+    )
 
 
 def dump(tree: Mapping[str, Any]) -> str:
     """Write plain data in the order it has."""
-    text: str = yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True)
+    text: str = yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text
 
 
