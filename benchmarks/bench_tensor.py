@@ -1,0 +1,198 @@
+"""Speed of the tensor trainers, as ratios against plain PyTorch in the same process.
+
+The setting is that of the public reference: default networks, ``nip``, 1000 frames in an
+iteration, 4 epochs, minibatches of 64. Both sides of a ratio run in turn, so that a drift of the
+machine's speed meets both; the median over all rounds is reported.
+
+    python benchmarks/bench_tensor.py --json out.json
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+
+from nip.experiment_settings import ExperimentSettings
+from nip.factory import build_scenario_instance
+from nip.parameters import HyperParameters
+from nip.rl_objectives.ppo import PpoObjective
+from nip.scenario_base.actions import Choice, Turn, choose, entropy, log_prob
+from nip.scenario_base.combined_agents import HIDDEN_KEYS
+from nip.scenarios.graph_isomorphism.dataset import write_dataset
+from nip.trainers.registry import build_trainer
+from nip.trainers.vanilla_ppo import VanillaPpoTrainer
+
+Seconds = float
+
+
+def build_bench_trainer(data_dir: Path, device: str) -> VanillaPpoTrainer:
+    """Build the trainer of the reference's setting on a small dataset, ready to iterate."""
+    write_dataset(data_dir)
+    hyper_params = HyperParameters(
+        scenario="graph_isomorphism",
+        trainer="vanilla_ppo",
+        dataset="bench",
+        rl={"num_iterations": 10**6},
+    )
+    settings = ExperimentSettings(data_dir=str(data_dir), progress=False, device=device)
+    instance = build_scenario_instance(hyper_params, settings)
+    trainer = build_trainer(hyper_params, instance, settings)
+    assert isinstance(trainer, VanillaPpoTrainer)
+    trainer._set_up()
+    return trainer
+
+
+def timed(work: Callable[[], Any], device: str) -> Seconds:
+    """Return how long some work takes."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    work()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+class PlainStep:
+    """One PPO step of the same networks on the same minibatch, as one would write it by hand.
+
+    Every agent is asked about every frame; there are no TensorDicts inside.
+    """
+
+    def __init__(self, trainer: VanillaPpoTrainer, minibatch: TensorDict) -> None:
+        self.agents = trainer.agents
+        self.params = trainer.hyper_params.ppo
+        self.optimizer = torch.optim.Adam(self.agents.parameters(), lr=1e-9)
+        skipped = HIDDEN_KEYS | {"agents", "next"}
+        self.observation = {k: minibatch[k] for k in minibatch.keys() if k not in skipped}
+        self.played = dict(minibatch["agents"].items())
+
+    def __call__(self) -> None:
+        """Forward, backward and Adam."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = torch.zeros((), device=self.played["value"].device)
+        for index, _, agent in self.agents:
+            mine = {name: value[:, index] for name, value in self.played.items()}
+            output = agent(self.observation)
+            choice = Choice(mine[self.agents.message_key], mine["decision"], None)
+            turn = Turn(mine["active"], mine["decides"])
+            ratio = (log_prob(output, choice, turn) - mine["sample_log_prob"]).exp()
+            advantage = mine["advantage"]
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+            epsilon = self.params.clip_epsilon
+            clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
+            loss = loss - torch.minimum(ratio * advantage, clipped * advantage).mean()
+            loss = loss + torch.nn.functional.smooth_l1_loss(output.value, mine["value_target"])
+            loss = loss - self.params.entropy_eps * entropy(output, turn).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.agents.parameters(), 1.0)
+        self.optimizer.step()
+
+
+class PlainCollection:
+    """The forwards of one batch in a loop as one would write it by hand: all agents, all rows."""
+
+    def __init__(self, trainer: VanillaPpoTrainer) -> None:
+        self.agents = trainer.agents
+        self.environment = trainer.scenario_instance.train_environment.fresh_copy(0)
+        self.num_steps = trainer.scenario_instance.batch_shape.num_steps
+        self.generator = torch.Generator(self.environment.device).manual_seed(0)
+
+    @torch.no_grad()
+    def __call__(self) -> None:
+        """Ask every agent about every environment, and write the symbols down."""
+        state = self.environment.initial_state()
+        rows = torch.arange(self.environment.num_environments, device=self.environment.device)
+        kept = []
+        for step in range(self.num_steps):
+            observation = {k: v for k, v in state.items() if k not in HIDDEN_KEYS}
+            for index, _, agent in self.agents:
+                output = agent(observation)
+                choice = choose(output, self.generator, greedy=False)
+                kept.append((choice, output.value, output.message_logits.log_softmax(-1)))
+                if index == step % 2:
+                    flat = state["x"].view(len(rows), self.num_steps, -1).clone()
+                    flat[rows, step, choice.message[:, 0, 0]] = 1.0
+                    state["x"] = flat.view_as(state["x"])
+
+
+def compare(
+    ours: Callable[[], Any], plain: Callable[[], Any], rounds: int, device: str
+) -> dict[str, float]:
+    """Time two pieces of work in turn; return the medians in ms, and of the ratios."""
+    for work in (ours, plain):
+        work()
+    pairs = [(timed(ours, device), timed(plain, device)) for _ in range(rounds)]
+    return {
+        "ours_ms": 1e3 * median(a for a, _ in pairs),
+        "plain_ms": 1e3 * median(b for _, b in pairs),
+        "ratio": median(a / b for a, b in pairs),
+    }
+
+
+def measure(trainer: VanillaPpoTrainer, rounds: int, device: str) -> dict[str, float]:
+    """Run all measurements."""
+    trainer.agents.train()
+    num_frames = trainer.scenario_instance.batch_shape.num_frames
+    iterations = max(3, rounds // 10)
+    trainer._run_iteration(0)
+    seconds = [timed(lambda i=i: trainer._run_iteration(i + 1), device) for i in range(iterations)]
+
+    trainer.agents.eval()
+    batch = trainer.collector.collect()
+    assert trainer.gae is not None
+    trainer.gae(batch)
+    trainer.agents.train()
+    minibatch = next(iter(trainer._minibatches(batch)))
+    assert isinstance(trainer.loss_module, PpoObjective)
+    for group in trainer.optimizer.param_groups:
+        group["lr"] = 1e-9
+    update = compare(
+        lambda: trainer.update_step(minibatch), PlainStep(trainer, minibatch), rounds, device
+    )
+    trainer.agents.eval()
+    collect = compare(
+        trainer.collector.collect, PlainCollection(trainer), max(5, rounds // 5), device
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "frames_per_s": num_frames / median(seconds),
+        "update_ratio": update["ratio"],
+        "update_ms": update["ours_ms"],
+        "plain_update_ms": update["plain_ms"],
+        "collect_ratio": collect["ratio"],
+        "collect_ms": collect["ours_ms"],
+        "plain_collect_ms": collect["plain_ms"],
+        # Linux counts in kilobytes, macOS in bytes.
+        "peak_mb": peak / (2**20 if sys.platform == "darwin" else 2**10),
+    }
+
+
+def main() -> None:
+    """Measure, print, and write the figures down."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--rounds", type=int, default=50, help="rounds of each comparison")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = build_bench_trainer(Path(folder), arguments.device)
+        figures = measure(trainer, arguments.rounds, arguments.device)
+    for name, value in figures.items():
+        print(f"{name:18s} {value:10.3f}")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

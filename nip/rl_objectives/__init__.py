@@ -1,0 +1,5 @@
+"""Loss modules."""
+
+from nip.rl_objectives.objective import Objective
+
+__all__ = ["Objective"]

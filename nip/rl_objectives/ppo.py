@@ -1,0 +1,141 @@
+"""Proximal policy optimisation, clipped or with an adaptive KL penalty."""
+
+from typing import Literal
+
+import torch
+from tensordict import TensorDict, TensorDictBase
+from torch import Tensor
+from torch.nn import functional as F
+
+from nip.parameters.trainers import PpoParameters
+from nip.rl_objectives.objective import AgentFrames, Objective
+from nip.scenario_base.actions import entropy
+from nip.scenario_base.combined_agents import CombinedAgents
+
+CriticLoss = Literal["l1", "l2", "smooth_l1"]
+
+_CRITIC_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss, "smooth_l1": F.smooth_l1_loss}
+
+KL_TOLERANCE = 1.5
+"""The penalty stays as it is while the KL divergence is within this factor of its target."""
+
+
+def critic_loss(
+    frames: AgentFrames, loss_type: CriticLoss, clip_value: float | None = None
+) -> Tensor:
+    """Return the critic's loss of one agent, a scalar.
+
+    Parameters
+    ----------
+    frames : AgentFrames
+        The agent's frames.
+    loss_type : str
+        ``l1``, ``l2`` or ``smooth_l1``.
+    clip_value : float, optional
+        Largest change from the value at collection that is rewarded; the larger of the clipped
+        and the plain loss counts.
+    """
+    value, target = frames.output.value, frames.take("value_target")
+    distance = _CRITIC_LOSSES[loss_type]
+    loss = distance(value, target, reduction="none")
+    if clip_value is not None:
+        old = frames.take("value")
+        clipped = old + (value - old).clamp(-clip_value, clip_value)
+        loss = torch.maximum(loss, distance(clipped, target, reduction="none"))
+    return frames.value_mean(loss)
+
+
+class PpoObjective(Objective):
+    r"""The PPO losses of all agents (Schulman et al., 2017), summed.
+
+    The clipped loss of an agent is :math:`-\mathrm{mean}\min(\rho A,
+    \mathrm{clip}(\rho, 1 \pm \epsilon) A)`; with a KL penalty it is
+    :math:`-\mathrm{mean}(\rho A) + \beta\,\mathrm{KL}` with the estimate
+    :math:`\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns.
+
+    Parameters
+    ----------
+    agents : CombinedAgents
+        Who learns.
+    params : PpoParameters
+        Weights and thresholds.
+    critic_loss_type : str
+        ``l1``, ``l2`` or ``smooth_l1``.
+    clip_value : float or bool
+        Clipping of the critic; True stands for ``clip_epsilon``.
+    """
+
+    def __init__(
+        self,
+        agents: CombinedAgents,
+        params: PpoParameters,
+        *,
+        critic_loss_type: CriticLoss,
+        clip_value: float | bool = False,
+    ) -> None:
+        super().__init__(agents)
+        self.params = params
+        self._critic_loss_type = critic_loss_type
+        is_flag = isinstance(clip_value, bool)
+        self._clip_value = (params.clip_epsilon if clip_value else None) if is_flag else clip_value
+        self.register_buffer("kl_beta", torch.full((len(agents.names),), params.kl_beta))
+
+    def forward(self, tensordict: TensorDictBase) -> TensorDict:
+        """Return ``loss_objective``, ``loss_critic``, ``loss_entropy`` and figures per agent."""
+        zero = torch.zeros((), device=self.kl_beta.device)
+        losses = {"loss_objective": zero, "loss_critic": zero, "loss_entropy": zero}
+        figures: dict[str, Tensor] = {}
+        for frames in self.learning_frames(tensordict, with_critic=True):
+            log_ratio = frames.log_prob() - frames.take("sample_log_prob")
+            advantage = frames.take("advantage")
+            if self.params.normalize_advantage:
+                advantage = frames.normalized(advantage)
+            kl = -frames.policy_mean(log_ratio)
+            policy = self._policy_loss(frames, log_ratio.exp(), advantage, kl)
+            critic = critic_loss(frames, self._critic_loss_type, self._clip_value)
+            mean_entropy = frames.policy_mean(entropy(frames.output, frames.turn))
+            losses["loss_objective"] = losses["loss_objective"] + policy
+            losses["loss_critic"] = losses["loss_critic"] + self.params.critic_coef * critic
+            losses["loss_entropy"] = losses["loss_entropy"] - self.params.entropy_eps * mean_entropy
+            figures |= self._figures(frames, log_ratio.detach(), policy, critic, kl)
+        return TensorDict(losses | {name: value.detach() for name, value in figures.items()})
+
+    def _policy_loss(
+        self, frames: AgentFrames, ratio: Tensor, advantage: Tensor, kl: Tensor
+    ) -> Tensor:
+        if self.params.loss_type == "kl_penalty":
+            loss = -frames.policy_mean(ratio * advantage) + self.kl_beta[frames.index].clone() * kl
+            self._adapt_beta(frames.index, kl.detach())
+            return loss
+        epsilon = self.params.clip_epsilon
+        clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
+        return -frames.policy_mean(torch.minimum(ratio * advantage, clipped * advantage))
+
+    def _adapt_beta(self, index: int, kl: Tensor) -> None:
+        target, beta = self.params.kl_target, self.kl_beta[index]
+        factor = torch.where(kl > KL_TOLERANCE * target, self.params.kl_increment, 1.0)
+        factor = torch.where(kl < target / KL_TOLERANCE, self.params.kl_decrement, factor)
+        self.kl_beta[index] = beta * factor
+
+    def _figures(
+        self, frames: AgentFrames, log_ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
+    ) -> dict[str, Tensor]:
+        weights = log_ratio.exp() * frames.takes_turn
+        sample_size = weights.sum() ** 2 / (weights**2).sum().clamp_min(1e-9)
+        outside = (log_ratio.exp() - 1).abs() > self.params.clip_epsilon
+        return {
+            f"{frames.name}.loss_objective": policy,
+            f"{frames.name}.loss_critic": critic,
+            f"{frames.name}.kl": kl,
+            f"{frames.name}.clip_fraction": frames.policy_mean(outside.float()),
+            f"{frames.name}.effective_sample_share": sample_size
+            / frames.takes_turn.sum().clamp_min(1.0),
+        }
+
+    def state_for_checkpoint(self) -> dict[str, Tensor]:
+        """Return the KL penalties."""
+        return {"kl_beta": self.kl_beta.clone()}
+
+    def load_state_from_checkpoint(self, state: dict[str, Tensor]) -> None:
+        """Continue with the KL penalties of a checkpoint."""
+        self.kl_beta.copy_(state["kl_beta"])

@@ -1,0 +1,224 @@
+"""One agent: its parts, put together, and what it makes of a batch of observations."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nip.scenario_base.agents import (
+    ILLEGAL_LOGIT,
+    NUM_DECISIONS,
+    AgentBody,
+    AgentContext,
+    PolicyHead,
+    SoloHead,
+    ValueHead,
+)
+
+LegalityRule = Callable[[AgentContext, Tensor, Mapping[str, Tensor]], Tensor]
+"""Fills the logits of illegal symbols, (batch, channel, position, symbol), given the observation."""
+
+CHANNEL_DIMS = {
+    "x": 2,
+    "message_history": 2,
+    "linear_message_history": 2,
+    "message": 1,
+    "linear_message": 1,
+}
+"""Observation keys which have a channel dimension, and where it is."""
+
+
+@dataclass(frozen=True)
+class AgentOutput:
+    """What an agent makes of a batch of observations.
+
+    Logits cover all channels; on a channel which the agent does not see every symbol is illegal.
+    """
+
+    message_logits: Tensor | None
+    """(batch, channel, position, symbol)."""
+
+    decision_logits: Tensor | None
+    """(batch, 3); None for an agent which does not decide."""
+
+    linear_message_logits: Tensor | None
+    """(batch, channel, position, linear symbol); None where there is no such message."""
+
+    value: Tensor | None
+    """(batch,)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of an agent with a learning rate of its own."""
+
+    name: str
+    """Name within the agent, ``body.gnn`` for instance."""
+
+    module: nn.Module
+    """The parameters."""
+
+    role: str
+    """``actor`` or ``critic``: which of a pair of learning rate factors counts."""
+
+    factors: tuple[str, ...]
+    """Names of the agent parameters which multiply the base learning rate."""
+
+
+class Agent(nn.Module):
+    """An agent which reads observations and gives logits and a value.
+
+    Parameters
+    ----------
+    context : AgentContext
+        What the agent knows about the experiment.
+    body : AgentBody
+        Shared by the heads, or the actor's alone where there is a ``value_body``.
+    policy_head, value_head, solo_head : optional
+        What the trainer needs of them.
+    value_body : AgentBody, optional
+        A body of the critic's own.
+    is_random : bool
+        Whether the agent plays uniformly and is never trained.
+    """
+
+    def __init__(
+        self,
+        context: AgentContext,
+        *,
+        body: AgentBody,
+        policy_head: PolicyHead | None = None,
+        value_head: ValueHead | None = None,
+        solo_head: SoloHead | None = None,
+        value_body: AgentBody | None = None,
+        is_random: bool = False,
+    ) -> None:
+        super().__init__()
+        self.context = context
+        self.body = body
+        self.policy_head = policy_head
+        self.value_head = value_head
+        self.solo_head = solo_head
+        self.value_body = value_body
+        self.is_random = is_random
+        visible = context.visible_channels
+        self._sees_all = len(visible) == context.protocol.num_channels
+        self.register_buffer("_visible", torch.tensor(visible), persistent=False)
+
+    def observe(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Keep of the message keys only the channels which the agent sees."""
+        if self._sees_all:
+            return dict(observation)
+        return {
+            name: value.index_select(CHANNEL_DIMS[name], self._visible)
+            if name in CHANNEL_DIMS
+            else value
+            for name, value in observation.items()
+        }
+
+    def forward(
+        self, observation: Mapping[str, Tensor], *, policy: bool = True, value: bool = True
+    ) -> AgentOutput:
+        """Return logits and value of a batch of observations.
+
+        Parameters
+        ----------
+        observation : mapping of str to Tensor
+            Observations with all channels and one leading batch dimension.
+        policy, value : bool
+            What is needed.
+        """
+        seen = self.observe(observation)
+        shared = self.body(seen) if policy or self.value_body is None else {}
+        logits: dict[str, Tensor] = {}
+        if policy and self.policy_head is not None:
+            logits = self.policy_head(shared, seen)
+        estimate = None
+        if value and self.value_head is not None:
+            critic = shared if self.value_body is None else self.value_body(seen)
+            estimate = self.value_head(critic, seen)
+        return AgentOutput(
+            message_logits=self._on_all_channels(logits.get("message")),
+            decision_logits=logits.get("decision"),
+            linear_message_logits=self._on_all_channels(logits.get("linear_message")),
+            value=estimate,
+        )
+
+    def solo_logits(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """Return the logits of the two labels, (batch, 2), as the solo head sees them."""
+        if self.solo_head is None:
+            raise RuntimeError(f"Agent {self.context.agent_name!r} was built without a solo head.")
+        seen = self.observe(observation)
+        return self.solo_head(self.body(seen), seen)
+
+    def parts(self) -> Iterator[Part]:
+        """Yield the pieces which have parameters, each parameter in exactly one of them."""
+        yield from self._body_parts("body", self.body, "actor")
+        if self.value_body is not None:
+            yield from self._body_parts("value_body", self.value_body, "critic")
+        for name, role in (
+            ("policy_head", "actor"),
+            ("value_head", "critic"),
+            ("solo_head", "actor"),
+        ):
+            head = getattr(self, name)
+            if head is not None:
+                yield Part(name, head, role, ("agent_lr_factor",))
+
+    def _body_parts(self, name: str, body: AgentBody, role: str) -> Iterator[Part]:
+        factors = ("agent_lr_factor", "body_lr_factor")
+        for sub_name, module in body.sub_parts.items():
+            yield Part(f"{name}.{sub_name}", module, role, (*factors, f"{sub_name}_lr_factor"))
+        yield Part(name, body, role, factors)
+
+    def _on_all_channels(self, logits: Tensor | None) -> Tensor | None:
+        if logits is None or self._sees_all:
+            return logits
+        batch, _, positions, symbols = logits.shape
+        shape = (batch, self.context.protocol.num_channels, positions, symbols)
+        full = logits.new_full(shape, ILLEGAL_LOGIT)
+        return full.index_copy(1, self._visible, logits)
+
+
+class RandomAgentBody(AgentBody):
+    """A body without parameters, for an agent which plays at random."""
+
+    def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return nothing: a random agent does not look."""
+        return {}
+
+
+class RandomPolicyHead(PolicyHead):
+    """Uniform over the legal symbols, and over the decisions where the agent decides."""
+
+    def __init__(self, context: AgentContext, legality: LegalityRule | None = None) -> None:
+        super().__init__(context)
+        self._legality = legality
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return logits which are 0 for everything legal."""
+        message = observation["message"]
+        shape = (len(message), self.context.num_visible_channels, self.context.message_size)
+        uniform = message.new_zeros(*shape, self.context.num_symbols)
+        if self._legality is not None:
+            uniform = self._legality(self.context, uniform, observation)
+        logits = {"message": uniform}
+        if self.context.is_decider:
+            logits["decision"] = message.new_zeros(len(message), NUM_DECISIONS)
+        if self.context.linear_symbols is not None:
+            logits["linear_message"] = message.new_zeros(*shape, self.context.linear_symbols)
+        return logits
+
+
+class ZeroValueHead(ValueHead):
+    """Expects nothing."""
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return zeros, (batch,)."""
+        message = observation["message"]
+        return message.new_zeros(len(message))

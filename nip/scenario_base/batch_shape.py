@@ -1,0 +1,62 @@
+"""How many environments run side by side, and for how many steps, in one iteration."""
+
+from dataclasses import dataclass
+
+from nip.errors import ParameterError
+from nip.parameters.trainers import RlParameters
+
+
+@dataclass(frozen=True)
+class BatchShape:
+    """Size of the batch which one iteration collects."""
+
+    num_environments: int
+    """Environments which run side by side."""
+
+    num_steps: int
+    """Steps of each environment."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames in one batch."""
+        return self.num_environments * self.num_steps
+
+
+def compute_batch_shape(rl: RlParameters, max_message_rounds: int, dataset_size: int) -> BatchShape:
+    """Work out the batch from the parameters.
+
+    Parameters
+    ----------
+    rl : RlParameters
+        The sizes asked for.
+    max_message_rounds : int
+        The longest episode, which is the default number of steps.
+    dataset_size : int
+        Number of training datapoints, the number of rollouts where no size is given.
+
+    Raises
+    ------
+    ParameterError
+        If the steps do not divide the frames, or a minibatch is larger than the batch.
+    """
+    num_steps = rl.steps_per_env_per_iteration or max_message_rounds
+    if rl.frames_per_batch is None:
+        num_environments = rl.rollouts_per_iteration or dataset_size
+    elif rl.frames_per_batch % num_steps == 0:
+        num_environments = rl.frames_per_batch // num_steps
+    else:
+        lower = rl.frames_per_batch // num_steps * num_steps
+        nearest = f"{lower} or {lower + num_steps}" if lower else f"{num_steps}"
+        raise ParameterError(
+            f"rl.frames_per_batch={rl.frames_per_batch} is not a multiple of the {num_steps} steps "
+            "of each environment. Environments run side by side for the same number of steps. "
+            f"Set rl.frames_per_batch to {nearest}, or set rl.steps_per_env_per_iteration."
+        )
+    shape = BatchShape(num_environments, num_steps)
+    if rl.minibatch_size > shape.num_frames:
+        raise ParameterError(
+            f"rl.minibatch_size={rl.minibatch_size} is larger than the batch of "
+            f"{shape.num_frames} frames, so there would be no update. Lower rl.minibatch_size, "
+            "or raise rl.frames_per_batch."
+        )
+    return shape

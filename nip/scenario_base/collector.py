@@ -1,0 +1,156 @@
+"""Playing episodes and keeping what happened."""
+
+from collections.abc import Mapping
+
+import torch
+from tensordict import TensorDict
+from torch import Tensor
+
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.environment import TensorDictEnvironment, Transition
+
+STATE_PREFIX, DATA_PREFIX = "state.", "data."
+
+
+class RolloutCollector:
+    """Collects batches of frames; the environments are carried over from one to the next.
+
+    An episode which is over starts anew at once, and the last one of each environment may be cut
+    off at the end of a batch, to go on in the next.
+
+    Parameters
+    ----------
+    environment : TensorDictEnvironment
+        The environments, ``B`` of them.
+    agents : CombinedAgents
+        Who plays.
+    num_steps : int
+        Steps of each environment in a batch, ``S``.
+    seed : int
+        Seed of the sampled actions.
+    greedy : bool
+        Whether the agents take their most probable actions.
+    """
+
+    def __init__(
+        self,
+        environment: TensorDictEnvironment,
+        agents: CombinedAgents,
+        *,
+        num_steps: int,
+        seed: int,
+        greedy: bool = False,
+    ) -> None:
+        self.environment = environment
+        self.agents = agents
+        self.num_steps = num_steps
+        self.greedy = greedy
+        self._generator = torch.Generator(environment.device).manual_seed(seed)
+        self._state = environment.initial_state()
+        self._episode_reward = self._no_reward()
+
+    @torch.no_grad()
+    def collect(self) -> TensorDict:
+        """Play ``S`` steps in each of the ``B`` environments.
+
+        Returns
+        -------
+        batch : TensorDict
+            Of batch size (B, S). At its root the observations; under ``agents`` the actions,
+            ``sample_log_prob``, ``value``, the logits, ``active`` (who wrote where), ``decides``
+            (whose decision counted) and ``value_known`` (where the critic was asked); under
+            ``next`` ``done``, ``terminated`` and for each agent ``reward``, ``done``,
+            ``terminated``, ``value`` and ``episode_reward``, the sum since the episode began.
+        """
+        frames = [self._play_step(is_first=step == 0) for step in range(self.num_steps)]
+        stacked = {key: torch.stack([frame[key] for frame in frames], dim=1) for key in frames[0]}
+        last_value = self._bootstrap_value(frames[-1]["next", "done"])
+        value = stacked["agents", "value"]
+        stacked["next", "agents", "value"] = torch.cat(
+            (value[:, 1:], last_value.unsqueeze(1)), dim=1
+        )
+        size = (self.environment.num_environments, self.num_steps)
+        batch = TensorDict({}, batch_size=size, device=self.environment.device)
+        for key, tensor in stacked.items():
+            batch.set(key, tensor)
+        return batch
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that the next batch depends on, besides the agents."""
+        state = {f"{STATE_PREFIX}{name}": value for name, value in self._state.items()}
+        data = self.environment.data_state_dict()
+        return {
+            **state,
+            **{f"{DATA_PREFIX}{name}": value for name, value in data.items()},
+            "episode_reward": self._episode_reward,
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Continue where ``state_dict`` was taken."""
+        device = self.environment.device
+        self._state = {
+            name.removeprefix(STATE_PREFIX): value.to(device)
+            for name, value in state.items()
+            if name.startswith(STATE_PREFIX)
+        }
+        self.environment.load_data_state_dict(
+            {
+                name.removeprefix(DATA_PREFIX): value
+                for name, value in state.items()
+                if name.startswith(DATA_PREFIX)
+            }
+        )
+        self._episode_reward = state["episode_reward"].to(device)
+        self._generator.set_state(state["generator"])
+
+    def _play_step(self, *, is_first: bool) -> dict[str | tuple[str, ...], Tensor]:
+        state = self._state
+        protocol = self.environment.tensor_protocol
+        active = protocol.active_mask(state["round"], state["seed"])
+        may_decide = protocol.decision_mask(state["round"], state["seed"])
+        ripe = state["round"] >= self.environment.protocol.min_message_rounds - 1
+        decides = may_decide & ripe.unsqueeze(-1)
+        # Where the last batch was cut inside an episode, its returns were bootstrapped with the
+        # values of these states, whoever's turn it was: so the critic has to learn them.
+        carried_over = (state["round"] > 0) & is_first
+        needs_value = carried_over.unsqueeze(-1).expand(-1, active.shape[1])
+        actions = self.agents.act(
+            state, active, decides, needs_value, self._generator, greedy=self.greedy
+        )
+        transition = self.environment.advance(state, actions)
+        self._episode_reward = self._episode_reward + transition.reward
+        frame = self._frame(state, actions, transition)
+        frame["agents", "active"] = active
+        frame["agents", "decides"] = decides
+        frame["agents", "value_known"] = active.any(-1) | needs_value
+        self._state = self.environment.reset_finished(transition.state, transition.done)
+        self._episode_reward = self._episode_reward * ~transition.done.unsqueeze(-1)
+        return frame
+
+    def _frame(
+        self, state: Mapping[str, Tensor], actions: Mapping[str, Tensor], transition: Transition
+    ) -> dict[str | tuple[str, ...], Tensor]:
+        return {
+            **state,
+            **{("agents", name): value for name, value in actions.items()},
+            ("next", "done"): transition.done,
+            ("next", "terminated"): transition.terminated,
+            ("next", "agents", "reward"): transition.reward,
+            ("next", "agents", "done"): transition.agent_done,
+            ("next", "agents", "terminated"): transition.terminated.unsqueeze(-1).expand_as(
+                transition.agent_done
+            ),
+            ("next", "agents", "episode_reward"): self._episode_reward,
+        }
+
+    def _bootstrap_value(self, done: Tensor) -> Tensor:
+        num_agents = self.environment.protocol.num_agents
+        return self.agents.values(self._state, (~done).unsqueeze(-1).expand(-1, num_agents))
+
+    def _no_reward(self) -> Tensor:
+        return torch.zeros(
+            self.environment.num_environments,
+            self.environment.protocol.num_agents,
+            device=self.environment.device,
+        )

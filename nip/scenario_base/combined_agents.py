@@ -1,0 +1,210 @@
+"""All agents of an experiment acting together, each only where it matters."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from tensordict import TensorDictBase
+from torch import Tensor, nn
+
+from nip.scenario_base.actions import Choice, Turn, choose, log_prob
+from nip.scenario_base.agent import Agent, AgentOutput
+from nip.scenario_base.agents import NUM_DECISIONS
+
+HIDDEN_KEYS = frozenset({"y", "datapoint_id"})
+"""Observation keys which no agent ever reads."""
+
+
+def rows_where(mask: Tensor) -> Tensor | None:
+    """Return the rows in which a mask holds, or None for "compute all rows".
+
+    On a CPU it pays to leave out the rows which do not count. On an accelerator the number of
+    rows would have to be copied to the host first, so all rows are computed and then masked.
+    """
+    if mask.device.type != "cpu":
+        return None
+    rows = mask.nonzero().squeeze(-1)
+    return None if len(rows) == len(mask) else rows
+
+
+def take_rows(tensors: Mapping[str, Tensor], rows: Tensor | None) -> dict[str, Tensor]:
+    """Return the given rows of each tensor, or all where ``rows`` is None."""
+    if rows is None:
+        return dict(tensors)
+    return {name: value.index_select(0, rows) for name, value in tensors.items()}
+
+
+class CombinedAgents(nn.Module):
+    """The agents of an experiment, in the protocol's order.
+
+    Parameters
+    ----------
+    agents : mapping of str to Agent
+        The agents by name.
+    message_key : str
+        Name of the action which chooses a symbol.
+    """
+
+    def __init__(self, agents: Mapping[str, Agent], message_key: str) -> None:
+        super().__init__()
+        self.agents = nn.ModuleDict(agents)
+        self.message_key = message_key
+        context = next(iter(agents.values())).context
+        self._num_channels = context.protocol.num_channels
+        self._message_size = context.message_size
+        self._num_symbols = context.num_symbols
+        self._linear_symbols = context.linear_symbols
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the agents, in order."""
+        return tuple(self.agents.keys())
+
+    def __iter__(self) -> Iterator[tuple[int, str, Agent]]:
+        """Yield index, name and agent."""
+        for index, (name, agent) in enumerate(self.agents.items()):
+            yield index, name, agent
+
+    def act(
+        self,
+        state: Mapping[str, Tensor],
+        active: Tensor,
+        decides: Tensor,
+        needs_value: Tensor,
+        generator: torch.Generator,
+        *,
+        greedy: bool = False,
+    ) -> dict[str, Tensor]:
+        """Let every agent act in a batch of states.
+
+        An agent is only asked in the rows where it is active or its value is needed; elsewhere
+        its actions, log-probability and value are 0, and nobody reads them.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            Observations with one leading batch dimension.
+        active : Tensor
+            Who writes where, (batch, agent, channel).
+        decides : Tensor
+            Whose decision counts, (batch, agent).
+        needs_value : Tensor
+            Where the value of an agent is needed besides, (batch, agent).
+        generator : torch.Generator
+            Source of randomness.
+        greedy : bool
+            Whether to take the most probable actions.
+
+        Returns
+        -------
+        actions : dict of str to Tensor
+            By the names that they have under ``agents`` in a batch, each (batch, agent, ...).
+        """
+        result = self._blank(active)
+        readable = {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
+        wanted = active.any(-1) | needs_value
+        for index, _, agent in self:
+            rows = rows_where(wanted[:, index])
+            if rows is not None and len(rows) == 0:
+                continue
+            turn = Turn(
+                **take_rows({"active": active[:, index], "decides": decides[:, index]}, rows)
+            )
+            output = agent(take_rows(readable, rows))
+            choice = choose(output, generator, greedy=greedy)
+            self._write(result, index, rows, output, choice, log_prob(output, choice, turn))
+        return result
+
+    def values(self, state: Mapping[str, Tensor], needed: Tensor) -> Tensor:
+        """Return the value of each agent where it is needed, (batch, agent), else 0."""
+        result = torch.zeros(needed.shape, device=needed.device)
+        readable = {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
+        for index, _, agent in self:
+            rows = rows_where(needed[:, index])
+            if agent.value_head is None or (rows is not None and len(rows) == 0):
+                continue
+            value = agent(take_rows(readable, rows), policy=False).value
+            result[slice(None) if rows is None else rows, index] = value
+        return result
+
+    def evaluate(
+        self, agent_index: int, batch: TensorDictBase, rows: Tensor | None
+    ) -> tuple[AgentOutput, Choice, Turn]:
+        """Ask one agent again about frames which it has played.
+
+        Parameters
+        ----------
+        agent_index : int
+            Which agent.
+        batch : TensorDictBase
+            Frames with one batch dimension, as the collector made them.
+        rows : Tensor or None
+            The frames which matter, (row,); None for all.
+
+        Returns
+        -------
+        output : AgentOutput
+            What the agent makes of them now.
+        choice : Choice
+            What it chose then.
+        turn : Turn
+            What counted.
+        """
+        agent = self.agents[self.names[agent_index]]
+        observation = {
+            name: batch.get(name)
+            for name in batch.keys()
+            if name not in HIDDEN_KEYS and name not in ("agents", "next")
+        }
+        played = {
+            name: batch.get(("agents", name))[:, agent_index]
+            for name in (self.message_key, "decision", "active", "decides")
+        }
+        if self._linear_symbols is not None:
+            played["linear"] = batch.get(("agents", "linear_message_selected"))[:, agent_index]
+        played = take_rows(played, rows)
+        output = agent(take_rows(observation, rows))
+        choice = Choice(played[self.message_key], played["decision"], played.get("linear"))
+        return output, choice, Turn(played["active"], played["decides"])
+
+    def _blank(self, active: Tensor) -> dict[str, Tensor]:
+        batch, agents = active.shape[:2]
+        device = active.device
+        symbols = (batch, agents, self._num_channels, self._message_size)
+        result = {
+            "decision": torch.full((batch, agents), 2, device=device),
+            self.message_key: torch.zeros(symbols, dtype=torch.long, device=device),
+            "sample_log_prob": torch.zeros(batch, agents, device=device),
+            "value": torch.zeros(batch, agents, device=device),
+            "main_message_logits": torch.zeros(*symbols, self._num_symbols, device=device),
+            "decision_logits": torch.zeros(batch, agents, NUM_DECISIONS, device=device),
+        }
+        if self._linear_symbols is not None:
+            result["linear_message_selected"] = torch.zeros_like(result[self.message_key])
+            result["linear_message_logits"] = torch.zeros(
+                *symbols, self._linear_symbols, device=device
+            )
+        return result
+
+    def _write(
+        self,
+        result: dict[str, Tensor],
+        index: int,
+        rows: Tensor | None,
+        output: AgentOutput,
+        choice: Choice,
+        log_prob_: Tensor,
+    ) -> None:
+        values = {
+            "decision": choice.decision,
+            self.message_key: choice.message,
+            "linear_message_selected": choice.linear_message,
+            "sample_log_prob": log_prob_,
+            "value": output.value,
+            "main_message_logits": output.message_logits,
+            "decision_logits": output.decision_logits,
+            "linear_message_logits": output.linear_message_logits,
+        }
+        where = slice(None) if rows is None else rows
+        for name, value in values.items():
+            if value is not None:
+                result[name][where, index] = value

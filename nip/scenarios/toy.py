@@ -1,0 +1,143 @@
+"""Two games small enough to be solved by hand, and a whole scenario in one file.
+
+In ``witness`` a position out of four may be marked (answer 1) or none (answer 0). The prover sees
+the mark and names a position; the verifier sees only whether that position is marked. Since a
+mark cannot be forged, the verifier ends up right whatever the prover wants.
+
+In ``cheap_talk`` the prover sees the answer, and its message is all that the verifier sees. A
+prover that is paid for acceptance says the same whatever the answer, and the verifier can only guess.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from nip.scenario_base.agents import (
+    NUM_DECISIONS,
+    AgentBody,
+    AgentContext,
+    PolicyHead,
+    SoloHead,
+    ValueHead,
+)
+from nip.scenario_base.data import TensorDataset
+from nip.scenario_base.registry import register_scenario
+from nip.scenario_base.scenario import Scenario
+
+NUM_POSITIONS = 4
+"""Positions that may be marked, and symbols of a message."""
+
+
+def sees_words(context: AgentContext) -> bool:
+    """Return whether an agent can read a message, not only whether it names the marked position."""
+    return context.is_prover or context.hyper_params.dataset == "cheap_talk"
+
+
+def num_inputs(context: AgentContext) -> int:
+    """Return how many numbers an agent sees."""
+    num_words = context.num_visible_channels * context.message_size
+    num_read = num_words * (1 + NUM_POSITIONS * sees_words(context))
+    return num_read + NUM_POSITIONS * context.is_prover
+
+
+def num_features(context: AgentContext) -> int:
+    """Return how many numbers the body gives to the heads."""
+    return context.params.d_hidden or num_inputs(context)
+
+
+class ToyBody(AgentBody):
+    """What the agent sees, as a row of numbers, and perhaps a hidden layer."""
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        width = context.params.d_hidden
+        layers = [nn.Linear(num_inputs(context), width), nn.Tanh()] if width else []
+        self.hidden = nn.Sequential(*layers)
+
+    def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return ``features``, (batch, width)."""
+        message, secret = observation["message"], observation["secret"]
+        is_marked = (message * secret[:, None, None]).sum(-1).flatten(1)
+        features = [is_marked]
+        if sees_words(self.context):
+            features.append(message.flatten(1))
+        if self.context.is_prover:
+            features.append(secret)
+        return {"features": self.hidden(torch.cat(features, dim=-1))}
+
+
+class ToyPolicyHead(PolicyHead):
+    """A linear layer: for one-hot features, a table of preferences."""
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        width = num_features(context)
+        self._shape = (context.num_visible_channels, context.message_size, context.num_symbols)
+        self.message = nn.Linear(width, torch.Size(self._shape).numel())
+        self.decision = nn.Linear(width, NUM_DECISIONS) if context.is_decider else None
+        linear_size = self._shape[0] * self._shape[1] * (context.linear_symbols or 0)
+        self.linear_message = nn.Linear(width, linear_size) if linear_size else None
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return the logits of message and decision."""
+        features = representation["features"]
+        logits = {"message": self.message(features).unflatten(-1, self._shape)}
+        if self.decision is not None:
+            logits["decision"] = self.decision(features)
+        if self.linear_message is not None:
+            shape = (*self._shape[:2], -1)
+            logits["linear_message"] = self.linear_message(features).unflatten(-1, shape)
+        return logits
+
+
+class ToyValueHead(ValueHead):
+    """A linear layer."""
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        self.value = nn.Linear(num_features(context), 1)
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return the value, (batch,)."""
+        return self.value(representation["features"]).squeeze(-1)
+
+
+class ToySoloHead(SoloHead):
+    """A linear layer."""
+
+    def __init__(self, context: AgentContext) -> None:
+        super().__init__(context)
+        self.label = nn.Linear(num_features(context), 2)
+
+    def forward(
+        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return the logits of the labels, (batch, 2)."""
+        return self.label(representation["features"])
+
+
+@register_scenario("toy")
+class ToyScenario(Scenario):
+    """The two games, chosen by ``dataset=witness`` and ``dataset=cheap_talk``."""
+
+    message_key = "position_selected"
+    body = ToyBody
+    policy_head = ToyPolicyHead
+    value_head = ToyValueHead
+    solo_head = ToySoloHead
+
+    def load_dataset(self, split: str) -> TensorDataset:
+        """Return all questions there are: both splits are the same."""
+        y = torch.arange(2).repeat_interleave(NUM_POSITIONS)
+        if self.hyper_params.dataset == "witness":
+            secret = torch.cat(
+                (torch.zeros(NUM_POSITIONS, NUM_POSITIONS), torch.eye(NUM_POSITIONS))
+            )
+        else:
+            secret = torch.eye(NUM_POSITIONS)[y]
+        return TensorDataset({"secret": secret}, y, message_shape=(NUM_POSITIONS,))

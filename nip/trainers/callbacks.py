@@ -1,0 +1,53 @@
+"""Extending a training run from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nip.trainers.trainer_base import Trainer
+
+
+@dataclass
+class TrainingContext:
+    """What a callback may look at while the trainer works."""
+
+    trainer: Trainer
+    """The trainer, with its agents, parameters and run."""
+
+    iteration: int = 0
+    """Iterations done before the current one."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Figures of the last iteration or test."""
+
+    stop_reason: str | None = None
+    """Why training ends early, if it does."""
+
+    def stop(self, reason: str) -> None:
+        """Ask the trainer to end after this iteration."""
+        self.stop_reason = reason
+
+
+class Callback:
+    """Something that is told what happens. Every method does nothing unless it is overridden."""
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Training begins, or goes on after an interruption."""
+
+    def on_iteration_start(self, context: TrainingContext) -> None:
+        """An iteration begins."""
+
+    def on_iteration_end(self, context: TrainingContext) -> None:
+        """An iteration is over, its metrics are known, and its checkpoint is not yet written."""
+
+    def on_checkpoint(self, context: TrainingContext) -> None:
+        """A checkpoint was written."""
+
+    def on_evaluation_end(self, context: TrainingContext) -> None:
+        """A test is over, and its metrics are known."""
+
+    def on_train_end(self, context: TrainingContext) -> None:
+        """Training is over, for whatever reason."""

@@ -1,0 +1,82 @@
+"""What a trainer saves, and how often."""
+
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from nip.scenario_base.combined_agents import CombinedAgents
+
+MAX_CHECKPOINT_SHARE = 0.05
+"""Without a fixed period, at most this share of the time goes into checkpoints."""
+
+
+class CheckpointClock:
+    """Decides when a checkpoint is due; it changes what is on disk, and no result.
+
+    Parameters
+    ----------
+    period : int, optional
+        Every so many iterations. Without it, as often as costs little of the time.
+    """
+
+    def __init__(self, period: int | None) -> None:
+        self._period = period
+        self._last_end = time.monotonic()
+        self._last_duration = 0.0
+
+    def is_due(self, iterations_done: int) -> bool:
+        """Return whether to save after so many iterations."""
+        if self._period is not None:
+            return iterations_done % self._period == 0
+        waited = time.monotonic() - self._last_end
+        return waited * MAX_CHECKPOINT_SHARE >= self._last_duration
+
+    def record(self, started: float) -> None:
+        """Take note of a checkpoint begun at a time of ``time.monotonic``."""
+        self._last_end = time.monotonic()
+        self._last_duration = self._last_end - started
+
+
+def agent_tensors(agents: CombinedAgents) -> dict[str, dict[str, Tensor]]:
+    """Return the weights of each part of each agent, a file for each part."""
+    return {
+        f"{name}.{part_name}": part.state_dict()
+        for _, name, agent in agents
+        for part_name, part in agent.named_children()
+    }
+
+
+def load_agent_tensors(agents: CombinedAgents, files: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Load what ``agent_tensors`` returned."""
+    for _, name, agent in agents:
+        for part_name, part in agent.named_children():
+            part.load_state_dict(files.get(f"{name}.{part_name}", {}))
+
+
+def optimizer_tensors(
+    optimizer: Optimizer, names: Mapping[torch.nn.Parameter, str]
+) -> dict[str, Tensor]:
+    """Return the optimizer's moments by the names of the parameters that they belong to."""
+    return {
+        f"{names[parameter]}:{key}": torch.as_tensor(value)
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+    }
+
+
+def load_optimizer_tensors(
+    optimizer: Optimizer,
+    names: Mapping[torch.nn.Parameter, str],
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Load what ``optimizer_tensors`` returned; each moment finds its parameter by name."""
+    by_name = {name: parameter for parameter, name in names.items()}
+    optimizer.state.clear()
+    for key, value in tensors.items():
+        name, _, kind = key.rpartition(":")
+        parameter = by_name[name]
+        moved = value if kind == "step" else value.to(parameter.device)
+        optimizer.state[parameter][kind] = moved.clone()

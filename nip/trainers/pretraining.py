@@ -1,0 +1,108 @@
+"""A supervised warm-up of the agents' bodies, kept between runs."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.data import TensorDataset
+from nip.scenario_instance import ScenarioInstance
+from nip.trainers.solo_training import SoloTraining
+from nip.utils.files import write_atomically
+
+METRIC_PREFIX = "pretrain_"
+
+IRRELEVANT_GROUPS = ("trainer", "ppo", "reinforce", "pretrain_agents")
+"""Parameters which may change without changing what pretraining gives."""
+
+RELEVANT_RL_FIELDS = ("normalize_observations", "num_normalization_steps", "frames_per_batch")
+"""Of the ``rl`` group, what decides how observations are scaled."""
+
+
+def pretrain_agents(
+    instance: ScenarioInstance, hyper_params: HyperParameters, settings: ExperimentSettings
+) -> dict[str, float]:
+    """Train all bodies on the question itself, or load them if that was done before.
+
+    Parameters
+    ----------
+    instance : ScenarioInstance
+        Its agents, which have solo heads, are changed in place. A critic's own body starts with
+        the weights of the actor's.
+    hyper_params : HyperParameters
+        What is to be run.
+    settings : ExperimentSettings
+        ``runs_dir`` holds the cache; with ``ignore_cache`` nothing is loaded from it.
+
+    Returns
+    -------
+    metrics : dict of str to float
+        Loss and accuracy of each agent; their names begin with ``pretrain_``.
+    """
+    path = cache_path(instance.train_dataset, hyper_params, settings)
+    if path.exists() and not settings.ignore_cache:
+        stored = load_file(path)
+        metrics = json.loads(bytes(stored.pop("metrics").tolist()))
+        _load_bodies(instance.agents, stored)
+    else:
+        metrics = _train(instance, hyper_params)
+        tensors = _body_tensors(instance.agents)
+        encoded = json.dumps(metrics, sort_keys=True).encode()
+        tensors["metrics"] = torch.tensor(list(encoded), dtype=torch.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, save(tensors))
+    for _, _, agent in instance.agents:
+        if agent.value_body is not None:
+            agent.value_body.load_state_dict(agent.body.state_dict())
+    return metrics
+
+
+def cache_path(
+    dataset: TensorDataset, hyper_params: HyperParameters, settings: ExperimentSettings
+) -> Path:
+    """Return where bodies pretrained on this data with these parameters are kept."""
+    tree = hyper_params.to_dict()
+    relevant = {key: value for key, value in tree.items() if key not in IRRELEVANT_GROUPS}
+    relevant["rl"] = {name: tree["rl"][name] for name in RELEVANT_RL_FIELDS}
+    digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode())
+    for tensor in (dataset.y, *(dataset.observations[key] for key in sorted(dataset.observations))):
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    name = f"{digest.hexdigest()[:32]}.safetensors"
+    return Path(settings.runs_dir) / ".cache" / "pretrained" / name
+
+
+def _train(instance: ScenarioInstance, hyper_params: HyperParameters) -> dict[str, float]:
+    training = SoloTraining(instance.agents, instance.train_environment, hyper_params)
+    metrics: dict[str, float] = {}
+    for _ in range(hyper_params.solo_agent.num_epochs):
+        metrics = training.run_epoch()
+    instance.agents.eval()
+    metrics |= training.evaluate()
+    instance.agents.train()
+    return {f"{METRIC_PREFIX}{name}": value for name, value in metrics.items()}
+
+
+def _body_tensors(agents: CombinedAgents) -> dict[str, Tensor]:
+    return {
+        f"{name}.{key}": value
+        for _, name, agent in agents
+        for key, value in agent.body.state_dict().items()
+    }
+
+
+def _load_bodies(agents: CombinedAgents, tensors: dict[str, Tensor]) -> None:
+    for _, name, agent in agents:
+        prefix = f"{name}."
+        agent.body.load_state_dict(
+            {
+                key.removeprefix(prefix): value
+                for key, value in tensors.items()
+                if key.startswith(prefix)
+            }
+        )

@@ -1,0 +1,69 @@
+"""Trainers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from nip.parameters import SubParameters, register_parameter_group
+from nip.parameters.catalogue import TrainerFacts, trainer_facts
+from nip.registry import Registry
+
+if TYPE_CHECKING:
+    from nip.experiment_settings import ExperimentSettings
+    from nip.parameters import HyperParameters
+    from nip.run_store import Run
+    from nip.scenario_instance import ScenarioInstance
+    from nip.trainers.trainer_base import Trainer
+
+trainer_registry: Registry[type[Trainer]] = Registry("trainer", package="nip.trainers")
+
+T = TypeVar("T")
+
+
+def register_trainer(
+    name: str, *, parameters: type[SubParameters] | None = None
+) -> Callable[[type[T]], type[T]]:
+    """Make a trainer known under a name.
+
+    Parameters
+    ----------
+    name : str
+        What ``trainer=`` chooses.
+    parameters : type, optional
+        The trainer's own parameters: they become the group ``name`` of the hyper-parameters.
+    """
+
+    def decorate(trainer: type[T]) -> type[T]:
+        if parameters is not None:
+            register_parameter_group(name, parameters)
+        if name not in trainer_facts:
+            group = name if parameters is not None else None
+            trainer_facts.register(name, TrainerFacts(data="tensordict", parameter_group=group))
+        trainer_registry.register(name, trainer)
+        return trainer
+
+    return decorate
+
+
+def build_trainer(
+    hyper_params: HyperParameters,
+    scenario_instance: ScenarioInstance,
+    settings: ExperimentSettings,
+    run: Run | None = None,
+) -> Trainer:
+    """Build the trainer that the hyper-parameters name.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        What is to be run.
+    scenario_instance : ScenarioInstance
+        The built parts.
+    settings : ExperimentSettings
+        Where it is to be run.
+    run : Run, optional
+        Where the results are kept; without it nothing is written.
+    """
+    trainer = trainer_registry[hyper_params.trainer]
+    return trainer(hyper_params, scenario_instance, settings, run)

@@ -1,0 +1,162 @@
+"""Figures of a batch of rollouts, each explained in ``doc/reference/metrics.md``."""
+
+from math import log
+
+import torch
+from tensordict import TensorDict, TensorDictBase
+from torch import Tensor
+
+from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.actions import categorical_entropy
+from nip.scenario_base.agents import NUM_DECISIONS
+
+MIN_VARIANCE = 1e-6
+"""Smallest divisor of the critic's residual variance."""
+
+NEEDED_KEYS = (
+    "round",
+    "y",
+    "datapoint_id",
+    "agents",
+    "next",
+)
+"""What the metrics read of a batch."""
+
+
+def metric_frames(batch: TensorDictBase) -> TensorDict:
+    """Return the part of a batch, of batch size (environment, step), that metrics are made of."""
+    return batch.select(*NEEDED_KEYS)
+
+
+def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[str, float]:
+    """Compute the metrics of a batch.
+
+    Parameters
+    ----------
+    batch : TensorDictBase
+        Frames of batch size (environment, step).
+    protocol : ProtocolHandler
+        Names the agents.
+
+    Returns
+    -------
+    metrics : dict of str to float
+        Without what is not defined, such as the completeness of a batch without any accepted or
+        rejected question whose answer is 1.
+    """
+    frames = batch.reshape(-1)
+    metrics = _episode_metrics(frames, protocol)
+    for index, name in enumerate(protocol.agent_names):
+        figures = {
+            **_reward_metrics(frames, index),
+            **_policy_metrics(frames, index, name in protocol.verifier_names),
+            **_value_metrics(frames, index),
+        }
+        metrics |= {f"{name}.{key}": value for key, value in figures.items()}
+    names = [name for name, value in metrics.items() if value is not None]
+    if not names:
+        return {}
+    values = torch.stack([metrics[name].double() for name in names]).tolist()
+    return {name: value for name, value in zip(names, values, strict=True) if value == value}
+
+
+def _episode_metrics(frames: TensorDictBase, protocol: ProtocolHandler) -> dict[str, Tensor | None]:
+    """Return accuracy, completeness, soundness and length over the finished episodes."""
+    finished = frames["next", "done"]
+    y = frames["y"].squeeze(-1)[finished]
+    if len(y) == 0:
+        return {}
+    decision = final_decisions(frames, protocol)[finished]
+    correct = (decision == y).double()
+    by_datapoint = group_means(correct, frames["datapoint_id"][finished])
+    return {
+        "mean_accuracy": correct.mean(),
+        "std_accuracy": correct.std(correction=0),
+        "mean_datapoint_accuracy": by_datapoint.mean(),
+        "std_datapoint_accuracy": by_datapoint.std(correction=0),
+        "worst_datapoint_accuracy": by_datapoint.min(),
+        "completeness": (decision[y == 1] == 1).double().mean(),
+        "soundness": (decision[y == 0] == 0).double().mean(),
+        "decided_share": (decision != 2).double().mean(),
+        "mean_episode_length": (frames["round"][finished] + 1).double().mean(),
+        "num_episodes": finished.sum(),
+    }
+
+
+def final_decisions(frames: TensorDictBase, protocol: ProtocolHandler) -> Tensor:
+    """Return the verifier's decision in each frame, 2 where it made none, (frame,)."""
+    verifier = protocol.agent_names.index("verifier")
+    decision = frames["agents", "decision"][:, verifier]
+    undecided = frames["next", "terminated"] | ~frames["agents", "decides"][:, verifier]
+    return torch.where(undecided, 2, decision)
+
+
+def group_means(values: Tensor, groups: Tensor) -> Tensor:
+    """Return the mean of the values of each group which occurs, (group,)."""
+    _, inverse = torch.unique(groups, return_inverse=True)
+    counts = torch.bincount(inverse)
+    return (
+        torch.zeros(len(counts), dtype=values.dtype, device=values.device).index_add_(
+            0, inverse, values
+        )
+        / counts
+    )
+
+
+def _reward_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor | None]:
+    finished = frames["next", "done"]
+    step_reward = frames["next", "agents", "reward"][:, agent].double()
+    figures = {"mean_step_reward": step_reward.mean()}
+    episode_reward = frames["next", "agents", "episode_reward"][finished, agent].double()
+    if len(episode_reward) > 0:
+        by_datapoint = group_means(episode_reward, frames["datapoint_id"][finished])
+        figures["mean_episode_reward"] = episode_reward.mean()
+        figures["worst_episode_reward"] = by_datapoint.min()
+    return figures
+
+
+def _policy_metrics(
+    frames: TensorDictBase, agent: int, is_decider: bool
+) -> dict[str, Tensor | None]:
+    active = frames["agents", "active"][:, agent]
+    logits = frames["agents", "main_message_logits"][:, agent][active].flatten(0, -2)
+    figures = _spread("message", logits)
+    if is_decider:
+        decides = frames["agents", "decides"][:, agent]
+        figures |= _spread("decision", frames["agents", "decision_logits"][decides, agent])
+    return figures
+
+
+def _spread(name: str, logits: Tensor) -> dict[str, Tensor | None]:
+    """Return the entropy, as a share of the largest possible one, and the largest probability."""
+    if len(logits) == 0:
+        return {}
+    logits = logits.double()
+    num_symbols = logits.shape[-1]
+    scale = log(num_symbols) if num_symbols > 1 else 1.0
+    entropy = categorical_entropy(logits) / scale
+    largest = logits.softmax(-1).amax(-1)
+    return {
+        f"mean_{name}_entropy": entropy.mean(),
+        f"std_{name}_entropy": entropy.std(correction=0),
+        f"mean_{name}_max_probability": largest.mean(),
+        f"std_{name}_max_probability": largest.std(correction=0),
+    }
+
+
+def _value_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor | None]:
+    agents = frames["agents"]
+    if "value_target" not in agents.keys():
+        return {}
+    known = agents["value_known"][:, agent]
+    if not bool(known.any()):
+        return {}
+    value = agents["value"][known, agent].double()
+    target = agents["value_target"][known, agent].double()
+    residual = (target - value).var(correction=0)
+    return {
+        "mean_advantage": agents["advantage"][known, agent].double().mean(),
+        "mean_value": value.mean(),
+        "mean_value_target": target.mean(),
+        "residual_critic_variance": residual / target.var(correction=0).clamp_min(MIN_VARIANCE),
+    }

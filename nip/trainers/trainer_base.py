@@ -1,0 +1,201 @@
+"""The base classes of all trainers."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.run_store import Checkpoint, Run
+from nip.scenario_instance import ScenarioInstance
+from nip.seeding import stable_seed
+from nip.trainers.callbacks import Callback, TrainingContext
+from nip.trainers.checkpointing import CheckpointClock, agent_tensors, load_agent_tensors
+from nip.trainers.progress import IterationContext, attach_progress_bar, total_iterations
+
+__all__ = ["IterationContext", "TensorDictTrainer", "Trainer", "attach_progress_bar"]
+
+MAIN_METRICS = (
+    "mean_accuracy",
+    "completeness",
+    "soundness",
+    "mean_episode_length",
+)
+"""What is shown beside the progress bar, where it is known."""
+
+
+class Trainer(ABC):
+    """Trains the agents of one experiment.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        What is to be run.
+    scenario_instance : ScenarioInstance
+        The built parts.
+    settings : ExperimentSettings
+        Where it is to be run.
+    run : Run, optional
+        Where results are kept, and from where an interrupted run goes on.
+    """
+
+    trainer_type: ClassVar[str] = "rl"
+    """Which heads the factory builds: ``rl`` or ``solo_agent``."""
+
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        scenario_instance: ScenarioInstance,
+        settings: ExperimentSettings,
+        run: Run | None = None,
+    ) -> None:
+        self.hyper_params = hyper_params
+        self.scenario_instance = scenario_instance
+        self.settings = settings
+        self.run = run
+        self.callbacks: list[Callback] = []
+        self.context = TrainingContext(trainer=self)
+
+    @abstractmethod
+    def train(self) -> None:
+        """Set the seed, run the training loop and the test loop, log, and save the models."""
+
+    @property
+    def num_iterations(self) -> int:
+        """Iterations of all loops together."""
+        return total_iterations(self)
+
+    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Keep the metrics of an iteration."""
+        self.context.metrics = dict(metrics)
+        if self.run is not None:
+            self.run.log(iteration, metrics)
+
+    def notify(self, event: str) -> None:
+        """Tell all callbacks of an event, in order."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self.context)
+
+
+class TensorDictTrainer(Trainer):
+    """Base of trainers whose agents are local networks.
+
+    A subclass implements ``train``. Its loops save with ``save_checkpoint_if_due`` and begin at
+    the iteration which ``restore`` returns.
+    """
+
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        scenario_instance: ScenarioInstance,
+        settings: ExperimentSettings,
+        run: Run | None = None,
+    ) -> None:
+        super().__init__(hyper_params, scenario_instance, settings, run)
+        self.device = torch.device(settings.device)
+        self.agents = scenario_instance.agents
+        self._clock = CheckpointClock(settings.checkpoint_period)
+
+    def _build_train_context(self, stack: ExitStack) -> None:
+        """Enter what training needs: networks in training mode, threads and seeds of its own."""
+        self._build_common_context(stack, "train")
+        self.agents.train()
+
+    def _build_test_context(self, stack: ExitStack) -> None:
+        """Enter what testing needs: networks in evaluation mode, and no gradients."""
+        self._build_common_context(stack, "test")
+        stack.enter_context(torch.no_grad())
+        self.agents.eval()
+
+    def _build_common_context(self, stack: ExitStack, phase: str) -> None:
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(self.settings.num_threads)
+        # Dropout and noise can only draw from the global generator. It is seeded here, saved with
+        # the checkpoints, and handed back as it was.
+        devices = [self.device] if self.device.type == "cuda" else []
+        stack.enter_context(torch.random.fork_rng(devices=devices))
+        torch.manual_seed(stable_seed(self.hyper_params.seed, phase))
+
+    def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return all that training depends on, by file; extend it in a subclass."""
+        generators = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            **agent_tensors(self.agents),
+            "generators": generators,
+            "normalizer": self.scenario_instance.normalizer.state_dict(),
+        }
+
+    def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Load what ``_checkpoint_tensors`` returned."""
+        load_agent_tensors(self.agents, files)
+        self.scenario_instance.normalizer.load_state_dict(files["normalizer"])
+        torch.set_rng_state(files["generators"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in files["generators"]:
+            torch.cuda.set_rng_state(files["generators"]["cuda"], self.device)
+
+    def _checkpoint_state(self) -> dict[str, object]:
+        """Return the rest of the state, as JSON can hold it."""
+        return {}
+
+    def _load_checkpoint_state(self, state: Mapping[str, object]) -> None:
+        """Load what ``_checkpoint_state`` returned."""
+
+    def restore(self) -> int:
+        """Continue an interrupted run; return the number of iterations already done."""
+        checkpoint = None if self.run is None else self.run.load_latest_checkpoint()
+        if self.run is None or checkpoint is None:
+            if self.run is not None:
+                self.run.truncate(-1)
+            return 0
+        self._load_checkpoint_tensors(checkpoint.tensors)
+        self._load_checkpoint_state(checkpoint.state)
+        self.run.truncate(checkpoint.iteration)
+        return checkpoint.iteration
+
+    def save_checkpoint(self, iterations_done: int) -> None:
+        """Save everything that the rest of the run depends on."""
+        if self.run is None:
+            return
+        started = time.monotonic()
+        self.run.save_checkpoint(
+            Checkpoint(iterations_done, self._checkpoint_tensors(), self._checkpoint_state())
+        )
+        self.run.prune_checkpoints()
+        self._clock.record(started)
+        self.notify("on_checkpoint")
+
+    def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
+        """Save when the period says so, and always at the end."""
+        if iterations_done == total or self._clock.is_due(iterations_done):
+            self.save_checkpoint(iterations_done)
+
+
+def main_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
+    """Pick what a progress bar has room for."""
+    return pick(metrics, [f"{prefix}{name}" for name in MAIN_METRICS])
+
+
+def pick(metrics: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
+    """Return the metrics of the given names which are there, in that order."""
+    return {name: metrics[name] for name in names if name in metrics}
+
+
+def mean_of(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Average figures of several steps; one transfer to the host for all of them."""
+    if not figures:
+        return {}
+    names = sorted({name for step in figures for name in step.keys()})
+    means = torch.stack(
+        [
+            torch.stack([step[name] for step in figures if name in step.keys()]).mean()
+            for name in names
+        ]
+    )
+    return dict(zip(names, means.tolist(), strict=True))
