@@ -93,7 +93,7 @@ class ProtocolHandler(ABC):
         rules = self.make_rules()
         name = self.name or type(self).__name__
         check_rules(name, rules)
-        # The parameters check this by themselves only for the built-in protocols.
+        # The parameters cannot check this: they stand below the protocols, and know only names.
         check_listed_agents(name, rules.agents, hyper_params.agents.listed_names)
         self.rules = rules
         self.agent_names = tuple(rules.agents)

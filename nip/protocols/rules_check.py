@@ -87,7 +87,7 @@ class _Check:
 
     def _check_agents(self) -> None:
         agents = self.rules.agents
-        if isinstance(agents, str) or not agents:
+        if not agents or not _are_names(agents):
             self._fail(f"agents must be a tuple of at least one name, got {agents!r}.")
         for agent in agents:
             if not agent.isidentifier():
@@ -112,8 +112,10 @@ class _Check:
             self._fail("there must be a channel; add one to channels, such as 'main'.")
         for channel, agents in self.rules.channels.items():
             place = f"channels[{channel!r}]"
-            if isinstance(agents, str):
-                self._fail(f"{place} must be a tuple of agents; write ({agents!r},).")
+            if not _are_names(agents):
+                self._fail(
+                    f"{place} must be a tuple of agents, such as ({DECIDER!r},), got {agents!r}."
+                )
             for agent in agents:
                 self._check_known("agent", agent, self.rules.agents, place)
 
@@ -137,19 +139,20 @@ class _Check:
             "timetables must be a tuple of timetables, one for each outcome of the episode "
             "seed; a timetable is a tuple of turns; a turn maps agents to tuples of channels"
         )
-        if isinstance(self.rules.timetables, Mapping) or not self.rules.timetables:
-            self._fail(f"{wanted}. Write timetables=((turn, turn),).")
+        example = "Write timetables=((turn, turn),)."
+        if not self.rules.timetables or not _is_sequence(self.rules.timetables):
+            self._fail(f"{wanted}. {example}")
         for timetable in self.rules.timetables:
-            if isinstance(timetable, Mapping) or not timetable:
-                self._fail(f"{wanted}. Write timetables=((turn, turn),).")
+            if not timetable or not _is_sequence(timetable):
+                self._fail(f"{wanted}; got {timetable!r} instead of a timetable. {example}")
             for turn in timetable:
-                if not isinstance(turn, Mapping):
-                    self._fail(f"{wanted}; got {turn!r} instead of a turn.")
+                if not _is_mapping(turn):
+                    self._fail(f"{wanted}; got {turn!r} instead of a turn. {example}")
                 for agent, channels in turn.items():
-                    if isinstance(channels, str):
+                    if not _are_names(channels):
                         self._fail(
-                            f"the channels of agent {agent!r} in a turn must be a tuple; "
-                            f"write ({channels!r},)."
+                            f"the channels of agent {agent!r} in a turn must be a tuple, such as "
+                            f"('main',), got {channels!r}."
                         )
 
     def _check_turns(self, variant: int, timetable: Timetable) -> None:
@@ -214,3 +217,18 @@ class _Check:
             for number in (*numbers, rewards.terminated, rewards.no_guess):
                 if not math.isfinite(number):
                     self._fail(f"rewards[{agent!r}] must be finite, got {number!r}.")
+
+
+# What a protocol states is checked like any other input: annotations bind nobody at run time.
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, tuple | list)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(name, str) for name in value)

@@ -1,9 +1,11 @@
 """Playing single rounds, as the tests of protocols need it."""
 
+import warnings
 from typing import Any
 
 import torch
 
+from nip.errors import NipWarning
 from nip.parameters import HyperParameters
 from nip.protocols import ProtocolHandler, build_protocol_handler
 
@@ -22,14 +24,19 @@ RUNNING, DECIDED, TERMINATED = "running", "decided", "terminated"
 
 
 def hyper_params_of(protocol: str, **groups: Any) -> HyperParameters:
-    """Return the parameters of an experiment with a protocol, and with groups of parameters."""
-    return HyperParameters(
-        scenario="graph_isomorphism",
-        trainer="vanilla_ppo",
-        dataset="never_opened",
-        interaction_protocol=protocol,
-        **groups,
-    )
+    """Return the parameters of an experiment with a protocol, and with groups of parameters.
+
+    Some tests set what has no effect on purpose, so warnings about it are left out.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NipWarning)
+        return HyperParameters(
+            scenario="graph_isomorphism",
+            trainer="vanilla_ppo",
+            dataset="never_opened",
+            interaction_protocol=protocol,
+            **groups,
+        )
 
 
 def handler_of(

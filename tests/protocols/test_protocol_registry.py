@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from nip.errors import PluginError, UnknownNameError
+from nip.errors import ParameterError, PluginError, UnknownNameError
 from nip.parameters import protocol_facts
 from nip.protocols import (
     ProtocolHandler,
@@ -30,12 +30,19 @@ def a_protocol(agents: tuple[str, ...]) -> type[ProtocolHandler]:
     return Protocol
 
 
-def test_the_facts_name_the_protocols_and_their_agents() -> None:
+def test_the_parameters_know_all_protocols_that_there_are() -> None:
     assert protocol_registry.names() == protocol_facts.names()
-    for name, facts in protocol_facts.items():
-        handler = build_protocol_handler(hyper_params_of(name))
-        assert handler.name == name
-        assert facts.agent_names in (None, handler.agent_names)
+
+
+@pytest.mark.parametrize("name", protocol_registry.names())
+def test_every_protocol_is_built_by_its_name(name: str) -> None:
+    assert build_protocol_handler(hyper_params_of(name)).name == name
+
+
+def test_parameters_for_an_agent_that_the_protocol_lacks_are_refused() -> None:
+    hyper_params = hyper_params_of("nip", agents={"provr": {}})
+    with pytest.raises(ParameterError, match=r"agents\.provr: .*Did you mean 'prover'"):
+        build_protocol_handler(hyper_params)
 
 
 def test_a_protocol_from_outside_is_chosen_by_its_name() -> None:

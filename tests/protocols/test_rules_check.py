@@ -82,12 +82,12 @@ def test_the_errors_are_of_the_family_and_value_errors() -> None:
         pytest.param({"channels": {}}, ["there must be a channel"], id="no channels"),
         pytest.param(
             {"channels": {"main": "verifier"}},
-            ["channels['main']", "('verifier',)"],
+            ["channels['main']", "('verifier',)", "got 'verifier'"],
             id="hearers as a string",
         ),
         pytest.param(
             {"timetables": (({"verifier": "main"},),)},
-            ["'verifier'", "('main',)"],
+            ["'verifier'", "('main',)", "got 'main'"],
             id="channels of a turn as a string",
         ),
         pytest.param({"timetables": ()}, ["timetables must be"], id="no timetable"),
