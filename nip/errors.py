@@ -23,7 +23,7 @@ def warn_user(message: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "nip":
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, NipWarning, stacklevel=level - 1)
+    warnings.warn(message, NipWarning, stacklevel=level)
 
 
 class UnknownNameError(NipError, KeyError):

@@ -1,6 +1,7 @@
 """The line of text under each field, from which `--help` and the reference are made."""
 
 import ast
+import dataclasses
 import functools
 import inspect
 import textwrap
@@ -19,7 +20,7 @@ def field_docs(cls: type[SubParameters]) -> dict[str, str]:
     """
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        if issubclass(base, SubParameters) and base is not SubParameters:
+        if dataclasses.is_dataclass(base):
             docs |= _docs_of_class(base)
     return {name: docs[name] for name in field_rules(cls) if name in docs}
 

@@ -14,7 +14,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, putting quotes around a text that the loader would take for a number."""
+    """PyYAML's safe dumper, quoting texts that the loader would take for numbers."""
 
 
 for _class in (_Loader, _Dumper):

@@ -1,0 +1,86 @@
+"""Messages say what is wrong and what would be right, and errors are of the built-in kinds too."""
+
+import pickle
+
+import pytest
+
+from nip.errors import (
+    DatasetError,
+    NipError,
+    NipWarning,
+    ParameterError,
+    PluginError,
+    ProtocolError,
+    ResumeError,
+    UnknownNameError,
+    did_you_mean,
+    unknown_name,
+    warn_user,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "built_in"),
+    [
+        (UnknownNameError, KeyError),
+        (ParameterError, ValueError),
+        (DatasetError, FileNotFoundError),
+        (ResumeError, RuntimeError),
+        (PluginError, ImportError),
+        (ProtocolError, ValueError),
+    ],
+)
+def test_each_error_is_ours_and_the_built_in_one(error: type, built_in: type) -> None:
+    assert issubclass(error, NipError)
+    assert issubclass(error, built_in)
+
+
+def test_an_unknown_name_is_printed_without_the_quotes_of_key_error() -> None:
+    assert str(UnknownNameError("There is no trainer 'x'.")) == "There is no trainer 'x'."
+
+
+def test_a_single_problem_is_printed_as_it_is() -> None:
+    assert str(ParameterError("rl.lr must be above 0.")) == "rl.lr must be above 0."
+
+
+def test_several_problems_are_printed_as_a_list() -> None:
+    error = ParameterError("a must be 1.", "b must be 2.")
+    assert str(error).splitlines() == [
+        "2 problems with the parameters:",
+        "  - a must be 1.",
+        "  - b must be 2.",
+    ]
+    assert error.problems == ("a must be 1.", "b must be 2.")
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(ParameterError("a", "b")))
+    assert error.problems == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("vanila_ppo", "Did you mean 'vanilla_ppo'?"),
+        ("Vanilla_PPO", "Did you mean 'vanilla_ppo'?"),
+        ("renforce", "Did you mean 'reinforce'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_the_closest_name_is_suggested(name: str, suggestion: str) -> None:
+    assert did_you_mean(name, ["vanilla_ppo", "reinforce"]) == suggestion
+
+
+def test_the_message_for_an_unknown_name_lists_the_known_ones_in_order() -> None:
+    message = unknown_name("trainer", "renforce", ["vanilla_ppo", "reinforce"])
+    assert message == (
+        "There is no trainer 'renforce'. Did you mean 'reinforce'? Known: reinforce, vanilla_ppo."
+    )
+    assert unknown_name("plugin", "x", []) == "There is no plugin 'x'. None is known."
+
+
+def test_a_warning_points_at_the_line_of_the_user() -> None:
+    with pytest.warns(NipWarning, match="idle") as caught:
+        warn_user("idle")
+    assert caught[0].filename == __file__

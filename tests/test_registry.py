@@ -1,0 +1,129 @@
+"""A registry finds what was entered, imports what is built in, and helps with misspelt names."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from nip.errors import PluginError, UnknownNameError
+from nip.registry import Registry
+
+
+class Dog:
+    pass
+
+
+class Cat:
+    pass
+
+
+def make_class(name: str, module: str = "zoo") -> type:
+    """Make a class as if a module had defined it."""
+    return type(name, (), {"__module__": module, "__qualname__": name})
+
+
+@pytest.fixture
+def animals() -> Registry[type]:
+    registry: Registry[type] = Registry("animal")
+    registry.register("dog", Dog)
+    registry.register("cat", Cat)
+    return registry
+
+
+def test_what_was_entered_is_found(animals: Registry[type]) -> None:
+    assert animals.get("dog") is animals["dog"] is Dog
+    assert "cat" in animals
+    assert "cow" not in animals
+
+
+def test_names_and_items_come_in_alphabetical_order(animals: Registry[type]) -> None:
+    assert animals.names() == list(animals) == ["cat", "dog"]
+    assert animals.items() == [("cat", Cat), ("dog", Dog)]
+    assert len(animals) == 2
+
+
+def test_a_decorator_enters_a_class_and_gives_it_back(animals: Registry[type]) -> None:
+    @animals.register("cow")
+    class Cow:
+        pass
+
+    assert animals["cow"] is Cow
+
+
+def test_a_miss_lists_the_known_names_and_the_closest(animals: Registry[type]) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        animals.get("dgo")
+    assert str(caught.value) == "There is no animal 'dgo'. Did you mean 'dog'? Known: cat, dog."
+
+
+def test_a_name_is_not_taken_twice(animals: Registry[type]) -> None:
+    with pytest.raises(PluginError, match=r"animal 'dog' is already registered.*another name"):
+        animals.register("dog", Cat)
+    assert animals["dog"] is Dog
+
+
+def test_a_class_may_be_defined_anew_by_the_same_source(animals: Registry[type]) -> None:
+    animals.register("cow", make_class("Cow"))
+    again = make_class("Cow")
+    animals.register("cow", again)
+    assert animals["cow"] is again
+    with pytest.raises(PluginError):
+        animals.register("cow", make_class("Cow", module="farm"))
+
+
+def test_facts_that_name_a_class_may_be_entered_anew() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Facts:
+        legs: int
+        kind: type
+
+    facts: Registry[Facts] = Registry("facts")
+    facts.register("cow", Facts(4, make_class("Cow")))
+    facts.register("cow", Facts(4, make_class("Cow")))
+    with pytest.raises(PluginError):
+        facts.register("cow", Facts(3, make_class("Cow")))
+
+
+def test_a_name_can_be_forgotten(animals: Registry[type]) -> None:
+    animals.unregister("dog")
+    animals.unregister("never there")
+    assert animals.names() == ["cat"]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Write a package whose modules, one of them in a sub-package, enter something."""
+    name = "registry_example"
+    deep = tmp_path / name / "deep"
+    deep.mkdir(parents=True)
+    (tmp_path / name / "__init__.py").write_text("")
+    (tmp_path / name / "holder.py").write_text(
+        f"from nip.registry import Registry\nanimals = Registry('animal', package='{name}')\n"
+    )
+    entry = f"from {name}.holder import animals\nanimals.register('%s', object)\n"
+    (tmp_path / name / "near.py").write_text(entry % "near")
+    (deep / "__init__.py").write_text("")
+    (deep / "far.py").write_text(entry % "far")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield name
+    for module in [module for module in sys.modules if module.split(".")[0] == name]:
+        del sys.modules[module]
+
+
+def test_modules_of_the_package_are_imported_on_first_need(package: str) -> None:
+    holder = __import__(f"{package}.holder", fromlist=["animals"])
+    assert f"{package}.near" not in sys.modules
+    assert "far" in holder.animals
+    assert holder.animals.names() == ["far", "near"]
+
+
+def test_a_module_that_cannot_be_imported_is_tried_again(package: str, tmp_path: Path) -> None:
+    broken = tmp_path / package / "near.py"
+    text = broken.read_text()
+    broken.write_text("import a_module_that_does_not_exist_at_all\n")
+    holder = __import__(f"{package}.holder", fromlist=["animals"])
+    with pytest.raises(ModuleNotFoundError):
+        holder.animals.names()
+    broken.write_text(text + "\n\n")
+    assert "near" in holder.animals
