@@ -35,8 +35,9 @@ class ManualGraphIsomorphismBody(AgentBody):
     """A graph network with fixed random weights, in double precision.
 
     Isomorphic graphs then differ by 1e-14 at most, and others by far more than the tolerance
-    unless they are equal to a network of this depth. Biases are random too, because nodes
-    without features would all be alike if they were zero.
+    unless they are equal to a network of this depth. This holds for tanh, so the agent's
+    activation function is not asked for. Biases are random too, because nodes without features
+    would all be alike if they were zero.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class ManualGraphIsomorphismBody(AgentBody):
             params.d_gnn,
             params.d_gin_mlp,
             num_layers=params.num_gnn_layers,
-            activation=params.activation_function,
+            activation="tanh",
         ).double()
         self.requires_grad_(False)
         # The first round in which the verifier asks starts the first pair of question and answer.

@@ -1,0 +1,46 @@
+"""The small pieces of networks have the sizes and the starting weights that were asked for."""
+
+import pytest
+import torch
+from torch import nn
+
+from nip.scenario_base.networks import build_mlp, initialise_orthogonally, round_through
+
+
+@pytest.mark.parametrize(
+    ("num_layers", "widths"),
+    [
+        (1, [(3, 5), (5, 2)]),
+        (2, [(3, 5), (5, 2)]),
+        (3, [(3, 5), (5, 5), (5, 2)]),
+        (4, [(3, 5), (5, 5), (5, 5), (5, 2)]),
+    ],
+)
+def test_layers_are_linear_layers_and_never_fewer_than_two(
+    num_layers: int, widths: list[tuple[int, int]]
+) -> None:
+    mlp = build_mlp(3, 5, 2, num_layers=num_layers, activation="relu")
+    linear = [layer for layer in mlp if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == widths
+    assert [type(layer) for layer in mlp[1::2]] == [nn.ReLU] * (len(widths) - 1)
+
+
+def test_orthogonal_initialisation_leaves_scales_alone() -> None:
+    module = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.MultiheadAttention(6, 2))
+    initialise_orthogonally(module, gain=2.0)
+    linear, norm, attention = module
+    torch.testing.assert_close(linear.weight.T @ linear.weight, 4 * torch.eye(4))
+    projection = attention.in_proj_weight
+    torch.testing.assert_close(projection.T @ projection, 4 * torch.eye(6))
+    for bias in (linear.bias, norm.bias, attention.in_proj_bias, attention.out_proj.bias):
+        assert (bias == 0).all()
+    assert (norm.weight == 1).all()
+
+
+def test_rounding_lets_gradients_through() -> None:
+    values = torch.tensor([0.1249, -2.875, 3.0], requires_grad=True)
+    rounded = round_through(values, 2)
+    torch.testing.assert_close(rounded, torch.tensor([0.12, -2.88, 3.0]))
+    (rounded * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [1.0, 2.0, 3.0]

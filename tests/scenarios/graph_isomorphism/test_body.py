@@ -1,0 +1,207 @@
+"""The body sees graphs and marks, not numberings, padding or anything else that does not count."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nip.parameters import GraphIsomorphismAgentParameters
+from nip.scenarios.graph_isomorphism.body import GraphIsomorphismBody, make_attention_mask
+from tests.scenarios.graph_isomorphism.observations import (
+    make_context,
+    make_observation,
+    pad_nodes,
+    renumber_nodes,
+    swap_graphs,
+)
+
+VARIANTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("prover", {}, {}),
+    ("verifier", {"message_size": 3}, {"use_dual_gnn": False}),
+    ("verifier", {"interaction_protocol": "debate"}, {"num_transformer_layers": 0}),
+    ("prover1", {"interaction_protocol": "mnip", "message_size": 2}, {"use_batch_norm": False}),
+    ("verifier", {"interaction_protocol": "debate"}, {"tie_message_rounds": True}),
+    ("verifier", {}, {"pair_difference_scale": "log", "activation_function": "relu"}),
+    ("prover", {"interaction_protocol": "adp"}, {"use_pair_invariant_pooling": False}),
+    ("verifier", {"include_linear_message_space": True, "message_size": 2}, {}),
+    ("verifier", {"interaction_protocol": "solo_verifier"}, {"gnn_output_digits": 6}),
+    ("verifier", {"d_representation": 7}, {"d_gnn": 6, "d_transformer": 12, "num_heads": 3}),
+]
+
+
+def make_body(agent_name: str = "verifier", **kwargs: Any) -> GraphIsomorphismBody:
+    """Return a body in evaluation mode, with the same weights for the same arguments."""
+    torch.manual_seed(0)
+    return GraphIsomorphismBody(make_context(agent_name, **kwargs)).eval()
+
+
+@pytest.mark.parametrize(("agent_name", "experiment", "agent"), VARIANTS)
+def test_representations_have_the_promised_shapes(
+    agent_name: str, experiment: dict[str, Any], agent: dict[str, Any]
+) -> None:
+    body = make_body(agent_name, experiment=experiment, **agent)
+    representation = body(make_observation(body.context))
+    shapes = {name: tuple(value.shape) for name, value in representation.items()}
+    d_representation = experiment.get("d_representation", 16)
+    expected = {
+        "graph_level_repr": (3, 2, d_representation),
+        "node_level_repr": (3, 2, 5, d_representation),
+    }
+    if agent.get("use_dual_gnn", True):
+        expected["structural_node_repr"] = (3, 2, 5, agent.get("d_gnn", 16))
+    assert shapes == expected
+    assert all(value.isfinite().all() for value in representation.values())
+
+
+@pytest.mark.parametrize(("agent_name", "experiment", "agent"), VARIANTS)
+def test_numbering_the_nodes_differently_numbers_their_representations_differently(
+    agent_name: str, experiment: dict[str, Any], agent: dict[str, Any]
+) -> None:
+    body = make_body(agent_name, experiment=experiment, **agent)
+    observation = make_observation(body.context)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    before, after = body(observation), body(renumber_nodes(observation, order))
+    assert_close(after["graph_level_repr"], before["graph_level_repr"])
+    assert_close(after["node_level_repr"], before["node_level_repr"][:, :, order])
+
+
+@pytest.mark.parametrize(("agent_name", "experiment", "agent"), VARIANTS)
+def test_padding_does_not_count(
+    agent_name: str, experiment: dict[str, Any], agent: dict[str, Any]
+) -> None:
+    context = make_context(agent_name, experiment=experiment, **agent)
+    body = make_body(agent_name, experiment=experiment, **agent)
+    wide = make_body(agent_name, experiment=experiment, num_nodes=9, **agent)
+    observation = make_observation(context)
+    before, after = body(observation), wide(pad_nodes(observation, 4))
+    is_node = observation["node_mask"]
+    assert_close(after["graph_level_repr"], before["graph_level_repr"])
+    assert_close(after["node_level_repr"][:, :, :5][is_node], before["node_level_repr"][is_node])
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_pair_invariant_pooling_does_not_tell_the_graphs_apart(scale: str) -> None:
+    body = make_body(pair_difference_scale=scale)
+    observation = make_observation(body.context)
+    before, after = body(observation), body(swap_graphs(observation))
+    assert_close(after["graph_level_repr"], before["graph_level_repr"])
+    assert_close(after["node_level_repr"], before["node_level_repr"].flip(1))
+
+
+def test_without_it_the_pooled_graphs_keep_their_places() -> None:
+    body = make_body(use_pair_invariant_pooling=False)
+    observation = make_observation(body.context)
+    before, after = body(observation), body(swap_graphs(observation))
+    difference = (after["graph_level_repr"] - before["graph_level_repr"]).abs().amax(dim=(1, 2))
+    assert (difference > 1e-4).all()
+
+
+def test_tied_rounds_do_not_tell_when_a_mark_was_made() -> None:
+    tied, untied = make_body(tie_message_rounds=True), make_body()
+    observation = make_observation(tied.context)
+    # Only x is moved in time: the last message is a separate input.
+    later = observation | {"x": observation["x"].roll(1, dims=1)}
+    assert_close(tied(later)["graph_level_repr"], tied(observation)["graph_level_repr"])
+    difference = untied(later)["graph_level_repr"] - untied(observation)["graph_level_repr"]
+    assert (difference[1:].abs().amax(dim=(1, 2)) > 1e-4).all()
+
+
+def test_tied_rounds_keep_channels_and_positions_apart() -> None:
+    experiment = {"interaction_protocol": "debate", "message_size": 3}
+    body = make_body(experiment=experiment, tie_message_rounds=True)
+    assert body.gnn.input_layer.in_features == 2 * 3
+    assert make_body(experiment=experiment).gnn.input_layer.in_features == 8 * 2 * 3
+
+
+def test_the_structure_of_a_node_does_not_depend_on_marks() -> None:
+    body = make_body()
+    observation = make_observation(body.context)
+    blank = observation | {key: 0 * observation[key] for key in ("x", "message")}
+    with_marks, without = body(observation), body(blank)
+    assert torch.equal(with_marks["structural_node_repr"], without["structural_node_repr"])
+    assert not torch.allclose(with_marks["node_level_repr"], without["node_level_repr"])
+
+
+def test_in_round_0_the_last_message_is_ignored() -> None:
+    body = make_body()
+    observation = make_observation(body.context)
+    other = observation | {"message": observation["message"] + 1}
+    difference = (body(other)["node_level_repr"] - body(observation)["node_level_repr"]).abs()
+    assert (difference.amax(dim=(1, 2, 3)) > 1e-4).tolist() == [False, True, True]
+
+
+def test_every_token_sees_the_linear_history() -> None:
+    body = make_body(experiment={"include_linear_message_space": True}, num_transformer_layers=0)
+    observation = make_observation(body.context)
+    history = observation["linear_message_history"]
+    other = body(observation | {"linear_message_history": history + 1})
+    before = body(observation)
+    assert ((other["node_level_repr"] - before["node_level_repr"]).abs().amax(-1) > 1e-4).all()
+    assert ((other["graph_level_repr"] - before["graph_level_repr"]).abs().amax(-1) > 1e-4).all()
+
+
+def test_the_attention_mask_of_two_graphs_of_two_nodes() -> None:
+    may_attend = (make_attention_mask(2) == 0).int().tolist()
+    assert may_attend == [
+        # pooled 0, pooled 1, two nodes of graph 0, two nodes of graph 1
+        [1, 1, 1, 1, 1, 1],
+        [1, 1, 1, 1, 1, 1],
+        [1, 1, 1, 0, 1, 1],
+        [1, 1, 0, 1, 1, 1],
+        [1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 0, 1],
+    ]
+
+
+def test_learning_reaches_every_weight() -> None:
+    body = make_body(use_batch_norm=False).train()
+    representation = body(make_observation(body.context))
+    torch.manual_seed(1)
+    loss = sum((value * torch.randn_like(value)).sum() for value in representation.values())
+    loss.backward()
+    without = [name for name, weight in body.named_parameters() if not has_gradient(weight)]
+    assert without == []
+
+
+def test_rounding_the_graph_network_does_not_stop_it_from_learning() -> None:
+    body = make_body(gnn_output_digits=2)
+    observation = make_observation(body.context)
+    nodes = body.encode_nodes(observation)
+    assert_close(nodes, (nodes * 100).round() / 100)
+    exact = make_body().encode_nodes(observation)
+    assert (exact - nodes).abs().max() <= 0.005 + 1e-6
+    body(observation)["graph_level_repr"].square().sum().backward()
+    assert has_gradient(body.gnn.mlps[0][0].weight)
+
+
+def test_the_graph_network_is_the_part_with_its_own_learning_rate() -> None:
+    body = make_body()
+    assert set(body.sub_parts) == {"gnn"}
+    names = {name.split(".")[0] for name, _ in body.sub_parts["gnn"].named_parameters()}
+    assert names == {"input_layer", "mlps"}
+
+
+def test_by_default_matrices_start_orthogonal_and_biases_zero() -> None:
+    body = make_body(use_orthogonal_initialisation=True, orthogonal_initialisation_gain=0.5)
+    weight = body.gnn.mlps[0][0].weight
+    torch.testing.assert_close(weight.T @ weight, 0.25 * torch.eye(16), atol=1e-5, rtol=0)
+    assert (body.token_layer.bias == 0).all()
+
+
+def test_the_smallest_legal_network_works() -> None:
+    params = GraphIsomorphismAgentParameters.construct_test_params()
+    experiment = {"d_representation": 1, "include_linear_message_space": True}
+    body = make_body(params=params, experiment=experiment)
+    representation = body(make_observation(body.context))
+    assert representation["node_level_repr"].shape == (3, 2, 5, 1)
+
+
+def has_gradient(weight: Tensor) -> bool:
+    """Return whether anything but zeros has arrived at a weight."""
+    return weight.grad is not None and bool((weight.grad != 0).any())
+
+
+def assert_close(first: Tensor, second: Tensor) -> None:
+    """Compare up to the rounding errors of sums in different orders."""
+    torch.testing.assert_close(first, second, atol=2e-5, rtol=1e-4)

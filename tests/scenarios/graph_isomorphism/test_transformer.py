@@ -1,0 +1,72 @@
+"""The own transformer is PyTorch's, computed in a way that suits short sequences."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nip.scenarios.graph_isomorphism.transformer import (
+    TransformerEncoder,
+    attend_fused,
+    attend_with_products,
+)
+
+BATCH, LENGTH, D_MODEL, NUM_HEADS = 3, 7, 8, 2
+
+
+def make_mask() -> Tensor:
+    """Return a mask with different rows in every sequence, none of them empty."""
+    is_hidden = torch.rand(BATCH, LENGTH, LENGTH) < 0.5
+    is_hidden[..., 0] = False
+    return torch.zeros(is_hidden.shape).masked_fill(is_hidden, -torch.inf)
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_it_computes_the_same_as_the_encoder_of_pytorch(num_layers: int) -> None:
+    torch.manual_seed(0)
+    own = TransformerEncoder(D_MODEL, 16, num_layers=num_layers, num_heads=NUM_HEADS)
+    layer = nn.TransformerEncoderLayer(D_MODEL, NUM_HEADS, 16, dropout=0.0, batch_first=True)
+    stock = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
+    for parameter in stock.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    own.load_state_dict(stock.state_dict())
+    mask = make_mask()
+    tokens = torch.randn(BATCH, LENGTH, D_MODEL, requires_grad=True)
+    other_tokens = tokens.detach().clone().requires_grad_()
+    result = own(tokens, mask)
+    expected = stock(other_tokens, mask.repeat_interleave(NUM_HEADS, dim=0))
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
+    weights = torch.randn_like(result)
+    (result * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(tokens.grad, other_tokens.grad, atol=1e-4, rtol=1e-4)
+    expected_grads = {name: parameter.grad for name, parameter in stock.named_parameters()}
+    for name, parameter in own.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected_grads[name], atol=1e-4, rtol=1e-4)
+
+
+def test_the_kernel_for_accelerators_computes_the_same_as_plain_products() -> None:
+    torch.manual_seed(0)
+    queries, keys, values = torch.randn(3, BATCH, LENGTH, 4).unbind(0)
+    mask = make_mask()
+    fused = attend_fused(queries, keys, values, mask, 0.0)
+    torch.testing.assert_close(fused, attend_with_products(queries, keys, values, mask, 0.0))
+
+
+def test_a_token_does_not_depend_on_what_it_may_not_attend_to() -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS)
+    tokens = torch.randn(1, 3, D_MODEL, requires_grad=True)
+    mask = torch.tensor([[[0.0, 0.0, -torch.inf], [0.0, 0.0, 0.0], [-torch.inf, 0.0, 0.0]]])
+    encoder(tokens, mask)[0, 0, 0].backward()
+    assert tokens.grad is not None
+    assert tokens.grad[0].any(dim=-1).tolist() == [True, True, False]
+
+
+def test_dropout_happens_in_training_only() -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS, dropout=0.5)
+    plain = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS)
+    plain.load_state_dict(encoder.state_dict())
+    tokens, mask = torch.randn(BATCH, LENGTH, D_MODEL), make_mask()
+    assert not torch.allclose(encoder(tokens, mask), encoder(tokens, mask))
+    torch.testing.assert_close(encoder.eval()(tokens, mask), plain(tokens, mask))
