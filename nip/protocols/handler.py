@@ -14,7 +14,7 @@ from nip.protocols.rewards import (
     terminated_table,
 )
 from nip.protocols.rules import DECIDER, ProtocolRules
-from nip.protocols.rules_check import check_listed_agents, check_rules, num_episode_rounds
+from nip.protocols.rules_check import check_rules
 from nip.protocols.timetable import compile_active, compile_can_decide, compile_visibility
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ class ProtocolHandler(ABC):
     ------
     ProtocolError
         If the rules contradict themselves.
-    ParameterError
-        If there are parameters for an agent that the protocol lacks.
     """
 
     name: ClassVar[str] = ""
@@ -91,18 +89,15 @@ class ProtocolHandler(ABC):
         self.hyper_params = hyper_params
         self.common = hyper_params.protocol_common
         rules = self.make_rules()
-        name = self.name or type(self).__name__
-        check_rules(name, rules)
-        # The parameters cannot check this: they stand below the protocols, and know only names.
-        check_listed_agents(name, rules.agents, hyper_params.agents.listed_names)
+        check_rules(self.name or type(self).__name__, rules)
         self.rules = rules
         self.agent_names = tuple(rules.agents)
-        self.prover_names = tuple(name for name in rules.agents if "prover" in name)
+        self.prover_names = rules.provers
         self.verifier_names = (DECIDER,)
         self.channel_names = tuple(rules.channels)
         self.prover_goals = {name: rules.prover_goals.get(name, 1) for name in self.prover_names}
         self.max_message_rounds = rules.max_message_rounds
-        self.num_episode_rounds = num_episode_rounds(rules)
+        self.num_episode_rounds = rules.num_rounds
         self.min_message_rounds = rules.min_message_rounds
         self.force_guess = self.common.force_guess
         self._compile()

@@ -34,7 +34,7 @@ def rewards_of_agents(
     """
     earned = {}
     for agent in rules.agents:
-        if "prover" in agent:
+        if agent in rules.provers:
             default = prover_rewards(common, rules.prover_goals.get(agent, 1))
         elif agent == DECIDER:
             default = verifier_rewards(common)
@@ -42,8 +42,7 @@ def rewards_of_agents(
             default = AgentRewards(decided=((0.0, 0.0), (0.0, 0.0)))
         earned[agent] = rules.rewards.get(agent, default)
     if common.shared_reward:
-        provers = [agent for agent in rules.agents if "prover" in agent]
-        earned.update(dict.fromkeys(provers, earned[DECIDER]))
+        earned.update(dict.fromkeys(rules.provers, earned[DECIDER]))
     return earned
 
 

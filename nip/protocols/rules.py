@@ -69,3 +69,15 @@ class ProtocolRules:
 
     rewards: Mapping[str, AgentRewards] = field(default_factory=dict)
     """Agents which are paid by a table of their own instead of the common parameters."""
+
+    @property
+    def num_rounds(self) -> int:
+        """Rounds after which an episode ends at the latest."""
+        if self.num_episode_rounds is None:
+            return self.max_message_rounds
+        return self.num_episode_rounds
+
+    @property
+    def provers(self) -> tuple[str, ...]:
+        """The agents with "prover" in their names."""
+        return tuple(agent for agent in self.agents if "prover" in agent)

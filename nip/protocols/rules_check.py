@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from itertools import permutations
 
-from nip.errors import ParameterError, ProtocolError, unknown_name
+from nip.errors import ProtocolError, unknown_name
 from nip.protocols.rules import DECIDER, ProtocolRules, Timetable
 
 
@@ -24,37 +24,6 @@ def check_rules(protocol: str, rules: ProtocolRules) -> None:
         At the first contradiction.
     """
     _Check(protocol, rules).run()
-
-
-def check_listed_agents(protocol: str, agents: Iterable[str], listed: Iterable[str]) -> None:
-    """Check that parameters were given only for agents that there are.
-
-    Parameters
-    ----------
-    protocol : str
-        Name of the protocol, for the message.
-    agents : iterable of str
-        The agents of the protocol.
-    listed : iterable of str
-        The agents that were given parameters of their own.
-
-    Raises
-    ------
-    ParameterError
-        At the first agent that the protocol lacks.
-    """
-    known = tuple(agents)
-    for name in listed:
-        if name not in known:
-            message = unknown_name(f"agent in protocol {protocol!r} named", name, known)
-            raise ParameterError(f"agents.{name}: {message}")
-
-
-def num_episode_rounds(rules: ProtocolRules) -> int:
-    """Return the number of rounds after which an episode ends at the latest."""
-    if rules.num_episode_rounds is None:
-        return rules.max_message_rounds
-    return rules.num_episode_rounds
 
 
 class _Check:
@@ -120,7 +89,7 @@ class _Check:
                 self._check_known("agent", agent, self.rules.agents, place)
 
     def _check_rounds(self) -> None:
-        rules, rounds = self.rules, num_episode_rounds(self.rules)
+        rules, rounds = self.rules, self.rules.num_rounds
         if rounds < 1:
             self._fail(f"an episode must have at least 1 round, got {rounds}.")
         if rounds > rules.max_message_rounds:
@@ -170,7 +139,7 @@ class _Check:
                         )
 
     def _check_every_round_is_used(self, variant: int, timetable: Timetable) -> None:
-        for round_ in range(num_episode_rounds(self.rules)):
+        for round_ in range(self.rules.num_rounds):
             index = round_ % len(timetable)
             if not any(timetable[index].values()):
                 self._fail(
@@ -179,7 +148,7 @@ class _Check:
                 )
 
     def _check_decision_is_possible(self, variant: int, timetable: Timetable) -> None:
-        rules, rounds = self.rules, num_episode_rounds(self.rules)
+        rules, rounds = self.rules, self.rules.num_rounds
         deciding = [
             round_ for round_ in range(rounds) if timetable[round_ % len(timetable)].get(DECIDER)
         ]
@@ -197,9 +166,8 @@ class _Check:
             )
 
     def _check_prover_goals(self) -> None:
-        provers = [agent for agent in self.rules.agents if "prover" in agent]
         for agent, decision in self.rules.prover_goals.items():
-            self._check_known("prover", agent, provers, "prover_goals")
+            self._check_known("prover", agent, self.rules.provers, "prover_goals")
             if decision not in (0, 1):
                 self._fail(
                     f"prover_goals[{agent!r}] must be 0 (reject) or 1 (accept), got {decision!r}."

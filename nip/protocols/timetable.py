@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.protocols.rules import DECIDER, ProtocolRules
-from nip.protocols.rules_check import num_episode_rounds
 
 
 def compile_visibility(rules: ProtocolRules) -> NDArray[np.bool_]:
@@ -24,7 +23,7 @@ def compile_active(rules: ProtocolRules) -> NDArray[np.bool_]:
     shape = (len(rules.timetables), rules.max_message_rounds, len(agents), len(channels))
     active = np.zeros(shape, dtype=np.bool_)
     for variant, timetable in enumerate(rules.timetables):
-        for round_ in range(num_episode_rounds(rules)):
+        for round_ in range(rules.num_rounds):
             for agent, written in timetable[round_ % len(timetable)].items():
                 for channel in written:
                     active[variant, round_, agents[agent], channels[channel]] = True

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from nip.errors import ParameterError, PluginError, UnknownNameError
+from nip.errors import PluginError, UnknownNameError
 from nip.parameters import protocol_facts
 from nip.protocols import (
     ProtocolHandler,
@@ -37,12 +37,6 @@ def test_the_parameters_know_all_protocols_that_there_are() -> None:
 @pytest.mark.parametrize("name", protocol_registry.names())
 def test_every_protocol_is_built_by_its_name(name: str) -> None:
     assert build_protocol_handler(hyper_params_of(name)).name == name
-
-
-def test_parameters_for_an_agent_that_the_protocol_lacks_are_refused() -> None:
-    hyper_params = hyper_params_of("nip", agents={"provr": {}})
-    with pytest.raises(ParameterError, match=r"agents\.provr: .*Did you mean 'prover'"):
-        build_protocol_handler(hyper_params)
 
 
 def test_a_protocol_from_outside_is_chosen_by_its_name() -> None:
