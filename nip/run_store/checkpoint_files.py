@@ -1,0 +1,137 @@
+"""The files inside one checkpoint.
+
+One safetensors file per group of tensors, `state.json`, and `manifest.json`, which holds the size
+and the checksum of all others. They reveal what went wrong after the writing: a copy that broke
+off, a flipped bit.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nip.run_store.checkpoint import Checkpoint
+from nip.run_store.exact_json import dump_exactly
+from nip.utils.files import flush_to_disk, write_atomically
+
+_FORMAT = 1
+_GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CHUNK_BYTES = 1 << 22
+
+# Tensors of any other type (complex, 8-bit floats ...) are stored as their bytes: what safetensors
+# knows beyond these depends on its version.
+_PLAIN_TYPES = frozenset(
+    getattr(torch, name)
+    for name in (
+        *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+        *("float16", "bfloat16", "float32", "float64"),
+    )
+)
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint is not what was written."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(f"The checkpoint {folder} is damaged: {problem}")
+        self.folder = folder
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into a new folder and force it onto the disk.
+
+    Raises
+    ------
+    TypeError
+        If the state holds something that JSON would change or cannot hold.
+    """
+    state = dump_exactly(checkpoint.state)
+    folder.mkdir()
+    as_bytes = {}
+    for group, tensors in checkpoint.tensors.items():
+        assert _GROUP_NAME.fullmatch(group), f"{group!r} cannot be the name of a file"
+        path = folder / f"{group}.safetensors"
+        save_file({name: _for_disk(tensor) for name, tensor in tensors.items()}, path)
+        flush_to_disk(path)
+        as_bytes[group] = {
+            name: {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape)}
+            for name, tensor in tensors.items()
+            if tensor.dtype not in _PLAIN_TYPES
+        }
+    write_atomically(folder / "state.json", state)
+    manifest = {
+        "format": _FORMAT,
+        "iteration": checkpoint.iteration,
+        "groups": list(checkpoint.tensors),
+        "stored_as_bytes": as_bytes,
+        "files": {path.name: _fingerprint(path) for path in sorted(folder.iterdir())},
+    }
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2))
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint and check that it is what was written.
+
+    Raises
+    ------
+    DamagedCheckpointError
+        If a file is missing or not what was written.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        _check_files(folder, manifest)
+        return Checkpoint(
+            iteration=manifest["iteration"],
+            tensors={group: _read_group(folder, group, manifest) for group in manifest["groups"]},
+            state=json.loads((folder / "state.json").read_text(encoding="utf-8")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DamagedCheckpointError(folder, f"{type(error).__name__}: {error}") from error
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    if manifest["format"] != _FORMAT:
+        raise ValueError(f"it has format {manifest['format']}, this version of nip reads {_FORMAT}")
+    for name, expected in manifest["files"].items():
+        found = _fingerprint(folder / name)
+        if found != expected:
+            raise ValueError(f"{name} should have {expected}, but has {found}")
+
+
+def _read_group(folder: Path, group: str, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Read one safetensors file into memory of torch's own.
+
+    The copies matter: tensors in a mapped file sit at other addresses than freshly made ones, and
+    on some processors the last bits of a sum depend on the alignment.
+    """
+    tensors = {name: t.clone() for name, t in load_file(folder / f"{group}.safetensors").items()}
+    for name, original in manifest["stored_as_bytes"][group].items():
+        dtype = getattr(torch, original["dtype"])
+        tensors[name] = tensors[name].view(dtype).reshape(original["shape"])
+    return tensors
+
+
+def _for_disk(tensor: Tensor) -> Tensor:
+    """Return a contiguous copy on the CPU that shares its memory with no other tensor."""
+    copy = tensor.detach().resolve_conj().resolve_neg().to("cpu", copy=True).contiguous()
+    return copy if copy.dtype in _PLAIN_TYPES else copy.reshape(-1).view(torch.uint8)
+
+
+def _fingerprint(path: Path) -> dict[str, int]:
+    checksum = 0
+    for chunk in _chunks(path):
+        checksum = zlib.crc32(chunk, checksum)
+    return {"bytes": path.stat().st_size, "crc32": checksum}
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk

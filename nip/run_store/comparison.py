@@ -1,0 +1,165 @@
+"""One metric of several runs in one picture."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+
+from nip.run_store.history import RunHistory
+from nip.run_store.main_metrics import PANELS, parse_metric_name
+from nip.run_store.plot_style import (
+    GREY,
+    colours_for,
+    draw_series,
+    new_figure,
+    save_figure,
+    style_axes,
+)
+
+_WIDTH, _HEIGHT = 8.0, 4.8
+_CLOSE_LINES = 0.06
+
+
+@dataclass(frozen=True)
+class ReferenceLine:
+    """A value to compare with, such as a ceiling or the result of a paper."""
+
+    value: float
+    """Height of the line."""
+
+    label: str
+    """What the value is."""
+
+
+def draw_comparison(
+    histories: Mapping[str, RunHistory],
+    metric: str,
+    path: Path,
+    lines: Sequence[ReferenceLine] = (),
+    smoothing: int = 1,
+    title: str | None = None,
+) -> None:
+    """Draw one metric of several runs, with what each reached on the test split.
+
+    Parameters
+    ----------
+    histories
+        The metrics of each run, by the name it has in the legend.
+    metric
+        Name of the metric on the training split.
+    path
+        The PNG file to write.
+    lines
+        Horizontal lines to compare with.
+    smoothing
+        Number of neighbouring iterations that each point is the mean of; 1 draws all as it is.
+    title
+        By default, the name of the metric.
+
+    Raises
+    ------
+    UnknownNameError
+        If a run never logged the metric.
+    """
+    figure = new_figure(_WIDTH, _HEIGHT)
+    axes = figure.subplots()
+    test_values = {}
+    for name, colour in colours_for(list(histories)).items():
+        history = histories[name]
+        draw_series(axes, history.values(metric), name, colour, smoothing=smoothing)
+        test_value = _test_value(history, metric)
+        if test_value is not None:
+            test_values[colour] = (history.values(metric)[-1][0], test_value)
+    quantity = parse_metric_name(metric).quantity
+    is_share = any(panel.is_share and quantity in panel.quantities for panel in PANELS)
+    style_axes(axes, title or metric.replace("_", " "), is_share)
+    axes.set_ylabel(metric.replace("_", " "), color=GREY)
+    _mark_test_values(axes, test_values)
+    if is_share:
+        _zoom_in(axes, lines)
+    _draw_lines(axes, lines)
+    _draw_legend(axes, has_test_values=bool(test_values), smoothing=smoothing)
+    save_figure(figure, path)
+
+
+def _test_value(history: RunHistory, metric: str) -> float | None:
+    """Find the last value of the same metric on the test split."""
+    for name in history.names():
+        parsed = parse_metric_name(name)
+        if parsed.is_test and parsed.training_name() == metric:
+            value = history.latest(name)
+            return value if math.isfinite(value) else None
+    return None
+
+
+def _mark_test_values(axes: Axes, values: Mapping[str, tuple[int, float]]) -> None:
+    """Put a star and a number at the end of each curve, by its colour."""
+    for colour, (iteration, value) in values.items():
+        axes.plot(
+            iteration,
+            value,
+            linestyle="",
+            marker="*",
+            markersize=16,
+            color=colour,
+            markeredgecolor="white",
+            zorder=5,
+            clip_on=False,
+        )
+        axes.annotate(
+            f"{value:.3g}",
+            (iteration, value),
+            xytext=(11, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def _draw_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
+    """Draw the lines to compare with, and what they are on the right, where curves are flat."""
+    ordered = sorted(lines, key=lambda line: line.value)
+    for line in ordered:
+        axes.axhline(line.value, color=GREY, linestyle="--", linewidth=1.1, zorder=1)
+    low, high = axes.get_ylim()
+    for line, following in zip(ordered, [*ordered[1:], None], strict=True):
+        is_crowded = following is not None and following.value - line.value < _CLOSE_LINES * (
+            high - low
+        )
+        axes.annotate(
+            f"{line.label} ({line.value:.3g})",
+            (0.98, line.value),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(0, -3 if is_crowded else 3),
+            textcoords="offset points",
+            ha="right",
+            va="top" if is_crowded else "bottom",
+            fontsize=9,
+            color=GREY,
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )
+
+
+def _zoom_in(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
+    """Cut off the empty part below curves of shares, which all end at 1."""
+    curves = [np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()]
+    lowest = np.nanmin(np.concatenate([*curves, [line.value for line in lines]]))
+    axes.set_ylim(bottom=max(0.0, math.floor(lowest * 10) / 10) - 0.03)
+
+
+def _draw_legend(axes: Axes, has_test_values: bool, smoothing: int) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if has_test_values:
+        handles += axes.plot([], [], linestyle="", marker="*", markersize=12, color=GREY)
+        labels.append("test split, at the end")
+    title = f"mean of {smoothing} iterations" if smoothing > 1 else None
+    legend = axes.legend(
+        handles, labels, title=title, fontsize=9, framealpha=0.85, edgecolor="none", loc="best"
+    )
+    legend.get_title().set_fontsize(8)

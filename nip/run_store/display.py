@@ -1,0 +1,72 @@
+"""What the terminal says about a run when it has ended."""
+
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nip.run_store.main_metrics import main_metrics, parse_metric_name
+from nip.run_store.run import Run
+
+_MAX_ROWS = 16
+_FILES = {
+    "learning_curve.png": "the course of the main metrics",
+    "result.json": "the last value of every metric",
+    "run.db": "every metric of every iteration (SQLite)",
+    "checkpoints": "weights and all other state",
+}
+
+
+def print_summary(run: Run, console: Console | None = None) -> None:
+    """Print how a run ended: its main metrics on both splits, and where to look.
+
+    Parameters
+    ----------
+    run
+        The run; it may have been closed.
+    console
+        Where to print; by default the terminal.
+    """
+    (console or Console()).print(summarise(run))
+
+
+def summarise(run: Run) -> RenderableType:
+    """Lay out the summary of a run."""
+    rows = _rows(run.history.latest_all())
+    parts: list[RenderableType] = [Text("")]
+    if rows:
+        parts.append(_table(run.run_id, rows))
+    parts.append(_places(run.folder))
+    return Group(*parts)
+
+
+def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:
+    """Put the value on the training split and that on the test split side by side."""
+    rows: dict[str, list[str]] = {}
+    for name in main_metrics(metrics):
+        parsed = parse_metric_name(name)
+        cells = rows.setdefault(parsed.training_name(), ["", ""])
+        cells[int(parsed.is_test)] = f"{metrics[name]:.4g}"
+    return [(name, *cells) for name, cells in list(rows.items())[:_MAX_ROWS]]  # type: ignore[misc]
+
+
+def _table(run_id: str, rows: list[tuple[str, str, str]]) -> Table:
+    has_test_values = any(test for _, _, test in rows)
+    table = Table(title=f"Run {run_id}: last values", title_justify="left", title_style="bold")
+    table.add_column("metric")
+    table.add_column("training", justify="right")
+    if has_test_values:
+        table.add_column("test", justify="right", style="bold")
+    for name, training, test in rows:
+        table.add_row(name, training, *([test] if has_test_values else []))
+    return table
+
+
+def _places(folder: Path) -> RenderableType:
+    """Name the files that are there, one below the other, so that they can be clicked or copied."""
+    places = Table.grid(padding=(0, 2))
+    for name, meaning in _FILES.items():
+        if (folder / name).exists():
+            places.add_row(Text(str(folder / name), style="cyan", no_wrap=True), Text(meaning))
+    return places

@@ -1,0 +1,112 @@
+"""`environment.json`: what a run was computed with, one entry for each time it was started."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nip.utils.files import write_atomically
+
+_PACKAGE_FOLDER = Path(__file__).parents[1]
+_MAX_DIFF_CHARACTERS = 200_000
+_GIT_TIMEOUT_SECONDS = 10
+
+
+def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the present process: versions, machine, state of the code, command line.
+
+    Nothing is taken from environment variables, which may hold passwords and keys.
+
+    Parameters
+    ----------
+    settings
+        The experiment settings of this start, which may differ from those of the last.
+    """
+    return {
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command_line": sys.argv,
+        "working_folder": str(Path.cwd()),
+        "versions": {"python": platform.python_version(), **_package_versions()},
+        "platform": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "num_cpus": os.cpu_count(),
+        },
+        "git": describe_code(_PACKAGE_FOLDER),
+        "settings": dict(settings),
+    }
+
+
+def append_start(path: Path, start: Mapping[str, Any]) -> None:
+    """Add one start to `environment.json`, making the file when it is missing."""
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"starts": []}
+    content["starts"].append(start)
+    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _package_versions() -> dict[str, str]:
+    """Give the versions of nip and of all its direct dependencies that are installed."""
+    requirements = _installed_requirements("nip")
+    names = {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() for line in requirements}
+    versions = {name: _installed_version(name) for name in sorted(names)}
+    return {"nip": _installed_version("nip") or "not installed"} | {
+        name: version for name, version in versions.items() if version is not None
+    }
+
+
+def _installed_requirements(package: str) -> list[str]:
+    try:
+        return metadata.requires(package) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def describe_code(folder: Path) -> dict[str, Any] | None:
+    """Describe the git repository that holds a Python package.
+
+    Returns
+    -------
+    description
+        The commit, and the difference between it and the files as they are (cut off when very
+        long; new files that git does not know are not in it). None if there is no git, no commit,
+        or if the package merely lies in a folder that git ignores, as in a virtual environment.
+    """
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    diff = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
+    if len(diff) > _MAX_DIFF_CHARACTERS:
+        omitted = len(diff) - _MAX_DIFF_CHARACTERS
+        diff = f"{diff[:_MAX_DIFF_CHARACTERS]}\n... {omitted} more characters\n"
+    return {"commit": commit.strip(), "diff": diff}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Run git in a folder and return what it prints, or None if it fails in any way."""
+    try:
+        result = subprocess.run(
+            # Without the option, git may take a lock in a repository that is only to be looked at.
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            capture_output=True,
+            check=True,
+            timeout=_GIT_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.decode("utf-8", errors="replace")

@@ -1,0 +1,73 @@
+"""The course of every metric of a run, in memory."""
+
+from collections.abc import Mapping
+
+from nip.errors import UnknownNameError, unknown_name
+
+
+class RunHistory:
+    """The value of each metric at each iteration.
+
+    Iterations count from 0. A metric need not have a value at every iteration: evaluations, for
+    instance, may come only now and then.
+    """
+
+    def __init__(self) -> None:
+        self._series: dict[str, dict[int, float]] = {}
+
+    def update(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Enter the metrics of one iteration; a value already there is replaced."""
+        for name, value in metrics.items():
+            # Adding 0 turns -0.0 into 0.0, as SQLite does: a reloaded history is the same.
+            self._series.setdefault(name, {})[int(iteration)] = float(value) + 0.0
+
+    def names(self) -> list[str]:
+        """Return the names of all metrics, sorted."""
+        return sorted(self._series)
+
+    def values(self, name: str) -> list[tuple[int, float]]:
+        """Return the (iteration, value) pairs of a metric, in the order of iterations.
+
+        Raises
+        ------
+        UnknownNameError
+            If no such metric was ever logged.
+        """
+        return sorted(self._get(name).items())
+
+    def latest(self, name: str) -> float:
+        """Return the value of a metric at the last iteration that has one.
+
+        Raises
+        ------
+        UnknownNameError
+            If no such metric was ever logged.
+        """
+        series = self._get(name)
+        return series[max(series)]
+
+    def latest_all(self) -> dict[str, float]:
+        """Return the last value of every metric, by name."""
+        return {name: self.latest(name) for name in self.names()}
+
+    @property
+    def last_iteration(self) -> int | None:
+        """The highest iteration that has any value, or None when there is none."""
+        return max((max(series) for series in self._series.values()), default=None)
+
+    def truncate(self, iteration: int) -> None:
+        """Forget what was logged after an iteration, and metrics that have nothing before it."""
+        kept = {
+            name: {i: value for i, value in series.items() if i <= iteration}
+            for name, series in self._series.items()
+        }
+        self._series = {name: series for name, series in kept.items() if series}
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._series.clear()
+
+    def _get(self, name: str) -> dict[int, float]:
+        if name not in self._series:
+            raise UnknownNameError(unknown_name("metric", name, self._series))
+        return self._series[name]

@@ -1,0 +1,132 @@
+"""`learning_curve.png`: how one run went, at a glance."""
+
+import math
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from nip.run_store.history import RunHistory
+from nip.run_store.main_metrics import (
+    PANELS,
+    MetricName,
+    Panel,
+    metrics_of_panel,
+    parse_metric_name,
+)
+from nip.run_store.plot_style import (
+    LINE_STYLES,
+    colours_for,
+    draw_series,
+    new_figure,
+    save_figure,
+    style_axes,
+)
+
+_MAX_OTHER_PANELS = 4
+_POINTS_PER_SMOOTHING_STEP = 15
+_PANEL_WIDTH = 5.6
+_PANEL_HEIGHT = 3.4
+
+
+def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
+    """Draw the main metrics of a run, a panel for each kind.
+
+    A run that logged none of the main metrics shows the first few that it has. Values on the test
+    split are drawn in the colour of their training counterparts: dashed where there are several,
+    a star with its value where there is one. Without any metric, no picture is made.
+
+    Parameters
+    ----------
+    history
+        The metrics.
+    run_id
+        Goes into the title.
+    path
+        The PNG file to write.
+    """
+    panels = _panels_with_data(history)
+    if not panels:
+        return
+    num_columns = min(2, len(panels))
+    num_rows = math.ceil(len(panels) / num_columns)
+    figure = new_figure(_PANEL_WIDTH * num_columns, _PANEL_HEIGHT * num_rows + 0.4)
+    figure.suptitle(
+        f"Run {run_id}, iteration {history.last_iteration}", x=0.01, ha="left", fontsize=13
+    )
+    grid = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
+    colours = colours_for(_subjects(panels))
+    for axes, (panel, metrics) in zip(grid, panels, strict=False):
+        _draw_panel(axes, panel, metrics, history, colours)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    save_figure(figure, path)
+
+
+def _panels_with_data(history: RunHistory) -> list[tuple[Panel, list[MetricName]]]:
+    """Choose the panels, and what goes into each."""
+    names = [name for name in history.names() if _drawable(history, name)]
+    panels = [(panel, metrics_of_panel(panel, names)) for panel in PANELS]
+    panels = [(panel, metrics) for panel, metrics in panels if metrics]
+    if panels:
+        return panels
+    return [(Panel(name, (name,)), [parse_metric_name(name)]) for name in names[:_MAX_OTHER_PANELS]]
+
+
+def _drawable(history: RunHistory, name: str) -> bool:
+    return any(math.isfinite(value) for _, value in history.values(name))
+
+
+def _subjects(panels: Sequence[tuple[Panel, list[MetricName]]]) -> list[str]:
+    """List the agents, so that each keeps its colour through all panels."""
+    return sorted({metric.subject for _, metrics in panels for metric in metrics if metric.subject})
+
+
+def _draw_panel(
+    axes: Axes,
+    panel: Panel,
+    metrics: Sequence[MetricName],
+    history: RunHistory,
+    agent_colours: dict[str, str],
+) -> None:
+    quantities = list(dict.fromkeys(metric.quantity for metric in metrics))
+    quantity_colours = colours_for(quantities)
+    quantity_styles = dict(zip(quantities, cycle(LINE_STYLES), strict=False))
+    for metric in metrics:
+        points = history.values(metric.name)
+        label = _label(metric, len(quantities) > 1)
+        if metric.subject:
+            colour, line_style = agent_colours[metric.subject], quantity_styles[metric.quantity]
+        else:
+            colour, line_style = quantity_colours[metric.quantity], "-"
+        if metric.is_test and len(points) == 1:
+            _mark_test_value(axes, points[0], label, colour)
+        elif metric.is_test:
+            draw_series(axes, points, label, colour, "--")
+        else:
+            smoothing = len(points) // _POINTS_PER_SMOOTHING_STEP
+            draw_series(axes, points, label, colour, line_style, smoothing)
+    style_axes(axes, panel.title, panel.is_share)
+    if len(metrics) > 1 or metrics[0].subject:
+        axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")
+
+
+def _mark_test_value(axes: Axes, point: tuple[int, float], label: str, colour: str) -> None:
+    axes.plot(
+        *point,
+        linestyle="",
+        marker="*",
+        markersize=13,
+        color=colour,
+        markeredgecolor="white",
+        label=f"{label}: {point[1]:.3g}",
+        zorder=5,
+    )
+
+
+def _label(metric: MetricName, names_quantity: bool) -> str:
+    quantity = metric.quantity.replace("_", " ")
+    parts = [metric.subject, quantity if names_quantity or not metric.subject else ""]
+    label = " ".join(part for part in parts if part)
+    return f"{label} (test)" if metric.is_test else label

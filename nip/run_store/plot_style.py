@@ -1,0 +1,130 @@
+"""The looks that all pictures of runs share."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+
+from nip.utils.files import write_atomically
+
+# Okabe & Ito (2008): distinguishable with every kind of colour blindness. Their yellow is left out,
+# which is too pale for lines on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINE_STYLES = ("-", "--", ":", "-.")
+GREY = "#555555"
+
+_PADDING = 0.1
+_DOTS_PER_INCH = 130
+_MAX_POINTS_WITH_MARKERS = 25
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure that needs no display and touches no global state of matplotlib."""
+    layout = ConstrainedLayoutEngine(w_pad=_PADDING, h_pad=_PADDING)
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, in one step."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    write_atomically(path, buffer.getvalue())
+
+
+def style_axes(axes: Axes, title: str, is_share: bool = False) -> None:
+    """Give axes over iterations a title, a light grid and whole numbers below."""
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlabel("iteration", color=GREY)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.02, y=0.08)
+    if is_share:
+        axes.set_ylim(-0.03, 1.03)
+
+
+def draw_series(
+    axes: Axes,
+    points: Sequence[tuple[int, float]],
+    label: str,
+    colour: str,
+    line_style: str = "-",
+    smoothing: int = 1,
+) -> None:
+    """Draw one metric: faint as it is and, if smoothed, strong on top.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    points
+        Pairs of iteration and value. Short series also get markers, so that a single point shows.
+    label
+        Name in the legend.
+    colour
+        Colour of the line.
+    line_style
+        One of `LINE_STYLES`.
+    smoothing
+        Number of neighbouring points that each point of the strong line is the mean of.
+    """
+    iterations, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
+    marker = "o" if len(points) <= _MAX_POINTS_WITH_MARKERS else ""
+    if smoothing > 1:
+        axes.plot(iterations, values, color=colour, linewidth=0.8, alpha=0.3)
+        values = moving_mean(values, smoothing)
+    axes.plot(
+        iterations,
+        values,
+        label=label,
+        color=colour,
+        linestyle=line_style,
+        linewidth=1.8,
+        marker=marker,
+        markersize=3.5,
+    )
+
+
+def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """Replace each value by the mean of those around it.
+
+    At the ends, the window shrinks on both sides alike, so that a slope is not bent. NaN is left
+    out of the means.
+
+    Parameters
+    ----------
+    values
+        Of shape (n,).
+    window
+        Number of values in each mean; an even one counts as the next larger odd one.
+
+    Returns
+    -------
+    means
+        Of shape (n,); NaN where the whole window is.
+    """
+    half = window // 2
+    is_known = ~np.isnan(values)
+    totals = np.concatenate([[0.0], np.cumsum(np.where(is_known, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(is_known)])
+    index = np.arange(len(values))
+    reach = np.minimum(half, np.minimum(index, len(values) - 1 - index))
+    low, high = index - reach, index + reach + 1
+    count = counts[high] - counts[low]
+    means = (totals[high] - totals[low]) / np.maximum(count, 1)
+    return np.where(count > 0, means, np.nan)
+
+
+def colours_for(names: Sequence[str]) -> dict[str, str]:
+    """Give each name a colour, in their order."""
+    return dict(zip(names, islice(cycle(COLOURS), len(names)), strict=True))

@@ -1,0 +1,61 @@
+"""Whether the parameters of a run are those that it was begun with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nip.errors import ParameterError, ResumeError
+from nip.parameters import HyperParameters
+from nip.parameters.difference import difference
+from nip.parameters.migrations import package_stamp
+from nip.parameters.yaml_text import dump, load_mapping
+from nip.utils.files import write_atomically
+
+FILE_NAME = "hyper_params.yaml"
+
+
+def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
+    """Write the tree of parameters, with the version of nip whose names it uses."""
+    write_atomically(folder / FILE_NAME, dump({**package_stamp(), **parameters}))
+
+
+def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run under other parameters.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+    parameters
+        The full tree that it is to go on with, as plain data.
+
+    Raises
+    ------
+    ResumeError
+        If any parameter differs; the message lists each with both values.
+    """
+    differences = difference(_load_parameters(folder), parameters)
+    if not differences:
+        return
+    listing = "\n".join(f"  {each}" for each in differences)
+    raise ResumeError(
+        f"Run {folder.name!r} was begun with other parameters (stored → now):\n{listing}\n"
+        "Choose another run_id for a new run, or give these their stored values again to go on "
+        "with this one."
+    )
+
+
+def _load_parameters(folder: Path) -> dict[str, Any]:
+    """Read the stored tree in the form that the present version of nip would give it."""
+    path = folder / FILE_NAME
+    try:
+        stored = load_mapping(path.read_text(encoding="utf-8"))
+        version = stored.get("_package_version")
+        if version in (None, package_stamp()["_package_version"]):
+            return stored
+        return HyperParameters.from_dict(stored).to_dict()
+    except ParameterError as error:
+        raise ResumeError(
+            f"The parameters of run {folder.name!r} cannot be read any more ({path}): {error}\n"
+            "Correct the file, or choose another run_id for a new run."
+        ) from error

@@ -1,0 +1,203 @@
+"""A run: one experiment and all that it leaves on disk."""
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from nip.errors import NipWarning
+from nip.experiment_settings import ExperimentSettings
+from nip.run_store.checkpoint import Checkpoint
+from nip.run_store.database import RunDatabase
+from nip.run_store.history import RunHistory
+from nip.run_store.lock import FileLock
+from nip.run_store.opening import ResumePolicy, open_run_folder
+from nip.utils.files import write_atomically
+
+if TYPE_CHECKING:
+    from nip.run_store.checkpoints import CheckpointFolder
+
+RunStatus = Literal["running", "completed", "failed"]
+
+
+class Run:
+    """An open run, of which this process is the only writer.
+
+    Made by `Run.open`; close it, or use it in a `with` statement, to let another process go on.
+
+    Attributes
+    ----------
+    run_id
+        Name of the run and of its folder.
+    folder
+        Where everything lies.
+    is_new
+        Whether this start made the run, rather than going on with an old one.
+    history
+        All metrics so far, those of earlier starts included.
+    """
+
+    def __init__(self, folder: Path, is_new: bool, lock: FileLock) -> None:
+        self.run_id = folder.name
+        self.folder = folder
+        self.is_new = is_new
+        self._lock = lock
+        self._database = RunDatabase(folder / "run.db")
+        self.history: RunHistory = self._database.load_history()
+
+    @classmethod
+    def open(
+        cls,
+        settings: ExperimentSettings,
+        run_id: str,
+        parameters: Mapping[str, Any],
+        resume: ResumePolicy = "auto",
+    ) -> Self:
+        """Begin a run, or go on with one that has the same parameters.
+
+        A new folder appears complete or not at all.
+
+        Parameters
+        ----------
+        settings
+            Where runs lie, and what is noted about this start.
+        run_id
+            Name of the run.
+        parameters
+            The full tree of hyper-parameters, as plain data.
+        resume
+            What to do if the run exists: go on (`auto`, `must`) or refuse (`never`); and if it does
+            not: begin it (`auto`, `never`) or refuse (`must`).
+
+        Raises
+        ------
+        ResumeError
+            If `resume` does not allow it, if any parameter differs from the stored one (the
+            message lists them), or if another process has the run open.
+        ParameterError
+            If `run_id` is no safe name for a folder.
+        """
+        opened = open_run_folder(settings, run_id, parameters, resume)
+        try:
+            run = cls(opened.path, opened.is_new, opened.lock)
+        except BaseException:
+            opened.lock.release()
+            raise
+        if run.status != "completed":
+            run._mark_running()
+        return run
+
+    @property
+    def status(self) -> RunStatus:
+        """How far the run is: `running` also after a kill, until it is finished."""
+        status = self._database.get_state("status", "running")
+        assert status in ("running", "completed", "failed"), status
+        return status  # type: ignore[return-value]
+
+    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Store the metrics of one iteration, on disk and in `history`, in one transaction."""
+        self._database.log_metrics(int(iteration), metrics)
+        self.history.update(iteration, metrics)
+
+    def truncate(self, iteration: int) -> None:
+        """Drop the metrics of all iterations after this one, which will be computed again.
+
+        Called when a run goes on from a checkpoint: a killed process may have logged more than it
+        had saved. With -1 everything goes.
+        """
+        self._database.truncate_metrics(iteration)
+        self.history.truncate(iteration)
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint; it counts once all of it, and all metrics so far, are on the disk."""
+        self._database.flush()
+        self._checkpoints.save(checkpoint)
+
+    def load_latest_checkpoint(self) -> Checkpoint | None:
+        """Read the newest intact checkpoint; None if the run has none yet.
+
+        Raises
+        ------
+        ResumeError
+            If there are checkpoints, but none is intact.
+        """
+        return self._checkpoints.load_latest()
+
+    def prune_checkpoints(self, keep_last: int = 2) -> None:
+        """Delete all but the newest checkpoints."""
+        self._checkpoints.prune(keep_last)
+
+    def finish(
+        self, status: Literal["completed", "failed"], error: BaseException | str | None = None
+    ) -> None:
+        """Note how the run ended: status, `result.json`, and a picture of the learning curves.
+
+        Parameters
+        ----------
+        status
+            A completed run is not trained again; a failed one goes on when it is started again.
+        error
+            What made it fail.
+        """
+        write_atomically(self.folder / "result.json", self._result(status, error))
+        self._draw_learning_curve()
+        # Last: a run that is killed before this line goes on, and finishes once more.
+        self._database.set_state("status", status)
+        self._database.flush()
+
+    def close(self) -> None:
+        """Close all files and let other processes open the run."""
+        self._database.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Give the run itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the run."""
+        self.close()
+
+    @property
+    def _checkpoints(self) -> "CheckpointFolder":
+        # Imported when needed, because it brings torch along.
+        from nip.run_store.checkpoints import CheckpointFolder
+
+        return CheckpointFolder(self.folder / "checkpoints")
+
+    def _mark_running(self) -> None:
+        self._database.set_state("status", "running")
+        (self.folder / "result.json").unlink(missing_ok=True)
+
+    def _result(self, status: str, error: BaseException | str | None) -> str:
+        result: dict[str, Any] = {
+            "run_id": self.run_id,
+            "status": status,
+            # Strict JSON has no NaN and no infinity; readers in other languages choke on them.
+            "metrics": {
+                name: value if math.isfinite(value) else None
+                for name, value in self.history.latest_all().items()
+            },
+        }
+        if error is not None:
+            result["error"] = error if isinstance(error, str) else _describe_error(error)
+        return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def _draw_learning_curve(self) -> None:
+        from nip.run_store.learning_curve import draw_learning_curve
+
+        try:
+            draw_learning_curve(self.history, self.run_id, self.folder / "learning_curve.png")
+        except Exception as error:
+            warnings.warn(
+                f"The learning curve of run {self.run_id!r} could not be drawn ({error!r}). The "
+                "numbers are safe; scripts/plot_learning_curves.py can try again.",
+                NipWarning,
+                stacklevel=3,
+            )
+
+
+def _describe_error(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,60 @@
+"""Names of runs, which are also the names of their folders."""
+
+import re
+from pathlib import Path
+
+from nip.errors import ParameterError, did_you_mean
+
+_ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MAX_LENGTH = 100
+
+
+def check_run_id(run_id: str) -> None:
+    """Refuse a name that is no safe name for a folder.
+
+    Raises
+    ------
+    ParameterError
+        If the name is empty, too long, or has other characters than letters, digits, `.`, `_`
+        and `-`, or does not begin with a letter or digit.
+    """
+    if not _ALLOWED.fullmatch(run_id):
+        raise ParameterError(
+            f"run_id must begin with a letter or digit and hold only letters, digits, '.', '_' and "
+            f"'-', because it names a folder; got {run_id!r}. {_suggestion(run_id)}"
+        )
+    if len(run_id) > _MAX_LENGTH:
+        raise ParameterError(
+            f"run_id must have at most {_MAX_LENGTH} characters, got {len(run_id)}: {run_id!r}. "
+            "Choose a shorter one."
+        )
+
+
+def existing_run_ids(runs_dir: Path) -> list[str]:
+    """List the runs in a folder, sorted by name."""
+    if not runs_dir.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in runs_dir.iterdir()
+        if is_run_folder(path) and _ALLOWED.fullmatch(path.name)
+    )
+
+
+def is_run_folder(path: Path) -> bool:
+    """Tell whether a folder holds a run."""
+    return (path / "hyper_params.yaml").is_file()
+
+
+def describe_existing(run_id: str, runs_dir: Path) -> str:
+    """Say which runs there are, and which has the closest name."""
+    known = existing_run_ids(runs_dir)
+    if not known:
+        return f"There are no runs in {runs_dir}."
+    suggestion = did_you_mean(run_id, known)
+    return f"{suggestion + ' ' if suggestion else ''}Runs in {runs_dir}: {', '.join(known)}."
+
+
+def _suggestion(run_id: str) -> str:
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "_", run_id).strip("._-")
+    return f"For example: {cleaned}" if cleaned else "For example: my_run"

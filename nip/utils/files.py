@@ -1,0 +1,67 @@
+"""Writing files so that a reader, or a crash, never meets half of one."""
+
+import os
+import threading
+from pathlib import Path
+
+TEMPORARY_SUFFIX = ".tmp"
+"""Ending of the hidden files that `write_atomically` leaves behind when it is killed."""
+
+
+def write_atomically(path: Path | str, content: bytes | str) -> None:
+    """Replace a file in one step: afterwards it holds the old content or the new, never a part.
+
+    The content goes to a hidden file beside the target, is flushed to the disk and renamed.
+
+    Parameters
+    ----------
+    path
+        The file to write. Its folder must exist.
+    content
+        The whole content; text is written as UTF-8.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or cannot be written; the old file is untouched then.
+    """
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    # Process and thread in the name keep two writers of one file from mixing their bytes.
+    temporary = path.with_name(
+        f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY_SUFFIX}"
+    )
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush_to_disk(path.parent)
+
+
+def flush_to_disk(path: Path | str) -> None:
+    """Force a finished file, or the list of names in a folder, onto the disk.
+
+    A rename survives a power cut only once the folder that holds the name has been flushed too.
+    """
+    path = Path(path)
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open folders; it journals renames by itself.
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_temporary_files(folder: Path | str) -> None:
+    """Delete what killed calls of `write_atomically` left in a folder.
+
+    Only for a folder that no other process writes to at the moment.
+    """
+    for leftover in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
+        leftover.unlink(missing_ok=True)

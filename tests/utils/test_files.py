@@ -1,0 +1,75 @@
+"""Atomic file replacement."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nip.utils.files import remove_temporary_files, write_atomically
+
+
+@given(content=st.binary(max_size=200))
+def test_bytes_come_back_as_they_went(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("files") / "file.bin"
+    write_atomically(path, content)
+    assert path.read_bytes() == content
+
+
+def test_text_is_utf8_and_replaces_the_old_content(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("a much longer old content", encoding="utf-8")
+    write_atomically(path, "né→")
+    assert path.read_bytes() == b"n\xc3\xa9\xe2\x86\x92"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    write_atomically(path, "old")
+
+    def no_rename(_source, _target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("nip.utils.files.os.replace", no_rename)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, "new")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_the_name_appears_only_when_the_content_is_complete(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    seen = []
+    rename = os.replace
+
+    def look_then_rename(source, target):
+        seen.append((path.exists(), Path(source).read_text(encoding="utf-8")))
+        rename(source, target)
+
+    monkeypatch.setattr("nip.utils.files.os.replace", look_then_rename)
+    write_atomically(path, "whole")
+    assert seen == [(False, "whole")]
+
+
+def test_new_files_obey_the_umask(tmp_path):
+    old_mask = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file.txt", "x")
+    finally:
+        os.umask(old_mask)
+    assert (tmp_path / "file.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_leftovers_are_removed_and_other_files_kept(tmp_path):
+    (tmp_path / ".result.json.12-34.tmp").write_text("half")
+    (tmp_path / ".hidden").write_text("kept")
+    (tmp_path / "notes.tmp").write_text("kept")
+    remove_temporary_files(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "notes.tmp"]
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "missing" / "file.txt", "x")
