@@ -110,7 +110,7 @@ class CombinedAgents(nn.Module):
                 **take_rows({"active": active[:, index], "decides": decides[:, index]}, rows)
             )
             output = agent(take_rows(readable, rows))
-            choice = choose(output, generator, greedy=greedy)
+            choice = choose(output, generator, greedy=greedy and not agent.is_random)
             self._write(result, index, rows, output, choice, log_prob(output, choice, turn))
         return result
 
