@@ -1,0 +1,245 @@
+"""Making datasets of graph pairs of which it is known how hard they are to tell apart.
+
+Half of the pairs are not isomorphic. Independent random graphs nearly always differ in round 1 of
+colour refinement, so pairs that differ later are not waited for: many random graphs are hashed by
+their colours after each round, and those that agree up to some round and differ later are paired.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int32
+
+from nip.errors import ParameterError
+from nip.scenarios.graph_isomorphism.graph_pool import GraphPool, Split
+from nip.scenarios.graph_isomorphism.pair_files import PairArrays
+from nip.scenarios.graph_isomorphism.refinement import NEVER_SEPARATED, refinement_scores
+from nip.seeding import stable_seed
+
+
+@dataclass(frozen=True)
+class GenerationParameters:
+    """What kind of pairs to make. The defaults are those of the public datasets."""
+
+    sizes: tuple[int, ...] = (7, 8, 9, 10, 11)
+    """Numbers of nodes; both graphs of a pair have the same."""
+
+    edge_probabilities: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)
+    """Probabilities with which two nodes of a random graph are joined."""
+
+    score_fractions: tuple[float, float] = (0.1, 0.2)
+    """Shares of scores 1 and 2 among the pairs that are not isomorphic; the others score more."""
+
+    max_rounds: int = 5
+    """Rounds of colour refinement after which every pair that is not isomorphic differs."""
+
+    def __post_init__(self) -> None:
+        if problems := list(self._problems()):
+            raise ParameterError(*problems)
+
+    def _problems(self) -> Iterator[str]:
+        if not self.sizes or len(set(self.sizes)) < len(self.sizes) or min(self.sizes) < 2:
+            yield f"sizes must be different numbers of at least 2, got {_listed(self.sizes)}."
+        if (
+            not self.edge_probabilities
+            or len(set(self.edge_probabilities)) < len(self.edge_probabilities)
+            or not all(0 < probability < 1 for probability in self.edge_probabilities)
+        ):
+            yield (
+                "edge_probabilities must be different numbers between 0 and 1, both exclusive, got "
+                f"{_listed(self.edge_probabilities)}."
+            )
+        if not (min(self.score_fractions) >= 0 and sum(self.score_fractions) <= 1):
+            yield (
+                "score_fractions, the shares of scores 1 and 2, must be at least 0 and sum up to "
+                f"at most 1, got {_listed(self.score_fractions)}."
+            )
+        if self.max_rounds < 3:
+            yield (
+                f"max_rounds must be at least 3, or no pair could score more than 2, got "
+                f"{self.max_rounds}."
+            )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(map(str, values)) or "none"
+
+
+class Quota(NamedTuple):
+    """How many pairs of each kind to make."""
+
+    score_above_2: int
+    """Not isomorphic, separated in round 3 or later."""
+
+    score_2: int
+    """Not isomorphic, separated in round 2."""
+
+    score_1: int
+    """Not isomorphic, different degrees."""
+
+    isomorphic_reused: int
+    """Isomorphic, made of a graph of one of the pairs above."""
+
+    isomorphic_fresh: int
+    """Isomorphic, made of a new graph."""
+
+
+def total_quota(num_pairs: int, score_fractions: tuple[float, float]) -> Quota:
+    """Divide a number of pairs among the kinds.
+
+    ``num_pairs // 2`` are not isomorphic. Of these the shares of scores 1 and 2 are rounded down,
+    and the others score above 2. Of the isomorphic ones half, rounded down, reuse a graph.
+    """
+    num_different = num_pairs // 2
+    num_same = num_pairs - num_different
+    # A share such as 0.29 of 100 must give 29, although the product is 28.999999999999996.
+    score_1, score_2 = (int(share * num_different + 1e-9) for share in score_fractions)
+    return Quota(
+        score_above_2=num_different - score_1 - score_2,
+        score_2=score_2,
+        score_1=score_1,
+        isomorphic_reused=num_same // 2,
+        isomorphic_fresh=num_same - num_same // 2,
+    )
+
+
+def cell_quotas(total: Quota, num_cells: int) -> list[Quota]:
+    """Spread the pairs over cells as evenly as can be.
+
+    The kinds are dealt out in turn like cards, each going on where the last one stopped, so that no
+    kind, nor all pairs with one answer, differ between cells by more than 1. The isomorphic ones
+    start anew at the first cell, so that no cell has to reuse graphs that it does not have.
+    """
+    columns = []
+    position = 0
+    for kind, count in zip(Quota._fields, total, strict=True):
+        if kind == "isomorphic_reused":
+            position = 0
+        gets_one_more = (np.arange(num_cells) - position) % num_cells < count % num_cells
+        columns.append(count // num_cells + gets_one_more)
+        position += count
+    return [Quota(*row) for row in np.stack(columns, axis=1).tolist()]
+
+
+def check_num_pairs(num_pairs: int, split: Split) -> None:
+    """Raise a ParameterError if there are too few pairs for both answers to occur."""
+    if num_pairs < 2:
+        raise ParameterError(
+            f"The number of {split} pairs must be at least 2, one isomorphic and one not, got "
+            f"{num_pairs}. Give --num-{split} 2 or more."
+        )
+
+
+def generate_pairs(
+    num_pairs: int,
+    split: Split,
+    seed: int,
+    parameters: GenerationParameters | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PairArrays:
+    """Make one split of a dataset.
+
+    No graph of a test split is isomorphic to a graph of a train split, whatever their seeds.
+
+    Parameters
+    ----------
+    num_pairs : int
+        Number of pairs, at least 2.
+    split : {"train", "test"}
+        Which of the splits.
+    seed : int
+        The same seed gives the same pairs.
+    parameters : GenerationParameters, optional
+        What kind of pairs.
+    progress : callable, optional
+        Called now and then with the number of pairs made since the last call.
+
+    Returns
+    -------
+    pairs : PairArrays
+        The pairs in random order, each graph with randomly numbered nodes.
+
+    Raises
+    ------
+    ParameterError
+        If there are too few pairs, or among random graphs of these sizes too few of a kind.
+    """
+    parameters = parameters or GenerationParameters()
+    check_num_pairs(num_pairs, split)
+    cells = list(product(parameters.sizes, parameters.edge_probabilities))
+    quotas = cell_quotas(total_quota(num_pairs, parameters.score_fractions), len(cells))
+    order = _generator(seed, split, "cells").permutation(len(cells))
+    parts = []
+    for index, quota in zip(order, quotas, strict=True):
+        size, probability = cells[index]
+        generator = _generator(seed, split, "cell", str(size), str(probability))
+        pool = GraphPool(size, probability, split, parameters.max_rounds, generator)
+        parts.append(_make_cell(pool, quota, generator))
+        if progress is not None:
+            progress(sum(quota))
+    return _shuffled(_joined(parts), _generator(seed, split, "order"))
+
+
+def _generator(seed: int, *parts: str) -> np.random.Generator:
+    return np.random.default_rng(stable_seed(seed, "graph_isomorphism", *parts))
+
+
+def _make_cell(pool: GraphPool, quota: Quota, generator: np.random.Generator) -> PairArrays:
+    """Make the pairs of one size and edge probability, one kind after the other."""
+    # The rarest kind chooses first, since a graph is used only once.
+    above_2 = pool.pairs(agree_at=2, differ_at=pool.num_rounds, count=quota.score_above_2)
+    score_2 = pool.pairs(agree_at=1, differ_at=2, count=quota.score_2)
+    score_1 = pool.pairs(agree_at=0, differ_at=1, count=quota.score_1)
+    different = pool.graphs(np.concatenate((above_2, score_2, score_1)))
+    used = different.reshape(-1, pool.size, pool.size)
+    reused = used[generator.choice(len(used), quota.isomorphic_reused, replace=False)]
+    fresh = pool.fresh_graphs(quota.isomorphic_fresh)
+    same = np.repeat(np.concatenate((reused, fresh))[:, None], 2, axis=1)
+    adjacency = _renumbered(np.concatenate((different, same)), generator)
+    sizes = np.full(adjacency.shape[:2], pool.size, dtype=np.int32)
+    scores = np.full(len(adjacency), NEVER_SEPARATED, dtype=np.int32)
+    is_different = np.arange(len(adjacency)) < len(different)
+    scores[is_different] = refinement_scores(adjacency[is_different], sizes[is_different])
+    _check_scores(scores[is_different], quota, pool.num_rounds)
+    return PairArrays(adjacency, sizes, scores)
+
+
+def _check_scores(scores: Int32[np.ndarray, " pair"], quota: Quota, max_rounds: int) -> None:
+    """Make sure that the exact scores are those which were looked for by hashes."""
+    expected = np.repeat((3, 2, 1), (quota.score_above_2, quota.score_2, quota.score_1))
+    as_expected = np.array_equal(np.minimum(scores, 3), expected) and (scores <= max_rounds).all()
+    assert as_expected, "two graphs collided in a 64-bit hash: try another seed"
+
+
+def _renumbered(
+    adjacency: Bool[np.ndarray, "pair 2 node node"], generator: np.random.Generator
+) -> Bool[np.ndarray, "pair 2 node node"]:
+    """Give the nodes of each graph new numbers at random."""
+    num_pairs, _, size, _ = adjacency.shape
+    identity = np.broadcast_to(np.arange(size), (num_pairs, 2, size))
+    new = generator.permuted(identity, axis=-1)
+    return np.take_along_axis(
+        np.take_along_axis(adjacency, new[..., None], axis=2), new[:, :, None, :], axis=3
+    )
+
+
+def _joined(parts: list[PairArrays]) -> PairArrays:
+    """Put cells together, padded to the largest graphs."""
+    num_nodes = max(part.adjacency.shape[-1] for part in parts)
+    padded = []
+    for part in parts:
+        missing = num_nodes - part.adjacency.shape[-1]
+        padded.append(np.pad(part.adjacency, ((0, 0), (0, 0), (0, missing), (0, missing))))
+    return PairArrays(
+        adjacency=np.concatenate(padded),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        wl_scores=np.concatenate([part.wl_scores for part in parts]),
+    )
+
+
+def _shuffled(pairs: PairArrays, generator: np.random.Generator) -> PairArrays:
+    order = generator.permutation(len(pairs))
+    return PairArrays(pairs.adjacency[order], pairs.sizes[order], pairs.wl_scores[order])

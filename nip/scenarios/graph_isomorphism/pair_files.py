@@ -1,0 +1,262 @@
+"""Datasets of graph pairs on disk: what is in the files, writing them, and reading them with care.
+
+A dataset is a folder with ``raw/train`` and ``raw/test``, each holding one file of pairs:
+``data.safetensors`` (ours) or ``data.pt`` (the public format, the same arrays saved by torch). See
+the guide on the data of graph isomorphism.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+from jaxtyping import Bool, Int, Int32
+from safetensors.numpy import load_file, save
+
+from nip.errors import DatasetError
+from nip.utils.files import write_atomically
+
+SPLITS = ("train", "test")
+"""The two halves of a dataset."""
+
+FILE_NAMES = ("data.safetensors", "data.pt")
+"""Accepted names of the file of a split; the first one found is read."""
+
+
+@dataclass(frozen=True)
+class PairArrays:
+    """Pairs of graphs as dense arrays, padded to the largest graph among them."""
+
+    adjacency: Bool[np.ndarray, "pair 2 node node"]
+    """Symmetric adjacency matrices with a zero diagonal; the real nodes come first."""
+
+    sizes: Int[np.ndarray, "pair 2"]
+    """Number of nodes of each graph."""
+
+    wl_scores: Int32[np.ndarray, " pair"]
+    """First round of colour refinement that separates the pair, -1 if it is isomorphic."""
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.wl_scores)
+
+
+def available_splits(folder: Path) -> tuple[str, ...]:
+    """Tell which of the splits a dataset has."""
+    return tuple(split for split in SPLITS if _split_file(folder, split) is not None)
+
+
+def read_split(folder: Path, split: str) -> PairArrays:
+    """Read the pairs of one split and check that they are what they should be.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the dataset, which has ``raw`` in it.
+    split : str
+        ``"train"`` or ``"test"``.
+
+    Raises
+    ------
+    DatasetError
+        If the split is missing, or its file cannot be read or contradicts itself.
+    """
+    path = _split_file(folder, split)
+    if path is None:
+        raise DatasetError(
+            f"The dataset {folder} has no {split} split: there is no {' or '.join(FILE_NAMES)} in "
+            f"{folder / 'raw' / split}. Put a file of pairs there (copy that of another split or "
+            f"dataset if you mean to reuse its pairs), or make a dataset with both splits: "
+            f"python scripts/create_gi_dataset.py NAME"
+        )
+    arrays = _load_safetensors(path) if path.suffix == ".safetensors" else _load_pt(path)
+    return _Decoder(path, arrays).pairs()
+
+
+def _split_file(folder: Path, split: str) -> Path | None:
+    candidates = [folder / "raw" / split / name for name in FILE_NAMES]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    try:
+        return load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _load_pt(path: Path) -> dict[str, Any]:
+    # Imported here, because our own files do not need torch.
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # Broken files make torch raise half a dozen unrelated types.
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict):
+        raise _malformed(path, f"it holds a {type(content).__name__} instead of a dict of tensors")
+    return {
+        name: value.numpy() if isinstance(value, torch.Tensor) else value
+        for name, value in content.items()
+    }
+
+
+def _unreadable(path: Path, error: Exception) -> DatasetError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return DatasetError(
+        f"{path} cannot be read: it is damaged or not a file of graph pairs ({reason}). "
+        f"Make or download the dataset anew."
+    )
+
+
+def _malformed(path: Path, problem: str) -> DatasetError:
+    return DatasetError(
+        f"{path} is not a file of graph pairs: {problem}. Make or download the dataset anew."
+    )
+
+
+class _Decoder:
+    """Turns the arrays of one file into dense pairs, or says what is wrong with them."""
+
+    def __init__(self, path: Path, arrays: Mapping[str, Any]) -> None:
+        self.path = path
+        self.arrays = arrays
+
+    def pairs(self) -> PairArrays:
+        scores = self._integers("wl_scores", 1)
+        num_pairs = len(scores)
+        sizes = np.stack([self._sizes(side, num_pairs) for side in "ab"], axis=1)
+        self._require(num_pairs > 0, "it holds no pairs")
+        self._require(
+            bool(np.all((scores == -1) | (scores >= 1))), "wl_scores must be -1 or at least 1"
+        )
+        self._require(
+            bool(np.all((scores != -1) | (sizes[:, 0] == sizes[:, 1]))),
+            "a pair with score -1 (isomorphic) has graphs of different sizes",
+        )
+        graphs = [self._graphs(side, sizes[:, index]) for index, side in enumerate("ab")]
+        num_nodes = int(sizes.max())
+        adjacency = np.zeros((num_pairs, 2, num_nodes, num_nodes), dtype=bool)
+        for index, (graph_of_edge, edges) in enumerate(graphs):
+            adjacency[graph_of_edge, index, edges[0], edges[1]] = True
+            self._require(
+                int(adjacency[:, index].sum()) == edges.shape[1],
+                f"edge_index_{'ab'[index]} lists an edge twice",
+            )
+        self._require(
+            not adjacency.diagonal(axis1=2, axis2=3).any(), "a node has an edge to itself"
+        )
+        self._require(
+            bool(np.array_equal(adjacency, adjacency.swapaxes(2, 3))),
+            "an edge is listed in one direction only (both are needed)",
+        )
+        return PairArrays(adjacency, sizes, scores.astype(np.int32))
+
+    def _graphs(
+        self, side: str, sizes: Int[np.ndarray, " pair"]
+    ) -> tuple[Int[np.ndarray, " edge"], Int[np.ndarray, "2 edge"]]:
+        """Return for each edge its pair, and its two ends."""
+        edges = self._integers(f"edge_index_{side}", 2)
+        slices = self._integers(f"slices_{side}", 1)
+        counts = np.diff(slices)
+        self._require(len(edges) == 2, f"edge_index_{side} must have two rows")
+        self._require(
+            len(counts) == len(sizes)
+            and slices[0] == 0
+            and slices[-1] == edges.shape[1]
+            and bool((counts >= 0).all()),
+            f"slices_{side} must rise from 0 to the number of edges, with one step per pair",
+        )
+        graph_of_edge = np.repeat(np.arange(len(sizes)), counts)
+        self._require(
+            bool(np.all((edges >= 0) & (edges < sizes[graph_of_edge]))),
+            f"edge_index_{side} names a node that its graph does not have",
+        )
+        return graph_of_edge, edges
+
+    def _sizes(self, side: str, num_pairs: int) -> Int[np.ndarray, " pair"]:
+        sizes = self._integers(f"sizes_{side}", 1)
+        self._require(len(sizes) == num_pairs, f"sizes_{side} and wl_scores differ in length")
+        self._require(bool((sizes >= 1).all()), f"sizes_{side} must be at least 1")
+        return sizes
+
+    def _integers(self, name: str, num_axes: int) -> Int[np.ndarray, "..."]:
+        array = self.arrays.get(name)
+        self._require(array is not None, f"it has no array {name!r}")
+        self._require(
+            isinstance(array, np.ndarray)
+            and np.issubdtype(array.dtype, np.integer)
+            and array.ndim == num_axes,
+            f"{name} must be an array of integers with {num_axes} axes",
+        )
+        return np.asarray(array, dtype=np.int64)
+
+    def _require(self, holds: bool, problem: str) -> None:
+        if not holds:
+            raise _malformed(self.path, problem)
+
+
+def write_dataset(
+    folder: Path,
+    splits: Mapping[str, PairArrays],
+    metadata: Mapping[str, Any],
+    overwrite: bool = False,
+) -> None:
+    """Write a dataset so that it is there completely or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the dataset; those above it are made if need be.
+    splits : mapping
+        The pairs by split.
+    metadata : mapping
+        How the pairs were made; becomes ``metadata.json``.
+    overwrite : bool
+        Whether to replace an existing dataset.
+
+    Raises
+    ------
+    DatasetError
+        If the folder exists and is not to be replaced.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        new = temporary / "new"
+        for split, pairs in splits.items():
+            (new / "raw" / split).mkdir(parents=True)
+            write_atomically(new / "raw" / split / FILE_NAMES[0], save(_encode(pairs)))
+        write_atomically(new / "metadata.json", json.dumps(metadata, indent=2) + "\n")
+        if folder.exists():
+            refuse_existing(folder, overwrite)
+            folder.rename(temporary / "old")
+        new.rename(folder)
+    finally:
+        shutil.rmtree(temporary)
+
+
+def refuse_existing(folder: Path, overwrite: bool) -> None:
+    """Raise a DatasetError if a dataset is there already and is not to be replaced."""
+    if folder.exists() and not overwrite:
+        raise DatasetError(
+            f"The dataset {folder} exists already. Choose another name, or give --overwrite to "
+            f"replace it."
+        )
+
+
+def _encode(pairs: PairArrays) -> dict[str, np.ndarray]:
+    """Turn dense pairs into the arrays of a file; node numbers restart at 0 in each graph."""
+    arrays = {"wl_scores": pairs.wl_scores.astype(np.int32)}
+    for index, side in enumerate("ab"):
+        graph_of_edge, source, target = np.nonzero(pairs.adjacency[:, index])
+        counts = np.bincount(graph_of_edge, minlength=len(pairs))
+        arrays[f"edge_index_{side}"] = np.stack((source, target)).astype(np.int64)
+        arrays[f"slices_{side}"] = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        arrays[f"sizes_{side}"] = pairs.sizes[:, index].astype(np.int32)
+    return arrays

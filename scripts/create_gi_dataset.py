@@ -1,0 +1,184 @@
+"""Make a dataset of graph pairs for the graph isomorphism scenario."""
+
+import argparse
+import re
+import sys
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nip.scenarios.graph_isomorphism.generation import GenerationParameters
+    from nip.scenarios.graph_isomorphism.graph_pool import Split
+    from nip.scenarios.graph_isomorphism.pair_files import PairArrays
+
+# numpy, rich and the package are imported where they are used, so that --help comes at once.
+
+EPILOG = """\
+Half of the pairs are isomorphic. The score of another pair is the first round of colour refinement
+that separates its graphs: a graph network needs as many layers to tell them apart by itself.
+
+example:
+  python scripts/create_gi_dataset.py my_graphs --num-train 10000 --num-test 1000 --seed 1
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and leave."""
+        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = Parser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("name", type=dataset_name, help="name of the dataset")
+    add("--num-train", type=int, default=10000, metavar="N", help="training pairs (10000)")
+    add("--num-test", type=int, default=1000, metavar="N", help="test pairs (1000)")
+    add("--seed", type=int, default=0, help="the same seed makes the same dataset (0)")
+    add("--sizes", type=int, nargs="+", metavar="N", help="numbers of nodes (7 8 9 10 11)")
+    add(
+        "--edge-probabilities",
+        type=float,
+        nargs="+",
+        metavar="P",
+        help="probabilities with which two nodes are joined (0.2 0.4 0.6 0.8)",
+    )
+    add(
+        "--score-fractions",
+        type=float,
+        nargs=2,
+        metavar=("S1", "S2"),
+        help="shares of scores 1 and 2 among the pairs that are not isomorphic; the others "
+        "score more (0.1 0.2; the public files have 0.08 0.2)",
+    )
+    add("--max-rounds", type=int, metavar="K", help="the highest score of a pair (5)")
+    add("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it (data)")
+    add("--overwrite", action="store_true", help="replace a dataset of this name")
+    return parser
+
+
+def dataset_name(text: str) -> str:
+    """Accept what is a plain folder name on every system."""
+    if not re.fullmatch(r"\w[\w.-]*", text, flags=re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be the name of a dataset: use letters, digits, '_', '-' and '.', "
+            "and begin with a letter or digit"
+        )
+    return text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the dataset and report what is in it."""
+    options = build_parser().parse_args(arguments)
+    from nip.errors import NipError
+
+    try:
+        create(options)
+    except (NipError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def create(options: argparse.Namespace) -> None:
+    """Generate both splits, then write them."""
+    from nip.scenarios.graph_isomorphism.generation import check_num_pairs
+    from nip.scenarios.graph_isomorphism.pair_files import refuse_existing, write_dataset
+
+    folder = options.data_dir / "graph_isomorphism" / options.name
+    refuse_existing(folder, options.overwrite)
+    parameters = generation_parameters(options)
+    counts: dict[Split, int] = {"train": options.num_train, "test": options.num_test}
+    for split, count in counts.items():
+        check_num_pairs(count, split)
+    splits = generate(counts, options.seed, parameters)
+    write_dataset(
+        folder, splits, metadata(counts, options.seed, parameters), overwrite=options.overwrite
+    )
+    report(folder, splits)
+
+
+def generation_parameters(options: argparse.Namespace) -> "GenerationParameters":
+    """Take what was given; the rest has its defaults in one place, the dataclass."""
+    from nip.scenarios.graph_isomorphism.generation import GenerationParameters
+
+    names = ("sizes", "edge_probabilities", "score_fractions", "max_rounds")
+    given: dict[str, Any] = {}
+    for name in names:
+        if (value := getattr(options, name)) is not None:
+            given[name] = tuple(value) if isinstance(value, list) else value
+    return GenerationParameters(**given)
+
+
+def generate(
+    counts: "dict[Split, int]", seed: int, parameters: "GenerationParameters"
+) -> "dict[str, PairArrays]":
+    """Make the pairs of both splits under a progress bar."""
+    from rich.progress import Progress
+
+    from nip.scenarios.graph_isomorphism.generation import generate_pairs
+
+    splits: dict[str, PairArrays] = {}
+    with Progress(transient=True) as progress:
+        for split, count in counts.items():
+            task = progress.add_task(f"{split} pairs", total=count)
+            splits[split] = generate_pairs(
+                count, split, seed, parameters, partial(progress.advance, task)
+            )
+    return splits
+
+
+def metadata(
+    counts: "dict[Split, int]", seed: int, parameters: "GenerationParameters"
+) -> dict[str, object]:
+    """Say how the dataset was made, so that it can be made again."""
+    return {
+        "scenario": "graph_isomorphism",
+        "package_version": version("nip"),
+        "seed": seed,
+        **{f"num_{split}": count for split, count in counts.items()},
+        **asdict(parameters),
+    }
+
+
+def report(folder: Path, splits: "dict[str, PairArrays]") -> None:
+    """Show how many pairs there are of each score and size."""
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    def add_rows(name: str, columns: "list[np.ndarray]") -> None:
+        for value in np.unique(np.concatenate(columns)):
+            label = "isomorphic" if value == -1 else f"{name} {value}"
+            table.add_row(label, *(str((column == value).sum()) for column in columns))
+        table.add_section()
+
+    table = Table("pairs")
+    for split in splits:
+        table.add_column(split, justify="right")
+    add_rows("score", [pairs.wl_scores for pairs in splits.values()])
+    add_rows("nodes", [pairs.sizes[:, 0] for pairs in splits.values()])
+    table.add_row("all", *(str(len(pairs)) for pairs in splits.values()))
+    console = Console()
+    console.print(table)
+    console.print(f"Written to {folder}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
