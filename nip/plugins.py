@@ -87,8 +87,8 @@ def _guarded(name: str, load: Callable[[], object]) -> None:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise PluginError(
-                f"There is no module {name!r} to load as a plugin: {error}. Give the dotted name of a "
-                f"module in the current folder or on PYTHONPATH, or the path of a .py file."
+                f"There is no module {name!r} to load as a plugin: {error}. Give the dotted name "
+                f"of a module in the current folder or on PYTHONPATH, or the path of a .py file."
             ) from error
         raise PluginError(_describe(name, error)) from error
     except Exception as error:

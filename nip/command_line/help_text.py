@@ -1,0 +1,167 @@
+"""What `--help` says."""
+
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from nip.command_line.composition import ConfigFolders, compose_run
+from nip.errors import UnknownNameError, unknown_name
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import protocol_facts, scenario_facts, trainer_facts
+from nip.parameters.field_docs import field_docs
+from nip.parameters.parameters_base import field_rules
+from nip.parameters.reference import (
+    ParameterEntry,
+    ParameterSection,
+    parameter_sections,
+    written,
+)
+from nip.parameters.validation import describe
+
+_WIDTH = 98
+_COLUMN = 24
+
+_HEAD = """\
+Run an experiment: agents learn to play a protocol on a scenario.
+
+  python scripts/run_experiment.py experiment=NAME [NAME=VALUE ...]
+  python scripts/run_experiment.py scenario=NAME dataset=NAME trainer=NAME [NAME=VALUE ...]
+
+Examples
+  python scripts/run_experiment.py scenario=toy dataset=witness trainer=vanilla_ppo run_id=first
+  python scripts/run_experiment.py experiment=gi_nip_ppo rl.num_iterations=100 dry_run=true
+  python scripts/run_experiment.py experiment=gi_nip_ppo agents.verifier.num_gnn_layers=3
+  python scripts/run_experiment.py experiment=gi_nip_ppo seed=8144,820,4173 --multirun
+"""
+
+_RUN_DOCS = {
+    "run_id": "Name of the run and of its folder; by default made of experiment and time.",
+    "resume": "auto: go on with the run if it exists. must: only go on. never: only begin.",
+    "dry_run": "true: build everything, report sizes and steps, train nothing.",
+    "plugins": "Outside modules to load, as in [my_trainer] or [path/to/file.py].",
+}
+
+_FLAGS = {
+    "--help [GROUP ...]": "This text, or all parameters of a group: --help ppo agents settings",
+    "--cfg job": "Print the composed parameters instead of running.",
+    "--multirun": "Run one experiment for each combination of values: seed=1,2 rl.lr=0.01,0.001",
+    "--config-dir DIR": "Find experiments in DIR/experiment as well.",
+    "--hydra-help": "What Hydra itself offers: launchers, sweepers, shell completion.",
+}
+
+
+def print_help(words: Sequence[str], folders: ConfigFolders) -> None:
+    """Print the help, or that of the groups which are named.
+
+    Parameters
+    ----------
+    words
+        Names of groups; overrides among them are used for the plugins they name.
+    folders
+        Where experiments are looked for.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such group.
+    """
+    # Loads the plugins that are named, so that their parts are listed as well.
+    compose_run([word for word in words if "=" in word], folders, may_be_incomplete=True)
+    topics = [word for word in words if "=" not in word]
+    lines = _overview(folders) if not topics else (line for name in topics for line in _group(name))
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _overview(folders: ConfigFolders) -> Iterator[str]:
+    yield _HEAD
+    yield "What can be chosen"
+    for name, known in _choices(folders).items():
+        yield from _entry(name, known)
+    yield from ("", "How it is run")
+    for name, doc in _RUN_DOCS.items():
+        yield from _entry(name, doc)
+    yield from _entry("settings.NAME", ", ".join(field_rules(ExperimentSettings)))
+    yield from ("", "Parameters (--help GROUP tells all about a group)")
+    for topic, sections in _topics().items():
+        names = dict.fromkeys(_short(entry, topic) for each in sections for entry in each.entries)
+        yield from _entry(topic, ", ".join(names))
+    yield from ("", "Flags")
+    for name, doc in _FLAGS.items():
+        yield from _entry(name, doc)
+
+
+def _choices(folders: ConfigFolders) -> dict[str, str]:
+    datasets = [
+        f"{scenario}: {', '.join(facts.builtin_datasets or [f'a folder in data/{scenario}'])}"
+        for scenario, facts in scenario_facts.items()
+    ]
+    return {
+        "experiment": ", ".join(folders.experiments()),
+        "scenario": ", ".join(scenario_facts),
+        "dataset": "; ".join(datasets),
+        "interaction_protocol": ", ".join(protocol_facts),
+        "trainer": ", ".join(trainer_facts),
+    }
+
+
+def _topics() -> dict[str, list[ParameterSection]]:
+    """Sort the sections by the group that their parameters stand in; `root` for those in none."""
+    topics: dict[str, list[ParameterSection]] = {}
+    for section in parameter_sections():
+        for name in {_topic(entry) for entry in section.entries}:
+            topics.setdefault(name, []).append(section)
+    return topics
+
+
+def _topic(entry: ParameterEntry) -> str:
+    group, dot, _ = entry.name.partition(".")
+    return group if dot else "root"
+
+
+def _short(entry: ParameterEntry, topic: str) -> str:
+    """Name a parameter, or the group it lies in, within its topic."""
+    name = entry.name.removeprefix("agents.<agent>.").removeprefix(f"{topic}.")
+    return name.split(".")[0]
+
+
+def _group(name: str) -> Iterator[str]:
+    """List all parameters of a group with what they take, their default and their meaning."""
+    topics = _topics()
+    if name == "settings":
+        yield from _parameters("settings", _settings_entries())
+    elif name in topics:
+        for section in topics[name]:
+            yield from _parameters(f"{section.title}: {section.doc}", section.entries)
+    else:
+        raise UnknownNameError(unknown_name("group of parameters", name, [*topics, "settings"]))
+
+
+def _settings_entries() -> list[ParameterEntry]:
+    docs = field_docs(ExperimentSettings)
+    return [
+        ParameterEntry(
+            f"settings.{name}", describe(rule.annotation), written(rule.default), docs[name]
+        )
+        for name, rule in field_rules(ExperimentSettings).items()
+    ]
+
+
+def _parameters(title: str, entries: Iterable[ParameterEntry]) -> Iterator[str]:
+    yield from ("", *textwrap.wrap(title.replace("`", ""), _WIDTH), "")
+    for entry in entries:
+        default = entry.default or "required"
+        yield f"  {entry.name} = {default}"
+        yield from textwrap.wrap(
+            f"{entry.doc.replace('`', '')} ({entry.values})",
+            _WIDTH,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
+        )
+
+
+def _entry(name: str, text: str) -> Iterator[str]:
+    """Lay out a name and its text in two columns."""
+    lines = textwrap.wrap(text, _WIDTH - _COLUMN, break_long_words=False, break_on_hyphens=False)
+    first, *rest = lines or [""]
+    yield f"  {name:<{_COLUMN - 3}} {first}"
+    yield from (" " * _COLUMN + line for line in rest)

@@ -1,0 +1,64 @@
+"""What the terminal says of an experiment that was built but not run."""
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nip.command_line.request import Request
+from nip.experiment_plan import AgentPlan, ExperimentPlan
+
+
+def print_plan(request: Request, plan: ExperimentPlan, console: Console | None = None) -> None:
+    """Print what would be run.
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    plan
+        The sizes of what was built.
+    console
+        Where to print; by default the terminal.
+    """
+    console = console or Console()
+    console.print(Group(_facts(request, plan), Text(""), _agents(plan.agents)))
+    console.print("Nothing was trained or written (dry_run=true).", highlight=False)
+
+
+def _facts(request: Request, plan: ExperimentPlan) -> RenderableType:
+    hyper_params = request.hyper_params
+    facts = {
+        "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
+        "protocol": hyper_params.interaction_protocol,
+        "trainer": hyper_params.trainer,
+        "datapoints": (
+            f"{plan.num_train_datapoints} to train on, {plan.num_test_datapoints} to test on"
+        ),
+        "iterations": str(plan.num_iterations),
+    }
+    if plan.rollouts is not None:
+        rollouts = plan.rollouts
+        facts |= {
+            "of these": f"{hyper_params.rl.num_iterations} to train, the rest to test",
+            "environments": str(rollouts.num_environments),
+            "steps": f"{rollouts.num_steps} per environment and iteration",
+            "frames": f"{rollouts.num_frames} per iteration",
+            "updates": f"{rollouts.num_updates} per iteration",
+        }
+    table = Table(title="Would run", title_justify="left", show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, value)
+    return table
+
+
+def _agents(agents: tuple[AgentPlan, ...]) -> RenderableType:
+    parts = list(dict.fromkeys(part for agent in agents for part in agent.num_weights))
+    table = Table(title="Agents and their numbers of weights", title_justify="left")
+    table.add_column("agent")
+    for part in (*parts, "all parts"):
+        table.add_column(part, justify="right")
+    for agent in agents:
+        name = f"{agent.name} (random)" if agent.is_random else agent.name
+        counts = [agent.num_weights.get(part, 0) for part in parts]
+        table.add_row(name, *(f"{count:,}" for count in (*counts, agent.total_num_weights)))
+    return table

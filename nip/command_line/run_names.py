@@ -1,0 +1,47 @@
+"""Names for the runs of a sweep, made of what they differ in."""
+
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.types import Override
+
+
+def keys_without_sweep(overrides: Sequence[Override]) -> list[str]:
+    """Give the names that all jobs of a sweep share."""
+    swept = {each.key_or_group for each in overrides if each.is_sweep_override()}
+    return sorted({"run_id", *(each.key_or_group for each in overrides)} - swept)
+
+
+def name_of_job(run_id: str, overrides: Sequence[Override], not_swept: Sequence[str]) -> str:
+    """Add to the name of a sweep what this job differs in: `grid` becomes `grid-seed-1`.
+
+    Parameters
+    ----------
+    run_id
+        Name of the sweep.
+    overrides
+        What the job was started with.
+    not_swept
+        Names that all jobs share; empty outside a sweep.
+
+    Returns
+    -------
+    run_id
+        Name of the job's run. Where `run_id` is itself swept or composed of other parameters, it is
+        left as it is.
+    """
+    names_itself = any(
+        each.key_or_group == "run_id" and "${" in (each.input_line or "") for each in overrides
+    )
+    if not not_swept or names_itself or "run_id" not in not_swept:
+        return run_id
+    swept = [each for each in overrides if each.key_or_group not in not_swept]
+    short = [each.key_or_group.rpartition(".")[2] for each in swept]
+    is_unique = len(set(short)) == len(short)
+    parts = [
+        f"{name if is_unique else each.key_or_group}-{each.get_value_element_as_str()}"
+        for name, each in zip(short, swept, strict=True)
+    ]
+    return "-".join(
+        [run_id, *(re.sub(r"[^A-Za-z0-9._-]+", "_", part).strip("_") for part in parts)]
+    )

@@ -1,0 +1,111 @@
+"""What an experiment would run: the sizes of all its parts, before anything is trained."""
+
+from dataclasses import dataclass
+
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.scenario_instance import ScenarioInstance
+from nip.trainers.registry import build_trainer
+
+
+@dataclass(frozen=True)
+class AgentPlan:
+    """Size of one agent."""
+
+    name: str
+    """Name of the agent."""
+
+    is_random: bool
+    """Whether it plays at random and never learns."""
+
+    num_weights: dict[str, int]
+    """Number of weights of each of its parts."""
+
+    @property
+    def total_num_weights(self) -> int:
+        """Number of weights of all parts."""
+        return sum(self.num_weights.values())
+
+
+@dataclass(frozen=True)
+class RolloutPlan:
+    """How a trainer that learns from episodes goes through an iteration."""
+
+    num_environments: int
+    """Environments that run side by side."""
+
+    num_steps: int
+    """Steps of each environment per iteration."""
+
+    num_updates: int
+    """Optimiser steps per iteration."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames per iteration."""
+        return self.num_environments * self.num_steps
+
+
+@dataclass(frozen=True)
+class ExperimentPlan:
+    """What an experiment would run."""
+
+    agents: tuple[AgentPlan, ...]
+    """All agents, in the order of the protocol."""
+
+    num_train_datapoints: int
+    """Size of the training split."""
+
+    num_test_datapoints: int
+    """Size of the test split."""
+
+    num_iterations: int
+    """Iterations of all loops of the trainer together, the test among them."""
+
+    rollouts: RolloutPlan | None
+    """Size of an iteration; None for a trainer that learns from no episodes."""
+
+
+def make_plan(
+    hyper_params: HyperParameters, instance: ScenarioInstance, settings: ExperimentSettings
+) -> ExperimentPlan:
+    """Read the sizes off the built parts.
+
+    Parameters
+    ----------
+    hyper_params
+        What is to be run.
+    instance
+        The built parts.
+    settings
+        Where it is to be run.
+    """
+    agents = tuple(
+        AgentPlan(
+            name,
+            agent.is_random,
+            {
+                part: sum(weight.numel() for weight in module.parameters())
+                for part, module in agent.named_children()
+            },
+        )
+        for _, name, agent in instance.agents
+    )
+    return ExperimentPlan(
+        agents=agents,
+        num_train_datapoints=len(instance.train_dataset),
+        num_test_datapoints=len(instance.test_dataset),
+        num_iterations=build_trainer(hyper_params, instance, settings).num_iterations,
+        rollouts=_rollout_plan(hyper_params, instance),
+    )
+
+
+def _rollout_plan(hyper_params: HyperParameters, instance: ScenarioInstance) -> RolloutPlan | None:
+    shape = instance.batch_shape
+    if shape is None:
+        return None
+    # A last minibatch that is not full is left out, so that all updates weigh the same.
+    num_minibatches = shape.num_frames // hyper_params.rl.minibatch_size
+    return RolloutPlan(
+        shape.num_environments, shape.num_steps, hyper_params.rl.num_epochs * num_minibatches
+    )

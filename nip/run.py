@@ -1,0 +1,198 @@
+"""The life of one run: check, build, train, and say what came out.
+
+Nothing heavy is imported before the parameters have been checked: a mistake is told at once.
+"""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nip.errors import ParameterError
+from nip.experiment_checks import check_experiment
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.run_store import ResumePolicy, Run
+from nip.run_store.display import print_summary
+from nip.run_store.run_id import check_run_id, is_run_folder
+
+if TYPE_CHECKING:
+    from nip.experiment_plan import ExperimentPlan
+    from nip.scenario_instance import ScenarioInstance
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out of a run."""
+
+    run_id: str
+    """Name of the run."""
+
+    folder: Path
+    """Where everything about the run lies."""
+
+    metrics: dict[str, float]
+    """The last value of each metric."""
+
+
+def run_experiment(
+    hyper_params: HyperParameters,
+    *,
+    run_id: str | None = None,
+    resume: ResumePolicy = "auto",
+    settings: ExperimentSettings | None = None,
+    **settings_kwargs: Any,
+) -> RunResult:
+    """Run an experiment, or go on with one that was interrupted.
+
+    Parameters
+    ----------
+    hyper_params
+        What is to be run.
+    run_id
+        Name of the run and of its folder; by default made of the experiment and the time.
+    resume
+        What to do if the run exists already: go on (`auto`, `must`) or refuse (`never`); and if it
+        does not: begin it (`auto`, `never`) or refuse (`must`). A run that is completed is not
+        trained again: its result is returned.
+    settings
+        How and where to run.
+    **settings_kwargs
+        Single settings, for example `device="cuda"`; they win over `settings`.
+
+    Returns
+    -------
+    result
+        Name, folder and last metrics of the run.
+
+    Raises
+    ------
+    NipError
+        If the experiment cannot be run as asked. Then no folder is made, and an existing run is
+        left as it was.
+    """
+    settings = combine_settings(settings, settings_kwargs)
+    run_id = new_run_id(hyper_params, settings) if run_id is None else run_id
+    check_run_id(run_id)
+    check_experiment(hyper_params, settings)
+    instance = None
+    if not is_run_folder(Path(settings.runs_dir) / run_id) and resume != "must":
+        # A new run gets its folder only after its parts could be built.
+        instance = _build(hyper_params, settings)
+    with Run.open(settings, run_id, hyper_params.to_dict(), resume) as run:
+        if run.status != "completed":
+            _train(run, hyper_params, settings, instance or _build(hyper_params, settings))
+        if settings.progress:
+            print_summary(run)
+        return RunResult(run_id, run.folder, dict(run.history.latest_all()))
+
+
+def prepare_experiment(
+    hyper_params: HyperParameters,
+    *,
+    settings: ExperimentSettings | None = None,
+    **settings_kwargs: Any,
+) -> "ExperimentPlan":
+    """Build everything as `run_experiment` would, fill caches, and report sizes; train nothing.
+
+    Parameters
+    ----------
+    hyper_params
+        What is to be run.
+    settings
+        How and where to run.
+    **settings_kwargs
+        Single settings; they win over `settings`.
+
+    Returns
+    -------
+    plan
+        What would be run: agents, data, environments, iterations.
+
+    Raises
+    ------
+    NipError
+        If the experiment cannot be run as asked.
+    """
+    settings = combine_settings(settings, settings_kwargs)
+    check_experiment(hyper_params, settings)
+    instance = _build(hyper_params, settings)
+    from nip.experiment_plan import make_plan
+
+    return make_plan(hyper_params, instance, settings)
+
+
+def combine_settings(
+    settings: ExperimentSettings | None, changes: dict[str, Any]
+) -> ExperimentSettings:
+    """Give the settings with single ones replaced; the defaults where there are none."""
+    if settings is None:
+        return ExperimentSettings(**changes)
+    return replace(settings, **changes) if changes else settings
+
+
+def new_run_id(hyper_params: HyperParameters, settings: ExperimentSettings) -> str:
+    """Make a readable name that no run has yet."""
+    parts = (hyper_params.scenario, hyper_params.interaction_protocol, hyper_params.trainer)
+    stem = f"{'-'.join(parts)}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not (Path(settings.runs_dir) / name).exists())
+
+
+def _build(hyper_params: HyperParameters, settings: ExperimentSettings) -> "ScenarioInstance":
+    from nip.factory import build_scenario_instance
+
+    _check_device(settings.device)
+    with _torch_threads(settings.num_threads):
+        return build_scenario_instance(hyper_params, settings)
+
+
+def _train(
+    run: Run,
+    hyper_params: HyperParameters,
+    settings: ExperimentSettings,
+    instance: "ScenarioInstance",
+) -> None:
+    """Train to the end; a run that fails says so, one that is interrupted may go on."""
+    from nip.trainers.registry import build_trainer
+
+    try:
+        with _torch_threads(settings.num_threads):
+            build_trainer(hyper_params, instance, settings, run).train()
+    except Exception as error:
+        run.finish("failed", error)
+        raise
+    run.finish("completed")
+
+
+@contextmanager
+def _torch_threads(num_threads: int) -> Iterator[None]:
+    """Compute with so many threads, and leave the caller's number as it was."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that this machine does not have, before anything is put on it."""
+    import torch
+
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise ParameterError(
+            f"settings.device={device} asks for a GPU that PyTorch does not see here; it sees "
+            f"{torch.cuda.device_count()}. Use settings.device=cpu, or a CUDA build of PyTorch."
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ParameterError(
+            "settings.device=mps needs an Apple GPU and a PyTorch built for it. Use "
+            "settings.device=cpu."
+        )
