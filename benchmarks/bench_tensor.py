@@ -27,7 +27,8 @@ from nip.parameters import HyperParameters
 from nip.rl_objectives.ppo import PpoObjective
 from nip.scenario_base.actions import Choice, Turn, choose, entropy, log_prob
 from nip.scenario_base.combined_agents import HIDDEN_KEYS
-from nip.scenarios.graph_isomorphism.dataset import write_dataset
+from nip.scenarios.graph_isomorphism.generation import generate_pairs
+from nip.scenarios.graph_isomorphism.pair_files import write_dataset
 from nip.trainers.registry import build_trainer
 from nip.trainers.vanilla_ppo import VanillaPpoTrainer
 
@@ -36,7 +37,8 @@ Seconds = float
 
 def build_bench_trainer(data_dir: Path, device: str) -> VanillaPpoTrainer:
     """Build the trainer of the reference's setting on a small dataset, ready to iterate."""
-    write_dataset(data_dir)
+    splits = {split: generate_pairs(1000, split, seed=0) for split in ("train", "test")}
+    write_dataset(data_dir / "graph_isomorphism" / "bench", splits, metadata={"seed": 0})
     hyper_params = HyperParameters(
         scenario="graph_isomorphism",
         trainer="vanilla_ppo",

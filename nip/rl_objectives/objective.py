@@ -146,7 +146,7 @@ class Objective(LossModule):
             rows = rows_where(known)
             if rows is not None and len(rows) == 0:
                 continue
-            output, choice, turn = self.agents.evaluate(index, batch, rows)
+            output, choice, turn = self.agents.evaluate(index, batch, rows, with_value=with_critic)
 
             def take(key: str, rows: Tensor | None = rows, index: int = index) -> Tensor:
                 values = batch["agents", key][:, index]

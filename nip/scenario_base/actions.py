@@ -46,18 +46,19 @@ def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> 
         Whether to take the most probable symbols.
     """
 
-    def draw(logits: Tensor | None) -> Tensor | None:
-        if logits is None:
-            return None
+    def draw(logits: Tensor) -> Tensor:
         if greedy:
             return logits.argmax(-1)
         # Gumbel-max: the largest of logits plus Gumbel noise has the softmax distribution.
         waiting = torch.empty_like(logits).exponential_(generator=generator)
         return (logits - waiting.log()).argmax(-1)
 
-    message = draw(output.message_logits)
-    assert message is not None, "an agent with a policy head always has message logits"
-    return Choice(message, draw(output.decision_logits), draw(output.linear_message_logits))
+    decision, linear = output.decision_logits, output.linear_message_logits
+    return Choice(
+        message=draw(output.message_logits),
+        decision=None if decision is None else draw(decision),
+        linear_message=None if linear is None else draw(linear),
+    )
 
 
 def log_prob(output: AgentOutput, choice: Choice, turn: Turn) -> Tensor:
@@ -67,9 +68,9 @@ def log_prob(output: AgentOutput, choice: Choice, turn: Turn) -> Tensor:
     where it decides.
     """
     total = _chosen(output.message_logits, choice.message, turn.active)
-    if output.linear_message_logits is not None:
+    if output.linear_message_logits is not None and choice.linear_message is not None:
         total = total + _chosen(output.linear_message_logits, choice.linear_message, turn.active)
-    if output.decision_logits is not None:
+    if output.decision_logits is not None and choice.decision is not None:
         logs = output.decision_logits.log_softmax(-1)
         decided = logs.gather(-1, choice.decision.unsqueeze(-1)).squeeze(-1)
         total = total + decided * turn.decides

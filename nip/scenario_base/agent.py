@@ -17,7 +17,7 @@ from nip.scenario_base.agents import (
 )
 
 LegalityRule = Callable[[AgentContext, Tensor, Mapping[str, Tensor]], Tensor]
-"""Fills the logits of illegal symbols, (batch, channel, position, symbol), given the observation."""
+"""Fills the logits of illegal symbols, (batch, channel, position, symbol), in a batch of states."""
 
 CHANNEL_DIMS = {
     "x": 2,
@@ -36,7 +36,7 @@ class AgentOutput:
     Logits cover all channels; on a channel which the agent does not see every symbol is illegal.
     """
 
-    message_logits: Tensor | None
+    message_logits: Tensor
     """(batch, channel, position, symbol)."""
 
     decision_logits: Tensor | None
@@ -45,8 +45,8 @@ class AgentOutput:
     linear_message_logits: Tensor | None
     """(batch, channel, position, linear symbol); None where there is no such message."""
 
-    value: Tensor | None
-    """(batch,)."""
+    value: Tensor
+    """(batch,); zeros where it was not asked for."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ class Agent(nn.Module):
         Whether the agent plays uniformly and is never trained.
     """
 
+    _visible: Tensor
+
     def __init__(
         self,
         context: AgentContext,
@@ -117,33 +119,39 @@ class Agent(nn.Module):
             for name, value in observation.items()
         }
 
-    def forward(
-        self, observation: Mapping[str, Tensor], *, policy: bool = True, value: bool = True
-    ) -> AgentOutput:
+    def forward(self, observation: Mapping[str, Tensor], *, with_value: bool = True) -> AgentOutput:
         """Return logits and value of a batch of observations.
 
         Parameters
         ----------
         observation : mapping of str to Tensor
             Observations with all channels and one leading batch dimension.
-        policy, value : bool
-            What is needed.
+        with_value : bool
+            Whether the value is needed.
         """
-        seen = self.observe(observation)
-        shared = self.body(seen) if policy or self.value_body is None else {}
-        logits: dict[str, Tensor] = {}
-        if policy and self.policy_head is not None:
-            logits = self.policy_head(shared, seen)
-        estimate = None
-        if value and self.value_head is not None:
-            critic = shared if self.value_body is None else self.value_body(seen)
-            estimate = self.value_head(critic, seen)
-        return AgentOutput(
-            message_logits=self._on_all_channels(logits.get("message")),
-            decision_logits=logits.get("decision"),
-            linear_message_logits=self._on_all_channels(logits.get("linear_message")),
-            value=estimate,
+        assert self.policy_head is not None, (
+            "the factory builds a policy head for trainer_type='rl'"
         )
+        seen = self.observe(observation)
+        shared = self.body(seen)
+        logits = self.policy_head(shared, seen)
+        linear = logits.get("linear_message")
+        value = (
+            self._value(seen, shared)
+            if with_value
+            else observation["message"].new_zeros(len(observation["message"]))
+        )
+        return AgentOutput(
+            message_logits=self._on_all_channels(logits["message"]),
+            decision_logits=logits.get("decision"),
+            linear_message_logits=None if linear is None else self._on_all_channels(linear),
+            value=value,
+        )
+
+    def value(self, observation: Mapping[str, Tensor]) -> Tensor:
+        """Return the value of a batch of observations, (batch,), and nothing else."""
+        seen = self.observe(observation)
+        return self._value(seen, self.body(seen) if self.value_body is None else {})
 
     def solo_logits(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Return the logits of the two labels, (batch, 2), as the solo head sees them."""
@@ -172,8 +180,13 @@ class Agent(nn.Module):
             yield Part(f"{name}.{sub_name}", module, role, (*factors, f"{sub_name}_lr_factor"))
         yield Part(name, body, role, factors)
 
-    def _on_all_channels(self, logits: Tensor | None) -> Tensor | None:
-        if logits is None or self._sees_all:
+    def _value(self, seen: Mapping[str, Tensor], shared: Mapping[str, Tensor]) -> Tensor:
+        assert self.value_head is not None, "the factory builds a value head for trainer_type='rl'"
+        read = shared if self.value_body is None else self.value_body(seen)
+        return self.value_head(read, seen)
+
+    def _on_all_channels(self, logits: Tensor) -> Tensor:
+        if self._sees_all:
             return logits
         batch, _, positions, symbols = logits.shape
         shape = (batch, self.context.protocol.num_channels, positions, symbols)

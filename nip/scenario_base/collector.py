@@ -9,6 +9,8 @@ from torch import Tensor
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment, Transition
 
+Frame = dict[str | tuple[str, ...], Tensor]
+
 STATE_PREFIX, DATA_PREFIX = "state.", "data."
 
 
@@ -104,7 +106,7 @@ class RolloutCollector:
         self._episode_reward = state["episode_reward"].to(device)
         self._generator.set_state(state["generator"])
 
-    def _play_step(self, *, is_first: bool) -> dict[str | tuple[str, ...], Tensor]:
+    def _play_step(self, *, is_first: bool) -> Frame:
         state = self._state
         protocol = self.environment.tensor_protocol
         active = protocol.active_mask(state["round"], state["seed"])
@@ -130,10 +132,12 @@ class RolloutCollector:
 
     def _frame(
         self, state: Mapping[str, Tensor], actions: Mapping[str, Tensor], transition: Transition
-    ) -> dict[str | tuple[str, ...], Tensor]:
+    ) -> Frame:
+        observed: Frame = dict(state.items())
+        acted: Frame = {("agents", name): value for name, value in actions.items()}
         return {
-            **state,
-            **{("agents", name): value for name, value in actions.items()},
+            **observed,
+            **acted,
             ("next", "done"): transition.done,
             ("next", "terminated"): transition.terminated,
             ("next", "agents", "reward"): transition.reward,

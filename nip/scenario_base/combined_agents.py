@@ -62,6 +62,7 @@ class CombinedAgents(nn.Module):
     def __iter__(self) -> Iterator[tuple[int, str, Agent]]:
         """Yield index, name and agent."""
         for index, (name, agent) in enumerate(self.agents.items()):
+            assert isinstance(agent, Agent)
             yield index, name, agent
 
     def act(
@@ -120,14 +121,14 @@ class CombinedAgents(nn.Module):
         readable = {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
         for index, _, agent in self:
             rows = rows_where(needed[:, index])
-            if agent.value_head is None or (rows is not None and len(rows) == 0):
+            if rows is not None and len(rows) == 0:
                 continue
-            value = agent(take_rows(readable, rows), policy=False).value
+            value = agent.value(take_rows(readable, rows))
             result[slice(None) if rows is None else rows, index] = value
         return result
 
     def evaluate(
-        self, agent_index: int, batch: TensorDictBase, rows: Tensor | None
+        self, agent_index: int, batch: TensorDictBase, rows: Tensor | None, *, with_value: bool
     ) -> tuple[AgentOutput, Choice, Turn]:
         """Ask one agent again about frames which it has played.
 
@@ -139,6 +140,8 @@ class CombinedAgents(nn.Module):
             Frames with one batch dimension, as the collector made them.
         rows : Tensor or None
             The frames which matter, (row,); None for all.
+        with_value : bool
+            Whether the value is needed.
 
         Returns
         -------
@@ -162,7 +165,7 @@ class CombinedAgents(nn.Module):
         if self._linear_symbols is not None:
             played["linear"] = batch.get(("agents", "linear_message_selected"))[:, agent_index]
         played = take_rows(played, rows)
-        output = agent(take_rows(observation, rows))
+        output = agent(take_rows(observation, rows), with_value=with_value)
         choice = Choice(played[self.message_key], played["decision"], played.get("linear"))
         return output, choice, Turn(played["active"], played["decides"])
 

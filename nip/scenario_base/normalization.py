@@ -15,8 +15,8 @@ NORMALIZED_KEYS = ("x", "message", "linear_message_history")
 class ObservationNormalizer(nn.Module):
     """Scales messages by statistics of the training environment.
 
-    Until its statistics are set it changes nothing. The same normalizer serves training and testing, so that
-    an agent reads the same numbers in both.
+    Until its statistics are set it changes nothing. The same normalizer serves training and
+    testing, so that an agent reads the same numbers in both.
     """
 
     def __init__(self) -> None:

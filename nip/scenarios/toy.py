@@ -5,7 +5,8 @@ the mark and names a position; the verifier sees only whether that position is m
 mark cannot be forged, the verifier ends up right whatever the prover wants.
 
 In ``cheap_talk`` the prover sees the answer, and its message is all that the verifier sees. A
-prover that is paid for acceptance says the same whatever the answer, and the verifier can only guess.
+prover that is paid for acceptance says the same whatever the answer, so the verifier can only
+guess.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from nip.parameters import ToyAgentParameters
 from nip.scenario_base.agents import (
     NUM_DECISIONS,
     AgentBody,
@@ -41,9 +43,15 @@ def num_inputs(context: AgentContext) -> int:
     return num_read + NUM_POSITIONS * context.is_prover
 
 
+def hidden_width(context: AgentContext) -> int:
+    """Return the width of the hidden layer, 0 where there is none."""
+    assert isinstance(context.params, ToyAgentParameters)
+    return context.params.d_hidden
+
+
 def num_features(context: AgentContext) -> int:
     """Return how many numbers the body gives to the heads."""
-    return context.params.d_hidden or num_inputs(context)
+    return hidden_width(context) or num_inputs(context)
 
 
 class ToyBody(AgentBody):
@@ -51,7 +59,7 @@ class ToyBody(AgentBody):
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
-        width = context.params.d_hidden
+        width = hidden_width(context)
         layers = [nn.Linear(num_inputs(context), width), nn.Tanh()] if width else []
         self.hidden = nn.Sequential(*layers)
 

@@ -35,19 +35,19 @@ class Callback:
     """Something that is told what happens. Every method does nothing unless it is overridden."""
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Training begins, or goes on after an interruption."""
+        """Act before the first iteration of a start, also one after an interruption."""
 
     def on_iteration_start(self, context: TrainingContext) -> None:
-        """An iteration begins."""
+        """Act before an iteration."""
 
     def on_iteration_end(self, context: TrainingContext) -> None:
-        """An iteration is over, its metrics are known, and its checkpoint is not yet written."""
+        """Act after an iteration, when its metrics are known and before its checkpoint."""
 
     def on_checkpoint(self, context: TrainingContext) -> None:
-        """A checkpoint was written."""
+        """Act after a checkpoint was written."""
 
     def on_evaluation_end(self, context: TrainingContext) -> None:
-        """A test is over, and its metrics are known."""
+        """Act after a test, when its metrics are known."""
 
     def on_train_end(self, context: TrainingContext) -> None:
-        """Training is over, for whatever reason."""
+        """Act when training is over, for whatever reason."""

@@ -61,9 +61,9 @@ def optimizer_tensors(
 ) -> dict[str, Tensor]:
     """Return the optimizer's moments by the names of the parameters that they belong to."""
     return {
-        f"{names[parameter]}:{key}": torch.as_tensor(value)
-        for parameter, state in optimizer.state.items()
-        for key, value in state.items()
+        f"{name}:{key}": torch.as_tensor(value)
+        for parameter, name in names.items()
+        for key, value in optimizer.state.get(parameter, {}).items()
     }
 
 

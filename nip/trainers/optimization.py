@@ -53,7 +53,7 @@ def build_adam(agents: CombinedAgents, learning_rate: float) -> torch.optim.Adam
 
 
 def _nothing() -> dict[str, object]:
-    """Return a group for an experiment in which nobody learns, since torch refuses an empty list."""
+    """Return a group for an experiment in which nobody learns: torch refuses an empty list."""
     return {"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0, "name": "nothing"}
 
 

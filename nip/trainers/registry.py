@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 trainer_registry: Registry[type[Trainer]] = Registry("trainer", package="nip.trainers")
 
-T = TypeVar("T")
+T = TypeVar("T", bound="type[Trainer]")
 
 
 def register_trainer(
     name: str, *, parameters: type[SubParameters] | None = None
-) -> Callable[[type[T]], type[T]]:
+) -> Callable[[T], T]:
     """Make a trainer known under a name.
 
     Parameters
@@ -34,7 +34,7 @@ def register_trainer(
         The trainer's own parameters: they become the group ``name`` of the hyper-parameters.
     """
 
-    def decorate(trainer: type[T]) -> type[T]:
+    def decorate(trainer: T) -> T:
         if parameters is not None:
             register_parameter_group(name, parameters)
         if name not in trainer_facts:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -25,9 +26,9 @@ AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
 class TensorDictRlTrainer(TensorDictTrainer):
     """Collects rollouts and learns from them, again and again, and tests at the end.
 
-    A subclass says what is learnt, in ``_get_loss_module_and_gae``. One iteration is always: collect
-    a batch, estimate advantages, update over epochs of minibatches, step the learning rate, log,
-    save. Everything random draws from generators which are saved with the checkpoints, so that
+    A subclass says what is learnt, in ``_get_loss_module_and_gae``. One iteration is always:
+    collect a batch, estimate advantages, update over epochs of minibatches, step the learning
+    rate, log, save. Everything random draws from generators which are saved with the checkpoints, so that
     an interrupted run goes on to the very numbers of one that was not.
     """
 
@@ -104,7 +105,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         figures = [self.update_step(minibatch) for minibatch in self._minibatches(batch)]
         metrics = rollout_metrics(batch, self.scenario_instance.protocol_handler)
         metrics |= mean_of(figures)
-        metrics["learning_rate"] = self.lr_scheduler.get_last_lr()[0]
+        metrics["learning_rate"] = float(self.lr_scheduler.get_last_lr()[0])
         self.lr_scheduler.step()
         return metrics
 
@@ -172,14 +173,14 @@ class TensorDictRlTrainer(TensorDictTrainer):
         self._minibatch_generator.set_state(files["minibatches"]["generator"])
         self.loss_module.load_state_from_checkpoint(dict(files.get("objective", {})))
 
-    def _checkpoint_state(self) -> dict[str, object]:
+    def _checkpoint_state(self) -> dict[str, Any]:
         scheduler = self.lr_scheduler.state_dict()
         return {
             "lr_scheduler": {k: v for k, v in scheduler.items() if k != "lr_lambdas"},
             "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
         }
 
-    def _load_checkpoint_state(self, state: Mapping[str, object]) -> None:
+    def _load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
         scheduler = self.lr_scheduler.state_dict()
         self.lr_scheduler.load_state_dict({**scheduler, **state["lr_scheduler"]})
         for group, rate in zip(self.optimizer.param_groups, state["learning_rates"], strict=True):

@@ -1,6 +1,6 @@
 """Figures of a batch of rollouts, each explained in ``doc/reference/metrics.md``."""
 
-from math import log
+from math import isnan, log
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.actions import categorical_entropy
-from nip.scenario_base.agents import NUM_DECISIONS
 
 MIN_VARIANCE = 1e-6
 """Smallest divisor of the critic's residual variance."""
@@ -53,14 +52,12 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
             **_value_metrics(frames, index),
         }
         metrics |= {f"{name}.{key}": value for key, value in figures.items()}
-    names = [name for name, value in metrics.items() if value is not None]
-    if not names:
-        return {}
-    values = torch.stack([metrics[name].double() for name in names]).tolist()
-    return {name: value for name, value in zip(names, values, strict=True) if value == value}
+    values = torch.stack([value.double() for value in metrics.values()]).tolist()
+    # A mean over nothing is NaN: such a metric is not defined for this batch.
+    return {name: value for name, value in zip(metrics, values, strict=True) if not isnan(value)}
 
 
-def _episode_metrics(frames: TensorDictBase, protocol: ProtocolHandler) -> dict[str, Tensor | None]:
+def _episode_metrics(frames: TensorDictBase, protocol: ProtocolHandler) -> dict[str, Tensor]:
     """Return accuracy, completeness, soundness and length over the finished episodes."""
     finished = frames["next", "done"]
     y = frames["y"].squeeze(-1)[finished]
@@ -103,7 +100,7 @@ def group_means(values: Tensor, groups: Tensor) -> Tensor:
     )
 
 
-def _reward_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor | None]:
+def _reward_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor]:
     finished = frames["next", "done"]
     step_reward = frames["next", "agents", "reward"][:, agent].double()
     figures = {"mean_step_reward": step_reward.mean()}
@@ -115,9 +112,7 @@ def _reward_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor | No
     return figures
 
 
-def _policy_metrics(
-    frames: TensorDictBase, agent: int, is_decider: bool
-) -> dict[str, Tensor | None]:
+def _policy_metrics(frames: TensorDictBase, agent: int, is_decider: bool) -> dict[str, Tensor]:
     active = frames["agents", "active"][:, agent]
     logits = frames["agents", "main_message_logits"][:, agent][active].flatten(0, -2)
     figures = _spread("message", logits)
@@ -127,7 +122,7 @@ def _policy_metrics(
     return figures
 
 
-def _spread(name: str, logits: Tensor) -> dict[str, Tensor | None]:
+def _spread(name: str, logits: Tensor) -> dict[str, Tensor]:
     """Return the entropy, as a share of the largest possible one, and the largest probability."""
     if len(logits) == 0:
         return {}
@@ -144,7 +139,7 @@ def _spread(name: str, logits: Tensor) -> dict[str, Tensor | None]:
     }
 
 
-def _value_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor | None]:
+def _value_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor]:
     agents = frames["agents"]
     if "value_target" not in agents.keys():
         return {}

@@ -51,7 +51,7 @@ class SoloAgentTrainer(TensorDictTrainer):
             if self.context.stop_reason is not None:
                 break
 
-    @attach_progress_bar(lambda self: 1)
+    @attach_progress_bar(lambda _: 1)
     def _run_test_loop(self, iteration_context: IterationContext) -> None:
         """Answer the held-out questions."""
         iteration_context.set_description("Testing alone")

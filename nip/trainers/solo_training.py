@@ -44,8 +44,8 @@ class SoloTraining:
         self._learners = {name: agent for _, name, agent in agents if agent.solo_head is not None}
         if not self._learners:
             raise ParameterError(
-                f"No agent of scenario={hyper_params.scenario!r} can decide alone: agents that play "
-                "at random do not learn. Let one of them learn, or choose another trainer."
+                f"No agent of scenario={hyper_params.scenario!r} can learn to decide alone: agents "
+                "that play at random or are written by hand do not learn. Let one of them learn, or choose another trainer."
             )
         seed = stable_seed(hyper_params.seed, "solo")
         self._generator = torch.Generator().manual_seed(seed)
@@ -63,7 +63,7 @@ class SoloTraining:
     def run_epoch(self) -> dict[str, float]:
         """Pass over the training rows once; return each agent's mean loss and accuracy."""
         permutation = torch.randperm(len(self._train_rows), generator=self._generator)
-        sums: Tensor | float = 0.0
+        sums = torch.zeros(2, len(self._learners), device=self._environment.device)
         for rows in self._train_rows[permutation].split(self._params.batch_size):
             self.optimizer.zero_grad(set_to_none=True)
             losses, correct = self._losses(rows)
@@ -75,7 +75,7 @@ class SoloTraining:
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
         """Return each agent's mean loss and accuracy on the rows which were held out."""
-        sums: Tensor | float = 0.0
+        sums = torch.zeros(2, len(self._learners), device=self._environment.device)
         for rows in self._test_rows.split(self._params.batch_size):
             losses, correct = self._losses(rows)
             sums = sums + torch.stack((losses * len(rows), correct))

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -140,11 +140,11 @@ class TensorDictTrainer(Trainer):
         if self.device.type == "cuda" and "cuda" in files["generators"]:
             torch.cuda.set_rng_state(files["generators"]["cuda"], self.device)
 
-    def _checkpoint_state(self) -> dict[str, object]:
+    def _checkpoint_state(self) -> dict[str, Any]:
         """Return the rest of the state, as JSON can hold it."""
         return {}
 
-    def _load_checkpoint_state(self, state: Mapping[str, object]) -> None:
+    def _load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
         """Load what ``_checkpoint_state`` returned."""
 
     def restore(self) -> int:

@@ -1,4 +1,4 @@
-"""Graph isomorphism: are two graphs the same but for the order of their nodes?"""
+"""Graph isomorphism, which asks whether two graphs are the same but for the order of nodes."""
 
 from nip.scenario_base.agent import LegalityRule
 from nip.scenario_base.agents import AgentBody, AgentContext, PolicyHead, SoloHead, ValueHead
