@@ -11,7 +11,6 @@ from torchrl.envs import EnvBase
 
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
-from nip.protocols.tensor_protocol import TensorProtocol
 from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.seeding import stable_seed
@@ -82,7 +81,7 @@ class TensorDictEnvironment(EnvBase):
     ) -> None:
         super().__init__(device=torch.device(device), batch_size=torch.Size([num_environments]))
         self.protocol = protocol
-        self.tensor_protocol = TensorProtocol(protocol, self.device)
+        self.tensor_protocol = protocol.make_tensor_protocol(self.device)
         self.dataset = dataset.to(self.device)
         self.message_key = message_key
         self.normalizer = normalizer

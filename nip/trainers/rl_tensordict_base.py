@@ -28,8 +28,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     A subclass says what is learnt, in ``_get_loss_module_and_gae``. One iteration is always:
     collect a batch, estimate advantages, update over epochs of minibatches, step the learning
-    rate, log, save. Everything random draws from generators which are saved with the checkpoints, so that
-    an interrupted run goes on to the very numbers of one that was not.
+    rate, log, save. Everything random draws from generators which are saved with the checkpoints,
+    so that an interrupted run goes on to the very numbers of one that was not.
     """
 
     @abstractmethod

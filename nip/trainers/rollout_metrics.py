@@ -14,6 +14,7 @@ MIN_VARIANCE = 1e-6
 
 NEEDED_KEYS = (
     "round",
+    "seed",
     "y",
     "datapoint_id",
     "agents",
@@ -45,6 +46,9 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
     """
     frames = batch.reshape(-1)
     metrics = _episode_metrics(frames, protocol)
+    goals = speaker_goals(protocol)
+    if goals is not None:
+        metrics |= _speaker_metrics(frames, protocol, goals)
     for index, name in enumerate(protocol.agent_names):
         figures = {
             **_reward_metrics(frames, index),
@@ -77,6 +81,40 @@ def _episode_metrics(frames: TensorDictBase, protocol: ProtocolHandler) -> dict[
         "decided_share": (decision != 2).double().mean(),
         "mean_episode_length": (frames["round"][finished] + 1).double().mean(),
         "num_episodes": finished.sum(),
+    }
+
+
+def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
+    """Return the label for which the one speaking prover argues, for each variant of the protocol.
+
+    None where the episode seed does not choose a single speaker, which it does in Merlin-Arthur
+    classification.
+    """
+    speaks = protocol.active.any(axis=(1, 3))
+    provers = [protocol.agent_names.index(name) for name in protocol.prover_names]
+    speakers = [[index for index in provers if row[index]] for row in speaks]
+    if protocol.num_variants == 1 or any(len(some) != 1 for some in speakers):
+        return None
+    return [protocol.prover_goals[protocol.agent_names[index]] for (index,) in speakers]
+
+
+def _speaker_metrics(
+    frames: TensorDictBase, protocol: ProtocolHandler, goals: list[int]
+) -> dict[str, Tensor]:
+    """Return completeness and soundness given who spoke (Wäldchen et al., 2024).
+
+    Completeness is the smaller of the two accuracies with a speaker for the true label, soundness
+    the smaller of the two chances not to decide for the false label with a speaker for it.
+    """
+    finished = frames["next", "done"]
+    y = frames["y"].squeeze(-1)[finished]
+    decision = final_decisions(frames, protocol)[finished]
+    goal = torch.tensor(goals, device=y.device)[frames["seed"][finished] % len(goals)]
+    honest = [(decision == label)[(goal == label) & (y == label)] for label in (0, 1)]
+    resisted = [(decision != label)[(goal == label) & (y != label)] for label in (0, 1)]
+    return {
+        "speaker_completeness": torch.stack([part.double().mean() for part in honest]).min(),
+        "speaker_soundness": torch.stack([part.double().mean() for part in resisted]).min(),
     }
 
 

@@ -45,7 +45,8 @@ class SoloTraining:
         if not self._learners:
             raise ParameterError(
                 f"No agent of scenario={hyper_params.scenario!r} can learn to decide alone: agents "
-                "that play at random or are written by hand do not learn. Let one of them learn, or choose another trainer."
+                "that play at random or are written by hand do not. Let one of them learn, or "
+                "choose another trainer."
             )
         seed = stable_seed(hyper_params.seed, "solo")
         self._generator = torch.Generator().manual_seed(seed)
