@@ -2,6 +2,7 @@
 
 from math import isnan, log
 
+import numpy as np
 import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
@@ -90,7 +91,7 @@ def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
     None where the episode seed does not choose a single speaker, which it does in Merlin-Arthur
     classification.
     """
-    speaks = protocol.active.any(axis=(1, 3))
+    speaks = np.asarray(protocol.active.any(axis=(1, 3)))
     provers = [protocol.agent_names.index(name) for name in protocol.prover_names]
     speakers = [[index for index in provers if row[index]] for row in speaks]
     if protocol.num_variants == 1 or any(len(some) != 1 for some in speakers):
