@@ -79,10 +79,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     suggestion
         `"Did you mean 'nip'?"`, or an empty string if nothing known is close.
     """
+    found = closest(name, known)
+    return f"Did you mean {found!r}?" if found else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Find the known name that is closest to a misspelt one; None if nothing known is close."""
     candidates = sorted(known)
     by_lower_case = {candidate.lower(): candidate for candidate in reversed(candidates)}
     close = get_close_matches(name.lower(), list(by_lower_case), n=1)
-    return f"Did you mean {by_lower_case[close[0]]!r}?" if close else ""
+    return by_lower_case[close[0]] if close else None
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

@@ -213,7 +213,7 @@ def _build_agent(
     """Make the parameters of one agent of a scenario."""
     if isinstance(value, Mapping):
         is_random = value.get("is_random")
-        if is_random not in (None, True, False):
+        if is_random is not None and not isinstance(is_random, bool):
             raise ParameterError(f"{path}.is_random must be True or False, got {is_random!r}.")
         names_random = value.get("_type") == RandomAgentParameters.__name__
         if names_random or (is_random and "_type" not in value):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from nip.errors import did_you_mean
+from nip.errors import closest
 
 
 def join(path: str, name: str) -> str:
@@ -23,5 +23,7 @@ def unknown_parameter(name: str, path: str, known: Iterable[str]) -> str:
         Names of the parameters that the group has.
     """
     names = [each for each in known if not each.startswith("_")]
-    instead = did_you_mean(name, names) or (f"Known here: {', '.join(names)}." if names else "")
-    return f"There is no parameter {join(path, name)!r}. {instead}".strip()
+    message = f"There is no parameter {join(path, name)!r}."
+    if found := closest(name, names):
+        return f"{message} Did you mean {join(path, found)!r}?"
+    return f"{message} Known here: {', '.join(names)}." if names else message

@@ -239,10 +239,16 @@ class HyperParameters(SubParameters):
     @classmethod
     def word_unknown(cls, name: str, value: Any, path: str) -> str:
         """Word the message for an unknown root parameter, which may be a plugin's group."""
-        message = unknown_parameter(name, path, [*field_rules(cls), *parameter_groups])
+        groups = {field: rule.group_class for field, rule in field_rules(cls).items()}
+        groups |= dict(parameter_groups.items())
         if isinstance(value, Mapping | SubParameters):
+            message = unknown_parameter(name, path, groups)
             return f"{message} If a plugin defines this group, load the plugin first."
-        return message
+        homes = [group for group, of in groups.items() if of is not None and name in field_rules(of)]
+        if homes:
+            dotted = " or ".join(repr(f"{home}.{name}") for home in homes)
+            return f"There is no parameter {name!r}. Did you mean {dotted}?"
+        return unknown_parameter(name, path, groups)
 
     @classmethod
     def take_field(

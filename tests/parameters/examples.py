@@ -1,0 +1,154 @@
+"""Trees of parameters for tests: one to start from, and any at all."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from hypothesis import strategies as st
+
+from nip.parameters import (
+    AgentParameters,
+    GraphIsomorphismAgentParameters,
+    HyperParameters,
+    LrFactors,
+    RandomAgentParameters,
+    SubParameters,
+    ToyAgentParameters,
+    UpdateSchedule,
+    field_rules,
+)
+from nip.parameters.types import InteractionProtocolType
+from nip.parameters.validation import check_value
+
+CHOICES: dict[str, Any] = {
+    "scenario": "graph_isomorphism",
+    "trainer": "vanilla_ppo",
+    "dataset": "er1000",
+}
+
+
+def make_tree(**given: Any) -> HyperParameters:
+    """Make a tree that is right wherever nothing else is given."""
+    return HyperParameters(**{**CHOICES, **given})
+
+
+def _is_accepted(annotation: Any, value: Any) -> bool:
+    try:
+        check_value(annotation, value, "name")
+    except ValueError:
+        return False
+    return True
+
+
+def values_of(annotation: Any) -> st.SearchStrategy[Any]:
+    """Draw a value that an annotation allows."""
+    return st.from_type(annotation).filter(lambda value: _is_accepted(annotation, value))
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw an update schedule in its stored form."""
+    period = draw(st.integers(2, 100))
+    split = draw(st.integers(1, period - 1))
+    contiguous = {"period": period, "start": split - 1, "stop": split}
+    alternating = {
+        "period": period,
+        "first_agent_num_rounds": split,
+        "first_agent": draw(st.booleans()),
+    }
+    return draw(
+        st.sampled_from(
+            [
+                {"_type": "ConstantUpdateSchedule", "ConstantUpdateSchedule": {}},
+                {
+                    "_type": "ContiguousPeriodicUpdateSchedule",
+                    "ContiguousPeriodicUpdateSchedule": contiguous,
+                },
+                {
+                    "_type": "AlternatingPeriodicUpdateSchedule",
+                    "AlternatingPeriodicUpdateSchedule": alternating,
+                },
+            ]
+        )
+    )
+
+
+@st.composite
+def fields_of(draw: st.DrawFn, cls: type[SubParameters]) -> dict[str, Any]:
+    """Draw some of the fields of a group, each right by itself."""
+    rules = field_rules(cls)
+    chosen = draw(st.sets(st.sampled_from(sorted(rules)))) if rules else set()
+    fields: dict[str, Any] = {}
+    for name in sorted(chosen):
+        group_class = rules[name].group_class
+        if group_class is UpdateSchedule:
+            fields[name] = draw(schedules())
+        elif group_class is LrFactors:
+            # Equal, as they must be where actor and critic share a body.
+            factor = draw(st.floats(0, 1e6))
+            fields[name] = {"actor": factor, "critic": factor}
+        elif group_class is None:
+            fields[name] = draw(values_of(rules[name].annotation))
+    return _made_to_fit(fields)
+
+
+def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
+    """Repair the combinations that are impossible."""
+    fields.pop("use_manual_architecture", None)
+    fields.pop("steps_per_env_per_iteration", None)
+    if fields.get("node_selector") == "similarity":
+        fields["use_dual_gnn"] = True
+    if "d_transformer" in fields or "num_heads" in fields:
+        heads = fields.setdefault("num_heads", 4)
+        fields["d_transformer"] = heads * fields.get("d_transformer", 1)
+    if "minibatch_size" in fields:
+        fields["frames_per_batch"] = fields["minibatch_size"] + 3
+    elif fields.get("frames_per_batch") is not None:
+        fields["minibatch_size"] = 1
+    if "min_message_rounds" in fields or "max_message_rounds" in fields:
+        fields["max_message_rounds"] = 8 + fields.get("min_message_rounds", 1)
+    return fields
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> HyperParameters:
+    """Draw any tree of the built-in scenarios and protocols."""
+    root = draw(
+        st.fixed_dictionaries(
+            {
+                "trainer": st.sampled_from(["reinforce", "solo_agent", "vanilla_ppo"]),
+                "interaction_protocol": st.sampled_from(get_args(InteractionProtocolType)),
+                "seed": st.integers(0, 2**63),
+                "test_size": st.floats(0.01, 0.99),
+            }
+        )
+    )
+    is_toy = draw(st.booleans())
+    agent_class: type[AgentParameters] = (
+        ToyAgentParameters if is_toy else GraphIsomorphismAgentParameters
+    )
+    root["scenario"] = "toy" if is_toy else "graph_isomorphism"
+    root["dataset"] = "witness" if is_toy else draw(st.text(st.characters(codec="ascii")))
+    agents: dict[str, Any] = {}
+    for name in draw(st.sets(st.sampled_from(["_default", "prover", "verifier"]))):
+        if draw(st.booleans()):
+            agents[name] = {"is_random": True, **draw(fields_of(RandomAgentParameters))}
+        else:
+            agents[name] = draw(fields_of(agent_class))
+    groups = {
+        name: draw(fields_of(rule.group_class))
+        for name, rule in field_rules(HyperParameters).items()
+        if rule.group_class is not None
+    }
+    return HyperParameters(**root, agents=agents, **groups)
+
+
+def leaves_of(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Flatten a nested mapping to dotted names."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        dotted = f"{path}.{name}" if path else str(name)
+        if isinstance(value, Mapping) and value:
+            leaves |= leaves_of(value, dotted)
+        else:
+            leaves[dotted] = value
+    return leaves

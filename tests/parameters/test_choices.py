@@ -1,0 +1,115 @@
+"""Names that choose what an experiment is made of are known, and go together."""
+
+from typing import get_args
+
+import pytest
+
+from nip.errors import ParameterError
+from nip.parameters import (
+    ScenarioFacts,
+    ToyAgentParameters,
+    TrainerFacts,
+    protocol_facts,
+    scenario_facts,
+    trainer_facts,
+)
+from nip.parameters.types import InteractionProtocolType, ScenarioType, TrainerType
+from tests.parameters.examples import make_tree
+
+
+@pytest.mark.parametrize(
+    ("names", "facts"),
+    [
+        (TrainerType, trainer_facts),
+        (ScenarioType, scenario_facts),
+        (InteractionProtocolType, protocol_facts),
+    ],
+)
+def test_the_names_for_editors_are_the_built_in_ones(names: object, facts: object) -> None:
+    assert set(get_args(names)) == set(facts)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("trainer", get_args(TrainerType))
+@pytest.mark.parametrize("protocol", get_args(InteractionProtocolType))
+@pytest.mark.parametrize("scenario", get_args(ScenarioType))
+def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str) -> None:
+    dataset = "witness" if scenario == "toy" else "er1000"
+    tree = make_tree(
+        scenario=scenario, trainer=trainer, interaction_protocol=protocol, dataset=dataset
+    )
+    assert tree.get("interaction_protocol") == protocol
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"trainer": "vanila_ppo"},
+            "trainer='vanila_ppo': There is no trainer 'vanila_ppo'. Did you mean 'vanilla_ppo'? "
+            "Known: reinforce, solo_agent, vanilla_ppo.",
+        ),
+        (
+            {"scenario": "graph_isomorphisms"},
+            "scenario='graph_isomorphisms': There is no scenario 'graph_isomorphisms'. Did you "
+            "mean 'graph_isomorphism'? Known: graph_isomorphism, toy.",
+        ),
+        (
+            {"interaction_protocol": "debates"},
+            "interaction_protocol='debates': There is no interaction protocol 'debates'. Did you "
+            "mean 'debate'? Known: adp, debate, merlin_arthur, mnip, multi_channel_test, nip, "
+            "solo_verifier.",
+        ),
+        (
+            {"trainer": "pure_text_ei"},
+            "trainer='pure_text_ei' learns from text, but scenario='graph_isomorphism' is made of "
+            "tensors. Choose one of the trainers reinforce, solo_agent, vanilla_ppo.",
+        ),
+        (
+            {"scenario": "code_validation"},
+            "trainer='vanilla_ppo' learns from tensors, but scenario='code_validation' is made of "
+            "text. Choose one of the scenarios graph_isomorphism, toy.",
+        ),
+        (
+            {"trainer": "spg"},
+            "trainer='spg' is a trainer of the published code that this version of nip does not "
+            "have. Choose one of: reinforce, solo_agent, vanilla_ppo.",
+        ),
+        (
+            {"scenario": "image_classification"},
+            "scenario='image_classification' is a scenario of the published code that this version "
+            "of nip does not have. Choose one of: graph_isomorphism, toy.",
+        ),
+        (
+            {"scenario": "toy", "dataset": "witnes"},
+            "dataset='witnes': There is no dataset of 'toy' 'witnes'. Did you mean 'witness'? "
+            "Known: cheap_talk, witness.",
+        ),
+        ({"trainer": None}, "trainer must be a string, such as 'reinforce'"),
+        ({"scenario": 3}, "scenario must be a string, such as 'graph_isomorphism'"),
+        ({"dataset": ["a"]}, "dataset must be a string, got ['a']"),
+    ],
+)
+def test_a_wrong_choice_has_one_clear_message(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        make_tree(**given)
+    assert str(caught.value).startswith(message)
+    assert len(caught.value.problems) == 1
+
+
+def test_an_absent_pair_of_texts_is_told_for_both() -> None:
+    with pytest.raises(ParameterError) as caught:
+        make_tree(scenario="code_validation", trainer="pure_text_ei")
+    assert len(caught.value.problems) == 2
+
+
+def test_what_a_plugin_enters_is_just_as_good() -> None:
+    trainer_facts.register("my_trainer", TrainerFacts("text"))
+    scenario_facts.register("my_scenario", ScenarioFacts("text", ToyAgentParameters))
+    try:
+        tree = make_tree(trainer="my_trainer", scenario="my_scenario", dataset="anything")
+        assert tree.agents["prover"] == ToyAgentParameters()
+        with pytest.raises(ParameterError, match="Choose one of the trainers my_trainer, or one"):
+            make_tree(scenario="my_scenario")
+    finally:
+        trainer_facts.unregister("my_trainer")
+        scenario_facts.unregister("my_scenario")

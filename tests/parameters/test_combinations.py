@@ -1,0 +1,153 @@
+"""Combinations that cannot work are refused, with a way out."""
+
+from typing import Any
+
+import pytest
+
+from nip.errors import ParameterError
+from nip.parameters import RlParameters
+from tests.parameters.examples import make_tree
+
+UNEQUAL = {"actor": 1.0, "critic": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"rl": {"minibatch_size": 2000}},
+            "rl.minibatch_size must be at most rl.frames_per_batch (1000), got 2000, which leaves "
+            "nothing to learn from. Lower it, or sample more frames.",
+        ),
+        (
+            {"rl": {"frames_per_batch": 1000, "steps_per_env_per_iteration": 3}},
+            "rl.frames_per_batch must be a multiple of rl.steps_per_env_per_iteration (3), got "
+            "1000. Choose for example rl.frames_per_batch=999.",
+        ),
+        (
+            {"agents": {"prover": {"agent_lr_factor": UNEQUAL}}},
+            "agents.prover.agent_lr_factor.actor and agents.prover.agent_lr_factor.critic must be "
+            "equal while actor and critic share a body, got 1.0 and 0.5. Make them equal, or set "
+            "rl.use_shared_body=False.",
+        ),
+        (
+            {"agents": {"prover": {"use_manual_architecture": True}}, "message_size": 2},
+            "agents.prover.use_manual_architecture=True needs scenario='graph_isomorphism' and "
+            "interaction_protocol='nip' and message_size=1, got message_size=2. Change that, or "
+            "let the agent learn with use_manual_architecture=False.",
+        ),
+        (
+            {"agents": {"prover": {"num_heads": 3}}},
+            "agents.prover.d_transformer must be a multiple of agents.prover.num_heads (3), got "
+            "16. Change one of them, or leave the transformer out with "
+            "agents.prover.num_transformer_layers=0.",
+        ),
+        (
+            {"nip_protocol": {"min_message_rounds": 9}},
+            "nip_protocol.min_message_rounds must be at most nip_protocol.max_message_rounds (8), "
+            "got 9. Lower it, or allow more rounds.",
+        ),
+    ],
+)
+def test_an_impossible_combination_names_all_and_a_way_out(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParameterError) as caught:
+        make_tree(**given)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("factor", ["agent_lr_factor", "body_lr_factor", "gnn_lr_factor"])
+def test_factors_of_actor_and_critic_may_differ_only_with_separate_bodies(factor: str) -> None:
+    agents = {"verifier": {factor: UNEQUAL}}
+    with pytest.raises(ParameterError, match=f"agents.verifier.{factor}"):
+        make_tree(agents=agents)
+    separate = make_tree(agents=agents, rl={"use_shared_body": False})
+    assert separate.get(f"agents.verifier.{factor}.critic") == 0.5
+
+
+def test_factors_of_an_agent_that_plays_at_random_do_not_matter() -> None:
+    agent = {"is_random": True, "agent_lr_factor": UNEQUAL}
+    assert make_tree(agents={"prover": agent}).agents["prover"].is_random
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scenario": "toy", "dataset": "witness"},
+        {"interaction_protocol": "adp"},
+        {"message_size": 2},
+    ],
+)
+def test_the_hand_written_policy_is_for_one_game(given: dict[str, Any]) -> None:
+    agents = {"_default": {"use_manual_architecture": True}}
+    assert make_tree(agents=agents).agents["prover"].use_manual_architecture
+    with pytest.raises(
+        ParameterError, match=r"agents\._default\.use_manual_architecture=True needs"
+    ):
+        make_tree(agents=agents, **given)
+
+
+def test_similar_nodes_need_the_stream_without_marks() -> None:
+    agent = {"node_selector": "similarity"}
+    assert make_tree(agents={"prover": agent}).get("agents.prover.use_dual_gnn")
+    with pytest.raises(ParameterError, match=r"agents\.prover\.use_dual_gnn must be True"):
+        make_tree(agents={"prover": {**agent, "use_dual_gnn": False}})
+
+
+def test_heads_do_not_matter_without_a_transformer() -> None:
+    agent = {"num_heads": 4, "d_transformer": 6, "num_transformer_layers": 0}
+    assert make_tree(agents={"prover": agent}).get("agents.prover.d_transformer") == 6
+
+
+def test_a_batch_of_unknown_size_is_not_compared() -> None:
+    rl = RlParameters(frames_per_batch=None, minibatch_size=5000, steps_per_env_per_iteration=3)
+    assert rl.minibatch_size == 5000
+
+
+@pytest.mark.parametrize("group", ["nip_protocol", "debate_protocol", "mnip_protocol"])
+def test_a_decision_must_count_in_some_round(group: str) -> None:
+    protocol = group.removesuffix("_protocol")
+    bounds = {"min_message_rounds": 3, "max_message_rounds": 3}
+    assert make_tree(interaction_protocol=protocol, **{group: bounds})
+    with pytest.raises(ParameterError, match=rf"^{group}\.min_message_rounds"):
+        make_tree(**{group: {**bounds, "max_message_rounds": 2}})
+
+
+OUT_OF_RANGE = [
+    ("seed", -1),
+    ("test_size", 0.0),
+    ("test_size", 1.0),
+    ("message_size", 0),
+    ("d_linear_message_space", 0),
+    ("rl.frames_per_batch", -1000),
+    ("rl.minibatch_size", 0),
+    ("rl.lr", 0.0),
+    ("rl.lr", -1.0),
+    ("rl.gamma", 1.01),
+    ("rl.lmbda", -0.1),
+    ("rl.max_grad_norm", 0),
+    ("rl.clip_value", 0.0),
+    ("rl.num_test_iterations", 0),
+    ("ppo.clip_epsilon", 0),
+    ("ppo.kl_decrement", 1.5),
+    ("ppo.kl_increment", 0.5),
+    ("ppo.entropy_eps", -0.001),
+    ("solo_agent.batch_size", 0),
+    ("protocol_common.prover_reward", float("nan")),
+    ("protocol_common.force_guess", "two"),
+    ("nip_protocol.max_message_rounds", 0),
+    ("agents._default.transformer_dropout", 1.0),
+    ("agents._default.noise_sigma", -1.0),
+    ("agents._default.gnn_output_digits", -1),
+    ("agents._default.agent_lr_factor.actor", -1),
+    ("agents._default.activation_function", "gelu"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
+def test_a_value_out_of_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ParameterError) as caught:
+        make_tree().with_changes({name: value})
+    assert str(caught.value).startswith(f"{name} must be ")
+    assert len(caught.value.problems) == 1
