@@ -23,13 +23,6 @@ class TrainingContext:
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Figures of the last iteration or test."""
 
-    stop_reason: str | None = None
-    """Why training ends early, if it does."""
-
-    def stop(self, reason: str) -> None:
-        """Ask the trainer to end after this iteration."""
-        self.stop_reason = reason
-
 
 class Callback:
     """Something that is told what happens. Every method does nothing unless it is overridden."""

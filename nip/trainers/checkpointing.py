@@ -78,5 +78,4 @@ def load_optimizer_tensors(
     for key, value in tensors.items():
         name, _, kind = key.rpartition(":")
         parameter = by_name[name]
-        moved = value if kind == "step" else value.to(parameter.device)
-        optimizer.state[parameter][kind] = moved.clone()
+        optimizer.state[parameter][kind] = value.to(parameter.device, copy=True)

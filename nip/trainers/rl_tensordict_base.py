@@ -91,8 +91,6 @@ class TensorDictRlTrainer(TensorDictTrainer):
             iteration_context.set_metrics(main_metrics(metrics))
             iteration_context.step()
             self.save_checkpoint_if_due(iteration + 1, total)
-            if self.context.stop_reason is not None:
-                break
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Collect, learn and step the learning rate; return the metrics."""

@@ -48,8 +48,6 @@ class SoloAgentTrainer(TensorDictTrainer):
             iteration_context.set_metrics(metrics)
             iteration_context.step()
             self.save_checkpoint_if_due(epoch + 1, total)
-            if self.context.stop_reason is not None:
-                break
 
     @attach_progress_bar(lambda _: 1)
     def _run_test_loop(self, iteration_context: IterationContext) -> None:
