@@ -124,7 +124,7 @@ class HyperParameters(SubParameters):
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
     """Groups that plugins have registered, by name; in stored trees they stand at the root."""
 
-    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:  # noqa: ARG002
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Yield a message for each impossible combination across groups."""
         return problems_with_combinations(self)
 
@@ -244,7 +244,7 @@ class HyperParameters(SubParameters):
         if isinstance(value, Mapping | SubParameters):
             message = unknown_parameter(name, path, groups)
             return f"{message} If a plugin defines this group, load the plugin first."
-        homes = [group for group, of in groups.items() if of is not None and name in field_rules(of)]
+        homes = [home for home, group in groups.items() if group and name in field_rules(group)]
         if homes:
             dotted = " or ".join(repr(f"{home}.{name}") for home in homes)
             return f"There is no parameter {name!r}. Did you mean {dotted}?"

@@ -61,7 +61,7 @@ class SubParameters:
     derived_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that `to_dict` writes for the reader and that are ignored on the way back."""
 
-    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:  # noqa: ARG002
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Yield a message for each impossible combination of fields.
 
         Parameters

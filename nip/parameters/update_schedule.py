@@ -78,7 +78,7 @@ def schedule_classes() -> dict[str, type[UpdateSchedule]]:
 class ConstantUpdateSchedule(UpdateSchedule):
     """The agent learns on every iteration."""
 
-    def is_active(self, iteration: int) -> bool:  # noqa: ARG002
+    def is_active(self, iteration: int) -> bool:
         """Say yes to every iteration."""
         return True
 

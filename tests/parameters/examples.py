@@ -139,7 +139,7 @@ def trees(draw: st.DrawFn) -> HyperParameters:
         for name, rule in field_rules(HyperParameters).items()
         if rule.group_class is not None
     }
-    return HyperParameters(**root, agents=agents, **groups)
+    return HyperParameters(**{**root, "agents": agents, **groups})
 
 
 def leaves_of(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:

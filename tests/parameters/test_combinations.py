@@ -109,7 +109,8 @@ def test_a_batch_of_unknown_size_is_not_compared() -> None:
 def test_a_decision_must_count_in_some_round(group: str) -> None:
     protocol = group.removesuffix("_protocol")
     bounds = {"min_message_rounds": 3, "max_message_rounds": 3}
-    assert make_tree(interaction_protocol=protocol, **{group: bounds})
+    tree = make_tree(interaction_protocol=protocol, **{group: bounds})
+    assert tree.get(f"{group}.min_message_rounds") == 3
     with pytest.raises(ParameterError, match=rf"^{group}\.min_message_rounds"):
         make_tree(**{group: {**bounds, "max_message_rounds": 2}})
 

@@ -21,7 +21,7 @@ from tests.parameters.examples import leaves_of, make_tree
 AGENTS = ("prover", "verifier")
 
 
-def compose(scenario: str = "graph_isomorphism", **overrides: Any) -> HyperParameters:
+def compose(overrides: dict[str, Any], scenario: str = "graph_isomorphism") -> HyperParameters:
     """Override leaves of the tree as Hydra does, and read the result."""
     config = OmegaConf.create(default_tree(scenario, AGENTS))
     OmegaConf.set_struct(config, True)
@@ -31,14 +31,15 @@ def compose(scenario: str = "graph_isomorphism", **overrides: Any) -> HyperParam
         # Looks the name up first, which a struct refuses for a misspelt one.
         OmegaConf.select(config, name.rpartition(".")[0] or "rl", throw_on_missing=True)
         OmegaConf.update(config, name, value)
-    return HyperParameters.from_dict(OmegaConf.to_container(config, resolve=True))
+    composed: Any = OmegaConf.to_container(config, resolve=True)
+    return HyperParameters.from_dict(composed)
 
 
 @pytest.mark.parametrize("scenario", scenario_facts.names())
 def test_without_overrides_it_is_the_tree_of_defaults(scenario: str) -> None:
     dataset = "witness" if scenario == "toy" else "er1000"
     listed = make_tree(scenario=scenario, dataset=dataset, agents=dict.fromkeys(AGENTS))
-    assert compose(scenario) == listed
+    assert compose({}, scenario) == listed
 
 
 def test_it_is_plain_data_without_class_names() -> None:
@@ -58,7 +59,7 @@ def test_every_leaf_of_the_parameters_is_in_it() -> None:
 
 def test_agents_follow_the_default_unless_overridden() -> None:
     tree = compose(
-        **{
+        {
             "agents._default.d_gnn": 8,
             "agents._default.gnn_lr_factor.actor": 0.5,
             "agents._default.gnn_lr_factor.critic": 0.5,
@@ -71,17 +72,17 @@ def test_agents_follow_the_default_unless_overridden() -> None:
 
 
 def test_one_agent_or_all_play_at_random() -> None:
-    one = compose(**{"agents.prover.is_random": True})
+    one = compose({"agents.prover.is_random": True})
     assert one.agents["prover"] == RandomAgentParameters()
     assert one.agents["verifier"] == GraphIsomorphismAgentParameters()
-    everyone = compose(**{"agents._default.is_random": True})
+    everyone = compose({"agents._default.is_random": True})
     assert all(agent.is_random for agent in everyone.agents.values())
 
 
 def test_schedules_are_chosen_and_filled_in() -> None:
     path = "agents.prover.update_schedule"
     tree = compose(
-        **{
+        {
             f"{path}._type": "ContiguousPeriodicUpdateSchedule",
             f"{path}.ContiguousPeriodicUpdateSchedule.period": 5,
             f"{path}.ContiguousPeriodicUpdateSchedule.start": 0,
@@ -95,7 +96,7 @@ def test_two_agents_alternate_by_three_shared_overrides_and_one_of_their_own() -
     name = "AlternatingPeriodicUpdateSchedule"
     path = "agents._default.update_schedule"
     tree = compose(
-        **{
+        {
             f"{path}._type": name,
             f"{path}.{name}.period": 5,
             f"{path}.{name}.first_agent_num_rounds": 2,
@@ -110,7 +111,7 @@ def test_two_agents_alternate_by_three_shared_overrides_and_one_of_their_own() -
 @pytest.mark.parametrize("name", ["sed", "rl.lrr", "agents.prover.d_gn", "agents.provr.d_gnn"])
 def test_a_misspelt_leaf_is_refused_by_the_struct(name: str) -> None:
     with pytest.raises(OmegaConfBaseException, match="is not in struct"):
-        compose(**{name: 1})
+        compose({name: 1})
 
 
 def test_groups_of_plugins_are_in_it(plugin_group: str) -> None:
@@ -120,7 +121,7 @@ def test_groups_of_plugins_are_in_it(plugin_group: str) -> None:
         "order": None,
         "factors": {"actor": 1.0, "critic": 1.0},
     }
-    assert compose(**{"my_trainer.temperature": 0.5}).my_trainer.temperature == 0.5
+    assert compose({"my_trainer.temperature": 0.5}).my_trainer.temperature == 0.5
 
 
 def test_an_unknown_scenario_is_refused() -> None:

@@ -139,7 +139,9 @@ def test_a_union_holds_its_first_parameter_class() -> None:
 
 
 def test_a_class_registered_once_keeps_its_name() -> None:
-    impostor = dataclass(type("LrFactors", (SubParameters,), {"__module__": "elsewhere"}))
+    impostor: type[SubParameters] = dataclass(
+        type("LrFactors", (SubParameters,), {"__module__": "elsewhere"})
+    )
     with pytest.raises(PluginError, match="LrFactors"):
         register_parameter_class(impostor)
     assert parameter_classes["LrFactors"] is LrFactors
