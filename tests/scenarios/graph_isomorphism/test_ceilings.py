@@ -36,7 +36,7 @@ def public_pairs() -> PairArrays:
 
 
 def pooled_differences(pairs: PairArrays, num_layers: int, seed: int) -> Tensor:
-    """Return the mean difference of the pooled graphs of each pair, as an untrained body sees it."""
+    """Return the mean difference that an untrained body sees between the graphs of each pair."""
     num_nodes = pairs.adjacency.shape[-1]
     context = make_context(
         num_nodes=num_nodes, num_gnn_layers=num_layers, use_dual_gnn=False, use_batch_norm=False

@@ -44,7 +44,7 @@ def act(context: AgentContext, observation: Observation, seed: int = 0) -> Obser
 def observe(
     first: list[tuple[int, int]], second: list[tuple[int, int]], symbols: list[int]
 ) -> Observation:
-    """Return two graphs of four nodes, with room for a fifth, and the marks of the rounds so far."""
+    """Return two graphs of four nodes, with room for a fifth, and the marks made so far."""
     adjacency = torch.zeros(1, 2, 5, 5, dtype=torch.int32)
     for graph, edges in enumerate((first, second)):
         for start, end in edges:
