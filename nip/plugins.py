@@ -97,10 +97,11 @@ def _guarded(name: str, load: Callable[[], object]) -> None:
 
 def _describe(name: str, error: Exception) -> str:
     """Say what went wrong in a plugin, and on which of its lines."""
+    machinery = ("<frozen", str(Path(importlib.__file__).parent), __file__)
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen") and frame.filename != __file__
+        if not frame.filename.startswith(machinery)
     ]
     where = f" ({frames[0].filename}, line {frames[0].lineno})" if frames else ""
     return f"The plugin {name!r} could not be loaded{where}: {type(error).__name__}: {error}"

@@ -16,7 +16,6 @@ from nip.experiment_checks import check_experiment
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import ResumePolicy, Run
-from nip.run_store.display import print_summary
 from nip.run_store.run_id import check_run_id, is_run_folder
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def run_experiment(
         if run.status != "completed":
             _train(run, hyper_params, settings, instance or _build(hyper_params, settings))
         if settings.progress:
-            print_summary(run)
+            _print_summary(run)
         return RunResult(run_id, run.folder, dict(run.history.latest_all()))
 
 
@@ -166,6 +165,13 @@ def _train(
         run.finish("failed", error)
         raise
     run.finish("completed")
+
+
+def _print_summary(run: Run) -> None:
+    # Imported when needed: layout for terminals takes a while, and a mistake is to be told at once.
+    from nip.run_store.display import print_summary
+
+    print_summary(run)
 
 
 @contextmanager

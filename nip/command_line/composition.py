@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from nip.command_line.defaults import all_defaults, check_choices
 from nip.command_line.overrides import (
@@ -136,6 +137,8 @@ def _compose(
         with _fresh_hydra(), initialize_config_dir(str(folders.main), version_base=VERSION_BASE):
             config = compose(CONFIG_NAME, [*folders.hydra_overrides(), *lines])
         tree = OmegaConf.to_container(config, resolve=True)
+    except YAMLError as error:
+        raise ParameterError(f"A file is not valid YAML: {' '.join(str(error).split())}") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ParameterError(_one_line(error)) from error
     assert isinstance(tree, dict)

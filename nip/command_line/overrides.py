@@ -145,8 +145,9 @@ def _unknown(
     parts: Sequence[str], path: str, part: str, node: Mapping[str, Any], tree: Mapping[str, Any]
 ) -> str:
     """Suggest a neighbour, else a parameter of that name elsewhere, else list what is here."""
-    kind = "agent" if path == "agents" else "parameter"
-    message = f"There is no {kind} {'.'.join(parts)!r}."
+    message = f"There is no parameter {'.'.join(parts)!r}."
+    if path == "agents":
+        message = f"There is no agent {'.'.join(parts)!r}; there are {', '.join(sorted(node))}."
     dotted = {str(name): ".".join(filter(None, (path, str(name)))) for name in node}
     if close := closest(part, dotted):
         whole = ".".join([dotted[close], *parts[len(path.split(".")) + 1 if path else 1 :]])
