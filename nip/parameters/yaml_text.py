@@ -40,7 +40,7 @@ def load_mapping(text: str) -> dict[str, Any]:
         If the text is not YAML, or something else than a mapping.
     """
     try:
-        tree = yaml.load(text, _Loader)
+        tree = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise ParameterError(f"The parameters are not valid YAML: {error}") from error
     if not isinstance(tree, dict):

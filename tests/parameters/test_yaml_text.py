@@ -55,7 +55,9 @@ def test_the_order_is_kept() -> None:
     assert dump({"b": 1, "a": 2}) == "b: 1\na: 2\n"
 
 
-@pytest.mark.parametrize("text", ["a: [", "- a", "", "just text", "!!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text", ["a: [", "- a", "", "just text", "!!python/object:os.system {}", "\x07"]
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="YAML"):
         load_mapping(text)
