@@ -19,6 +19,12 @@ from nip.scenarios.graph_isomorphism.pair_files import PairArrays
 from nip.scenarios.graph_isomorphism.refinement import NEVER_SEPARATED, refinement_scores
 from nip.seeding import stable_seed
 
+SMALLEST_HARD_SIZE = 7
+"""Nodes that two graphs need, at the least, to differ first after round 2 of colour refinement."""
+
+ROUNDED_ONE = 1 - 1e-9
+"""What shares sum up to at least when they mean 1."""
+
 
 @dataclass(frozen=True)
 class GenerationParameters:
@@ -52,10 +58,19 @@ class GenerationParameters:
                 "edge_probabilities must be different numbers between 0 and 1, both exclusive, got "
                 f"{_listed(self.edge_probabilities)}."
             )
-        if not (min(self.score_fractions) >= 0 and sum(self.score_fractions) <= 1):
+        if not (min(self.score_fractions) >= 0 and sum(self.score_fractions) <= 2 - ROUNDED_ONE):
             yield (
                 "score_fractions, the shares of scores 1 and 2, must be at least 0 and sum up to "
                 f"at most 1, got {_listed(self.score_fractions)}."
+            )
+        if (
+            self.sizes
+            and min(self.sizes) < SMALLEST_HARD_SIZE
+            and sum(self.score_fractions) < ROUNDED_ONE
+        ):
+            yield (
+                f"sizes must be at least {SMALLEST_HARD_SIZE}, got {_listed(self.sizes)}: no "
+                f"smaller graphs score above 2. Or let score_fractions sum up to 1."
             )
         if self.max_rounds < 3:
             yield (
@@ -90,16 +105,19 @@ class Quota(NamedTuple):
 def total_quota(num_pairs: int, score_fractions: tuple[float, float]) -> Quota:
     """Divide a number of pairs among the kinds.
 
-    ``num_pairs // 2`` are not isomorphic. Of these the shares of scores 1 and 2 are rounded down,
-    and the others score above 2. Of the isomorphic ones half, rounded down, reuse a graph.
+    ``num_pairs // 2`` are not isomorphic. Of these the share that scores 1, and the share that
+    scores at most 2, are rounded down; the others score above 2. Of the isomorphic ones half,
+    rounded down, reuse a graph.
     """
     num_different = num_pairs // 2
     num_same = num_pairs - num_different
     # A share such as 0.29 of 100 must give 29, although the product is 28.999999999999996.
-    score_1, score_2 = (int(share * num_different + 1e-9) for share in score_fractions)
+    score_1, at_most_2 = (
+        int(share * num_different + 1e-6) for share in (score_fractions[0], sum(score_fractions))
+    )
     return Quota(
-        score_above_2=num_different - score_1 - score_2,
-        score_2=score_2,
+        score_above_2=num_different - at_most_2,
+        score_2=at_most_2 - score_1,
         score_1=score_1,
         isomorphic_reused=num_same // 2,
         isomorphic_fresh=num_same - num_same // 2,

@@ -19,11 +19,11 @@ MAX_POOL_BYTES = 2**27
 """Size at which a pool gives up, counting all graphs drawn; about half of them are kept."""
 
 FAIR_CANDIDATES = 1.25
-"""Pairs to look at for each one wanted. If more than a fifth are refused, because one of their graphs
-is taken, the graphs with most partners have run short: a larger pool gives them their due."""
+"""Pairs to look at for each one wanted. If more than a fifth are refused, because one of their
+graphs is taken, those with most partners have run short: a larger pool gives them their due."""
 
 LAST_CANDIDATES = 20
-"""The same for the largest pool, which has to do, with graphs of few partners a little too frequent."""
+"""The same for the largest pool, which has to do, though it favours graphs with few partners."""
 
 SPLIT_ROUND = 2
 """Graphs that agree up to this round go to the same split, so pairs scoring more stay together."""

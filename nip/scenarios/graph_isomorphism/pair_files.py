@@ -233,12 +233,23 @@ def write_dataset(
             (new / "raw" / split).mkdir(parents=True)
             write_atomically(new / "raw" / split / FILE_NAMES[0], save(_encode(pairs)))
         write_atomically(new / "metadata.json", json.dumps(metadata, indent=2) + "\n")
-        if folder.exists():
-            refuse_existing(folder, overwrite)
-            folder.rename(temporary / "old")
-        new.rename(folder)
+        refuse_existing(folder, overwrite)
+        _exchange(folder, new, temporary / "old")
     finally:
         shutil.rmtree(temporary)
+
+
+def _exchange(folder: Path, new: Path, old: Path) -> None:
+    """Put a new folder in the place of another, or leave that one where it is."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
 
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:

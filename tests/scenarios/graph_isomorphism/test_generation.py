@@ -34,7 +34,9 @@ def test_a_thousand_pairs_divide_as_configured_or_as_published() -> None:
 
 
 def test_shares_are_rounded_down_and_the_rest_scores_above_2() -> None:
-    assert total_quota(39, (0.1, 0.2)) == Quota(15, 3, 1, 10, 10)
+    # Of 19 pairs 1.9 should score 1, and 5.7 at most 2.
+    assert total_quota(39, (0.1, 0.2)) == Quota(14, 4, 1, 10, 10)
+    assert total_quota(50, (0.5, 0.5)) == Quota(0, 13, 12, 12, 13)
     assert total_quota(200, (0.29, 0.57)) == Quota(14, 57, 29, 50, 50)
 
 
@@ -153,6 +155,7 @@ def test_progress_adds_up_to_the_number_of_pairs() -> None:
         ({"sizes": ()}, "sizes must be different numbers of at least 2, got none"),
         ({"sizes": (7, 7)}, "got 7, 7"),
         ({"sizes": (1,)}, "got 1"),
+        ({"sizes": (7, 6)}, "sizes must be at least 7, got 7, 6: no smaller graphs score above 2"),
         ({"edge_probabilities": (0.0, 0.5)}, "between 0 and 1, both exclusive, got 0.0, 0.5"),
         ({"edge_probabilities": (float("nan"),)}, "got nan"),
         ({"score_fractions": (0.8, 0.3)}, "sum up to at most 1, got 0.8, 0.3"),
@@ -163,6 +166,21 @@ def test_progress_adds_up_to_the_number_of_pairs() -> None:
 def test_impossible_parameters_are_refused(changed: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         GenerationParameters(**changed)
+
+
+def test_no_two_graphs_of_six_nodes_score_above_2_but_some_of_seven_do() -> None:
+    ends = np.triu_indices(6, k=1)
+    every = np.zeros((2**15, 6, 6), dtype=bool)
+    every[:, ends[0], ends[1]] = np.arange(2**15)[:, None] >> np.arange(15) & 1
+    hashes = refinement_hashes(every | every.swapaxes(1, 2), 6)
+    assert len(np.unique(hashes[1])) == len(np.unique(hashes[5]))
+    assert len(generate_pairs(2, "train", 0, GenerationParameters(sizes=(7,)))) == 2
+
+
+def test_small_graphs_may_have_low_scores() -> None:
+    parameters = GenerationParameters(sizes=(6,), score_fractions=(0.9, 0.1))
+    scores = generate_pairs(40, "train", 0, parameters).wl_scores
+    assert [(scores == score).sum() for score in (-1, 1, 2)] == [20, 18, 2]
 
 
 def test_a_single_pair_is_refused() -> None:
