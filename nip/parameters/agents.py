@@ -20,6 +20,9 @@ from nip.parameters.update_schedule import (
 DEFAULT_AGENT = "_default"
 """Name of the entry that stands for every agent that is not listed."""
 
+NO_AGENTS = ("_type", "agents_update_repr")
+"""Keys in a stored mapping of agents that are ignored when it is read."""
+
 
 @register_parameter_class
 @dataclass
@@ -100,7 +103,7 @@ class AgentsParameters(Mapping[str, AgentParameters]):
 
     def __contains__(self, name: object) -> bool:
         """Say yes to every name: who is not listed has the default parameters."""
-        return isinstance(name, str)
+        return isinstance(name, str) and name not in NO_AGENTS
 
     def __iter__(self) -> Iterator[str]:
         """Go through the listed names and `_default`."""
@@ -175,7 +178,7 @@ class AgentsParameters(Mapping[str, AgentParameters]):
         problems = _problems_with_names(value, path)
         agents: dict[str, AgentParameters] = {}
         for name, given in value.items():
-            if name == "agents_update_repr":
+            if name in NO_AGENTS:
                 continue
             try:
                 agents[name] = _build_agent(
@@ -191,7 +194,7 @@ class AgentsParameters(Mapping[str, AgentParameters]):
 
 def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
     """Refuse names that could not be told apart in dotted names, metrics and files."""
-    names = [str(name) for name in agents if name not in (DEFAULT_AGENT, "agents_update_repr")]
+    names = [str(name) for name in agents if name not in (DEFAULT_AGENT, *NO_AGENTS)]
     unreadable = [
         f"{path}: an agent's name must be made of letters, digits and underscores and not begin "
         f"with a digit, got {name!r}. Rename it."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nip.parameters.agents import DEFAULT_AGENT
+from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
 from nip.parameters.dotted_names import join
 from nip.parameters.migrations import PACKAGE_KEYS
 from nip.parameters.parameters_base import to_plain
@@ -71,7 +71,7 @@ def difference(
 def _with_all_agents(agents: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     """List every name, and leave the text for the reader out."""
     default = agents.get(DEFAULT_AGENT, {})
-    return {name: agents.get(name, default) for name in names if name != "agents_update_repr"}
+    return {name: agents.get(name, default) for name in names if name not in NO_AGENTS}
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[Difference]:

@@ -177,6 +177,7 @@ def test_the_word_is_stored_and_ignored_when_read() -> None:
     stored = make_tree().to_dict()
     assert stored["agents"]["agents_update_repr"] == "Standard"
     stored["agents"]["agents_update_repr"] = "anything"
+    stored["agents"]["_type"] = "AgentsParameters"
     assert HyperParameters.from_dict(stored) == make_tree()
 
 
