@@ -20,12 +20,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exit_code
         0, or 2 after a mistake of the user.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if len(options.label) > len(options.runs):
+        parser.error(f"{len(options.label)} labels for {len(options.runs)} run(s)")
     # Imported after the command line is known to be sound: --help need not wait for matplotlib.
     from nip.run_store.comparison import ReferenceLine, draw_comparison
 
     output = options.output or options.runs_dir / "learning_curves.png"
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         draw_comparison(
             _read_histories(options.runs, options.label, options.runs_dir),
             options.metric,
@@ -100,7 +104,8 @@ def _read_histories(
         # A run id has no separator, so anything with one is the path of a folder.
         folder = Path(run) if Path(run).name != run else runs_dir / run
         label = labels[position] if position < len(labels) else folder.name
-        histories[label] = read_history(folder)
+        # Runs of one name in two folders must not hide each other.
+        histories[str(folder) if label in histories else label] = read_history(folder)
     return histories
 
 

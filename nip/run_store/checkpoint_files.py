@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nip.run_store.checkpoint import Checkpoint
 from nip.run_store.exact_json import dump_exactly
-from nip.utils.files import flush_to_disk, write_atomically
+from nip.utils.files import flush_all_to_disk, flush_to_disk
 
 _FORMAT = 1
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -59,13 +59,12 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         assert _GROUP_NAME.fullmatch(group), f"{group!r} cannot be the name of a file"
         path = folder / f"{group}.safetensors"
         save_file({name: _for_disk(tensor) for name, tensor in tensors.items()}, path)
-        flush_to_disk(path)
         as_bytes[group] = {
             name: {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape)}
             for name, tensor in tensors.items()
             if tensor.dtype not in _PLAIN_TYPES
         }
-    write_atomically(folder / "state.json", state)
+    (folder / "state.json").write_text(state, encoding="utf-8")
     manifest = {
         "format": _FORMAT,
         "iteration": checkpoint.iteration,
@@ -73,7 +72,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "stored_as_bytes": as_bytes,
         "files": {path.name: _fingerprint(path) for path in sorted(folder.iterdir())},
     }
-    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2))
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    flush_all_to_disk(folder.iterdir())
+    flush_to_disk(folder)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

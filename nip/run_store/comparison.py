@@ -15,6 +15,7 @@ from nip.run_store.plot_style import (
     GREY,
     colours_for,
     draw_series,
+    legend_place,
     new_figure,
     save_figure,
     style_axes,
@@ -128,10 +129,9 @@ def _draw_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
     for line in ordered:
         axes.axhline(line.value, color=GREY, linestyle="--", linewidth=1.1, zorder=1)
     low, high = axes.get_ylim()
-    for line, following in zip(ordered, [*ordered[1:], None], strict=True):
-        is_crowded = following is not None and following.value - line.value < _CLOSE_LINES * (
-            high - low
-        )
+    following_values = [*(line.value for line in ordered[1:]), math.inf]
+    for line, following_value in zip(ordered, following_values, strict=False):
+        is_crowded = following_value - line.value < _CLOSE_LINES * (high - low)
         axes.annotate(
             f"{line.label} ({line.value:.3g})",
             (0.98, line.value),
@@ -160,6 +160,12 @@ def _draw_legend(axes: Axes, has_test_values: bool, smoothing: int) -> None:
         labels.append("test split, at the end")
     title = f"mean of {smoothing} iterations" if smoothing > 1 else None
     legend = axes.legend(
-        handles, labels, title=title, fontsize=9, framealpha=0.85, edgecolor="none", loc="best"
+        handles,
+        labels,
+        title=title,
+        fontsize=9,
+        framealpha=0.85,
+        edgecolor="none",
+        loc=legend_place(axes),
     )
     legend.get_title().set_fontsize(8)

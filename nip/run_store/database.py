@@ -3,6 +3,8 @@
 import math
 import sqlite3
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from nip.errors import ResumeError
@@ -83,8 +85,9 @@ class RunDatabase:
         """Read all metrics back."""
         history = RunHistory()
         query = "SELECT iteration, name, value FROM metrics ORDER BY iteration, name"
-        for iteration, name, value in self._connection.execute(query):
-            history.update(iteration, {name: math.nan if value is None else value})
+        for iteration, rows in groupby(self._connection.execute(query), key=itemgetter(0)):
+            metrics = {name: math.nan if value is None else value for _, name, value in rows}
+            history.update(iteration, metrics)
         return history
 
     def set_state(self, key: str, value: str) -> None:

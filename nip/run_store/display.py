@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -28,17 +28,14 @@ def print_summary(run: Run, console: Console | None = None) -> None:
     console
         Where to print; by default the terminal.
     """
-    (console or Console()).print(summarise(run))
-
-
-def summarise(run: Run) -> RenderableType:
-    """Lay out the summary of a run."""
+    console = console or Console()
+    console.print()
     rows = _rows(run.history.latest_all())
-    parts: list[RenderableType] = [Text("")]
     if rows:
-        parts.append(_table(run.run_id, rows))
-    parts.append(_places(run.folder))
-    return Group(*parts)
+        console.print(_table(run.run_id, rows))
+    # Not broken into lines, so that the path can be copied.
+    console.print(Text(f"Where to look: {run.folder}"), soft_wrap=True)
+    console.print(_files(run.folder))
 
 
 def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:
@@ -63,10 +60,10 @@ def _table(run_id: str, rows: list[tuple[str, str, str]]) -> Table:
     return table
 
 
-def _places(folder: Path) -> RenderableType:
-    """Name the files that are there, one below the other, so that they can be clicked or copied."""
-    places = Table.grid(padding=(0, 2))
+def _files(folder: Path) -> Table:
+    """List the files that are there, and what is in them."""
+    files = Table.grid(padding=(0, 2))
     for name, meaning in _FILES.items():
         if (folder / name).exists():
-            places.add_row(Text(str(folder / name), style="cyan", no_wrap=True), Text(meaning))
-    return places
+            files.add_row("", Text(name, style="cyan"), meaning)
+    return files

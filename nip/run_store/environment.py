@@ -15,6 +15,8 @@ from typing import Any
 from nip.utils.files import write_atomically
 
 _PACKAGE_FOLDER = Path(__file__).parents[1]
+# Noted also where nip itself runs from a folder and is not installed.
+_MAIN_LIBRARIES = ("numpy", "torch")
 _MAX_DIFF_CHARACTERS = 200_000
 _GIT_TIMEOUT_SECONDS = 10
 
@@ -53,7 +55,7 @@ def append_start(path: Path, start: Mapping[str, Any]) -> None:
 
 def _package_versions() -> dict[str, str]:
     """Give the versions of nip and of all its direct dependencies that are installed."""
-    requirements = _installed_requirements("nip")
+    requirements = [*_MAIN_LIBRARIES, *_installed_requirements("nip")]
     names = {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() for line in requirements}
     versions = {name: _installed_version(name) for name in sorted(names)}
     return {"nip": _installed_version("nip") or "not installed"} | {

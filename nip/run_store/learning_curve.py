@@ -19,6 +19,7 @@ from nip.run_store.plot_style import (
     LINE_STYLES,
     colours_for,
     draw_series,
+    legend_place,
     new_figure,
     save_figure,
     style_axes,
@@ -109,7 +110,7 @@ def _draw_panel(
             draw_series(axes, points, label, colour, line_style, smoothing)
     style_axes(axes, panel.title, panel.is_share)
     if len(metrics) > 1 or metrics[0].subject:
-        axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")
+        axes.legend(fontsize=8, framealpha=0.8, edgecolor="none", loc=legend_place(axes))
 
 
 def _mark_test_value(axes: Axes, point: tuple[int, float], label: str, colour: str) -> None:

@@ -23,6 +23,7 @@ GREY = "#555555"
 _PADDING = 0.1
 _DOTS_PER_INCH = 130
 _MAX_POINTS_WITH_MARKERS = 25
+_MAX_POINTS_TO_SEARCH = 20_000
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -95,11 +96,17 @@ def draw_series(
     )
 
 
+def legend_place(axes: Axes) -> str:
+    """Choose where the legend goes: where it hides least, unless the search would take long."""
+    num_points = sum(len(line.get_xdata()) for line in axes.get_lines())
+    return "best" if num_points <= _MAX_POINTS_TO_SEARCH else "upper left"
+
+
 def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
     """Replace each value by the mean of those around it.
 
-    At the ends, the window shrinks on both sides alike, so that a slope is not bent. NaN is left
-    out of the means.
+    At the ends, the window shrinks on both sides alike, so that a slope is not bent. NaN and
+    infinities are left out of the means.
 
     Parameters
     ----------
@@ -114,7 +121,7 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
         Of shape (n,); NaN where the whole window is.
     """
     half = window // 2
-    is_known = ~np.isnan(values)
+    is_known = np.isfinite(values)
     totals = np.concatenate([[0.0], np.cumsum(np.where(is_known, values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(is_known)])
     index = np.arange(len(values))

@@ -30,10 +30,8 @@ IN_SAVING = {
 import nip.run_store.checkpoint_files as f
 f.save_file = lambda tensors, path: (path.write_bytes(b"half"), die())
 """,
-    "before_the_state": "import nip.run_store.checkpoint_files as f; f.write_atomically = die",
-    "before_the_manifest": "import nip.run_store.checkpoint_files as f\n"
-    + DIE_AT_CALL.format(name="f.write_atomically", number=2),
-    "before_a_rename_of_files": "os.replace = die",
+    "before_the_manifest": "import nip.run_store.checkpoint_files as f; f._fingerprint = die",
+    "before_the_files_are_flushed": "os.fsync = die",
     "before_the_last_rename": "import pathlib; pathlib.Path.rename = die",
 }
 AFTER_SAVING = {

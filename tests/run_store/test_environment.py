@@ -1,0 +1,86 @@
+"""What is noted about the machine and the code at each start."""
+
+import json
+import platform
+import subprocess
+
+import pytest
+
+from nip.run_store.environment import append_start, describe_code, describe_start
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(
+        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True
+    )
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Return the folder of a package in a git repository with one commit."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("x = 1\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    return folder
+
+
+def test_unchanged_code_is_described_by_its_commit(package):
+    description = describe_code(package)
+    assert description["diff"] == ""
+    assert len(description["commit"]) == 40
+    assert int(description["commit"], 16) > 0
+
+
+def test_changed_code_comes_with_the_difference(package):
+    commit = describe_code(package)["commit"]
+    (package / "__init__.py").write_text("x = 2\n")
+    git(package, "add", ".")
+    description = describe_code(package)
+    assert description["commit"] == commit
+    assert "-x = 1\n+x = 2\n" in description["diff"]
+
+
+def test_a_very_long_difference_is_cut_off(package):
+    (package / "__init__.py").write_text("y = 1\n" * 50_000)
+    diff = describe_code(package)["diff"]
+    assert len(diff) < 201_000
+    assert diff.rstrip().endswith("more characters")
+
+
+def test_a_package_that_git_ignores_or_does_not_know_has_no_commit(package, tmp_path):
+    installed = package.parent / ".venv" / "site-packages"
+    installed.mkdir(parents=True)
+    (installed / "__init__.py").write_text("")
+    assert describe_code(installed) is None
+
+
+def test_without_a_repository_or_without_git_there_is_no_description(
+    tmp_path, package, monkeypatch
+):
+    assert describe_code(tmp_path / "missing") is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert describe_code(package) is None
+
+
+def test_a_start_tells_versions_machine_and_command_but_no_environment_variable(monkeypatch):
+    # Put together here, so that a difference of this very file does not contain it.
+    secret = "-".join(["sk", "very", "secret"])
+    monkeypatch.setenv("OPENAI_API_KEY", secret)
+    monkeypatch.setattr("sys.argv", ["run.py", "rl.lr=1"])
+    start = describe_start({"device": "cpu"})
+    assert start["versions"]["python"] == platform.python_version()
+    assert {"nip", "torch", "numpy"} <= start["versions"].keys()
+    assert start["command_line"] == ["run.py", "rl.lr=1"]
+    assert start["settings"] == {"device": "cpu"}
+    assert secret not in json.dumps(start)
+
+
+def test_starts_are_appended_in_order(tmp_path):
+    path = tmp_path / "environment.json"
+    for number in (1, 2):
+        append_start(path, {"number": number})
+    assert json.loads(path.read_text()) == {"starts": [{"number": 1}, {"number": 2}]}

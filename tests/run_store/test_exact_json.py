@@ -1,0 +1,21 @@
+"""JSON that comes back as it went; see also the round trips in test_checkpoints.py."""
+
+import json
+
+import pytest
+
+from nip.run_store.exact_json import dump_exactly
+
+
+def test_tuples_become_lists():
+    assert json.loads(dump_exactly({"betas": (0.9, 0.999)})) == {"betas": [0.9, 0.999]}
+
+
+def test_the_smallest_difference_between_floats_survives():
+    assert json.loads(dump_exactly([0.1 + 0.2, 0.3])) == [0.30000000000000004, 0.3]
+
+
+@pytest.mark.parametrize("key", [1, None, True, (1, 2)])
+def test_keys_that_json_would_turn_into_text_are_refused(key):
+    with pytest.raises(TypeError, match=r"state\.a has the key .* only strings"):
+        dump_exactly({"a": {key: 1}})

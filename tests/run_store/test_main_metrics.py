@@ -1,0 +1,47 @@
+"""Which metrics are shown first."""
+
+import pytest
+
+from nip.run_store.main_metrics import (
+    PANELS,
+    main_metrics,
+    metrics_of_panel,
+    parse_metric_name,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "quantity", "is_test"),
+    [
+        ("mean_accuracy", "", "mean_accuracy", False),
+        ("test_mean_accuracy", "", "mean_accuracy", True),
+        ("prover.mean_episode_reward", "prover", "mean_episode_reward", False),
+        ("test_prover.mean_episode_reward", "prover", "mean_episode_reward", True),
+        ("prover.test_mean_episode_reward", "prover", "mean_episode_reward", True),
+        ("agents/prover/loss", "agents.prover", "loss", False),
+    ],
+)
+def test_names_are_taken_apart(name, subject, quantity, is_test):
+    parsed = parse_metric_name(name)
+    assert (parsed.subject, parsed.quantity, parsed.is_test) == (subject, quantity, is_test)
+
+
+@pytest.mark.parametrize("name", ["test_prover.loss", "prover.test_loss"])
+def test_a_test_metric_knows_its_training_counterpart(name):
+    assert parse_metric_name(name).training_name() == "prover.loss"
+
+
+def test_a_panel_lists_the_important_first_and_each_test_value_after_its_training_value():
+    names = ["soundness", "test_mean_accuracy", "mean_accuracy", "other", "std_accuracy"]
+    chosen = [metric.name for metric in metrics_of_panel(PANELS[0], names)]
+    assert chosen == ["mean_accuracy", "test_mean_accuracy", "soundness"]
+
+
+def test_main_metrics_are_those_of_the_panels_or_else_all():
+    names = ["zeta", "verifier.mean_episode_reward", "mean_accuracy", "prover.mean_episode_reward"]
+    assert main_metrics(names) == [
+        "mean_accuracy",
+        "prover.mean_episode_reward",
+        "verifier.mean_episode_reward",
+    ]
+    assert main_metrics(["b", "a"]) == ["a", "b"]
