@@ -31,16 +31,16 @@ NUM_POSITIONS = 4
 """Positions that may be marked, and symbols of a message."""
 
 
-def sees_words(context: AgentContext) -> bool:
-    """Return whether an agent can read a message, not only whether it names the marked position."""
+def reads_words(context: AgentContext) -> bool:
+    """Return whether an agent reads what a message says; otherwise, only if it names the mark."""
     return context.is_prover or context.hyper_params.dataset == "cheap_talk"
 
 
 def num_inputs(context: AgentContext) -> int:
     """Return how many numbers an agent sees."""
     num_words = context.num_visible_channels * context.message_size
-    num_read = num_words * (1 + NUM_POSITIONS * sees_words(context))
-    return num_read + NUM_POSITIONS * context.is_prover
+    d_word = NUM_POSITIONS if reads_words(context) else 1
+    return num_words * d_word + NUM_POSITIONS * context.is_prover
 
 
 def hidden_width(context: AgentContext) -> int:
@@ -66,10 +66,10 @@ class ToyBody(AgentBody):
     def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return ``features``, (batch, width)."""
         message, secret = observation["message"], observation["secret"]
-        is_marked = (message * secret[:, None, None]).sum(-1).flatten(1)
-        features = [is_marked]
-        if sees_words(self.context):
-            features.append(message.flatten(1))
+        if reads_words(self.context):
+            features = [message.flatten(1)]
+        else:
+            features = [(message * secret[:, None, None]).sum(-1).flatten(1)]
         if self.context.is_prover:
             features.append(secret)
         return {"features": self.hidden(torch.cat(features, dim=-1))}
