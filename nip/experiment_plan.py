@@ -6,6 +6,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.scenario_instance import ScenarioInstance
 from nip.trainers.registry import build_trainer
+from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ExperimentPlan:
     """Iterations of all loops of the trainer together, the test among them."""
 
     rollouts: RolloutPlan | None
-    """Size of an iteration; None for a trainer that learns from no episodes."""
+    """Size of an iteration; None for a trainer whose iterations are its own affair."""
 
 
 def make_plan(
@@ -91,19 +92,19 @@ def make_plan(
         )
         for _, name, agent in instance.agents
     )
+    trainer = build_trainer(hyper_params, instance, settings)
+    learns_from_rollouts = isinstance(trainer, TensorDictRlTrainer)
     return ExperimentPlan(
         agents=agents,
         num_train_datapoints=len(instance.train_dataset),
         num_test_datapoints=len(instance.test_dataset),
-        num_iterations=build_trainer(hyper_params, instance, settings).num_iterations,
-        rollouts=_rollout_plan(hyper_params, instance),
+        num_iterations=trainer.num_iterations,
+        rollouts=_rollout_plan(hyper_params, instance) if learns_from_rollouts else None,
     )
 
 
-def _rollout_plan(hyper_params: HyperParameters, instance: ScenarioInstance) -> RolloutPlan | None:
+def _rollout_plan(hyper_params: HyperParameters, instance: ScenarioInstance) -> RolloutPlan:
     shape = instance.batch_shape
-    if shape is None:
-        return None
     # A last minibatch that is not full is left out, so that all updates weigh the same.
     num_minibatches = shape.num_frames // hyper_params.rl.minibatch_size
     return RolloutPlan(
