@@ -1,11 +1,17 @@
 """What the terminal says of an experiment that was built but not run."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from nip.command_line.request import Request
-from nip.experiment_plan import AgentPlan, ExperimentPlan
+
+if TYPE_CHECKING:
+    from nip.experiment_plan import AgentPlan, ExperimentPlan
 
 
 def print_plan(request: Request, plan: ExperimentPlan, console: Console | None = None) -> None:

@@ -31,7 +31,7 @@ def name_of_job(run_id: str, overrides: Sequence[Override], not_swept: Sequence[
         left as it is.
     """
     names_itself = any(
-        each.key_or_group == "run_id" and "${" in (each.input_line or "") for each in overrides
+        each.key_or_group == "run_id" and "${" in str(each.value()) for each in overrides
     )
     if not not_swept or names_itself or "run_id" not in not_swept:
         return run_id
