@@ -89,9 +89,10 @@ def draw_comparison(
 
 def _test_value(history: RunHistory, metric: str) -> float | None:
     """Find the last value of the same metric on the test split."""
+    key = parse_metric_name(metric).key
     for name in history.names():
         parsed = parse_metric_name(name)
-        if parsed.is_test and parsed.training_name() == metric:
+        if parsed.is_test and parsed.key == key:
             value = history.latest(name)
             return value if math.isfinite(value) else None
     return None

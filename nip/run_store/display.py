@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nip.run_store.main_metrics import main_metrics, parse_metric_name
+from nip.run_store.main_metrics import main_metrics
 from nip.run_store.run import Run
 
 _MAX_ROWS = 16
@@ -41,10 +41,9 @@ def print_summary(run: Run, console: Console | None = None) -> None:
 def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:
     """Put the value on the training split and that on the test split side by side."""
     rows: dict[str, list[str]] = {}
-    for name in main_metrics(metrics):
-        parsed = parse_metric_name(name)
-        cells = rows.setdefault(parsed.training_name(), ["", ""])
-        cells[int(parsed.is_test)] = f"{metrics[name]:.4g}"
+    for metric in main_metrics(metrics):
+        cells = rows.setdefault(metric.key, ["", ""])
+        cells[int(metric.is_test)] = f"{metrics[metric.name]:.4g}"
     return [(name, *cells) for name, cells in list(rows.items())[:_MAX_ROWS]]  # type: ignore[misc]
 
 

@@ -1,7 +1,7 @@
 """`learning_curve.png`: how one run went, at a glance."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
 
     A run that logged none of the main metrics shows the first few that it has. Values on the test
     split are drawn in the colour of their training counterparts: dashed where there are several,
-    a star with its value where there is one. Without any metric, no picture is made.
+    a star where there is one, with its value in the legend. Without any metric, no picture is made.
 
     Parameters
     ----------
@@ -89,31 +89,48 @@ def _draw_panel(
     panel: Panel,
     metrics: Sequence[MetricName],
     history: RunHistory,
-    agent_colours: dict[str, str],
+    agent_colours: Mapping[str, str],
 ) -> None:
-    quantities = list(dict.fromkeys(metric.quantity for metric in metrics))
-    quantity_colours = colours_for(quantities)
-    quantity_styles = dict(zip(quantities, cycle(LINE_STYLES), strict=False))
-    for metric in metrics:
+    looks = _looks(metrics, agent_colours)
+    stars = {m.key: m for m in metrics if m.is_test and len(history.values(m.name)) == 1}
+    curves = [metric for metric in metrics if stars.get(metric.key) is not metric]
+    for metric in curves:
         points = history.values(metric.name)
-        label = _label(metric, len(quantities) > 1)
-        if metric.subject:
-            colour, line_style = agent_colours[metric.subject], quantity_styles[metric.quantity]
+        label, (colour, line_style) = _label(metric, metrics), looks[metric.key]
+        if metric.is_test:
+            draw_series(axes, points, f"{label} (test)", colour, "--")
         else:
-            colour, line_style = quantity_colours[metric.quantity], "-"
-        if metric.is_test and len(points) == 1:
-            _mark_test_value(axes, points[0], label, colour)
-        elif metric.is_test:
-            draw_series(axes, points, label, colour, "--")
-        else:
+            star = stars.get(metric.key)
+            test_value = f" (test {history.latest(star.name):.3g})" if star else ""
             smoothing = len(points) // _POINTS_PER_SMOOTHING_STEP
-            draw_series(axes, points, label, colour, line_style, smoothing)
+            draw_series(axes, points, label + test_value, colour, line_style, smoothing)
+    with_curve = {metric.key for metric in curves}
+    for key, star in stars.items():
+        point = history.values(star.name)[0]
+        label = "" if key in with_curve else f"{_label(star, metrics)} (test {point[1]:.3g})"
+        _draw_star(axes, point, looks[key][0], label)
     style_axes(axes, panel.title, panel.is_share)
     if len(metrics) > 1 or metrics[0].subject:
         axes.legend(fontsize=8, framealpha=0.8, edgecolor="none", loc=legend_place(axes))
 
 
-def _mark_test_value(axes: Axes, point: tuple[int, float], label: str, colour: str) -> None:
+def _looks(
+    metrics: Sequence[MetricName], agent_colours: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Choose colour and line style by key: colours tell agents apart, or else quantities."""
+    quantities = list(dict.fromkeys(metric.quantity for metric in metrics))
+    colours = colours_for(quantities)
+    styles = dict(zip(quantities, cycle(LINE_STYLES), strict=False))
+    return {
+        metric.key: (agent_colours[metric.subject], styles[metric.quantity])
+        if metric.subject
+        else (colours[metric.quantity], "-")
+        for metric in metrics
+    }
+
+
+def _draw_star(axes: Axes, point: tuple[int, float], colour: str, label: str) -> None:
+    """Mark the one value on the test split; usually the legend names it with its curve."""
     axes.plot(
         *point,
         linestyle="",
@@ -121,13 +138,14 @@ def _mark_test_value(axes: Axes, point: tuple[int, float], label: str, colour: s
         markersize=13,
         color=colour,
         markeredgecolor="white",
-        label=f"{label}: {point[1]:.3g}",
         zorder=5,
+        clip_on=False,
+        label=label or None,
     )
 
 
-def _label(metric: MetricName, names_quantity: bool) -> str:
-    quantity = metric.quantity.replace("_", " ")
-    parts = [metric.subject, quantity if names_quantity or not metric.subject else ""]
-    label = " ".join(part for part in parts if part)
-    return f"{label} (test)" if metric.is_test else label
+def _label(metric: MetricName, others: Sequence[MetricName]) -> str:
+    """Name a curve by its agent, and by its quantity where the panel does not tell."""
+    quantity = metric.quantity.removeprefix("mean_").replace("_", " ")
+    is_told = metric.subject and all(other.quantity == metric.quantity for other in others)
+    return " ".join(part for part in (metric.subject, "" if is_told else quantity) if part)

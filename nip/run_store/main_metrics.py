@@ -1,14 +1,17 @@
 """Which metrics a person wants to see first, and what they are called in pictures and tables.
 
-A name is made of a quantity and of whom it concerns: `prover.mean_episode_reward`. A name whose
-quantity begins with `test_` was measured on the test split.
+A name is made of whom it concerns and of a quantity: `prover.mean_episode_reward`. What was
+measured on the test split has `test_` before the name or before the quantity; `train_` before a
+quantity says the contrary, as does nothing at all. What begins with `pretrain_` belongs to no
+curve.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 TEST_PREFIX = "test_"
+TRAINING_PREFIX = "train_"
+PRETRAINING_PREFIX = "pretrain_"
 
 
 @dataclass(frozen=True)
@@ -19,21 +22,19 @@ class Panel:
     """What the panel shows."""
 
     quantities: tuple[str, ...]
-    """Metrics without agent and without `test_`, the most important first."""
+    """What is measured, the most important first."""
 
     is_share: bool = False
     """Whether all values lie between 0 and 1."""
 
 
 PANELS = (
-    Panel(
-        "Accuracy",
-        ("mean_accuracy", "completeness", "soundness", "worst_datapoint_accuracy"),
-        is_share=True,
-    ),
+    Panel("Accuracy", ("mean_accuracy", "completeness", "soundness", "accuracy"), is_share=True),
     Panel("Reward per episode", ("mean_episode_reward",)),
-    Panel("Loss", ("loss", "total_loss", "loss_objective", "loss_critic", "loss_value")),
-    Panel("Entropy (share of the maximum)", ("mean_decision_entropy", "mean_message_entropy")),
+    Panel("Loss", ("loss",)),
+    Panel("Policy loss", ("loss_objective",)),
+    Panel("Critic loss", ("loss_critic",)),
+    Panel("Entropy (share of the maximum)", ("mean_message_entropy", "mean_decision_entropy")),
     Panel("Episode length (rounds)", ("mean_episode_length",)),
 )
 """All panels that can be shown, the most important first."""
@@ -55,31 +56,38 @@ class MetricName:
     is_test: bool
     """Whether it was measured on the test split."""
 
-    def training_name(self) -> str:
-        """Return the name of the same metric on the training split."""
-        return self.name.replace(TEST_PREFIX, "", 1) if self.is_test else self.name
+    @property
+    def key(self) -> str:
+        """What the training metric and the test metric of one kind have in common."""
+        return f"{self.subject}.{self.quantity}" if self.subject else self.quantity
 
 
 def parse_metric_name(name: str) -> MetricName:
     """Take a metric's name apart: `test_prover.loss` and `prover.test_loss` mean the same."""
-    is_test = name.startswith(TEST_PREFIX)
-    subject, _, quantity = re.sub(r"[/:]", ".", name.removeprefix(TEST_PREFIX)).rpartition(".")
-    is_test = is_test or quantity.startswith(TEST_PREFIX)
-    return MetricName(name, subject, quantity.removeprefix(TEST_PREFIX), is_test)
+    subject, _, quantity = name.removeprefix(TEST_PREFIX).rpartition(".")
+    is_test = name.startswith(TEST_PREFIX) or quantity.startswith(TEST_PREFIX)
+    quantity = quantity.removeprefix(TEST_PREFIX).removeprefix(TRAINING_PREFIX)
+    return MetricName(name, subject, quantity, is_test)
 
 
 def metrics_of_panel(panel: Panel, names: Iterable[str]) -> list[MetricName]:
-    """Choose the metrics of a panel, by importance, then agent, training before test."""
-    parsed = [parse_metric_name(name) for name in names]
+    """Choose the metrics of a panel, by importance, then agent, training before test.
+
+    Where a quantity is known of each agent, its value for the whole run is left out: it is their
+    sum.
+    """
+    parsed = [parse_metric_name(name) for name in names if not name.startswith(PRETRAINING_PREFIX)]
     chosen = [metric for metric in parsed if metric.quantity in panel.quantities]
+    by_agent = {metric.quantity for metric in chosen if metric.subject}
+    chosen = [metric for metric in chosen if metric.subject or metric.quantity not in by_agent]
     return sorted(chosen, key=lambda m: (panel.quantities.index(m.quantity), m.subject, m.is_test))
 
 
-def main_metrics(names: Iterable[str]) -> list[str]:
+def main_metrics(names: Iterable[str]) -> Sequence[MetricName]:
     """Choose what to show in a small place: the metrics of all panels, the important ones first.
 
-    Without any of those, all names are returned.
+    Without any of those, all metrics are returned.
     """
     names = sorted(names)
-    chosen = [metric.name for panel in PANELS for metric in metrics_of_panel(panel, names)]
-    return chosen or names
+    chosen = [metric for panel in PANELS for metric in metrics_of_panel(panel, names)]
+    return chosen or [parse_metric_name(name) for name in names]

@@ -98,7 +98,7 @@ def draw_series(
 
 def legend_place(axes: Axes) -> str:
     """Choose where the legend goes: where it hides least, unless the search would take long."""
-    num_points = sum(len(line.get_xdata()) for line in axes.get_lines())
+    num_points = sum(np.size(line.get_xdata()) for line in axes.get_lines())
     return "best" if num_points <= _MAX_POINTS_TO_SEARCH else "upper left"
 
 

@@ -56,8 +56,8 @@ class ProgressBar:
         self._completed += count
         if self._live is not None:
             self._live.advance(self._live.task_id, count)
-        if self._lines is not None and self._lines.is_due(self._completed, self._total):
-            self._lines.print(self._description, self._completed, self._total, self._metrics)
+        if self._lines is not None:
+            self._lines.advance(self._description, self._completed, self._total, self._metrics)
 
     def set_description(self, description: str) -> None:
         """Say what is being done now."""
@@ -93,7 +93,7 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(_format_rate(speed) if speed else "", style="progress.data.speed")
+        return Text(_format_rate(speed), style="progress.data.speed")
 
 
 class _LiveBar(Progress):
@@ -122,34 +122,63 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started = time.monotonic()
-        self._last_time = self._started
+        self._last_time = time.monotonic()
         self._last_completed = 0
+        self._rate = _Rate()
 
-    def is_due(self, completed: int, total: int) -> bool:
-        if completed == total:
-            return self._last_completed < total
-        return (
-            completed - self._last_completed >= _SHARE_BETWEEN_LINES * total
-            and time.monotonic() - self._last_time >= _SECONDS_BETWEEN_LINES
-        )
-
-    def print(
+    def advance(
         self, description: str, completed: int, total: int, metrics: Mapping[str, float]
     ) -> None:
-        self._last_time, self._last_completed = time.monotonic(), completed
-        rate = completed / max(self._last_time - self._started, 1e-9)
-        remaining = timedelta(seconds=round((total - completed) / rate))
-        left = f"{remaining} left" if completed < total else ""
-        figures = [f"{completed}/{total}", _format_rate(rate), left, format_metrics(metrics)]
+        now = time.monotonic()
+        self._rate.record(now, completed)
+        if not self._is_due(now, completed, total):
+            return
+        self._last_time, self._last_completed = now, completed
+        rate = self._rate.per_second()
         prefix = f"{description}: " if description else ""
+        figures = [
+            f"{completed}/{total}",
+            _format_rate(rate),
+            _format_left(total - completed, rate),
+        ]
         self._console.print(
-            prefix + ", ".join(part for part in figures if part),
+            prefix + ", ".join(part for part in (*figures, format_metrics(metrics)) if part),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
 
+    def _is_due(self, now: float, completed: int, total: int) -> bool:
+        if completed == total:
+            return self._last_completed < total
+        return (
+            completed - self._last_completed >= _SHARE_BETWEEN_LINES * total
+            and now - self._last_time >= _SECONDS_BETWEEN_LINES
+        )
 
-def _format_rate(per_second: float) -> str:
+
+class _Rate:
+    """Speed from the first report on: what that one reports may have been done by an earlier run."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self._last = (0.0, 0)
+
+    def record(self, now: float, completed: int) -> None:
+        self._last = (now, completed)
+        self._first = self._first or self._last
+
+    def per_second(self) -> float | None:
+        if self._first is None or self._last[0] <= self._first[0]:
+            return None
+        return (self._last[1] - self._first[1]) / (self._last[0] - self._first[0])
+
+
+def _format_left(num_steps: int, rate: float | None) -> str:
+    return f"{timedelta(seconds=round(num_steps / rate))} left" if num_steps and rate else ""
+
+
+def _format_rate(per_second: float | None) -> str:
+    if not per_second:
+        return ""
     return f"{per_second:.3g}/s" if per_second >= 1 else f"{1 / per_second:.3g} s each"

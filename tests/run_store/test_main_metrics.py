@@ -18,7 +18,8 @@ from nip.run_store.main_metrics import (
         ("prover.mean_episode_reward", "prover", "mean_episode_reward", False),
         ("test_prover.mean_episode_reward", "prover", "mean_episode_reward", True),
         ("prover.test_mean_episode_reward", "prover", "mean_episode_reward", True),
-        ("agents/prover/loss", "agents.prover", "loss", False),
+        ("prover.train_loss", "prover", "loss", False),
+        ("prover.test_loss", "prover", "loss", True),
     ],
 )
 def test_names_are_taken_apart(name, subject, quantity, is_test):
@@ -26,9 +27,10 @@ def test_names_are_taken_apart(name, subject, quantity, is_test):
     assert (parsed.subject, parsed.quantity, parsed.is_test) == (subject, quantity, is_test)
 
 
-@pytest.mark.parametrize("name", ["test_prover.loss", "prover.test_loss"])
-def test_a_test_metric_knows_its_training_counterpart(name):
-    assert parse_metric_name(name).training_name() == "prover.loss"
+def test_training_and_test_metrics_of_one_kind_share_their_key():
+    names = ("prover.loss", "prover.train_loss", "prover.test_loss", "test_prover.loss")
+    assert {parse_metric_name(name).key for name in names} == {"prover.loss"}
+    assert parse_metric_name("test_mean_accuracy").key == "mean_accuracy"
 
 
 def test_a_panel_lists_the_important_first_and_each_test_value_after_its_training_value():
@@ -37,11 +39,18 @@ def test_a_panel_lists_the_important_first_and_each_test_value_after_its_trainin
     assert chosen == ["mean_accuracy", "test_mean_accuracy", "soundness"]
 
 
+def test_the_sum_over_agents_is_left_out_where_each_is_known():
+    (panel,) = [panel for panel in PANELS if panel.title == "Policy loss"]
+    names = ["loss_objective", "prover.loss_objective", "pretrain_prover.loss_objective"]
+    assert [metric.name for metric in metrics_of_panel(panel, names)] == ["prover.loss_objective"]
+    assert [metric.name for metric in metrics_of_panel(panel, names[:1])] == ["loss_objective"]
+
+
 def test_main_metrics_are_those_of_the_panels_or_else_all():
     names = ["zeta", "verifier.mean_episode_reward", "mean_accuracy", "prover.mean_episode_reward"]
-    assert main_metrics(names) == [
+    assert [metric.name for metric in main_metrics(names)] == [
         "mean_accuracy",
         "prover.mean_episode_reward",
         "verifier.mean_episode_reward",
     ]
-    assert main_metrics(["b", "a"]) == ["a", "b"]
+    assert [metric.name for metric in main_metrics(["b", "a"])] == ["a", "b"]

@@ -51,9 +51,20 @@ def test_a_learning_curve_has_a_panel_for_each_kind_and_the_run_id(figures, tmp_
     assert "my_run" in figure.get_suptitle()
     accuracy, reward = figure.axes
     assert accuracy.get_title(loc="left") == "Accuracy"
-    assert legend_of(accuracy) == ["mean accuracy", "mean accuracy (test): 0.875", "soundness"]
+    assert legend_of(accuracy) == ["accuracy (test 0.875)", "soundness"]
     assert legend_of(reward) == ["prover", "verifier"]
     assert reward.lines[0].get_ydata().tolist() == [0.1, 0.2]
+
+
+def test_test_values_are_stars_or_a_dashed_curve_in_the_colour_of_training(figures, tmp_path):
+    history = history_of(prover__train_loss=[3.0, 2.0], prover__test_loss=[3.5, 2.5])
+    history.update(2, {"verifier.test_loss": 1.25})
+    draw_learning_curve(history, "r", tmp_path / "curve.png")
+    (axes,) = figures[0].axes
+    assert legend_of(axes) == ["prover", "prover (test)", "verifier (test 1.25)"]
+    training, test, star = axes.lines
+    assert training.get_color() == test.get_color() != star.get_color()
+    assert (test.get_linestyle(), star.get_marker()) == ("--", "*")
 
 
 def test_without_main_metrics_the_first_others_are_drawn(figures, tmp_path):

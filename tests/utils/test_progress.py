@@ -66,6 +66,22 @@ def test_a_short_loop_gets_one_line_with_its_metrics(clock, log):
     assert lines_of(log) == ["Testing: 2/2, 2/s, accuracy 0.988  [loss] 1e-07"]
 
 
+def test_steps_of_an_earlier_run_do_not_count_for_the_speed(clock, log):
+    with ProgressBar("Training", 1000, console=log) as bar:
+        bar.advance(900)
+        for _ in range(100):
+            clock.now += 1.0
+            bar.advance()
+    assert lines_of(log)[0] == "Training: 930/1000, 1/s, 0:01:10 left"
+
+
+def test_a_loop_of_one_step_has_no_speed(clock, log):
+    with ProgressBar("Testing", 1, console=log) as bar:
+        clock.now += 1.0
+        bar.advance()
+    assert lines_of(log) == ["Testing: 1/1"]
+
+
 def test_a_long_line_is_not_broken(clock, log):
     with ProgressBar("Training", 1, console=log) as bar:
         bar.set_metrics({f"metric_{number}": 1.0 for number in range(20)})
