@@ -136,13 +136,10 @@ class _Lines:
         self._last_time, self._last_completed = now, completed
         rate = self._rate.per_second()
         prefix = f"{description}: " if description else ""
-        figures = [
-            f"{completed}/{total}",
-            _format_rate(rate),
-            _format_left(total - completed, rate),
-        ]
+        left = _format_left(total - completed, rate)
+        figures = (f"{completed}/{total}", _format_rate(rate), left, format_metrics(metrics))
         self._console.print(
-            prefix + ", ".join(part for part in (*figures, format_metrics(metrics)) if part),
+            prefix + ", ".join(part for part in figures if part),
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -158,7 +155,7 @@ class _Lines:
 
 
 class _Rate:
-    """Speed from the first report on: what that one reports may have been done by an earlier run."""
+    """Speed since the first report, which may tell of steps that an earlier run has done."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
