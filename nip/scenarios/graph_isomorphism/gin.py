@@ -66,18 +66,17 @@ class Gin(nn.Module):
         node_mask: Bool[Tensor, "batch graph node"],
     ) -> Float[Tensor, "batch graph node d_out"]:
         """Represent every node; nodes which are padding get zeros."""
-        batch, graphs, nodes, _ = features.shape
+        batch, graphs = features.shape[:2]
         # Flat graphs and streams side by side let one small matrix product serve both streams.
-        hidden = self.input_layer(features).view(batch * graphs, nodes, self.d_hidden)
+        hidden = self.input_layer(features).flatten(0, 1)
         if self.num_streams == 2:
             hidden = torch.cat((hidden, self.input_layer.bias.expand_as(hidden)), dim=-1)
         neighbourhood = self._neighbourhood(adjacency, hidden.dtype)
         for mlp in self.mlps:
             hidden = torch.bmm(neighbourhood, self.activation(hidden))
-            hidden = mlp(hidden.view(-1, self.d_hidden)).view(-1, nodes, self.d_out)
+            hidden = mlp(hidden.unflatten(-1, (self.num_streams, self.d_hidden))).flatten(2)
         # Padding has no neighbours, so it cannot leak before it is blanked out here.
-        hidden = hidden * node_mask.view(-1, nodes, 1)
-        return hidden.view(batch, graphs, nodes, self.d_out)
+        return hidden.unflatten(0, (batch, graphs)) * node_mask.unsqueeze(-1)
 
     def _neighbourhood(self, adjacency: Tensor, dtype: torch.dtype) -> Tensor:
         """Return A + (1 + eps) I, which adds up a node and its neighbours."""

@@ -76,12 +76,13 @@ class SelfAttention(nn.Module):
         """
         batch, length, d_model = tokens.shape
         projected = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
-        split = projected.view(batch, length, 3, self.num_heads, d_model // self.num_heads)
+        d_head = d_model // self.num_heads
+        split = projected.view(batch, length, 3, self.num_heads, d_head)
         queries, keys, values = split.permute(2, 0, 3, 1, 4).flatten(1, 2).unbind(0)
         dropout = self.dropout if self.training else 0.0
         attend = attend_fused if tokens.is_cuda else attend_with_products
         attended = attend(queries, keys, values, mask, dropout)
-        by_head = attended.view(batch, self.num_heads, length, -1)
+        by_head = attended.view(batch, self.num_heads, length, d_head)
         return self.out_proj(by_head.transpose(1, 2).reshape(batch, length, d_model))
 
 

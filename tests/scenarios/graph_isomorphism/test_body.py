@@ -197,6 +197,14 @@ def test_the_smallest_legal_network_works() -> None:
     assert representation["node_level_repr"].shape == (3, 2, 5, 1)
 
 
+def test_a_batch_without_any_pairs_does_no_harm() -> None:
+    body = make_body().train()
+    observation = make_observation(body.context)
+    nothing = body({name: value[:0] for name, value in observation.items()})
+    assert nothing["node_level_repr"].shape == (0, 2, 5, 16)
+    assert all(buffer.isfinite().all() for buffer in body.pooling.buffers())
+
+
 def has_gradient(weight: Tensor) -> bool:
     """Return whether anything but zeros has arrived at a weight."""
     return weight.grad is not None and bool((weight.grad != 0).any())

@@ -170,14 +170,15 @@ def test_there_is_a_linear_message_where_the_experiment_has_one() -> None:
 def test_one_question_to_an_honest_prover_settles_nearly_everything(
     prover_is_honest: bool,
 ) -> None:
-    accuracy, completeness = play(num_pairs=400, prover_is_honest=prover_is_honest)
+    accuracy, completeness = play(num_pairs=1000, prover_is_honest=prover_is_honest)
     if prover_is_honest:
-        # Published for 1000 pairs: 0.965, and all isomorphic pairs accepted.
-        assert completeness == 1
-        assert accuracy == pytest.approx(0.965, abs=0.03)
+        # A prover that always fools the verifier if any answer can leaves it 0.950; the published
+        # one 0.965. Nodes that look alike to five layers are twins but for rare exceptions.
+        assert 0.93 <= accuracy <= 0.98
+        assert completeness >= 0.99
     else:
         # Published: 0.581.
-        assert accuracy == pytest.approx(0.581, abs=0.06)
+        assert accuracy == pytest.approx(0.581, abs=0.04)
 
 
 def play(num_pairs: int, prover_is_honest: bool) -> tuple[float, float]:
