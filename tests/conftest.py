@@ -28,3 +28,11 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder the current one, so that a test sees whatever is written there."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of datasets which holds the pairs of graphs called ``tiny``."""
+    from tests.experiments import write_tiny_graphs
+
+    return write_tiny_graphs(tmp_path_factory.mktemp("data"))
