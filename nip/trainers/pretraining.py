@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -26,7 +27,10 @@ RELEVANT_RL_FIELDS = ("normalize_observations", "num_normalization_steps", "fram
 
 
 def pretrain_agents(
-    instance: ScenarioInstance, hyper_params: HyperParameters, settings: ExperimentSettings
+    instance: ScenarioInstance,
+    hyper_params: HyperParameters,
+    settings: ExperimentSettings,
+    on_epoch: Callable[[dict[str, float]], object],
 ) -> dict[str, float]:
     """Train all bodies on the question itself, or load them if that was done before.
 
@@ -39,6 +43,8 @@ def pretrain_agents(
         What is to be run.
     settings : ExperimentSettings
         ``runs_dir`` holds the cache; with ``ignore_cache`` nothing is loaded from it.
+    on_epoch : callable
+        Called with the metrics of each epoch, unless the bodies could be loaded.
 
     Returns
     -------
@@ -51,7 +57,7 @@ def pretrain_agents(
         metrics = json.loads(bytes(stored.pop("metrics").tolist()))
         _load_bodies(instance.agents, stored)
     else:
-        metrics = _train(instance, hyper_params)
+        metrics = _train(instance, hyper_params, on_epoch)
         tensors = _body_tensors(instance.agents)
         encoded = json.dumps(metrics, sort_keys=True).encode()
         tensors["metrics"] = torch.tensor(list(encoded), dtype=torch.uint8)
@@ -77,11 +83,16 @@ def cache_path(
     return Path(settings.runs_dir) / ".cache" / "pretrained" / name
 
 
-def _train(instance: ScenarioInstance, hyper_params: HyperParameters) -> dict[str, float]:
+def _train(
+    instance: ScenarioInstance,
+    hyper_params: HyperParameters,
+    on_epoch: Callable[[dict[str, float]], object],
+) -> dict[str, float]:
     training = SoloTraining(instance.agents, instance.train_environment, hyper_params)
     metrics: dict[str, float] = {}
     for _ in range(hyper_params.solo_agent.num_epochs):
         metrics = training.run_epoch()
+        on_epoch(metrics)
     instance.agents.eval()
     metrics |= training.evaluate()
     instance.agents.train()

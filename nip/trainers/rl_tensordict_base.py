@@ -74,7 +74,21 @@ class TensorDictRlTrainer(TensorDictTrainer):
         self._minibatch_generator = torch.Generator().manual_seed(stable_seed(seed, "minibatches"))
         self._first_iteration = self.restore()
         if self._first_iteration == 0 and self.hyper_params.pretrain_agents:
-            self.log(0, pretrain_agents(self.scenario_instance, self.hyper_params, self.settings))
+            self._run_pretraining_loop()
+
+    @attach_progress_bar(
+        lambda self: self.hyper_params.pretrain_agents * self.hyper_params.solo_agent.num_epochs
+    )
+    def _run_pretraining_loop(self, iteration_context: IterationContext) -> None:
+        """Warm the bodies up, or load them if that was done before."""
+        iteration_context.set_description("Pretraining")
+        metrics = pretrain_agents(
+            self.scenario_instance,
+            self.hyper_params,
+            self.settings,
+            on_epoch=lambda _: iteration_context.step(),
+        )
+        self.log(0, metrics)
 
     @attach_progress_bar(lambda self: self.hyper_params.rl.num_iterations)
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
