@@ -46,6 +46,11 @@ class RunDatabase:
         The database file. It is made when it is missing, unless `read_only`.
     read_only
         For looking at a run that another process may be writing.
+
+    Raises
+    ------
+    ResumeError
+        If the file is damaged, or of a later version of this package.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
@@ -56,6 +61,12 @@ class RunDatabase:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = NORMAL")
             self._prepare_schema(path, read_only)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise ResumeError(
+                f"{path} cannot be read: {error}. Put a copy of it there, or start again under "
+                "another run_id."
+            ) from error
         except BaseException:
             self._connection.close()
             raise

@@ -106,6 +106,13 @@ def test_a_reader_sees_what_a_writer_has_stored_so_far_and_changes_nothing(path)
     writer.close()
 
 
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
+    path.write_bytes(b"thesis " * 1000)
+    with pytest.raises(ResumeError, match="not a database"):
+        RunDatabase(path)
+    assert path.read_bytes() == b"thesis " * 1000
+
+
 def test_a_database_of_a_later_version_is_refused(path):
     RunDatabase(path).close()
     with sqlite3.connect(path) as connection:

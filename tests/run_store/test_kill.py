@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nip.experiment_settings import ExperimentSettings
-from nip.run_store import Checkpoint, Run
+from nip.run_store import Checkpoint, Run, read_history
 from tests.run_store.kill import run_until_killed
 
 SAVE_ONE = "run = open_run()\nrun.save_checkpoint(checkpoint(1))\n"
@@ -173,9 +173,11 @@ def test_a_kill_while_a_run_is_made_is_no_obstacle(killed, moment):
 
 
 def test_metrics_logged_after_the_last_checkpoint_are_there_until_truncated(killed):
+    logged = [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert read_history(killed / "logged_after_saving" / "r").values("loss") == logged
     with reopen(killed / "logged_after_saving") as run:
         assert run.status == "running"
-        assert run.history.values("loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+        assert run.history.values("loss") == logged
         run.truncate(run.load_latest_checkpoint().iteration)
         assert run.history.values("loss") == [(1, 1.0), (2, 0.5)]
     with reopen(killed / "logged_after_saving") as run:
