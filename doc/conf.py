@@ -18,11 +18,12 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "parameter_reference",
+    "formulas",
 ]
 exclude_patterns = ["_build"]
 nitpicky = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -37,4 +38,5 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = f"nip {release}"
 html_static_path = ["_static"]
-html_css_files = ["diagram.css"]
+html_css_files = ["diagram.css", "formula.css"]
+html_math_renderer = "svg"

@@ -5,7 +5,7 @@ from sphinx.environment import BuildEnvironment
 
 from nip.parameters.reference import parameter_reference
 
-PAGE = "parameters"
+PAGE = "reference/parameters"
 PLACE = "<!-- tables of all parameters -->"
 
 

@@ -1,0 +1,87 @@
+"""A trainer with a loop of its own: it keeps a random change of the weights if it pays."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from tensordict import TensorDict
+
+from nip.parameters import SubParameters, register_parameter_class
+from nip.parameters.types import Positive
+from nip.scenario_base.collector import RolloutCollector
+from nip.scenario_base.environment import TensorDictEnvironment
+from nip.seeding import stable_seed
+from nip.trainers.registry import register_trainer
+from nip.trainers.rollout_metrics import rollout_metrics
+from nip.trainers.trainer_base import IterationContext, TensorDictTrainer, attach_progress_bar
+
+
+@register_parameter_class
+@dataclass
+class HillClimbingParameters(SubParameters):
+    """What can be set about hill climbing."""
+
+    step_size: Positive = 0.3
+    """Standard deviation of the change that is tried on every weight."""
+
+
+@register_trainer("hill_climbing", parameters=HillClimbingParameters)
+class HillClimbingTrainer(TensorDictTrainer):
+    """Changes all weights at random, and keeps what raises the reward of all agents together."""
+
+    def train(self) -> None:
+        """Climb, then test."""
+        with ExitStack() as stack:
+            self._build_train_context(stack)
+            self._first_iteration = self.restore()
+            self._run_train_loop()
+        with ExitStack() as stack:
+            self._build_test_context(stack)
+            self._run_test_loop()
+
+    @attach_progress_bar(lambda self: self.hyper_params.rl.num_iterations)
+    def _run_train_loop(self, iteration_context: IterationContext) -> None:
+        iteration_context.set_description("Climbing")
+        iteration_context.step(self._first_iteration)
+        total = self.hyper_params.rl.num_iterations
+        for iteration in range(self._first_iteration, total):
+            self.log(iteration + 1, self._try_a_step(iteration))
+            iteration_context.step()
+            self.save_checkpoint_if_due(iteration + 1, total)
+
+    @attach_progress_bar(lambda self: self.hyper_params.rl.num_test_iterations)
+    def _run_test_loop(self, iteration_context: IterationContext) -> None:
+        iteration_context.set_description("Testing")
+        batches = []
+        for index in range(self.hyper_params.rl.num_test_iterations):
+            batches.append(self._play(self.scenario_instance.test_environment, "test", index))
+            iteration_context.step()
+        metrics = rollout_metrics(torch.cat(batches), self.scenario_instance.protocol_handler)
+        total = self.hyper_params.rl.num_iterations
+        self.log(total, {f"test_{name}": value for name, value in metrics.items()})
+
+    @torch.no_grad()
+    def _try_a_step(self, iteration: int) -> dict[str, float]:
+        """Compare the agents with a changed version of them on the same episodes."""
+        environment = self.scenario_instance.train_environment
+        weights = [weight for weight in self.agents.parameters() if weight.requires_grad]
+        kept = [weight.clone() for weight in weights]
+        before = self._play(environment, "train", iteration)
+        for weight in weights:
+            weight.add_(self.hyper_params.hill_climbing.step_size * torch.randn_like(weight))
+        batch = self._play(environment, "train", iteration)
+        if self._reward(batch) < self._reward(before):
+            batch = before
+            for weight, old in zip(weights, kept, strict=True):
+                weight.copy_(old)
+        return rollout_metrics(batch, self.scenario_instance.protocol_handler)
+
+    def _play(self, environment: TensorDictEnvironment, *what_for: str | int) -> TensorDict:
+        """Play one batch; the same arguments give the same questions and the same chances."""
+        seed = stable_seed(self.hyper_params.seed, "hill_climbing", *what_for)
+        num_steps = self.scenario_instance.batch_shape.num_steps
+        episodes = environment.fresh_copy(seed)
+        return RolloutCollector(episodes, self.agents, num_steps=num_steps, seed=seed).collect()
+
+    def _reward(self, batch: TensorDict) -> float:
+        return float(batch["next", "agents", "reward"].mean())
