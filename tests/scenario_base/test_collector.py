@@ -1,0 +1,156 @@
+"""Collecting batches, carried over from one to the next."""
+
+import pytest
+import torch
+
+from nip.protocols.registry import protocol_registry
+from nip.scenario_base.collector import RolloutCollector
+from nip.scenario_base.registry import scenario_registry
+from nip.scenario_instance import ScenarioInstance
+from tests.experiments import make_instance, make_params
+
+CONTINUE, ACCEPT = 2, 1
+
+
+def collector_of(instance: ScenarioInstance, num_steps=3, seed=0, **options) -> RolloutCollector:
+    return RolloutCollector(
+        instance.train_environment,
+        instance.agents.eval(),
+        num_steps=num_steps,
+        seed=seed,
+        **options,
+    )
+
+
+def toy_instance(protocol="nip", **changes) -> ScenarioInstance:
+    return make_instance(make_params(protocol=protocol, **changes))
+
+
+def always(instance: ScenarioInstance, decision: int) -> None:
+    """Let the verifier say the same in every round."""
+    head = instance.agents.agents["verifier"].policy_head.decision
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.copy_(torch.full((3,), -100.0))
+        head.bias[decision] = 100.0
+
+
+@pytest.mark.parametrize("protocol", protocol_registry.names())
+@pytest.mark.parametrize("scenario", scenario_registry.names())
+def test_every_frame_agrees_with_the_step_that_the_environment_makes(scenario, protocol, data_dir):
+    instance = make_instance(make_params(scenario, protocol=protocol), data_dir)
+    batch = collector_of(instance).collect()
+    environment = instance.train_environment
+    assert batch.batch_size == (4, 3)
+    actions = ("decision", environment.message_key)
+    for step in range(3):
+        frame = batch[:, step]
+        state = {name: frame[name] for name in frame.keys() if name not in ("agents", "next")}
+        transition = environment.advance(state, {name: frame["agents", name] for name in actions})
+        assert torch.equal(frame["next", "done"], transition.done)
+        assert torch.equal(frame["next", "terminated"], transition.terminated)
+        assert torch.equal(frame["next", "agents", "reward"], transition.reward)
+        if step + 1 < 3:
+            running = ~transition.done
+            following = batch[:, step + 1]
+            for name, value in transition.state.items():
+                assert torch.equal(following[name][running], value[running])
+            assert not following["round"][transition.done].any()
+
+
+def test_episodes_go_on_in_the_next_batch():
+    instance = toy_instance()
+    always(instance, CONTINUE)
+    collector = collector_of(instance, num_steps=3)
+    rounds = torch.cat([collector.collect()["round"] for _ in range(4)], dim=1)
+    # Episodes of four rounds in batches of three steps.
+    assert rounds.tolist() == [[0, 1, 2, 3] * 3] * 4
+
+
+def test_the_next_value_is_that_of_the_next_step_and_bootstraps_at_the_cut():
+    instance = toy_instance()
+    always(instance, CONTINUE)
+    collector = collector_of(instance, num_steps=3)
+    first = collector.collect()
+    value, next_value = first["agents", "value"], first["next", "agents", "value"]
+    assert torch.equal(next_value[:, :-1], value[:, 1:])
+    # The state after the cut is the first of the next batch: both agents' values are asked there.
+    second = collector.collect()
+    start = {name: second[name][:, 0] for name in ("round", "message", "secret", "x")}
+    with torch.no_grad():
+        expected = [agent.value(start) for _, _, agent in instance.agents]
+    torch.testing.assert_close(next_value[:, -1], torch.stack(expected, dim=-1))
+    assert second["agents", "value_known"][:, 0].all()
+    torch.testing.assert_close(second["agents", "value"][:, 0], next_value[:, -1])
+
+
+def test_nothing_is_bootstrapped_where_an_episode_ends():
+    instance = toy_instance("adp")
+    batch = collector_of(instance, num_steps=2).collect()
+    assert batch["next", "done"][:, -1].all()
+    assert not batch["next", "agents", "value"][:, -1].any()
+
+
+def test_a_value_is_known_where_the_agent_has_its_turn():
+    instance = toy_instance()
+    always(instance, CONTINUE)
+    batch = collector_of(instance, num_steps=4).collect()
+    # The verifier, who is the second agent, begins; the batch begins with the episodes.
+    expected = torch.tensor([[False, True], [True, False]] * 2).expand(4, -1, -1)
+    assert torch.equal(batch["agents", "value_known"], expected)
+    assert torch.equal(batch["agents", "active"].squeeze(-1), expected)
+
+
+def test_a_decision_counts_only_from_the_first_decisive_round_on():
+    instance = toy_instance(nip_protocol={"max_message_rounds": 4, "min_message_rounds": 3})
+    always(instance, ACCEPT)
+    batch = collector_of(instance, num_steps=4).collect()
+    verifier = batch["agents", "decides"][..., 1]
+    assert verifier.tolist() == [[False, False, True, False]] * 4
+    assert batch["next", "done"].tolist() == [[False, False, True, False]] * 4
+
+
+def test_the_reward_of_an_episode_is_summed_across_batches():
+    rewards = {"verifier_no_guess_reward": 0.25, "verifier_terminated_penalty": -3.0}
+    instance = toy_instance(protocol_common=rewards)
+    always(instance, CONTINUE)
+    collector = collector_of(instance, num_steps=3)
+    batches = torch.cat([collector.collect() for _ in range(2)], dim=1)
+    # Turns of the verifier: rounds 0 and 2; round 3 ends the episode.
+    sums = [0.25, 0.25, 0.5, -2.5, 0.25, 0.25]
+    assert batches["next", "agents", "episode_reward"][0, :, 1].tolist() == sums
+
+
+@pytest.mark.parametrize("scenario", scenario_registry.names())
+def test_a_stored_collector_goes_on_with_the_same_batches(scenario, data_dir):
+    params = make_params(scenario, protocol="debate", include_linear_message_space=True)
+    collector = collector_of(make_instance(params, data_dir))
+    collector.collect()
+    stored = {name: value.clone() for name, value in collector.state_dict().items()}
+    expected = [collector.collect() for _ in range(3)]
+    other = collector_of(make_instance(params, data_dir), seed=9)
+    other.collect()
+    other.load_state_dict(stored)
+    for batch in expected:
+        again = other.collect()
+        assert (again == batch).all()
+
+
+def test_a_greedy_collector_takes_the_most_probable_actions():
+    instance = toy_instance("adp")
+    batch = collector_of(instance, num_steps=2, greedy=True).collect().reshape(-1)
+    for index in range(2):
+        turns = batch["agents", "active"][:, index, 0]
+        logits = batch["agents", "main_message_logits"][turns, index, 0, 0]
+        chosen = batch["agents", "position_selected"][turns, index, 0, 0]
+        assert torch.equal(chosen, logits.argmax(-1))
+    verifier = batch["agents", "decides"][:, 1]
+    logits = batch["agents", "decision_logits"][verifier, 1]
+    assert torch.equal(batch["agents", "decision"][verifier, 1], logits.argmax(-1))
+
+
+def test_collecting_draws_nothing_from_the_global_generator():
+    instance = toy_instance()
+    before = torch.get_rng_state()
+    collector_of(instance).collect()
+    assert torch.equal(torch.get_rng_state(), before)
