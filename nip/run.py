@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError
-from nip.experiment_checks import check_experiment
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import ResumePolicy, Run
@@ -76,7 +75,7 @@ def run_experiment(
     settings = combine_settings(settings, settings_kwargs)
     run_id = new_run_id(hyper_params, settings) if run_id is None else run_id
     check_run_id(run_id)
-    check_experiment(hyper_params, settings)
+    _check(hyper_params, settings)
     instance = None
     if not is_run_folder(Path(settings.runs_dir) / run_id) and resume != "must":
         # A new run gets its folder only after its parts could be built.
@@ -117,7 +116,7 @@ def prepare_experiment(
         If the experiment cannot be run as asked.
     """
     settings = combine_settings(settings, settings_kwargs)
-    check_experiment(hyper_params, settings)
+    _check(hyper_params, settings)
     instance = _build(hyper_params, settings)
     from nip.experiment_plan import make_plan
 
@@ -139,6 +138,13 @@ def new_run_id(hyper_params: HyperParameters, settings: ExperimentSettings) -> s
     stem = f"{'-'.join(parts)}-{datetime.now():%Y%m%d-%H%M%S}"
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     return next(name for name in names if not (Path(settings.runs_dir) / name).exists())
+
+
+def _check(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
+    # The protocols need NumPy, which somebody who imports only parameters does not wait for.
+    from nip.experiment_checks import check_experiment
+
+    check_experiment(hyper_params, settings)
 
 
 def _build(hyper_params: HyperParameters, settings: ExperimentSettings) -> "ScenarioInstance":

@@ -397,6 +397,8 @@ def test_ctrl_c_says_how_to_go_on(working_folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Shells let what they start in the background ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     checkpoints = working_folder / "runs" / "long" / "checkpoints"
     try:
