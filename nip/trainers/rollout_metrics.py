@@ -120,9 +120,16 @@ def _speaker_metrics(
 
 
 def final_decisions(frames: TensorDictBase, protocol: ProtocolHandler) -> Tensor:
-    """Return the verifier's decision in each frame, 2 where it made none, (frame,)."""
+    """Return the decision in each frame, 2 where there was none, (frame,).
+
+    It is the verifier's, or the one that the protocol forces on it.
+    """
     verifier = protocol.agent_names.index("verifier")
     decision = frames["agents", "decision"][:, verifier]
+    if protocol.force_guess == "y":
+        decision = frames["y"].squeeze(-1)
+    elif protocol.force_guess is not None:
+        decision = torch.full_like(decision, int(protocol.force_guess == "one"))
     undecided = frames["next", "terminated"] | ~frames["agents", "decides"][:, verifier]
     return torch.where(undecided, 2, decision)
 
