@@ -2,18 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
 from nip.scenario_instance import ScenarioInstance
+from nip.seeding import stable_seed
 from nip.trainers.solo_training import SoloTraining
 from nip.utils.files import write_atomically
 
@@ -22,8 +24,17 @@ METRIC_PREFIX = "pretrain_"
 IRRELEVANT_GROUPS = ("trainer", "ppo", "reinforce", "pretrain_agents")
 """Parameters which may change without changing what pretraining gives."""
 
-RELEVANT_RL_FIELDS = ("normalize_observations", "num_normalization_steps", "frames_per_batch")
+RELEVANT_RL_FIELDS = (
+    "normalize_observations",
+    "num_normalization_steps",
+    "frames_per_batch",
+    "rollouts_per_iteration",
+    "steps_per_env_per_iteration",
+)
 """Of the ``rl`` group, what decides how observations are scaled."""
+
+TRAINED_PARTS = ("body", "solo_head")
+"""Parts of an agent which pretraining changes."""
 
 
 def pretrain_agents(
@@ -55,10 +66,10 @@ def pretrain_agents(
     if path.exists() and not settings.ignore_cache:
         stored = load_file(path)
         metrics = json.loads(bytes(stored.pop("metrics").tolist()))
-        _load_bodies(instance.agents, stored)
+        _load_parts(instance.agents, stored)
     else:
-        metrics = _train(instance, hyper_params, on_epoch)
-        tensors = _body_tensors(instance.agents)
+        metrics = _train(instance, hyper_params, settings, on_epoch)
+        tensors = _part_tensors(instance.agents)
         encoded = json.dumps(metrics, sort_keys=True).encode()
         tensors["metrics"] = torch.tensor(list(encoded), dtype=torch.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +84,7 @@ def cache_path(
     dataset: TensorDataset, hyper_params: HyperParameters, settings: ExperimentSettings
 ) -> Path:
     """Return where bodies pretrained on this data with these parameters are kept."""
-    tree = hyper_params.to_dict()
+    tree = hyper_params.to_dict(stamp=True)
     relevant = {key: value for key, value in tree.items() if key not in IRRELEVANT_GROUPS}
     relevant["rl"] = {name: tree["rl"][name] for name in RELEVANT_RL_FIELDS}
     digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode())
@@ -86,34 +97,75 @@ def cache_path(
 def _train(
     instance: ScenarioInstance,
     hyper_params: HyperParameters,
+    settings: ExperimentSettings,
     on_epoch: Callable[[dict[str, float]], object],
 ) -> dict[str, float]:
-    training = SoloTraining(instance.agents, instance.train_environment, hyper_params)
     metrics: dict[str, float] = {}
-    for _ in range(hyper_params.solo_agent.num_epochs):
-        metrics = training.run_epoch()
-        on_epoch(metrics)
-    instance.agents.eval()
-    metrics |= training.evaluate()
-    instance.agents.train()
+    with _own_randomness(hyper_params, settings), _thawed(instance.agents):
+        training = SoloTraining(instance.agents, instance.train_environment, hyper_params)
+        for _ in range(hyper_params.solo_agent.num_epochs):
+            metrics = training.run_epoch()
+            on_epoch(metrics)
+        instance.agents.eval()
+        metrics |= training.evaluate()
+        instance.agents.train()
     return {f"{METRIC_PREFIX}{name}": value for name, value in metrics.items()}
 
 
-def _body_tensors(agents: CombinedAgents) -> dict[str, Tensor]:
+@contextmanager
+def _own_randomness(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
+    """Draw dropout and noise from a seed of their own.
+
+    What comes afterwards then draws the same whether pretraining was done or loaded.
+    """
+    device = torch.device(settings.device)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(stable_seed(hyper_params.seed, "pretraining"))
+        yield
+
+
+@contextmanager
+def _thawed(agents: CombinedAgents) -> Iterator[None]:
+    """Let everything learn, also what reinforcement learning keeps frozen.
+
+    Bodies which learn nothing afterwards are what ``solo_agent.body_lr_factor_override`` is for.
+    """
+    frozen = [parameter for parameter in agents.parameters() if not parameter.requires_grad]
+    agents.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in agents.parameters():
+            parameter.grad = None
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+
+
+def _part_tensors(agents: CombinedAgents) -> dict[str, Tensor]:
     return {
-        f"{name}.{key}": value
-        for _, name, agent in agents
-        for key, value in agent.body.state_dict().items()
+        f"{name}.{part_name}.{key}": value
+        for name, part_name, part in _trained_parts(agents)
+        for key, value in part.state_dict().items()
     }
 
 
-def _load_bodies(agents: CombinedAgents, tensors: dict[str, Tensor]) -> None:
-    for _, name, agent in agents:
-        prefix = f"{name}."
-        agent.body.load_state_dict(
+def _load_parts(agents: CombinedAgents, tensors: dict[str, Tensor]) -> None:
+    for name, part_name, part in _trained_parts(agents):
+        prefix = f"{name}.{part_name}."
+        part.load_state_dict(
             {
                 key.removeprefix(prefix): value
                 for key, value in tensors.items()
                 if key.startswith(prefix)
             }
         )
+
+
+def _trained_parts(agents: CombinedAgents) -> Iterator[tuple[str, str, nn.Module]]:
+    """Yield the agent's name, the part's name and the part."""
+    for _, name, agent in agents:
+        for part_name in TRAINED_PARTS:
+            part = getattr(agent, part_name)
+            if part is not None:
+                yield name, part_name, part
