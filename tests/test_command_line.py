@@ -391,7 +391,8 @@ def test_a_plugin_named_in_yaml_is_loaded(working_folder: Path) -> None:
 
 def test_ctrl_c_says_how_to_go_on(working_folder: Path) -> None:
     arguments = [*TOY, "rl.num_iterations=100000", "rl.frames_per_batch=32", "rl.minibatch_size=16"]
-    process = subprocess.Popen(
+    checkpoints = working_folder / "runs" / "long" / "checkpoints"
+    with subprocess.Popen(
         [sys.executable, str(SCRIPT), *arguments, "run_id=long", "settings.checkpoint_period=1"],
         cwd=working_folder,
         stdout=subprocess.DEVNULL,
@@ -399,16 +400,15 @@ def test_ctrl_c_says_how_to_go_on(working_folder: Path) -> None:
         text=True,
         # Shells let what they start in the background ignore Ctrl-C, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    checkpoints = working_folder / "runs" / "long" / "checkpoints"
-    try:
-        while not (checkpoints.is_dir() and any(checkpoints.iterdir())):
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            while not (checkpoints.is_dir() and any(checkpoints.iterdir())):
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "run_id=long" in stderr
     assert "Traceback" not in stderr
