@@ -12,11 +12,17 @@ from nip.factory import build_scenario_instance
 from nip.parameters import GraphIsomorphismAgentParameters, HyperParameters
 from nip.scenario_instance import ScenarioInstance
 from nip.scenarios.graph_isomorphism.pair_files import PairArrays, write_dataset
-from nip.trainers.registry import build_trainer
+from nip.trainers.registry import build_trainer, trainer_registry
 from nip.trainers.trainer_base import Trainer
 
 DATASETS = {"graph_isomorphism": "tiny", "toy": "witness"}
 """A dataset of each scenario."""
+
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "reinforce": {"": {}, "critic": {"reinforce": {"use_advantage_and_critic": True}}},
+    "vanilla_ppo": {"clip": {}, "kl": {"ppo": {"loss_type": "kl_penalty"}}},
+}
+"""Ways in which a trainer can learn, for those which have more than one."""
 
 NUM_ROUNDS = {"max_message_rounds": 4}
 """Shorter episodes for the protocols whose length is a parameter."""
@@ -65,6 +71,15 @@ def make_params(
         return HyperParameters(
             scenario=scenario, trainer=trainer, interaction_protocol=protocol, **groups
         )
+
+
+def trainer_variants() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return every way in which every registered trainer can learn: its name, and parameters."""
+    return {
+        f"{name}-{variant}".rstrip("-"): (name, changes)
+        for name in trainer_registry.names()
+        for variant, changes in VARIANTS.get(name, {"": {}}).items()
+    }
 
 
 def tiny_graph_agent(**changes: Any) -> GraphIsomorphismAgentParameters:
