@@ -20,7 +20,7 @@ from nip.trainers.rl_tensordict_base import AdvantageEstimator, TensorDictRlTrai
 class AdvantageWeightedParameters(SubParameters):
     """What can be set about advantage-weighted regression."""
 
-    temperature: Positive = 1.0
+    temperature: Positive = 0.5
     """Softness of the target: the lower, the more the best actions outweigh the others."""
 
     max_weight: Positive = 20.0

@@ -1,0 +1,127 @@
+"""The examples of the guides run from the command line as the guides say, in small."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.doc.pages import DOC, EXAMPLES, Command, all_commands
+from tests.source_files import REPOSITORY
+
+TINY = ["rl.num_iterations=2", "rl.frames_per_batch=60", "rl.minibatch_size=30"]
+TINY += ["rl.num_test_iterations=1", "rl.num_normalization_steps=20"]
+TINY += ["run_id=tiny", "settings.progress=false"]
+
+
+def commands_with_plugins() -> list[Command]:
+    commands = all_commands("scripts/run_experiment.py")
+    with_plugins = [each for each in commands if "plugins=[doc/examples/" in str(each)]
+    return [each for each in with_plugins if "--help" not in each.words]
+
+
+def run(words: list[str], folder: Path) -> dict[str, float]:
+    """Run an experiment in a folder from which the examples can be seen; return its metrics."""
+    if not (folder / "doc").exists():
+        (folder / "doc").symlink_to(DOC)
+    process = subprocess.run(
+        [sys.executable, str(REPOSITORY / "scripts" / "run_experiment.py"), *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    (result,) = folder.glob("runs/*/result.json")
+    content = json.loads(result.read_text())
+    assert content["status"] == "completed"
+    return content["metrics"]
+
+
+@pytest.mark.parametrize("command", commands_with_plugins(), ids=str)
+def test_an_example_runs(command: Command, working_folder: Path) -> None:
+    given = [word for word in command.words[2:] if not word.startswith(("run_id=", "rl."))]
+    metrics = run([*given, *TINY], working_folder)
+    assert 0 <= metrics["test_mean_accuracy"] <= 1
+
+
+def test_every_example_is_shown_and_run() -> None:
+    for example in EXAMPLES.glob("*.py"):
+        assert any(f"examples/{example.name}" in str(each) for each in commands_with_plugins())
+        shown = (DOC / "guides").glob("new_*.md")
+        assert any(f"../examples/{example.name}" in page.read_text() for page in shown)
+
+
+def test_the_parameters_of_an_example_are_checked(working_folder: Path) -> None:
+    (working_folder / "doc").symlink_to(DOC)
+    words = ["plugins=[doc/examples/new_trainer.py]", "experiment=toy"]
+    words += ["trainer=advantage_weighted", "advantage_weighted.temperature=0"]
+    process = subprocess.run(
+        [sys.executable, str(REPOSITORY / "scripts" / "run_experiment.py"), *words],
+        cwd=working_folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 2
+    assert (
+        "advantage_weighted.temperature must be a finite number, above 0, got 0" in process.stderr
+    )
+
+
+@pytest.mark.slow
+def test_numbers_are_proved_composite(working_folder: Path) -> None:
+    words = ["plugins=[doc/examples/new_scenario.py]", "scenario=composite", "dataset=below_1000"]
+    words += ["interaction_protocol=adp", "trainer=vanilla_ppo", "rl.num_iterations=100"]
+    words += ["rl.frames_per_batch=512", "rl.minibatch_size=256", "rl.lr=0.01"]
+    metrics = run([*words, "settings.progress=false"], working_folder)
+    assert metrics["test_completeness"] >= 0.98
+    assert metrics["test_soundness"] >= 0.98
+
+
+_INTERRUPT = """
+import sys
+import new_trainer_loop
+from nip import HyperParameters, run_experiment
+
+params = HyperParameters(
+    scenario="toy",
+    dataset="witness",
+    trainer="hill_climbing",
+    interaction_protocol="adp",
+    protocol_common={"shared_reward": True},
+    rl={"num_iterations": 4, "frames_per_batch": 64, "num_test_iterations": 1},
+)
+how = {"progress": False, "checkpoint_period": 1}
+straight = run_experiment(params, run_id="straight", **how)
+keep = new_trainer_loop.HillClimbingTrainer.log
+
+
+def interrupt(self, iteration, metrics):
+    if iteration == 3:
+        raise KeyboardInterrupt
+    keep(self, iteration, metrics)
+
+
+new_trainer_loop.HillClimbingTrainer.log = interrupt
+try:
+    run_experiment(params, run_id="broken", **how)
+except KeyboardInterrupt:
+    print("interrupted")
+new_trainer_loop.HillClimbingTrainer.log = keep
+assert run_experiment(params, run_id="broken", **how).metrics == straight.metrics
+"""
+
+
+def test_hill_climbing_goes_on_to_the_same_numbers(working_folder: Path) -> None:
+    code = f"import sys; sys.path.insert(0, {str(EXAMPLES)!r})\n{_INTERRUPT}"
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=working_folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == "interrupted\n"
