@@ -1,12 +1,15 @@
-"""What every test shares: one thread, derandomised properties, a clean folder to work in."""
+"""What every test shares: checked shapes, one thread, derandomised properties, a clean folder."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.shape_checks import check_shapes
+
 settings.register_profile("nip", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("nip")
+check_shapes()
 
 
 @pytest.fixture(scope="session", autouse=True)

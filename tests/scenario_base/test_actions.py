@@ -16,6 +16,8 @@ from nip.scenario_base.actions import (
 from nip.scenario_base.agent import AgentOutput
 from nip.scenario_base.agents import ILLEGAL_LOGIT
 
+NO_VALUE = torch.zeros(0)
+
 
 def logits_of(*probabilities):
     return torch.tensor(probabilities).log()
@@ -29,7 +31,7 @@ def output_of_two_channels(batch=1, *, linear=False):
         message_logits=message.expand(batch, -1, -1, -1),
         decision_logits=logits_of(0.5, 0.3, 0.2).expand(batch, -1),
         linear_message_logits=extra.expand(batch, -1, -1, -1) if linear else None,
-        value=None,
+        value=NO_VALUE,
     )
 
 
@@ -79,7 +81,7 @@ def test_the_linear_message_counts_like_the_other():
 
 def test_all_positions_of_a_message_count():
     logits = logits_of(0.25, 0.75).expand(1, 1, 3, 2)
-    output = AgentOutput(logits, None, None, None)
+    output = AgentOutput(logits, None, None, NO_VALUE)
     choice = Choice(torch.tensor([[[0, 1, 1]]]), None, None)
     turn = Turn(torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool))
     torch.testing.assert_close(
@@ -91,7 +93,7 @@ def test_symbols_are_sampled_with_their_probabilities():
     count = 20_000
     probabilities = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.0])
     logits = probabilities.log().clamp_min(ILLEGAL_LOGIT).expand(count, 1, 1, 5)
-    output = AgentOutput(logits, logits_of(0.2, 0.7, 0.1).expand(count, 3), None, None)
+    output = AgentOutput(logits, logits_of(0.2, 0.7, 0.1).expand(count, 3), None, NO_VALUE)
     choice = choose(output, torch.Generator().manual_seed(0), greedy=False)
     for drawn, expected in (
         (choice.message, [0.05, 0.15, 0.3, 0.5, 0.0]),
@@ -105,7 +107,7 @@ def test_symbols_are_sampled_with_their_probabilities():
 def test_message_and_decision_are_drawn_independently():
     count = 20_000
     output = AgentOutput(
-        torch.zeros(count, 1, 1, 2), torch.zeros(count, 2), torch.zeros(count, 1, 1, 2), None
+        torch.zeros(count, 1, 1, 2), torch.zeros(count, 2), torch.zeros(count, 1, 1, 2), NO_VALUE
     )
     choice = choose(output, torch.Generator().manual_seed(0), greedy=False)
     drawn = (choice.message.flatten(), choice.decision, choice.linear_message.flatten())

@@ -1,7 +1,7 @@
 """A graph isomorphism network on batches of dense graph pairs."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from nip.scenario_base.networks import ACTIVATIONS, build_mlp
@@ -62,7 +62,7 @@ class Gin(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "batch graph node feature"],
-        adjacency: Int[Tensor, "batch graph node node"],
+        adjacency: Num[Tensor, "batch graph node node"],
         node_mask: Bool[Tensor, "batch graph node"],
     ) -> Float[Tensor, "batch graph node d_out"]:
         """Represent every node; nodes which are padding get zeros."""

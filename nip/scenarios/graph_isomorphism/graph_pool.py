@@ -4,7 +4,7 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt64
+from jaxtyping import Bool, Int, Integer, UInt64
 
 from nip.errors import ParameterError
 from nip.scenarios.graph_isomorphism.refinement import mix_bits, refinement_hashes
@@ -189,7 +189,7 @@ class GraphPool:
 
 
 def _stretches(
-    *sorted_keys: UInt64[np.ndarray, " graph"],
+    *sorted_keys: Integer[np.ndarray, " graph"],
 ) -> tuple[Int[np.ndarray, " graph"], Int[np.ndarray, " graph"]]:
     """Find, for each place in a sorted table, the start and length of its stretch of equal keys."""
     is_start = np.ones(len(sorted_keys[0]), dtype=bool)

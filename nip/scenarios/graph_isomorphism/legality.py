@@ -9,9 +9,7 @@ from torch import Tensor
 from nip.scenario_base.agents import ILLEGAL_LOGIT, AgentContext
 
 
-def last_marks(
-    message: Float[Tensor, "batch channel position graph node"],
-) -> Bool[Tensor, "batch channel position graph node"]:
+def last_marks(message: Float[Tensor, "*axes"]) -> Bool[Tensor, "*axes"]:
     """Return which nodes the last message marks.
 
     Observations may have been scaled to mean 0: a mark is then still positive, and all else at

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import safetensors
-from jaxtyping import Bool, Int, Int32
+from jaxtyping import Bool, Int
 from safetensors.numpy import load_file, save
 
 from nip.errors import DatasetError
@@ -38,7 +38,7 @@ class PairArrays:
     sizes: Int[np.ndarray, "pair 2"]
     """Number of nodes of each graph."""
 
-    wl_scores: Int32[np.ndarray, " pair"]
+    wl_scores: Int[np.ndarray, " pair"]
     """First round of colour refinement that separates the pair, -1 if it is isomorphic."""
 
     def __len__(self) -> int:
@@ -167,8 +167,8 @@ class _Decoder:
         self._require(len(edges) == 2, f"edge_index_{side} must have two rows")
         self._require(
             len(counts) == len(sizes)
-            and slices[0] == 0
-            and slices[-1] == edges.shape[1]
+            and int(slices[0]) == 0
+            and int(slices[-1]) == edges.shape[1]
             and bool((counts >= 0).all()),
             f"slices_{side} must rise from 0 to the number of edges, with one step per pair",
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from nip.scenarios.graph_isomorphism.legality import last_marks
@@ -47,8 +47,8 @@ class NodeSimilarity(nn.Module):
 
 def relative_distances(
     structure: Float[Tensor, "batch graph node d"],
-    marks: Float[Tensor, "batch channel position symbol"],
-    node_mask: Float[Tensor, "batch graph node"],
+    marks: Bool[Tensor, "batch channel position symbol"],
+    node_mask: Bool[Tensor, "batch graph node"],
 ) -> Float[Tensor, "batch channel position symbol"]:
     """Return squared distances to the marked node, relative to the spread of all nodes."""
     nodes = structure.flatten(1, 2)
