@@ -1,0 +1,95 @@
+"""Runs experiments that come on standard input, each in a fork, and prints how each ended.
+
+One interpreter imports torch once and forks for each start, so that many starts take little time.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+import warnings
+
+import nip.factory
+import nip.run
+import nip.run_store.checkpoint_files as checkpoint_files
+import nip.run_store.learning_curve as learning_curve
+from nip.parameters import HyperParameters
+from nip.run_store import Run
+from nip.trainers.registry import trainer_registry
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_call(owner, name, number, after=False):
+    """Kill the process at the given call of a method, before or after its work is done."""
+    original, count = getattr(owner, name), 0
+
+    def counted(*args, **kwargs):
+        nonlocal count
+        count += 1
+        if count == number and not after:
+            die()
+        result = original(*args, **kwargs)
+        if count == number:
+            die()
+        return result
+
+    setattr(owner, name, counted)
+
+
+def die_in_the_middle_of_saving(iteration):
+    """Kill the process when one file of the checkpoint of an iteration is written by half."""
+    original = checkpoint_files.save_file
+
+    def half(tensors, path):
+        original(tensors, path)
+        if f"iteration_{iteration:06d}" in str(path) and path.stem == "generators":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            die()
+
+    checkpoint_files.save_file = half
+
+
+def expect_first_iteration(iteration):
+    """Fail if the first iteration that this start logs is another one."""
+    original = Run.log
+
+    def checked(self, logged, metrics):
+        Run.log = original
+        assert logged == iteration, f"began with iteration {logged} instead of {iteration}"
+        return original(self, logged, metrics)
+
+    Run.log = checked
+
+
+def run(start) -> int:
+    """Run one experiment; return the exit code."""
+    try:
+        exec(start["preparation"], globals())
+        hyper_params = HyperParameters.from_dict(start["parameters"])
+        nip.run.run_experiment(hyper_params, run_id=start["run_id"], **start["settings"])
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def main():
+    trainer_registry.names()
+    warnings.simplefilter("ignore")
+    # Pictures are drawn in other tests.
+    learning_curve.draw_learning_curve = lambda *_: None
+    for start in json.load(sys.stdin):
+        child = os.fork()
+        if child == 0:
+            code = run(start)
+            sys.stderr.flush()
+            os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

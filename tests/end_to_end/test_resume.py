@@ -1,0 +1,198 @@
+"""A run that was killed at any moment ends with the same numbers as one that was not."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nip.errors import ResumeError
+from nip.parameters import ContiguousPeriodicUpdateSchedule, HyperParameters
+from nip.run import run_experiment
+from nip.run_store import Checkpoint, read_history
+from nip.run_store.checkpoints import CheckpointFolder
+from tests.end_to_end.processes import KILLED, Start, run_in_processes
+from tests.experiments import make_params, make_settings, tiny_graph_agent, trainer_variants
+
+NUM_ITERATIONS = 4
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A moment at which a run is killed."""
+
+    code: str
+    """What kills it."""
+
+    goes_on_with: int | None
+    """The first iteration after the restart; None where it depends on the time."""
+
+
+KILLS = {
+    "after_iteration_2": Kill("die_at_call(Run, 'save_checkpoint', 2, after=True)", 3),
+    "in_the_middle_of_saving": Kill("die_in_the_middle_of_saving(3)", 3),
+    "logged_but_not_saved": Kill("die_at_call(Run, 'log', 3, after=True)", 3),
+    "before_the_first_checkpoint": Kill("die_at_call(Run, 'log', 2, after=True)", 0),
+    "in_the_test": Kill("die_at_call(Run, 'log', 5)", NUM_ITERATIONS),
+    "whenever_saving_is_cheap": Kill("die_at_call(Run, 'log', 3, after=True)", None),
+}
+
+OF_ONE_EXPERIMENT = {
+    "logged_but_not_saved": "vanilla_ppo-clip",
+    "before_the_first_checkpoint": "pretrained",
+    "in_the_test": "reinforce-critic",
+    "whenever_saving_is_cheap": "vanilla_ppo-clip",
+}
+
+
+def graph_experiment(trainer: str, **changes: Any) -> HyperParameters:
+    """Return an experiment with everything that a restart could get wrong.
+
+    Batch norm, dropout, noise, normalised observations, annealing, an agent that pauses, and
+    episodes of up to four rounds in batches of three steps.
+    """
+    agent = tiny_graph_agent(transformer_dropout=0.2, noise_sigma=0.1)
+    pausing = replace(agent, update_schedule=ContiguousPeriodicUpdateSchedule(3, 0, 2))
+    return make_params(
+        "graph_isomorphism",
+        trainer,
+        "nip",
+        agents={"_default": agent, "verifier": pausing},
+        rl={
+            "rollouts_per_iteration": 5,
+            "steps_per_env_per_iteration": 3,
+            "num_iterations": NUM_ITERATIONS,
+            "anneal_lr": True,
+            "use_shared_body": False,
+        },
+        solo_agent={"num_epochs": NUM_ITERATIONS, "batch_size": 2},
+        nip_protocol={"max_message_rounds": 4, "min_message_rounds": 3},
+        **changes,
+    )
+
+
+def experiments() -> dict[str, HyperParameters]:
+    """Return every way in which every trainer can learn, and pretraining."""
+    variants = {
+        name: graph_experiment(trainer, **changes)
+        for name, (trainer, changes) in trainer_variants().items()
+    }
+    return {**variants, "pretrained": graph_experiment("vanilla_ppo", pretrain_agents=True)}
+
+
+INTERRUPTED = [
+    (experiment, kill)
+    for kill in KILLS
+    for experiment in ([OF_ONE_EXPERIMENT[kill]] if kill in OF_ONE_EXPERIMENT else experiments())
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
+    """Run everything undisturbed in one interpreter, and with interruptions in another.
+
+    The two differ in the order of sets, too.
+    """
+    folder = tmp_path_factory.mktemp("runs")
+
+    def start(experiment: str, run_id: str, code: str = "", period: int | None = 1) -> Start:
+        # Each run has a cache of its own, so that pretraining is done in each.
+        settings = make_settings(folder / run_id, data_dir, checkpoint_period=period)
+        parameters = experiments()[experiment].to_dict()
+        return Start("run", parameters, settings.to_dict(), code)
+
+    undisturbed = [start(name, name) for name in experiments()]
+    disturbed = [start(name, f"{name}-again") for name in experiments()]
+    for experiment, name in INTERRUPTED:
+        kill, run_id = KILLS[name], f"{experiment}-{name}"
+        period = None if kill.goes_on_with is None else 1
+        check = "" if period is None else f"expect_first_iteration({kill.goes_on_with})"
+        disturbed += [
+            start(experiment, run_id, kill.code, period),
+            start(experiment, run_id, check, period),
+        ]
+    assert run_in_processes(undisturbed, hash_seed=0) == [0] * len(undisturbed)
+    expected = [0] * len(experiments()) + [KILLED, 0] * len(INTERRUPTED)
+    assert run_in_processes(disturbed, hash_seed=1) == expected
+    return folder
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    """Compare weights, moments, generators, data position, metrics, and the result."""
+    before, after = last_checkpoint(first), last_checkpoint(second)
+    assert before.iteration == after.iteration == NUM_ITERATIONS
+    assert before.state == after.state
+    assert before.tensors.keys() == after.tensors.keys()
+    for group, tensors in before.tensors.items():
+        assert tensors.keys() == after.tensors[group].keys()
+        for name, tensor in tensors.items():
+            assert torch.equal(tensor, after.tensors[group][name]), f"{group}: {name}"
+    histories = [read_history(folder / "run") for folder in (first, second)]
+    assert histories[0].names() == histories[1].names()
+    for name in histories[0].names():
+        assert histories[0].values(name) == histories[1].values(name)
+    results = [
+        json.loads((folder / "run" / "result.json").read_text()) for folder in (first, second)
+    ]
+    assert results[0] == results[1]
+    assert results[0]["status"] == "completed"
+
+
+def last_checkpoint(folder: Path) -> Checkpoint:
+    checkpoint = CheckpointFolder(folder / "run" / "checkpoints").load_latest()
+    assert checkpoint is not None
+    return checkpoint
+
+
+@pytest.mark.parametrize(("experiment", "kill"), INTERRUPTED)
+def test_a_killed_run_ends_with_the_same_numbers(experiment, kill, runs):
+    assert_same_run(runs / experiment, runs / f"{experiment}-{kill}")
+
+
+@pytest.mark.parametrize("experiment", experiments())
+def test_the_order_of_sets_changes_nothing(experiment, runs):
+    assert_same_run(runs / experiment, runs / f"{experiment}-again")
+
+
+def test_what_is_compared_is_everything_that_counts(runs):
+    checkpoint = last_checkpoint(runs / "vanilla_ppo-kl")
+    assert {
+        "prover.body",
+        "prover.policy_head",
+        "prover.value_body",
+        "prover.value_head",
+        "verifier.body",
+        "optimizer",
+        "generators",
+        "minibatches",
+        "normalizer",
+        "objective",
+        "rollouts",
+    } <= set(checkpoint.tensors)
+    assert any(name.endswith("running_var") for name in checkpoint.tensors["verifier.body"])
+    assert any(name.endswith(":exp_avg_sq") for name in checkpoint.tensors["optimizer"])
+    assert checkpoint.tensors["objective"]["kl_beta"].tolist() != [1, 1]
+    # Episodes were cut off, so that environments had to be carried over.
+    assert checkpoint.tensors["rollouts"]["state.round"].any()
+    assert float(checkpoint.tensors["normalizer"]["x_std"]) != 1
+    history = read_history(runs / "vanilla_ppo-kl" / "run")
+    iterations = [iteration for iteration, _ in history.values("learning_rate")]
+    assert iterations == [1, 2, 3, 4]
+
+
+def test_a_changed_parameter_is_refused_with_its_name_and_both_values(tmp_path):
+    params = make_params(seed=3, rl={"lr": 0.25}, agents={"prover": {"d_hidden": 3}})
+    settings = make_settings(tmp_path)
+    run_experiment(params, run_id="r", settings=settings)
+    before = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    changed = make_params(seed=3, rl={"lr": 0.5}, agents={"prover": {"d_hidden": 5}})
+    with pytest.raises(ResumeError) as error:
+        run_experiment(changed, run_id="r", settings=settings)
+    message = str(error.value)
+    for text in ("rl.lr", "0.25", "0.5", "agents.prover.d_hidden", "3", "5"):
+        assert text in message
+    assert "seed" not in message
+    after = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    assert after == before
