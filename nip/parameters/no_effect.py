@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from nip.parameters.agents import AgentParameters
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.parameters_base import SubParameters, field_rules
+from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.types import InteractionProtocolType
 
 if TYPE_CHECKING:
@@ -183,6 +184,18 @@ AGENT_RULES = (
         ("orthogonal_initialisation_gain",),
         "unless use_orthogonal_initialisation=True",
         lambda _, agent: not agent.use_orthogonal_initialisation,
+    ),
+    AgentNoEffectRule(
+        ("use_orthogonal_initialisation",),
+        "with scenario='toy', whose tables start as PyTorch makes them",
+        lambda _, __: True,
+        ToyAgentParameters,
+    ),
+    AgentNoEffectRule(
+        ("orthogonal_initialisation_gain",),
+        "with scenario='toy', whose tables start as PyTorch makes them",
+        lambda _, agent: agent.use_orthogonal_initialisation,
+        ToyAgentParameters,
     ),
     AgentNoEffectRule(
         ("num_heads", "d_transformer_mlp", "transformer_dropout"),

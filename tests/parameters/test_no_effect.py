@@ -70,6 +70,22 @@ REPORTED: list[tuple[dict[str, Any], str]] = [
         },
         r"pair_difference_scale='log' .*use_pair_invariant_pooling=True",
     ),
+    (
+        {
+            "scenario": "toy",
+            "dataset": "witness",
+            "agents": {"prover": {"use_orthogonal_initialisation": False}},
+        },
+        r"prover\.use_orthogonal_initialisation=False has no effect with scenario='toy'",
+    ),
+    (
+        {
+            "scenario": "toy",
+            "dataset": "witness",
+            "agents": {"prover": {"orthogonal_initialisation_gain": 2}},
+        },
+        r"prover\.orthogonal_initialisation_gain=2\.0 has no effect with scenario='toy'",
+    ),
 ]
 
 
