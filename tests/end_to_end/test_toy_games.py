@@ -1,0 +1,73 @@
+"""The toy games come out as theory says. Wrong payments of any agent would break one of them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nip.run import run_experiment
+from tests.experiments import make_params, make_settings
+
+RIGHT = ("test_mean_accuracy", "test_completeness", "test_soundness")
+
+
+@pytest.fixture(scope="module")
+def metrics(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    """Run the named experiment on both games with both kinds of rewards, in one sweep."""
+    folder = tmp_path_factory.mktemp("toy")
+    arguments = [
+        "--multirun",
+        "experiment=toy",
+        "run_id=toy",
+        "dataset=witness,cheap_talk",
+        "protocol_common.shared_reward=true,false",
+        "settings.progress=false",
+    ]
+    subprocess.run(
+        [sys.executable, repository / "scripts" / "run_experiment.py", *arguments],
+        cwd=folder,
+        check=True,
+        timeout=240,
+    )
+    results = (json.loads(path.read_text()) for path in folder.glob("runs/*/result.json"))
+    return {result["run_id"]: result["metrics"] for result in results}
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "opposed"])
+def test_a_mark_that_cannot_be_forged_convinces_whatever_the_prover_wants(shared, metrics):
+    found = metrics[f"toy-dataset-witness-shared_reward-{shared}"]
+    assert min(found[name] for name in RIGHT) >= 0.98
+    assert found["test_worst_datapoint_accuracy"] >= 0.95
+
+
+def test_words_that_cost_nothing_convince_nobody_of_an_opponent(metrics):
+    found = metrics["toy-dataset-cheap_talk-shared_reward-False"]
+    assert 0.45 <= found["test_mean_accuracy"] <= 0.55
+    assert found["test_worst_datapoint_accuracy"] <= 0.5
+
+
+def test_words_that_cost_nothing_are_enough_between_friends(metrics):
+    found = metrics["toy-dataset-cheap_talk-shared_reward-True"]
+    assert min(found[name] for name in RIGHT) >= 0.98
+
+
+@pytest.mark.parametrize("use_critic", [False, True], ids=["", "critic"])
+def test_reinforce_finds_the_witness_as_well(use_critic, tmp_path):
+    params = make_params(
+        trainer="reinforce",
+        reinforce={"use_advantage_and_critic": use_critic},
+        rl={
+            "rollouts_per_iteration": 256,
+            "minibatch_size": 256,
+            "num_epochs": 1,
+            "num_iterations": 120,
+            "num_test_iterations": 4,
+            "lr": 0.05,
+            "normalize_observations": False,
+        },
+    )
+    settings = make_settings(tmp_path, checkpoint_period=120)
+    result = run_experiment(params, run_id="r", settings=settings)
+    assert min(result.metrics[name] for name in RIGHT) >= 0.98
