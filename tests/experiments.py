@@ -1,10 +1,13 @@
 """The smallest experiments that have everything in them, for tests that build or run whole ones."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
@@ -138,3 +141,10 @@ def write_tiny_graphs(data_dir: Path) -> Path:
     folder = data_dir / "graph_isomorphism" / "tiny"
     write_dataset(folder, {"train": pairs, "test": pairs}, metadata={})
     return data_dir
+
+
+def same_tensors(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    """Tell whether two mappings hold the same names and, bit by bit, the same numbers."""
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )

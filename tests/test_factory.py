@@ -6,7 +6,12 @@ import torch
 from nip.errors import ParameterError
 from nip.parameters import RandomAgentParameters
 from nip.scenario_base.batch_shape import BatchShape
-from tests.experiments import make_instance, make_params, tiny_graph_agent
+from tests.experiments import (
+    make_instance,
+    make_params,
+    same_tensors,
+    tiny_graph_agent,
+)
 
 
 def graph_params(trainer="vanilla_ppo", protocol="nip", **changes):
@@ -15,12 +20,6 @@ def graph_params(trainer="vanilla_ppo", protocol="nip", **changes):
 
 def weights_of(instance, agent) -> dict[str, torch.Tensor]:
     return instance.agents.agents[agent].state_dict()
-
-
-def same(first, second) -> bool:
-    return first.keys() == second.keys() and all(
-        torch.equal(first[name], second[name]) for name in first
-    )
 
 
 def heads_of(instance, agent="verifier") -> set[str]:
@@ -63,15 +62,15 @@ def test_the_first_weights_of_an_agent_do_not_depend_on_the_others(data_dir):
     plain = make_instance(graph_params(), data_dir)
     other = {"prover": tiny_graph_agent(d_gnn=7), "_default": tiny_graph_agent()}
     changed = make_instance(graph_params(agents=other), data_dir)
-    assert same(weights_of(plain, "verifier"), weights_of(changed, "verifier"))
-    assert not same(weights_of(plain, "prover"), weights_of(changed, "prover"))
+    assert same_tensors(weights_of(plain, "verifier"), weights_of(changed, "verifier"))
+    assert not same_tensors(weights_of(plain, "prover"), weights_of(changed, "prover"))
 
 
 def test_every_agent_has_first_weights_of_its_own(data_dir):
     instance = make_instance(graph_params(protocol="debate"), data_dir)
     first, second = (weights_of(instance, name) for name in ("prover0", "prover1"))
     assert first.keys() == second.keys()
-    assert not same(first, second)
+    assert not same_tensors(first, second)
 
 
 def test_the_first_weights_follow_from_the_seed_alone(data_dir):
@@ -80,8 +79,8 @@ def test_the_first_weights_follow_from_the_seed_alone(data_dir):
     torch.manual_seed(2)
     second = make_instance(graph_params(seed=1), data_dir)
     other = make_instance(graph_params(seed=2), data_dir)
-    assert same(first.agents.state_dict(), second.agents.state_dict())
-    assert not same(first.agents.state_dict(), other.agents.state_dict())
+    assert same_tensors(first.agents.state_dict(), second.agents.state_dict())
+    assert not same_tensors(first.agents.state_dict(), other.agents.state_dict())
 
 
 def test_building_leaves_the_callers_randomness_alone(data_dir):

@@ -78,7 +78,7 @@ class CombinedAgents(nn.Module):
         """Let every agent act in a batch of states.
 
         An agent is only asked in the rows where it is active or its value is needed; elsewhere
-        its actions, log-probability and value are 0, and nobody reads them.
+        its decision is to continue, all else about it is 0, and nobody reads it.
 
         Parameters
         ----------

@@ -74,12 +74,19 @@ def graph_experiment(trainer: str, **changes: Any) -> HyperParameters:
 
 
 def experiments() -> dict[str, HyperParameters]:
-    """Return every way in which every trainer can learn, and pretraining."""
+    """Return every way in which every trainer can learn, pretraining, and a toy debate."""
     variants = {
         name: graph_experiment(trainer, **changes)
         for name, (trainer, changes) in trainer_variants().items()
     }
-    return {**variants, "pretrained": graph_experiment("vanilla_ppo", pretrain_agents=True)}
+    toy = make_params(
+        protocol="debate",
+        message_size=2,
+        include_linear_message_space=True,
+        rl={"num_iterations": NUM_ITERATIONS, "steps_per_env_per_iteration": 3},
+    )
+    pretrained = graph_experiment("vanilla_ppo", pretrain_agents=True)
+    return {**variants, "pretrained": pretrained, "toy": toy}
 
 
 INTERRUPTED = [

@@ -9,7 +9,13 @@ from nip.trainers.callbacks import Callback
 from nip.trainers.registry import trainer_registry
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 from nip.trainers.trainer_base import TensorDictTrainer
-from tests.experiments import make_params, make_trainer, tiny_graph_agent, trainer_variants
+from tests.experiments import (
+    make_params,
+    make_trainer,
+    same_tensors,
+    tiny_graph_agent,
+    trainer_variants,
+)
 
 RL_VARIANTS = {
     name: (trainer, changes)
@@ -29,12 +35,6 @@ def train(params, data_dir) -> tuple[TensorDictTrainer, list[tuple[int, dict[str
 
 def weights(trainer) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in trainer.agents.state_dict().items()}
-
-
-def same(first, second) -> bool:
-    return first.keys() == second.keys() and all(
-        torch.equal(first[name], second[name]) for name in first
-    )
 
 
 def random_graph_params(name, **changes):
@@ -58,7 +58,7 @@ def test_it_trains_and_tests(variant, scenario, data_dir):
     params = make_params(scenario, trainer_name, protocol, **changes)
     before = weights(make_trainer(params, data_dir))
     trainer, logged = train(params, data_dir)
-    assert not same(before, weights(trainer))
+    assert not same_tensors(before, weights(trainer))
     iterations = [iteration for iteration, _ in logged]
     assert iterations == [1, 2, 2]
     assert all(value == value for _, metrics in logged for value in metrics.values())
@@ -87,10 +87,10 @@ def test_the_same_seed_gives_the_same_numbers(variant, data_dir):
     torch.manual_seed(2)
     torch.rand(7)
     second, second_log = train(random_graph_params(variant), data_dir)
-    assert same(weights(first), weights(second))
+    assert same_tensors(weights(first), weights(second))
     assert first_log == second_log
     other, other_log = train(random_graph_params(variant, seed=4), data_dir)
-    assert not same(weights(first), weights(other))
+    assert not same_tensors(weights(first), weights(other))
     assert first_log != other_log
 
 
@@ -127,7 +127,7 @@ def test_testing_more_changes_no_number_of_the_training(variant, data_dir):
     logged = []
     trainer.log = lambda iteration, metrics: logged.append((iteration, dict(metrics)))
     trainer.train()
-    assert same(weights(plain), weights(trainer))
+    assert same_tensors(weights(plain), weights(trainer))
     training = [entry for entry in logged if not any("test_" in name for name in entry[1])]
     assert len(logged) == len(plain_log) + 2
     assert training == plain_log[:2]
@@ -138,7 +138,7 @@ def test_a_longer_test_changes_no_number_of_the_training(variant, data_dir):
     short, short_log = train(random_graph_params(variant), data_dir)
     longer = random_graph_params(variant, rl={"num_test_iterations": 3, "greedy_test": True})
     long, long_log = train(longer, data_dir)
-    assert same(weights(short), weights(long))
+    assert same_tensors(weights(short), weights(long))
     assert short_log[:2] == long_log[:2]
     assert short_log[2] != long_log[2]
 

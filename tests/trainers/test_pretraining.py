@@ -7,7 +7,12 @@ from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.trainers.pretraining import cache_path, pretrain_agents
 from nip.trainers.registry import build_trainer
-from tests.experiments import make_params, make_settings, tiny_graph_agent
+from tests.experiments import (
+    make_params,
+    make_settings,
+    same_tensors,
+    tiny_graph_agent,
+)
 
 
 def pretraining_params(**changes):
@@ -39,11 +44,6 @@ def weights(agents, part="") -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in agents.state_dict().items() if part in name}
 
 
-def same(first, second) -> bool:
-    assert first.keys() == second.keys()
-    return all(torch.equal(first[name], second[name]) for name in first)
-
-
 def test_bodies_change_and_other_heads_do_not(settings):
     params = pretraining_params()
     before = weights(build_scenario_instance(params, settings).agents)
@@ -71,7 +71,7 @@ def test_a_second_time_the_same_weights_come_from_the_cache(settings):
     first, first_metrics, num_epochs = pretrained(params, settings)
     second, second_metrics, num_cached_epochs = pretrained(params, settings)
     assert (num_epochs, num_cached_epochs) == (2, 0)
-    assert same(weights(first.agents), weights(second.agents))
+    assert same_tensors(weights(first.agents), weights(second.agents))
     assert first_metrics == second_metrics
 
 
@@ -81,7 +81,7 @@ def test_the_cache_can_be_ignored(settings, tmp_path, data_dir):
     again = make_settings(tmp_path, data_dir, ignore_cache=True)
     second, second_metrics, num_epochs = pretrained(params, again)
     assert num_epochs == 2
-    assert same(weights(first.agents), weights(second.agents))
+    assert same_tensors(weights(first.agents), weights(second.agents))
     assert first_metrics == second_metrics
 
 
@@ -120,7 +120,7 @@ def test_a_critics_own_body_starts_with_the_same_weights(settings):
     for _ in range(2):  # trained, then from the cache
         instance, _, _ = pretrained(params, settings)
         for _, _, agent in instance.agents:
-            assert same(agent.body.state_dict(), agent.value_body.state_dict())
+            assert same_tensors(agent.body.state_dict(), agent.value_body.state_dict())
 
 
 def test_bodies_that_reinforcement_learning_leaves_alone_can_be_pretrained(settings):
@@ -155,6 +155,6 @@ def test_whether_pretraining_was_cached_changes_nothing_afterwards(settings, tra
         built.log = lambda *entry, logged=logged: logged.append(entry)
         built.train()
         results.append((weights(instance.agents), logged))
-    assert same(results[0][0], results[1][0])
+    assert same_tensors(results[0][0], results[1][0])
     assert results[0][1] == results[1][1]
     assert results[0][1][0][0] == 0

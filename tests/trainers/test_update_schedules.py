@@ -5,7 +5,12 @@ import torch
 from nip.parameters import AlternatingPeriodicUpdateSchedule, ContiguousPeriodicUpdateSchedule
 from nip.trainers.callbacks import Callback
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
-from tests.experiments import make_params, make_trainer, tiny_graph_agent
+from tests.experiments import (
+    make_params,
+    make_trainer,
+    same_tensors,
+    tiny_graph_agent,
+)
 
 
 class Recorder(Callback):
@@ -43,17 +48,11 @@ def changes_of(trainer: TensorDictRlTrainer) -> dict[str, list[bool]]:
     assert len(set(map(id, recorder.optimizers))) == 1
     return {
         name: [
-            not same(before[name], after[name])
+            not same_tensors(before[name], after[name])
             for before, after in zip(recorder.states, recorder.states[1:], strict=False)
         ]
         for name in recorder.states[0]
     }
-
-
-def same(before: dict, after: dict) -> bool:
-    return before.keys() == after.keys() and all(
-        torch.equal(before[name], after[name]) for name in before
-    )
 
 
 def test_a_pausing_agent_keeps_weights_and_moments(data_dir):
@@ -104,4 +103,4 @@ def test_the_pause_of_one_agent_does_not_change_what_the_other_learns_from(data_
         trainer = make_trainer(params, data_dir)
         trainer.train()
         verifiers.append(trainer.agents.agents["verifier"].state_dict())
-    assert same(*verifiers)
+    assert same_tensors(*verifiers)
