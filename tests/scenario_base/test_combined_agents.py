@@ -160,6 +160,18 @@ def test_agents_do_not_read_the_answer_when_they_learn(scenario, data_dir):
         del frames["out"], changed["out"]
 
 
+@pytest.mark.parametrize("trainer", ["vanilla_ppo", "solo_agent"])
+def test_no_part_of_an_agent_is_handed_the_answer(trainer, data_dir):
+    """A part from outside could not read it if it wanted to."""
+    built = make_trainer(make_params("graph_isomorphism", trainer, "nip"), data_dir)
+    handed = set()
+    for _, _, agent in built.agents:
+        agent.body.register_forward_pre_hook(lambda _, inputs: handed.update(inputs[0]))
+    built.train()
+    assert {"x", "message", "adjacency"} <= handed
+    assert not handed & {"y", "datapoint_id", "agents", "next"}
+
+
 def test_a_sampled_action_has_the_log_probability_that_is_stored(data_dir):
     instance = graph_instance(data_dir, include_linear_message_space=True)
     collector = RolloutCollector(
