@@ -37,6 +37,7 @@ class CompositeBody(AgentBody):
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         params = context.params
+        assert isinstance(params, CompositeAgentParameters)
         num_read = context.num_visible_channels * context.message_size
         self.mlp = build_mlp(
             context.num_symbols if context.is_prover else num_read,
