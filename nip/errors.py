@@ -59,6 +59,10 @@ class DatasetError(NipError, FileNotFoundError):
     """A dataset is missing or unreadable."""
 
 
+class DivergenceError(NipError, ArithmeticError):
+    """A loss became infinite or not a number."""
+
+
 class ResumeError(NipError, RuntimeError):
     """A stored run cannot be continued as asked."""
 

@@ -1,4 +1,4 @@
-"""How and where an experiment runs: nothing in here changes its result."""
+"""How and where an experiment runs, which changes its result by rounding at most."""
 
 import os
 import re
@@ -12,8 +12,8 @@ from nip.errors import did_you_mean
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import Count
 
-_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
-_DEVICE_NICKNAMES = {"gpu": "cuda", "nvidia": "cuda", "metal": "mps", "apple": "mps"}
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+_DEVICE_NICKNAMES = {"gpu": "cuda", "nvidia": "cuda"}
 
 
 def _as_text(path: Any) -> Any:
@@ -36,7 +36,7 @@ class ExperimentSettings(SubParameters):
     """
 
     device: str = "cpu"
-    """Where tensors are computed: `cpu`, `cuda`, `cuda:1` (a certain GPU) or `mps` (Apple)."""
+    """Where tensors are computed: `cpu`, `cuda` or `cuda:1` (a certain GPU)."""
 
     runs_dir: Folder = "runs"
     """Folder in which each run gets a folder of its own."""
@@ -45,7 +45,7 @@ class ExperimentSettings(SubParameters):
     """Folder in which the datasets lie."""
 
     num_threads: Count = 1
-    """Threads that PyTorch computes with; on a busy machine, more than one is often slower."""
+    """Threads of PyTorch; more are often slower on a busy machine, and may round differently."""
 
     checkpoint_period: Count | None = None
     """Save every so many iterations; by default as often as costs at most 5 % of the time."""
@@ -54,7 +54,7 @@ class ExperimentSettings(SubParameters):
     """Show how far a run is: a live bar on a terminal, a line now and then elsewhere."""
 
     ignore_cache: bool = False
-    """Compute anew what could be read from a cache beside the dataset."""
+    """Compute anew what could be read from the cache in `runs_dir`."""
 
     @classmethod
     def root_path(cls) -> str:
@@ -69,7 +69,7 @@ class ExperimentSettings(SubParameters):
         """Yield a message for each value that has the right type, but no meaning."""
         if not _DEVICE.fullmatch(self.device):
             yield (
-                f"{at('device')} must be 'cpu', 'cuda', 'cuda:<number>' or 'mps', got "
+                f"{at('device')} must be 'cpu', 'cuda' or 'cuda:<number>', got "
                 f"{self.device!r}. {_suggest_device(self.device)}"
             )
         for name in ("runs_dir", "data_dir"):
@@ -82,4 +82,4 @@ def _suggest_device(device: str) -> str:
     nickname = _DEVICE_NICKNAMES.get(name.partition(":")[0])
     if nickname:
         return f"Did you mean {nickname!r}?"
-    return did_you_mean(name, ["cpu", "cuda", "cuda:0", "mps"]) or "The default is 'cpu'."
+    return did_you_mean(name, ["cpu", "cuda", "cuda:0"]) or "The default is 'cpu'."

@@ -2,6 +2,7 @@
 
 import torch
 
+from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
@@ -105,6 +106,13 @@ def build_agents(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stable_seed(hyper_params.seed, "agent", name))
             agents[name] = _build_agent(hyper_params, scenario, context, trainer_type)
+    learns_alone = trainer_type == "solo_agent" or hyper_params.pretrain_agents
+    if learns_alone and all(agent.solo_head is None for agent in agents.values()):
+        raise ParameterError(
+            f"No agent of scenario={hyper_params.scenario!r} can learn to decide alone: agents "
+            "that play at random or are written by hand do not. Let one of them learn, or choose "
+            "another trainer and pretrain_agents=False."
+        )
     return CombinedAgents(agents, scenario.message_key)
 
 

@@ -82,7 +82,9 @@ def run_experiment(
         instance = _build(hyper_params, settings)
     with Run.open(settings, run_id, hyper_params.to_dict(), resume) as run:
         if run.status != "completed":
-            _train(run, hyper_params, settings, instance or _build(hyper_params, settings))
+            instance = instance or _build(hyper_params, settings)
+            run.start({"train dataset": instance.train_dataset.fingerprint()})
+            _train(run, hyper_params, settings, instance)
         if settings.progress:
             _print_summary(run)
         return RunResult(run_id, run.folder, dict(run.history.latest_all()))
@@ -202,9 +204,4 @@ def _check_device(device: str) -> None:
         raise ParameterError(
             f"settings.device={device} asks for a GPU that PyTorch does not see here; it sees "
             f"{torch.cuda.device_count()}. Use settings.device=cpu, or a CUDA build of PyTorch."
-        )
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise ParameterError(
-            "settings.device=mps needs an Apple GPU and a PyTorch built for it. Use "
-            "settings.device=cpu."
         )

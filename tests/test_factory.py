@@ -121,3 +121,25 @@ def test_orthogonal_first_weights_are_an_option(trainer, data_dir):
         matrix = instance.agents.agents["prover"].body.gnn.mlps[0][0].weight
         identity = torch.eye(4)
         assert torch.allclose(matrix @ matrix.T, identity, atol=1e-5) == is_orthogonal
+
+
+@pytest.mark.parametrize(
+    "changes", [{"trainer": "solo_agent"}, {"trainer": "vanilla_ppo", "pretrain_agents": True}]
+)
+def test_somebody_must_be_able_to_learn_alone(changes):
+    params = make_params(agents={"_default": {"is_random": True}}, **changes)
+    with pytest.raises(ParameterError, match="Let one of them learn"):
+        make_instance(params)
+
+
+def test_a_random_prover_may_meet_a_hand_written_verifier(data_dir):
+    """The command line hands ``_default`` on to all agents, also to those that play at random."""
+    params = graph_params(
+        agents={
+            "verifier": tiny_graph_agent(use_manual_architecture=True),
+            "prover": RandomAgentParameters(use_manual_architecture=True),
+        }
+    )
+    agents = make_instance(params, data_dir).agents.agents
+    assert not list(agents["prover"].parameters())
+    assert not any(parameter.requires_grad for parameter in agents["verifier"].body.parameters())

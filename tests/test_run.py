@@ -78,6 +78,24 @@ def test_a_new_run_that_cannot_be_built_leaves_no_folder(
     assert list(working_folder.iterdir()) == []
 
 
+def test_a_failed_run_that_cannot_be_built_again_stays_as_it_was(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no luck")
+
+    monkeypatch.setattr(VanillaPpoTrainer, "log", fail)
+    with pytest.raises(ValueError, match="no luck"):
+        run_experiment(toy(), run_id="a", progress=False)
+    folder = working_folder / "runs/a"
+    kept = ("result.json", "settings.yaml", "environment.json")
+    before = [(folder / name).read_bytes() for name in kept]
+    forbid_building(monkeypatch, DatasetError("the file is broken"))
+    with pytest.raises(DatasetError):
+        run_experiment(toy(), run_id="a", progress=False, num_threads=2)
+    assert [(folder / name).read_bytes() for name in kept] == before
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without GPU")
 def test_a_device_that_is_not_there_is_refused(working_folder: Path) -> None:
     with pytest.raises(ParameterError, match=r"settings\.device=cuda"):

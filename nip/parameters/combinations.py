@@ -43,7 +43,7 @@ def _problems_with_manual_architecture(hyper_params: HyperParameters) -> Iterato
         name: wanted for name, wanted in needed.items() if getattr(hyper_params, name) != wanted
     }
     for agent_name, agent in hyper_params.agents.items():
-        if agent.use_manual_architecture and wrong:
+        if agent.use_manual_architecture and not agent.is_random and wrong:
             rules = " and ".join(f"{name}={wanted!r}" for name, wanted in needed.items())
             got = " and ".join(f"{name}={getattr(hyper_params, name)!r}" for name in wrong)
             yield (

@@ -28,6 +28,9 @@ class ProtocolStep(NamedTuple):
     reward: Float[Tensor, "*batch agent"]
     """What each agent earns in this round."""
 
+    verdict: Int[Tensor, "*batch"]
+    """The decision that counted: 0 (reject), 1 (accept), or 2 where there was none."""
+
 
 class TensorProtocol:
     """The tables of a protocol on one device.
@@ -51,6 +54,7 @@ class TensorProtocol:
         self._num_agents = handler.num_agents
         self._first_decisive_round = handler.min_message_rounds - 1
         self._last_round = handler.num_episode_rounds - 1
+        self._is_forced = handler.force_guess is not None
         self._follows_label = handler.force_guess == "y"
         self._forced_guess: Tensor | None = None
         if handler.force_guess in ("zero", "one"):
@@ -76,6 +80,18 @@ class TensorProtocol:
     ) -> Bool[Tensor, "*batch agent"]:
         """Return who may decide; the arguments are those of ``active_mask``."""
         return self._can_decide[seed % self._num_variants, round]
+
+    def counting_mask(
+        self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
+    ) -> Bool[Tensor, "*batch agent"]:
+        """Return whose own decision makes a difference; the arguments are those of ``active_mask``.
+
+        A decision makes none before ``min_message_rounds``, nor where another is forced.
+        """
+        may_decide = self.decision_mask(round, seed)
+        if self._is_forced:
+            return torch.zeros_like(may_decide)
+        return may_decide & (round >= self._first_decisive_round).unsqueeze(-1)
 
     def step(
         self,
@@ -121,6 +137,7 @@ class TensorProtocol:
             terminated=terminated,
             agent_done=done.unsqueeze(-1).repeat_interleave(self._num_agents, dim=-1),
             reward=self._payments[outcome],
+            verdict=torch.where(decided, guess, Decision.CONTINUE),
         )
 
     def _guess(

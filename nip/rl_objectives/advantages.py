@@ -117,7 +117,7 @@ class TurnBasedGAE:
         advantage, target = turn_based_gae(
             reward=batch["next", "agents", "reward"],
             value=batch["agents", "value"],
-            last_value=batch["next", "agents", "value"][:, -1],
+            last_value=batch["agents", "bootstrap_value"][:, -1],
             known=batch["agents", "value_known"],
             done=batch["next", "done"],
             gamma=self.gamma,

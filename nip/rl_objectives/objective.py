@@ -121,6 +121,9 @@ class Objective(LossModule):
         self._value_estimator = TurnBasedGAE(**hyperparams)
         return self
 
+    def finish_iteration(self) -> None:
+        """Adapt whatever changes from one iteration to the next; called after its last update."""
+
     def state_for_checkpoint(self) -> dict[str, Tensor]:
         """Return whatever the objective adapts while it learns, besides the agents."""
         return {}

@@ -45,13 +45,18 @@ def critic_loss(
     return frames.value_mean(loss)
 
 
+KL_BETA_RANGE = 1e3
+"""A penalty stays within this factor of where it began, so that it can always come back."""
+
+
 class PpoObjective(Objective):
     r"""The PPO losses of all agents (Schulman et al., 2017), summed.
 
     The clipped loss of an agent is :math:`-\mathrm{mean}\min(\rho A,
     \mathrm{clip}(\rho, 1 \pm \epsilon) A)`; with a KL penalty it is
     :math:`-\mathrm{mean}(\rho A) + \beta\,\mathrm{KL}` with the estimate
-    :math:`\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns.
+    :math:`\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns. The
+    weight :math:`\beta` of each agent is adapted after each iteration.
 
     Parameters
     ----------
@@ -64,6 +69,10 @@ class PpoObjective(Objective):
     clip_value : float or bool
         Clipping of the critic; True stands for ``clip_epsilon``.
     """
+
+    kl_beta: Tensor
+    _kl_sum: Tensor
+    _kl_count: Tensor
 
     def __init__(
         self,
@@ -78,7 +87,10 @@ class PpoObjective(Objective):
         self._critic_loss_type = critic_loss_type
         is_flag = isinstance(clip_value, bool)
         self._clip_value = (params.clip_epsilon if clip_value else None) if is_flag else clip_value
-        self.register_buffer("kl_beta", torch.full((len(agents.names),), params.kl_beta))
+        num_agents = len(agents.names)
+        self.register_buffer("kl_beta", torch.full((num_agents,), params.kl_beta))
+        self.register_buffer("_kl_sum", torch.zeros(num_agents))
+        self.register_buffer("_kl_count", torch.zeros(num_agents))
 
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
         """Return ``loss_objective``, ``loss_critic``, ``loss_entropy`` and figures per agent."""
@@ -104,18 +116,29 @@ class PpoObjective(Objective):
         self, frames: AgentFrames, ratio: Tensor, advantage: Tensor, kl: Tensor
     ) -> Tensor:
         if self.params.loss_type == "kl_penalty":
-            loss = -frames.policy_mean(ratio * advantage) + self.kl_beta[frames.index].clone() * kl
-            self._adapt_beta(frames.index, kl.detach())
-            return loss
+            self._kl_sum[frames.index] += kl.detach()
+            self._kl_count[frames.index] += frames.takes_turn.any()
+            return -frames.policy_mean(ratio * advantage) + self.kl_beta[frames.index] * kl
         epsilon = self.params.clip_epsilon
         clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
         return -frames.policy_mean(torch.minimum(ratio * advantage, clipped * advantage))
 
-    def _adapt_beta(self, index: int, kl: Tensor) -> None:
-        target, beta = self.params.kl_target, self.kl_beta[index]
+    def finish_iteration(self) -> None:
+        """Strengthen the penalties of agents that moved too far, and weaken the others'.
+
+        What counts is an agent's mean divergence over the updates of the iteration; an agent that
+        made none keeps its penalty.
+        """
+        kl = self._kl_sum / self._kl_count.clamp_min(1.0)
+        target = self.params.kl_target
         factor = torch.where(kl > KL_TOLERANCE * target, self.params.kl_increment, 1.0)
         factor = torch.where(kl < target / KL_TOLERANCE, self.params.kl_decrement, factor)
-        self.kl_beta[index] = beta * factor
+        factor = torch.where(self._kl_count > 0, factor, 1.0)
+        start = self.params.kl_beta
+        bounded = (self.kl_beta * factor).clamp(start / KL_BETA_RANGE, start * KL_BETA_RANGE)
+        self.kl_beta.copy_(bounded)
+        self._kl_sum.zero_()
+        self._kl_count.zero_()
 
     def _figures(
         self, frames: AgentFrames, log_ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor

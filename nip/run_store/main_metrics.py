@@ -1,16 +1,14 @@
 """Which metrics a person wants to see first, and what they are called in pictures and tables.
 
 A name is made of whom it concerns and of a quantity: `prover.mean_episode_reward`. What was
-measured on the test split has `test_` before the name or before the quantity; `train_` before a
-quantity says the contrary, as does nothing at all. What begins with `pretrain_` belongs to no
-curve.
+measured in the test after training has `test_` before the name. What begins with `pretrain_`
+belongs to no curve.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 TEST_PREFIX = "test_"
-TRAINING_PREFIX = "train_"
 PRETRAINING_PREFIX = "pretrain_"
 
 
@@ -54,7 +52,7 @@ class MetricName:
     """What was measured."""
 
     is_test: bool
-    """Whether it was measured on the test split."""
+    """Whether it was measured in the test after training."""
 
     @property
     def key(self) -> str:
@@ -63,11 +61,9 @@ class MetricName:
 
 
 def parse_metric_name(name: str) -> MetricName:
-    """Take a metric's name apart: `test_prover.loss` and `prover.test_loss` mean the same."""
+    """Take a metric's name apart, as in `test_prover.loss`."""
     subject, _, quantity = name.removeprefix(TEST_PREFIX).rpartition(".")
-    is_test = name.startswith(TEST_PREFIX) or quantity.startswith(TEST_PREFIX)
-    quantity = quantity.removeprefix(TEST_PREFIX).removeprefix(TRAINING_PREFIX)
-    return MetricName(name, subject, quantity, is_test)
+    return MetricName(name, subject, quantity, name.startswith(TEST_PREFIX))
 
 
 def metrics_of_panel(panel: Panel, names: Iterable[str]) -> list[MetricName]:

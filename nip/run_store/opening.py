@@ -43,20 +43,17 @@ def open_run_folder(
     check_run_id(run_id)
     folder = Path(settings.runs_dir) / run_id
     _check_policy(folder, resume)
-    # Before any lock is taken: asking git takes a while.
-    start = describe_start(settings.to_dict())
     with _no_other_opening(folder.parent):
         _check_policy(folder, resume)
         is_new = _is_vacant(folder)
         if is_new:
-            _create(folder, parameters, settings, start)
+            _create(folder, parameters, settings)
         else:
             check_same_parameters(folder, parameters)
         lock = _lock(folder)
     try:
         if not is_new:
             remove_temporary_files(folder)
-            _note_start(folder, settings, start)
     except BaseException:
         lock.release()
         raise
@@ -110,7 +107,6 @@ def _create(
     folder: Path,
     parameters: Mapping[str, Any],
     settings: ExperimentSettings,
-    start: Mapping[str, Any],
 ) -> None:
     """Make the folder of a run under a hidden name and let it appear when it is complete."""
     temporary = folder.with_name(f".{folder.name}{_CREATING}")
@@ -118,13 +114,14 @@ def _create(
         shutil.rmtree(temporary)
     temporary.mkdir()
     store_parameters(temporary, parameters)
-    _note_start(temporary, settings, start)
+    note_start(temporary, settings)
     temporary.rename(folder)
     flush_to_disk(folder.parent)
 
 
-def _note_start(folder: Path, settings: ExperimentSettings, start: Mapping[str, Any]) -> None:
-    append_start(folder / "environment.json", start)
+def note_start(folder: Path, settings: ExperimentSettings) -> None:
+    """Write down when, where and how the run was started once more."""
+    append_start(folder / "environment.json", describe_start(settings.to_dict()))
     write_atomically(folder / "settings.yaml", dump(settings.to_dict()))
 
 

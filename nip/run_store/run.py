@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from nip.errors import NipWarning
+from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
+from nip.parameters.yaml_text import load_mapping
 from nip.run_store.checkpoint import Checkpoint
 from nip.run_store.database import RunDatabase
 from nip.run_store.history import RunHistory
 from nip.run_store.lock import FileLock
-from nip.run_store.opening import ResumePolicy, open_run_folder
+from nip.run_store.opening import ResumePolicy, note_start, open_run_folder
 from nip.utils.files import write_atomically
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ class Run:
         All metrics so far, those of earlier starts included.
     """
 
-    def __init__(self, folder: Path, is_new: bool, lock: FileLock) -> None:
+    def __init__(
+        self, folder: Path, is_new: bool, lock: FileLock, settings: ExperimentSettings
+    ) -> None:
         self.run_id = folder.name
         self.folder = folder
         self.is_new = is_new
         self._lock = lock
+        self._settings = settings
         self._database = RunDatabase(folder / "run.db")
         self.history: RunHistory = self._database.load_history()
 
@@ -81,13 +85,30 @@ class Run:
         """
         opened = open_run_folder(settings, run_id, parameters, resume)
         try:
-            run = cls(opened.path, opened.is_new, opened.lock)
+            return cls(opened.path, opened.is_new, opened.lock, settings)
         except BaseException:
             opened.lock.release()
             raise
-        if run.status != "completed":
-            run._mark_running()
-        return run
+
+    def start(self, data: Mapping[str, str] | None = None) -> None:
+        """Note that the work begins, or goes on; until then an existing run is left as it was.
+
+        Parameters
+        ----------
+        data
+            Digests, by name, of what the run learns from.
+
+        Raises
+        ------
+        ResumeError
+            If a digest is not the one that the run began with.
+        """
+        self._check_same_data(data or {})
+        if not self.is_new:
+            self._warn_of_other_rounding()
+            note_start(self.folder, self._settings)
+        self._database.set_state("status", "running")
+        (self.folder / "result.json").unlink(missing_ok=True)
 
     @property
     def status(self) -> RunStatus:
@@ -167,9 +188,26 @@ class Run:
 
         return CheckpointFolder(self.folder / "checkpoints")
 
-    def _mark_running(self) -> None:
-        self._database.set_state("status", "running")
-        (self.folder / "result.json").unlink(missing_ok=True)
+    def _check_same_data(self, data: Mapping[str, str]) -> None:
+        for name, digest in data.items():
+            if self._database.get_state(f"digest of the {name}", digest) != digest:
+                raise ResumeError(
+                    f"The {name} of run {self.run_id!r} has been exchanged since the run began. "
+                    "Put the old one back to go on, or choose another run_id for a new run."
+                )
+        for name, digest in data.items():
+            self._database.set_state(f"digest of the {name}", digest)
+
+    def _warn_of_other_rounding(self) -> None:
+        stored = load_mapping((self.folder / "settings.yaml").read_text(encoding="utf-8"))
+        for name in ("device", "num_threads"):
+            now = getattr(self._settings, name)
+            if stored.get(name, now) != now:
+                warn_user(
+                    f"Run {self.run_id!r} goes on with settings.{name}={now!r} after "
+                    f"{stored[name]!r}: sums may be rounded differently, so that its numbers are "
+                    "no longer those of a run that was never interrupted."
+                )
 
     def _result(self, status: str, error: BaseException | str | None) -> str:
         result: dict[str, Any] = {

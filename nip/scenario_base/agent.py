@@ -56,8 +56,8 @@ class Part:
     name: str
     """Name within the agent, ``body.gnn`` for instance."""
 
-    module: nn.Module
-    """The parameters."""
+    parameters: tuple[nn.Parameter, ...]
+    """Its parameters, which are in no other part."""
 
     role: str
     """``actor`` or ``critic``: which of a pair of learning rate factors counts."""
@@ -161,24 +161,24 @@ class Agent(nn.Module):
         return self.solo_head(self.body(seen), seen)
 
     def parts(self) -> Iterator[Part]:
-        """Yield the pieces which have parameters, each parameter in exactly one of them."""
+        """Yield the pieces that have parameters, each parameter in exactly one of them."""
         yield from self._body_parts("body", self.body, "actor")
         if self.value_body is not None:
             yield from self._body_parts("value_body", self.value_body, "critic")
-        for name, role in (
-            ("policy_head", "actor"),
-            ("value_head", "critic"),
-            ("solo_head", "actor"),
-        ):
+        roles = {"policy_head": "actor", "value_head": "critic", "solo_head": "actor"}
+        for name, role in roles.items():
             head = getattr(self, name)
             if head is not None:
-                yield Part(name, head, role, ("agent_lr_factor",))
+                yield Part(name, tuple(head.parameters()), role, ("agent_lr_factor",))
 
     def _body_parts(self, name: str, body: AgentBody, role: str) -> Iterator[Part]:
         factors = ("agent_lr_factor", "body_lr_factor")
+        rest = dict.fromkeys(body.parameters())
         for sub_name, module in body.sub_parts.items():
-            yield Part(f"{name}.{sub_name}", module, role, (*factors, f"{sub_name}_lr_factor"))
-        yield Part(name, body, role, factors)
+            parameters = tuple(module.parameters())
+            rest = {parameter: None for parameter in rest if parameter not in set(parameters)}
+            yield Part(f"{name}.{sub_name}", parameters, role, (*factors, f"{sub_name}_lr_factor"))
+        yield Part(name, tuple(rest), role, factors)
 
     def _value(self, seen: Mapping[str, Tensor], shared: Mapping[str, Tensor]) -> Tensor:
         assert self.value_head is not None, "the factory builds a value head for trainer_type='rl'"

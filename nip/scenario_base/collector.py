@@ -32,6 +32,8 @@ class RolloutCollector:
         Seed of the sampled actions.
     greedy : bool
         Whether the agents take their most probable actions.
+    with_values : bool
+        Whether the critics are asked.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class RolloutCollector:
         num_steps: int,
         seed: int,
         greedy: bool = False,
+        with_values: bool = True,
     ) -> None:
         self.environment = environment
         self.agents = agents
         self.num_steps = num_steps
         self.greedy = greedy
+        self.with_values = with_values
         self._generator = torch.Generator(environment.device).manual_seed(seed)
         self._state = environment.initial_state()
         self._episode_reward = self._no_reward()
@@ -61,16 +65,17 @@ class RolloutCollector:
             Of batch size (B, S). At its root the observations; under ``agents`` the actions,
             ``sample_log_prob``, ``value``, the logits, ``active`` (who wrote where), ``decides``
             (whose decision counted) and ``value_known`` (where the critic was asked); under
-            ``next`` ``done``, ``terminated`` and for each agent ``reward``, ``done``,
-            ``terminated``, ``value`` and ``episode_reward``, the sum since the episode began.
+            ``next`` ``done``, ``terminated``, ``verdict`` (the decision that counted) and for each
+            agent ``reward``, ``done``, ``terminated`` and ``episode_reward``, the sum since the
+            episode began. With values there is also ``bootstrap_value`` under ``agents``: in the
+            last step the value of the state after it, where the episode goes on, else 0.
         """
         frames = [self._play_step(is_first=step == 0) for step in range(self.num_steps)]
         stacked = {key: torch.stack([frame[key] for frame in frames], dim=1) for key in frames[0]}
-        last_value = self._bootstrap_value(frames[-1]["next", "done"])
-        value = stacked["agents", "value"]
-        stacked["next", "agents", "value"] = torch.cat(
-            (value[:, 1:], last_value.unsqueeze(1)), dim=1
-        )
+        if self.with_values:
+            bootstrap = torch.zeros_like(stacked["agents", "value"])
+            bootstrap[:, -1] = self._bootstrap_value(frames[-1]["next", "done"])
+            stacked["agents", "bootstrap_value"] = bootstrap
         size = (self.environment.num_environments, self.num_steps)
         batch = TensorDict({}, batch_size=size, device=self.environment.device)
         for key, tensor in stacked.items():
@@ -110,22 +115,25 @@ class RolloutCollector:
         state = self._state
         protocol = self.environment.tensor_protocol
         active = protocol.active_mask(state["round"], state["seed"])
-        may_decide = protocol.decision_mask(state["round"], state["seed"])
-        ripe = state["round"] >= self.environment.protocol.min_message_rounds - 1
-        decides = may_decide & ripe.unsqueeze(-1)
+        decides = protocol.counting_mask(state["round"], state["seed"])
         # Where the last batch was cut inside an episode, its returns were bootstrapped with the
         # values of these states, whoever's turn it was: so the critic has to learn them.
         carried_over = (state["round"] > 0) & is_first
         needs_value = carried_over.unsqueeze(-1).expand(-1, active.shape[1])
         actions = self.agents.act(
-            state, active, decides, needs_value, self._generator, greedy=self.greedy
+            state,
+            active,
+            decides,
+            needs_value if self.with_values else None,
+            self._generator,
+            greedy=self.greedy,
         )
         transition = self.environment.advance(state, actions)
         self._episode_reward = self._episode_reward + transition.reward
         frame = self._frame(state, actions, transition)
         frame["agents", "active"] = active
         frame["agents", "decides"] = decides
-        frame["agents", "value_known"] = active.any(-1) | needs_value
+        frame["agents", "value_known"] = (active.any(-1) | needs_value) & self.with_values
         self._state = self.environment.reset_finished(transition.state, transition.done)
         self._episode_reward = self._episode_reward * ~transition.done.unsqueeze(-1)
         return frame
@@ -140,6 +148,7 @@ class RolloutCollector:
             **acted,
             ("next", "done"): transition.done,
             ("next", "terminated"): transition.terminated,
+            ("next", "verdict"): transition.verdict,
             ("next", "agents", "reward"): transition.reward,
             ("next", "agents", "done"): transition.agent_done,
             ("next", "agents", "terminated"): transition.terminated.unsqueeze(-1).expand_as(

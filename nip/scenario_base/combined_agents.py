@@ -15,13 +15,11 @@ HIDDEN_KEYS = frozenset({"y", "datapoint_id"})
 
 
 def rows_where(mask: Tensor) -> Tensor | None:
-    """Return the rows in which a mask holds, or None for "compute all rows".
+    """Return the rows in which a mask holds, or None for all rows.
 
-    On a CPU it pays to leave out the rows which do not count. On an accelerator the number of
-    rows would have to be copied to the host first, so all rows are computed and then masked.
+    What does not count is left out on every device, although an accelerator has to tell the host
+    how many rows there are: batch norm must not see frames that do not count.
     """
-    if mask.device.type != "cpu":
-        return None
     rows = mask.nonzero().squeeze(-1)
     return None if len(rows) == len(mask) else rows
 
@@ -70,7 +68,7 @@ class CombinedAgents(nn.Module):
         state: Mapping[str, Tensor],
         active: Tensor,
         decides: Tensor,
-        needs_value: Tensor,
+        needs_value: Tensor | None,
         generator: torch.Generator,
         *,
         greedy: bool = False,
@@ -88,8 +86,9 @@ class CombinedAgents(nn.Module):
             Who writes where, (batch, agent, channel).
         decides : Tensor
             Whose decision counts, (batch, agent).
-        needs_value : Tensor
-            Where the value of an agent is needed besides, (batch, agent).
+        needs_value : Tensor, optional
+            Where the value of an agent is needed besides, (batch, agent); None where no values
+            are needed at all.
         generator : torch.Generator
             Source of randomness.
         greedy : bool
@@ -102,7 +101,9 @@ class CombinedAgents(nn.Module):
         """
         result = self._blank(active)
         readable = {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
-        wanted = active.any(-1) | needs_value
+        wanted = active.any(-1)
+        if needs_value is not None:
+            wanted = wanted | needs_value
         for index, _, agent in self:
             rows = rows_where(wanted[:, index])
             if rows is not None and len(rows) == 0:
@@ -110,7 +111,7 @@ class CombinedAgents(nn.Module):
             turn = Turn(
                 **take_rows({"active": active[:, index], "decides": decides[:, index]}, rows)
             )
-            output = agent(take_rows(readable, rows))
+            output = agent(take_rows(readable, rows), with_value=needs_value is not None)
             choice = choose(output, generator, greedy=greedy and not agent.is_random)
             self._write(result, index, rows, output, choice, log_prob(output, choice, turn))
         return result

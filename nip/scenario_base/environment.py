@@ -40,6 +40,9 @@ class Transition:
     agent_done: Tensor
     """Whether the protocol is over for each agent, before running out of rounds, (batch, agent)."""
 
+    verdict: Tensor
+    """The decision that counted, 2 where there was none, (batch,)."""
+
 
 class TensorDictEnvironment(EnvBase):
     """Message exchange over a dataset, as a TorchRL environment.
@@ -187,6 +190,7 @@ class TensorDictEnvironment(EnvBase):
             done=outcome.done | outcome.terminated,
             terminated=outcome.terminated,
             agent_done=outcome.agent_done,
+            verdict=outcome.verdict,
         )
 
     def reset_finished(self, state: State, done: Tensor) -> State:

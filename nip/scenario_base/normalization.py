@@ -25,6 +25,12 @@ class ObservationNormalizer(nn.Module):
             self.register_buffer(f"{key}_mean", torch.zeros(()))
             self.register_buffer(f"{key}_std", torch.ones(()))
 
+    def reset(self) -> None:
+        """Change nothing again, so that raw observations can be measured."""
+        for key in NORMALIZED_KEYS:
+            getattr(self, f"{key}_mean").zero_()
+            getattr(self, f"{key}_std").fill_(1.0)
+
     @torch.no_grad()
     def fit(self, observations: Iterable[Mapping[str, Tensor]]) -> None:
         """Set the statistics of each key from raw observations.

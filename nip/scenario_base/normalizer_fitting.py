@@ -22,6 +22,7 @@ def fit_normalizer(environment: TensorDictEnvironment, num_frames: int, seed: in
         Seed of the random episodes.
     """
     num_steps = ceil(num_frames / environment.num_environments)
+    environment.normalizer.reset()
     copy = environment.fresh_copy(seed)
     environment.normalizer.fit(_random_states(copy, num_steps, seed))
 

@@ -1,11 +1,13 @@
 """The optimizer of all agents, and one update step."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import isfinite
 
 import torch
 from tensordict import TensorDictBase
 from torch import nn
 
+from nip.errors import DivergenceError
 from nip.parameters.agents import AgentParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.agent import Part
@@ -37,18 +39,17 @@ def build_adam(agents: CombinedAgents, learning_rate: float) -> torch.optim.Adam
     """
     groups = []
     for _, name, agent in agents:
-        seen: set[nn.Parameter] = set()
         for part in agent.parts():
-            parameters = [p for p in part.module.parameters() if p not in seen]
-            seen.update(parameters)
             rate = 0.0
             if not agent.is_random:
                 rate = part_learning_rate(learning_rate, agent.context.params, part)
             if rate == 0.0:
-                for parameter in parameters:
+                for parameter in part.parameters:
                     parameter.requires_grad_(False)
-            elif parameters:
-                groups.append({"params": parameters, "lr": rate, "name": f"{name}.{part.name}"})
+            elif part.parameters:
+                groups.append(
+                    {"params": list(part.parameters), "lr": rate, "name": f"{name}.{part.name}"}
+                )
     return torch.optim.Adam(groups or [_nothing()], eps=ADAM_EPS, fused=True)
 
 
@@ -82,12 +83,43 @@ class UpdateStep:
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._objective(minibatch)
         self._objective.backward(losses)
+        figures = losses.detach()
         learning = [parameter for parameter in self._parameters() if parameter.grad is not None]
-        norm = nn.utils.clip_grad_norm_(learning, self._max_grad_norm)
-        self._optimizer.step()
-        return losses.detach().set("grad_norm", norm)
+        if learning:
+            norm = nn.utils.clip_grad_norm_(learning, self._max_grad_norm)
+            self._optimizer.step()
+            figures = figures.set("grad_norm", norm)
+        return figures
 
     def _parameters(self) -> Iterable[nn.Parameter]:
         return (
             parameter for group in self._optimizer.param_groups for parameter in group["params"]
         )
+
+
+def train_learning_parts(agents: CombinedAgents) -> None:
+    """Put what learns now into training mode, and leave the rest in evaluation mode.
+
+    So a frozen part is frozen altogether: no dropout, no noise, no running statistics.
+    """
+    agents.eval()
+    for _, _, agent in agents:
+        for part in agent.children():
+            part.train(any(parameter.requires_grad for parameter in part.parameters()))
+
+
+def check_finite(figures: Mapping[str, float], iteration: int) -> None:
+    """Stop a training that has come to nothing, naming the figure and the iteration.
+
+    Raises
+    ------
+    DivergenceError
+        If a figure is infinite or not a number.
+    """
+    for name, value in figures.items():
+        if not isfinite(value):
+            raise DivergenceError(
+                f"{name} became {value} in iteration {iteration + 1}: training has diverged. "
+                "Lower rl.lr or rl.max_grad_norm, in a new run; the metrics and checkpoints up to "
+                "here are kept."
+            )

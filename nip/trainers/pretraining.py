@@ -16,7 +16,7 @@ from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
 from nip.scenario_instance import ScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.solo_training import SoloTraining
+from nip.trainers.solo_training import TRAINED_PARTS, SoloTraining
 from nip.utils.files import write_atomically
 
 METRIC_PREFIX = "pretrain_"
@@ -32,9 +32,6 @@ RELEVANT_RL_FIELDS = (
     "steps_per_env_per_iteration",
 )
 """Of the ``rl`` group, what decides how observations are scaled."""
-
-TRAINED_PARTS = ("body", "solo_head")
-"""Parts of an agent which pretraining changes."""
 
 
 def pretrain_agents(
@@ -87,9 +84,8 @@ def cache_path(
     tree = hyper_params.to_dict(stamp=True)
     relevant = {key: value for key, value in tree.items() if key not in IRRELEVANT_GROUPS}
     relevant["rl"] = {name: tree["rl"][name] for name in RELEVANT_RL_FIELDS}
+    relevant["train dataset"] = dataset.fingerprint()
     digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode())
-    for tensor in (dataset.y, *(dataset.observations[key] for key in sorted(dataset.observations))):
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
     name = f"{digest.hexdigest()[:32]}.safetensors"
     return Path(settings.runs_dir) / ".cache" / "pretrained" / name
 

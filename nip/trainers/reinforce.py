@@ -12,6 +12,11 @@ from nip.trainers.rl_tensordict_base import AdvantageEstimator, TensorDictRlTrai
 class ReinforceTrainer(TensorDictRlTrainer):
     """Every agent follows its own score-function gradient, with or without a critic."""
 
+    @property
+    def needs_values(self) -> bool:
+        """Whether there is a critic to be asked."""
+        return self.hyper_params.reinforce.use_advantage_and_critic
+
     def _get_loss_module_and_gae(self) -> tuple[ReinforceObjective, AdvantageEstimator]:
         rl = self.hyper_params.rl
         use_critic = self.hyper_params.reinforce.use_advantage_and_critic

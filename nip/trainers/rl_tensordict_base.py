@@ -14,11 +14,16 @@ from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.normalizer_fitting import fit_normalizer
 from nip.seeding import stable_seed
 from nip.trainers.checkpointing import load_optimizer_tensors, optimizer_tensors
-from nip.trainers.optimization import UpdateStep, build_adam
+from nip.trainers.optimization import (
+    UpdateStep,
+    build_adam,
+    check_finite,
+    train_learning_parts,
+)
 from nip.trainers.pretraining import pretrain_agents
 from nip.trainers.progress import IterationContext, attach_progress_bar
-from nip.trainers.rollout_metrics import metric_frames, rollout_metrics
-from nip.trainers.trainer_base import TensorDictTrainer, main_metrics, mean_of
+from nip.trainers.rollout_metrics import first_episodes, metric_frames, rollout_metrics
+from nip.trainers.trainer_base import TensorDictTrainer, mean_of, shown_metrics
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
 
@@ -32,6 +37,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
     so that an interrupted run goes on to the very numbers of one that was not.
     """
 
+    @property
+    def needs_values(self) -> bool:
+        """Whether the critics' estimates are collected along with the rollouts."""
+        return True
+
     @abstractmethod
     def _get_loss_module_and_gae(self) -> tuple[Objective, AdvantageEstimator | None]:
         """Return the loss module and, where advantages are needed, their estimator."""
@@ -41,6 +51,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         with ExitStack() as stack:
             self._build_train_context(stack)
             self._set_up()
+            stack.callback(self._thaw)
             self.notify("on_train_start")
             stack.callback(self.notify, "on_train_end")
             self._run_train_loop()
@@ -70,6 +81,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
             self.agents,
             num_steps=self._num_steps,
             seed=stable_seed(seed, "actions", "train"),
+            with_values=self.needs_values,
         )
         self._minibatch_generator = torch.Generator().manual_seed(stable_seed(seed, "minibatches"))
         self._first_iteration = self.restore()
@@ -102,7 +114,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
             metrics = self._run_iteration(iteration)
             self.log(iteration + 1, metrics)
             self.notify("on_iteration_end")
-            iteration_context.set_metrics(main_metrics(metrics))
+            iteration_context.set_metrics(shown_metrics(metrics))
             iteration_context.step()
             self.save_checkpoint_if_due(iteration + 1, total)
 
@@ -113,13 +125,28 @@ class TensorDictRlTrainer(TensorDictTrainer):
         batch = self.collector.collect()
         if self.gae is not None:
             self.gae(batch)
-        self.agents.train()
-        figures = [self.update_step(minibatch) for minibatch in self._minibatches(batch)]
         metrics = rollout_metrics(batch, self.scenario_instance.protocol_handler)
-        metrics |= mean_of(figures)
+        metrics |= self._learn(batch, iteration)
         metrics["learning_rate"] = float(self.lr_scheduler.get_last_lr()[0])
         self.lr_scheduler.step()
         return metrics
+
+    def _learn(self, batch: TensorDict, iteration: int) -> dict[str, float]:
+        """Update over epochs of minibatches; return the mean figures, none if nobody learns."""
+        if not any(parameter.requires_grad for parameter in self._learning):
+            # Nothing moves, but the learning-rate schedule wants its optimizer to go first.
+            self.optimizer.step()
+            return {}
+        train_learning_parts(self.agents)
+        figures = mean_of([self.update_step(minibatch) for minibatch in self._minibatches(batch)])
+        self.loss_module.finish_iteration()
+        check_finite(figures, iteration)
+        return figures
+
+    def _thaw(self) -> None:
+        """Let all agents learn again that a schedule had frozen."""
+        for parameter in self._learning:
+            parameter.requires_grad_(True)
 
     def _choose_learners(self, iteration: int) -> None:
         """Freeze the agents whose update schedule pauses, and thaw the others."""
@@ -144,24 +171,24 @@ class TensorDictRlTrainer(TensorDictTrainer):
     def _run_test_loop(self, iteration_context: IterationContext) -> None:
         """Play on the test split and log metrics whose names begin with ``test_``."""
         iteration_context.set_description("Testing")
-        environment = self.scenario_instance.test_environment
         rl, seed = self.hyper_params.rl, self.hyper_params.seed
+        environment = self.scenario_instance.test_environment
         collector = RolloutCollector(
-            environment,
+            environment.fresh_copy(stable_seed(seed, "environment", "test")),
             self.agents,
             num_steps=self._num_steps,
             seed=stable_seed(seed, "actions", "test"),
             greedy=rl.greedy_test,
+            with_values=False,
         )
         batches = []
         for _ in range(rl.num_test_iterations):
             batches.append(metric_frames(collector.collect()))
             iteration_context.step()
-        metrics = rollout_metrics(
-            torch.cat(batches, dim=1), self.scenario_instance.protocol_handler
-        )
+        protocol = self.scenario_instance.protocol_handler
+        metrics = rollout_metrics(first_episodes(torch.cat(batches, dim=1), protocol), protocol)
         metrics = {f"test_{name}": value for name, value in metrics.items()}
-        iteration_context.set_metrics(main_metrics(metrics, prefix="test_"))
+        iteration_context.set_metrics(shown_metrics(metrics, prefix="test_"))
         self.log(rl.num_iterations, metrics)
         self.notify("on_evaluation_end")
 

@@ -1,6 +1,6 @@
 """Figures of a batch of rollouts, each explained in ``doc/reference/metrics.md``."""
 
-from math import isnan, log
+from math import log
 
 import numpy as np
 import torch
@@ -29,13 +29,25 @@ def metric_frames(batch: TensorDictBase) -> TensorDict:
     return batch.select(*NEEDED_KEYS)
 
 
+def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDictBase:
+    """Keep of each environment's steps, (environment, step), equally many episodes, (frame,).
+
+    So many that all of them are over by the last step, however long they are. Counting whatever
+    happens to be over by then would favour short episodes.
+    """
+    done = batch["next", "done"]
+    num_episodes = max(1, done.shape[1] // protocol.num_episode_rounds)
+    episode = done.cumsum(dim=1) - done.long()
+    return batch[episode < num_episodes]
+
+
 def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[str, float]:
     """Compute the metrics of a batch.
 
     Parameters
     ----------
     batch : TensorDictBase
-        Frames of batch size (environment, step).
+        Frames of any batch size.
     protocol : ProtocolHandler
         Names the agents.
 
@@ -46,10 +58,10 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
         rejected question whose answer is 1.
     """
     frames = batch.reshape(-1)
-    metrics = _episode_metrics(frames, protocol)
+    metrics = _episode_metrics(frames)
     goals = speaker_goals(protocol)
     if goals is not None:
-        metrics |= _speaker_metrics(frames, protocol, goals)
+        metrics |= _speaker_metrics(frames, goals)
     for index, name in enumerate(protocol.agent_names):
         figures = {
             **_reward_metrics(frames, index),
@@ -58,31 +70,32 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
         }
         metrics |= {f"{name}.{key}": value for key, value in figures.items()}
     values = torch.stack([value.double() for value in metrics.values()]).tolist()
-    # A mean over nothing is NaN: such a metric is not defined for this batch.
-    return {name: value for name, value in zip(metrics, values, strict=True) if not isnan(value)}
+    return dict(zip(metrics, values, strict=True))
 
 
-def _episode_metrics(frames: TensorDictBase, protocol: ProtocolHandler) -> dict[str, Tensor]:
+def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
     """Return accuracy, completeness, soundness and length over the finished episodes."""
     finished = frames["next", "done"]
     y = frames["y"].squeeze(-1)[finished]
     if len(y) == 0:
         return {}
-    decision = final_decisions(frames, protocol)[finished]
+    decision = frames["next", "verdict"][finished]
     correct = (decision == y).double()
     by_datapoint = group_means(correct, frames["datapoint_id"][finished])
-    return {
+    figures = {
         "mean_accuracy": correct.mean(),
         "std_accuracy": correct.std(correction=0),
         "mean_datapoint_accuracy": by_datapoint.mean(),
         "std_datapoint_accuracy": by_datapoint.std(correction=0),
         "worst_datapoint_accuracy": by_datapoint.min(),
-        "completeness": (decision[y == 1] == 1).double().mean(),
-        "soundness": (decision[y == 0] == 0).double().mean(),
         "decided_share": (decision != 2).double().mean(),
         "mean_episode_length": (frames["round"][finished] + 1).double().mean(),
         "num_episodes": finished.sum(),
     }
+    for label, name in enumerate(("soundness", "completeness")):
+        if bool((y == label).any()):
+            figures[name] = (decision[y == label] == label).double().mean()
+    return figures
 
 
 def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
@@ -99,9 +112,7 @@ def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
     return [protocol.prover_goals[protocol.agent_names[index]] for (index,) in speakers]
 
 
-def _speaker_metrics(
-    frames: TensorDictBase, protocol: ProtocolHandler, goals: list[int]
-) -> dict[str, Tensor]:
+def _speaker_metrics(frames: TensorDictBase, goals: list[int]) -> dict[str, Tensor]:
     """Return completeness and soundness given who spoke (Wäldchen et al., 2024).
 
     Completeness is the smaller of the two accuracies with a speaker for the true label, soundness
@@ -109,29 +120,16 @@ def _speaker_metrics(
     """
     finished = frames["next", "done"]
     y = frames["y"].squeeze(-1)[finished]
-    decision = final_decisions(frames, protocol)[finished]
+    decision = frames["next", "verdict"][finished]
     goal = torch.tensor(goals, device=y.device)[frames["seed"][finished] % len(goals)]
     honest = [(decision == label)[(goal == label) & (y == label)] for label in (0, 1)]
     resisted = [(decision != label)[(goal == label) & (y != label)] for label in (0, 1)]
+    shares = {"speaker_completeness": honest, "speaker_soundness": resisted}
     return {
-        "speaker_completeness": torch.stack([part.double().mean() for part in honest]).min(),
-        "speaker_soundness": torch.stack([part.double().mean() for part in resisted]).min(),
+        name: torch.stack([part.double().mean() for part in parts]).min()
+        for name, parts in shares.items()
+        if all(len(part) > 0 for part in parts)
     }
-
-
-def final_decisions(frames: TensorDictBase, protocol: ProtocolHandler) -> Tensor:
-    """Return the decision in each frame, 2 where there was none, (frame,).
-
-    It is the verifier's, or the one that the protocol forces on it.
-    """
-    verifier = protocol.agent_names.index("verifier")
-    decision = frames["agents", "decision"][:, verifier]
-    if protocol.force_guess == "y":
-        decision = frames["y"].squeeze(-1)
-    elif protocol.force_guess is not None:
-        decision = torch.full_like(decision, int(protocol.force_guess == "one"))
-    undecided = frames["next", "terminated"] | ~frames["agents", "decides"][:, verifier]
-    return torch.where(undecided, 2, decision)
 
 
 def group_means(values: Tensor, groups: Tensor) -> Tensor:

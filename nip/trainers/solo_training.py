@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.agents import LrFactors
 from nip.scenario_base.agent import Agent, Part
@@ -15,6 +14,9 @@ from nip.scenario_base.combined_agents import HIDDEN_KEYS, CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
 from nip.trainers.optimization import part_learning_rate
+
+TRAINED_PARTS = ("body", "solo_head")
+"""Parts of an agent which this training changes."""
 
 
 class SoloTraining:
@@ -26,9 +28,10 @@ class SoloTraining:
     Parameters
     ----------
     agents : CombinedAgents
-        Agents with solo heads; random ones are left out.
+        The agents, of which at least one has a solo head; the others are left out.
     environment : TensorDictEnvironment
-        Gives the training data and the observation of an episode that has just begun.
+        Gives the training data, at least two datapoints, and the observation of an episode that
+        has just begun.
     hyper_params : HyperParameters
         Its ``solo_agent`` group, ``test_size`` and ``seed`` count.
     """
@@ -42,22 +45,11 @@ class SoloTraining:
         self._params = hyper_params.solo_agent
         self._environment = environment
         self._learners = {name: agent for _, name, agent in agents if agent.solo_head is not None}
-        if not self._learners:
-            raise ParameterError(
-                f"No agent of scenario={hyper_params.scenario!r} can learn to decide alone: agents "
-                "that play at random or are written by hand do not. Let one of them learn, or "
-                "choose another trainer."
-            )
         seed = stable_seed(hyper_params.seed, "solo")
         self._generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(environment.dataset), generator=self._generator)
-        num_test = max(1, round(hyper_params.test_size * len(order)))
+        num_test = min(max(1, round(hyper_params.test_size * len(order))), len(order) - 1)
         self._test_rows, self._train_rows = order[:num_test], order[num_test:]
-        if len(self._train_rows) == 0:
-            raise ParameterError(
-                f"test_size={hyper_params.test_size} leaves none of the {len(order)} datapoints to "
-                "learn from. Choose a smaller test_size."
-            )
         self.optimizer = torch.optim.Adam(self._groups(), fused=True)
         self.names = {parameter: name for name, parameter in agents.named_parameters()}
 
@@ -71,7 +63,7 @@ class SoloTraining:
             losses.sum().backward()
             self.optimizer.step()
             sums = sums + torch.stack((losses.detach() * len(rows), correct))
-        return self._named(sums / len(self._train_rows), "train")
+        return self._named(sums / len(self._train_rows))
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -80,7 +72,7 @@ class SoloTraining:
         for rows in self._test_rows.split(self._params.batch_size):
             losses, correct = self._losses(rows)
             sums = sums + torch.stack((losses * len(rows), correct))
-        return self._named(sums / len(self._test_rows), "test")
+        return self._named(sums / len(self._test_rows), prefix="test_")
 
     def generator_state(self) -> dict[str, Tensor]:
         """Return the state of the generator that shuffles the rows."""
@@ -101,24 +93,20 @@ class SoloTraining:
         correct = torch.stack([(values.argmax(-1) == y).float().sum() for values in logits])
         return losses, correct
 
-    def _named(self, figures: Tensor, split: str) -> dict[str, float]:
-        losses, accuracies = figures.tolist()
+    def _named(self, figures: Tensor, prefix: str = "") -> dict[str, float]:
         metrics = {}
-        for name, loss, accuracy in zip(self._learners, losses, accuracies, strict=True):
-            metrics[f"{name}.{split}_loss"] = loss
-            metrics[f"{name}.{split}_accuracy"] = accuracy
+        for name, loss, accuracy in zip(self._learners, *figures.tolist(), strict=True):
+            metrics[f"{prefix}{name}.loss"] = loss
+            metrics[f"{prefix}{name}.accuracy"] = accuracy
         return metrics
 
     def _groups(self) -> list[dict[str, object]]:
-        groups: list[dict[str, object]] = []
-        for agent in self._learners.values():
-            seen: set[Tensor] = set()
-            for part in agent.parts():
-                parameters = [p for p in part.module.parameters() if p not in seen]
-                seen.update(parameters)
-                if parameters and not part.name.startswith(("policy", "value")):
-                    groups.append({"params": parameters, "lr": self._rate(agent, part)})
-        return groups
+        return [
+            {"params": list(part.parameters), "lr": self._rate(agent, part)}
+            for agent in self._learners.values()
+            for part in agent.parts()
+            if part.parameters and part.name.partition(".")[0] in TRAINED_PARTS
+        ]
 
     def _rate(self, agent: Agent, part: Part) -> float:
         params = agent.context.params

@@ -20,7 +20,7 @@ from nip.trainers.progress import IterationContext, attach_progress_bar, total_i
 
 __all__ = ["IterationContext", "TensorDictTrainer", "Trainer", "attach_progress_bar"]
 
-MAIN_METRICS = (
+SHOWN_METRICS = (
     "mean_accuracy",
     "completeness",
     "soundness",
@@ -110,6 +110,7 @@ class TensorDictTrainer(Trainer):
         """Enter what testing needs: networks in evaluation mode, and no gradients."""
         self._build_common_context(stack, "test")
         stack.enter_context(torch.no_grad())
+        stack.callback(self.agents.train, self.agents.training)
         self.agents.eval()
 
     def _build_common_context(self, stack: ExitStack, phase: str) -> None:
@@ -177,9 +178,9 @@ class TensorDictTrainer(Trainer):
             self.save_checkpoint(iterations_done)
 
 
-def main_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
+def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
     """Pick what a progress bar has room for."""
-    return pick(metrics, [f"{prefix}{name}" for name in MAIN_METRICS])
+    return pick(metrics, [f"{prefix}{name}" for name in SHOWN_METRICS])
 
 
 def pick(metrics: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:

@@ -43,16 +43,50 @@ def test_shapes_and_types(protocol: str) -> None:
     found = {
         "active": tensor_protocol.active_mask(*place),
         "may_decide": tensor_protocol.decision_mask(*place),
+        "counts": tensor_protocol.counting_mask(*place),
         **step._asdict(),
     }
     assert {name: (tuple(value.shape), value.dtype) for name, value in found.items()} == {
         "active": ((17, agents, channels), torch.bool),
         "may_decide": ((17, agents), torch.bool),
+        "counts": ((17, agents), torch.bool),
         "done": ((17,), torch.bool),
         "terminated": ((17,), torch.bool),
         "agent_done": ((17, agents), torch.bool),
         "reward": ((17, agents), torch.float32),
+        "verdict": ((17,), torch.int64),
     }
+
+
+def nip_verdicts(decision: int, **changes: object) -> tuple[list[int], list[bool]]:
+    """Play a round of every number of nip, prover first, with a label of 1 and minimum 4."""
+    rounds = {"max_message_rounds": 6, "min_message_rounds": 4}
+    common = {"verifier_first": False, **changes}
+    handler = handler_of("nip", common=common, nip_protocol=rounds)
+    tensor_protocol = TensorProtocol(handler)
+    rounds, zeros = torch.arange(6), torch.zeros(6, dtype=torch.long)
+    step = tensor_protocol.step(
+        y=torch.ones(6, dtype=torch.long),
+        round=rounds,
+        seed=zeros,
+        decision=torch.full((6, 2), decision),
+        done=torch.zeros(6, dtype=torch.bool),
+    )
+    return step.verdict.tolist(), tensor_protocol.counting_mask(rounds, zeros)[:, 1].tolist()
+
+
+def test_the_verdict_is_the_verifiers_in_its_rounds_from_the_minimum_on() -> None:
+    # The verifier speaks in rounds 1, 3 and 5; round 1 is before the minimum of four rounds.
+    counts = [False, False, False, True, False, True]
+    assert nip_verdicts(0) == ([2, 2, 2, 0, 2, 0], counts)
+    assert nip_verdicts(2) == ([2, 2, 2, 2, 2, 2], counts)
+
+
+def test_a_forced_guess_is_the_verdict_and_what_the_verifier_says_makes_no_difference() -> None:
+    nothing = [False] * 6
+    assert nip_verdicts(0, force_guess="one") == ([2, 2, 2, 1, 2, 1], nothing)
+    assert nip_verdicts(2, force_guess="zero") == ([2, 2, 2, 0, 2, 0], nothing)
+    assert nip_verdicts(0, force_guess="y") == ([2, 2, 2, 1, 2, 1], nothing)
 
 
 @pytest.mark.parametrize("protocol", protocol_registry.names())

@@ -141,7 +141,21 @@ def test_the_weight_of_the_penalty_follows_the_divergence(target, expected):
         kl_decrement=0.25,
     )
     objective(two_turns([1.0, 2.0]))
+    assert objective.kl_beta.tolist() == [3.0, 3.0]
+    objective.finish_iteration()
     assert objective.kl_beta.tolist() == pytest.approx([expected, 3.0])
+    # Without any turn since, nothing changes.
+    objective.finish_iteration()
+    assert objective.kl_beta.tolist() == pytest.approx([expected, 3.0])
+
+
+@pytest.mark.parametrize(("target", "bound"), [(0.01, 3000.0), (100.0, 0.003)])
+def test_the_weight_of_the_penalty_neither_explodes_nor_dies(target, bound):
+    objective = objective_of(prover_now(), loss_type="kl_penalty", kl_beta=3.0, kl_target=target)
+    for _ in range(20):
+        objective(two_turns([1.0, 2.0]))
+        objective.finish_iteration()
+    assert objective.kl_beta[0].item() == pytest.approx(bound)
 
 
 def test_every_agent_has_a_weight_of_its_own_which_a_checkpoint_keeps():
@@ -157,6 +171,7 @@ def test_every_agent_has_a_weight_of_its_own_which_a_checkpoint_keeps():
         value_target=[0.0, 0.0],
     )
     objective(batch)
+    objective.finish_iteration()
     assert objective.kl_beta.tolist() == [2.0, 0.5]
     other = objective_of(agents, loss_type="kl_penalty")
     other.load_state_from_checkpoint(objective.state_for_checkpoint())

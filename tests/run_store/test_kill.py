@@ -1,5 +1,6 @@
 """What a run is like after its process was killed with SIGKILL at the worst moments."""
 
+import json
 import os
 import signal
 
@@ -166,9 +167,10 @@ def test_a_kill_while_pruning_leaves_the_newest(killed, moment):
 def test_a_kill_while_a_run_is_made_is_no_obstacle(killed, moment):
     runs_dir = killed / moment
     with reopen(runs_dir, "auto") as run:
+        run.start()
         run.log(1, {"loss": 1.0})
-        starts = (run.folder / "environment.json").read_text().count("started_at")
-    assert starts == (2 if moment == "before_the_database" else 1)
+        starts = json.loads((run.folder / "environment.json").read_text())["starts"]
+    assert len(starts) == (2 if moment == "before_the_database" else 1)
     assert sorted(path.name for path in runs_dir.iterdir()) == [".lock", "r"]
 
 
@@ -191,6 +193,7 @@ def test_a_kill_while_logging_stores_none_of_the_metrics_of_that_iteration(kille
 
 def test_a_kill_while_finishing_leaves_a_run_that_can_be_finished(killed):
     with reopen(killed / "in_finishing") as run:
+        run.start()
         assert run.status == "running"
         assert not (run.folder / "result.json").exists()
         run.finish("completed")

@@ -17,9 +17,6 @@ from nip.run_store.main_metrics import (
         ("test_mean_accuracy", "", "mean_accuracy", True),
         ("prover.mean_episode_reward", "prover", "mean_episode_reward", False),
         ("test_prover.mean_episode_reward", "prover", "mean_episode_reward", True),
-        ("prover.test_mean_episode_reward", "prover", "mean_episode_reward", True),
-        ("prover.train_loss", "prover", "loss", False),
-        ("prover.test_loss", "prover", "loss", True),
     ],
 )
 def test_names_are_taken_apart(name, subject, quantity, is_test):
@@ -28,7 +25,7 @@ def test_names_are_taken_apart(name, subject, quantity, is_test):
 
 
 def test_training_and_test_metrics_of_one_kind_share_their_key():
-    names = ("prover.loss", "prover.train_loss", "prover.test_loss", "test_prover.loss")
+    names = ("prover.loss", "test_prover.loss")
     assert {parse_metric_name(name).key for name in names} == {"prover.loss"}
     assert parse_metric_name("test_mean_accuracy").key == "mean_accuracy"
 

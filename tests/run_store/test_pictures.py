@@ -57,8 +57,8 @@ def test_a_learning_curve_has_a_panel_for_each_kind_and_the_run_id(figures, tmp_
 
 
 def test_test_values_are_stars_or_a_dashed_curve_in_the_colour_of_training(figures, tmp_path):
-    history = history_of(prover__train_loss=[3.0, 2.0], prover__test_loss=[3.5, 2.5])
-    history.update(2, {"verifier.test_loss": 1.25})
+    history = history_of(prover__loss=[3.0, 2.0], test_prover__loss=[3.5, 2.5])
+    history.update(2, {"test_verifier.loss": 1.25})
     draw_learning_curve(history, "r", tmp_path / "curve.png")
     (axes,) = figures[0].axes
     assert legend_of(axes) == ["prover", "prover (test)", "verifier (test 1.25)"]

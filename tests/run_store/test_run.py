@@ -56,6 +56,8 @@ def test_opening_again_goes_on_with_the_metrics_and_notes_the_start(settings):
     with begin(ExperimentSettings(runs_dir=settings.runs_dir, num_threads=3)) as run:
         assert not run.is_new
         assert run.history.values("loss") == [(1, 1.0)]
+        with pytest.warns(NipWarning, match=r"settings.num_threads=3 after 1: .* rounded"):
+            run.start()
         starts = json.loads((run.folder / "environment.json").read_text())["starts"]
         assert [start["settings"]["num_threads"] for start in starts] == [1, 3]
         assert yaml.safe_load((run.folder / "settings.yaml").read_text())["num_threads"] == 3
@@ -251,9 +253,28 @@ def test_a_failed_run_says_why_and_runs_again_when_it_is_opened(settings):
         result = json.loads((run.folder / "result.json").read_text())
     assert (result["status"], result["error"]) == ("failed", "ValueError: loss is NaN")
     with begin(settings) as run:
+        assert run.status == "failed"
+        run.start()
         assert run.status == "running"
         assert not (run.folder / "result.json").exists()
         assert run.history.latest("loss") == 1.0
+
+
+def test_a_run_that_is_opened_but_not_started_stays_as_it_was(settings, runs_dir):
+    with begin(settings) as run:
+        run.finish("failed", ValueError("loss is NaN"))
+    before = everything_in(runs_dir / "r")
+    begin(ExperimentSettings(runs_dir=settings.runs_dir, num_threads=3)).close()
+    assert everything_in(runs_dir / "r") == before
+
+
+def test_a_run_does_not_go_on_with_other_data_of_the_same_name(settings):
+    with begin(settings) as run:
+        run.start({"train dataset": "abc"})
+    with begin(settings) as run:
+        run.start({"train dataset": "abc"})
+        with pytest.raises(ResumeError, match=r"train dataset of run 'r' has been exchanged"):
+            run.start({"train dataset": "abd"})
 
 
 def test_finish_draws_the_learning_curve(settings):

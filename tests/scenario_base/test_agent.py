@@ -28,11 +28,9 @@ def random_play(instance, num_steps=2):
 def test_every_parameter_belongs_to_one_part(scenario, protocol, data_dir):
     params = make_params(scenario, protocol=protocol, rl={"use_shared_body": False})
     for _, _, agent in make_instance(params, data_dir).agents:
-        assigned = set()
-        for part in agent.parts():
-            new = set(part.module.parameters()) - assigned
-            assigned |= new
-        assert assigned == set(agent.parameters())
+        assigned = [parameter for part in agent.parts() for parameter in part.parameters]
+        assert len(assigned) == len(set(assigned))
+        assert set(assigned) == set(agent.parameters())
 
 
 def test_the_graph_network_is_a_part_of_its_own(data_dir):

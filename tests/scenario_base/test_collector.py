@@ -67,28 +67,39 @@ def test_episodes_go_on_in_the_next_batch():
     assert rounds.tolist() == [[0, 1, 2, 3] * 3] * 4
 
 
-def test_the_next_value_is_that_of_the_next_step_and_bootstraps_at_the_cut():
+def test_the_state_after_the_cut_is_valued_by_both_agents():
     instance = toy_instance()
     always(instance, CONTINUE)
     collector = collector_of(instance, num_steps=3)
     first = collector.collect()
-    value, next_value = first["agents", "value"], first["next", "agents", "value"]
-    assert torch.equal(next_value[:, :-1], value[:, 1:])
+    bootstrap = first["agents", "bootstrap_value"]
+    assert not bootstrap[:, :-1].any()
     # The state after the cut is the first of the next batch: both agents' values are asked there.
     second = collector.collect()
     start = {name: second[name][:, 0] for name in ("round", "message", "secret", "x")}
     with torch.no_grad():
         expected = [agent.value(start) for _, _, agent in instance.agents]
-    torch.testing.assert_close(next_value[:, -1], torch.stack(expected, dim=-1))
+    torch.testing.assert_close(bootstrap[:, -1], torch.stack(expected, dim=-1))
     assert second["agents", "value_known"][:, 0].all()
-    torch.testing.assert_close(second["agents", "value"][:, 0], next_value[:, -1])
+    torch.testing.assert_close(second["agents", "value"][:, 0], bootstrap[:, -1])
 
 
 def test_nothing_is_bootstrapped_where_an_episode_ends():
     instance = toy_instance("adp")
     batch = collector_of(instance, num_steps=2).collect()
     assert batch["next", "done"][:, -1].all()
-    assert not batch["next", "agents", "value"][:, -1].any()
+    assert not batch["agents", "bootstrap_value"].any()
+
+
+def test_without_values_the_same_is_played_and_no_critic_is_asked():
+    with_values = collector_of(toy_instance(), num_steps=3).collect()
+    collector = collector_of(toy_instance(), num_steps=3)
+    collector.with_values = False
+    batch = collector.collect()
+    for key in ("decision", "position_selected", "sample_log_prob"):
+        assert torch.equal(batch["agents", key], with_values["agents", key])
+    assert not batch["agents", "value_known"].any()
+    assert not batch["agents", "value"].any()
 
 
 def test_a_value_is_known_where_the_agent_has_its_turn():

@@ -59,9 +59,9 @@ def test_bodies_change_and_other_heads_do_not(settings):
 def test_the_metrics_say_that_they_are_of_pretraining(settings):
     _, metrics, _ = pretrained(pretraining_params(), settings)
     assert set(metrics) == {
-        f"pretrain_{agent}.{split}_{figure}"
+        f"pretrain_{test}{agent}.{figure}"
         for agent in ("prover", "verifier")
-        for split in ("train", "test")
+        for test in ("", "test_")
         for figure in ("loss", "accuracy")
     }
 

@@ -8,7 +8,7 @@ from tensordict import TensorDict
 
 from nip.protocols import ProtocolHandler, build_protocol_handler
 from nip.scenario_base.collector import RolloutCollector
-from nip.trainers.rollout_metrics import metric_frames, rollout_metrics
+from nip.trainers.rollout_metrics import first_episodes, metric_frames, rollout_metrics
 from tests.experiments import make_instance, make_params
 
 REJECT, ACCEPT, CONTINUE = 0, 1, 2
@@ -50,8 +50,11 @@ def adp_batch() -> TensorDict:
         "main_message_logits": message_logits,
         "decision_logits": decision_logits,
     }
+    verdict = torch.full((6, 2), CONTINUE)
+    verdict[:, 1] = torch.tensor(DECISIONS)
     following = {
         "done": done,
+        "verdict": verdict,
         "terminated": terminated,
         "agents": {"reward": reward, "episode_reward": reward.cumsum(1)},
     }
@@ -154,20 +157,6 @@ def test_what_is_not_defined_is_left_out():
     assert metrics["prover.mean_step_reward"] == 0
 
 
-@pytest.mark.parametrize(
-    ("guess", "accuracy", "completeness", "soundness"),
-    # Four labels of six are 1.
-    [("zero", 2 / 6, 0, 1), ("one", 4 / 6, 1, 0), ("y", 1, 1, 1)],
-)
-def test_a_forced_guess_is_the_decision_that_counts(guess, accuracy, completeness, soundness):
-    batch = adp_batch()
-    batch["next", "terminated"] = torch.zeros_like(batch["next", "terminated"])
-    metrics = rollout_metrics(batch, handler_of(protocol_common={"force_guess": guess}))
-    assert metrics["mean_accuracy"] == pytest.approx(accuracy)
-    assert metrics["completeness"] == pytest.approx(completeness)
-    assert metrics["soundness"] == pytest.approx(soundness)
-
-
 @pytest.mark.parametrize("guess", ["zero", "one", "y"])
 def test_forced_guesses_are_measured_as_they_are_paid(guess):
     instance = make_instance(make_params(protocol_common={"force_guess": guess}))
@@ -204,7 +193,7 @@ def merlin_arthur_batch(episodes) -> TensorDict:
             "y": labels.view(-1, 1, 1),
             "datapoint_id": torch.arange(count).view(-1, 1),
             "agents": agents,
-            "next": {"done": done, "terminated": decisions.view(-1, 1) == 2, "agents": rewards},
+            "next": {"done": done, "verdict": decisions.view(-1, 1), "agents": rewards},
         },
         batch_size=[count, 1],
     )
@@ -236,3 +225,14 @@ def test_only_what_the_metrics_need_is_kept_for_them():
     kept = metric_frames(batch)
     assert "x" not in kept.keys()
     assert rollout_metrics(kept, handler_of()) == rollout_metrics(batch, handler_of())
+
+
+def test_equally_many_episodes_of_each_environment_are_counted():
+    """An environment whose episodes are short does not count more often."""
+    protocol = handler_of(protocol="nip", nip_protocol={"max_message_rounds": 4})
+    short, long = [True] * 9, [False, False, False, True] * 2 + [False]
+    batch = TensorDict({"next": {"done": torch.tensor([short, long])}}, batch_size=[2, 9])
+    frames = first_episodes(batch, protocol)
+    # Nine steps surely hold two episodes of four rounds: 2 and 8 frames.
+    assert len(frames) == 10
+    assert frames["next", "done"].sum() == 4

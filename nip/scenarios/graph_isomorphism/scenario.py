@@ -46,24 +46,29 @@ class GraphIsomorphismScenario(Scenario):
 
     def build_body(self, context: AgentContext) -> AgentBody:
         """Build the body of an agent, hand-written where its parameters say so."""
-        if context.params.use_manual_architecture:
+        if is_hand_written(context):
             return ManualGraphIsomorphismBody(context)
         return super().build_body(context)
 
     def build_policy_head(self, context: AgentContext) -> PolicyHead:
         """Build the policy head of an agent, hand-written where its parameters say so."""
-        if context.params.use_manual_architecture:
+        if is_hand_written(context):
             return ManualGraphIsomorphismPolicyHead(context)
         return super().build_policy_head(context)
 
     def build_value_head(self, context: AgentContext) -> ValueHead:
         """Build the value head of an agent; a hand-written agent expects nothing."""
-        if context.params.use_manual_architecture:
+        if is_hand_written(context):
             return ManualGraphIsomorphismValueHead(context)
         return super().build_value_head(context)
 
     def build_solo_head(self, context: AgentContext) -> SoloHead | None:
         """Build the solo head of an agent; a hand-written agent learns nothing."""
-        if context.params.use_manual_architecture:
+        if is_hand_written(context):
             return None
         return super().build_solo_head(context)
+
+
+def is_hand_written(context: AgentContext) -> bool:
+    """Return whether an agent follows the hand-written policy; a random one does not."""
+    return context.params.use_manual_architecture and not context.params.is_random
