@@ -81,7 +81,10 @@ class HillClimbingTrainer(TensorDictTrainer):
         seed = stable_seed(self.hyper_params.seed, "hill_climbing", *what_for)
         num_steps = self.scenario_instance.batch_shape.num_steps
         episodes = environment.fresh_copy(seed)
-        return RolloutCollector(episodes, self.agents, num_steps=num_steps, seed=seed).collect()
+        collector = RolloutCollector(
+            episodes, self.agents, num_steps=num_steps, seed=seed, with_values=False
+        )
+        return collector.collect()
 
     def _reward(self, batch: TensorDict) -> float:
         return float(batch["next", "agents", "reward"].mean())
