@@ -25,7 +25,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.parameters import HyperParameters
 from nip.rl_objectives.ppo import PpoObjective
-from nip.scenario_base.actions import Choice, Turn, choose, entropy, log_prob
+from nip.scenario_base.actions import ActionMask, Choice, choose, entropy, log_prob
 from nip.scenario_base.combined_agents import HIDDEN_KEYS
 from nip.scenarios.graph_isomorphism.generation import generate_pairs
 from nip.scenarios.graph_isomorphism.pair_files import write_dataset
@@ -86,7 +86,7 @@ class PlainStep:
             mine = {name: value[:, index] for name, value in self.played.items()}
             output = agent(self.observation)
             choice = Choice(mine[self.agents.message_key], mine["decision"], None)
-            turn = Turn(mine["active"], mine["decides"])
+            turn = ActionMask(mine["active"], mine["decides"])
             ratio = (log_prob(output, choice, turn) - mine["sample_log_prob"]).exp()
             advantage = mine["advantage"]
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float
 from tensordict import TensorDictBase
 from torch import Tensor
 
@@ -10,14 +11,14 @@ from torch import Tensor
 @torch.no_grad()
 def turn_based_gae(
     *,
-    reward: Tensor,
-    value: Tensor,
-    last_value: Tensor,
-    known: Tensor,
-    done: Tensor,
+    reward: Float[Tensor, "batch step agent"],
+    value: Float[Tensor, "batch step agent"],
+    last_value: Float[Tensor, "batch agent"],
+    known: Bool[Tensor, "batch step agent"],
+    done: Bool[Tensor, "batch step"],
     gamma: float,
     lmbda: float,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Float[Tensor, "batch step agent"], Float[Tensor, "batch step agent"]]:
     r"""Generalised advantage estimation from one turn of an agent to its next.
 
     An agent's critic is asked only in the states where it is the agent's turn. Between two of
@@ -36,13 +37,13 @@ def turn_based_gae(
     Parameters
     ----------
     reward, value : Tensor
-        (batch, step, agent); the value is only read where it is known.
+        Of each step; the value is only read where it is known.
     last_value : Tensor
-        Value of the state after the last step, (batch, agent).
+        Value of the state after the last step.
     known : Tensor
-        Where the value is known, (batch, step, agent).
+        Where the value is known.
     done : Tensor
-        Where an episode ends, (batch, step).
+        Where an episode ends.
     gamma : float
         Discount per step.
     lmbda : float
@@ -51,7 +52,7 @@ def turn_based_gae(
     Returns
     -------
     advantage, value_target : Tensor
-        (batch, step, agent); 0 where the value is not known.
+        Of each step, 0 where the value is not known.
     """
     advantage = torch.zeros_like(value)
     rewards = torch.zeros_like(last_value)
@@ -71,22 +72,19 @@ def turn_based_gae(
 
 
 @torch.no_grad()
-def reward_to_go(reward: Tensor, done: Tensor, gamma: float) -> Tensor:
+def reward_to_go(
+    reward: Float[Tensor, "batch step agent"], done: Bool[Tensor, "batch step"], gamma: float
+) -> Float[Tensor, "batch step agent"]:
     """Return the discounted sum of rewards from each step to the episode's end.
 
     Parameters
     ----------
     reward : Tensor
-        (batch, step, agent).
+        Of each step.
     done : Tensor
-        Where an episode ends, (batch, step).
+        Where an episode ends.
     gamma : float
         Discount per step.
-
-    Returns
-    -------
-    reward_to_go : Tensor
-        (batch, step, agent).
     """
     result = torch.empty_like(reward)
     following = torch.zeros_like(reward[:, 0])

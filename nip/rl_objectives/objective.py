@@ -10,7 +10,7 @@ from torch import Tensor
 from torchrl.objectives import LossModule, ValueEstimators
 
 from nip.rl_objectives.advantages import TurnBasedGAE
-from nip.scenario_base.actions import Choice, Turn, log_prob
+from nip.scenario_base.actions import ActionMask, Choice, log_prob
 from nip.scenario_base.agent import AgentOutput
 from nip.scenario_base.combined_agents import CombinedAgents, rows_where
 
@@ -34,7 +34,7 @@ class AgentFrames:
     choice: Choice
     """What it chose then."""
 
-    turn: Turn
+    turn: ActionMask
     """What counted."""
 
     takes_turn: Tensor

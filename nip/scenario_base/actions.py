@@ -3,34 +3,35 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nip.scenario_base.agent import AgentOutput
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What one agent may do in a batch of states."""
+class ActionMask:
+    """What of one agent's actions counts in a batch of states."""
 
-    active: Tensor
-    """Whether it writes on a channel, (batch, channel)."""
+    active: Bool[Tensor, "batch channel"]
+    """Whether it writes on a channel."""
 
-    decides: Tensor
-    """Whether its decision counts, (batch,)."""
+    decides: Bool[Tensor, " batch"]
+    """Whether its decision counts."""
 
 
 @dataclass(frozen=True)
 class Choice:
     """What one agent chose in a batch of states."""
 
-    message: Tensor
-    """Chosen symbols, (batch, channel, position)."""
+    message: Int[Tensor, "batch channel position"]
+    """Chosen symbols."""
 
-    decision: Tensor | None
-    """0 to reject, 1 to accept, 2 to continue, (batch,); None for an agent which cannot decide."""
+    decision: Int[Tensor, " batch"] | None
+    """0 to reject, 1 to accept, 2 to continue; None for an agent which cannot decide."""
 
-    linear_message: Tensor | None
-    """Chosen symbols of the plain message, (batch, channel, position)."""
+    linear_message: Int[Tensor, "batch channel position"] | None
+    """Chosen symbols of the plain message."""
 
 
 def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> Choice:
@@ -61,39 +62,45 @@ def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> 
     )
 
 
-def log_prob(output: AgentOutput, choice: Choice, turn: Turn) -> Tensor:
-    """Return the log-probability of a choice, (batch,).
+def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Tensor, " batch"]:
+    """Return the log-probability of a choice.
 
     Only what counts is counted: symbols on channels where the agent is active, and its decision
     where it decides.
     """
-    total = _chosen(output.message_logits, choice.message, turn.active)
+    total = _chosen(output.message_logits, choice.message, mask.active)
     if output.linear_message_logits is not None and choice.linear_message is not None:
-        total = total + _chosen(output.linear_message_logits, choice.linear_message, turn.active)
+        total = total + _chosen(output.linear_message_logits, choice.linear_message, mask.active)
     if output.decision_logits is not None and choice.decision is not None:
         logs = output.decision_logits.log_softmax(-1)
         decided = logs.gather(-1, choice.decision.unsqueeze(-1)).squeeze(-1)
-        total = total + decided * turn.decides
+        total = total + decided * mask.decides
     return total
 
 
-def entropy(output: AgentOutput, turn: Turn) -> Tensor:
-    """Return the entropy of the policy in nats, (batch,), of what counts only."""
-    total = (categorical_entropy(output.message_logits).sum(-1) * turn.active).sum(-1)
+def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, " batch"]:
+    """Return the entropy of the policy in nats, of what counts only."""
+    total = (categorical_entropy(output.message_logits).sum(-1) * mask.active).sum(-1)
     if output.linear_message_logits is not None:
         linear = categorical_entropy(output.linear_message_logits).sum(-1)
-        total = total + (linear * turn.active).sum(-1)
+        total = total + (linear * mask.active).sum(-1)
     if output.decision_logits is not None:
-        total = total + categorical_entropy(output.decision_logits) * turn.decides
+        total = total + categorical_entropy(output.decision_logits) * mask.decides
     return total
 
 
-def categorical_entropy(logits: Tensor) -> Tensor:
+def categorical_entropy(
+    logits: Float[Tensor, "*batch symbol"],
+) -> Float[Tensor, "*batch"]:
     """Return the entropy in nats over the last dimension."""
     logs = logits.log_softmax(-1)
     return -(logs.exp() * logs).sum(-1)
 
 
-def _chosen(logits: Tensor, symbols: Tensor, active: Tensor) -> Tensor:
+def _chosen(
+    logits: Float[Tensor, "batch channel position symbol"],
+    symbols: Int[Tensor, "batch channel position"],
+    active: Bool[Tensor, "batch channel"],
+) -> Float[Tensor, " batch"]:
     logs = logits.log_softmax(-1).gather(-1, symbols.unsqueeze(-1)).squeeze(-1)
     return (logs.sum(-1) * active).sum(-1)

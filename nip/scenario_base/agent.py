@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from nip.scenario_base.agents import (
@@ -36,17 +37,17 @@ class AgentOutput:
     Logits cover all channels; on a channel which the agent does not see every symbol is illegal.
     """
 
-    message_logits: Tensor
-    """(batch, channel, position, symbol)."""
+    message_logits: Float[Tensor, "batch channel position symbol"]
+    """Of each symbol."""
 
-    decision_logits: Tensor | None
-    """(batch, 3); None for an agent which does not decide."""
+    decision_logits: Float[Tensor, "batch decision"] | None
+    """Of reject, accept and continue; None for an agent which does not decide."""
 
-    linear_message_logits: Tensor | None
-    """(batch, channel, position, linear symbol); None where there is no such message."""
+    linear_message_logits: Float[Tensor, "batch channel position linear_symbol"] | None
+    """Of each symbol of the plain message; None where there is no such message."""
 
-    value: Tensor
-    """(batch,); zeros where it was not asked for."""
+    value: Float[Tensor, " batch"]
+    """What it expects; zeros where it was not asked."""
 
 
 @dataclass(frozen=True)

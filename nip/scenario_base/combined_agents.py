@@ -6,7 +6,7 @@ import torch
 from tensordict import TensorDictBase
 from torch import Tensor, nn
 
-from nip.scenario_base.actions import Choice, Turn, choose, log_prob
+from nip.scenario_base.actions import ActionMask, Choice, choose, log_prob
 from nip.scenario_base.agent import Agent, AgentOutput
 from nip.scenario_base.agents import NUM_DECISIONS
 
@@ -108,7 +108,7 @@ class CombinedAgents(nn.Module):
             rows = rows_where(wanted[:, index])
             if rows is not None and len(rows) == 0:
                 continue
-            turn = Turn(
+            turn = ActionMask(
                 **take_rows({"active": active[:, index], "decides": decides[:, index]}, rows)
             )
             output = agent(take_rows(readable, rows), with_value=needs_value is not None)
@@ -130,7 +130,7 @@ class CombinedAgents(nn.Module):
 
     def evaluate(
         self, agent_index: int, batch: TensorDictBase, rows: Tensor | None, *, with_value: bool
-    ) -> tuple[AgentOutput, Choice, Turn]:
+    ) -> tuple[AgentOutput, Choice, ActionMask]:
         """Ask one agent again about frames which it has played.
 
         Parameters
@@ -150,7 +150,7 @@ class CombinedAgents(nn.Module):
             What the agent makes of them now.
         choice : Choice
             What it chose then.
-        turn : Turn
+        turn : ActionMask
             What counted.
         """
         agent = self.agents[self.names[agent_index]]
@@ -168,7 +168,7 @@ class CombinedAgents(nn.Module):
         played = take_rows(played, rows)
         output = agent(take_rows(observation, rows), with_value=with_value)
         choice = Choice(played[self.message_key], played["decision"], played.get("linear"))
-        return output, choice, Turn(played["active"], played["decides"])
+        return output, choice, ActionMask(played["active"], played["decides"])
 
     def _blank(self, active: Tensor) -> dict[str, Tensor]:
         batch, agents = active.shape[:2]

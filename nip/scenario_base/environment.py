@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 from torchrl.data import Binary, Categorical, Composite, Unbounded
@@ -28,20 +29,20 @@ class Transition:
     state: State
     """The next observations, before any reset."""
 
-    reward: Tensor
-    """Reward of each agent, (batch, agent)."""
+    reward: Float[Tensor, "batch agent"]
+    """Reward of each agent."""
 
-    done: Tensor
-    """Whether the episode is over, (batch,)."""
+    done: Bool[Tensor, " batch"]
+    """Whether the episode is over."""
 
-    terminated: Tensor
-    """Whether the episode ran out of rounds without a decision, (batch,)."""
+    terminated: Bool[Tensor, " batch"]
+    """Whether the episode ran out of rounds without a decision."""
 
-    agent_done: Tensor
-    """Whether the protocol is over for each agent, before running out of rounds, (batch, agent)."""
+    agent_done: Bool[Tensor, "batch agent"]
+    """Whether the protocol is over for each agent; running out of rounds is not in it."""
 
-    verdict: Tensor
-    """The decision that counted, 2 where there was none, (batch,)."""
+    verdict: Int[Tensor, " batch"]
+    """The decision that counted, 2 where there was none."""
 
 
 class TensorDictEnvironment(EnvBase):
@@ -248,22 +249,22 @@ class TensorDictEnvironment(EnvBase):
         )
         self._generator.set_state(state["episode_seeds"])
 
-    def _written(self, selected: Tensor, active: Tensor, num_symbols: int) -> Tensor:
+    def _written(
+        self,
+        selected: Int[Tensor, "batch agent channel position"],
+        active: Bool[Tensor, "batch agent channel"],
+        num_symbols: int,
+    ) -> Float[Tensor, "batch channel position symbol"]:
         """Sum the one-hot symbols of the agents that are active on each channel.
 
         Parameters
         ----------
         selected : Tensor
-            Chosen symbols, (batch, agent, channel, position).
+            Chosen symbols.
         active : Tensor
-            Who writes where, (batch, agent, channel).
+            Who writes where.
         num_symbols : int
             Number of symbols.
-
-        Returns
-        -------
-        message : Tensor
-            (batch, channel, position, symbol).
         """
         batch, _, channels, positions = selected.shape
         weights = active.unsqueeze(-1).expand_as(selected).to(torch.get_default_dtype())

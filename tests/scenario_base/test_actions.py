@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from nip.scenario_base.actions import (
+    ActionMask,
     Choice,
-    Turn,
     categorical_entropy,
     choose,
     entropy,
@@ -15,8 +15,6 @@ from nip.scenario_base.actions import (
 )
 from nip.scenario_base.agent import AgentOutput
 from nip.scenario_base.agents import ILLEGAL_LOGIT
-
-NO_VALUE = torch.zeros(0)
 
 
 def logits_of(*probabilities):
@@ -31,11 +29,11 @@ def output_of_two_channels(batch=1, *, linear=False):
         message_logits=message.expand(batch, -1, -1, -1),
         decision_logits=logits_of(0.5, 0.3, 0.2).expand(batch, -1),
         linear_message_logits=extra.expand(batch, -1, -1, -1) if linear else None,
-        value=NO_VALUE,
+        value=torch.zeros(batch),
     )
 
 
-TURNS = Turn(
+TURNS = ActionMask(
     active=torch.tensor([[True, False], [True, True], [False, True], [False, False]]),
     decides=torch.tensor([True, False, True, False]),
 )
@@ -81,9 +79,9 @@ def test_the_linear_message_counts_like_the_other():
 
 def test_all_positions_of_a_message_count():
     logits = logits_of(0.25, 0.75).expand(1, 1, 3, 2)
-    output = AgentOutput(logits, None, None, NO_VALUE)
+    output = AgentOutput(logits, None, None, torch.zeros(len(logits)))
     choice = Choice(torch.tensor([[[0, 1, 1]]]), None, None)
-    turn = Turn(torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool))
+    turn = ActionMask(torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool))
     torch.testing.assert_close(
         log_prob(output, choice, turn), logits_of(0.25 * 0.75 * 0.75).view(1)
     )
@@ -93,7 +91,9 @@ def test_symbols_are_sampled_with_their_probabilities():
     count = 20_000
     probabilities = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.0])
     logits = probabilities.log().clamp_min(ILLEGAL_LOGIT).expand(count, 1, 1, 5)
-    output = AgentOutput(logits, logits_of(0.2, 0.7, 0.1).expand(count, 3), None, NO_VALUE)
+    output = AgentOutput(
+        logits, logits_of(0.2, 0.7, 0.1).expand(count, 3), None, torch.zeros(count)
+    )
     choice = choose(output, torch.Generator().manual_seed(0), greedy=False)
     for drawn, expected in (
         (choice.message, [0.05, 0.15, 0.3, 0.5, 0.0]),
@@ -107,7 +107,10 @@ def test_symbols_are_sampled_with_their_probabilities():
 def test_message_and_decision_are_drawn_independently():
     count = 20_000
     output = AgentOutput(
-        torch.zeros(count, 1, 1, 2), torch.zeros(count, 2), torch.zeros(count, 1, 1, 2), NO_VALUE
+        torch.zeros(count, 1, 1, 2),
+        torch.zeros(count, 2),
+        torch.zeros(count, 1, 1, 2),
+        torch.zeros(count),
     )
     choice = choose(output, torch.Generator().manual_seed(0), greedy=False)
     drawn = (choice.message.flatten(), choice.decision, choice.linear_message.flatten())
