@@ -57,16 +57,16 @@ test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow"
 
 check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, tests (the last failures first)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -x --failed-first -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -q -x --failed-first -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.installed-dev  ## The tests that take minutes
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow
 
 docs: $(VENV)/.installed-dev  ## Build the documentation into doc/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
