@@ -42,12 +42,7 @@ class HillClimbingTrainer(TensorDictTrainer):
     @attach_progress_bar(lambda self: self.hyper_params.rl.num_iterations)
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
         iteration_context.set_description("Climbing")
-        iteration_context.step(self._first_iteration)
-        total = self.hyper_params.rl.num_iterations
-        for iteration in range(self._first_iteration, total):
-            self.log(iteration + 1, self._try_a_step(iteration))
-            iteration_context.step()
-            self.save_checkpoint_if_due(iteration + 1, total)
+        self._run_iterations(iteration_context, self._first_iteration, self._try_a_step)
 
     @attach_progress_bar(lambda self: self.hyper_params.rl.num_test_iterations)
     def _run_test_loop(self, iteration_context: IterationContext) -> None:

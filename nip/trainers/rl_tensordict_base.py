@@ -106,17 +106,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
         """Run the iterations that are not done yet."""
         iteration_context.set_description("Training")
-        iteration_context.step(self._first_iteration)
-        total = self.hyper_params.rl.num_iterations
-        for iteration in range(self._first_iteration, total):
-            self.context.iteration = iteration
-            self.notify("on_iteration_start")
-            metrics = self._run_iteration(iteration)
-            self.log(iteration + 1, metrics)
-            self.notify("on_iteration_end")
-            iteration_context.set_metrics(shown_metrics(metrics))
-            iteration_context.step()
-            self.save_checkpoint_if_due(iteration + 1, total)
+        self._run_iterations(iteration_context, self._first_iteration, self._run_iteration)
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Collect, learn and step the learning rate; return the metrics."""

@@ -37,17 +37,9 @@ class SoloAgentTrainer(TensorDictTrainer):
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
         """Run the epochs that are not done yet."""
         iteration_context.set_description("Training alone")
-        iteration_context.step(self._first_epoch)
-        total = self.hyper_params.solo_agent.num_epochs
-        for epoch in range(self._first_epoch, total):
-            self.context.iteration = epoch
-            self.notify("on_iteration_start")
-            metrics = self.training.run_epoch()
-            self.log(epoch + 1, metrics)
-            self.notify("on_iteration_end")
-            iteration_context.set_metrics(metrics)
-            iteration_context.step()
-            self.save_checkpoint_if_due(epoch + 1, total)
+        self._run_iterations(
+            iteration_context, self._first_epoch, lambda _: self.training.run_epoch()
+        )
 
     @attach_progress_bar(lambda _: 1)
     def _run_test_loop(self, iteration_context: IterationContext) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -85,8 +85,8 @@ class Trainer(ABC):
 class TensorDictTrainer(Trainer):
     """Base of trainers whose agents are local networks.
 
-    A subclass implements ``train``. Its loops save with ``save_checkpoint_if_due`` and begin at
-    the iteration which ``restore`` returns.
+    A subclass implements ``train``. Its training loop begins at the iteration which ``restore``
+    returns, and is run by ``_run_iterations``, or saves with ``save_checkpoint_if_due``.
     """
 
     def __init__(
@@ -160,6 +160,34 @@ class TensorDictTrainer(Trainer):
         self.run.truncate(checkpoint.iteration)
         return checkpoint.iteration
 
+    def _run_iterations(
+        self,
+        iteration_context: IterationContext,
+        first: int,
+        run_one: Callable[[int], Mapping[str, float]],
+    ) -> None:
+        """Run the iterations that are not done yet, and log and save each.
+
+        Parameters
+        ----------
+        iteration_context : IterationContext
+            The progress bar, which knows how many there are.
+        first : int
+            Iterations that are done already.
+        run_one : callable
+            Takes the number of an iteration, counted from 0, and returns its metrics.
+        """
+        iteration_context.step(first)
+        for iteration in range(first, iteration_context.total):
+            self.context.iteration = iteration
+            self.notify("on_iteration_start")
+            metrics = run_one(iteration)
+            self.log(iteration + 1, metrics)
+            self.notify("on_iteration_end")
+            iteration_context.set_metrics(shown_metrics(metrics))
+            iteration_context.step()
+            self.save_checkpoint_if_due(iteration + 1, iteration_context.total)
+
     def save_checkpoint(self, iterations_done: int) -> None:
         """Save everything that the rest of the run depends on."""
         if self.run is None:
@@ -179,13 +207,9 @@ class TensorDictTrainer(Trainer):
 
 
 def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
-    """Pick what a progress bar has room for."""
-    return pick(metrics, [f"{prefix}{name}" for name in SHOWN_METRICS])
-
-
-def pick(metrics: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
-    """Return the metrics of the given names which are there, in that order."""
-    return {name: metrics[name] for name in names if name in metrics}
+    """Pick what a progress bar has room for; all metrics where none of the usual ones is there."""
+    names = (f"{prefix}{name}" for name in SHOWN_METRICS)
+    return {name: metrics[name] for name in names if name in metrics} or dict(metrics)
 
 
 def mean_of(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
