@@ -7,7 +7,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, scenario_facts, trainer_facts
 from nip.protocols import ProtocolHandler, build_protocol_handler
 from nip.scenario_base.batch_shape import compute_batch_shape
-from nip.scenario_base.dataset_files import dataset_folder
+from nip.scenario_base.dataset_files import check_splits, dataset_folder
 
 # Of other trainers, it is known only when they are built whether they sample in batches.
 _GROUPS_OF_ROLLOUT_TRAINERS = ("ppo", "reinforce")
@@ -27,7 +27,7 @@ def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings
     ------
     NipError
         If the protocol cannot be built, an agent is named that it does not have, a batch cannot be
-        divided as asked, or the dataset does not exist.
+        divided as asked, or the dataset does not exist or lacks a split.
     """
     protocol = build_protocol_handler(hyper_params)
     if problems := list(_unknown_agents(hyper_params, protocol)):
@@ -58,4 +58,4 @@ def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> No
 def _check_dataset(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
     """Look for the folder of a dataset that is not made on the fly."""
     if scenario_facts[hyper_params.scenario].builtin_datasets is None:
-        dataset_folder(settings.data_dir, hyper_params.scenario, hyper_params.dataset)
+        check_splits(dataset_folder(settings.data_dir, hyper_params.scenario, hyper_params.dataset))

@@ -11,9 +11,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from nip.command_line.application import check_arguments, run_job
+from nip.command_line.application import check_arguments, run_job, stopped_early
 from nip.command_line.composition import CONFIG_NAME, VERSION_BASE
-from nip.command_line.errors import show_warnings_plainly
+from nip.command_line.errors import plain_messages, show_warnings_plainly
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -26,5 +26,6 @@ def job(config: DictConfig) -> None:  # noqa: ARG001
 
 if __name__ == "__main__":
     show_warnings_plainly()
-    sys.argv[1:] = check_arguments(sys.argv[1:], CONFIGS)
-    job()
+    with plain_messages(stopped_early):
+        sys.argv[1:] = check_arguments(sys.argv[1:], CONFIGS)
+        job()

@@ -60,13 +60,14 @@ def make_params(
     groups: dict[str, Any] = {
         "dataset": DATASETS[scenario],
         "seed": 3,
-        "d_representation": 4,
         "agents": {"_default": tiny_graph_agent()} if scenario == "graph_isomorphism" else None,
         "rl": rl,
         "solo_agent": {"num_epochs": 2, "batch_size": 2, "learning_rate": 0.01},
         "test_size": 0.3,
         **changes,
     }
+    if scenario == "graph_isomorphism":
+        groups.setdefault("d_representation", 4)
     if f"{protocol}_protocol" in ("nip_protocol", "debate_protocol", "mnip_protocol"):
         groups.setdefault(f"{protocol}_protocol", NUM_ROUNDS)
     with warnings.catch_warnings():

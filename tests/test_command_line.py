@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.command_line_process import SCRIPT, run_command_line
+from nip.command_line.application import how_to_go_on, stopped_early
+from nip.command_line.composition import ConfigFolders, compose_run
+from nip.command_line.errors import plain_messages
+from nip.command_line.request import read_request
+from tests.command_line_process import REPOSITORY, SCRIPT, run_command_line
 
 TOY = ["scenario=toy", "dataset=witness", "trainer=vanilla_ppo"]
 TINY = ["rl.num_iterations=2", "rl.frames_per_batch=32", "rl.minibatch_size=16"]
@@ -237,6 +241,38 @@ def test_broken_yaml_is_a_message(working_folder: Path) -> None:
     assert "broken.yaml" in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"scenario: toy\n", "must begin with the line '# @package _global_'"),
+        (b"\xff\xfe", "not text in UTF-8"),
+        (b"# @package _global_\nrl: [1, 2\n", "is not valid YAML: in line 3"),
+    ],
+    ids=["no package", "no text", "no YAML"],
+)
+def test_a_file_that_is_no_experiment_is_named(
+    content: bytes, said: str, working_folder: Path
+) -> None:
+    arguments = write_experiment(working_folder, "wrong", "")
+    (working_folder / "mine" / "experiment" / "wrong.yaml").write_bytes(content)
+    outcome = run_command_line(arguments, working_folder)
+    assert outcome.exit_code == 2
+    assert said in outcome.stderr
+    assert "wrong.yaml" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_dataset_without_test_split_is_refused_at_once(working_folder: Path) -> None:
+    split = working_folder / "mine" / "raw" / "train"
+    split.mkdir(parents=True)
+    (split / "data.pt").touch()
+    arguments = ["scenario=graph_isomorphism", "dataset=./mine", "trainer=vanilla_ppo"]
+    outcome = run_command_line(arguments, working_folder)
+    assert outcome.exit_code == 2
+    assert "mine has no test split" in outcome.stderr
+    assert outcome.heavy_imports == []
+
+
 def test_a_random_agent_is_chosen_without_a_plus(working_folder: Path) -> None:
     outcome = run_command_line(
         [*TOY, *TINY, "agents.prover.is_random=true", "dry_run=true"], working_folder
@@ -387,6 +423,22 @@ def test_a_plugin_named_in_yaml_is_loaded(working_folder: Path) -> None:
     outcome = run_command_line([*arguments, *TINY, "run_id=warm"], working_folder)
     assert outcome.exit_code == 0, outcome.stderr
     assert "temperature 0.75" in outcome.stdout
+
+
+def test_ctrl_c_before_anything_was_begun_says_so(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as leaving, plain_messages(stopped_early):
+        interrupt()
+    assert leaving.value.code == 130
+    assert capsys.readouterr().err == "\nStopped before anything was run.\n"
+    request = read_request(
+        compose_run([*TOY, "run_id=never_begun"], ConfigFolders(REPOSITORY / "configs")).tree
+    )
+    assert how_to_go_on("never_begun", request) == stopped_early()
 
 
 def test_ctrl_c_says_how_to_go_on(working_folder: Path) -> None:

@@ -22,7 +22,10 @@ from nip.command_line.run_names import keys_without_sweep, name_of_job
 from nip.errors import NipError, ParameterError
 from nip.run import new_run_id, prepare_experiment, run_experiment
 
-_STOPPED_EARLY = "Stopped before anything was run."
+
+def stopped_early() -> str:
+    """Say after Ctrl-C that there is nothing to go on with."""
+    return "Stopped before anything was run."
 
 
 def check_arguments(arguments: Sequence[str], configs: Path) -> list[str]:
@@ -47,7 +50,7 @@ def check_arguments(arguments: Sequence[str], configs: Path) -> list[str]:
     SystemExit
         With exit code 2 and a message, if the user made a mistake; with 0 after `--help`.
     """
-    with plain_messages(_STOPPED_EARLY):
+    with plain_messages(stopped_early):
         options = _parse(arguments)
         folders = _folders(configs, options.config_dir)
         added: list[str] = []
@@ -81,7 +84,7 @@ def run_job() -> None:
     hydra_config = HydraConfig.get()
     overrides = [str(override) for override in hydra_config.overrides.task]
     not_swept = hydra_config.job.config.override_dirname.exclude_keys
-    with plain_messages(_STOPPED_EARLY):
+    with plain_messages(stopped_early):
         composition = compose_run(overrides, _folders_of(hydra_config.runtime.config_sources))
         request = read_request(composition.tree)
         if request.dry_run:
@@ -89,7 +92,7 @@ def run_job() -> None:
             return
         run_id = request.run_id or new_run_id(request.hyper_params, request.settings)
         run_id = name_of_job(run_id, parse_overrides(overrides), list(not_swept))
-    with plain_messages(_how_to_go_on(run_id, request)):
+    with plain_messages(lambda: how_to_go_on(run_id, request)):
         run_experiment(
             request.hyper_params, run_id=run_id, resume=request.resume, settings=request.settings
         )
@@ -123,8 +126,11 @@ def _report(request: Request) -> None:
     print_plan(request, plan)
 
 
-def _how_to_go_on(run_id: str, request: Request) -> str:
+def how_to_go_on(run_id: str, request: Request) -> str:
+    """Say after Ctrl-C where the work is, and how to go on with it."""
     folder = Path(request.settings.runs_dir) / run_id
+    if not folder.exists():
+        return stopped_early()
     return (
         f"Stopped. What was done is kept in {folder}; to go on from the last checkpoint, give the "
         f"same command again with run_id={run_id}"

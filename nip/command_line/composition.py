@@ -104,6 +104,11 @@ def compose_run(
     _check_experiment_exists(overrides, folders)
     load_installed_plugins()
     choices = _compose(_choosing(overrides), folders, dict.fromkeys(_CHOICES))
+    if isinstance(choices.get(EXPERIMENT), dict):
+        raise ParameterError(
+            "The file of an experiment must begin with the line '# @package _global_', or its "
+            f"parameters get into a group named experiment. {_origin(overrides, folders)}"
+        )
     load_plugins(_plugin_names(choices["plugins"]))
     defaults = all_defaults(choices)
     check_names(overrides, defaults, groups=[EXPERIMENT])
@@ -138,7 +143,11 @@ def _compose(
             config = compose(CONFIG_NAME, [*folders.hydra_overrides(), *lines])
         tree = OmegaConf.to_container(config, resolve=True)
     except YAMLError as error:
-        raise ParameterError(f"A file is not valid YAML: {' '.join(str(error).split())}") from error
+        raise ParameterError(_broken_yaml(error)) from error
+    except UnicodeError as error:
+        raise ParameterError(
+            f"A YAML file is not text in UTF-8 ({error}). {_origin(overrides, folders)}"
+        ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ParameterError(_one_line(error)) from error
     assert isinstance(tree, dict)
@@ -190,6 +199,15 @@ def _origin(overrides: Sequence[Override], folders: ConfigFolders) -> str:
     ]
     source = " or ".join(files) or folders.main / "config.yaml"
     return f"(It comes from {source}, or from a file named there.)"
+
+
+def _broken_yaml(error: YAMLError) -> str:
+    """Name the file and the line that cannot be read."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"A file is not valid YAML: {' '.join(str(error).split())}"
+    problem = getattr(error, "problem", None) or "it cannot be read"
+    return f"{mark.name} is not valid YAML: in line {mark.line + 1}, {problem}."
 
 
 def _one_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -13,13 +13,13 @@ EXIT_INTERRUPTED = 130
 
 
 @contextmanager
-def plain_messages(when_interrupted: str) -> Iterator[None]:
+def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
     """Turn a user's errors into a message and exit code 2, and Ctrl-C into a message and 130.
 
     Parameters
     ----------
     when_interrupted
-        What to say after Ctrl-C.
+        Gives what to say after Ctrl-C.
     """
     try:
         yield
@@ -27,7 +27,7 @@ def plain_messages(when_interrupted: str) -> Iterator[None]:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
     except KeyboardInterrupt:
-        print(f"\n{when_interrupted}", file=sys.stderr)
+        print(f"\n{when_interrupted()}", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 
 

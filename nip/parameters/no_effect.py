@@ -78,6 +78,11 @@ def _has_no_linear_message_space(hyper_params: HyperParameters) -> bool:
 
 ROOT_RULES = (
     NoEffectRule(
+        ("d_representation",),
+        "with scenario='toy', whose agents read what they see as it is",
+        lambda hyper_params: hyper_params.scenario == "toy",
+    ),
+    NoEffectRule(
         ("d_linear_message_space",),
         "unless include_linear_message_space=True",
         _has_no_linear_message_space,

@@ -11,6 +11,15 @@ DEFAULT_DATA_DIR = "data"
 MAKING_COMMANDS = {"graph_isomorphism": "python scripts/create_gi_dataset.py"}
 """For scenarios whose datasets a script makes: the command, without the name of the dataset."""
 
+MAKING_OPTIONS = {
+    ("graph_isomorphism", "demo"): "--score-fractions 0.08 0.2",
+    ("graph_isomorphism", "eru10000"): "--score-fractions 0.08 0.2",
+}
+"""What the command needs besides for the datasets of our named experiments."""
+
+SPLITS = ("train", "test")
+"""Splits of a dataset; the files of each lie in ``raw/<split>``."""
+
 
 def dataset_folder(
     data_dir: Path | str, scenario: str, dataset: str, making_command: str | None = None
@@ -55,8 +64,40 @@ def dataset_folder(
         is_default = Path(data_dir) == Path(DEFAULT_DATA_DIR)
         option = "" if is_default else f" --data-dir {shlex.quote(str(data_dir))}"
         name = shlex.quote(dataset) if dataset else "NAME"
+        needed = MAKING_OPTIONS.get((scenario, dataset))
+        option = f" {needed}{option}" if needed else option
         parts.append(f"Make it with: {making_command} {name}{option}")
     raise DatasetError(" ".join(filter(None, parts)))
+
+
+def check_splits(folder: Path) -> None:
+    """Check that a dataset has both splits, without reading them.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the dataset. One without ``raw`` in it has a layout of its own, and passes.
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing in the folder of a split.
+    """
+    if not (folder / "raw").is_dir():
+        return
+    for split in SPLITS:
+        place = folder / "raw" / split
+        if not place.is_dir() or not any(place.iterdir()):
+            raise missing_split(folder, split)
+
+
+def missing_split(folder: Path, split: str) -> DatasetError:
+    """Return the error for a dataset that lacks a split."""
+    return DatasetError(
+        f"The dataset {folder} has no {split} split: there is no file of data in "
+        f"{folder / 'raw' / split}. Put one there (copy that of another split or dataset if you "
+        "mean to reuse it), or choose or make a dataset with both splits."
+    )
 
 
 def is_path(dataset: str) -> bool:

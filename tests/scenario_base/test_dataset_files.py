@@ -43,6 +43,14 @@ def test_a_missing_dataset_lists_those_there_and_how_to_make_it(data_dir: Path) 
     )
 
 
+def test_the_datasets_of_our_experiments_are_made_with_their_own_mix(data_dir: Path) -> None:
+    """The published mix has fewer pairs of score 1: on it, two layers alone reach 0.64."""
+    with pytest.raises(
+        DatasetError, match=r"create_gi_dataset.py demo --score-fractions 0.08 0.2$"
+    ):
+        dataset_folder(data_dir, "graph_isomorphism", "demo")
+
+
 def test_the_command_names_an_unusual_data_folder(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         dataset_folder(tmp_path / "my data", "graph_isomorphism", "new")

@@ -19,10 +19,8 @@ from jaxtyping import Bool, Int
 from safetensors.numpy import load_file, save
 
 from nip.errors import DatasetError
+from nip.scenario_base.dataset_files import SPLITS, missing_split
 from nip.utils.files import write_atomically
-
-SPLITS = ("train", "test")
-"""The two halves of a dataset."""
 
 FILE_NAMES = ("data.safetensors", "data.pt")
 """Accepted names of the file of a split; the first one found is read."""
@@ -68,12 +66,7 @@ def read_split(folder: Path, split: str) -> PairArrays:
     """
     path = _split_file(folder, split)
     if path is None:
-        raise DatasetError(
-            f"The dataset {folder} has no {split} split: there is no {' or '.join(FILE_NAMES)} in "
-            f"{folder / 'raw' / split}. Put a file of pairs there (copy that of another split or "
-            f"dataset if you mean to reuse its pairs), or make a dataset with both splits: "
-            f"python scripts/create_gi_dataset.py NAME"
-        )
+        raise missing_split(folder, split)
     arrays = _load_safetensors(path) if path.suffix == ".safetensors" else _load_pt(path)
     return _Decoder(path, arrays).pairs()
 

@@ -180,7 +180,7 @@ def test_a_failed_replacement_keeps_the_old_dataset(
 def test_a_missing_split_is_named_with_a_way_out(tmp_path: Path) -> None:
     put(tmp_path, public_arrays(), "train")
     assert available_splits(tmp_path) == ("train",)
-    with pytest.raises(DatasetError, match=r"no test split.*raw/test.*create_gi_dataset\.py"):
+    with pytest.raises(DatasetError, match=r"no test split.*raw/test.*both splits"):
         read_split(tmp_path, "test")
 
 
