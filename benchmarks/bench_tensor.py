@@ -26,7 +26,7 @@ from nip.factory import build_scenario_instance
 from nip.parameters import HyperParameters
 from nip.rl_objectives.ppo import PpoObjective
 from nip.scenario_base.actions import ActionMask, Choice, choose, entropy, log_prob
-from nip.scenario_base.combined_agents import HIDDEN_KEYS
+from nip.scenario_base.combined_agents import NESTED_KEYS, readable
 from nip.scenarios.graph_isomorphism.generation import generate_pairs
 from nip.scenarios.graph_isomorphism.pair_files import write_dataset
 from nip.trainers.registry import build_trainer
@@ -74,8 +74,8 @@ class PlainStep:
         self.agents = trainer.agents
         self.params = trainer.hyper_params.ppo
         self.optimizer = torch.optim.Adam(self.agents.parameters(), lr=1e-9)
-        skipped = HIDDEN_KEYS | {"agents", "next"}
-        self.observation = {k: minibatch[k] for k in minibatch.keys() if k not in skipped}
+        observed = {k: minibatch[k] for k in minibatch.keys() if k not in NESTED_KEYS}
+        self.observation = readable(observed)
         self.played = dict(minibatch["agents"].items())
 
     def __call__(self) -> None:
@@ -116,7 +116,7 @@ class PlainCollection:
         rows = torch.arange(self.environment.num_environments, device=self.environment.device)
         kept = []
         for step in range(self.num_steps):
-            observation = {k: v for k, v in state.items() if k not in HIDDEN_KEYS}
+            observation = readable(state)
             for index, _, agent in self.agents:
                 output = agent(observation)
                 choice = choose(output, self.generator, greedy=False)

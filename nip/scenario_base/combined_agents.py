@@ -13,6 +13,14 @@ from nip.scenario_base.agents import NUM_DECISIONS
 HIDDEN_KEYS = frozenset({"y", "datapoint_id"})
 """Observation keys which no agent ever reads."""
 
+NESTED_KEYS = frozenset({"agents", "next"})
+"""Keys of a batch which hold no observations."""
+
+
+def readable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the observations that agents may read."""
+    return {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
+
 
 def rows_where(mask: Tensor) -> Tensor | None:
     """Return the rows in which a mask holds, or None for all rows.
@@ -100,7 +108,7 @@ class CombinedAgents(nn.Module):
             By the names that they have under ``agents`` in a batch, each (batch, agent, ...).
         """
         result = self._blank(active)
-        readable = {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
+        observation = readable(state)
         wanted = active.any(-1)
         if needs_value is not None:
             wanted = wanted | needs_value
@@ -111,7 +119,7 @@ class CombinedAgents(nn.Module):
             turn = ActionMask(
                 **take_rows({"active": active[:, index], "decides": decides[:, index]}, rows)
             )
-            output = agent(take_rows(readable, rows), with_value=needs_value is not None)
+            output = agent(take_rows(observation, rows), with_value=needs_value is not None)
             choice = choose(output, generator, greedy=greedy and not agent.is_random)
             self._write(result, index, rows, output, choice, log_prob(output, choice, turn))
         return result
@@ -119,12 +127,12 @@ class CombinedAgents(nn.Module):
     def values(self, state: Mapping[str, Tensor], needed: Tensor) -> Tensor:
         """Return the value of each agent where it is needed, (batch, agent), else 0."""
         result = torch.zeros(needed.shape, device=needed.device)
-        readable = {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
+        observation = readable(state)
         for index, _, agent in self:
             rows = rows_where(needed[:, index])
             if rows is not None and len(rows) == 0:
                 continue
-            value = agent.value(take_rows(readable, rows))
+            value = agent.value(take_rows(observation, rows))
             result[slice(None) if rows is None else rows, index] = value
         return result
 
@@ -154,11 +162,8 @@ class CombinedAgents(nn.Module):
             What counted.
         """
         agent = self.agents[self.names[agent_index]]
-        observation = {
-            name: batch.get(name)
-            for name in batch.keys()
-            if name not in HIDDEN_KEYS and name not in ("agents", "next")
-        }
+        observed = {name: batch.get(name) for name in batch.keys() if name not in NESTED_KEYS}
+        observation = readable(observed)
         played = {
             name: batch.get(("agents", name))[:, agent_index]
             for name in (self.message_key, "decision", "active", "decides")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from nip.parameters import HyperParameters
 from nip.parameters.agents import LrFactors
 from nip.scenario_base.agent import Agent, Part
-from nip.scenario_base.combined_agents import HIDDEN_KEYS, CombinedAgents
+from nip.scenario_base.combined_agents import CombinedAgents, readable
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
 from nip.trainers.optimization import part_learning_rate
@@ -87,7 +87,7 @@ class SoloTraining:
         rows = rows.to(self._environment.device)
         state = self._environment.state_of(rows, torch.zeros_like(rows))
         y = state["y"].squeeze(-1)
-        observation = {key: value for key, value in state.items() if key not in HIDDEN_KEYS}
+        observation = readable(state)
         logits = [agent.solo_logits(observation) for agent in self._learners.values()]
         losses = torch.stack([F.cross_entropy(values, y) for values in logits])
         correct = torch.stack([(values.argmax(-1) == y).float().sum() for values in logits])
