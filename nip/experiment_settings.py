@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from nip.errors import did_you_mean
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.types import Count
+from nip.parameters.types import Count, CountOrZero, Positive
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _DEVICE_NICKNAMES = {"gpu": "cuda", "nvidia": "cuda"}
@@ -55,6 +55,27 @@ class ExperimentSettings(SubParameters):
 
     ignore_cache: bool = False
     """Compute anew what could be read from the cache in `runs_dir`."""
+
+    max_concurrency: Count = 100
+    """Requests that may be under way at once, for each language model."""
+
+    api_timeout_s: Positive = 600.0
+    """Seconds after which a request to a language model is given up and made again."""
+
+    num_api_generation_timeouts: CountOrZero = 100
+    """How often one request may be given up before its rollout fails."""
+
+    num_api_connection_errors: CountOrZero = 10
+    """How often one request may lose its connection before its rollout fails."""
+
+    max_cost: Positive | None = None
+    """Dollars after which a run stops, as far as prices are known; by default there is no limit."""
+
+    response_cache: Folder | None = None
+    """File of answers to keep and use again, also in other runs; by default there is none."""
+
+    poll_seconds: Positive = 10.0
+    """Seconds between two looks at a fine-tuning job at first; later up to ten times as many."""
 
     @classmethod
     def root_path(cls) -> str:

@@ -3,9 +3,11 @@
 from nip.parameters.agents import (
     AgentParameters,
     AgentsParameters,
+    BaseAgentParameters,
     LrFactors,
     RandomAgentParameters,
 )
+from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.catalogue import (
     ProtocolFacts,
     ScenarioFacts,
@@ -13,6 +15,10 @@ from nip.parameters.catalogue import (
     protocol_facts,
     scenario_facts,
     trainer_facts,
+)
+from nip.parameters.code_validation import (
+    CodeValidationAgentParameters,
+    CodeValidationParameters,
 )
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
@@ -31,12 +37,17 @@ from nip.parameters.protocols import (
     MnipProtocolParameters,
     NipProtocolParameters,
 )
+from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.text_agents import TextAgentParameters
 from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.trainers import (
+    FineTuningParameters,
     PpoParameters,
+    PureTextEiParameters,
     ReinforceParameters,
     RlParameters,
     SoloAgentParameters,
+    TextRlParameters,
 )
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,

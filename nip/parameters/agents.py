@@ -41,15 +41,30 @@ class LrFactors(SubParameters):
         return self.actor == self.critic
 
 
-@register_parameter_class
 @dataclass
-class AgentParameters(SubParameters):
-    """What the agents of every scenario have in common."""
+class BaseAgentParameters(SubParameters):
+    """Root of the parameters of all agents, be they networks or language models."""
 
     is_random: ClassVar[bool] = False
     """Whether the agent acts at random and never learns."""
 
     derived_keys: ClassVar[tuple[str, ...]] = ("is_random",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the agent as plain data, with the class name and whether it plays at random."""
+        fields = super().to_dict()
+        return {"_type": fields.pop("_type"), "is_random": self.is_random, **fields}
+
+    @classmethod
+    def construct_test_params(cls) -> Self:
+        """Make the smallest legal agent, for quick tests."""
+        return cls()
+
+
+@register_parameter_class
+@dataclass
+class AgentParameters(BaseAgentParameters):
+    """What the agents of every scenario that are networks have in common."""
 
     agent_lr_factor: Group[LrFactors] = GROUP_DEFAULT
     """Multiplies the base learning rate for this agent; 0 freezes it."""
@@ -69,16 +84,6 @@ class AgentParameters(SubParameters):
     orthogonal_initialisation_gain: Positive = 1.0
     """Scale of the orthogonal weight matrices."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Write the agent as plain data, with the class name and whether it plays at random."""
-        fields = super().to_dict()
-        return {"_type": fields.pop("_type"), "is_random": self.is_random, **fields}
-
-    @classmethod
-    def construct_test_params(cls) -> Self:
-        """Make the smallest legal agent, for quick tests."""
-        return cls()
-
 
 @register_parameter_class
 @dataclass
@@ -88,16 +93,18 @@ class RandomAgentParameters(AgentParameters):
     is_random: ClassVar[bool] = True
 
 
-class AgentsParameters(Mapping[str, AgentParameters]):
+class AgentsParameters(Mapping[str, BaseAgentParameters]):
     """Parameters of each agent by its name; the entry `_default` answers for names not listed.
 
     Going through it yields the listed names and `_default`; `in` and `[]` know every name.
     """
 
-    def __init__(self, agents: Mapping[str, AgentParameters], default: AgentParameters) -> None:
+    def __init__(
+        self, agents: Mapping[str, BaseAgentParameters], default: BaseAgentParameters
+    ) -> None:
         self._agents = {DEFAULT_AGENT: default, **agents}
 
-    def __getitem__(self, name: str) -> AgentParameters:
+    def __getitem__(self, name: str) -> BaseAgentParameters:
         """Parameters of one agent."""
         return self._agents.get(name, self._agents[DEFAULT_AGENT])
 
@@ -124,7 +131,11 @@ class AgentsParameters(Mapping[str, AgentParameters]):
     @property
     def agents_update_repr(self) -> str:
         """Who learns when, in one word: `Standard`, `Alternating(...)` or `Custom(...)`."""
-        schedules = {name: agent.update_schedule for name, agent in self.items()}
+        schedules = {
+            name: agent.update_schedule
+            for name, agent in self.items()
+            if isinstance(agent, AgentParameters)
+        }
         if all(isinstance(schedule, ConstantUpdateSchedule) for schedule in schedules.values()):
             return "Standard"
         turns = {
@@ -146,7 +157,7 @@ class AgentsParameters(Mapping[str, AgentParameters]):
     def build(
         cls,
         value: Any,
-        agent_class: type[AgentParameters],
+        agent_class: type[BaseAgentParameters],
         path: str,
         ignore_unknown: bool = False,
     ) -> AgentsParameters:
@@ -176,7 +187,7 @@ class AgentsParameters(Mapping[str, AgentParameters]):
                 f"{path} must be a mapping from agent names to their parameters, got {value!r}."
             )
         problems = _problems_with_names(value, path)
-        agents: dict[str, AgentParameters] = {}
+        agents: dict[str, BaseAgentParameters] = {}
         for name, given in value.items():
             if name in NO_AGENTS:
                 continue
@@ -211,9 +222,11 @@ def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
 
 
 def _build_agent(
-    value: Any, agent_class: type[AgentParameters], path: str, ignore_unknown: bool
-) -> AgentParameters:
+    value: Any, agent_class: type[BaseAgentParameters], path: str, ignore_unknown: bool
+) -> BaseAgentParameters:
     """Make the parameters of one agent of a scenario."""
+    if not issubclass(agent_class, AgentParameters):
+        return _build_text_agent(value, agent_class, path, ignore_unknown)
     if isinstance(value, Mapping):
         is_random = value.get("is_random")
         if is_random is not None and not isinstance(is_random, bool):
@@ -236,8 +249,27 @@ def _build_agent(
     return agent_class.build(value, path, ignore_unknown)
 
 
+def _build_text_agent(
+    value: Any, agent_class: type[BaseAgentParameters], path: str, ignore_unknown: bool
+) -> BaseAgentParameters:
+    """Make an agent of a scenario in which none can play at random."""
+    asks_for_random = isinstance(value, RandomAgentParameters) or (
+        isinstance(value, Mapping)
+        and (value.get("is_random") or value.get("_type") == RandomAgentParameters.__name__)
+    )
+    if asks_for_random:
+        raise ParameterError(
+            f"{path}.is_random must be False in this scenario, whose agents are language models, "
+            "got True. Remove it; the provider 'scripted' makes agents with canned answers."
+        )
+    return agent_class.build(value, path, ignore_unknown)
+
+
 def _build_random_agent(
-    value: Mapping[str, Any], agent_class: type[AgentParameters], path: str, ignore_unknown: bool
+    value: Mapping[str, Any],
+    agent_class: type[BaseAgentParameters],
+    path: str,
+    ignore_unknown: bool,
 ) -> RandomAgentParameters:
     """Make a random agent, though fields of the learning agents may stand beside `is_random`.
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from nip.parameters.agents import AgentParameters
+from nip.parameters.agents import BaseAgentParameters
+from nip.parameters.code_validation import CodeValidationAgentParameters
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.types import DataType, InteractionProtocolType
@@ -34,7 +35,7 @@ class ScenarioFacts:
     data: DataType
     """What the scenario is made of."""
 
-    agent_parameters: type[AgentParameters]
+    agent_parameters: type[BaseAgentParameters]
     """Class of the parameters of its agents."""
 
     builtin_datasets: tuple[str, ...] | None = None
@@ -55,10 +56,12 @@ scenario_facts: Registry[ScenarioFacts] = Registry("scenario")
 protocol_facts: Registry[ProtocolFacts] = Registry("interaction protocol")
 """Facts of all interaction protocols by name."""
 
+trainer_facts.register("pure_text_ei", TrainerFacts("text", "pure_text_ei"))
 trainer_facts.register("reinforce", TrainerFacts("tensordict", "reinforce"))
 trainer_facts.register("solo_agent", TrainerFacts("tensordict", "solo_agent"))
 trainer_facts.register("vanilla_ppo", TrainerFacts("tensordict", "ppo"))
 
+scenario_facts.register("code_validation", ScenarioFacts("text", CodeValidationAgentParameters))
 scenario_facts.register(
     "graph_isomorphism", ScenarioFacts("tensordict", GraphIsomorphismAgentParameters)
 )
@@ -70,14 +73,12 @@ for protocol in get_args(InteractionProtocolType):
     protocol_facts.register(protocol, ProtocolFacts())
 
 ABSENT_TRAINERS: dict[str, DataType] = {
-    "pure_text_ei": "text",
     "pure_text_malt": "text",
     "spg": "tensordict",
 }
 """Trainers of the published code that are not in this version, for a message that says so."""
 
 ABSENT_SCENARIOS: dict[str, DataType] = {
-    "code_validation": "text",
     "image_classification": "tensordict",
 }
 """Scenarios of the published code that are not in this version, for a message that says so."""

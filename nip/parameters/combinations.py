@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nip.parameters.agents import LrFactors
+from nip.parameters.agents import AgentParameters, LrFactors
+from nip.parameters.catalogue import trainer_facts
 from nip.parameters.parameters_base import field_rules
+from nip.parameters.text_agents import TextAgentParameters
 
 if TYPE_CHECKING:
     from nip.parameters.hyper_parameters import HyperParameters
@@ -16,6 +18,8 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message for each impossible combination in a tree whose fields are all right."""
     yield from _problems_with_shared_bodies(hyper_params)
     yield from _problems_with_manual_architecture(hyper_params)
+    yield from _problems_with_shared_models(hyper_params)
+    yield from _problems_with_text_options(hyper_params)
 
 
 def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]:
@@ -43,10 +47,52 @@ def _problems_with_manual_architecture(hyper_params: HyperParameters) -> Iterato
         name: wanted for name, wanted in needed.items() if getattr(hyper_params, name) != wanted
     }
     for agent_name, agent in hyper_params.agents.items():
-        if agent.use_manual_architecture and not agent.is_random and wrong:
+        if not isinstance(agent, AgentParameters) or agent.is_random:
+            continue
+        if agent.use_manual_architecture and wrong:
             rules = " and ".join(f"{name}={wanted!r}" for name, wanted in needed.items())
             got = " and ".join(f"{name}={getattr(hyper_params, name)!r}" for name in wrong)
             yield (
                 f"agents.{agent_name}.use_manual_architecture=True needs {rules}, got {got}. "
                 f"Change that, or let the agent learn with use_manual_architecture=False."
             )
+
+
+_SHARED_BY_A_GROUP = (
+    "model_provider",
+    "model_name",
+    "base_url",
+    "api_key_variable",
+    "use_dummy_api",
+    "fine_tune_from_scratch",
+    "freeze_agent",
+)
+
+
+def _problems_with_shared_models(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse agents that share a model but say different things about it."""
+    first: dict[str, tuple[str, TextAgentParameters]] = {}
+    for agent_name, agent in hyper_params.agents.items():
+        if not isinstance(agent, TextAgentParameters) or agent.shared_model_group is None:
+            continue
+        other_name, other = first.setdefault(agent.shared_model_group, (agent_name, agent))
+        for name in _SHARED_BY_A_GROUP:
+            if getattr(agent, name) != getattr(other, name):
+                yield (
+                    f"agents.{agent_name}.{name} must equal agents.{other_name}.{name} "
+                    f"({getattr(other, name)!r}), because both share the model of the group "
+                    f"{agent.shared_model_group!r}, got {getattr(agent, name)!r}. Make them equal, "
+                    "or give one of them another shared_model_group."
+                )
+
+
+def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse what only dialogues in words can do, where there are none."""
+    trainer = hyper_params.trainer
+    if hyper_params.protocol_common.randomize_prover_stance and (
+        trainer not in trainer_facts or trainer_facts[trainer].data != "text"
+    ):
+        yield (
+            "protocol_common.randomize_prover_stance=True needs a trainer of language models, got "
+            f"trainer={trainer!r}. Set it to False, or choose another trainer and scenario."
+        )

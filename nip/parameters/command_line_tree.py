@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nip.parameters.agents import DEFAULT_AGENT, AgentParameters
+from nip.parameters.agents import DEFAULT_AGENT, BaseAgentParameters
 from nip.parameters.catalogue import scenario_facts
 from nip.parameters.hyper_parameters import HyperParameters
 from nip.parameters.parameters_base import (
@@ -73,7 +73,7 @@ def _schedule_tree(default: UpdateSchedule) -> dict[str, Any]:
     return tree | default.to_dict()
 
 
-def _agents_tree(agent_class: type[AgentParameters], names: Sequence[str]) -> dict[str, Any]:
+def _agents_tree(agent_class: type[BaseAgentParameters], names: Sequence[str]) -> dict[str, Any]:
     default = {"is_random": False, **class_tree(agent_class)}
     path = f"agents.{DEFAULT_AGENT}"
     return {DEFAULT_AGENT: default, **{name: _interpolated(default, path) for name in names}}

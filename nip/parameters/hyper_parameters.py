@@ -10,9 +10,11 @@ from typing import Any, Self
 from nip.errors import ParameterError, did_you_mean
 from nip.parameters import yaml_text
 from nip.parameters.agents import AgentsParameters
+from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.catalogue import scenario_facts
 from nip.parameters.changes import apply_changes
 from nip.parameters.choices import problems_with_choices
+from nip.parameters.code_validation import CodeValidationParameters
 from nip.parameters.combinations import problems_with_combinations
 from nip.parameters.dotted_names import unknown_parameter
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
@@ -31,11 +33,15 @@ from nip.parameters.protocols import (
     MnipProtocolParameters,
     NipProtocolParameters,
 )
+from nip.parameters.rehearsal import RehearsalParameters
 from nip.parameters.trainers import (
+    FineTuningParameters,
     PpoParameters,
+    PureTextEiParameters,
     ReinforceParameters,
     RlParameters,
     SoloAgentParameters,
+    TextRlParameters,
 )
 from nip.parameters.types import (
     Count,
@@ -108,6 +114,24 @@ class HyperParameters(SubParameters):
 
     solo_agent: Group[SoloAgentParameters] = GROUP_DEFAULT
     """Supervised training of each agent by itself."""
+
+    text_rl: Group[TextRlParameters] = GROUP_DEFAULT
+    """What all trainers of language models share."""
+
+    pure_text_ei: Group[PureTextEiParameters] = GROUP_DEFAULT
+    """Expert iteration with language models."""
+
+    fine_tuning: Group[FineTuningParameters] = GROUP_DEFAULT
+    """How language models are fine-tuned."""
+
+    rehearsal: Group[RehearsalParameters] = GROUP_DEFAULT
+    """The endpoint that stands in for the API in a rehearsal."""
+
+    code_validation: Group[CodeValidationParameters] = GROUP_DEFAULT
+    """Data and verdicts of code validation."""
+
+    base_run: Group[BaseRunParameters] = GROUP_DEFAULT
+    """Another run to begin with."""
 
     protocol_common: Group[CommonProtocolParameters] = GROUP_DEFAULT
     """Rewards and rules that most protocols share."""

@@ -14,10 +14,15 @@ from nip.parameters.agents import AgentParameters
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.parameters_base import SubParameters, field_rules
 from nip.parameters.toy import ToyAgentParameters
+from nip.parameters.trainers import PureTextEiParameters, RlParameters
 from nip.parameters.types import InteractionProtocolType
 
 if TYPE_CHECKING:
     from nip.parameters.hyper_parameters import HyperParameters
+
+
+RL_OF_TEXT = ("num_iterations", "rollouts_per_iteration")
+"""The parameters of `rl` that trainers of language models read."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,103 @@ def _has_no_linear_message_space(hyper_params: HyperParameters) -> bool:
     return not hyper_params.include_linear_message_space
 
 
+def _is_about_text(hyper_params: HyperParameters) -> bool:
+    return hyper_params.trainer in TEXT_TRAINERS
+
+
+def _is_about_networks(hyper_params: HyperParameters) -> bool:
+    return hyper_params.trainer in ("reinforce", "solo_agent", "vanilla_ppo")
+
+
+TEXT_TRAINERS = ("pure_text_ei",)
+
 ROOT_RULES = (
+    NoEffectRule(
+        (
+            "pretrain_agents",
+            "test_size",
+            "d_representation",
+            "message_size",
+            "include_linear_message_space",
+            "d_linear_message_space",
+            "ppo",
+            "reinforce",
+            "solo_agent",
+            *(f"rl.{name}" for name in field_rules(RlParameters) if name not in RL_OF_TEXT),
+        ),
+        "with a trainer of language models",
+        _is_about_text,
+    ),
+    NoEffectRule(
+        (
+            "text_rl",
+            "pure_text_ei",
+            "fine_tuning",
+            "rehearsal",
+            "code_validation",
+            "debate_protocol.randomize_channel_order",
+            "mnip_protocol.randomize_channel_order",
+        ),
+        "with a trainer of networks",
+        _is_about_networks,
+    ),
+    NoEffectRule(
+        ("text_rl.transcript_format",),
+        "unless text_rl.save_transcripts=True",
+        lambda hyper_params: not hyper_params.text_rl.save_transcripts,
+    ),
+    NoEffectRule(
+        ("text_rl.test_on_whole_dataset",),
+        "unless text_rl.test_scheme is other than 'none'",
+        lambda hyper_params: (
+            hyper_params.text_rl.test_scheme == "none"
+            and hyper_params.base_run.base_run_type != "rerun_tests"
+        ),
+    ),
+    NoEffectRule(
+        (
+            "text_rl.verifier_guess_replacement_annealing",
+            "text_rl.verifier_guess_replacement_annealing_rate",
+        ),
+        "unless text_rl.verifier_guess_replacement_proportion is above 0",
+        lambda hyper_params: hyper_params.text_rl.verifier_guess_replacement_proportion == 0,
+    ),
+    NoEffectRule(
+        ("pure_text_ei.reward_threshold",),
+        "unless pure_text_ei.rollout_selection_method='threshold'",
+        lambda hyper_params: (
+            hyper_params.pure_text_ei.rollout_selection_method == "weighted_sampling"
+        ),
+    ),
+    NoEffectRule(
+        tuple(
+            f"pure_text_ei.{name}"
+            for name in field_rules(PureTextEiParameters)
+            if name.startswith("weighting")
+        ),
+        "unless pure_text_ei.rollout_selection_method='weighted_sampling'",
+        lambda hyper_params: hyper_params.pure_text_ei.rollout_selection_method == "threshold",
+    ),
+    NoEffectRule(
+        ("rehearsal",),
+        "unless an agent has use_dummy_api=True",
+        lambda hyper_params: (
+            _is_about_text(hyper_params)
+            and not any(
+                getattr(agent, "use_dummy_api", False) for agent in hyper_params.agents.values()
+            )
+        ),
+    ),
+    NoEffectRule(
+        ("rehearsal.fault_rate",),
+        "unless rehearsal.faults names any",
+        lambda hyper_params: not hyper_params.rehearsal.faults,
+    ),
+    NoEffectRule(
+        ("protocol_common.randomize_prover_stance",),
+        "with protocol_common.shared_reward=True",
+        lambda hyper_params: hyper_params.protocol_common.shared_reward,
+    ),
     NoEffectRule(
         ("d_representation",),
         "with scenario='toy', whose agents read what they see as it is",
@@ -141,7 +242,9 @@ ROOT_RULES = (
     NoEffectRule(
         ("rl.rollouts_per_iteration",),
         "unless rl.frames_per_batch=None",
-        lambda hyper_params: hyper_params.rl.frames_per_batch is not None,
+        lambda hyper_params: (
+            hyper_params.rl.frames_per_batch is not None and not _is_about_text(hyper_params)
+        ),
     ),
     NoEffectRule(
         ("rl.num_normalization_steps",),

@@ -33,6 +33,9 @@ class CommonProtocolParameters(SubParameters):
     verifier_no_guess_reward: float = 0.0
     """Reward of the verifier in each round in which it may decide and goes on instead."""
 
+    randomize_prover_stance: bool = False
+    """Let each question decide for which verdict the prover argues (text, one prover)."""
+
     shared_reward: bool = False
     """Give the provers the reward of the verifier, so that all cooperate."""
 
@@ -75,6 +78,9 @@ class TwoProversParameters(MessageRoundsParameters):
 
     prover0_first: bool = True
     """Whether `prover0` is the first of the two when they speak one after another."""
+
+    randomize_channel_order: bool = True
+    """Shuffle, for each episode, the order in which the verifier reads the channels (text)."""
 
 
 @register_parameter_class

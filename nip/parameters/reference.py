@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nip.parameters.agents import AgentParameters, RandomAgentParameters
+from nip.parameters.agents import AgentParameters, BaseAgentParameters, RandomAgentParameters
 from nip.parameters.catalogue import scenario_facts
 from nip.parameters.field_docs import field_docs
 from nip.parameters.hyper_parameters import HyperParameters
@@ -58,7 +58,7 @@ def parameter_sections() -> list[ParameterSection]:
         if rule.group_class is None and name not in ("agents", "plugin_groups")
     ]
     sections = [ParameterSection("Root", _summary(HyperParameters), root_entries)]
-    sections.append(_agent_section("Agents of every scenario", AgentParameters))
+    sections.append(_agent_section("Agents of every scenario of networks", AgentParameters))
     for scenario, facts in scenario_facts.items():
         sections.append(_agent_section(f"Agents of `{scenario}`", facts.agent_parameters))
     for name, cls in schedule_classes().items():
@@ -92,9 +92,10 @@ def _section(title: str, cls: type[SubParameters], path: str) -> ParameterSectio
     return ParameterSection(title, _summary(cls), list(_entries(cls, path)))
 
 
-def _agent_section(title: str, cls: type[AgentParameters]) -> ParameterSection:
+def _agent_section(title: str, cls: type[BaseAgentParameters]) -> ParameterSection:
     """List the parameters of a class of agents that the agents of all scenarios do not have."""
-    common = {} if cls is AgentParameters else field_rules(AgentParameters)
+    is_special = issubclass(cls, AgentParameters) and cls is not AgentParameters
+    common = field_rules(AgentParameters) if is_special else {}
     entries = [
         entry
         for entry in _entries(cls, "agents.<agent>")

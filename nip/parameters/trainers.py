@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le
 
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.types import Count, CriticLossType, NonNegative, Positive, UnitInterval
+from nip.parameters.types import (
+    Count,
+    CountOrZero,
+    CriticLossType,
+    NonNegative,
+    Positive,
+    UnitInterval,
+)
 
 
 @register_parameter_class
@@ -146,3 +153,93 @@ class SoloAgentParameters(SubParameters):
 
     body_lr_factor_override: bool = False
     """Treat the learning-rate factor of the bodies as 1."""
+
+
+@register_parameter_class
+@dataclass
+class TextRlParameters(SubParameters):
+    """What all trainers of language models share."""
+
+    fine_tune_on_all_previous_rollouts: bool = False
+    """Learn from the rollouts of all iterations so far instead of the last one's."""
+
+    verifier_guess_replacement_proportion: UnitInterval = 0.0
+    """Share of the verifier's examples whose last verdict is replaced by the true label."""
+
+    verifier_guess_replacement_annealing: Literal["none", "linear", "exponential"] = "none"
+    """How that share falls from iteration to iteration."""
+
+    verifier_guess_replacement_annealing_rate: UnitInterval = 0.1
+    """Linear: what is taken off per iteration; exponential: the share is multiplied by 1 - rate."""
+
+    save_transcripts: bool = True
+    """Write the dialogues of each iteration to a file for people to read."""
+
+    transcript_format: Literal["json", "yaml"] = "yaml"
+    """Format of these files."""
+
+    test_scheme: Literal["none", "all", "last", "first_and_last"] = "none"
+    """The iterations in which the agents play on the test split as well."""
+
+    test_on_whole_dataset: bool = True
+    """Test on every question of the test split once; otherwise on one iteration's worth."""
+
+
+@register_parameter_class
+@dataclass
+class PureTextEiParameters(SubParameters):
+    """Expert iteration (Anthony, Tian and Barber, 2017)."""
+
+    rollout_selection_method: Literal["threshold", "weighted_sampling"] = "threshold"
+    """Learn from all rollouts with a high reward, or draw rollouts by their rewards."""
+
+    reward_threshold: float = 0.9
+    """Reward from which on a rollout is learnt from."""
+
+    weighting_sample_size_factor: Positive = 0.5
+    """Rollouts drawn, as a share of those sampled."""
+
+    weighting_minimum: float | None = None
+    """Reward whose weight is 0, and that of all lower ones; None: the lowest that occurs."""
+
+    weighting_use_replacement: bool = True
+    """Whether the same rollout may be drawn again."""
+
+    weighting_epsilon: NonNegative = 0.01
+    """Weight that is spread evenly over all rollouts before weights are normalised once more."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require that enough rollouts can be drawn."""
+        if not self.weighting_use_replacement and self.weighting_sample_size_factor > 1:
+            yield (
+                f"{at('weighting_sample_size_factor')} must be at most 1 when no rollout may be "
+                f"drawn twice, got {self.weighting_sample_size_factor!r}. Lower it, or set "
+                f"{at('weighting_use_replacement')}=True."
+            )
+
+
+@register_parameter_class
+@dataclass
+class FineTuningParameters(SubParameters):
+    """How the models of language-model agents are fine-tuned."""
+
+    backend: str = "openai"
+    """Service that trains: `openai`, or the name of a backend of your own."""
+
+    n_epochs: Count | None = None
+    """Passes over the examples; None: what the service chooses."""
+
+    batch_size: Count | None = None
+    """Examples per update; None: what the service chooses."""
+
+    learning_rate_multiplier: Positive | None = None
+    """Factor on the service's learning rate; None: what the service chooses."""
+
+    on_failure: Literal["retry", "skip", "stop"] = "retry"
+    """After a job that failed: make another attempt, keep the old model, or stop the run."""
+
+    num_retries: CountOrZero = 1
+    """Further attempts with `on_failure="retry"`; when they fail too, the run stops."""
+
+    deadline_hours: Positive = 24.0
+    """How long to wait for a job before it counts as failed."""

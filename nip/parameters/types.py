@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-ScenarioType = Literal["graph_isomorphism", "toy"]
+ScenarioType = Literal["code_validation", "graph_isomorphism", "toy"]
 """Built-in tasks."""
 
-TrainerType = Literal["reinforce", "solo_agent", "vanilla_ppo"]
+TrainerType = Literal["pure_text_ei", "reinforce", "solo_agent", "vanilla_ppo"]
 """Built-in training algorithms."""
 
 InteractionProtocolType = Literal[

@@ -1,0 +1,43 @@
+"""Parameters of runs that begin with what another run has left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+
+PRESERVED_FOR_RERUN_TESTS = (
+    "base_run",
+    "rl.num_test_iterations",
+    "text_rl.save_transcripts",
+    "text_rl.test_on_whole_dataset",
+    "text_rl.test_scheme",
+    "text_rl.transcript_format",
+)
+"""Parameters that keep their new values when the tests of another run are run again."""
+
+
+@register_parameter_class
+@dataclass
+class BaseRunParameters(SubParameters):
+    """Another run, from which this one takes its parameters or its models."""
+
+    base_run_type: Literal["none", "parameters", "rerun_tests"] = "none"
+    """Take its parameters where none are given here, or test the models it had after each \
+iteration."""
+
+    run_id: str | None = None
+    """Name of the other run, in the same `runs_dir`."""
+
+    rerun_tests_force_test_during_training_state: bool = True
+    """Test after every iteration of the other run, whatever `text_rl.test_scheme` says."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require a run where one is needed."""
+        if self.base_run_type != "none" and not self.run_id:
+            yield (
+                f"{at('run_id')} must name a run for {at('base_run_type')}="
+                f"{self.base_run_type!r}, got {self.run_id!r}. Give the name of its folder."
+            )

@@ -1,0 +1,32 @@
+"""Parameters of rehearsals, in which an endpoint inside the process stands in for the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.types import CountOrZero, NonNegative, UnitInterval
+
+
+@register_parameter_class
+@dataclass
+class RehearsalParameters(SubParameters):
+    """The endpoint that agents with `use_dummy_api=True` speak to."""
+
+    brain: str = "dialogue"
+    """What answers: `dialogue` (rules, and learning by heart), `echo`, or a brain of your own."""
+
+    brain_file: str | None = None
+    """Rules of the brain; None: those that come with the scenario."""
+
+    latency_s: NonNegative = 0.0
+    """Seconds that each answer takes."""
+
+    job_polls: CountOrZero = 2
+    """How often a fine-tuning job must be asked for until it is done."""
+
+    faults: tuple[str, ...] = ()
+    """Faults that the endpoint shows, for example `[rate_limit, server_error]`."""
+
+    fault_rate: UnitInterval = 0.2
+    """Share of the requests that meet each of these faults."""

@@ -1,0 +1,90 @@
+"""Parameters of agents that are language models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from annotated_types import Ge, Gt, Le
+
+from nip.parameters.agents import BaseAgentParameters
+from nip.parameters.parameters_base import register_parameter_class
+from nip.parameters.types import Count, CountOrZero
+
+TOKENS_PER_WORD = 2
+"""More than words of English take (about 4/3), so that code and markup fit as well."""
+
+SPARE_TOKENS = 64
+"""Room for headers and the line of the decision."""
+
+
+@register_parameter_class
+@dataclass
+class TextAgentParameters(BaseAgentParameters):
+    """What all agents that are language models have in common."""
+
+    model_provider: str = "OpenAI"
+    """Who serves the model: `OpenAI` (also any server that speaks its API), `local`, `scripted`."""
+
+    model_name: str = "gpt-4o-mini-2024-07-18"
+    """Name of the model at its provider, or its folder (`local`) or file (`scripted`)."""
+
+    base_url: str | None = None
+    """Address of the API; None: `OPENAI_BASE_URL` where it is set, else the provider's own."""
+
+    api_key_variable: str | None = None
+    """Environment variable that holds the key; None: `OPENAI_API_KEY`."""
+
+    use_dummy_api: bool = False
+    """Rehearse: speak to an endpoint inside this process, which costs nothing."""
+
+    shared_model_group: str | None = None
+    """Agents that name the same group share one model; None: a group of its own."""
+
+    temperature: Annotated[float, Ge(0), Le(2)] | None = None
+    """Sampling temperature; None: the provider's default."""
+
+    top_p: Annotated[float, Gt(0), Le(1)] | None = None
+    """Sample from the most probable tokens that have this share; None: the provider's default."""
+
+    fine_tune_from_scratch: bool = True
+    """Start each fine-tuning from the base model instead of from the last one."""
+
+    freeze_agent: bool = False
+    """Never fine-tune the model."""
+
+    max_response_words: Count = 150
+    """Length of an answer that the agent is asked to keep to."""
+
+    max_tokens_per_message: Count | None = None
+    """Length at which an answer is cut off; None: derived from `max_response_words`."""
+
+    num_invalid_generation_retries: CountOrZero = 20
+    """How often an answer that breaks the rules is asked for again."""
+
+    @property
+    def token_limit(self) -> int:
+        """Tokens at which an answer is cut off."""
+        derived = TOKENS_PER_WORD * self.max_response_words + SPARE_TOKENS
+        return self.max_tokens_per_message or derived
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require one way of sampling, and an address that is one."""
+        if self.temperature is not None and self.top_p is not None:
+            yield (
+                f"{at('temperature')} and {at('top_p')} must not both be set, got "
+                f"{self.temperature!r} and {self.top_p!r}. Leave one of them at None."
+            )
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            yield (
+                f"{at('base_url')} must begin with http:// or https://, got {self.base_url!r}. "
+                "Give the address of the API, for example http://localhost:8000/v1."
+            )
+        if not self.model_name.strip():
+            yield f"{at('model_name')} must name a model, got {self.model_name!r}."
+
+    @classmethod
+    def construct_test_params(cls) -> Self:
+        """Make an agent that needs no network."""
+        return cls(use_dummy_api=True)
