@@ -1,0 +1,1 @@
+"""Programming problems of the project's own, out of which datasets are made."""
