@@ -1,0 +1,148 @@
+"""What can go wrong when a language model is asked, and what is then to be done.
+
+The class of an error decides; services word theirs in a hundred ways, which the providers translate.
+No message of these classes ever holds a key.
+"""
+
+import os
+import re
+from enum import Enum
+from typing import ClassVar
+
+from nip.errors import NipError
+
+_KEY_LIKE = re.compile(
+    r"\b(?:sk|rk|pk|hf|gsk|xai)[-_][A-Za-z0-9*_.-]{6,}|(?i:bearer\s+)[^\s'\",;}]+"
+)
+_KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+_SHORTEST_KEY = 8
+_SCRUBBED = "[key removed]"
+
+
+def scrub(text: str, *key_variables: str | None) -> str:
+    """Take everything out of a text that is, or looks like, a key.
+
+    Parameters
+    ----------
+    text
+        What is to be shown or stored.
+    *key_variables
+        Environment variables that hold a key under a name that does not say so. The values of all
+        variables whose name holds KEY, TOKEN, SECRET or PASSWORD are removed anyway.
+    """
+    named = {name for name in key_variables if name}
+    values = {
+        value
+        for name, value in os.environ.items()
+        if len(value) >= _SHORTEST_KEY and (name in named or _KEY_VARIABLE.search(name))
+    }
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, _SCRUBBED)
+    return _KEY_LIKE.sub(_SCRUBBED, text)
+
+
+class ErrorPolicy(Enum):
+    """What an error asks for."""
+
+    RETRY = "retry"
+    """Ask again after a while."""
+
+    PAUSE_MODEL = "pause_model"
+    """Ask again after a while, and let no other call reach the model before."""
+
+    END_CALL = "end_call"
+    """Asking again cannot help: the rollout has failed."""
+
+    END_RUN = "end_run"
+    """No call of this run can succeed."""
+
+
+class LanguageModelError(NipError, RuntimeError):
+    """A call of a language model failed.
+
+    Parameters
+    ----------
+    message
+        What happened; keys in it are removed.
+    retry_after
+        Seconds after which the service wants to be asked again, where it says so.
+    """
+
+    policy: ClassVar[ErrorPolicy] = ErrorPolicy.END_CALL
+
+    is_saturation: ClassVar[bool] = False
+    """Whether it tells of too many calls at once, so that fewer should be under way."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(scrub(message))
+        self.retry_after = retry_after
+
+
+class RateLimitError(LanguageModelError):
+    """The service allows no more requests or tokens for the moment (429)."""
+
+    policy = ErrorPolicy.PAUSE_MODEL
+    is_saturation = True
+
+
+class OverloadError(LanguageModelError):
+    """The service is overloaded or broken for the moment (500, 502, 503, 529)."""
+
+    policy = ErrorPolicy.RETRY
+    is_saturation = True
+
+
+class ModelTimeoutError(LanguageModelError):
+    """No answer came in time."""
+
+    policy = ErrorPolicy.RETRY
+
+
+class ModelConnectionError(LanguageModelError):
+    """The service could not be reached, or the connection was cut."""
+
+    policy = ErrorPolicy.RETRY
+
+
+class AuthenticationError(LanguageModelError):
+    """The key is missing, wrong or not allowed to do this (401, 403)."""
+
+    policy = ErrorPolicy.END_RUN
+
+
+class QuotaError(LanguageModelError):
+    """The account has nothing left to spend."""
+
+    policy = ErrorPolicy.END_RUN
+
+
+class BudgetExceededError(LanguageModelError):
+    """The run has spent what it was allowed to spend."""
+
+    policy = ErrorPolicy.END_RUN
+
+
+class UnknownModelError(LanguageModelError):
+    """The service has no such model (404)."""
+
+    policy = ErrorPolicy.END_RUN
+
+
+class ContentFilterError(LanguageModelError):
+    """The service refuses to answer this conversation."""
+
+
+class BadRequestError(LanguageModelError):
+    """The service cannot answer such a request, for example because it is too long (400, 413, 422)."""
+
+
+class MalformedAnswerError(LanguageModelError):
+    """The body of the answer is not what the interface promises."""
+
+    policy = ErrorPolicy.RETRY
+
+
+class UnknownApiError(LanguageModelError):
+    """Something that none of the other classes describes."""
+
+    policy = ErrorPolicy.RETRY
