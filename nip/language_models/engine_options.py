@@ -43,7 +43,7 @@ class EngineOptions:
     """How often a call may meet an error of unknown kind before its rollout has failed."""
 
     first_backoff_s: float = 0.25
-    """Seconds before the first retry; every further one waits twice as long, give or take chance."""
+    """Seconds before the first retry; every further one waits about twice as long."""
 
     max_backoff_s: float = 60.0
     """Most seconds before a retry, unless the service asks for more."""

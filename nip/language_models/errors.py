@@ -1,6 +1,7 @@
 """What can go wrong when a language model is asked, and what is then to be done.
 
-The class of an error decides; services word theirs in a hundred ways, which the providers translate.
+The class of an error decides; services word theirs in a hundred ways, which the providers
+translate.
 No message of these classes ever holds a key.
 """
 
@@ -133,7 +134,7 @@ class ContentFilterError(LanguageModelError):
 
 
 class BadRequestError(LanguageModelError):
-    """The service cannot answer such a request, for example because it is too long (400, 413, 422)."""
+    """The service cannot answer such a request, which may be too long (400, 413, 422)."""
 
 
 class MalformedAnswerError(LanguageModelError):
