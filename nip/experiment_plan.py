@@ -1,12 +1,20 @@
 """What an experiment would run: the sizes of all its parts, before anything is trained."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
-from nip.scenario_instance import ScenarioInstance
-from nip.trainers.registry import build_trainer
-from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
+from nip.scenario_instance import (
+    PureTextScenarioInstance,
+    ScenarioInstance,
+    TensorDictScenarioInstance,
+)
+
+if TYPE_CHECKING:
+    from nip.trainers.text_plan import TextPlan
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class ExperimentPlan:
 
 def make_plan(
     hyper_params: HyperParameters, instance: ScenarioInstance, settings: ExperimentSettings
-) -> ExperimentPlan:
+) -> ExperimentPlan | TextPlan:
     """Read the sizes off the built parts.
 
     Parameters
@@ -81,6 +89,23 @@ def make_plan(
     settings
         Where it is to be run.
     """
+    if isinstance(instance, PureTextScenarioInstance):
+        from nip.trainers.text_plan import make_text_plan
+
+        return make_text_plan(hyper_params, instance)
+    assert isinstance(instance, TensorDictScenarioInstance), instance
+    return _make_tensor_plan(hyper_params, instance, settings)
+
+
+def _make_tensor_plan(
+    hyper_params: HyperParameters,
+    instance: TensorDictScenarioInstance,
+    settings: ExperimentSettings,
+) -> ExperimentPlan:
+    # Imported here because they bring torch along, which language models do not need.
+    from nip.trainers.registry import build_trainer
+    from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
+
     agents = tuple(
         AgentPlan(
             name,
@@ -103,7 +128,9 @@ def make_plan(
     )
 
 
-def _rollout_plan(hyper_params: HyperParameters, instance: ScenarioInstance) -> RolloutPlan:
+def _rollout_plan(
+    hyper_params: HyperParameters, instance: TensorDictScenarioInstance
+) -> RolloutPlan:
     shape = instance.batch_shape
     # A last minibatch that is not full is left out, so that all updates weigh the same.
     num_minibatches = shape.num_frames // hyper_params.rl.minibatch_size

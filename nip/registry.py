@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, overload
@@ -22,7 +23,8 @@ class Registry(Generic[T]):
     package
         Dotted name of the package whose modules hold the built-in entries. All of its modules, also
         those in sub-packages, are imported the first time that a name is not found or all are asked
-        for, so nobody keeps a list of them.
+        for, so nobody keeps a list of them. A name is looked for first in the module or sub-package
+        that is called like it, so that choosing one entry need not import all the others.
     """
 
     def __init__(self, kind: str, package: str | None = None) -> None:
@@ -82,6 +84,8 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         """Tell whether a name is known."""
         if name not in self._entries:
+            self._load_namesake(name)
+        if name not in self._entries:
             self._load()
         return name in self._entries
 
@@ -102,6 +106,14 @@ class Registry(Generic[T]):
         """All entries in the alphabetical order of their names."""
         return [(name, self._entries[name]) for name in self.names()]
 
+    def _load_namesake(self, name: object) -> None:
+        """Import the module or sub-package that is called like an entry, if there is one."""
+        if self._is_loaded or self.package is None or not str(name).isidentifier():
+            return
+        full_name = f"{self.package}.{name}"
+        if importlib.util.find_spec(full_name) is not None:
+            _import_all(full_name)
+
     def _load(self) -> None:
         """Import the modules of the package, once."""
         if self._is_loaded or self.package is None:
@@ -109,12 +121,17 @@ class Registry(Generic[T]):
         # Set first: the modules may look something up here while they are being imported.
         self._is_loaded = True
         try:
-            package = importlib.import_module(self.package)
-            for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
-                importlib.import_module(module.name)
+            _import_all(self.package)
         except BaseException:
             self._is_loaded = False
             raise
+
+
+def _import_all(name: str) -> None:
+    """Import a module, and if it is a package all modules in it."""
+    module = importlib.import_module(name)
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
+        importlib.import_module(found.name)
 
 
 def _is_same(present: Any, new: Any) -> bool:

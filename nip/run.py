@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters
+from nip.parameters import HyperParameters, trainer_facts
 from nip.run_store import ResumePolicy, Run
 from nip.run_store.run_id import check_run_id, is_run_folder
 
@@ -83,7 +83,7 @@ def run_experiment(
     with Run.open(settings, run_id, hyper_params.to_dict(), resume) as run:
         if run.status != "completed":
             instance = instance or _build(hyper_params, settings)
-            run.start({"train dataset": instance.train_dataset.fingerprint()})
+            run.start(instance.digests())
             _train(run, hyper_params, settings, instance)
         if settings.progress:
             _print_summary(run)
@@ -152,8 +152,9 @@ def _check(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
 def _build(hyper_params: HyperParameters, settings: ExperimentSettings) -> "ScenarioInstance":
     from nip.factory import build_scenario_instance
 
-    _check_device(settings.device)
-    with _torch_threads(settings.num_threads):
+    if _has_tensors(hyper_params):
+        _check_device(settings.device)
+    with _torch_threads(hyper_params, settings):
         return build_scenario_instance(hyper_params, settings)
 
 
@@ -167,7 +168,7 @@ def _train(
     from nip.trainers.registry import build_trainer
 
     try:
-        with _torch_threads(settings.num_threads):
+        with _torch_threads(hyper_params, settings):
             build_trainer(hyper_params, instance, settings, run).train()
     except Exception as error:
         run.finish("failed", error)
@@ -182,13 +183,20 @@ def _print_summary(run: Run) -> None:
     print_summary(run)
 
 
+def _has_tensors(hyper_params: HyperParameters) -> bool:
+    return trainer_facts[hyper_params.trainer].data == "tensordict"
+
+
 @contextmanager
-def _torch_threads(num_threads: int) -> Iterator[None]:
+def _torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
     """Compute with so many threads, and leave the caller's number as it was."""
+    if not _has_tensors(hyper_params):
+        yield
+        return
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(num_threads)
+    torch.set_num_threads(settings.num_threads)
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from nip.parameters.agents import AgentParameters
+from nip.parameters.agents import BaseAgentParameters
 from nip.parameters.catalogue import ScenarioFacts, scenario_facts
 from nip.registry import Registry
 from nip.scenario_base.scenario import Scenario
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=type[Scenario])
 def register_scenario(
     name: str,
     *,
-    agent_parameters: type[AgentParameters] | None = None,
+    agent_parameters: type[BaseAgentParameters] | None = None,
     builtin_datasets: tuple[str, ...] | None = None,
 ) -> Callable[[S], S]:
     """Make a scenario known under a name.

@@ -14,7 +14,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
-from nip.scenario_instance import ScenarioInstance
+from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.solo_training import TRAINED_PARTS, SoloTraining
 from nip.utils.files import write_atomically
@@ -35,7 +35,7 @@ RELEVANT_RL_FIELDS = (
 
 
 def pretrain_agents(
-    instance: ScenarioInstance,
+    instance: TensorDictScenarioInstance,
     hyper_params: HyperParameters,
     settings: ExperimentSettings,
     on_epoch: Callable[[dict[str, float]], object],
@@ -44,7 +44,7 @@ def pretrain_agents(
 
     Parameters
     ----------
-    instance : ScenarioInstance
+    instance : TensorDictScenarioInstance
         Its agents, which have solo heads, are changed in place. A critic's own body starts with
         the weights of the actor's.
     hyper_params : HyperParameters
@@ -91,7 +91,7 @@ def cache_path(
 
 
 def _train(
-    instance: ScenarioInstance,
+    instance: TensorDictScenarioInstance,
     hyper_params: HyperParameters,
     settings: ExperimentSettings,
     on_epoch: Callable[[dict[str, float]], object],

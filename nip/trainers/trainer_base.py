@@ -1,10 +1,9 @@
 """The base classes of all trainers."""
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,74 +11,19 @@ from torch import Tensor
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import Checkpoint, Run
-from nip.scenario_instance import ScenarioInstance
+from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.callbacks import Callback, TrainingContext
 from nip.trainers.checkpointing import CheckpointClock, agent_tensors, load_agent_tensors
-from nip.trainers.progress import IterationContext, attach_progress_bar, total_iterations
+from nip.trainers.progress import IterationContext, attach_progress_bar
+from nip.trainers.trainer import Trainer, shown_metrics
 
-__all__ = ["IterationContext", "TensorDictTrainer", "Trainer", "attach_progress_bar"]
-
-SHOWN_METRICS = (
-    "mean_accuracy",
-    "completeness",
-    "soundness",
-    "mean_episode_length",
-)
-"""What is shown beside the progress bar, where it is known."""
-
-
-class Trainer(ABC):
-    """Trains the agents of one experiment.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        What is to be run.
-    scenario_instance : ScenarioInstance
-        The built parts.
-    settings : ExperimentSettings
-        Where it is to be run.
-    run : Run, optional
-        Where results are kept, and from where an interrupted run goes on.
-    """
-
-    trainer_type: ClassVar[str] = "rl"
-    """Which heads the factory builds: ``rl`` or ``solo_agent``."""
-
-    def __init__(
-        self,
-        hyper_params: HyperParameters,
-        scenario_instance: ScenarioInstance,
-        settings: ExperimentSettings,
-        run: Run | None = None,
-    ) -> None:
-        self.hyper_params = hyper_params
-        self.scenario_instance = scenario_instance
-        self.settings = settings
-        self.run = run
-        self.callbacks: list[Callback] = []
-        self.context = TrainingContext(trainer=self)
-
-    @abstractmethod
-    def train(self) -> None:
-        """Set the seed, run the training loop and the test loop, log, and save the models."""
-
-    @property
-    def num_iterations(self) -> int:
-        """Iterations of all loops together."""
-        return total_iterations(self)
-
-    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Keep the metrics of an iteration."""
-        self.context.metrics = dict(metrics)
-        if self.run is not None:
-            self.run.log(iteration, metrics)
-
-    def notify(self, event: str) -> None:
-        """Tell all callbacks of an event, in order."""
-        for callback in self.callbacks:
-            getattr(callback, event)(self.context)
+__all__ = [
+    "IterationContext",
+    "TensorDictTrainer",
+    "Trainer",
+    "attach_progress_bar",
+    "shown_metrics",
+]
 
 
 class TensorDictTrainer(Trainer):
@@ -89,10 +33,12 @@ class TensorDictTrainer(Trainer):
     returns, and is run by ``_run_iterations``, or saves with ``save_checkpoint_if_due``.
     """
 
+    scenario_instance: TensorDictScenarioInstance
+
     def __init__(
         self,
         hyper_params: HyperParameters,
-        scenario_instance: ScenarioInstance,
+        scenario_instance: TensorDictScenarioInstance,
         settings: ExperimentSettings,
         run: Run | None = None,
     ) -> None:
@@ -204,12 +150,6 @@ class TensorDictTrainer(Trainer):
         """Save when the period says so, and always at the end."""
         if iterations_done == total or self._clock.is_due(iterations_done):
             self.save_checkpoint(iterations_done)
-
-
-def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
-    """Pick what a progress bar has room for; all metrics where none of the usual ones is there."""
-    names = (f"{prefix}{name}" for name in SHOWN_METRICS)
-    return {name: metrics[name] for name in names if name in metrics} or dict(metrics)
 
 
 def mean_of(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:

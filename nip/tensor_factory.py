@@ -1,0 +1,138 @@
+"""Building all parts of an experiment whose agents are networks."""
+
+import torch
+
+from nip.errors import ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import AgentParameters, HyperParameters
+from nip.protocols.handler import ProtocolHandler
+from nip.protocols.registry import build_protocol_handler
+from nip.scenario_base.agent import Agent
+from nip.scenario_base.agents import AgentContext
+from nip.scenario_base.batch_shape import BatchShape, compute_batch_shape
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.data import TensorDataset
+from nip.scenario_base.environment import TensorDictEnvironment
+from nip.scenario_base.normalization import ObservationNormalizer
+from nip.scenario_base.registry import scenario_registry
+from nip.scenario_base.scenario import Scenario
+from nip.scenario_instance import TensorDictScenarioInstance
+from nip.seeding import stable_seed
+from nip.trainers.registry import trainer_registry
+
+
+def build_tensor_instance(
+    hyper_params: HyperParameters, settings: ExperimentSettings
+) -> TensorDictScenarioInstance:
+    """Build protocol, datasets, agents and environments.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        What is to be run.
+    settings : ExperimentSettings
+        Where it is to be run.
+    """
+    trainer_type = trainer_registry[hyper_params.trainer].trainer_type
+    protocol = build_protocol_handler(hyper_params)
+    scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
+    train_dataset, test_dataset = (scenario.load_dataset(split) for split in ("train", "test"))
+    agents = build_agents(hyper_params, scenario, protocol, train_dataset, trainer_type)
+    normalizer = ObservationNormalizer().to(settings.device)
+    batch_shape = BatchShape(num_environments=1, num_steps=protocol.max_message_rounds)
+    if trainer_type == "rl":
+        batch_shape = compute_batch_shape(
+            hyper_params.rl, protocol.max_message_rounds, len(train_dataset)
+        )
+    environments = {
+        split: TensorDictEnvironment(
+            hyper_params,
+            protocol,
+            dataset,
+            message_key=scenario.message_key,
+            num_environments=batch_shape.num_environments,
+            seed=stable_seed(hyper_params.seed, "environment", split),
+            normalizer=normalizer,
+            device=settings.device,
+        )
+        for split, dataset in (("train", train_dataset), ("test", test_dataset))
+    }
+    return TensorDictScenarioInstance(
+        scenario=scenario,
+        protocol_handler=protocol,
+        train_dataset=train_dataset,
+        test_dataset=test_dataset,
+        agents=agents.to(settings.device),
+        normalizer=normalizer,
+        batch_shape=batch_shape,
+        train_environment=environments["train"],
+        test_environment=environments["test"],
+    )
+
+
+def build_agents(
+    hyper_params: HyperParameters,
+    scenario: Scenario,
+    protocol: ProtocolHandler,
+    dataset: TensorDataset,
+    trainer_type: str,
+) -> CombinedAgents:
+    """Build every agent, each under a seed of its own.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        What is to be run.
+    scenario : Scenario
+        Names the parts.
+    protocol : ProtocolHandler
+        Names the agents.
+    dataset : TensorDataset
+        Gives the shape of a message.
+    trainer_type : str
+        ``rl`` for policy and value heads, ``solo_agent`` for the solo head.
+    """
+    agents = {}
+    for name in protocol.agent_names:
+        params = hyper_params.agents[name]
+        assert isinstance(params, AgentParameters), params
+        context = AgentContext(
+            hyper_params=hyper_params,
+            params=params,
+            agent_name=name,
+            protocol=protocol,
+            message_shape=dataset.message_shape,
+        )
+        # Modules draw their first weights from the global generator: it is seeded for each agent
+        # and put back, so that no agent's weights depend on another's.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stable_seed(hyper_params.seed, "agent", name))
+            agents[name] = _build_agent(hyper_params, scenario, context, trainer_type)
+    learns_alone = trainer_type == "solo_agent" or hyper_params.pretrain_agents
+    if learns_alone and all(agent.solo_head is None for agent in agents.values()):
+        raise ParameterError(
+            f"No agent of scenario={hyper_params.scenario!r} can learn to decide alone: agents "
+            "that play at random or are written by hand do not. Let one of them learn, or choose "
+            "another trainer and pretrain_agents=False."
+        )
+    return CombinedAgents(agents, scenario.message_key)
+
+
+def _build_agent(
+    hyper_params: HyperParameters, scenario: Scenario, context: AgentContext, trainer_type: str
+) -> Agent:
+    is_random = context.params.is_random
+    body = scenario.build_body(context)
+    if trainer_type == "solo_agent":
+        solo_head = scenario.build_solo_head(context)
+        return Agent(context, body=body, solo_head=solo_head, is_random=is_random)
+    own_critic = not hyper_params.rl.use_shared_body and not is_random
+    return Agent(
+        context,
+        body=body,
+        policy_head=scenario.build_policy_head(context),
+        value_head=scenario.build_value_head(context),
+        solo_head=scenario.build_solo_head(context) if hyper_params.pretrain_agents else None,
+        value_body=scenario.build_body(context) if own_critic else None,
+        is_random=is_random,
+    )
