@@ -190,8 +190,8 @@ def _read_rule(tree: Any, source: str) -> AnswerRule:
     # What a rule remembers may be all it says.
     is_silent = recall and "answers" not in tree
     answers = () if is_silent else _read_answers(tree.get("answers"), "answers", source)
-    expressions = (_read_pattern(tree.get(key), key, source) for key in ("when", "when_system"))
-    rule = AnswerRule(*expressions, answers, recall)
+    when, when_system = (_read_pattern(tree, key, source) for key in ("when", "when_system"))
+    rule = AnswerRule(when, when_system, answers, recall)
     _check_templates(answers, rule.group_names, source)
     return rule
 
@@ -202,7 +202,8 @@ def _check_keys(tree: Mapping[str, Any], known: tuple[str, ...], source: str) ->
             raise ParameterError(f"{source}: {unknown_name('key', str(key), known)}")
 
 
-def _read_pattern(value: Any, key: str, source: str) -> re.Pattern[str] | None:
+def _read_pattern(tree: Mapping[str, Any], key: str, source: str) -> re.Pattern[str] | None:
+    value = tree.get(key)
     if value is None:
         return None
     if not isinstance(value, str):
