@@ -1,0 +1,71 @@
+"""Which questions are asked in which iteration."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nip.seeding import stable_seed
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One question that is to be played."""
+
+    position: int
+    """Place among the rollouts of the stage."""
+
+    datapoint: int
+    """Row of the question in its split."""
+
+    copy: int
+    """How often the question has come before in this stage."""
+
+
+def questions_of_iteration(
+    num_datapoints: int, num_rollouts: int, iteration: int, seed: int
+) -> list[Asking]:
+    """Go on where the last iteration stopped, and round the data as often as is needed.
+
+    Every pass over the data has an order of its own, so that any number of iterations of any size
+    sees each question equally often, up to the pass that is under way.
+
+    Parameters
+    ----------
+    num_datapoints : int
+        Questions in the split.
+    num_rollouts : int
+        Rollouts of each iteration.
+    iteration : int
+        The iteration, counted from 0.
+    seed : int
+        Decides the orders.
+    """
+    first = iteration * num_rollouts
+    rows: list[int] = []
+    while len(rows) < num_rollouts:
+        pass_number, offset = divmod(first + len(rows), num_datapoints)
+        order = _order_of_pass(num_datapoints, pass_number, seed)
+        rows.extend(order[offset : offset + num_rollouts - len(rows)])
+    return with_copies(rows)
+
+
+def whole_split(num_datapoints: int) -> list[Asking]:
+    """Ask every question once, in the order of the data."""
+    return with_copies(range(num_datapoints))
+
+
+def with_copies(rows: Sequence[int]) -> list[Asking]:
+    """Count how often each row has come before."""
+    seen: Counter[int] = Counter()
+    asked = []
+    for position, row in enumerate(rows):
+        asked.append(Asking(position, row, seen[row]))
+        seen[row] += 1
+    return asked
+
+
+def _order_of_pass(num_datapoints: int, pass_number: int, seed: int) -> list[int]:
+    generator = np.random.default_rng(stable_seed(seed, "questions", pass_number))
+    return [int(row) for row in generator.permutation(num_datapoints)]
