@@ -30,9 +30,9 @@ FLOORS = [
     "nip.experiment_settings",
     "nip.parameters",
     "nip.registry",
-    "nip.errors",
     "nip.seeding",
     "nip.utils",
+    "nip.errors",
 ]
 SOURCES = python_files("nip", "scripts")
 

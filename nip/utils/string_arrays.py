@@ -1,0 +1,90 @@
+"""Arrays that may stand in a batch: numbers, truth values, and strings of any length."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STRING = np.dtypes.StringDType(na_object=None)
+"""The type of all string arrays: UTF-8 of any length, `None` for what is missing."""
+
+NUMBERS = frozenset("biufc")
+"""Kinds of the other arrays: truth values, integers, floating-point and complex numbers."""
+
+
+def is_string_array(array: NDArray[Any]) -> bool:
+    """Tell whether an array holds strings in the one form that is used here."""
+    return array.dtype == STRING
+
+
+def kind_of(array: NDArray[Any]) -> str:
+    """Name the type of an array for error messages."""
+    return "str" if is_string_array(array) else str(array.dtype)
+
+
+def may_replace(old: NDArray[Any], new: NDArray[Any]) -> bool:
+    """Tell whether values can be written over others without becoming another kind of thing."""
+    if is_string_array(old) or is_string_array(new):
+        return is_string_array(old) and is_string_array(new)
+    return np.can_cast(new.dtype, old.dtype, "same_kind")
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """Turn numbers, strings, lists of them or any numpy array into an array that can be kept.
+
+    Numeric arrays and string arrays of type `STRING` are returned as they are, not copied.
+
+    Raises
+    ------
+    ValueError
+        If the value is ragged, holds something else than numbers or strings, mixes them, or a
+        string is not valid Unicode.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS:
+        return value
+    if isinstance(value, np.ndarray) and value.dtype == STRING:
+        return value
+    if isinstance(value, np.ndarray) and isinstance(value.dtype, np.dtypes.StringDType):
+        return value.astype(STRING)
+    if isinstance(value, np.ndarray | np.generic):
+        return _from_other_array(np.asarray(value))
+    found = np.asarray(value, dtype=None if _is_number(value) else object)
+    return found if found.dtype.kind in NUMBERS else _from_other_array(found)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, bool | int | float | complex)
+
+
+def _from_other_array(array: NDArray[Any]) -> NDArray[Any]:
+    """Convert arrays of Python objects and of strings of fixed length."""
+    if array.dtype.kind in NUMBERS:
+        return array
+    if array.dtype.kind == "U":
+        return array.astype(STRING)
+    if array.dtype.kind != "O":
+        raise ValueError(f"has the type {array.dtype}; only numbers and strings can be kept")
+    values = array.reshape(-1).tolist()
+    only_missing = bool(values) and all(item is None for item in values)
+    if only_missing or any(isinstance(item, str) for item in values):
+        return _from_strings(values).reshape(array.shape)
+    return _from_numbers(values, array.shape)
+
+
+def _from_strings(values: list[Any]) -> NDArray[Any]:
+    strange = next((item for item in values if not isinstance(item, str | None)), None)
+    if strange is not None:
+        raise ValueError(f"mixes strings with {strange!r} of type {type(strange).__name__}")
+    try:
+        return np.array(values, dtype=STRING)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"holds a string that is not valid Unicode: {error}") from error
+
+
+def _from_numbers(values: list[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    strange = [item for item in values if not np.isscalar(item)]
+    if strange:
+        raise ValueError(
+            f"is ragged or holds something else than numbers and strings: {strange[0]!r}"
+        )
+    return np.array(values).reshape(shape)
