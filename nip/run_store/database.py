@@ -1,4 +1,4 @@
-"""`run.db`: the metrics and the state of one run, in SQLite."""
+"""`run.db`: metrics, state, messages, rollouts and jobs of one run, in SQLite."""
 
 import math
 import sqlite3
@@ -9,33 +9,19 @@ from pathlib import Path
 
 from nip.errors import ResumeError
 from nip.run_store.history import RunHistory
-
-SCHEMA_VERSION = 1
-
-# A WITHOUT ROWID table keeps the rows in the order of the key: one write per value, not two.
-_SCHEMA = f"""
-BEGIN;
-CREATE TABLE metrics (
-    iteration INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    value REAL,
-    PRIMARY KEY (iteration, name)
-) WITHOUT ROWID;
-CREATE TABLE run_state (
-    key TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
-) WITHOUT ROWID;
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
+from nip.run_store.job_table import JobTable
+from nip.run_store.journal import RunJournal
+from nip.run_store.rollout_table import RolloutTable
+from nip.run_store.schema import SCHEMA_VERSION, bring_up_to_date, stand_in_for_missing
+from nip.run_store.transactions import Transactions
 
 
 class RunDatabase:
     """An open `run.db`.
 
-    Every call is one transaction, so a reader, or a process started after a crash, sees all of it
-    or nothing. In WAL mode with `synchronous=NORMAL` a transaction outlives the killing of the
-    process; `flush` makes it outlive a power cut as well.
+    Every call is one transaction, or joins the one that `transaction` has begun, so a reader, or a
+    process started after a crash, sees all of it or nothing. In WAL mode with `synchronous=NORMAL`
+    a transaction outlives the killing of the process; `flush` makes it outlive a power cut as well.
 
     SQLite has no NaN, which is stored as NULL and comes back as NaN, and takes -0.0 for 0.0. All
     other values come back bit for bit.
@@ -45,7 +31,15 @@ class RunDatabase:
     path
         The database file. It is made when it is missing, unless `read_only`.
     read_only
-        For looking at a run that another process may be writing.
+        For looking at a run that another process may be writing. In a file of an older layout the
+        tables that it lacks are found empty; a writer adds them.
+
+    Attributes
+    ----------
+    transaction
+        `with database.transaction():` makes everything within it one transaction.
+    journal, rollouts, jobs
+        The finished messages, the finished rollouts and the fine-tuning jobs.
 
     Raises
     ------
@@ -55,7 +49,12 @@ class RunDatabase:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         mode = "ro" if read_only else "rwc"
-        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
+        self._connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
             if not read_only:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -70,46 +69,56 @@ class RunDatabase:
         except BaseException:
             self._connection.close()
             raise
+        self.transaction = Transactions(self._connection)
+        self.journal = RunJournal(self.transaction)
+        self.rollouts = RolloutTable(self.transaction, self.journal)
+        self.jobs = JobTable(self.transaction, self.flush)
 
     def _prepare_schema(self, path: Path, read_only: bool) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == 0 and not read_only:
-            self._connection.executescript(_SCHEMA)
-        elif version != SCHEMA_VERSION:
+        is_unknown = version > SCHEMA_VERSION or (version == 0 and read_only)
+        if is_unknown:
             raise ResumeError(
                 f"{path} has layout {version}, this version of nip reads layout {SCHEMA_VERSION}. "
                 "Use the version of nip that wrote it, or start again under another run_id."
             )
+        if read_only:
+            stand_in_for_missing(self._connection, version)
+            self._connection.execute("PRAGMA query_only = ON")
+        elif version < SCHEMA_VERSION:
+            bring_up_to_date(self._connection, version)
 
     def log_metrics(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Store the metrics of one iteration; a value already there is replaced."""
         rows = [(iteration, name, _to_sql(value)) for name, value in metrics.items()]
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
+        with self.transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
 
     def truncate_metrics(self, iteration: int) -> None:
         """Delete the metrics of all later iterations."""
-        with self._connection:
-            self._connection.execute("DELETE FROM metrics WHERE iteration > ?", (iteration,))
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM metrics WHERE iteration > ?", (iteration,))
 
     def load_history(self) -> RunHistory:
         """Read all metrics back."""
         history = RunHistory()
         query = "SELECT iteration, name, value FROM metrics ORDER BY iteration, name"
-        for iteration, rows in groupby(self._connection.execute(query), key=itemgetter(0)):
-            metrics = {name: math.nan if value is None else value for _, name, value in rows}
-            history.update(iteration, metrics)
+        with self.transaction.reading() as connection:
+            for iteration, rows in groupby(connection.execute(query), key=itemgetter(0)):
+                metrics = {name: math.nan if value is None else value for _, name, value in rows}
+                history.update(iteration, metrics)
         return history
 
     def set_state(self, key: str, value: str) -> None:
         """Store one entry of the state of the run."""
-        with self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO run_state VALUES (?, ?)", (key, value))
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO run_state VALUES (?, ?)", (key, value))
 
     def get_state(self, key: str, default: str) -> str:
         """Read one entry of the state of the run."""
         query = "SELECT value FROM run_state WHERE key = ?"
-        row = self._connection.execute(query, (key,)).fetchone()
+        with self.transaction.reading() as connection:
+            row = connection.execute(query, (key,)).fetchone()
         return default if row is None else str(row[0])
 
     def flush(self) -> None:

@@ -63,6 +63,10 @@ class RunHistory:
         }
         self._series = {name: series for name, series in kept.items() if series}
 
+    def replace(self, other: "RunHistory") -> None:
+        """Become equal to another history."""
+        self._series = {name: dict(series) for name, series in other._series.items()}
+
     def reset(self) -> None:
         """Forget everything."""
         self._series.clear()

@@ -3,7 +3,8 @@
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,6 +13,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters.yaml_text import load_mapping
 from nip.run_store.checkpoint import Checkpoint
 from nip.run_store.database import RunDatabase
+from nip.run_store.exact_json import dump_exactly
 from nip.run_store.history import RunHistory
 from nip.run_store.lock import FileLock
 from nip.run_store.opening import ResumePolicy, note_start, open_run_folder
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from nip.run_store.checkpoints import CheckpointFolder
 
 RunStatus = Literal["running", "completed", "failed"]
+
+# Keeps the state that others store apart from our own, such as the status.
+_STATE = "state of the work: "
 
 
 class Run:
@@ -38,6 +43,12 @@ class Run:
         Whether this start made the run, rather than going on with an old one.
     history
         All metrics so far, those of earlier starts included.
+    journal
+        Every finished message of the rollouts that are not finished.
+    rollouts
+        The finished rollouts.
+    jobs
+        The fine-tuning jobs.
     """
 
     def __init__(
@@ -50,6 +61,9 @@ class Run:
         self._settings = settings
         self._database = RunDatabase(folder / "run.db")
         self.history: RunHistory = self._database.load_history()
+        self.journal = self._database.journal
+        self.rollouts = self._database.rollouts
+        self.jobs = self._database.jobs
 
     @classmethod
     def open(
@@ -116,6 +130,36 @@ class Run:
         status = self._database.get_state("status", "running")
         assert status in ("running", "completed", "failed"), status
         return status  # type: ignore[return-value]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Store all that happens within, or, after an error or a kill, nothing of it.
+
+        Metrics, state, messages, rollouts and jobs take part, files do not. Do not `await` within:
+        what other tasks store meanwhile would become a part of it.
+        """
+        try:
+            with self._database.transaction():
+                yield
+        except BaseException:
+            # Metrics that were logged within are in memory already.
+            self.history.replace(self._database.load_history())
+            raise
+
+    def get_state(self, key: str, default: Any = None) -> Any:
+        """Read what `set_state` stored; `default` if there is nothing."""
+        stored = self._database.get_state(f"{_STATE}{key}", "")
+        return json.loads(stored) if stored else default
+
+    def set_state(self, key: str, value: Any) -> None:
+        """Store plain data, such as the stage that comes next.
+
+        Raises
+        ------
+        TypeError
+            If the value holds something that JSON would change or cannot hold.
+        """
+        self._database.set_state(f"{_STATE}{key}", dump_exactly(value))
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Store the metrics of one iteration, on disk and in `history`, in one transaction."""

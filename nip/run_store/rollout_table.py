@@ -1,0 +1,88 @@
+"""The finished rollouts of a run."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from nip.run_store.exact_json import dump_compactly
+from nip.run_store.journal import RunJournal
+from nip.run_store.transactions import Transactions
+
+RolloutPhase = Literal["train", "test"]
+
+
+class RolloutTable:
+    """Records of rollouts, by phase, iteration and position within the iteration.
+
+    Parameters
+    ----------
+    transactions
+        Those of the database of the run.
+    journal
+        Where the messages of unfinished rollouts are.
+    """
+
+    def __init__(self, transactions: Transactions, journal: RunJournal) -> None:
+        self._transactions = transactions
+        self._journal = journal
+
+    def add(
+        self,
+        phase: RolloutPhase,
+        iteration: int,
+        position: int,
+        record: Mapping[str, Any],
+        forget: str | None = None,
+    ) -> None:
+        """Store a rollout, and drop its messages from the journal, in one transaction.
+
+        Parameters
+        ----------
+        phase, iteration, position
+            Where it belongs; a rollout that is there is replaced.
+        record
+            The rollout as plain data.
+        forget
+            Prefix of the keys of its messages in the journal. None leaves the journal alone.
+
+        Raises
+        ------
+        TypeError
+            If the record holds something that JSON has no word for; nothing is stored then.
+        """
+        row = (phase, iteration, position, dump_compactly(record))
+        with self._transactions() as connection:
+            connection.execute("INSERT OR REPLACE INTO rollouts VALUES (?, ?, ?, ?)", row)
+            if forget is not None:
+                self._journal.forget(forget)
+
+    def positions(self, phase: RolloutPhase, iteration: int) -> list[int]:
+        """Return the positions that are stored, in ascending order."""
+        query = "SELECT position FROM rollouts WHERE phase = ? AND iteration = ? ORDER BY position"
+        with self._transactions.reading() as connection:
+            return [row[0] for row in connection.execute(query, (phase, iteration))]
+
+    def load(self, phase: RolloutPhase, iteration: int) -> Iterator[dict[str, Any]]:
+        """Go through the records of an iteration in the order of their positions.
+
+        One record is in memory at a time; the list of positions is that of the first step.
+        """
+        query = "SELECT record FROM rollouts WHERE phase = ? AND iteration = ? AND position = ?"
+        for position in self.positions(phase, iteration):
+            with self._transactions.reading() as connection:
+                row = connection.execute(query, (phase, iteration, position)).fetchone()
+            if row is not None:
+                yield json.loads(row[0])
+
+    def iterations(self, phase: RolloutPhase) -> list[int]:
+        """Return the iterations that have any rollout of the phase, in ascending order."""
+        query = "SELECT DISTINCT iteration FROM rollouts WHERE phase = ? ORDER BY iteration"
+        with self._transactions.reading() as connection:
+            return [row[0] for row in connection.execute(query, (phase,))]
+
+    def delete(self, phase: RolloutPhase, iteration: int) -> None:
+        """Drop all rollouts of an iteration."""
+        with self._transactions() as connection:
+            connection.execute(
+                "DELETE FROM rollouts WHERE phase = ? AND iteration = ?", (phase, iteration)
+            )
