@@ -62,7 +62,7 @@ MISTAKES = {
     "known parameter added": ([*TOY, "+seed=1"], ["Leave out the +: seed=1"]),
     "text trainer on graphs": (
         ["scenario=graph_isomorphism", "dataset=eru10000", "trainer=pure_text_ei"],
-        ["pure_text_ei", "text", "graph_isomorphism", "vanilla_ppo"],
+        ["pure_text_ei", "text", "graph_isomorphism", "vanilla_ppo", "code_validation"],
     ),
     "negative batch": (
         [*TOY, "rl.frames_per_batch=-5"],

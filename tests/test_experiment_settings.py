@@ -17,6 +17,13 @@ def test_defaults_are_those_of_the_documentation():
         "checkpoint_period": None,
         "progress": True,
         "ignore_cache": False,
+        "max_concurrency": 100,
+        "api_timeout_s": 600.0,
+        "num_api_generation_timeouts": 100,
+        "num_api_connection_errors": 10,
+        "max_cost": None,
+        "response_cache": None,
+        "poll_seconds": 10.0,
     }
 
 

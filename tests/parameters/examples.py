@@ -6,7 +6,8 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 
 from nip.parameters import (
-    AgentParameters,
+    BaseAgentParameters,
+    CodeValidationAgentParameters,
     GraphIsomorphismAgentParameters,
     HyperParameters,
     LrFactors,
@@ -24,6 +25,14 @@ CHOICES: dict[str, Any] = {
     "trainer": "vanilla_ppo",
     "dataset": "er1000",
 }
+
+
+AGENT_CLASSES: dict[str, type[BaseAgentParameters]] = {
+    "code_validation": CodeValidationAgentParameters,
+    "graph_isomorphism": GraphIsomorphismAgentParameters,
+    "toy": ToyAgentParameters,
+}
+"""The class of the agents of each scenario."""
 
 
 def make_tree(**given: Any) -> HyperParameters:
@@ -104,6 +113,20 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
         fields["frames_per_batch"] = fields["minibatch_size"] + 3
     elif fields.get("frames_per_batch") is not None:
         fields["minibatch_size"] = 1
+    if "temperature" in fields:
+        fields.pop("top_p", None)
+    if "base_url" in fields:
+        fields["base_url"] = "http://localhost:8000/v1"
+    if "model_name" in fields:
+        fields["model_name"] = "a model"
+    if "base_run_type" in fields:
+        fields["run_id"] = "another_run"
+    if fields.get("linear_reward"):
+        fields["decision_scale"] = "out_of_10"
+    if fields.get("weighting_use_replacement") is False:
+        fields["weighting_sample_size_factor"] = 0.5
+    fields.pop("shared_model_group", None)
+    fields.pop("randomize_prover_stance", None)
     if "min_message_rounds" in fields or "max_message_rounds" in fields:
         fields["max_message_rounds"] = 8 + fields.get("min_message_rounds", 1)
     return fields
@@ -115,25 +138,24 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     root = draw(
         st.fixed_dictionaries(
             {
-                "trainer": st.sampled_from(["reinforce", "solo_agent", "vanilla_ppo"]),
                 "interaction_protocol": st.sampled_from(get_args(InteractionProtocolType)),
                 "seed": st.integers(0, 2**63),
                 "test_size": st.floats(0.01, 0.99),
             }
         )
     )
-    is_toy = draw(st.booleans())
-    agent_class: type[AgentParameters] = (
-        ToyAgentParameters if is_toy else GraphIsomorphismAgentParameters
-    )
-    root["scenario"] = "toy" if is_toy else "graph_isomorphism"
+    root["scenario"] = scenario = draw(st.sampled_from(sorted(AGENT_CLASSES)))
+    is_text = scenario == "code_validation"
+    trainers = ["pure_text_ei"] if is_text else ["reinforce", "solo_agent", "vanilla_ppo"]
+    root["trainer"] = draw(st.sampled_from(trainers))
+    is_toy = scenario == "toy"
     root["dataset"] = "witness" if is_toy else draw(st.text(st.characters(codec="ascii")))
     agents: dict[str, Any] = {}
     for name in draw(st.sets(st.sampled_from(["_default", "prover", "verifier"]))):
-        if draw(st.booleans()):
+        if not is_text and draw(st.booleans()):
             agents[name] = {"is_random": True, **draw(fields_of(RandomAgentParameters))}
         else:
-            agents[name] = draw(fields_of(agent_class))
+            agents[name] = draw(fields_of(AGENT_CLASSES[scenario]))
     groups = {
         name: draw(fields_of(rule.group_class))
         for name, rule in field_rules(HyperParameters).items()
