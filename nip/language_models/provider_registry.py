@@ -1,6 +1,5 @@
 """The ways to reach language models, by name, and what all of them are given."""
 
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -59,7 +58,6 @@ class ProvidedChatModel(ChatModel):
         self._context = context
 
     @classmethod
-    @abstractmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:
         """Tell what is missing before anything is asked or paid.
 

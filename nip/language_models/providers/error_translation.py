@@ -1,0 +1,172 @@
+"""From what services and the official SDK report to the errors of this package.
+
+Sources: OpenAI's guide to error codes, and what vLLM, llama.cpp, Ollama, OpenRouter, DeepSeek and
+Google's compatible interface send instead.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from openai import APIConnectionError, APIResponseValidationError, APIStatusError, APITimeoutError
+
+from nip.language_models.chat import ModelSpec
+from nip.language_models.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ContentFilterError,
+    LanguageModelError,
+    MalformedAnswerError,
+    ModelConnectionError,
+    ModelTimeoutError,
+    OverloadError,
+    QuotaError,
+    RateLimitError,
+    UnknownApiError,
+    UnknownModelError,
+    scrub,
+)
+from nip.language_models.providers.connection import KEY_VARIABLE, find_address
+from nip.language_models.providers.response_headers import read_retry_after
+
+_ErrorClass = type[LanguageModelError]
+
+# What services write into `code` and `type`; it says more than the status.
+_BY_CODE: dict[str, _ErrorClass] = {
+    "insufficient_quota": QuotaError,
+    "billing_hard_limit_reached": QuotaError,
+    "billing_not_active": QuotaError,
+    "insufficient_balance": QuotaError,
+    "content_filter": ContentFilterError,
+    "content_policy_violation": ContentFilterError,
+    "responsibleaipolicyviolation": ContentFilterError,
+    "invalid_prompt": ContentFilterError,
+    "model_not_found": UnknownModelError,
+    "invalid_model": UnknownModelError,
+    "context_length_exceeded": BadRequestError,
+    "string_above_max_length": BadRequestError,
+    "invalid_api_key": AuthenticationError,
+    "account_deactivated": AuthenticationError,
+    "overloaded_error": OverloadError,
+    "engine_overloaded": OverloadError,
+}
+
+# Services without such codes say it in words.
+_BY_WORDS: dict[tuple[int, str], _ErrorClass] = {
+    (400, "api key not valid"): AuthenticationError,
+    (400, "content management policy"): ContentFilterError,
+    (403, "input was flagged"): ContentFilterError,
+    (429, "exceeded your current quota"): QuotaError,
+    # One request that is larger than a whole minute's allowance never gets through.
+    (429, "request too large"): BadRequestError,
+}
+
+_BY_STATUS: dict[int, _ErrorClass] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: QuotaError,
+    403: AuthenticationError,
+    404: UnknownModelError,
+    408: ModelTimeoutError,
+    409: OverloadError,
+    413: BadRequestError,
+    422: BadRequestError,
+    429: RateLimitError,
+}
+
+_LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True)
+class ServiceError:
+    """What a service says went wrong."""
+
+    status: int
+    """Status of the response, or what its body gives instead."""
+
+    codes: tuple[str, ...]
+    """The words of `code` and `type`, in small letters."""
+
+    message: str
+    """What it says to people."""
+
+    @classmethod
+    def from_body(cls, status: int, body: object) -> "ServiceError":
+        """Read the body of an error in any of the forms in use."""
+        if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | str):
+            body = body["error"]
+        if not isinstance(body, Mapping):
+            return cls(status, (), str(body or "").strip())
+        codes = tuple(str(body[key]).lower() for key in ("code", "type") if body.get(key))
+        message = body.get("message") or body.get("detail") or ""
+        return cls(status, codes, str(message).strip())
+
+
+def classify(error: ServiceError) -> _ErrorClass:
+    """Choose the class that says what is to be done."""
+    for code in error.codes:
+        if code in _BY_CODE:
+            return _BY_CODE[code]
+    for (status, words), error_class in _BY_WORDS.items():
+        if error.status == status and words in error.message.lower():
+            return error_class
+    if error.status >= 500:
+        return OverloadError
+    return _BY_STATUS.get(error.status, UnknownApiError)
+
+
+def describe_service_error(
+    error: ServiceError, spec: ModelSpec, headers: Mapping[str, str]
+) -> LanguageModelError:
+    """Word what a service reported, with the way out where there is one."""
+    error_class = classify(error)
+    said = error.message or "without a message"
+    text = f"The service refused ({error.status}): {_shorten(said)}"
+    return error_class(_about(spec, text, error_class), retry_after=read_retry_after(headers))
+
+
+def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
+    """Give the error of this package for one of the SDK or of the connection.
+
+    The result refers to nothing of the original, whose request holds the key: raise it outside of
+    the `except` clause.
+    """
+    if isinstance(error, APIStatusError):
+        reported = ServiceError.from_body(error.status_code, error.body)
+        return describe_service_error(reported, spec, error.response.headers)
+    if isinstance(error, APITimeoutError | httpx2.TimeoutException | TimeoutError):
+        return ModelTimeoutError(_about(spec, "No answer came in time."))
+    if isinstance(error, APIResponseValidationError | httpx2.DecodingError):
+        return MalformedAnswerError(_about(spec, "The answer cannot be decoded."))
+    if isinstance(error, UnicodeEncodeError):
+        return BadRequestError(_about(spec, f"A message is no valid Unicode: {error.reason}."))
+    if isinstance(error, APIConnectionError | httpx2.HTTPError | OSError):
+        cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+        reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
+        text = f"The connection failed ({_shorten(reason)})."
+        return ModelConnectionError(_about(spec, text, ModelConnectionError))
+    text = f"The request failed ({type(error).__name__}: {_shorten(str(error))})."
+    return UnknownApiError(_about(spec, text))
+
+
+def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -> str:
+    """Put model and address before a text and the way out behind it, without any key."""
+    address = "the rehearsal" if spec.provider.lower() == "rehearsal" else find_address(spec)
+    ways_out: dict[Any, str] = {
+        AuthenticationError: f"Check the key in the environment variable "
+        f"{spec.api_key_variable or KEY_VARIABLE}, then resume the run.",
+        QuotaError: "Add credit to the account or raise its limit, then resume the run.",
+        UnknownModelError: "Check model_name, and that base_url ends where the service's "
+        "interface begins, usually in /v1.",
+        ModelConnectionError: "Check that the service is running and that base_url is its address.",
+    }
+    way_out = ways_out.get(error_class, "")
+    return scrub(
+        f"{spec.model_name} at {address}: {text} {way_out}".rstrip(), spec.api_key_variable
+    )
+
+
+def _shorten(text: str) -> str:
+    """Keep the beginning of what may be a whole page of HTML."""
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"

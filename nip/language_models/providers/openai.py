@@ -1,0 +1,92 @@
+"""Models behind OpenAI's interface, at OpenAI or on any server that speaks it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from openai import AsyncOpenAI, OpenAIError
+
+from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
+from nip.language_models.errors import LanguageModelError
+from nip.language_models.provider_registry import (
+    ConnectionContext,
+    ProvidedChatModel,
+    register_chat_provider,
+)
+from nip.language_models.providers.answer_reading import read_completion
+from nip.language_models.providers.connection import find_address, find_key, open_client
+from nip.language_models.providers.error_translation import translate_error
+
+_PATH = "/chat/completions"
+_NEW_LIMIT_HOSTS = ("api.openai.com", ".openai.azure.com")
+
+
+@register_chat_provider("openai")
+class OpenAIChatModel(ProvidedChatModel):
+    """A model behind OpenAI's interface for chat completions, through the official SDK.
+
+    The address is `base_url` of the spec, else the environment variable `OPENAI_BASE_URL`, else
+    OpenAI's own. The key comes from the variable that the spec names, else from `OPENAI_API_KEY`;
+    a server at another address may do without. It is in no message, `repr` or log.
+
+    What a spec's sampling leaves open is not sent. The limit of tokens goes as
+    `max_completion_tokens` to OpenAI and Azure, whose reasoning models refuse `max_tokens`, and as
+    `max_tokens` to all others, of which many know no other name.
+    """
+
+    def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
+        super().__init__(spec, context)
+        self._client = self._open_client()
+        self._limit_name = self._name_of_token_limit()
+
+    @classmethod
+    def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
+        """Tell what is missing, see `ProvidedChatModel`."""
+        find_address(spec)
+        find_key(spec)
+
+    def _open_client(self) -> AsyncOpenAI:
+        return open_client(self._spec, self._context)
+
+    def _name_of_token_limit(self) -> str:
+        host = urlsplit(find_address(self._spec)).hostname or ""
+        return "max_completion_tokens" if host.endswith(_NEW_LIMIT_HOSTS) else "max_tokens"
+
+    async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        """Ask once.
+
+        Raises
+        ------
+        LanguageModelError
+            If no answer came; see `error_translation` for which class means what.
+        """
+        response = await self._post(self._request_body(messages, sampling))
+        if isinstance(response, LanguageModelError):
+            # Raised here, where no `except` is active, it does not carry the SDK's error along,
+            # whose request holds the key.
+            raise response
+        return read_completion(response.content, response.headers, self._spec)
+
+    async def _post(self, body: dict[str, Any]) -> httpx2.Response | LanguageModelError:
+        try:
+            # The client's own timeout begins anew with every byte that arrives.
+            async with asyncio.timeout(self._context.timeout_s):
+                return await self._client.post(_PATH, cast_to=httpx2.Response, body=body)
+        except (OpenAIError, httpx2.HTTPError, OSError, UnicodeEncodeError) as error:
+            return translate_error(error, self._spec)
+
+    def _request_body(self, messages: Sequence[ChatMessage], sampling: Sampling) -> dict[str, Any]:
+        choices = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            self._limit_name: sampling.max_tokens,
+            "seed": sampling.seed,
+        }
+        given = {name: value for name, value in choices.items() if value is not None}
+        return {"model": self._spec.model_name, "messages": list(messages), **given}
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
