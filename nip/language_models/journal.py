@@ -37,7 +37,7 @@ class MemoryJournal:
         self.entries[key] = dict(entry)
 
 
-def to_entry(completion: Completion, digest: str) -> dict[str, Any]:
+def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) -> dict[str, Any]:
     """Return an answer as plain data that JSON can hold.
 
     Parameters
@@ -46,8 +46,10 @@ def to_entry(completion: Completion, digest: str) -> dict[str, Any]:
         The answer.
     digest
         Fingerprint of what was asked.
+    is_cached
+        Whether it came from the response cache, so that nobody paid for it.
     """
-    return {
+    entry = {
         "text": completion.text,
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.usage.prompt_tokens,
@@ -55,6 +57,7 @@ def to_entry(completion: Completion, digest: str) -> dict[str, Any]:
         "model": completion.model,
         "digest": digest,
     }
+    return {**entry, "is_cached": True} if is_cached else entry
 
 
 def from_entry(entry: Entry) -> Completion:
@@ -67,8 +70,13 @@ def from_entry(entry: Entry) -> Completion:
     )
 
 
-def read_journal(journal: Journal, key: str, digest: str) -> Completion | None:
+def read_journal(journal: Journal, key: str, digest: str) -> tuple[Completion, bool] | None:
     """Look for the answer to a call in the journal.
+
+    Returns
+    -------
+    completion, is_cached
+        The answer, and whether it came from the response cache; None if there is no entry.
 
     Raises
     ------
@@ -84,4 +92,4 @@ def read_journal(journal: Journal, key: str, digest: str) -> Completion | None:
             "dataset or the code have changed since the run began. Put the old ones back to go on, "
             "or choose another run_id for a new run."
         )
-    return from_entry(entry)
+    return from_entry(entry), bool(entry.get("is_cached", False))

@@ -1,0 +1,85 @@
+"""The response cache: answers that several runs share, so that none pays twice for one question."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from nip.errors import ParameterError
+from nip.language_models.call import Call
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID
+"""
+_BUSY_TIMEOUT_S = 30.0
+
+
+class ResponseCache:
+    """Answers in one SQLite file, which several processes may use at once.
+
+    Parameters
+    ----------
+    path
+        The file; it and its folder are made when missing.
+
+    Raises
+    ------
+    ParameterError
+        If there is a file, but no such cache.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            with self._connection:
+                self._connection.execute(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise ParameterError(
+                f"response_cache={str(path)!r} cannot be used: {error}. Delete the file, or name "
+                "another."
+            ) from error
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return the answer that was stored under a key; None if there is none."""
+        query = "SELECT entry FROM responses WHERE key = ?"
+        row = self._connection.execute(query, (key,)).fetchone()
+        if row is None:
+            return None
+        entry: dict[str, Any] = json.loads(row[0])
+        return entry
+
+    def put(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Store an answer; the first under a key stays, so that all runs see the same."""
+        text = json.dumps(dict(entry), ensure_ascii=False)
+        with self._connection:
+            self._connection.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def cache_key(call: Call, digest: str) -> str:
+    """Return the key of a call in the cache.
+
+    Parameters
+    ----------
+    call
+        The call.
+    digest
+        What `request_digest` gives for it. The address is added here, because two servers may give
+        one name to different models.
+    """
+    return hashlib.sha256(f"{call.model.base_url or ''}\n{digest}".encode()).hexdigest()
