@@ -1,0 +1,41 @@
+"""An agent that is a language model."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from nip.language_models.chat import ModelSpec
+from nip.parameters.text_agents import TextAgentParameters
+from nip.scenario_base.text.agent_spec import TextAgentSpec
+
+REHEARSAL_PROVIDER = "rehearsal"
+"""The provider whose models answer from inside this process."""
+
+
+def base_model_of(params: TextAgentParameters) -> ModelSpec:
+    """Return the model with which an agent begins."""
+    if params.use_dummy_api:
+        return ModelSpec(REHEARSAL_PROVIDER, params.model_name)
+    return ModelSpec(
+        params.model_provider.lower(), params.model_name, params.base_url, params.api_key_variable
+    )
+
+
+@dataclass(frozen=True)
+class TextAgent:
+    """Who takes part in a dialogue."""
+
+    name: str
+    """Its name in the protocol."""
+
+    params: TextAgentParameters
+    """How it is asked."""
+
+    spec: TextAgentSpec
+    """How it takes part."""
+
+    model: ModelSpec
+    """The model that speaks for it at present."""
+
+    def with_model(self, model: ModelSpec) -> Self:
+        """Return the same agent with another model."""
+        return replace(self, model=model)
