@@ -1,0 +1,135 @@
+"""Models whose answers are written down beforehand, for tests and dry runs."""
+
+import importlib
+import importlib.util
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from nip.errors import ParameterError
+from nip.language_models.answer_rules import AnswerRules
+from nip.language_models.chat import (
+    ChatMessage,
+    Completion,
+    FinishReason,
+    ModelSpec,
+    Sampling,
+    TokenUsage,
+)
+from nip.language_models.provider_registry import (
+    ConnectionContext,
+    ProvidedChatModel,
+    register_chat_provider,
+)
+
+Answer = str | Completion
+AnswerFunction = Callable[[Sequence[ChatMessage], Sampling], Answer | Awaitable[Answer]]
+
+_RULE_FILES = (".yaml", ".yml", ".json")
+_WORD = re.compile(r"\S+")
+
+
+@register_chat_provider("scripted")
+class ScriptedChatModel(ProvidedChatModel):
+    """A model that a Python function or a file of rules plays.
+
+    The name of the model says which: `package.module:function` or `folder/file.py:function` for a
+    function, which is called with the messages and the `Sampling` and returns the answer as a text
+    or a `Completion`, at once or awaited; `folder/file.yaml` (or `.yml`, `.json`) for
+    `AnswerRules`, among whose answers the seed of the sampling chooses.
+
+    Words count as tokens. A text that is longer than `max_tokens` is cut, as from a real model.
+    """
+
+    def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
+        super().__init__(spec, context)
+        self._answer = load_answers(spec.model_name)
+
+    @classmethod
+    def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
+        """Tell whether the answers can be loaded, see `ProvidedChatModel`."""
+        load_answers(spec.model_name)
+
+    async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        """Ask once.
+
+        Raises
+        ------
+        LanguageModelError
+            Where the function raises one. Its other errors come through as they are.
+        ParameterError
+            If the function returns no answer.
+        """
+        answer = self._answer(messages, sampling)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if isinstance(answer, Completion):
+            return answer
+        if not isinstance(answer, str):
+            raise ParameterError(
+                f"The function {self._spec.model_name!r} must return a text or a Completion, got "
+                f"{answer!r}."
+            )
+        return self._complete_with(answer, messages, sampling.max_tokens)
+
+    def _complete_with(
+        self, text: str, messages: Sequence[ChatMessage], max_tokens: int | None
+    ) -> Completion:
+        ends = [word.end() for word in _WORD.finditer(text)]
+        finish_reason: FinishReason = "stop"
+        if max_tokens is not None and len(ends) > max_tokens:
+            finish_reason = "length"
+            ends = ends[:max_tokens]
+            text = text[: ends[-1]] if ends else ""
+        num_read = sum(len(message["content"].split()) for message in messages)
+        return Completion(
+            text, finish_reason, TokenUsage(num_read, len(ends)), self._spec.model_name
+        )
+
+
+def load_answers(name: str) -> AnswerFunction:
+    """Load what plays a model.
+
+    Raises
+    ------
+    ParameterError
+        If the name is none of the forms of `ScriptedChatModel`, or there is no such thing.
+    """
+    if name.endswith(_RULE_FILES):
+        rules = AnswerRules.from_file(name)
+        return lambda messages, sampling: rules.answer(messages, sampling.seed or 0)
+    source, _, function_name = name.rpartition(":")
+    if not source or not function_name:
+        raise ParameterError(
+            f"The name of a scripted model must be module:function, file.py:function or a file "
+            f"of rules that ends in {', '.join(_RULE_FILES)}, got {name!r}."
+        )
+    function = getattr(_load_module(source, name), function_name, None)
+    if not callable(function):
+        raise ParameterError(
+            f"The scripted model {name!r} needs a function {function_name!r} in {source!r}, but "
+            f"there is none. Define it, or correct the name."
+        )
+    answer: AnswerFunction = function
+    return answer
+
+
+def _load_module(source: str, name: str) -> object:
+    if not source.endswith(".py"):
+        try:
+            return importlib.import_module(source)
+        except ImportError as error:
+            raise ParameterError(
+                f"The scripted model {name!r} needs the module {source!r}, which cannot be "
+                f"imported: {error}. Install it, or give the path of a file that ends in .py."
+            ) from error
+    if not Path(source).is_file():
+        raise ParameterError(
+            f"The scripted model {name!r} needs the file {source!r}: none is there."
+        )
+    spec = importlib.util.spec_from_file_location(f"nip_scripted_{Path(source).stem}", source)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,47 @@
+"""Providers are found by name, however it is written, and a new one takes a few lines."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from nip.errors import UnknownNameError
+from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling, TokenUsage
+from nip.language_models.provider_registry import (
+    ConnectionContext,
+    ProvidedChatModel,
+    build_chat_model,
+    chat_provider_registry,
+    check_access,
+    find_chat_provider,
+    register_chat_provider,
+)
+
+
+def test_the_providers_of_this_package_are_known() -> None:
+    assert {"local", "openai", "rehearsal", "scripted"} <= set(chat_provider_registry.names())
+
+
+def test_capital_letters_make_no_difference() -> None:
+    assert find_chat_provider("OpenAI") is find_chat_provider("openai")
+
+
+def test_an_unknown_provider_is_named_with_the_closest() -> None:
+    with pytest.raises(UnknownNameError, match=r"no model provider 'opnai'. Did you mean 'openai'"):
+        check_access(ModelSpec("opnai", "gpt-4o-mini"))
+
+
+def test_a_provider_can_be_added() -> None:
+    @register_chat_provider("Parrot")
+    class Parrot(ProvidedChatModel):
+        async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+            return Completion(messages[-1]["content"], "stop", TokenUsage(), "parrot")
+
+    try:
+        spec = ModelSpec("parrot", "grey")
+        check_access(spec)
+        model = build_chat_model(spec, ConnectionContext())
+        assert isinstance(model, Parrot)
+        assert model.spec == spec
+        assert "grey" in repr(model)
+    finally:
+        chat_provider_registry.unregister("parrot")
