@@ -2,13 +2,13 @@
 
 from math import log
 
-import numpy as np
 import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.actions import categorical_entropy
+from nip.trainers.speaker_goals import speaker_goals
 
 MIN_VARIANCE = 1e-6
 """Smallest divisor of the critic's residual variance."""
@@ -96,20 +96,6 @@ def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
         if bool((y == label).any()):
             figures[name] = (decision[y == label] == label).double().mean()
     return figures
-
-
-def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
-    """Return the label for which the one speaking prover argues, for each variant of the protocol.
-
-    None where the episode seed does not choose a single speaker, which it does in Merlin-Arthur
-    classification.
-    """
-    speaks = np.asarray(protocol.active.any(axis=(1, 3)))
-    provers = [protocol.agent_names.index(name) for name in protocol.prover_names]
-    speakers = [[index for index in provers if row[index]] for row in speaks]
-    if protocol.num_variants == 1 or any(len(some) != 1 for some in speakers):
-        return None
-    return [protocol.prover_goals[protocol.agent_names[index]] for (index,) in speakers]
 
 
 def _speaker_metrics(frames: TensorDictBase, goals: list[int]) -> dict[str, Tensor]:

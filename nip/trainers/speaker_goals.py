@@ -1,0 +1,19 @@
+"""For which label a lone speaker argues."""
+
+import numpy as np
+
+from nip.protocols.handler import ProtocolHandler
+
+
+def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
+    """Return the label for which the one speaking prover argues, for each variant of the protocol.
+
+    None where the episode seed does not choose a single speaker, which it does in Merlin-Arthur
+    classification.
+    """
+    speaks = np.asarray(protocol.active.any(axis=(1, 3)))
+    provers = [protocol.agent_names.index(name) for name in protocol.prover_names]
+    speakers = [[index for index in provers if row[index]] for row in speaks]
+    if protocol.num_variants == 1 or any(len(some) != 1 for some in speakers):
+        return None
+    return [protocol.prover_goals[protocol.agent_names[index]] for (index,) in speakers]
