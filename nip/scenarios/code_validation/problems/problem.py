@@ -50,7 +50,7 @@ class Problem:
     """Unique, in snake_case."""
 
     topic: Topic
-    """What the problem is about; the name of the module that it stands in."""
+    """What the problem is about; the name of its module begins with it."""
 
     question: str
     """The whole task: the call ``solve(...)``, types and limits of its arguments, an example."""

@@ -1,0 +1,165 @@
+"""Running candidate programs where they can do no harm."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from nip.errors import NipError
+from nip.scenarios.code_validation.generation.step_counting import count_steps
+
+WORKER = Path(__file__).with_name("sandbox_worker.py")
+
+# No packages of the installation, no folders of the caller, no settings out of the environment;
+# sets of strings are gone through in the same order each time.
+WORKER_OPTIONS = ("-S", "-s", "-P", "-B")
+WORKER_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+
+class SandboxError(NipError, RuntimeError):
+    """The process that runs candidate programs cannot be used."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a program did with one input."""
+
+    kind: str
+    """`value`, `strange` (not a value of JSON, or too long), `exception` or `timeout`."""
+
+    text: str
+    """The value as JSON, the type of a strange one, or the error; empty for a timeout."""
+
+    @property
+    def value(self) -> Any:
+        """The value that was returned, if one was."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class ProgramRun:
+    """What a program did with all inputs."""
+
+    outcomes: tuple[Outcome, ...]
+    """One per input; none if the program was stopped."""
+
+    steps: int = 0
+    """The most steps (loop passes and calls of functions) that one input took."""
+
+    stopped: str | None = None
+    """Why the program was not run to the end, if so: a reason to leave it aside."""
+
+
+class Sandbox:
+    """A process that runs programs on a list of inputs, each program in a child of its own.
+
+    A child has no network, opens no files, starts no processes, imports little, and has limits of
+    memory and time; see `sandbox_worker`. A call that runs too long is recognised by its number of
+    steps, so that no label depends on how busy the machine is. Used in a ``with`` statement.
+
+    Parameters
+    ----------
+    hash_seed : int
+        Decides the order in which sets of strings are gone through.
+
+    Raises
+    ------
+    SandboxError
+        If the process cannot be started (it needs a system that can fork: Linux or macOS).
+    """
+
+    def __init__(self, hash_seed: int = 0) -> None:
+        environment = {**WORKER_ENVIRONMENT, "PYTHONHASHSEED": str(hash_seed)}
+        if sys.platform == "win32":
+            raise SandboxError(
+                "Candidate programs are run in forked processes, which Windows does not have. "
+                "Make the dataset on Linux, macOS or the Windows Subsystem for Linux."
+            )
+        self._process = subprocess.Popen(
+            [sys.executable, *WORKER_OPTIONS, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            cwd="/",
+            # Ctrl-C is the business of the process that uses this one.
+            start_new_session=True,
+        )
+        try:
+            self.has_left_the_network = bool(self._receive()["has_left_the_network"])
+        except BaseException:
+            self.close()
+            raise
+        self._num_inputs = 0
+
+    def set_inputs(self, inputs: Sequence[Sequence[Any]]) -> None:
+        """Say on which arguments programs are to be run from now on."""
+        self._ask({"inputs": [json.dumps(arguments) for arguments in inputs]})
+        self._num_inputs = len(inputs)
+
+    def run(self, program: str, max_steps: int, num_inputs: int | None = None) -> ProgramRun:
+        """Run a program.
+
+        Parameters
+        ----------
+        program : str
+            Source text that defines ``solve``.
+        max_steps : int
+            Steps after which a call is given up as a timeout.
+        num_inputs : int, optional
+            Run it on the first so many inputs only.
+        """
+        answer = self._ask(
+            {
+                "program": count_steps(program),
+                "num_inputs": self._num_inputs if num_inputs is None else num_inputs,
+                "max_steps": max_steps,
+            }
+        )
+        if "stopped" in answer:
+            return ProgramRun((), stopped=answer["stopped"])
+        outcomes = tuple(Outcome(kind, text) for kind, text in answer["outcomes"])
+        return ProgramRun(outcomes, answer["steps"])
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        sink = self._process.stdin
+        assert sink is not None
+        try:
+            sink.write(json.dumps(request).encode() + b"\n")
+            sink.flush()
+        except BrokenPipeError as error:
+            raise self._ended() from error
+        return self._receive()
+
+    def _receive(self) -> dict[str, Any]:
+        source = self._process.stdout
+        assert source is not None
+        line = source.readline()
+        if not line:
+            raise self._ended()
+        return dict(json.loads(line))
+
+    def _ended(self) -> SandboxError:
+        return SandboxError(
+            f"The process that runs candidate programs ended by itself (exit code "
+            f"{self._process.wait()}). If the machine is short of memory, use fewer workers."
+        )
