@@ -195,7 +195,10 @@ class Engine:
             late = f"{call.model.model_name} gave no answer within {self.options.timeout_s:g} s."
             raise ModelTimeoutError(late) from error
         except LanguageModelError as error:
+            # Before the turn is given on, lest another call meets the same error.
             lane.note_error(entry, error)
+            if error.policy is ErrorPolicy.END_RUN:
+                self._stop(error)
             raise
         finally:
             lane.leave()
@@ -205,9 +208,6 @@ class Engine:
     ) -> None:
         """Wait until it is time to ask again; raise if it never is."""
         self._raise_if_ended()
-        if error.policy is ErrorPolicy.END_RUN:
-            self._stop(error)
-            raise error
         may_retry = error.policy is not ErrorPolicy.END_CALL
         seconds = patience.seconds_to_wait(error) if may_retry else None
         name = type(error).__name__
@@ -215,7 +215,7 @@ class Engine:
             self._failures[name] += 1
             raise error
         self._retries[name] += 1
-        if error.policy is ErrorPolicy.PAUSE_MODEL or error.retry_after:
+        if error.pauses_model:
             # The limiter holds this call back as well, at the head of the queue.
             lane.limiter.pause(seconds)
         else:

@@ -78,6 +78,12 @@ class LanguageModelError(NipError, RuntimeError):
         super().__init__(scrub(message))
         self.retry_after = retry_after
 
+    @property
+    def pauses_model(self) -> bool:
+        """Whether no other call should reach the model for a while either."""
+        may_retry = self.policy in (ErrorPolicy.RETRY, ErrorPolicy.PAUSE_MODEL)
+        return self.policy is ErrorPolicy.PAUSE_MODEL or (may_retry and bool(self.retry_after))
+
 
 class RateLimitError(LanguageModelError):
     """The service allows no more requests or tokens for the moment (429)."""

@@ -41,6 +41,7 @@ class Lane:
         initial = options.initial_concurrency or options.max_concurrency
         self.limiter = AdaptiveLimiter(options.max_concurrency, initial)
         self._budget = RateBudget()
+        self._shortest_pause = options.first_backoff_s
 
     @property
     def stats(self) -> LaneStats:
@@ -82,6 +83,8 @@ class Lane:
         """Learn from a failure."""
         if error.is_saturation:
             self.limiter.note_saturation(entry.ticket)
+        if error.pauses_model:
+            self.limiter.pause(error.retry_after or self._shortest_pause)
 
 
 def _now() -> float:

@@ -1,0 +1,30 @@
+import json
+
+import pytest
+
+from nip.language_models.chat import ModelSpec, TokenUsage
+
+
+def test_token_usages_add_up() -> None:
+    total = TokenUsage(3, 4) + TokenUsage(10, 20)
+    assert total == TokenUsage(13, 24)
+    assert total.total_tokens == 37
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ModelSpec("openai", "gpt-4o-mini"),
+        ModelSpec("openai", "llama", "http://localhost:8000/v1", "LOCAL_KEY"),
+    ],
+)
+def test_a_model_spec_survives_json(spec: ModelSpec) -> None:
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_model_specs_are_sorted_also_where_parts_are_missing() -> None:
+    first = ModelSpec("local", "b")
+    second = ModelSpec("openai", "a")
+    third = ModelSpec("openai", "a", "http://localhost")
+    assert sorted([third, second, first]) == [first, second, third]
+    assert len({first, second, third, ModelSpec("local", "b")}) == 3

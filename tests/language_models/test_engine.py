@@ -1,0 +1,419 @@
+import asyncio
+import gc
+import json
+from pathlib import Path
+
+import pytest
+
+from nip.errors import ResumeError
+from nip.language_models.cache import ResponseCache
+from nip.language_models.chat import Completion, ModelSpec, RateLimitState, TokenUsage
+from nip.language_models.engine import Engine
+from nip.language_models.engine_options import EngineOptions
+from nip.language_models.errors import (
+    AuthenticationError,
+    BadRequestError,
+    BudgetExceededError,
+    ContentFilterError,
+    LanguageModelError,
+    MalformedAnswerError,
+    ModelConnectionError,
+    ModelTimeoutError,
+    OverloadError,
+    QuotaError,
+    RateLimitError,
+    UnknownApiError,
+    UnknownModelError,
+)
+from nip.language_models.journal import MemoryJournal
+from nip.language_models.ledger import Ledger
+from nip.language_models.prices import Price, Prices
+from tests.language_models.models import FakeModel, FunctionModel, answer, call, engine_for
+from tests.language_models.virtual_time import now, run
+
+
+async def complete_all(engine: Engine, number: int) -> list[Completion | BaseException]:
+    """Ask many different questions at once; return answers and errors."""
+    async with engine:
+        return await asyncio.gather(
+            *(engine.complete(call(f"question {i}", key=f"key/{i}")) for i in range(number)),
+            return_exceptions=True,
+        )
+
+
+def test_an_answer_is_given_counted_and_journalled() -> None:
+    model, journal = FakeModel(answer("fine", 30, 40)), MemoryJournal()
+    engine = engine_for(model, journal=journal)
+
+    async def play() -> Completion:
+        async with engine:
+            return await engine.complete(call(key="train/0/1"))
+
+    assert run(play()) == answer("fine", 30, 40)
+    assert journal.entries["train/0/1"]["text"] == "fine"
+    assert engine.ledger.total.usage == engine.stats.usage == TokenUsage(30, 40)
+    assert engine.stats.num_answers == 1
+    assert model.is_closed
+
+
+def test_a_journalled_call_is_not_asked_again_and_counted_once() -> None:
+    journal = MemoryJournal()
+    first = engine_for(FakeModel(), journal=journal)
+    answers = run(complete_all(first, 3))
+    model = FakeModel()
+    second = engine_for(model, journal=journal)
+    assert run(complete_all(second, 4)) == [*answers, answer("answer to question 3")]
+    assert model.asked == ["question 3"]
+    assert second.stats.num_from_journal == 3
+    assert second.ledger.total.num_calls == 4
+
+
+def test_a_journal_that_answers_another_question_is_refused() -> None:
+    journal = MemoryJournal()
+
+    async def play() -> None:
+        async with engine_for(FakeModel(), journal=journal) as engine:
+            await engine.complete(call("one", key="k"))
+            await engine.complete(call("other", key="k"))
+
+    with pytest.raises(ResumeError, match="another question"):
+        run(play())
+
+
+def test_calls_without_a_key_stay_out_of_the_journal() -> None:
+    model, journal = FakeModel(), MemoryJournal()
+
+    async def play() -> None:
+        async with engine_for(model, journal=journal) as engine:
+            for _ in range(2):
+                await engine.complete(call())
+
+    run(play())
+    assert journal.entries == {} and len(model.asked) == 2
+
+
+def test_the_cache_spares_calls_and_keeps_samples_apart(tmp_path: Path) -> None:
+    model, journal = FakeModel(), MemoryJournal()
+    with ResponseCache(tmp_path / "cache.db") as cache:
+
+        async def play() -> Engine:
+            async with engine_for(model, journal=journal, cache=cache) as engine:
+                for key, index in (("a", 0), ("b", 0), ("c", 1)):
+                    await engine.complete(call("same", key=key, sample_index=index))
+            return engine
+
+        engine = run(play())
+        assert len(model.asked) == 2
+        assert engine.stats.num_from_cache == 1
+        account = engine.ledger.total
+        assert (account.num_calls, account.num_cached_calls) == (2, 1)
+        assert sorted(journal.entries) == ["a", "b", "c"]
+        # What the cache gave is not counted as paid by the process that finds it in the journal.
+        again = run(play())
+        assert again.stats.num_from_journal == 3
+        assert again.ledger.total == account
+
+
+@pytest.mark.parametrize(
+    ("error", "option"),
+    [
+        (ModelTimeoutError("late"), "num_timeouts"),
+        (ModelConnectionError("cut"), "num_connection_errors"),
+        (OverloadError("busy"), "num_overloads"),
+        (MalformedAnswerError("odd"), "num_malformed_answers"),
+        (UnknownApiError("what"), "num_unknown_errors"),
+        (RateLimitError("slow down"), "num_rate_limits"),
+    ],
+)
+def test_a_call_is_tried_again_as_often_as_allowed(error: LanguageModelError, option: str) -> None:
+    options = EngineOptions(**{option: 2})  # type: ignore[arg-type]
+    enough = FakeModel(error, error, answer("at last"))
+    engine = engine_for(enough, options)
+    assert run(complete_all(engine, 1)) == [answer("at last")]
+    assert engine.stats.num_retries == {type(error).__name__: 2}
+
+    too_much = FakeModel(error, error, error, answer("never"))
+    engine = engine_for(too_much, options)
+    assert run(complete_all(engine, 1)) == [error]
+    assert engine.stats.num_failures == {type(error).__name__: 1}
+    assert len(too_much.asked) == 3
+
+
+@pytest.mark.parametrize("error", [ContentFilterError("no"), BadRequestError("too long")])
+def test_some_errors_end_one_call_and_no_other(error: LanguageModelError) -> None:
+    model = FakeModel(error, answer("fine"))
+    found = run(complete_all(engine_for(model), 2))
+    assert found == [error, answer("fine")]
+
+
+def test_backoff_grows_from_one_try_to_the_next() -> None:
+    model = FakeModel(*[ModelConnectionError("cut")] * 4)
+    options = EngineOptions(first_backoff_s=1.0)
+    run(complete_all(engine_for(model, options), 1))
+    waits = [b - a for a, b in zip(model.times, model.times[1:], strict=False)]
+    for seconds, longest in zip(waits, [1, 2, 4, 8], strict=True):
+        assert longest / 2 <= seconds <= longest + 1e-9
+
+
+def test_retry_after_holds_the_whole_model_back() -> None:
+    model = FakeModel(RateLimitError("slow down", retry_after=30.0), latency=1.0)
+    options = EngineOptions(max_concurrency=2, first_backoff_s=0.0)
+    found = run(complete_all(engine_for(model, options), 6))
+    assert all(isinstance(item, Completion) for item in found)
+    # Two at once at 0 s; the refusal comes after one second, and then nobody asks for 30.
+    assert model.times[:2] == [0.0, 0.0]
+    assert min(model.times[2:]) == pytest.approx(31.0)
+    # The refused call has waited longest, so it goes first.
+    assert model.asked[2] == "question 0"
+
+
+def test_another_model_is_not_held_back() -> None:
+    limited = FakeModel(RateLimitError("slow down", retry_after=30.0))
+    free = FakeModel()
+    other = ModelSpec("scripted", "other")
+    engine = Engine(build_model=lambda spec, context: free if spec == other else limited)
+
+    async def play() -> float:
+        async with engine:
+            held = asyncio.create_task(engine.complete(call()))
+            await asyncio.sleep(1.0)
+            await engine.complete(call(model=other))
+            elapsed = now()
+            await held
+            return elapsed
+
+    assert run(play()) == pytest.approx(1.0)
+    assert sorted(engine.stats.models) == sorted([call().model, other])
+
+
+def test_rate_limits_in_headers_are_kept_to_before_anything_is_refused() -> None:
+    limits = RateLimitState(remaining_requests=0, limit_requests=60)
+    model = FakeModel(answer(rate_limits=limits))
+
+    async def play() -> None:
+        async with engine_for(model) as engine:
+            await engine.complete(call())
+            await asyncio.gather(*(engine.complete(call()) for _ in range(5)))
+
+    run(play())
+    # 60 a minute: one each second.
+    assert model.times == [0.0, *(pytest.approx(float(i)) for i in range(1, 6))]
+
+
+def test_a_call_without_an_answer_in_time_is_asked_again() -> None:
+    async def sleepy_once(text: str) -> Completion:
+        if len(model.asked) == 1:
+            await asyncio.sleep(1000.0)
+        return answer("awake")
+
+    model = FunctionModel(sleepy_once)
+    options = EngineOptions(timeout_s=10.0, first_backoff_s=0.0)
+    engine = engine_for(model, options)
+    assert run(complete_all(engine, 1)) == [answer("awake")]
+    assert engine.stats.num_retries == {"ModelTimeoutError": 1}
+    none_left = engine_for(FakeModel(latency=20.0), EngineOptions(timeout_s=10.0, num_timeouts=0))
+    (error,) = run(complete_all(none_left, 1))
+    assert isinstance(error, ModelTimeoutError) and "within 10 s" in str(error)
+
+
+@pytest.mark.parametrize(
+    "error", [AuthenticationError("key"), QuotaError("empty"), UnknownModelError("gone")]
+)
+def test_an_error_that_ends_the_run_stops_all_who_wait_at_once(error: LanguageModelError) -> None:
+    async def fail_third(text: str) -> Completion:
+        if text == "question 2":
+            await asyncio.sleep(1.0)
+            raise error
+        if text == "question 1":
+            raise OverloadError("busy", retry_after=1000.0)
+        if text == "question 3":
+            raise ModelConnectionError("cut")
+        await asyncio.sleep(5.0)
+        return answer("late")
+
+    model, journal = FunctionModel(fail_third), MemoryJournal()
+    options = EngineOptions(max_concurrency=4, first_backoff_s=1000.0, max_backoff_s=1000.0)
+
+    async def play() -> list[float]:
+        times: list[float] = []
+
+        async def ask(number: int) -> None:
+            with pytest.raises(type(error)) as caught:
+                await engine.complete(call(f"question {number}", key=f"key/{number}"))
+            assert caught.value is error
+            times.append(now())
+
+        async with engine_for(model, options, journal=journal) as engine:
+            await asyncio.gather(*(ask(number) for number in range(20)))
+            await ask(20)
+        return times
+
+    times = run(play())
+    # All but the one that was under way, whose answer is kept though it no longer counts.
+    assert times[:19] == [pytest.approx(1.0)] * 19
+    assert times[19:] == [pytest.approx(5.0)] * 2
+    assert list(journal.entries) == ["key/0"]
+    assert len(model.asked) == 4
+
+
+def test_no_call_follows_one_that_ended_the_run() -> None:
+    model = FakeModel(AuthenticationError("wrong key"), latency=1.0)
+    found = run(complete_all(engine_for(model, EngineOptions(max_concurrency=1)), 5))
+    assert model.asked == ["question 0"]
+    assert all(item is found[0] for item in found)
+
+
+def test_the_budget_ends_the_run_before_it_is_overdrawn() -> None:
+    prices = Prices({"a-model": Price(1.0, 0.0)})
+    ledger = Ledger(prices, max_cost=10.0)
+    model = FakeModel(*[answer(prompt_tokens=1_000_000)] * 50, latency=1.0)
+    engine = engine_for(model, EngineOptions(max_concurrency=3), ledger=ledger)
+    found = run(complete_all(engine, 50))
+    errors = [item for item in found if isinstance(item, BaseException)]
+    assert isinstance(errors[0], BudgetExceededError)
+    assert all(error is errors[0] for error in errors)
+    assert 7.0 <= ledger.cost <= 10.0
+    assert len(model.asked) == round(ledger.cost)
+
+
+def test_a_cancelled_caller_loses_no_answer_that_is_on_its_way() -> None:
+    journal = MemoryJournal()
+
+    async def play() -> None:
+        async with engine_for(FakeModel(latency=2.0), journal=journal) as engine:
+            asking = [
+                asyncio.create_task(engine.complete(call(f"question {i}", key=f"key/{i}")))
+                for i in range(3)
+            ]
+            await asyncio.sleep(1.0)
+            for task in asking:
+                task.cancel()
+            assert all(await asyncio.gather(*asking, return_exceptions=True))
+            assert now() == pytest.approx(1.0)
+        assert now() == pytest.approx(2.0)
+        assert engine.ledger.total.num_calls == 3
+
+    run(play())
+    assert sorted(journal.entries) == ["key/0", "key/1", "key/2"]
+
+
+def test_closing_waits_only_so_long() -> None:
+    model = FakeModel(latency=1000.0)
+
+    async def play() -> float:
+        async with engine_for(model, EngineOptions(drain_s=3.0)) as engine:
+            asking = asyncio.create_task(engine.complete(call()))
+            await asyncio.sleep(1.0)
+            asking.cancel()
+        return now()
+
+    assert run(play()) == pytest.approx(4.0)
+    assert model.num_now == 0 and model.is_closed
+
+
+def test_a_cancelled_caller_who_waits_for_a_turn_never_asks() -> None:
+    model = FakeModel(latency=2.0)
+
+    async def play() -> None:
+        async with engine_for(model, EngineOptions(max_concurrency=1)) as engine:
+            first = asyncio.create_task(engine.complete(call("first")))
+            second = asyncio.create_task(engine.complete(call("second")))
+            await asyncio.sleep(1.0)
+            second.cancel()
+            await asyncio.gather(first, second, return_exceptions=True)
+            assert engine.stats.models[call().model].num_waiting == 0
+
+    run(play())
+    assert model.asked == ["first"]
+
+
+def test_an_answer_that_comes_in_the_moment_of_the_cancellation_is_kept() -> None:
+    journal = MemoryJournal()
+
+    async def play() -> None:
+        arrival: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+
+        async def wait(text: str) -> Completion:
+            return await arrival
+
+        async with engine_for(FunctionModel(wait), journal=journal) as engine:
+            asking = asyncio.create_task(engine.complete(call(key="k")))
+            await asyncio.sleep(1.0)
+            arrival.set_result(answer("just in time"))
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    run(play())
+    assert journal.entries["k"]["text"] == "just in time"
+
+
+def test_a_bug_in_a_model_is_not_taken_for_a_failed_rollout() -> None:
+    model = FakeModel(ZeroDivisionError("ours"), answer("fine"))
+    engine = engine_for(model, EngineOptions(max_concurrency=1))
+    found = run(complete_all(engine, 2))
+    assert isinstance(found[0], ZeroDivisionError)
+    assert found[1] == answer("fine")
+    assert engine.stats.num_under_way == 0
+
+
+def test_the_order_of_answers_does_not_depend_on_concurrency() -> None:
+    def play(concurrency: int) -> list[Completion | BaseException]:
+        errors = [ModelConnectionError("cut"), OverloadError("busy")]
+        model = FakeModel(*errors, latency=1.0)
+        return run(complete_all(engine_for(model, EngineOptions(concurrency)), 30))
+
+    assert play(1) == play(7) == play(100)
+
+
+@pytest.mark.parametrize("concurrency", [8, 32, 100, 200])
+def test_rollouts_end_close_to_the_earliest_possible_time(concurrency: int) -> None:
+    num_rollouts, num_rounds, latency = 200, 9, 1.0
+
+    async def play() -> float:
+        options = EngineOptions(max_concurrency=concurrency)
+        async with engine_for(FakeModel(latency=latency), options) as engine:
+
+            async def rollout(number: int) -> None:
+                for round in range(num_rounds):
+                    await engine.complete(call(key=f"train/0/{number}/{round}"))
+
+            await asyncio.gather(*(rollout(number) for number in range(num_rollouts)))
+        return now()
+
+    total = num_rollouts * num_rounds * latency
+    assert run(play()) <= 1.03 * max(num_rounds * latency, total / concurrency)
+
+
+def test_concurrency_settles_at_what_a_service_bears() -> None:
+    capacity, number = 20, 1000
+
+    async def serve(text: str) -> Completion:
+        if model.num_now >= capacity:
+            num_refused.append(text)
+            raise OverloadError("busy")
+        model.num_now += 1
+        try:
+            await asyncio.sleep(1.0)
+        finally:
+            model.num_now -= 1
+        return answer()
+
+    model, num_refused = FunctionModel(serve), list[str]()
+
+    async def play() -> float:
+        found = await complete_all(engine_for(model), number)
+        assert all(isinstance(item, Completion) for item in found)
+        return now()
+
+    # 50 s if every place were always taken.
+    assert run(play()) <= 1.6 * number / capacity
+    assert len(num_refused) <= 0.4 * number
+
+
+def test_ten_thousand_calls_leave_nothing_behind() -> None:
+    engine = engine_for(FakeModel(), EngineOptions(max_concurrency=50))
+    run(complete_all(engine, 10_000))
+    gc.collect()
+    assert engine.stats.num_under_way == 0
+    assert not engine._under_way and not engine._lanes[call().model].limiter._waiters
+    json.dumps(engine.stats.num_retries)

@@ -1,0 +1,42 @@
+import pytest
+
+from nip.errors import ParameterError
+from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.prices import PUBLIC_PRICES, Price, Prices
+
+
+def test_a_price_is_per_million_tokens() -> None:
+    price = Price(0.15, 0.60, training=3.0)
+    assert price.of(TokenUsage(1_000_000, 0)) == pytest.approx(0.15)
+    assert price.of(TokenUsage(2000, 500)) == pytest.approx(0.0006)
+    assert price.of_training(500_000) == pytest.approx(1.5)
+    assert Price(1.0, 1.0).of_training(1) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("gpt-4o-mini", "gpt-4o-mini"),
+        ("gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),
+        ("gpt-3.5-turbo-0125", "gpt-3.5-turbo"),
+        ("ft:gpt-4o-mini-2024-07-18:an-org:a-suffix:abc123", "ft:gpt-4o-mini"),
+    ],
+)
+def test_names_are_found_with_date_and_fine_tuning(name: str, entry: str) -> None:
+    assert Prices().get(ModelSpec("openai", name)) == PUBLIC_PRICES[entry]
+
+
+def test_own_prices_come_first() -> None:
+    own = Price(7.0, 8.0)
+    assert Prices({"gpt-4o-mini": own}).get(ModelSpec("openai", "gpt-4o-mini-2024-07-18")) == own
+
+
+def test_what_runs_at_home_is_free_and_what_nobody_knows_is_unknown() -> None:
+    assert Prices().get(ModelSpec("local", "models/mine")) == Price(0.0, 0.0)
+    assert Prices().get(ModelSpec("openai", "gpt-4o-mini-of-mine")) is None
+
+
+def test_a_negative_price_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"completion=-1"):
+        Price(1.0, -1.0)
