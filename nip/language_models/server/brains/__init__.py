@@ -1,0 +1,1 @@
+"""What answers: each brain in a file of its own."""

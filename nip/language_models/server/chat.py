@@ -1,0 +1,157 @@
+"""Chat completions: the next message of a conversation."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from nip.language_models.chat import FinishReason
+from nip.language_models.server.brains.brain import BrainAnswer, BrainRequest
+from nip.language_models.server.chat_request import ChatRequest
+from nip.language_models.server.endpoint import Endpoint
+from nip.language_models.server.errors import ApiError, unknown_model
+from nip.language_models.server.faults import Fault
+from nip.language_models.server.model_names import is_fine_tuned
+from nip.language_models.server.tokens import count_prompt_tokens, count_tokens, cut_to_tokens
+from nip.seeding import stable_seed
+
+INVALID_ANSWER = "Decision: accept\nDecision: undecided"
+"""What the fault `invalid_answer` says: a last line that is a verdict, and is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer, as it is sent."""
+
+    text: str
+    """The message."""
+
+    finish_reason: FinishReason
+    """Why it ends there."""
+
+
+async def complete_chat(request: Request) -> Response:
+    """Answer `POST /v1/chat/completions`."""
+    endpoint: Endpoint = request.app.state.endpoint
+    arrived = time.monotonic()
+    try:
+        body = json.loads(await request.body())
+    except ValueError as error:
+        raise ApiError(400, f"The body is no JSON: {error}.") from error
+    chat = ChatRequest.from_body(body)
+    digest = chat.digest()
+    fault = endpoint.meet("chat", digest, chat.model)
+
+    async def work() -> Response:
+        choices = await _choices(endpoint, chat, fault)
+        remaining = endpoint.options.latency_s - (time.monotonic() - arrived)
+        if remaining > 0:
+            await asyncio.sleep(remaining)
+        return _respond(endpoint, chat, digest, choices, fault)
+
+    return await endpoint.answer(fault, work, chat.model)
+
+
+async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -> list[Choice]:
+    models = endpoint.state.models
+    if is_fine_tuned(chat.model) and chat.model not in models:
+        raise unknown_model(chat.model)
+    data, seed, choices = models.data(chat.model), chat.seed(), []
+    for index in range(chat.num_choices):
+        own_seed = stable_seed(seed, index) if index else seed
+        asked = BrainRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
+        choices.append(_finish(await endpoint.brain.answer(asked), chat, fault))
+    return choices
+
+
+def _finish(answer: BrainAnswer, chat: ChatRequest, fault: Fault | None) -> Choice:
+    """Cut an answer to the length that was asked for, or do to it what a fault does."""
+    name = None if fault is None else fault.name
+    if name == "content_filter":
+        # Half of the filters refuse the question, the others the answer.
+        if chat.digest()[0] % 2:
+            raise ApiError(
+                400,
+                "The request was refused by the content filter. Please change your messages.",
+                code="content_filter",
+                param="messages",
+            )
+        return Choice("", "content_filter")
+    if name == "invalid_answer":
+        return Choice(INVALID_ANSWER, "stop")
+    limit = chat.sampling.max_tokens
+    if name == "truncated":
+        limit = count_tokens(answer.text) // 2
+    if limit is not None and count_tokens(answer.text) > limit:
+        return Choice(cut_to_tokens(answer.text, limit), "length")
+    return Choice(answer.text, answer.finish_reason)
+
+
+def _respond(
+    endpoint: Endpoint,
+    chat: ChatRequest,
+    digest: bytes,
+    choices: list[Choice],
+    fault: Fault | None,
+) -> Response:
+    prompt_tokens = count_prompt_tokens(chat.messages)
+    completion_tokens = sum(count_tokens(choice.text) for choice in choices)
+    if fault is None or fault.has_answer:
+        endpoint.state.counters.generate(digest, prompt_tokens, completion_tokens)
+    if fault is not None and fault.name == "empty_choices":
+        choices = []
+    envelope = {
+        "id": f"chatcmpl-{digest.hex()[:24]}",
+        "created": int(time.time()),
+        "model": chat.model,
+        "system_fingerprint": f"nip_{endpoint.options.brain}",
+    }
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+    if chat.is_streamed:
+        return _stream(envelope, usage if chat.includes_usage else None, choices)
+    return JSONResponse(
+        {
+            **envelope,
+            "object": "chat.completion",
+            "choices": [_show(choice, index) for index, choice in enumerate(choices)],
+            "usage": usage,
+        }
+    )
+
+
+def _show(choice: Choice, index: int) -> dict[str, Any]:
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": choice.text, "refusal": None},
+        "logprobs": None,
+        "finish_reason": choice.finish_reason,
+    }
+
+
+def _stream(
+    envelope: dict[str, Any], usage: dict[str, int] | None, choices: list[Choice]
+) -> Response:
+    """Send the answer as server-sent events, line by line."""
+    chunks: list[dict[str, Any]] = []
+    for index, choice in enumerate(choices):
+        lines = choice.text.splitlines(keepends=True)
+        deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
+        deltas += [{"content": line} for line in lines]
+        pieces: list[dict[str, Any]] = [{"delta": each, "finish_reason": None} for each in deltas]
+        pieces.append({"delta": {}, "finish_reason": choice.finish_reason})
+        chunks += [{"choices": [{"index": index, "logprobs": None, **each}]} for each in pieces]
+    if usage is not None:
+        chunks.append({"choices": [], "usage": usage})
+    events = [
+        json.dumps({**envelope, "object": "chat.completion.chunk", **chunk}) for chunk in chunks
+    ]
+    text = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+    return Response(text, media_type="text/event-stream")

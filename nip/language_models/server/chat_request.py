@@ -1,0 +1,144 @@
+"""What clients ask of a model, read and checked."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from nip.language_models.chat import ChatMessage, Role, Sampling
+from nip.language_models.server.errors import ApiError, invalid
+
+# What newer models call the role of the system message.
+_ROLE_NAMES = {"developer": "system"}
+_MAX_CHOICES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request for the next message of a conversation."""
+
+    model: str
+    """The model that is to answer."""
+
+    messages: tuple[ChatMessage, ...]
+    """The conversation so far."""
+
+    sampling: Sampling
+    """How the answer is drawn."""
+
+    num_choices: int = 1
+    """Answers that are wanted."""
+
+    is_streamed: bool = False
+    """Whether the answer is to come in pieces."""
+
+    includes_usage: bool = True
+    """Whether the last piece tells the tokens."""
+
+    @classmethod
+    def from_body(cls, body: Any) -> "ChatRequest":
+        """Read the JSON of a request.
+
+        Raises
+        ------
+        ApiError
+            If something is missing or of the wrong kind.
+        """
+        if not isinstance(body, dict):
+            raise ApiError(400, "The body must be a JSON object.")
+        is_streamed = bool(body.get("stream"))
+        stream_options = body.get("stream_options") or {}
+        return cls(
+            model=_read_model(body.get("model")),
+            messages=_read_messages(body.get("messages")),
+            sampling=_read_sampling(body),
+            num_choices=_read_number(body, "n", int, 1, _MAX_CHOICES) or 1,
+            is_streamed=is_streamed,
+            includes_usage=not is_streamed or bool(stream_options.get("include_usage")),
+        )
+
+    def digest(self) -> bytes:
+        """Return the fingerprint of model, messages and sampling."""
+        return chat_digest(self.model, self.messages, self.sampling, self.num_choices)
+
+    def seed(self) -> int:
+        """Return the client's seed, or one made of the conversation."""
+        if self.sampling.seed is not None:
+            return self.sampling.seed
+        text = json.dumps(_plain(self.messages))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def chat_digest(
+    model: str, messages: tuple[ChatMessage, ...], sampling: Sampling, num_choices: int = 1
+) -> bytes:
+    """Return the SHA-256 of what is asked; equal questions have equal digests."""
+    asked = [
+        model,
+        _plain(messages),
+        [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
+        num_choices,
+    ]
+    return hashlib.sha256(json.dumps(asked).encode()).digest()
+
+
+def _plain(messages: tuple[ChatMessage, ...]) -> list[list[str]]:
+    return [[message["role"], message["content"]] for message in messages]
+
+
+def _read_model(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ApiError(400, "You must provide a model parameter.", param="model")
+    return value
+
+
+def _read_messages(value: Any) -> tuple[ChatMessage, ...]:
+    if not isinstance(value, list) or not value:
+        raise invalid("messages", "messages must be a list of at least one message.")
+    return tuple(_read_message(each, number) for number, each in enumerate(value))
+
+
+def _read_message(value: Any, number: int) -> ChatMessage:
+    at = f"messages[{number}]"
+    if not isinstance(value, dict):
+        raise invalid(at, f"{at} must be an object with role and content.")
+    role = _ROLE_NAMES.get(str(value.get("role")), value.get("role"))
+    if role not in get_args(Role):
+        raise invalid(f"{at}.role", f"{at}.role must be one of system, user, assistant.")
+    return ChatMessage(role=cast(Role, role), content=_read_content(value.get("content"), at))
+
+
+def _read_content(value: Any, at: str) -> str:
+    """Read a text, or the list of its parts."""
+    parts = [{"type": "text", "text": value}] if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise invalid(f"{at}.content", f"{at}.content must be a text.")
+    for part in parts:
+        if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+            raise invalid(f"{at}.content", f"{at}.content must hold nothing but text.")
+    return "".join(part["text"] for part in parts)
+
+
+def _read_sampling(body: dict[str, Any]) -> Sampling:
+    most = 2**31
+    newer = _read_number(body, "max_completion_tokens", int, 1, most)
+    older = _read_number(body, "max_tokens", int, 1, most)
+    return Sampling(
+        temperature=_read_number(body, "temperature", float, 0, 2),
+        top_p=_read_number(body, "top_p", float, 0, 1),
+        max_tokens=older if newer is None else newer,
+        seed=_read_number(body, "seed", int, -(2**63), 2**63),
+    )
+
+
+def _read_number(
+    body: dict[str, Any], name: str, kind: type[int] | type[float], least: float, most: float
+) -> Any:
+    value = body.get(name)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | kind) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:
+        noun = "whole number" if kind is int else "number"
+        raise invalid(name, f"{name} must be a {noun} from {least} to {most}, got {value!r}.")
+    return kind(value)

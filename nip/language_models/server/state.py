@@ -1,0 +1,124 @@
+"""What an endpoint remembers: files, jobs, models, and how often it was asked what."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nip.errors import ParameterError
+from nip.language_models.server.counters import CounterTable
+from nip.language_models.server.file_table import FileTable
+from nip.language_models.server.job_table import JobTable
+from nip.language_models.server.model_table import ModelTable
+
+LAYOUT_VERSION = 1
+
+_SCHEMA = f"""
+BEGIN;
+CREATE TABLE files (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    content BLOB NOT NULL
+);
+CREATE TABLE jobs (number INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
+CREATE TABLE models (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE TABLE requests (
+    digest BLOB NOT NULL PRIMARY KEY,
+    arrivals INTEGER NOT NULL DEFAULT 0,
+    generations INTEGER NOT NULL DEFAULT 0,
+    prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    completion_tokens INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE tallies (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+PRAGMA user_version = {LAYOUT_VERSION};
+COMMIT;
+"""
+
+
+class EndpointState:
+    """The memory of an endpoint, which outlives the killing of the process if it lies in a file.
+
+    Parameters
+    ----------
+    path
+        SQLite file, made when it is missing; None keeps everything in memory.
+
+    Raises
+    ------
+    ParameterError
+        If the file is none of ours, damaged, or cannot be written.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        if path is not None and not Path(path).resolve().parent.is_dir():
+            raise ParameterError(
+                f"The state of the endpoint cannot be kept in {path!r}: there is no folder "
+                f"{str(Path(path).parent)!r}. Make it first, or name another file."
+            )
+        # A server may run the application in another thread than the one that made it.
+        self._connection = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(path)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise ParameterError(
+                f"The state of the endpoint cannot be read from {path!r}: {error}. Name another "
+                "file, or delete this one to begin anew."
+            ) from error
+        except BaseException:
+            self._connection.close()
+            raise
+        self.files = FileTable(self._connection)
+        self.jobs = JobTable(self._connection)
+        self.models = ModelTable(self._connection)
+        self.counters = CounterTable(self._connection)
+
+    def _prepare(self, path: str | None) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        # What a transaction wrote outlives the process; only a power cut could lose it.
+        self._connection.execute("PRAGMA synchronous = OFF")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version == 0 and self._is_empty():
+            self._connection.executescript(_SCHEMA)
+        elif version != LAYOUT_VERSION or not self._is_ours():
+            raise ParameterError(f"{path!r} is not the state of an endpoint. Name another file.")
+
+    def _tables(self) -> set[str]:
+        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in rows}
+
+    def _is_empty(self) -> bool:
+        return not self._tables()
+
+    def _is_ours(self) -> bool:
+        return {"files", "jobs", "models", "requests", "tallies"} <= self._tables()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes within, or none of them."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

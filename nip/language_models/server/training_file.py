@@ -1,0 +1,91 @@
+"""Training files: what a fine-tuning job learns from."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from nip.language_models.server.brains.brain import TrainingExample
+from nip.language_models.server.chat_request import ChatRequest
+from nip.language_models.server.errors import ApiError
+from nip.language_models.server.tokens import count_prompt_tokens, count_tokens
+
+MIN_EXAMPLES = 10
+
+
+class TrainingFileError(Exception):
+    """A training file cannot be used; the message says where and why."""
+
+
+def read_examples(content: bytes, method: str) -> list[TrainingExample]:
+    """Read a training file.
+
+    Parameters
+    ----------
+    content
+        One JSON object per line.
+    method
+        `supervised`: each line is `{"messages": [...]}`, and the last message of the assistant is
+        learnt. `dpo`: each line is `{"input": {"messages": [...]}, "preferred_output": [...],
+        "non_preferred_output": [...]}`.
+
+    Raises
+    ------
+    TrainingFileError
+        If a line is of another form, or there are too few.
+    """
+    read = _read_supervised if method == "supervised" else _read_preference
+    examples = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            examples.append(read(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingFileError(f"Line {number} is no {method} example: {error}.") from error
+        except ApiError as error:
+            raise TrainingFileError(f"Line {number}: {error.message}") from error
+    if len(examples) < MIN_EXAMPLES:
+        raise TrainingFileError(
+            f"The file has {len(examples)} examples, but must have at least {MIN_EXAMPLES}."
+        )
+    return examples
+
+
+def count_example_tokens(examples: Sequence[TrainingExample]) -> int:
+    """Estimate the tokens of all examples."""
+    return sum(
+        count_prompt_tokens(example.messages)
+        + count_tokens(example.answer)
+        + count_tokens(example.rejected or "")
+        for example in examples
+    )
+
+
+def _read_supervised(line: Any) -> TrainingExample:
+    messages = _messages(line["messages"])
+    *conversation, last = messages
+    if last["role"] != "assistant":
+        raise ValueError("the last message must be the assistant's")
+    if not last["content"]:
+        raise ValueError("the last message is empty")
+    return TrainingExample(tuple(conversation), last["content"])
+
+
+def _read_preference(line: Any) -> TrainingExample:
+    if not isinstance(line["input"], dict):
+        raise ValueError("input must be an object with messages")
+    conversation = _messages(line["input"]["messages"])
+    preferred = _only_answer(line["preferred_output"], "preferred_output")
+    rejected = _only_answer(line["non_preferred_output"], "non_preferred_output")
+    return TrainingExample(conversation, preferred, rejected)
+
+
+def _only_answer(value: Any, name: str) -> str:
+    messages = _messages(value)
+    if len(messages) != 1 or messages[0]["role"] != "assistant" or not messages[0]["content"]:
+        raise ValueError(f"{name} must hold one message of the assistant, which is not empty")
+    return messages[0]["content"]
+
+
+def _messages(value: Any) -> tuple[Any, ...]:
+    return ChatRequest.from_body({"model": "any", "messages": value}).messages
