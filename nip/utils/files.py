@@ -2,9 +2,11 @@
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _MAX_SIMULTANEOUS_FLUSHES = 16
 
@@ -29,15 +31,29 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
     OSError
         If the folder is missing or cannot be written; the old file is untouched then.
     """
+    with open_atomically(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
+    """Replace a file as `write_atomically` does, but piece by piece.
+
+    What is written takes the file's place when the block ends, and never if it raises.
+
+    Raises
+    ------
+    OSError
+        As `write_atomically`.
+    """
     path = Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
     # Process and thread in the name keep two writers of one file from mixing their bytes.
     temporary = path.with_name(
         f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY_SUFFIX}"
     )
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
