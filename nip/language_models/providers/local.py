@@ -1,0 +1,133 @@
+"""Models that run in this process, from a folder of the `transformers` library."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
+from nip.language_models.errors import LanguageModelError, ModelConnectionError, ModelTimeoutError
+from nip.language_models.local_model.folder import LoadedModel, check_folder, load_folder
+from nip.language_models.local_model.generation import Question, answer_together
+from nip.language_models.provider_registry import (
+    ConnectionContext,
+    ProvidedChatModel,
+    register_chat_provider,
+)
+
+# Long enough for the calls that one event sets off, short beside the writing of a token.
+_GATHERING_S = 0.005
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A question of which the answer is waited for."""
+
+    messages: Sequence[ChatMessage]
+    sampling: Sampling
+    answer: asyncio.Future[Completion]
+    is_wanted: bool = True
+
+
+@register_chat_provider("local")
+class LocalChatModel(ProvidedChatModel):
+    """A model from a folder that `save_pretrained` wrote; the folder is the model's name.
+
+    Calls that arrive together are answered as one batch, by one thread, so that the event loop
+    stays free. Each call draws with random numbers of its own seed. What else is in the batch
+    reaches an answer only through the rounding of the probabilities (about 1e-6 in single
+    precision), which may change a token once in about a million; with `max_batch_size=1` in the
+    context not even that.
+
+    A temperature or top_p that is not set counts as 1; what the folder suggests is not followed.
+    Without `max_tokens`, 512 are written at most.
+    """
+
+    def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
+        super().__init__(spec, context)
+        self._folder = check_folder(spec.model_name)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local-model")
+        self._loaded: LoadedModel | None = None
+        self._waiting: list[_Waiting] = []
+        self._batch: list[_Waiting] = []
+        self._serving: asyncio.Task[None] | None = None
+
+    @classmethod
+    def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
+        """Tell what is missing, see `ProvidedChatModel`."""
+        check_folder(spec.model_name)
+
+    async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        """Ask once; the model is loaded when it is first asked.
+
+        Raises
+        ------
+        ParameterError
+            If the folder cannot be loaded.
+        LanguageModelError
+            If the conversation is too long, or the answer takes too long.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(messages, sampling, loop.create_future())
+        self._waiting.append(waiting)
+        if self._serving is None or self._serving.done():
+            self._serving = loop.create_task(self._serve())
+        try:
+            async with asyncio.timeout(self._context.timeout_s):
+                return await waiting.answer
+        except TimeoutError:
+            raise ModelTimeoutError(
+                f"{self._spec.model_name}: no answer within {self._context.timeout_s:g} s. Allow "
+                f"more time, or fewer calls at once."
+            ) from None
+        finally:
+            waiting.is_wanted = False
+
+    async def _serve(self) -> None:
+        """Answer one batch after another until nobody waits."""
+        while self._waiting:
+            await asyncio.sleep(_GATHERING_S)
+            wanted = [each for each in self._waiting if each.is_wanted]
+            size = self._context.max_batch_size
+            self._batch, self._waiting = wanted[:size], wanted[size:]
+            if self._batch:
+                await self._serve_batch(self._batch)
+
+    async def _serve_batch(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        answers: Sequence[Completion | Exception]
+        try:
+            answers = await loop.run_in_executor(self._worker, self._write, batch)
+        except Exception as error:
+            answers = [error] * len(batch)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.answer.done():
+                continue
+            if isinstance(answer, Exception):
+                waiting.answer.set_exception(answer)
+            else:
+                waiting.answer.set_result(answer)
+
+    def _write(self, batch: list[_Waiting]) -> Sequence[Completion | LanguageModelError]:
+        """Answer a batch, in the worker's thread."""
+        if self._loaded is None:
+            self._loaded = load_folder(self._folder)
+        questions = [
+            Question(each.messages, each.sampling, lambda each=each: each.is_wanted)  # type: ignore[misc]
+            for each in batch
+        ]
+        return answer_together(self._loaded, questions, self._spec.model_name)
+
+    async def aclose(self) -> None:
+        """Give up what is being written and let the model go."""
+        for waiting in [*self._batch, *self._waiting]:
+            waiting.is_wanted = False
+            if not waiting.answer.done():
+                waiting.answer.set_exception(
+                    ModelConnectionError(f"{self._spec.model_name}: the model was closed.")
+                )
+        self._waiting.clear()
+        if self._serving is not None:
+            self._serving.cancel()
+        await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
+        self._loaded = None
