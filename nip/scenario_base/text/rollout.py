@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from nip.protocols.rules import Decision
 
@@ -70,7 +70,7 @@ class MessageRecord:
         return record
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
+    def from_record(cls, record: Mapping[str, Any]) -> "MessageRecord":
         """Read back what ``to_record`` wrote."""
         values = {**record, "problems": tuple(record.get("problems", ()))}
         return cls(**values)
@@ -191,7 +191,7 @@ class Rollout:
         return record
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
+    def from_record(cls, record: Mapping[str, Any]) -> "Rollout":
         """Read back what ``to_record`` wrote."""
         return cls(
             **{name: record[name] for name in _ROLLOUT_SCALARS},

@@ -1,0 +1,150 @@
+"""Dialogues in files for people to read."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from nip.scenario_base.text.datapoint import TextDatapoint
+from nip.scenario_base.text.rollout import MessageRecord, Rollout
+from nip.utils.files import open_atomically
+from nip.utils.readable_yaml import dump_readable
+
+FOLDER = "transcripts"
+"""Where the files are, within the folder of a run."""
+
+DECISION_NAMES = ("reject", "accept", None)
+
+Prompts = Callable[[Rollout], Mapping[str, str]]
+"""Tells what each agent was told at the beginning of a rollout, by agent."""
+
+
+def transcript_path(run_folder: Path, iteration: int, phase: str, file_format: str) -> Path:
+    """Return the file that holds the transcripts of a stage."""
+    return run_folder / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
+
+
+def write_transcripts(
+    path: Path,
+    rollouts: Iterable[Rollout],
+    dataset: Sequence[TextDatapoint],
+    agent_names: Sequence[str],
+    *,
+    prompts: Prompts | None = None,
+    file_format: Literal["json", "yaml"] = "yaml",
+) -> None:
+    """Write the transcripts of a stage, one rollout after the other, replacing the file at once.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made. See ``transcript_path``.
+    rollouts : iterable of Rollout
+        In the order in which they are to stand; read once, never held together in memory.
+    dataset : sequence of TextDatapoint
+        Where the rollouts' datapoints are.
+    agent_names : sequence of str
+        The agents in the order of the protocol.
+    prompts : callable, optional
+        Gives what each agent was told at the beginning. Without it no prompts are written.
+    file_format : str
+        ``"yaml"`` or ``"json"``. Either is a list with one entry for each rollout.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trees = (
+        transcript_of(
+            rollout,
+            dataset[rollout.datapoint],
+            agent_names,
+            prompts(rollout) if prompts else {},
+        )
+        for rollout in rollouts
+    )
+    pieces = _yaml_pieces(trees) if file_format == "yaml" else _json_pieces(trees)
+    with open_atomically(path) as file:
+        for piece in pieces:
+            # What a service sent may hold half a surrogate pair, which no file can.
+            file.write(piece.encode("utf-8", errors="replace"))
+
+
+def transcript_of(
+    rollout: Rollout,
+    datapoint: TextDatapoint,
+    agent_names: Sequence[str],
+    prompts: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return a rollout as people read it: plain data, without what says nothing."""
+    totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
+    decided = rollout.verdict in (0, 1)
+    tree: dict[str, Any] = {
+        "position": rollout.position,
+        "datapoint_id": rollout.datapoint_id,
+        "copy": rollout.copy,
+        "seed": rollout.seed,
+        "status": rollout.status,
+        "label": DECISION_NAMES[rollout.y],
+        "verdict": DECISION_NAMES[rollout.verdict],
+        "verdict_value": rollout.verdict_value,
+        "verdict_is_right": rollout.verdict == rollout.y if decided else None,
+        "rounds_ran_out": rollout.is_terminated,
+        "rewards": None if rollout.is_failed else totals,
+    }
+    if rollout.is_failed:
+        tree |= {"error": rollout.error, "error_message": rollout.error_message}
+    if rollout.warnings:
+        tree["warnings"] = list(rollout.warnings)
+    tree |= {"question": datapoint.question, "solution": datapoint.solution}
+    if prompts:
+        tree["prompts"] = dict(prompts)
+    tree["rounds"] = [_round(rollout, number, agent_names) for number in _round_numbers(rollout)]
+    return tree
+
+
+def _round_numbers(rollout: Rollout) -> range:
+    """Return all rounds; the last one of a failed rollout may have messages but no rewards."""
+    begun = max((message.round + 1 for message in rollout.messages), default=0)
+    return range(max(begun, rollout.num_rounds))
+
+
+def _round(rollout: Rollout, number: int, agent_names: Sequence[str]) -> dict[str, Any]:
+    messages = [_message(each) for each in rollout.messages if each.round == number]
+    tree: dict[str, Any] = {"round": number, "messages": messages}
+    rewards = rollout.rewards[number] if number < rollout.num_rounds else ()
+    if any(rewards):
+        tree["rewards"] = dict(zip(agent_names, rewards, strict=True))
+    return tree
+
+
+def _message(message: MessageRecord) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        "agent": message.agent,
+        "raw": message.text,
+        "channels": dict(message.channel_texts),
+    }
+    if message.decision in (0, 1):
+        tree["decision"] = DECISION_NAMES[message.decision]
+        tree |= {"decision_value": message.decision_value, "decision_text": message.decision_text}
+    if message.num_retries:
+        tree |= {"num_retries": message.num_retries, "problems": list(message.problems)}
+    tree |= {name: True for name in ("is_invalid", "is_cut") if getattr(message, name)}
+    tree["tokens"] = {"prompt": message.prompt_tokens, "completion": message.completion_tokens}
+    if message.model:
+        tree["model"] = message.model
+    return tree
+
+
+def _yaml_pieces(trees: Iterable[dict[str, Any]]) -> Iterator[str]:
+    is_empty = True
+    for tree in trees:
+        yield ("" if is_empty else "\n") + dump_readable([tree])
+        is_empty = False
+    if is_empty:
+        yield "[]\n"
+
+
+def _json_pieces(trees: Iterable[dict[str, Any]]) -> Iterator[str]:
+    opening = "[\n"
+    for tree in trees:
+        yield opening + json.dumps(tree, indent=2, ensure_ascii=False)
+        opening = ",\n"
+    yield "[]\n" if opening == "[\n" else "\n]\n"
