@@ -1,0 +1,24 @@
+"""Improving language models: datasets, services that train, and jobs that survive a kill."""
+
+from nip.language_models.fine_tuning.backend import (
+    FineTuningBackend,
+    JobRequest,
+    RemoteJob,
+    RemoteStatus,
+)
+from nip.language_models.fine_tuning.datasets import (
+    FineTuningDataset,
+    Preference,
+    preference_dataset,
+    supervised_dataset,
+)
+from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
+from nip.language_models.fine_tuning.exactly_once import Pace
+from nip.language_models.fine_tuning.job_plan import JobOptions, JobPlan
+from nip.language_models.fine_tuning.jobs import JobRunner
+from nip.language_models.fine_tuning.registry import (
+    build_fine_tuning_backend,
+    check_fine_tuning_access,
+    fine_tuning_backend_registry,
+    register_fine_tuning_backend,
+)

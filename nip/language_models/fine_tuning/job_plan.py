@@ -1,0 +1,147 @@
+"""What is to be trained, and how patiently."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest
+from nip.language_models.fine_tuning.datasets import FineTuningDataset
+from nip.language_models.fine_tuning.job_names import (
+    dataset_path,
+    job_key,
+    job_metadata,
+    job_suffix,
+    remote_file_name,
+    without_missing,
+)
+from nip.run_store.job_table import FineTuningJobRow
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """One group's training after one iteration."""
+
+    group: str
+    """The group of agents whose model is trained."""
+
+    base_model: str
+    """The model that training starts from."""
+
+    dataset: FineTuningDataset
+    """What it learns from."""
+
+    seed: int
+    """Seed of the training; its last 31 bits count."""
+
+    n_epochs: int | None = None
+    """Passes over the examples; None: the service chooses."""
+
+    batch_size: int | None = None
+    """Examples per update; None: the service chooses."""
+
+    learning_rate_multiplier: float | None = None
+    """Factor on the service's learning rate; None: the service chooses."""
+
+    beta: float | None = None
+    """DPO only: how closely the model stays to the old one; None: the service chooses."""
+
+    @property
+    def hyper_params(self) -> dict[str, Any]:
+        """What is not left to the service."""
+        names = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
+        return without_missing({name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What to do while a job runs, and when it fails."""
+
+    on_failure: Literal["retry", "skip", "stop"] = "retry"
+    """Make another attempt, keep the old model, or stop the run."""
+
+    num_retries: int = 1
+    """Further attempts with `retry`; when they fail too, the run stops."""
+
+    deadline_s: float = 24 * 3600.0
+    """Seconds to wait for one attempt, counted anew in each process that waits."""
+
+
+def first_attempt(
+    run_id: str, iteration: int, plan: JobPlan, backend: FineTuningBackend
+) -> FineTuningJobRow:
+    """Describe the first attempt at a job."""
+    row = FineTuningJobRow(
+        key="",
+        iteration=iteration,
+        model_group=plan.group,
+        attempt=0,
+        status="PLANNED",
+        backend=backend.name,
+        base_model=plan.base_model,
+        method=plan.dataset.method,
+        hyper_params=plan.hyper_params,
+        seed=plan.seed % 2**31,
+        suffix="",
+        dataset_path=dataset_path(plan.group, iteration),
+        dataset_sha256=plan.dataset.sha256,
+        num_examples=plan.dataset.num_examples,
+        file_name=remote_file_name(plan.group, iteration, plan.dataset.sha256),
+    )
+    return _with_key(run_id, row)
+
+
+def next_attempt(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
+    """Describe the attempt after one that failed: the same job, under a key of its own."""
+    again = dataclasses.replace(
+        row,
+        attempt=row.attempt + 1,
+        status="PLANNED",
+        file_id=None,
+        job_id=None,
+        model=None,
+        trained_tokens=None,
+        cost=None,
+        error=None,
+        events=(),
+    )
+    return _with_key(run_id, again)
+
+
+def request_of(run_id: str, row: FineTuningJobRow) -> JobRequest:
+    """Word what the service is asked to make."""
+    assert row.file_id is not None and row.method in ("supervised", "dpo"), row
+    metadata = job_metadata(
+        row.key,
+        run=run_id,
+        iteration=row.iteration,
+        group=row.model_group,
+        attempt=row.attempt,
+        dataset_sha256=row.dataset_sha256,
+    )
+    return JobRequest(
+        key=row.key,
+        base_model=row.base_model,
+        training_file_id=row.file_id,
+        method=row.method,  # type: ignore[arg-type]
+        suffix=row.suffix,
+        seed=row.seed,
+        metadata=metadata,
+        **row.hyper_params,
+    )
+
+
+def _with_key(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
+    key = job_key(
+        run=run_id,
+        iteration=row.iteration,
+        group=row.model_group,
+        attempt=row.attempt,
+        backend=row.backend,
+        base_model=row.base_model,
+        method=row.method,
+        hyper_params=dict(row.hyper_params),
+        seed=row.seed,
+        dataset_sha256=row.dataset_sha256,
+    )
+    suffix = job_suffix(row.model_group, row.iteration, key)
+    return dataclasses.replace(row, key=key, suffix=suffix)

@@ -1,0 +1,211 @@
+"""Fine-tuning jobs at OpenAI, or at any service that speaks its interface."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, cast
+
+import httpx2
+from openai import AsyncOpenAI, OpenAIError
+from openai.types.fine_tuning import FineTuningJob
+from openai.types.fine_tuning.job_create_params import Method
+
+from nip.language_models.chat import ModelSpec
+from nip.language_models.errors import LanguageModelError, MalformedAnswerError
+from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest, RemoteJob
+from nip.language_models.fine_tuning.job_names import KEY_ENTRY, tag_of
+from nip.language_models.fine_tuning.registry import register_fine_tuning_backend
+from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.providers.connection import (
+    find_address,
+    find_key,
+    find_rehearsal_app,
+    open_client,
+    open_rehearsal_client,
+)
+from nip.language_models.providers.error_translation import translate_error
+
+Answer = TypeVar("Answer")
+
+_PURPOSE: Final = "fine-tune"
+_PAGE = 100
+# What the SDK stumbles over when a body is not what the interface promises.
+_MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
+
+
+@register_fine_tuning_backend("openai")
+class OpenAIBackend(FineTuningBackend):
+    """Files and fine-tuning jobs behind OpenAI's interface, through the official SDK.
+
+    Address and key are found as for the chat provider `openai`; models of the provider `rehearsal`
+    are trained by the application in this process.
+
+    Jobs are found again by their metadata. Where the service keeps none (`metadata` is null or
+    missing), the suffix decides, which ends with a piece of the key: the field
+    `user_provided_suffix`, or the name of the finished model.
+
+    OpenAI takes no new fine-tuning jobs after 6 January 2027; its models that are trained by then
+    remain.
+    """
+
+    min_examples = 10
+    max_file_bytes = 512 * 2**20
+
+    def __init__(self, model: ModelSpec, context: ConnectionContext) -> None:
+        self.check_access(model, context)
+        self._model = model
+        self._timeout_s = context.timeout_s
+        self._client = (
+            open_rehearsal_client(context) if _is_rehearsal(model) else open_client(model, context)
+        )
+
+    @classmethod
+    def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:
+        """Tell what is missing, see `FineTuningBackend`."""
+        if _is_rehearsal(model):
+            find_rehearsal_app(context)
+        else:
+            find_address(model)
+            find_key(model)
+
+    async def upload(self, content: bytes, name: str) -> str:
+        """Upload a dataset."""
+
+        async def upload(client: AsyncOpenAI) -> str:
+            file = (name, content, "application/jsonl")
+            return _text(await client.files.create(file=file, purpose=_PURPOSE), "id")
+
+        return await self._call(upload)
+
+    async def find_file(self, name: str) -> str | None:
+        """Go through the files for fine-tuning, page by page; one that is broken does not count."""
+
+        async def find(client: AsyncOpenAI) -> str | None:
+            async for file in client.files.list(purpose=_PURPOSE):
+                if _text(file, "filename") == name and file.status != "error":
+                    return _text(file, "id")
+            return None
+
+        return await self._call(find)
+
+    async def create_job(self, request: JobRequest) -> RemoteJob:
+        """Make a job."""
+        settings = {"hyperparameters": request.hyper_params}
+        method = cast(Method, {"type": request.method, request.method: settings})
+
+        async def create(client: AsyncOpenAI) -> RemoteJob:
+            job = await client.fine_tuning.jobs.create(
+                model=request.base_model,
+                training_file=request.training_file_id,
+                method=method,
+                suffix=request.suffix,
+                seed=request.seed,
+                metadata=dict(request.metadata),
+            )
+            return _read_job(job)
+
+        return await self._call(create)
+
+    async def find_job(self, key: str) -> RemoteJob | None:
+        """Go through the jobs, page by page, the newest first."""
+
+        async def find(client: AsyncOpenAI) -> RemoteJob | None:
+            async for job in client.fine_tuning.jobs.list(limit=_PAGE):
+                found = _read_job(job)
+                if _has_key(job, key):
+                    return found
+            return None
+
+        return await self._call(find)
+
+    async def get_job(self, job_id: str) -> RemoteJob:
+        """Return a job as it is now."""
+
+        async def get(client: AsyncOpenAI) -> RemoteJob:
+            return _read_job(await client.fine_tuning.jobs.retrieve(job_id))
+
+        return await self._call(get)
+
+    async def cancel_job(self, job_id: str) -> RemoteJob:
+        """End a job."""
+
+        async def cancel(client: AsyncOpenAI) -> RemoteJob:
+            return _read_job(await client.fine_tuning.jobs.cancel(job_id))
+
+        return await self._call(cancel)
+
+    async def list_events(self, job_id: str) -> list[dict[str, Any]]:
+        """Go through the events, page by page."""
+
+        async def collect(client: AsyncOpenAI) -> list[dict[str, Any]]:
+            events = client.fine_tuning.jobs.list_events(job_id, limit=_PAGE)
+            newest_first = [
+                {
+                    "created_at": event.created_at,
+                    "level": event.level,
+                    "type": event.type or "message",
+                    "message": event.message,
+                    "data": event.data,
+                }
+                async for event in events
+            ]
+            return newest_first[::-1]
+
+        return await self._call(collect)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _call(self, call: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
+        """Call the service once, and translate what goes wrong."""
+        answer = await self._try(call)
+        if isinstance(answer, LanguageModelError):
+            # Raised here, where no `except` is active, it does not carry the SDK's error along,
+            # whose request holds the key.
+            raise answer
+        return answer
+
+    async def _try(
+        self, call: Callable[[AsyncOpenAI], Awaitable[Answer]]
+    ) -> Answer | LanguageModelError:
+        try:
+            # The client's own timeout begins anew with every byte that arrives.
+            async with asyncio.timeout(self._timeout_s):
+                return await call(self._client)
+        except (OpenAIError, httpx2.HTTPError, OSError) as error:
+            return translate_error(error, self._model)
+        except _MALFORMED as error:
+            return MalformedAnswerError(
+                f"The service that trains {self._model.model_name} gave an answer that cannot be "
+                f"read ({type(error).__name__}: {error})."
+            )
+
+
+def _is_rehearsal(model: ModelSpec) -> bool:
+    return model.provider.lower() == "rehearsal"
+
+
+def _text(thing: object, name: str) -> str:
+    """Return a field that must be a text; the SDK itself checks nothing."""
+    value = getattr(thing, name, None)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} should be a text, got {value!r}")
+    return value
+
+
+def _read_job(job: FineTuningJob) -> RemoteJob:
+    error = getattr(job, "error", None)
+    return RemoteJob(
+        id=_text(job, "id"),
+        status=_text(job, "status"),
+        model=getattr(job, "fine_tuned_model", None),
+        trained_tokens=getattr(job, "trained_tokens", None),
+        error=(getattr(error, "message", None) or getattr(error, "code", None)) if error else None,
+    )
+
+
+def _has_key(job: FineTuningJob, key: str) -> bool:
+    if job.metadata:
+        return job.metadata.get(KEY_ENTRY) == key
+    suffix = (job.model_extra or {}).get("user_provided_suffix")
+    return any(tag_of(key) in str(name) for name in (suffix, job.fine_tuned_model) if name)
