@@ -24,7 +24,7 @@ def create_app(options: EndpointOptions | None = None) -> Starlette:
     Serve it over HTTP, or give it to a client in the same process:
     `httpx2.ASGITransport(app=create_app())`. Its addresses begin with `/v1`. What it did is told by
     `GET /admin/counters`, and by `app.state.endpoint.counters()`. A server closes it when it shuts
-    down; whoever uses it in process calls `app.state.endpoint.close()`.
+    down; whoever uses it in process awaits `app.state.endpoint.aclose()`.
 
     Parameters
     ----------
@@ -41,8 +41,7 @@ def create_app(options: EndpointOptions | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await endpoint.brain.aclose()
-        endpoint.close()
+        await endpoint.aclose()
 
     app = Starlette(
         routes=[

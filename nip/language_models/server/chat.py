@@ -10,17 +10,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from nip.language_models.chat import FinishReason
+from nip.language_models.errors import BadRequestError, LanguageModelError
 from nip.language_models.server.brains.brain import BrainAnswer, BrainRequest
 from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.endpoint import Endpoint
-from nip.language_models.server.errors import ApiError, unknown_model
+from nip.language_models.server.errors import ApiError, invalid, unknown_model
 from nip.language_models.server.faults import Fault
 from nip.language_models.server.model_names import is_fine_tuned
+from nip.language_models.server.refusals import server_error
 from nip.language_models.server.tokens import count_prompt_tokens, count_tokens, cut_to_tokens
 from nip.seeding import stable_seed
 
-INVALID_ANSWER = "Decision: accept\nDecision: undecided"
-"""What the fault `invalid_answer` says: a last line that is a verdict, and is none."""
+INVALID_ANSWER = "\n"
+"""What the fault `invalid_answer` says: nothing, which no protocol takes for a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,13 @@ async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -
     for index in range(chat.num_choices):
         own_seed = stable_seed(seed, index) if index else seed
         asked = BrainRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
-        choices.append(_finish(await endpoint.brain.answer(asked), chat, fault))
+        try:
+            answer = await endpoint.brain.answer(asked)
+        except BadRequestError as error:
+            raise invalid("messages", str(error)) from error
+        except LanguageModelError as error:
+            raise server_error(str(error)) from error
+        choices.append(_finish(answer, chat, fault))
     return choices
 
 

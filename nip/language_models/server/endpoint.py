@@ -51,8 +51,13 @@ class Endpoint:
         return self.state.counters.read(len(self.state.jobs))
 
     def close(self) -> None:
-        """Close the file of the state."""
+        """Close the file of the state. A brain that holds something open needs `aclose`."""
         self.state.close()
+
+    async def aclose(self) -> None:
+        """Close all that is open."""
+        await self.brain.aclose()
+        self.close()
 
     def check_key(self, request: Request) -> None:
         """Refuse a request without the right key.

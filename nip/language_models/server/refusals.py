@@ -7,9 +7,7 @@ from nip.language_models.server.errors import ApiError
 
 _RATE_LIMIT_HEADERS = {"x-ratelimit-limit-requests": "500", "x-ratelimit-remaining-requests": "0"}
 
-_server_error = partial(
-    ApiError, 500, "The server had an error while processing your request.", kind="server_error"
-)
+_BROKEN = "The server had an error while processing your request."
 
 _REFUSALS: dict[str, Callable[[], ApiError]] = {
     "authentication": partial(
@@ -19,7 +17,7 @@ _REFUSALS: dict[str, Callable[[], ApiError]] = {
         kind="authentication_error",
         code="invalid_api_key",
     ),
-    "create_refused": _server_error,
+    "create_refused": partial(ApiError, 500, _BROKEN, kind="server_error"),
     "overload": partial(
         ApiError,
         503,
@@ -33,7 +31,7 @@ _REFUSALS: dict[str, Callable[[], ApiError]] = {
         kind="insufficient_quota",
         code="insufficient_quota",
     ),
-    "server_error": _server_error,
+    "server_error": partial(ApiError, 500, _BROKEN, kind="server_error"),
 }
 
 
@@ -55,9 +53,9 @@ def refusal(fault: str, retry_after_s: float = 0.0) -> ApiError | None:
     return None if make is None else make()
 
 
-def server_error() -> ApiError:
+def server_error(message: str = _BROKEN) -> ApiError:
     """Refuse a request because the server broke."""
-    return _server_error()
+    return ApiError(500, message, kind="server_error")
 
 
 def wrong_key() -> ApiError:

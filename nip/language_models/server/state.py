@@ -13,6 +13,8 @@ from nip.language_models.server.model_table import ModelTable
 
 LAYOUT_VERSION = 1
 
+_TABLES = {"files", "jobs", "models", "requests", "tallies"}
+
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE files (
@@ -68,45 +70,11 @@ class EndpointState:
                 f"The state of the endpoint cannot be kept in {path!r}: there is no folder "
                 f"{str(Path(path).parent)!r}. Make it first, or name another file."
             )
-        # A server may run the application in another thread than the one that made it.
-        self._connection = sqlite3.connect(
-            path or ":memory:", isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._prepare(path)
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise ParameterError(
-                f"The state of the endpoint cannot be read from {path!r}: {error}. Name another "
-                "file, or delete this one to begin anew."
-            ) from error
-        except BaseException:
-            self._connection.close()
-            raise
+        self._connection = _open(path)
         self.files = FileTable(self._connection)
         self.jobs = JobTable(self._connection)
         self.models = ModelTable(self._connection)
         self.counters = CounterTable(self._connection)
-
-    def _prepare(self, path: str | None) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        # What a transaction wrote outlives the process; only a power cut could lose it.
-        self._connection.execute("PRAGMA synchronous = OFF")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == 0 and self._is_empty():
-            self._connection.executescript(_SCHEMA)
-        elif version != LAYOUT_VERSION or not self._is_ours():
-            raise ParameterError(f"{path!r} is not the state of an endpoint. Name another file.")
-
-    def _tables(self) -> set[str]:
-        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in rows}
-
-    def _is_empty(self) -> bool:
-        return not self._tables()
-
-    def _is_ours(self) -> bool:
-        return {"files", "jobs", "models", "requests", "tallies"} <= self._tables()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -122,3 +90,35 @@ class EndpointState:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _open(path: str | None) -> sqlite3.Connection:
+    try:
+        # A server may run the application in another thread than the one that made it.
+        connection = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.DatabaseError as error:
+        raise ParameterError(
+            f"The state of the endpoint cannot be kept in {path!r}: {error}. Name another file, "
+            "or delete this one to begin anew."
+        ) from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: str | None) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # What a transaction wrote outlives the process; only a power cut could lose it.
+    connection.execute("PRAGMA synchronous = OFF")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    tables = {name for (name,) in connection.execute(query)}
+    if version == 0 and not tables:
+        connection.executescript(_SCHEMA)
+    elif version != LAYOUT_VERSION or not tables >= _TABLES:
+        raise ParameterError(f"{path!r} is not the state of an endpoint. Name another file.")

@@ -1,1 +1,25 @@
-"""What answers: each brain in a file of its own."""
+"""What answers at the endpoint: each brain in a file of its own, all found by name."""
+
+from nip.language_models.server.brains.brain import (
+    Brain,
+    BrainAnswer,
+    BrainRequest,
+    TrainingExample,
+)
+from nip.language_models.server.brains.registry import (
+    brain_registry,
+    build_brain,
+    check_brain,
+    register_brain,
+)
+
+__all__ = [
+    "Brain",
+    "BrainAnswer",
+    "BrainRequest",
+    "TrainingExample",
+    "brain_registry",
+    "build_brain",
+    "check_brain",
+    "register_brain",
+]

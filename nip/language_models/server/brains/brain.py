@@ -69,7 +69,13 @@ class Brain(ABC):
 
     @abstractmethod
     async def answer(self, request: BrainRequest) -> BrainAnswer:
-        """Say something."""
+        """Say something.
+
+        Raises
+        ------
+        LanguageModelError
+            If it cannot, for example because the conversation is too long.
+        """
 
     @abstractmethod
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:

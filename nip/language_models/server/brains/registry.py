@@ -29,3 +29,8 @@ def build_brain(name: str, file: str | None = None) -> Brain:
         raise ParameterError(
             f"The brain {name!r} cannot read {file!r}: {error.strerror}. Name an existing file."
         ) from error
+
+
+def check_brain(name: str, file: str | None = None) -> None:
+    """Tell what would keep a brain from being built; see `build_brain` for errors."""
+    build_brain(name, file)
