@@ -46,7 +46,8 @@ class TextAgentSpec:
     """Whether it reads its own messages as it wrote them, or put together from its channels."""
 
     stance: int | None = None
-    """The decision for which it argues, 0 or 1; None: the one that the protocol pays it for."""
+    """The decision for which a prover argues, 0 or 1. It must be the one that the protocol pays it
+    for, and is stated so that a reader of the spec sees it; None: whatever the protocol says."""
 
     prompt: str | None = None
     """Template of its system prompt; None: the file `<protocol>/<agent>.txt` of the scenario."""

@@ -1,0 +1,143 @@
+"""Reading what a model answered: what goes to which channel, and whether it decides anything."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nip.protocols.rules import Decision
+from nip.scenario_base.text.decision_scales import DecisionScale
+
+_MARKUP = re.compile(r"[*_`~]")
+_BEFORE_LINE = " \t#>"
+_AROUND_VERDICT = " \t.,;!\"'“”‘’"
+_DECISION_LINE = re.compile(r"decision\s*[:：]\s*(.*)", re.IGNORECASE)
+_HEADER_LINE = re.compile(r"\[([^\[\]]+)\]\s*:?\s*(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """What an answer says."""
+
+    channel_texts: dict[str, str] = field(default_factory=dict)
+    """What goes to each channel on which the agent writes."""
+
+    decision: int = int(Decision.CONTINUE)
+    """0 (reject), 1 (accept) or 2 (nothing)."""
+
+    value: float | None = None
+    """Place of the decision on its scale, from -1 to 1; None without one."""
+
+    decision_text: str = ""
+    """The decision in the words of the agent."""
+
+    problem: str | None = None
+    """What makes the answer invalid; None if nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """What an answer has to look like."""
+
+    channels: tuple[str, ...]
+    """The channels on which the agent writes in this round."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What marks the message for each channel, if there are several."""
+
+    scale: DecisionScale | None = None
+    """How a decision is worded; None for an agent that cannot decide, whatever it writes."""
+
+    may_decide: bool = False
+    """Whether a decision counts in this round."""
+
+
+def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
+    """Read an answer.
+
+    Only the last line that is not empty can hold a decision, and only for an agent with a scale.
+    With several channels every header must be there, unless the answer decides, since then nobody
+    reads it. What stands above the first header reaches nobody.
+
+    Parameters
+    ----------
+    text : str
+        What the model wrote.
+    form : AnswerForm
+        What it should look like.
+    """
+    if not text.strip():
+        return ParsedAnswer(problem="the answer is empty")
+    if form.scale is None:
+        return _split(text, form)
+    body, verdict = split_decision(text)
+    if verdict is None:
+        return _split(text, form)
+    if not form.may_decide:
+        return ParsedAnswer(problem="it decides in a round in which no decision is possible")
+    read = form.scale.read(verdict.lower())
+    if read is None:
+        return ParsedAnswer(problem=f"{verdict!r} is not one of the possible decisions")
+    parts = _split(body, form)
+    texts = dict.fromkeys(form.channels, body) if parts.problem else parts.channel_texts
+    return ParsedAnswer(texts, read.decision, read.value, verdict)
+
+
+def split_decision(text: str) -> tuple[str, str | None]:
+    """Take the line of the decision off an answer.
+
+    Returns
+    -------
+    body : str
+        The answer without that line.
+    verdict : str or None
+        What stands behind "Decision:", without markup and punctuation; None without such a line.
+    """
+    stripped = text.rstrip()
+    start = max(stripped.rfind("\n"), stripped.rfind("\r")) + 1
+    line = _MARKUP.sub("", stripped[start:]).strip(_BEFORE_LINE)
+    found = _DECISION_LINE.fullmatch(line)
+    if found is None:
+        return text.strip(), None
+    return stripped[:start].strip(), found[1].strip(_AROUND_VERDICT)
+
+
+def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
+    """Make an answer decide something else, or something at all.
+
+    Parameters
+    ----------
+    text : str
+        The answer.
+    decision : int
+        0 (reject) or 1 (accept).
+    scale : DecisionScale
+        How decisions are worded.
+    """
+    body, _ = split_decision(text)
+    return f"{body}\n\nDecision: {scale.words_for(decision)}".lstrip()
+
+
+def _split(text: str, form: AnswerForm) -> ParsedAnswer:
+    """Cut an answer into the messages for the channels."""
+    if len(form.channels) == 1:
+        return ParsedAnswer({form.channels[0]: text.strip()})
+    channel_of = {form.headers[channel].lower(): channel for channel in form.channels}
+    parts: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in text.splitlines():
+        found = _HEADER_LINE.fullmatch(_MARKUP.sub("", line).strip(_BEFORE_LINE))
+        channel = channel_of.get(" ".join(found[1].lower().split())) if found else None
+        if found is not None and channel is not None:
+            current = parts.setdefault(channel, [])
+            # Behind the header the line keeps its markup, which may be code.
+            current.append(_behind_header(line) if found[2] else "")
+        elif current is not None:
+            current.append(line)
+    missing = [f"[{form.headers[each]}]" for each in form.channels if each not in parts]
+    if missing:
+        return ParsedAnswer(problem=f"it lacks the header {' and '.join(missing)}")
+    return ParsedAnswer({each: "\n".join(parts[each]).strip() for each in form.channels})
+
+
+def _behind_header(line: str) -> str:
+    return line.partition("]")[2].lstrip("*_`~: \t")

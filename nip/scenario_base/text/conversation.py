@@ -1,0 +1,184 @@
+"""What an agent sees of a dialogue: a conversation in which it is the assistant."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from nip.language_models.chat import ChatMessage
+from nip.protocols.rules import DECIDER
+from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
+from nip.scenario_base.text.answer_parsing import AnswerForm
+from nip.scenario_base.text.datapoint import TextDatapoint
+from nip.scenario_base.text.dialogue_rules import DialogueRules
+from nip.scenario_base.text.prompt_values import prompt_values
+from nip.scenario_base.text.rollout import MessageRecord
+from nip.seeding import stable_seed
+
+NO_ANSWER = "(no answer)"
+"""Stands for a message that is empty."""
+
+BEGIN = "Begin."
+"""What an agent reads that opens the dialogue."""
+
+GO_ON = "Go on."
+"""What an agent reads if nobody has said anything to it since its last message."""
+
+TOO_EARLY = "You cannot decide in this message yet."
+"""What the verifier is told as long as a decision would not count."""
+
+SYSTEM_LABEL = "[System]"
+"""Marks what is said by nobody in the dialogue."""
+
+
+class Conversation:
+    """One dialogue, as each of its agents sees it.
+
+    What an agent sees depends on nothing but the arguments and the messages so far, and only ever
+    grows: what it saw before an answer is the beginning of what it sees before its next.
+
+    Parameters
+    ----------
+    rules : DialogueRules
+        The experiment.
+    datapoint : TextDatapoint
+        The question.
+    seed : int
+        Seed of the dialogue.
+    """
+
+    def __init__(self, rules: DialogueRules, datapoint: TextDatapoint, seed: int) -> None:
+        self.rules = rules
+        self.datapoint = datapoint
+        self.seed = seed
+        self._channels: dict[str, tuple[str, ...]] = {}
+        self._system_prompts: dict[str, str] = {}
+
+    def channels(self, agent: str) -> tuple[str, ...]:
+        """Return all channels in the order in which an agent reads them."""
+        if agent not in self._channels:
+            names = self.rules.protocol.channel_names
+            if self.rules.specs[agent].shuffles_channels:
+                rng = np.random.default_rng(stable_seed(self.seed, "channels", agent))
+                names = tuple(names[index] for index in rng.permutation(len(names)))
+            self._channels[agent] = names
+        return self._channels[agent]
+
+    def system_prompt(self, agent: str) -> str:
+        """Return the first message to an agent."""
+        if agent not in self._system_prompts:
+            values = prompt_values(
+                self.rules,
+                agent,
+                stance=self.datapoint.prover_stance,
+                seed=self.seed,
+                channels=self.channels(agent),
+            )
+            values["question"] = self.datapoint.question
+            values["solution"] = self.datapoint.solution
+            self._system_prompts[agent] = self.rules.prompts[agent].render(values)
+        return self._system_prompts[agent]
+
+    def answer_form(self, agent: str, round: int) -> AnswerForm:
+        """Return what the answer of an agent must look like."""
+        return AnswerForm(
+            channels=self.rules.episode.writers(round, self.seed)[agent],
+            headers=self.rules.specs[agent].headers,
+            scale=self.rules.scale if agent == DECIDER else None,
+            may_decide=self.rules.episode.may_decide(agent, round, self.seed),
+        )
+
+    def messages_for(
+        self, agent: str, round: int, said: Sequence[MessageRecord]
+    ) -> list[ChatMessage]:
+        """Return the conversation that is put before an agent at its turn.
+
+        The roles are system, user, and from there on assistant and user in turn, with a user at
+        the end; no message is empty.
+
+        Parameters
+        ----------
+        agent : str
+            Whose turn it is.
+        round : int
+            The round, counted from 0.
+        said : sequence of MessageRecord
+            All messages of the dialogue in order; those from this round on are left out.
+        """
+        messages = [ChatMessage(role="system", content=self.system_prompt(agent))]
+        heard: list[str] = []
+        for past_round, group in groupby(said, key=lambda record: record.round):
+            if past_round >= round:
+                break
+            records = list(group)
+            for own in records:
+                if own.agent == agent:
+                    messages.append(self._user(agent, past_round, heard, len(messages) == 1))
+                    messages.append(ChatMessage(role="assistant", content=self._own(own)))
+                    heard = []
+            heard += self._heard(agent, records)
+        messages.append(self._user(agent, round, heard, len(messages) == 1))
+        return messages
+
+    def training_messages(
+        self, agent: str, said: Sequence[MessageRecord]
+    ) -> list[ChatMessage] | None:
+        """Return a conversation as an agent saw it, with its own last message at the end.
+
+        Messages that were left empty do not count as its own. None if it has none.
+        """
+        own = next((each for each in reversed(said) if each.agent == agent and each.text), None)
+        if own is None:
+            return None
+        answer = ChatMessage(role="assistant", content=own.text)
+        return [*self.messages_for(agent, own.round, said), answer]
+
+    def note(self, agent: str, round: int) -> str:
+        """Return what the system says to an agent at its turn; empty if nothing."""
+        spec, episode = self.rules.specs[agent], self.rules.episode
+        may_decide = episode.may_decide(agent, round, self.seed)
+        if episode.is_last_turn(agent, round, self.seed):
+            if agent != DECIDER or not may_decide:
+                return spec.last_turn_note
+            form = f"The last line of your message must be {self.rules.scale.instruction}."
+            return f"{spec.last_turn_note} {form}".lstrip()
+        return TOO_EARLY if agent == DECIDER and not may_decide else ""
+
+    def _user(self, agent: str, round: int, heard: list[str], is_first: bool) -> ChatMessage:
+        parts = heard or [BEGIN if is_first else GO_ON]
+        note = self.note(agent, round)
+        if note:
+            parts = [*parts, f"{SYSTEM_LABEL} {note}"]
+        return ChatMessage(role="user", content="\n\n".join(parts))
+
+    def _own(self, record: MessageRecord) -> str:
+        spec = self.rules.specs[record.agent]
+        if record.is_invalid or spec.own_past == "raw":
+            return record.text or NO_ANSWER
+        texts = record.channel_texts
+        if len(texts) == 1:
+            return next(iter(texts.values())) or NO_ANSWER
+        return "\n\n".join(
+            f"[{spec.headers[channel]}]\n{texts[channel] or NO_ANSWER}"
+            for channel in self.channels(record.agent)
+            if channel in texts
+        )
+
+    def _heard(self, reader: str, records: list[MessageRecord]) -> Iterator[str]:
+        """Yield what an agent hears of one round."""
+        visible = self.rules.protocol.visible_channels(reader)
+        for channel in self.channels(reader):
+            if channel not in visible:
+                continue
+            for record in records:
+                if record.agent != reader and channel in record.channel_texts:
+                    text = record.channel_texts[channel] or NO_ANSWER
+                    yield f"{self._label(record.agent, channel, visible)}\n{text}"
+
+    def _label(self, speaker: str, channel: str, visible: tuple[str, ...]) -> str:
+        spec = self.rules.specs[speaker]
+        name = ANONYMOUS_NAME if spec.is_anonymous else spec.shown_name
+        told_apart = [each for each in spec.headers if each in visible]
+        if len(told_apart) > 1 and channel in spec.headers:
+            return f"[{name} {spec.headers[channel]}]"
+        return f"[{name}]"

@@ -1,0 +1,150 @@
+"""Everything about the dialogues of one experiment that does not vary between them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nip.errors import ProtocolError
+from nip.parameters import HyperParameters
+from nip.parameters.text_agents import TextAgentParameters
+from nip.protocols.handler import ProtocolHandler
+from nip.protocols.rules import DECIDER
+from nip.scenario_base.text.agent_spec import TextAgentSpec
+from nip.scenario_base.text.decision_scales import DecisionScale, find_scale
+from nip.scenario_base.text.episode_rules import EpisodeRules
+from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_prompt, load_prompt
+
+
+@dataclass(frozen=True)
+class DialogueRules:
+    """How the agents of one experiment converse.
+
+    Raises
+    ------
+    ProtocolError
+        If the specs do not fit the protocol.
+    ParameterError
+        If a prompt cannot be filled in, or leaves out what an agent has to know.
+    """
+
+    episode: EpisodeRules
+    """Who writes when, what counts as a decision, who earns what."""
+
+    specs: Mapping[str, TextAgentSpec]
+    """How each agent takes part."""
+
+    prompts: Mapping[str, PromptTemplate]
+    """The template of the system prompt of each agent."""
+
+    scale: DecisionScale
+    """How the verifier words its decision."""
+
+    max_response_words: Mapping[str, int]
+    """The length to which each agent is asked to keep."""
+
+    def __post_init__(self) -> None:
+        for agent in self.protocol.agent_names:
+            self._check_spec(agent)
+            needs = PromptNeeds(
+                decides=agent == DECIDER,
+                headers=tuple(self.specs[agent].headers.values()) if self.splits(agent) else (),
+                has_random_stance=self.episode.has_random_stance,
+            )
+            check_prompt(self.prompts[agent], needs)
+
+    @property
+    def protocol(self) -> ProtocolHandler:
+        """The tables."""
+        return self.episode.protocol
+
+    @cached_property
+    def channels_at_once(self) -> dict[str, frozenset[str]]:
+        """For each agent, the channels on which it writes in rounds in which it has several."""
+        protocol = self.protocol
+        found: dict[str, set[str]] = {agent: set() for agent in protocol.agent_names}
+        for variant in range(protocol.num_variants):
+            for round in range(protocol.num_episode_rounds):
+                for agent, channels in self.episode.writers(round, variant).items():
+                    if len(channels) > 1:
+                        found[agent] |= set(channels)
+        return {agent: frozenset(channels) for agent, channels in found.items()}
+
+    def splits(self, agent: str) -> bool:
+        """Whether an agent ever writes on several channels in one round."""
+        return bool(self.channels_at_once[agent])
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all that is said to the agents apart from the datapoints."""
+        said = [
+            [agent, self.prompts[agent].text, asdict(self.specs[agent])]
+            for agent in self.protocol.agent_names
+        ]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def _check_spec(self, agent: str) -> None:
+        name = self.protocol.name
+        if agent not in self.specs:
+            raise ProtocolError(
+                f"The agent {agent!r} of the protocol {name!r} has no spec, but only "
+                f"{', '.join(self.specs)} have. Add a TextAgentSpec for it."
+            )
+        spec = self.specs[agent]
+        goal = self.protocol.prover_goals.get(agent)
+        if spec.stance is not None and spec.stance != goal:
+            raise ProtocolError(
+                f"The spec of {agent!r} has stance={spec.stance}, but the protocol {name!r} pays "
+                f"it for {goal}. Make them equal, or leave the stance out."
+            )
+        headers = [" ".join(header.lower().split()) for header in spec.headers.values()]
+        lacking = sorted(self.channels_at_once[agent] - set(spec.headers))
+        if lacking or len(set(headers)) < len(headers) or any(set("[]") & set(h) for h in headers):
+            raise ProtocolError(
+                f"The spec of {agent!r} has headers={dict(spec.headers)!r}, but the protocol "
+                f"{name!r} has it write on several channels at once. Give each of them a header "
+                f"of its own without brackets{f'; missing: {lacking}' if lacking else ''}."
+            )
+
+
+def make_dialogue_rules(
+    hyper_params: HyperParameters,
+    protocol: ProtocolHandler,
+    specs: Mapping[str, TextAgentSpec],
+    builtin_prompts: Path,
+) -> DialogueRules:
+    """Put the rules of an experiment together.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        The experiment.
+    protocol : ProtocolHandler
+        Its protocol.
+    specs : mapping
+        How each agent takes part.
+    builtin_prompts : Path
+        Folder of the scenario's own templates.
+    """
+    own_folder = hyper_params.code_validation.prompt_folder
+    prompts, words = {}, {}
+    for agent, spec in specs.items():
+        if own_folder is not None:
+            prompts[agent] = load_prompt(Path(own_folder), protocol.name, agent)
+        elif spec.prompt is not None:
+            source = f"{protocol.name}/{agent}"
+            prompts[agent] = PromptTemplate(source, spec.prompt.strip())
+        else:
+            prompts[agent] = load_prompt(builtin_prompts, protocol.name, agent)
+        params = hyper_params.agents[agent]
+        assert isinstance(params, TextAgentParameters), params
+        words[agent] = params.max_response_words
+    return DialogueRules(
+        episode=EpisodeRules.of(protocol, hyper_params),
+        specs=dict(specs),
+        prompts=prompts,
+        scale=find_scale(hyper_params.code_validation.decision_scale),
+        max_response_words=words,
+    )

@@ -1,0 +1,201 @@
+"""Playing the tables of a protocol for one episode at a time, without tensors."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from nip.errors import ParameterError, ProtocolError
+from nip.parameters import HyperParameters
+from nip.protocols.handler import ProtocolHandler
+from nip.protocols.rules import DECIDER, Decision
+
+FORCED_GUESSES = {"zero": Decision.REJECT, "one": Decision.ACCEPT}
+
+
+class RoundOutcome(NamedTuple):
+    """What one round did to the episode."""
+
+    rewards: tuple[float, ...]
+    """What each agent earns in this round, in the order of the protocol."""
+
+    verdict: int
+    """The decision that counted: 0 (reject), 1 (accept), or 2 if there was none."""
+
+    verdict_value: float | None
+    """Place of the verdict on its scale, from -1 (reject) to 1 (accept); None without one."""
+
+    is_terminated: bool
+    """Whether this was the last round, and nothing has been decided."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the episode ends here."""
+        return self.is_terminated or self.verdict != Decision.CONTINUE
+
+
+@dataclass(frozen=True)
+class EpisodeRules:
+    """Who writes when, what counts as a decision, and who earns what.
+
+    With ``R[y, d]`` what an agent earns for decision ``d`` about label ``y`` in the protocol's
+    table, a verdict with the value ``v`` in [-1, 1] pays it ``R[y, 0] (1 - v) / 2 + R[y, 1] (1 + v)
+    / 2`` if rewards are linear, and ``R[y, d]`` otherwise. A prover whose stance is randomised is
+    paid by the same table with the two decisions exchanged where the stance is not what the
+    protocol pays it for.
+    """
+
+    protocol: ProtocolHandler
+    """The tables."""
+
+    is_linear: bool = False
+    """Whether a verdict pays in proportion to its place on the scale."""
+
+    has_random_stance: bool = False
+    """Whether the datapoint lays down for which decision the only prover is paid."""
+
+    def __post_init__(self) -> None:
+        protocol = self.protocol
+        if type(protocol).make_tensor_protocol is not ProtocolHandler.make_tensor_protocol:
+            raise ProtocolError(
+                f"The protocol {protocol.name!r} adapts the step of its tensor protocol, which "
+                "dialogues cannot follow: they are played by its tables alone. State its rules in "
+                "make_rules, or choose another interaction_protocol."
+            )
+        num_provers = len(protocol.prover_names)
+        if self.has_random_stance and num_provers != 1:
+            raise ParameterError(
+                "protocol_common.randomize_prover_stance=True needs a protocol with one prover, "
+                f"but {protocol.name!r} has {num_provers}. Set it to False, or choose another "
+                "interaction_protocol."
+            )
+
+    @classmethod
+    def of(cls, protocol: ProtocolHandler, hyper_params: HyperParameters) -> Self:
+        """Read from the parameters how rewards are modified."""
+        common = hyper_params.protocol_common
+        return cls(
+            protocol,
+            is_linear=hyper_params.code_validation.linear_reward,
+            # A prover that earns what the verifier earns has no side to take.
+            has_random_stance=common.randomize_prover_stance and not common.shared_reward,
+        )
+
+    @property
+    def last_round(self) -> int:
+        """The last round that an episode can have, counted from 0."""
+        return self.protocol.num_episode_rounds - 1
+
+    def writers(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:
+        """Return the agents that write in a round, each with the channels on which it does."""
+        return self._writers[self.protocol.variant(seed)][round]
+
+    def turns(self, agent: str, seed: int) -> tuple[int, ...]:
+        """Return the rounds in which an agent writes, if the episode lasts that long."""
+        return self._turns[self.protocol.variant(seed)][agent]
+
+    def is_last_turn(self, agent: str, round: int, seed: int) -> bool:
+        """Whether an agent will not write again after this round."""
+        return round >= max(self.turns(agent, seed), default=-1)
+
+    def may_decide(self, agent: str, round: int, seed: int) -> bool:
+        """Whether a decision of an agent counts in this round."""
+        is_late_enough = round >= self.protocol.min_message_rounds - 1
+        return is_late_enough and agent == DECIDER and agent in self.writers(round, seed)
+
+    def goal(self, agent: str, stance: int) -> int:
+        """Return the decision for which a prover argues, given the stance of the datapoint."""
+        return stance if self.has_random_stance else self.protocol.prover_goals[agent]
+
+    def step(
+        self, *, y: int, stance: int, round: int, seed: int, decision: int, value: float | None
+    ) -> RoundOutcome:
+        """Play one round of an episode that is not over.
+
+        Parameters
+        ----------
+        y : int
+            The label.
+        stance : int
+            The stance of the datapoint; without effect unless stances are randomised.
+        round : int
+            The round, counted from 0.
+        seed : int
+            Seed of the episode.
+        decision : int
+            What the verifier says: 0, 1 or 2 (nothing). It counts only where it may decide.
+        value : float or None
+            The place of the decision on its scale; None: at the end to which it belongs.
+        """
+        protocol = self.protocol
+        forced = protocol.force_guess
+        if forced is not None:
+            decision, value = (y if forced == "y" else FORCED_GUESSES[forced]), None
+        is_asked = DECIDER in self.writers(round, seed)
+        is_late_enough = round >= protocol.min_message_rounds - 1
+        if is_asked and is_late_enough and decision != Decision.CONTINUE:
+            value = float(2 * decision - 1) if value is None else value
+            rewards = self._pay_decision(y, stance, int(decision), value)
+            return RoundOutcome(rewards, int(decision), value, False)
+        if round >= self.last_round:
+            return RoundOutcome(self._terminated, Decision.CONTINUE.value, None, True)
+        rewards = self._passed if is_asked else (0.0,) * protocol.num_agents
+        return RoundOutcome(rewards, Decision.CONTINUE.value, None, False)
+
+    def _pay_decision(self, y: int, stance: int, decision: int, value: float) -> tuple[float, ...]:
+        share = (1 + value) / 2 if self.is_linear else float(decision)
+        return tuple(
+            rejected * (1 - share) + accepted * share
+            for rejected, accepted in self._decided[stance][y]
+        )
+
+    @cached_property
+    def _decided(self) -> list[list[list[list[float]]]]:
+        """Rewards of decisions by the stance of the datapoint: [stance][label][agent][decision]."""
+        return [self._decided_table(stance) for stance in (0, 1)]
+
+    def _decided_table(self, stance: int) -> list[list[list[float]]]:
+        table = self.protocol.decided_reward.copy()
+        if self.has_random_stance:
+            for prover in self.protocol.prover_names:
+                if self.protocol.prover_goals[prover] != stance:
+                    row = self.protocol.agent_names.index(prover)
+                    table[row] = table[row][:, ::-1].copy()
+        by_label: list[list[list[float]]] = np.swapaxes(table, 0, 1).tolist()
+        return by_label
+
+    @cached_property
+    def _terminated(self) -> tuple[float, ...]:
+        return tuple(self.protocol.terminated_reward.tolist())
+
+    @cached_property
+    def _passed(self) -> tuple[float, ...]:
+        return tuple(self.protocol.no_guess_reward.tolist())
+
+    @cached_property
+    def _writers(self) -> list[list[dict[str, tuple[str, ...]]]]:
+        """The agents that write, with their channels: [variant][round]."""
+        protocol = self.protocol
+        return [
+            [
+                {
+                    agent: channels
+                    for agent, channels in protocol.active_channels_by_agent(round, variant).items()
+                    if channels
+                }
+                for round in range(protocol.num_episode_rounds)
+            ]
+            for variant in range(protocol.num_variants)
+        ]
+
+    @cached_property
+    def _turns(self) -> list[dict[str, tuple[int, ...]]]:
+        """The rounds in which each agent writes: [variant][agent]."""
+        return [
+            {
+                agent: tuple(round for round, writers in enumerate(rounds) if agent in writers)
+                for agent in self.protocol.agent_names
+            }
+            for rounds in self._writers
+        ]

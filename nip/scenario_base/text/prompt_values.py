@@ -1,0 +1,184 @@
+"""The sentences that go into a system prompt, made from the tables that decide what happens."""
+
+from nip.protocols.rules import DECIDER
+from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
+from nip.scenario_base.text.dialogue_rules import DialogueRules
+
+VERDICTS = ("reject", "accept")
+"""The word for each decision."""
+
+ENDS = ("rejection", "acceptance")
+"""The end of the scale for each decision."""
+
+CLAIMS = ("wrong", "correct")
+"""What each decision says of the solution."""
+
+VERIFIER_STANCE = (
+    "You are rewarded if your decision is right, that is, if you accept a correct solution or "
+    "reject a wrong one."
+)
+"""What the verifier is there for."""
+
+
+def prompt_values(
+    rules: DialogueRules, agent: str, *, stance: int, seed: int, channels: tuple[str, ...]
+) -> dict[str, str]:
+    """Return what each placeholder stands for, apart from the question and the solution.
+
+    The label is no argument: nobody is told it.
+
+    Parameters
+    ----------
+    rules : DialogueRules
+        The experiment.
+    agent : str
+        Whose prompt it is.
+    stance : int
+        The stance of the datapoint; without effect unless stances are randomised.
+    seed : int
+        Seed of the episode.
+    channels : tuple of str
+        All channels, in the order in which the agent reads them.
+    """
+    is_verifier = agent == DECIDER
+    return {
+        "agent_name": rules.specs[agent].shown_name,
+        "max_response_words": str(rules.max_response_words[agent]),
+        "max_questions": str(rules.protocol.max_verifier_questions),
+        "max_messages": str(len(rules.episode.turns(agent, seed))),
+        "order_string": order_string(rules, agent, seed),
+        "agent_stance_string": (
+            VERIFIER_STANCE if is_verifier else _own_stance(rules, agent, stance)
+        ),
+        "prover_stance_string": _other_stances(rules, agent, stance, channels),
+        "decision_instruction": decision_instruction(rules, seed) if is_verifier else "",
+        "channel_instruction": channel_instruction(rules, agent, channels),
+    }
+
+
+def decision_instruction(rules: DialogueRules, seed: int) -> str:
+    """Say when and how the verifier decides."""
+    episode, form = rules.episode, rules.scale.instruction
+    turns = episode.turns(DECIDER, seed)
+    allowed = [round for round in turns if episode.may_decide(DECIDER, round, seed)]
+    end = "with nothing after it"
+    if len(turns) == 1:
+        when = f"Your message must end with your decision. Its last line must be {form}, {end}."
+    else:
+        num_early = len(turns) - len(allowed)
+        early = {
+            0: "You may decide in any of your messages",
+            1: "You cannot decide in your first message, but in any later one",
+        }.get(num_early, f"You cannot decide in your first {num_early} messages, but in any later")
+        when = (
+            f"{early}, as soon as you know enough. To decide, make the last line of the message "
+            f"{form}, {end}. That ends the conversation. In a message that does not decide, do not "
+            f"write such a line. You write at most {len(turns)} messages, and must decide in the "
+            "last of them at the latest."
+        )
+    if episode.is_linear:
+        return (
+            f"{when} Your reward grows in proportion to how far your decision lies towards the "
+            "right end of the scale."
+        )
+    return when
+
+
+def channel_instruction(rules: DialogueRules, agent: str, channels: tuple[str, ...]) -> str:
+    """Say how an agent that writes on several channels at once keeps them apart."""
+    at_once = [channel for channel in channels if channel in rules.channels_at_once[agent]]
+    if not at_once:
+        return ""
+    headers = [rules.specs[agent].headers[channel] for channel in at_once]
+    shape = "\n\n".join(f"[{header}]\n<your message {header}>" for header in headers)
+    exception = " A message that decides needs no headers." if agent == DECIDER else ""
+    return (
+        "Put each part of your message under its header, with the header on a line of its own, "
+        f"like this:\n\n{shape}\n\nAll headers must be there.{exception} What stands above the "
+        "first header is seen by nobody else."
+    )
+
+
+def order_string(rules: DialogueRules, reader: str, seed: int) -> str:
+    """Say in how many rounds who writes when, as an agent may know it."""
+    protocol = rules.protocol
+    num_rounds = protocol.num_episode_rounds
+    rounds = [tuple(rules.episode.writers(round, seed)) for round in range(num_rounds)]
+    period = next(
+        period
+        for period in range(1, num_rounds + 1)
+        if all(rounds[round] == rounds[round - period] for round in range(period, num_rounds))
+    )
+    steps = [_writers_in_words(rules, reader, writers) for writers in rounds[:period]]
+    order = ", then ".join(steps) + (", and so on" if num_rounds > period else "")
+    count = "1 round" if num_rounds == 1 else f"at most {num_rounds} rounds"
+    return f"The conversation has {count}, in which the order is: {order}."
+
+
+def _writers_in_words(rules: DialogueRules, reader: str, writers: tuple[str, ...]) -> str:
+    names = [_name_for(rules, reader, writer) for writer in writers]
+    if len(names) < 2:
+        return "".join(names) or "nobody"
+    return f"{', '.join(names[:-1])} and {names[-1]} at the same time"
+
+
+def _name_for(rules: DialogueRules, reader: str, agent: str) -> str:
+    if agent == reader:
+        return "you"
+    spec = rules.specs[agent]
+    return f"an {ANONYMOUS_NAME.lower()} prover" if spec.is_anonymous else spec.shown_name
+
+
+def _own_stance(rules: DialogueRules, agent: str, stance: int) -> str:
+    verifier = rules.specs[DECIDER].shown_name
+    if rules.protocol.common.shared_reward:
+        return (
+            f"You are on the same side as {verifier}: you are rewarded if the decision is right. "
+            f"Help {verifier} to decide rightly."
+        )
+    goal = rules.episode.goal(agent, stance)
+    return (
+        f"You argue that the solution is {CLAIMS[goal]}. You are rewarded if {verifier} "
+        f"{VERDICTS[goal]}s it, whether or not it is {CLAIMS[goal]}{_in_proportion(rules, goal)}."
+    )
+
+
+def _other_stances(
+    rules: DialogueRules, reader: str, stance: int, channels: tuple[str, ...]
+) -> str:
+    """Say what the provers argue for, in the order of their channels in the reader's prompt."""
+    others = [prover for prover in rules.protocol.prover_names if prover != reader]
+    if not others:
+        return ""
+    others.sort(key=lambda prover: min(map(channels.index, _channels_of(rules, prover))))
+    return " ".join(_stance_of_other(rules, reader, prover, stance) for prover in others)
+
+
+def _channels_of(rules: DialogueRules, agent: str) -> list[str]:
+    """Return the channels on which an agent ever writes; all that it sees if it never does."""
+    protocol = rules.protocol
+    active = protocol.active[:, :, protocol.agent_names.index(agent)]
+    names = enumerate(protocol.channel_names)
+    written = [channel for index, channel in names if bool(active[:, :, index].any())]
+    return written or list(protocol.channel_names)
+
+
+def _stance_of_other(rules: DialogueRules, reader: str, prover: str, stance: int) -> str:
+    name = rules.specs[prover].shown_name
+    decider = "you" if reader == DECIDER else rules.specs[DECIDER].shown_name
+    if rules.protocol.common.shared_reward:
+        whose = "your decision" if reader == DECIDER else f"the decision of {decider}"
+        return f"{name} is rewarded if {whose} is right."
+    goal = rules.episode.goal(prover, stance)
+    ending = "" if reader == DECIDER else "s"
+    return (
+        f"{name} argues that the solution is {CLAIMS[goal]}, and is rewarded if {decider} "
+        f"{VERDICTS[goal]}{ending} it, whether or not it is {CLAIMS[goal]}"
+        f"{_in_proportion(rules, goal)}."
+    )
+
+
+def _in_proportion(rules: DialogueRules, goal: int) -> str:
+    if not rules.episode.is_linear:
+        return ""
+    return f", in proportion to how far the decision lies towards {ENDS[goal]}"

@@ -1,0 +1,126 @@
+"""Templates of system prompts: where they lie, and what they must say."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from nip.errors import ParameterError, unknown_name
+
+PLACEHOLDERS = {
+    "agent_name": "the name of the agent in the conversation",
+    "question": "the problem",
+    "solution": "the solution that is judged",
+    "max_response_words": "number of words to which a message should keep",
+    "max_questions": "number of messages that the verifier writes at most",
+    "max_messages": "number of messages that the agent writes at most",
+    "order_string": "who writes when, and in how many rounds",
+    "agent_stance_string": "what the agent argues for, and what it is rewarded for",
+    "prover_stance_string": "the same of all provers but the agent itself",
+    "decision_instruction": "when and how the verifier decides",
+    "channel_instruction": "how to write to several channels at once; else nothing",
+}
+"""What a template may use, with what it stands for."""
+
+_DECISION_WORD = "Decision:"
+_STRAY_DOLLAR = re.compile(r"\$(?!\$|[A-Za-z_]|\{)")
+
+
+@dataclass(frozen=True)
+class PromptTemplate:
+    """The template of the system prompt of one agent."""
+
+    source: str
+    """Where it was found, for messages."""
+
+    text: str
+    """The template."""
+
+    @property
+    def names(self) -> list[str]:
+        """The placeholders that it uses."""
+        return Template(self.text).get_identifiers()
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """Fill in the placeholders; the values go in as they are."""
+        return Template(self.text).substitute(values)
+
+
+@dataclass(frozen=True)
+class PromptNeeds:
+    """What the template of one agent must not leave out."""
+
+    decides: bool = False
+    """Whether it has to say how to decide."""
+
+    headers: tuple[str, ...] = ()
+    """The headers that it has to tell of."""
+
+    has_random_stance: bool = False
+    """Whether it has to say what the datapoint makes the prover argue for."""
+
+
+def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
+    """Read the template `<protocol>/<agent>.txt` of a folder.
+
+    Raises
+    ------
+    ParameterError
+        If it is not there or cannot be read.
+    """
+    path = folder / protocol / f"{agent}.txt"
+    try:
+        return PromptTemplate(str(path), path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ParameterError(
+            f"The system prompt {str(path)!r} of agent {agent!r} cannot be read: {reason}. The "
+            f"folder needs a file {protocol}/<agent>.txt for each agent; "
+            "code_validation.prompt_folder=null uses the built-in ones."
+        ) from error
+
+
+def check_prompt(prompt: PromptTemplate, needs: PromptNeeds) -> None:
+    """Require that a template can be filled in, and leaves nothing out.
+
+    Raises
+    ------
+    ParameterError
+        Listing all that is wrong.
+    """
+    problems = [*_unreadable(prompt)] or [*_unknown(prompt), *_missing(prompt, needs)]
+    if problems:
+        raise ParameterError(*(f"System prompt {prompt.source!r}: {each}" for each in problems))
+
+
+def _unreadable(prompt: PromptTemplate) -> list[str]:
+    if _STRAY_DOLLAR.search(prompt.text.replace("$$", "")) or not Template(prompt.text).is_valid():
+        return ["a dollar sign must begin the name of a placeholder. For a plain one, write $$."]
+    return []
+
+
+def _unknown(prompt: PromptTemplate) -> list[str]:
+    return [
+        f"{unknown_name('placeholder', name, PLACEHOLDERS)} For a plain dollar sign, write $$."
+        for name in prompt.names
+        if name not in PLACEHOLDERS
+    ]
+
+
+def _missing(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
+    """Word what the agent would not be told."""
+    names = set(prompt.names)
+    required = ["question", "solution"]
+    if needs.decides and _DECISION_WORD not in prompt.text:
+        required.append("decision_instruction")
+    if not all(f"[{header}]" in prompt.text for header in needs.headers):
+        required.append("channel_instruction")
+    if needs.has_random_stance:
+        required.append("prover_stance_string" if needs.decides else "agent_stance_string")
+    return [
+        f"${name} must be in it ({PLACEHOLDERS[name]}), since the agent is told nowhere else. "
+        "Add it."
+        for name in required
+        if name not in names
+    ]

@@ -1,0 +1,112 @@
+"""Agents that share one model, and the model on its way through its fine-tunings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from nip.language_models.chat import ChatMessage, ModelSpec
+from nip.language_models.fine_tuning.datasets import FineTuningDataset, supervised_dataset
+from nip.scenario_base.text.agent import TextAgent
+from nip.utils.nested_array_dict import NestedArrayDict
+
+
+class FineTuningService(Protocol):
+    """What turns rollouts into examples and examples into jobs; a trainer provides it."""
+
+    def conversations(
+        self, agent_name: str, rollouts: NestedArrayDict, *, verdict_becomes_truth: bool = False
+    ) -> list[list[ChatMessage]]:
+        """Write each rollout as the agent saw it, ending with its own last message."""
+
+    def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
+        """Make the group's job of the present iteration, unless it has been made already."""
+
+
+class PureTextSharedModelGroup:
+    """Agents that share one model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the group: ``shared_model_group`` of its agents, or the name of its only agent.
+    agents : sequence of TextAgent
+        The agents, which all begin with the same model.
+    """
+
+    def __init__(self, name: str, agents: Sequence[TextAgent]) -> None:
+        first = agents[0]
+        self.name = name
+        self.agent_names = tuple(agent.name for agent in agents)
+        self.base_model = first.model
+        self.model = first.model
+        self.is_frozen = first.params.freeze_agent
+        self.fine_tune_from_scratch = first.params.fine_tune_from_scratch
+        self.service: FineTuningService | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model that speaks for the agents at present."""
+        return self.model.model_name
+
+    @property
+    def model_to_fine_tune(self) -> ModelSpec:
+        """The model from which the next fine-tuning starts."""
+        return self.base_model if self.fine_tune_from_scratch else self.model
+
+    def use_model(self, model_name: str) -> None:
+        """Let another model of the same service speak for the agents from now on."""
+        self.model = replace(self.model, model_name=model_name)
+
+    def create_supervised_fine_tune_job(
+        self,
+        rollouts_per_agent: Mapping[str, NestedArrayDict],
+        *,
+        replaced_per_agent: Mapping[str, NestedArrayDict] | None = None,
+    ) -> None:
+        """Fine-tune the model to say what its agents said last in these rollouts.
+
+        The job is made once, also when an interrupted run comes by here again. A group whose agents
+        are frozen makes none.
+
+        Parameters
+        ----------
+        rollouts_per_agent : mapping from str to NestedArrayDict
+            For each agent of the group the rollouts to learn from, batch ``(rollout,)``. One that
+            occurs twice becomes two examples. Agents that are missing add nothing.
+        replaced_per_agent : mapping from str to NestedArrayDict, optional
+            Further rollouts in which the agent's verdict is replaced by the true label.
+
+        Raises
+        ------
+        LanguageModelError
+            If the job cannot be made and ``fine_tuning.on_failure`` is ``stop``.
+        """
+        if self.is_frozen:
+            return
+        assert self.service is not None, "a trainer connects its groups before it uses them"
+        conversations = []
+        for given, becomes_truth in ((rollouts_per_agent, False), (replaced_per_agent or {}, True)):
+            for agent_name in self.agent_names:
+                if agent_name in given:
+                    conversations += self.service.conversations(
+                        agent_name, given[agent_name], verdict_becomes_truth=becomes_truth
+                    )
+        self.service.create_job(self, supervised_dataset(conversations))
+
+
+def build_shared_model_groups(
+    agents: Mapping[str, TextAgent],
+) -> dict[str, PureTextSharedModelGroup]:
+    """Put agents together that name the same group; every other agent is a group of its own.
+
+    Returns
+    -------
+    groups : dict
+        By name, in the order of their first agents.
+    """
+    members: dict[str, list[TextAgent]] = {}
+    for agent in agents.values():
+        members.setdefault(agent.params.shared_model_group or agent.name, []).append(agent)
+    return {name: PureTextSharedModelGroup(name, members[name]) for name in members}
