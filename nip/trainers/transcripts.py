@@ -1,7 +1,7 @@
 """Dialogues in files for people to read."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,65 +15,64 @@ FOLDER = "transcripts"
 
 DECISION_NAMES = ("reject", "accept", None)
 
-Prompts = Callable[[Rollout], Mapping[str, str]]
-"""Tells what each agent was told at the beginning of a rollout, by agent."""
-
-
-def transcript_path(run_folder: Path, iteration: int, phase: str, file_format: str) -> Path:
-    """Return the file that holds the transcripts of a stage."""
-    return run_folder / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
-
 
 def write_transcripts(
-    path: Path,
-    rollouts: Iterable[Rollout],
-    dataset: Sequence[TextDatapoint],
-    agent_names: Sequence[str],
-    *,
-    prompts: Prompts | None = None,
+    run_folder: Path,
+    phase: str,
+    iteration: int,
+    transcripts: Iterable[Mapping[str, Any]],
     file_format: Literal["json", "yaml"] = "yaml",
-) -> None:
-    """Write the transcripts of a stage, one rollout after the other, replacing the file at once.
+) -> Path:
+    """Write the transcripts of a stage, one after the other, replacing the file at once.
 
     Parameters
     ----------
-    path : Path
-        The file; its folder is made. See ``transcript_path``.
-    rollouts : iterable of Rollout
-        In the order in which they are to stand; read once, never held together in memory.
-    dataset : sequence of TextDatapoint
-        Where the rollouts' datapoints are.
-    agent_names : sequence of str
-        The agents in the order of the protocol.
-    prompts : callable, optional
-        Gives what each agent was told at the beginning. Without it no prompts are written.
+    run_folder : Path
+        The folder of the run, in which ``transcripts`` is made.
+    phase : str
+        ``"train"`` or ``"test"``.
+    iteration : int
+        As it is to stand in the name of the file.
+    transcripts : iterable of mappings
+        What ``transcript_of`` gives, in the order in which they are to stand. They are never all in
+        memory.
     file_format : str
         ``"yaml"`` or ``"json"``. Either is a list with one entry for each rollout.
+
+    Returns
+    -------
+    path : Path
+        The file, such as ``transcripts/iteration_0001_train.yaml``.
     """
+    path = Path(run_folder) / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    trees = (
-        transcript_of(
-            rollout,
-            dataset[rollout.datapoint],
-            agent_names,
-            prompts(rollout) if prompts else {},
-        )
-        for rollout in rollouts
-    )
-    pieces = _yaml_pieces(trees) if file_format == "yaml" else _json_pieces(trees)
+    pieces = _yaml_pieces(transcripts) if file_format == "yaml" else _json_pieces(transcripts)
     with open_atomically(path) as file:
         for piece in pieces:
             # What a service sent may hold half a surrogate pair, which no file can.
             file.write(piece.encode("utf-8", errors="replace"))
+    return path
 
 
 def transcript_of(
     rollout: Rollout,
     datapoint: TextDatapoint,
     agent_names: Sequence[str],
-    prompts: Mapping[str, str],
+    prompts: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return a rollout as people read it: plain data, without what says nothing."""
+    """Return a rollout as people read it: plain data, without what says nothing.
+
+    Parameters
+    ----------
+    rollout : Rollout
+        What was played.
+    datapoint : TextDatapoint
+        What it was about.
+    agent_names : sequence of str
+        The agents in the order of the protocol.
+    prompts : mapping of str to str, optional
+        What each agent was told at the beginning, by agent.
+    """
     totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
     decided = rollout.verdict in (0, 1)
     tree: dict[str, Any] = {
@@ -133,7 +132,7 @@ def _message(message: MessageRecord) -> dict[str, Any]:
     return tree
 
 
-def _yaml_pieces(trees: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _yaml_pieces(trees: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     is_empty = True
     for tree in trees:
         yield ("" if is_empty else "\n") + dump_readable([tree])
@@ -142,7 +141,7 @@ def _yaml_pieces(trees: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield "[]\n"
 
 
-def _json_pieces(trees: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _json_pieces(trees: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     opening = "[\n"
     for tree in trees:
         yield opening + json.dumps(tree, indent=2, ensure_ascii=False)

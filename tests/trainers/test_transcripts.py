@@ -8,10 +8,10 @@ import yaml
 
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
-from nip.trainers.transcripts import transcript_path, write_transcripts
+from nip.trainers.transcripts import transcript_of, write_transcripts
 
 AGENTS = ("verifier", "prover")
-DATASET = [TextDatapoint("p1/bug", "Double a number.\nn < 100", "return n + 2\n", 0, 1)]
+DATAPOINT = TextDatapoint("p1/bug", "Double a number.\nn < 100", "return n + 2\n", 0, 1)
 
 COMPLETED = Rollout(
     position=4,
@@ -66,31 +66,30 @@ FAILED = Rollout(
 )
 
 
-def prompts(rollout: Rollout) -> dict[str, str]:
-    return {name: f"You are the {name}.\nSeed {rollout.seed}." for name in AGENTS}
+PROMPTS = {name: f"You are the {name}.\nBe brief." for name in AGENTS}
 
 
-def written(tmp_path, rollouts, file_format="yaml", **options):
-    path = transcript_path(tmp_path, 1, "train", file_format)
-    write_transcripts(path, rollouts, DATASET, AGENTS, file_format=file_format, **options)
+def written(tmp_path, rollouts, file_format="yaml", prompts=None):
+    trees = (transcript_of(each, DATAPOINT, AGENTS, prompts) for each in rollouts)
+    path = write_transcripts(tmp_path, "train", 1, trees, file_format)
     text = path.read_text(encoding="utf-8")
     return (yaml.safe_load if file_format == "yaml" else json.loads)(text), text
 
 
 def test_files_are_named_by_iteration_and_phase(tmp_path):
-    path = transcript_path(tmp_path, 12, "test", "json")
+    path = write_transcripts(tmp_path, "test", 12, [], "json")
     assert path == tmp_path / "transcripts" / "iteration_0012_test.json"
 
 
 @pytest.mark.parametrize("file_format", ["yaml", "json"])
 def test_everything_is_told(tmp_path, file_format):
-    (tree,), _ = written(tmp_path, [COMPLETED], file_format, prompts=prompts)
+    (tree,), _ = written(tmp_path, [COMPLETED], file_format, prompts=PROMPTS)
     assert tree["question"] == "Double a number.\nn < 100"
     assert tree["solution"] == "return n + 2\n"
     assert (tree["label"], tree["verdict"], tree["verdict_is_right"]) == ("reject", "reject", True)
     assert (tree["position"], tree["copy"], tree["seed"]) == (4, 1, 77)
     assert tree["rewards"] == {"verifier": 1.25, "prover": -0.5}
-    assert tree["prompts"]["prover"] == "You are the prover.\nSeed 77."
+    assert tree["prompts"]["prover"] == "You are the prover.\nBe brief."
     first, second, third = tree["rounds"]
     assert first["messages"] == [
         {
@@ -123,7 +122,7 @@ def test_a_failed_rollout_says_why_and_neither_earns_nor_rejects(tmp_path, file_
 
 
 def test_texts_can_be_read_line_by_line(tmp_path):
-    _, text = written(tmp_path, [COMPLETED], prompts=prompts)
+    _, text = written(tmp_path, [COMPLETED], prompts=PROMPTS)
     assert "\n            It gives 3.\n            Decision: reject\n" in text
     assert "\n    n < 100\n" in text
     assert "\n      You are the prover.\n" in text
@@ -144,13 +143,12 @@ def test_half_a_surrogate_pair_does_no_harm(tmp_path, file_format):
 
 
 def test_an_interrupted_file_is_not_left_behind(tmp_path):
-    def breaking() -> Iterator[Rollout]:
-        yield COMPLETED
+    def breaking() -> Iterator[dict[str, object]]:
+        yield transcript_of(COMPLETED, DATAPOINT, AGENTS)
         raise KeyboardInterrupt
 
     written(tmp_path, [FAILED])
-    path = transcript_path(tmp_path, 1, "train", "yaml")
     with pytest.raises(KeyboardInterrupt):
-        write_transcripts(path, breaking(), DATASET, AGENTS)
+        write_transcripts(tmp_path, "train", 1, breaking())
+    (path,) = (tmp_path / "transcripts").iterdir()
     assert [entry["position"] for entry in yaml.safe_load(path.read_text())] == [5]
-    assert [file.name for file in path.parent.iterdir()] == [path.name]

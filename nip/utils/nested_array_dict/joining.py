@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nip.utils.entry_paths import shown_path
-from nip.utils.nested_array_dict import NestedArrayDict, check_same_names
-from nip.utils.string_arrays import is_string_array, kind_of
+from nip.utils.nested_array_dict.batch import NestedArrayDict, check_same_names
+from nip.utils.nested_array_dict.entry_paths import shown_path
+from nip.utils.nested_array_dict.string_arrays import is_string_array, kind_of
 
 
 def stack(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:

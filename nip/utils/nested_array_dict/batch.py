@@ -12,10 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.errors import UnknownNameError, unknown_name
-from nip.utils.batch_index import Index, full_index, size_of_part
-from nip.utils.entry_paths import Key, as_path, is_path, shown_path
-from nip.utils.nested_array_files import read_arrays, write_arrays
-from nip.utils.string_arrays import as_array, is_string_array, kind_of, may_replace
+from nip.utils.nested_array_dict.array_files import read_arrays, write_arrays
+from nip.utils.nested_array_dict.batch_index import Index, full_index, size_of_part
+from nip.utils.nested_array_dict.entry_paths import Key, as_path, is_path, shown_path
+from nip.utils.nested_array_dict.string_arrays import (
+    as_array,
+    is_string_array,
+    kind_of,
+    may_replace,
+)
 
 FILE_NAME = "arrays.npz"
 """Name of the file when only a folder is given."""

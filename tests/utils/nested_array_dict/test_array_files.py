@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from nip.utils.nested_array_dict import NestedArrayDict
-from tests.utils.nested_arrays import batches
+from tests.utils.nested_array_dict.arbitrary_batches import batches
 
 
 @given(batch=batches((3, 2)))

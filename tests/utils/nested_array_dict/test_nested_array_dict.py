@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.errors import UnknownNameError
-from nip.utils.nested_array_dict import NestedArrayDict
-from nip.utils.nested_array_joining import concatenate, stack
-from nip.utils.string_arrays import STRING
-from tests.utils.nested_arrays import batches
+from nip.utils.nested_array_dict import NestedArrayDict, concatenate, stack
+from nip.utils.nested_array_dict.string_arrays import STRING
+from tests.utils.nested_array_dict.arbitrary_batches import batches
 
 
 def example() -> NestedArrayDict:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.utils.files import write_atomically
-from nip.utils.string_arrays import STRING, is_string_array
+from nip.utils.nested_array_dict.string_arrays import STRING, is_string_array
 
 FORMAT = "nip-nested-arrays-1"
 MISSING = -1
