@@ -1,1 +1,1 @@
-"""Making datasets: variants of correct programs, and the verification of what is wrong with them."""
+"""Making datasets: variants of correct programs, and finding out what is wrong with them."""

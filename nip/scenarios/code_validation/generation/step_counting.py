@@ -19,16 +19,12 @@ def count_steps(program: str) -> str:
 
 
 class _StepCounter(ast.NodeTransformer):
-    def visit_loop(self, node: ast.For | ast.While | ast.FunctionDef) -> ast.AST:
-        self.generic_visit(node)
-        node.body.insert(0, ast.Expr(_step()))
-        return node
-
-    visit_For = visit_While = visit_FunctionDef = visit_loop
-
-    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
-        self.generic_visit(node)
-        node.ifs.insert(0, _step())
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, ast.For | ast.While | ast.FunctionDef):
+            node.body.insert(0, ast.Expr(_step()))
+        elif isinstance(node, ast.comprehension):
+            node.ifs.insert(0, _step())
         return node
 
 

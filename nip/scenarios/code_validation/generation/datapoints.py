@@ -1,0 +1,97 @@
+"""One datapoint of a generated dataset, as it stands in the file."""
+
+from dataclasses import dataclass
+
+from nip.scenarios.code_validation.generation.verification import Failure
+from nip.scenarios.code_validation.problems.problem import Problem
+
+
+@dataclass(frozen=True)
+class GeneratedDatapoint:
+    """A question, a program, whether it is correct, and how that is known."""
+
+    question: str
+    """What the program has to do."""
+
+    solution: str
+    """The program."""
+
+    y: int
+    """1 if it is correct, 0 if it is buggy."""
+
+    problem: str
+    """Name of the problem."""
+
+    topic: str
+    """What the problem is about."""
+
+    origin: str
+    """`rewrite` of a correct program, `mutation` of such a rewrite, or `language_model`."""
+
+    mutation: str | None
+    """What kind of mistake was put in, if one was."""
+
+    kind: str | None
+    """`wrong_answer`, `exception` or `timeout` for a buggy program."""
+
+    failing_input: str | None
+    """Arguments for which a buggy program fails, as a list in JSON."""
+
+    expected: str | None
+    """What a correct program returns for them, as JSON."""
+
+    actual: str | None
+    """What the buggy program returns for them, as JSON, or the exception."""
+
+    tests_failed_share: float
+    """Share of the tests that the program fails; 0 for a correct one."""
+
+    num_tests: int
+    """How many tests the program was given."""
+
+
+def correct_datapoint(
+    problem: Problem, program: str, origin: str, num_tests: int
+) -> GeneratedDatapoint:
+    """Describe a program that passed all tests."""
+    return GeneratedDatapoint(
+        question=problem.question,
+        solution=program,
+        y=1,
+        problem=problem.name,
+        topic=problem.topic,
+        origin=origin,
+        mutation=None,
+        kind=None,
+        failing_input=None,
+        expected=None,
+        actual=None,
+        tests_failed_share=0.0,
+        num_tests=num_tests,
+    )
+
+
+def buggy_datapoint(
+    problem: Problem,
+    program: str,
+    origin: str,
+    num_tests: int,
+    failure: Failure,
+    mutation: str | None = None,
+) -> GeneratedDatapoint:
+    """Describe a program that failed a test."""
+    return GeneratedDatapoint(
+        question=problem.question,
+        solution=program,
+        y=0,
+        problem=problem.name,
+        topic=problem.topic,
+        origin=origin,
+        mutation=mutation,
+        kind=failure.kind,
+        failing_input=failure.failing_input,
+        expected=failure.expected,
+        actual=failure.actual,
+        tests_failed_share=failure.tests_failed_share,
+        num_tests=num_tests,
+    )

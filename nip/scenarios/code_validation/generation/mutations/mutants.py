@@ -1,0 +1,117 @@
+"""Finding all places of a program where one could be mistaken, and making some of the mistakes."""
+
+import ast
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nip.scenarios.code_validation.generation.mutations import expressions, statements, variables
+from nip.scenarios.code_validation.generation.mutations.mutation import Mutation
+
+MUTATIONS: tuple[Mutation, ...] = (
+    expressions.boundary,
+    expressions.comparison,
+    expressions.arithmetic,
+    expressions.boolean,
+    expressions.forgotten_condition,
+    expressions.negation,
+    expressions.sign,
+    expressions.constant,
+    expressions.truth_value,
+    expressions.range_bound,
+    expressions.slice_bound,
+    expressions.index,
+    expressions.crossed_indices,
+    expressions.function,
+    expressions.method,
+    expressions.forgotten_call,
+    expressions.swapped_arguments,
+    expressions.swapped_operands,
+    expressions.sort_order,
+    expressions.text,
+    statements.dropped_statement,
+    statements.missing_guard,
+    statements.forgotten_else,
+    statements.one_branch,
+    statements.second_if,
+    statements.early_return,
+    statements.jump,
+    statements.overwritten,
+    statements.order,
+    statements.nesting,
+    statements.sequential_assignment,
+    variables.wrong_variable,
+)
+"""All kinds of mistakes."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A program with one mistake in it, if it is one."""
+
+    program: str
+    """Source text."""
+
+    mutation: str
+    """Name of the kind of mistake."""
+
+
+def make_mutants(program: str, count: int, generator: random.Random) -> list[Mutant]:
+    """Put single mistakes into a program, of as many kinds as possible.
+
+    Parameters
+    ----------
+    program : str
+        A correct program.
+    count : int
+        The most mutants to make.
+    generator : random.Random
+        Chooses the kinds and the places.
+
+    Returns
+    -------
+    mutants : list of Mutant
+        Different programs, each with one mistake.
+    """
+    tree = ast.parse(program)
+    num_places = [sum(1 for _ in _mistakes(tree, mutation)) for mutation in MUTATIONS]
+    wanted = _choose(num_places, count, generator)
+    found: dict[str, Mutant] = {}
+    for mutation, places in zip(MUTATIONS, wanted, strict=True):
+        if not places:
+            continue
+        for place, _ in enumerate(_mistakes(tree, mutation)):
+            if place in places:
+                mutant = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+                found.setdefault(mutant, Mutant(mutant, mutation.__name__))
+    found.pop(program, None)
+    mutants = [mutant for mutant in found.values() if _is_valid(mutant.program)]
+    generator.shuffle(mutants)
+    return mutants
+
+
+def _mistakes(tree: ast.AST, mutation: Mutation) -> Iterator[None]:
+    # The list is made first, because the tree changes while it is gone through.
+    for node in list(ast.walk(tree)):
+        yield from mutation(node)
+
+
+def _choose(num_places: Sequence[int], count: int, generator: random.Random) -> list[set[int]]:
+    """Draw kinds of mistakes one after the other, each equally often as far as it has places."""
+    left = [generator.sample(range(number), number) for number in num_places]
+    wanted: list[set[int]] = [set() for _ in num_places]
+    while count > 0 and any(left):
+        kinds = [kind for kind, places in enumerate(left) if places]
+        for kind in generator.sample(kinds, min(count, len(kinds))):
+            wanted[kind].add(left[kind].pop())
+            count -= 1
+    return wanted
+
+
+def _is_valid(program: str) -> bool:
+    """Tell whether a program has the syntax of Python, which a moved statement may have lost."""
+    try:
+        compile(program, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Ways to write a program differently without changing what it does."""

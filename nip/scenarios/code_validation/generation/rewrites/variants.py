@@ -1,0 +1,107 @@
+"""Writing a program in another way, by many rewrites at random places."""
+
+import ast
+import random
+
+from nip.scenarios.code_validation.generation.rewrites.conditions import (
+    ElseAfterLeaving,
+    EmptinessTests,
+    ExpandConditionalExpressions,
+    JoinBranches,
+    MirrorComparisons,
+    NameConditions,
+    NestConditions,
+    SplitChains,
+    SwapBranches,
+)
+from nip.scenarios.code_validation.generation.rewrites.loops import (
+    ComprehensionsToLoops,
+    EndlessLoops,
+    LoopsByIndex,
+    LoopsToComprehensions,
+    RangeLoopsToWhile,
+)
+from nip.scenarios.code_validation.generation.rewrites.renaming import RenameVariables
+from nip.scenarios.code_validation.generation.rewrites.rewriting import Chance, Rewrite
+from nip.scenarios.code_validation.generation.rewrites.statements import (
+    ContractAssignments,
+    ExpandAugmentedAssignments,
+    JoinAssignments,
+    NameArguments,
+    NameReturnValues,
+    SplitTuples,
+    TurnSumsAndProducts,
+    WriteSquaresOut,
+)
+
+REWRITES: tuple[tuple[Rewrite, float], ...] = (
+    (ComprehensionsToLoops, 0.4),
+    (LoopsToComprehensions, 0.4),
+    (LoopsByIndex, 0.25),
+    (RangeLoopsToWhile, 0.25),
+    (EndlessLoops, 0.15),
+    (ExpandConditionalExpressions, 0.35),
+    (JoinBranches, 0.35),
+    (SwapBranches, 0.3),
+    (NestConditions, 0.3),
+    (ElseAfterLeaving, 0.3),
+    (SplitChains, 0.3),
+    (MirrorComparisons, 0.25),
+    (EmptinessTests, 0.3),
+    (NameConditions, 0.15),
+    (ContractAssignments, 0.3),
+    (ExpandAugmentedAssignments, 0.3),
+    (SplitTuples, 0.4),
+    (JoinAssignments, 0.35),
+    (NameArguments, 0.25),
+    (NameReturnValues, 0.25),
+    (TurnSumsAndProducts, 0.15),
+    (WriteSquaresOut, 0.5),
+    (RenameVariables, 0.6),
+)
+"""Each rewrite, in the order in which they are made, and how often a program undergoes it."""
+
+SHARES = (0.4, 0.7, 1.0)
+"""Shares of the possible places at which one rewrite is made in one program."""
+
+
+def rewrite(program: str, generator: random.Random) -> str:
+    """Write a program in another way that does the same.
+
+    Parameters
+    ----------
+    program : str
+        Source text.
+    generator : random.Random
+        Decides which rewrites are made, and where.
+    """
+    tree = ast.parse(program)
+    for make_rewrite, frequency in REWRITES:
+        if generator.random() < frequency:
+            chance = Chance(generator, generator.choice(SHARES), tree)
+            tree = make_rewrite(chance).visit(tree)
+            # Nodes that occur twice in a tree would be changed twice by the next rewrite.
+            tree = ast.parse(ast.unparse(ast.fix_missing_locations(tree)))
+    return ast.unparse(tree) + "\n"
+
+
+def canonical_form(program: str) -> str:
+    """Write a program so that two that differ only in names come out the same."""
+    tree = ast.parse(program)
+    names: dict[str, str] = {}
+
+    def canonical(name: str) -> str:
+        return names.setdefault(name, f"v{len(names)}")
+
+    stored = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in stored:
+            node.id = canonical(node.id)
+        elif isinstance(node, ast.arg):
+            node.arg = canonical(node.arg)
+    return ast.unparse(tree)

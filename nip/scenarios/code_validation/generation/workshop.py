@@ -1,0 +1,147 @@
+"""Making pairs of a correct and a buggy program for one problem."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nip.scenarios.code_validation.generation.datapoints import (
+    GeneratedDatapoint,
+    buggy_datapoint,
+    correct_datapoint,
+)
+from nip.scenarios.code_validation.generation.mutations.mutants import Mutant, make_mutants
+from nip.scenarios.code_validation.generation.problem_tests import ProblemTests, make_tests
+from nip.scenarios.code_validation.generation.rewrites.variants import canonical_form, rewrite
+from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.verification import Failure, verify
+from nip.scenarios.code_validation.problems.problem import Problem
+from nip.seeding import stable_seed
+
+MUTANTS_PER_VARIANT = 12
+"""Mutants among which the buggy program of a pair is chosen."""
+
+SHARES_WANTED = ((0.0, 0.05, 0.3), (0.05, 0.2, 0.3), (0.2, 0.6, 0.28), (0.6, 1.0, 0.12))
+"""Shares of failed tests, from and to, and how often such a program is wanted."""
+
+ANY_KIND_SHARE = 0.25
+"""How often a program that raises or does not end is as welcome as one that answers wrongly."""
+
+FRUITLESS_ATTEMPTS = 25
+"""Rewrites in a row that give no new pair after which a problem counts as exhausted."""
+
+
+class Pair(NamedTuple):
+    """A correct program, and a buggy one made of it."""
+
+    correct: GeneratedDatapoint
+    buggy: GeneratedDatapoint
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    mutant: Mutant
+    form: str
+    failure: Failure
+
+
+class Workshop:
+    """Makes pairs for one problem, one after the other.
+
+    A pair begins with a rewrite of one of the solutions, which must pass all tests. It is the
+    correct program. The buggy one is the same rewrite with one mistake, so that the two differ in
+    nothing else, and the style of a program says nothing about its label.
+
+    Parameters
+    ----------
+    problem : Problem
+        What the programs are for.
+    seed : int
+        The same seed gives the same pairs, however they are asked for.
+    """
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self.problem = problem
+        self.pairs: list[Pair] = []
+        self.is_exhausted = False
+        self._seed = seed
+        self._generator = random.Random(stable_seed(seed, "code_validation", "pairs", problem.name))
+        self._tests: ProblemTests | None = None
+        self._forms: set[str] = set()
+        self._num_uses: Counter[str] = Counter()
+
+    def make(self, count: int, sandbox: Sandbox, tell: Callable[[], None] = lambda: None) -> None:
+        """Make pairs until there are so many, or no new ones are found any more.
+
+        Parameters
+        ----------
+        count : int
+            How many pairs to have in the end.
+        sandbox : Sandbox
+            Where programs are run.
+        tell : callable
+            Called after each new pair. What it raises ends the making.
+        """
+        if len(self.pairs) >= count or self.is_exhausted:
+            return
+        tests = self._set_tests(sandbox)
+        num_fruitless = 0
+        while len(self.pairs) < count and num_fruitless < FRUITLESS_ATTEMPTS:
+            pair = self._make_pair(tests, sandbox)
+            if pair is None:
+                num_fruitless += 1
+                continue
+            num_fruitless = 0
+            self.pairs.append(pair)
+            tell()
+        self.is_exhausted = len(self.pairs) < count
+
+    def _set_tests(self, sandbox: Sandbox) -> ProblemTests:
+        if self._tests is None:
+            self._tests = make_tests(self.problem, sandbox, self._seed)
+        else:
+            sandbox.set_inputs(self._tests.inputs)
+        return self._tests
+
+    def _make_pair(self, tests: ProblemTests, sandbox: Sandbox) -> Pair | None:
+        program = rewrite(self._generator.choice(self.problem.solutions), self._generator)
+        form = canonical_form(program)
+        if form in self._forms or not verify(program, tests, sandbox).is_correct:
+            return None
+        candidates = []
+        for mutant in make_mutants(program, MUTANTS_PER_VARIANT, self._generator):
+            failure = verify(mutant.program, tests, sandbox).failure
+            mutant_form = canonical_form(mutant.program)
+            if failure is not None and mutant_form not in self._forms:
+                candidates.append(_Candidate(mutant, mutant_form, failure))
+        if not candidates:
+            return None
+        chosen = self._choose(candidates)
+        self._forms |= {form, chosen.form}
+        self._num_uses[chosen.mutant.mutation] += 1
+        return Pair(
+            correct_datapoint(self.problem, program, "rewrite", len(tests.inputs)),
+            buggy_datapoint(
+                self.problem,
+                chosen.mutant.program,
+                "mutation",
+                len(tests.inputs),
+                chosen.failure,
+                chosen.mutant.mutation,
+            ),
+        )
+
+    def _choose(self, candidates: list[_Candidate]) -> _Candidate:
+        """Choose the buggy program: of the kind and subtlety wanted, with a rare mistake."""
+        weights = [weight for _, _, weight in SHARES_WANTED]
+        (low, high, _) = self._generator.choices(SHARES_WANTED, weights)[0]
+        takes_any_kind = self._generator.random() < ANY_KIND_SHARE
+
+        def rank(candidate: _Candidate) -> tuple[bool, float, int]:
+            share = candidate.failure.tests_failed_share
+            is_other_kind = candidate.failure.kind != "wrong_answer" and not takes_any_kind
+            distance = max(low - share, share - high, 0.0)
+            return is_other_kind, distance, self._num_uses[candidate.mutant.mutation]
+
+        return min(candidates, key=rank)
