@@ -1,0 +1,81 @@
+"""How the agents of the built-in protocols talk about programs."""
+
+from nip.protocols.handler import ProtocolHandler
+from nip.protocols.rules import Decision
+from nip.scenario_base.text.agent_spec import DECIDE_NOW, TextAgentSpec
+from nip.scenario_base.text.agent_spec_registry import register_agent_specs
+
+SCENARIO = "code_validation"
+
+ONLY_MESSAGE = "This is your only message. You must decide now."
+"""What the system says to a verifier that has one turn."""
+
+
+@register_agent_specs(SCENARIO, "nip")
+def nip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+    """Let a verifier question one prover."""
+    return {
+        "prover": TextAgentSpec(shown_name="Prover", stance=Decision.ACCEPT),
+        "verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=DECIDE_NOW),
+    }
+
+
+@register_agent_specs(SCENARIO, "adp")
+def adp_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+    """Let a prover say one thing before the verifier decides."""
+    return {
+        "prover": TextAgentSpec(shown_name="Prover", last_turn_note="", stance=Decision.ACCEPT),
+        "verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=ONLY_MESSAGE),
+    }
+
+
+@register_agent_specs(SCENARIO, "debate")
+def debate_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+    """Let two experts argue for opposite decisions, each on a channel that all can read."""
+    params = protocol.hyper_params.debate_protocol
+    return {
+        "prover0": TextAgentSpec(shown_name="Expert 1", stance=Decision.REJECT),
+        "prover1": TextAgentSpec(shown_name="Expert 2", stance=Decision.ACCEPT),
+        "verifier": _verifier_of_two(params.randomize_channel_order),
+    }
+
+
+@register_agent_specs(SCENARIO, "mnip")
+def mnip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+    """Let a verifier question two experts who cannot hear each other."""
+    params = protocol.hyper_params.mnip_protocol
+    return {
+        "prover0": TextAgentSpec(shown_name="Expert 1", stance=Decision.ACCEPT),
+        "prover1": TextAgentSpec(shown_name="Expert 2", stance=Decision.ACCEPT),
+        "verifier": _verifier_of_two(params.randomize_channel_order),
+    }
+
+
+@register_agent_specs(SCENARIO, "merlin_arthur")
+def merlin_arthur_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+    """Let one of two provers, and the verifier does not learn which, say one thing."""
+    return {
+        "prover0": TextAgentSpec(
+            shown_name="Prover 1", is_anonymous=True, last_turn_note="", stance=Decision.REJECT
+        ),
+        "prover1": TextAgentSpec(
+            shown_name="Prover 2", is_anonymous=True, last_turn_note="", stance=Decision.ACCEPT
+        ),
+        "verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=ONLY_MESSAGE),
+    }
+
+
+@register_agent_specs(SCENARIO, "solo_verifier")
+def solo_verifier_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+    """Let the verifier decide alone."""
+    return {"verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=ONLY_MESSAGE)}
+
+
+def _verifier_of_two(shuffles_channels: bool) -> TextAgentSpec:
+    return TextAgentSpec(
+        shown_name="Verifier",
+        headers={"prover0_channel": "to Expert 1", "prover1_channel": "to Expert 2"},
+        shuffles_channels=shuffles_channels,
+        last_turn_note=DECIDE_NOW,
+        own_past="by_channel",
+    )
