@@ -28,6 +28,7 @@ NO_KEY = "none"
 REHEARSAL_ADDRESS = "http://rehearsal/v1"
 """An address that is never looked up: the application in this process answers."""
 
+_OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
 _CONNECT_TIMEOUT_S = 30.0
 
 
@@ -59,6 +60,11 @@ def find_address(spec: ModelSpec) -> str:
     return address
 
 
+def is_openai(address: str) -> bool:
+    """Tell whether an address is one of OpenAI's own or of its models at Azure."""
+    return (urlsplit(address).hostname or "").endswith(_OPENAI_HOSTS)
+
+
 def find_key(spec: ModelSpec) -> str:
     """Return the key for a service: of the variable that the spec names, else of the usual one.
 
@@ -72,7 +78,7 @@ def find_key(spec: ModelSpec) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         # Servers of one's own want no key.
-        if spec.api_key_variable is None and find_address(spec) != OWN_ADDRESS:
+        if spec.api_key_variable is None and not is_openai(find_address(spec)):
             return NO_KEY
         raise ParameterError(
             f"The model {spec.model_name!r} needs a key, but the environment variable {variable} "

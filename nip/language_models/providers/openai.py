@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 from openai import AsyncOpenAI, OpenAIError
@@ -16,11 +15,10 @@ from nip.language_models.provider_registry import (
     register_chat_provider,
 )
 from nip.language_models.providers.answer_reading import read_completion
-from nip.language_models.providers.connection import find_address, find_key, open_client
+from nip.language_models.providers.connection import find_address, find_key, is_openai, open_client
 from nip.language_models.providers.error_translation import translate_error
 
 _PATH = "/chat/completions"
-_NEW_LIMIT_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
 @register_chat_provider("openai")
@@ -51,8 +49,8 @@ class OpenAIChatModel(ProvidedChatModel):
         return open_client(self._spec, self._context)
 
     def _name_of_token_limit(self) -> str:
-        host = urlsplit(find_address(self._spec)).hostname or ""
-        return "max_completion_tokens" if host.endswith(_NEW_LIMIT_HOSTS) else "max_tokens"
+        is_own = is_openai(find_address(self._spec))
+        return "max_completion_tokens" if is_own else "max_tokens"
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
         """Ask once.

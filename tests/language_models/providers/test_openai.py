@@ -223,6 +223,7 @@ def test_a_call_is_sent_once_even_if_it_fails() -> None:
     [
         (ModelSpec("openai", MODEL), {}, "variable OPENAI_API_KEY is not set. Set it; or give"),
         (ModelSpec("openai", MODEL), {"OPENAI_API_KEY": " "}, "use_dummy_api=true"),
+        (ModelSpec("openai", MODEL, "https://api.openai.com/v1/"), {}, "OPENAI_API_KEY is not"),
         (ModelSpec("openai", MODEL, None, "MY_OWN_SECRET"), {"OPENAI_API_KEY": KEY}, "MY_OWN_SE"),
         (ModelSpec("openai", MODEL, "http://x/v1", "MY_OWN_SECRET"), {}, "MY_OWN_SECRET is not"),
         (ModelSpec("openai", MODEL), {"OPENAI_API_KEY": f"{KEY}\n{KEY}"}, "that no key has"),
