@@ -1,0 +1,370 @@
+"""Speed and memory of the text side, as ratios against what no program could beat.
+
+N rollouts of R calls, one after another, at latency L with C calls at once take at least
+max(R L, N R L / C).
+
+engine   the engine alone, asking a model that sleeps: time against that bound
+own      what the house itself spends on a message: a whole dialogue, stored in a real run.db, with
+         a model that answers at once
+tree     a tree of responses, whose longest path is all that it should take
+http     the official SDK over HTTP against the local endpoint in a process of its own
+memory   growth of the process over many rollouts, as a trainer plays and stores them
+
+    python benchmarks/bench_text.py --json out.json
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.call import Call
+from nip.language_models.chat import (
+    ChatMessage,
+    Completion,
+    ModelSpec,
+    Sampling,
+    TokenUsage,
+)
+from nip.language_models.engine import Engine
+from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine_stats import EngineStats
+from nip.language_models.journal import MemoryJournal
+from nip.language_models.ledger import Ledger
+from nip.language_models.provider_registry import (
+    ConnectionContext,
+    ProvidedChatModel,
+    register_chat_provider,
+)
+from nip.parameters import HyperParameters
+from nip.protocols.registry import build_protocol_handler
+from nip.run_store import Run
+from nip.scenario_base.text.agent import TextAgent
+from nip.scenario_base.text.datapoint import TextDatapoint
+from nip.scenario_base.text.dialogue_rules import DialogueRules
+from nip.scenario_base.text.play import Complete, play_rollout
+from nip.scenario_base.text.registry import text_scenario_registry
+from nip.scenario_base.text.response_tree import play_response_tree
+from nip.scenario_base.text.rollout import Rollout, RolloutPlan
+from nip.trainers.text_sampling import RolloutSampler
+
+Seconds = float
+Figures = dict[str, float]
+WORDS = " ".join(["word"] * 150)
+MESSAGES_IN_MEMORY_PART = 4
+TREE_DEPTH, TREE_RESPONSES = 6, 2
+
+TARGETS = {
+    "makespan_ratio_c8": 1.15,
+    "makespan_ratio_c32": 1.15,
+    "makespan_ratio_c100": 1.15,
+    "makespan_ratio_c200": 1.15,
+    "own_ms_per_message": 1.0,
+    "tree_ratio": 1.3,
+    "http_ratio_c50": 1.25,
+    "http_ratio_c200": 1.25,
+    "rss_growth_mb": 16.0,
+}
+"""What the figures should not exceed; the others are for information."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is played."""
+
+    num_rollouts: int
+    num_rounds: int
+    num_repeats: int
+    num_rollouts_for_memory: int
+    engine_concurrencies: Sequence[int]
+    http_concurrencies: Sequence[int]
+    latency_s: Seconds
+    http_latency_s: Seconds
+
+    def bound(self, latency_s: Seconds, concurrency: int) -> Seconds:
+        """Return the time that no schedule can beat."""
+        one = self.num_rounds * latency_s
+        return max(one, self.num_rollouts * one / concurrency)
+
+
+@register_chat_provider("benchmark")
+class SleepingModel(ProvidedChatModel):
+    """Answers with 150 words after the seconds that its name says, and decides when it must."""
+
+    @classmethod
+    def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:
+        """Nothing is needed to reach it."""
+
+    async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        """Sleep and answer."""
+        await asyncio.sleep(float(self._spec.model_name))
+        must_decide = "must decide now" in messages[-1]["content"]
+        text = f"{WORDS}\n\nDecision: accept" if must_decide else WORDS
+        usage = TokenUsage(200 * len(messages), 200)
+        return Completion(text, "stop", usage, self._spec.model_name)
+
+
+async def play_calls(engine: Engine, spec: ModelSpec, number: int, num_rounds: int) -> None:
+    """Play a rollout without any rules: a conversation that grows by an answer every round."""
+    messages: list[ChatMessage] = [{"role": "system", "content": WORDS}]
+    for round in range(num_rounds):
+        key = f"train/0/{number}/{round}/prover/0"
+        call = Call(spec, list(messages), Sampling(seed=number), "prover", key)
+        completion = await engine.complete(call)
+        messages.append({"role": "user", "content": completion.text})
+
+
+async def time_calls(sizes: Sizes, spec: ModelSpec, concurrency: int) -> tuple[Seconds, Seconds]:
+    """Return the seconds on the clock and of this process for all rollouts at once."""
+    options = EngineOptions(max_concurrency=concurrency)
+    async with Engine(None, options, journal=MemoryJournal()) as engine:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        rollouts = range(sizes.num_rollouts)
+        await asyncio.gather(*(play_calls(engine, spec, i, sizes.num_rounds) for i in rollouts))
+        return time.perf_counter() - start, time.process_time() - cpu_start
+
+
+def measure_engine(sizes: Sizes) -> Figures:
+    """Compare the engine with the bound."""
+    spec = ModelSpec("benchmark", str(sizes.latency_s))
+    figures = {}
+    for concurrency in sizes.engine_concurrencies:
+        seconds = [
+            asyncio.run(time_calls(sizes, spec, concurrency))[0] for _ in range(sizes.num_repeats)
+        ]
+        bound = sizes.bound(sizes.latency_s, concurrency)
+        figures[f"makespan_ratio_c{concurrency}"] = median(seconds) / bound
+    return figures
+
+
+def measure_http(sizes: Sizes) -> Figures:
+    """Compare the SDK over HTTP with the bound."""
+    figures = {}
+    num_calls = sizes.num_rollouts * sizes.num_rounds
+    with serve(sizes.http_latency_s) as address:
+        spec = ModelSpec("openai", "gpt-4o-mini", base_url=address)
+        for concurrency in sizes.http_concurrencies:
+            seconds, cpu_seconds = asyncio.run(time_calls(sizes, spec, concurrency))
+            bound = sizes.bound(sizes.http_latency_s, concurrency)
+            figures[f"http_ratio_c{concurrency}"] = seconds / bound
+            figures[f"cpu_ms_per_call_c{concurrency}"] = 1e3 * cpu_seconds / num_calls
+    return figures
+
+
+@contextmanager
+def serve(latency_s: Seconds) -> Iterator[str]:
+    """Run the local endpoint in a process of its own; give its address."""
+    module = ["-m", "nip.language_models.server"]
+    options = ["--port", "0", "--brain", "echo", "--latency", str(latency_s)]
+    command = [sys.executable, *module, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+?/v1", process.stdout.readline())
+            if found is None:
+                raise RuntimeError(f"The endpoint did not start: {' '.join(command)}")
+            yield found.group()
+        finally:
+            process.terminate()
+
+
+@dataclass(frozen=True)
+class Dialogues:
+    """What it takes to play dialogues of one length, whose model takes its time."""
+
+    rules: DialogueRules
+    agents: dict[str, TextAgent]
+
+
+def datapoint(number: int) -> TextDatapoint:
+    """Return a question of 150 words about a solution of 150 words."""
+    return TextDatapoint(str(number), WORDS, WORDS, y=number % 2, prover_stance=1)
+
+
+def make_dialogues(settings: ExperimentSettings, num_rounds: int, latency_s: Seconds) -> Dialogues:
+    """Return dialogues between a prover and a verifier, who writes last."""
+    params = {"model_provider": "benchmark", "model_name": str(latency_s)}
+    hyper_params = HyperParameters(
+        scenario="code_validation",
+        trainer="pure_text_ei",
+        dataset="test",
+        interaction_protocol="nip",
+        nip_protocol={"max_message_rounds": num_rounds},
+        protocol_common={"verifier_first": num_rounds % 2 == 1},
+        agents={"prover": params, "verifier": params},
+    )
+    protocol = build_protocol_handler(hyper_params)
+    scenario = text_scenario_registry["code_validation"](hyper_params, settings)
+    return Dialogues(scenario.dialogue_rules(protocol), scenario.build_agents(protocol))
+
+
+async def time_tree(latency_s: Seconds) -> Seconds:
+    """Return the seconds that a whole tree takes."""
+    dialogues = make_dialogues(ExperimentSettings(), TREE_DEPTH, latency_s)
+    plan = RolloutPlan(position=0, datapoint=0, seed=1, key_prefix="train/0/0")
+    async with Engine(None, EngineOptions(), journal=MemoryJournal()) as engine:
+        start = time.perf_counter()
+        root = await play_response_tree(
+            dialogues.rules,
+            dialogues.agents,
+            datapoint(0),
+            plan,
+            engine.complete,
+            num_responses=TREE_RESPONSES,
+        )
+        seconds = time.perf_counter() - start
+    assert len(list(root.leaves())) == TREE_RESPONSES**TREE_DEPTH
+    return seconds
+
+
+def measure_tree(sizes: Sizes) -> Figures:
+    """Compare a tree of responses with its longest path."""
+    seconds = [asyncio.run(time_tree(sizes.latency_s)) for _ in range(sizes.num_repeats)]
+    return {"tree_ratio": median(seconds) / (TREE_DEPTH * sizes.latency_s)}
+
+
+def sample(
+    num_rollouts: int, num_rounds: int, on_rollout: Callable[[EngineStats], None]
+) -> tuple[Seconds, float]:
+    """Play and store rollouts in a run of their own, as the trainers do, at no latency.
+
+    Returns
+    -------
+    seconds, megabytes
+        What it takes, and the size of the database.
+    """
+    plans = [
+        RolloutPlan(position=i, datapoint=i, seed=i, key_prefix=f"train/0/{i}")
+        for i in range(num_rollouts)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        settings = ExperimentSettings(runs_dir=folder)
+        dialogues = make_dialogues(settings, num_rounds, 0.0)
+        with Run.open(settings, "bench", {}) as run:
+            sampler = RolloutSampler(run, settings, ConnectionContext(), Ledger())
+
+            async def play(plan: RolloutPlan, complete: Complete) -> Rollout:
+                return await play_rollout(
+                    dialogues.rules, dialogues.agents, datapoint(plan.position), plan, complete
+                )
+
+            start = time.perf_counter()
+            asyncio.run(sampler.sample("train", 0, plans, play, on_rollout))
+            seconds = time.perf_counter() - start
+            stored = run.rollouts.load("train", 0)
+            assert all(len(record["messages"]) == num_rounds for record in stored)
+        megabytes = (Path(folder) / "bench" / "run.db").stat().st_size / 2**20
+    return seconds, megabytes
+
+
+def ignore(_: EngineStats) -> None:
+    """Show no progress."""
+
+
+def measure_own(sizes: Sizes) -> Figures:
+    """Measure what the house spends on a message when nobody has to be waited for."""
+    seconds = [
+        sample(sizes.num_rollouts, sizes.num_rounds, ignore)[0] for _ in range(sizes.num_repeats)
+    ]
+    return {"own_ms_per_message": 1e3 * median(seconds) / sizes.num_rollouts / sizes.num_rounds}
+
+
+def measure_memory(sizes: Sizes) -> Figures:
+    """Measure by how much the process grows once the first tenth of the rollouts is stored."""
+    megabytes: list[float] = []
+    seconds, file_megabytes = sample(
+        sizes.num_rollouts_for_memory,
+        MESSAGES_IN_MEMORY_PART,
+        lambda _: megabytes.append(resident_megabytes()),
+    )
+    return {
+        "rss_growth_mb": megabytes[-1] - megabytes[len(megabytes) // 10],
+        "kb_per_rollout": file_megabytes * 2**10 / sizes.num_rollouts_for_memory,
+        "ms_per_rollout": 1e3 * seconds / sizes.num_rollouts_for_memory,
+    }
+
+
+def resident_megabytes() -> float:
+    """Return the memory of this process; where the system does not say, the most it ever had."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in kilobytes, macOS in bytes.
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+PARTS: dict[str, Callable[[Sizes], Figures]] = {
+    "engine": measure_engine,
+    "own": measure_own,
+    "tree": measure_tree,
+    "http": measure_http,
+    "memory": measure_memory,
+}
+
+
+def table(figures: Figures) -> str:
+    """Return the figures beside their targets."""
+    lines = [f"{'':24s} {'measured':>10s} {'target':>8s}"]
+    for name, value in figures.items():
+        target = TARGETS.get(name)
+        verdict = (
+            "" if target is None else f" {target:>8.2f}{'' if value <= target else '  missed'}"
+        )
+        lines.append(f"{name:24s} {value:10.3f}{verdict}")
+    return "\n".join(lines)
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--json", type=Path, help="where to write the figures")
+    add("--parts", nargs="+", choices=[*PARTS], default=[*PARTS], help="what to measure (all)")
+    add("--rollouts", type=int, default=200, help="rollouts at once, N (200)")
+    add("--rounds", type=int, default=9, help="calls of a rollout, R (9)")
+    add("--repeats", type=int, default=3, help="repeats, of which the median counts (3)")
+    add("--latency", type=float, default=0.05, help="seconds of a call, L (0.05)")
+    add("--concurrency", type=int, nargs="+", default=[8, 32, 100, 200], help="calls at once, C")
+    add("--http-latency", type=float, default=1.0, help="seconds of a call over HTTP (1)")
+    add("--http-concurrency", type=int, nargs="+", default=[50, 200], help="calls at once there")
+    add("--memory-rollouts", type=int, default=10_000, help="rollouts of memory (10000)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print, and write the figures down."""
+    arguments = read_arguments()
+    sizes = Sizes(
+        num_rollouts=arguments.rollouts,
+        num_rounds=arguments.rounds,
+        num_repeats=arguments.repeats,
+        num_rollouts_for_memory=arguments.memory_rollouts,
+        engine_concurrencies=arguments.concurrency,
+        http_concurrencies=arguments.http_concurrency,
+        latency_s=arguments.latency,
+        http_latency_s=arguments.http_latency,
+    )
+    figures: Figures = {}
+    for part in arguments.parts:
+        figures |= PARTS[part](sizes)
+    print(table(figures))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
