@@ -98,8 +98,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def create(options: argparse.Namespace) -> None:
     """Generate both splits, then write them."""
+    from nip.scenario_base.dataset_writing import refuse_existing
     from nip.scenarios.graph_isomorphism.generation import check_num_pairs
-    from nip.scenarios.graph_isomorphism.pair_files import refuse_existing, write_dataset
+    from nip.scenarios.graph_isomorphism.pair_files import write_dataset
 
     folder = options.data_dir / "graph_isomorphism" / options.name
     refuse_existing(folder, options.overwrite)

@@ -8,7 +8,10 @@ from nip.errors import DatasetError, did_you_mean
 DEFAULT_DATA_DIR = "data"
 """Where the scripts that make datasets put them unless told otherwise."""
 
-MAKING_COMMANDS = {"graph_isomorphism": "python scripts/create_gi_dataset.py"}
+MAKING_COMMANDS = {
+    "code_validation": "python scripts/create_cv_dataset.py",
+    "graph_isomorphism": "python scripts/create_gi_dataset.py",
+}
 """For scenarios whose datasets a script makes: the command, without the name of the dataset."""
 
 MAKING_OPTIONS = {

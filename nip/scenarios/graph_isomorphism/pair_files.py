@@ -6,8 +6,6 @@ the guide on the data of graph isomorphism.
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from safetensors.numpy import load_file, save
 
 from nip.errors import DatasetError
 from nip.scenario_base.dataset_files import SPLITS, missing_split
-from nip.utils.files import write_atomically
+from nip.scenario_base.dataset_writing import write_dataset_folder
 
 FILE_NAMES = ("data.safetensors", "data.pt")
 """Accepted names of the file of a split; the first one found is read."""
@@ -218,40 +216,11 @@ def write_dataset(
     DatasetError
         If the folder exists and is not to be replaced.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        new = temporary / "new"
-        for split, pairs in splits.items():
-            (new / "raw" / split).mkdir(parents=True)
-            write_atomically(new / "raw" / split / FILE_NAMES[0], save(_encode(pairs)))
-        write_atomically(new / "metadata.json", json.dumps(metadata, indent=2) + "\n")
-        refuse_existing(folder, overwrite)
-        _exchange(folder, new, temporary / "old")
-    finally:
-        shutil.rmtree(temporary)
-
-
-def _exchange(folder: Path, new: Path, old: Path) -> None:
-    """Put a new folder in the place of another, or leave that one where it is."""
-    if not folder.exists():
-        new.rename(folder)
-        return
-    folder.rename(old)
-    try:
-        new.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-
-
-def refuse_existing(folder: Path, overwrite: bool) -> None:
-    """Raise a DatasetError if a dataset is there already and is not to be replaced."""
-    if folder.exists() and not overwrite:
-        raise DatasetError(
-            f"The dataset {folder} exists already. Choose another name, or give --overwrite to "
-            f"replace it."
-        )
+    files: dict[str, bytes | str] = {
+        f"raw/{split}/{FILE_NAMES[0]}": save(_encode(pairs)) for split, pairs in splits.items()
+    }
+    files["metadata.json"] = json.dumps(metadata, indent=2) + "\n"
+    write_dataset_folder(folder, files, overwrite)
 
 
 def _encode(pairs: PairArrays) -> dict[str, np.ndarray]:
