@@ -32,7 +32,7 @@ def full_index(index: Index, batch_size: tuple[int, ...]) -> tuple[Any, ...]:
             normal += [slice(None)] * width
             dimension += width
             continue
-        if isinstance(part, slice):
+        if isinstance(part, slice | int) and not isinstance(part, bool):
             normal.append(part)
             dimension += 1
             continue
@@ -66,6 +66,8 @@ def size_of_part(batch_size: tuple[int, ...], index: tuple[Any, ...]) -> tuple[i
             return (len(range(*only.indices(batch_size[0]))), *batch_size[1:])
         if isinstance(only, np.ndarray):
             return only.shape + batch_size[1:]
+        if isinstance(only, int) and -batch_size[0] <= only < batch_size[0]:
+            return batch_size[1:]
     return np.broadcast_to(False, batch_size)[index].shape
 
 
