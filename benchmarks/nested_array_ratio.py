@@ -125,9 +125,9 @@ def seconds(work: Work, num_calls: int) -> float:
 def measure(num_rounds: int = 15, round_seconds: float = 0.005) -> dict[str, float]:
     """Compare all operations.
 
-    Both sides of a ratio run in turn, so that a drift of the machine's speed meets both. Reading and
-    setting include the least that one does with an array, a sum or a copy: to find an entry by its
-    name takes about 40 ns here and 12 ns in a plain dict.
+    Both sides of a ratio run in turn, so that a drift of the machine's speed meets both. Reading
+    and setting include the least that one does with an array, a sum or a copy: finding an entry by
+    its name alone takes well under a microsecond, but a plain dict needs only some nanoseconds.
 
     Parameters
     ----------
