@@ -39,8 +39,9 @@ def choose_replaced(
 ) -> NDArray[np.bool_]:
     """Choose in which of the verifier's examples the last verdict is replaced by the truth.
 
-    Only an example in which the verifier did decide has a verdict to replace; the share, rounded
-    to the nearest number, is one of those.
+    Only an example in which the verifier did decide has a verdict to replace. Failed rollouts, and
+    those in which a message of the verifier was left empty, are no examples. The share, rounded to
+    the nearest number, is one of the rest.
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ def choose_replaced(
         (example,).
     """
     decided = (rollouts["agents", "decision"][rows, :, verifier] != 2).any(axis=1)
-    (eligible,) = np.nonzero(decided & ~rollouts["failed"][rows])
+    gave_up = rollouts["agents", "invalid"][rows, :, verifier].any(axis=1)
+    (eligible,) = np.nonzero(decided & ~gave_up & ~rollouts["failed"][rows])
     rng = np.random.default_rng(stable_seed(seed, "guess replacement", iteration))
     chosen = rng.permutation(eligible)[: round(share * len(eligible))]
     is_replaced = np.zeros(len(rows), dtype=bool)

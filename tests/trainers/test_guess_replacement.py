@@ -54,6 +54,12 @@ def test_only_a_verdict_can_be_replaced():
     assert choose(decided(10, num_undecided=4, failed=failed), range(10), 0.5).sum() == 2
 
 
+def test_a_message_that_was_left_empty_is_not_taught():
+    invalid = np.zeros((3, 4, 2), dtype=bool)
+    invalid[0, 0, VERIFIER] = invalid[1, 1, 1 - VERIFIER] = True
+    assert choose(decided(3, invalid=invalid), range(3), 1.0).tolist() == [False, True, True]
+
+
 def test_examples_are_chosen_not_rollouts():
     chosen = choose(decided(3), [2, 2, 2, 2], 0.5)
     assert chosen.shape == (4,) and chosen.sum() == 2
