@@ -13,6 +13,7 @@ from tests.source_files import REPOSITORY
 TINY = ["rl.num_iterations=2", "rl.frames_per_batch=60", "rl.minibatch_size=30"]
 TINY += ["rl.num_test_iterations=1", "rl.num_normalization_steps=20"]
 TINY += ["run_id=tiny", "settings.progress=false"]
+RUN_ELSEWHERE = ("new_fine_tuning_backend",)
 
 
 def commands_with_plugins() -> list[Command]:
@@ -39,7 +40,14 @@ def run(words: list[str], folder: Path) -> dict[str, float]:
     return content["metrics"]
 
 
-@pytest.mark.parametrize("command", commands_with_plugins(), ids=str)
+def needs_a_service(command: Command) -> bool:
+    """Tell whether the agents are models of a service, which tests cannot ask."""
+    return "scenario=code_validation" in command.words
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in commands_with_plugins() if not needs_a_service(each)], ids=str
+)
 def test_an_example_runs(command: Command, working_folder: Path) -> None:
     given = [word for word in command.words[2:] if not word.startswith(("run_id=", "rl."))]
     metrics = run([*given, *TINY], working_folder)
@@ -48,7 +56,8 @@ def test_an_example_runs(command: Command, working_folder: Path) -> None:
 
 def test_every_example_is_shown_and_run() -> None:
     for example in EXAMPLES.glob("*.py"):
-        assert any(f"examples/{example.name}" in str(each) for each in commands_with_plugins())
+        is_run = any(f"examples/{example.name}" in str(each) for each in commands_with_plugins())
+        assert is_run or example.stem in RUN_ELSEWHERE
         shown = (DOC / "guides").glob("new_*.md")
         assert any(f"../examples/{example.name}" in page.read_text() for page in shown)
 
