@@ -1,7 +1,6 @@
 """An agent that is a language model."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from nip.language_models.chat import ModelSpec
 from nip.parameters.text_agents import TextAgentParameters
@@ -36,6 +35,6 @@ class TextAgent:
     model: ModelSpec
     """The model that speaks for it at present."""
 
-    def with_model(self, model: ModelSpec) -> Self:
+    def with_model(self, model: ModelSpec) -> "TextAgent":
         """Return the same agent with another model."""
         return replace(self, model=model)

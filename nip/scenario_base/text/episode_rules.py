@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class EpisodeRules:
             )
 
     @classmethod
-    def of(cls, protocol: ProtocolHandler, hyper_params: HyperParameters) -> Self:
+    def of(cls, protocol: ProtocolHandler, hyper_params: HyperParameters) -> "EpisodeRules":
         """Read from the parameters how rewards are modified."""
         common = hyper_params.protocol_common
         return cls(

@@ -23,9 +23,21 @@ class TextScenario(ABC):
     prompts: ClassVar[Path]
     """Folder with the built-in system prompts, `<protocol>/<agent>.txt`."""
 
+    rehearsal_rules: ClassVar[Path | None] = None
+    """Rules by which the models answer in a rehearsal; None: general ones."""
+
     def __init__(self, hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
         self.hyper_params = hyper_params
         self.settings = settings
+
+    def check_dataset(self) -> None:  # noqa: B027 - a scenario may make its data on the fly
+        """Tell at once, without reading it, if the dataset is not there.
+
+        Raises
+        ------
+        NipError
+            If it cannot be loaded; the message says how to get it.
+        """
 
     @abstractmethod
     def load_dataset(self, split: str) -> TextDataset:

@@ -12,7 +12,7 @@ ONLY_MESSAGE = "This is your only message. You must decide now."
 
 
 @register_agent_specs(SCENARIO, "nip")
-def nip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+def nip_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
     """Let a verifier question one prover."""
     return {
         "prover": TextAgentSpec(shown_name="Prover", stance=Decision.ACCEPT),
@@ -21,7 +21,7 @@ def nip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 
 @register_agent_specs(SCENARIO, "adp")
-def adp_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+def adp_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
     """Let a prover say one thing before the verifier decides."""
     return {
         "prover": TextAgentSpec(shown_name="Prover", last_turn_note="", stance=Decision.ACCEPT),
@@ -52,7 +52,7 @@ def mnip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 
 @register_agent_specs(SCENARIO, "merlin_arthur")
-def merlin_arthur_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+def merlin_arthur_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
     """Let one of two provers, and the verifier does not learn which, say one thing."""
     return {
         "prover0": TextAgentSpec(
@@ -66,7 +66,7 @@ def merlin_arthur_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 
 @register_agent_specs(SCENARIO, "solo_verifier")
-def solo_verifier_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
+def solo_verifier_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
     """Let the verifier decide alone."""
     return {"verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=ONLY_MESSAGE)}
 
