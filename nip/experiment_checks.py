@@ -27,11 +27,19 @@ def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings
     ------
     NipError
         If the protocol cannot be built, an agent is named that it does not have, a batch cannot be
-        divided as asked, or the dataset does not exist or lacks a split.
+        divided as asked, or the dataset does not exist or lacks a split. For language models also
+        if the protocol has no prompts in this scenario, or a model cannot be reached for want of a
+        key: everything that can fail before money is spent.
     """
     protocol = build_protocol_handler(hyper_params)
     if problems := list(_unknown_agents(hyper_params, protocol)):
         raise ParameterError(*problems)
+    if trainer_facts[hyper_params.trainer].data == "text":
+        # What language models need is imported where it is needed.
+        from nip.text_checks import check_text_experiment
+
+        check_text_experiment(hyper_params, settings, protocol)
+        return
     _check_batch(hyper_params, protocol)
     _check_dataset(hyper_params, settings)
 

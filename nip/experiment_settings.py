@@ -75,7 +75,7 @@ class ExperimentSettings(SubParameters):
     """File of answers to keep and use again, also in other runs; by default there is none."""
 
     poll_seconds: Positive = 10.0
-    """Seconds between two looks at a fine-tuning job at first; later up to ten times as many."""
+    """Seconds between two looks at a fine-tuning job at first; later up to six times as many."""
 
     @classmethod
     def root_path(cls) -> str:

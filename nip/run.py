@@ -20,6 +20,7 @@ from nip.run_store.run_id import check_run_id, is_run_folder
 if TYPE_CHECKING:
     from nip.experiment_plan import ExperimentPlan
     from nip.scenario_instance import ScenarioInstance
+    from nip.trainers.text_plan import TextPlan
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def prepare_experiment(
     *,
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
-) -> "ExperimentPlan":
+) -> "ExperimentPlan | TextPlan":
     """Build everything as `run_experiment` would, fill caches, and report sizes; train nothing.
 
     Parameters
@@ -110,7 +111,7 @@ def prepare_experiment(
     Returns
     -------
     plan
-        What would be run: agents, data, environments, iterations.
+        What would be run: agents, data, sizes; for language models also calls and costs.
 
     Raises
     ------

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nip.scenario_base.scenario import Scenario
     from nip.scenario_base.text.agent import TextAgent
     from nip.scenario_base.text.datapoint import TextDataset
+    from nip.scenario_base.text.dialogue_rules import DialogueRules
     from nip.scenario_base.text.scenario import TextScenario
     from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 
@@ -72,6 +73,9 @@ class PureTextScenarioInstance(ScenarioInstance):
     scenario: TextScenario
     """The task."""
 
+    rules: DialogueRules
+    """How the agents converse."""
+
     train_dataset: TextDataset
     """Questions to learn from."""
 
@@ -89,5 +93,5 @@ class PureTextScenarioInstance(ScenarioInstance):
         return {
             "train dataset": self.train_dataset.fingerprint(),
             "test dataset": self.test_dataset.fingerprint(),
-            "prompts": self.scenario.prompts_digest(self.protocol_handler),
+            "prompts": self.rules.digest,
         }

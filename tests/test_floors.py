@@ -25,6 +25,7 @@ FLOORS = [
     "nip.text_factory",
     "nip.trainers",
     "nip.experiment_checks",
+    "nip.text_checks",
     "nip.scenarios",
     "nip.scenario_instance",
     "nip.rl_objectives",

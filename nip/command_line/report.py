@@ -12,9 +12,12 @@ from nip.command_line.request import Request
 
 if TYPE_CHECKING:
     from nip.experiment_plan import AgentPlan, ExperimentPlan
+    from nip.trainers.text_plan import TextPlan
 
 
-def print_plan(request: Request, plan: ExperimentPlan, console: Console | None = None) -> None:
+def print_plan(
+    request: Request, plan: ExperimentPlan | TextPlan, console: Console | None = None
+) -> None:
     """Print what would be run.
 
     Parameters
@@ -27,7 +30,14 @@ def print_plan(request: Request, plan: ExperimentPlan, console: Console | None =
         Where to print; by default the terminal.
     """
     console = console or Console()
-    console.print(Group(_facts(request, plan), Text(""), _agents(plan.agents)))
+    from nip.trainers.text_plan import TextPlan
+
+    if isinstance(plan, TextPlan):
+        from nip.command_line.text_report import text_plan_table
+
+        console.print(text_plan_table(request, plan))
+    else:
+        console.print(Group(_facts(request, plan), Text(""), _agents(plan.agents)))
     console.print("Nothing was trained or written (dry_run=true).", highlight=False)
 
 

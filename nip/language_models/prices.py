@@ -13,8 +13,8 @@ from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 
 _MILLION = 1_000_000
-# These run on the user's own machine or not at all.
-_FREE_PROVIDERS = frozenset({"local", "scripted"})
+# These run on the user's own machine or not at all, whatever model they are named after.
+_FREE_PROVIDERS = frozenset({"local", "rehearsal", "scripted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +99,12 @@ class Prices:
 
     def _look_up(self, model: ModelSpec) -> Price | None:
         names = _names(model.model_name)
-        for table in (self._own, PUBLIC_PRICES):
+        is_free = model.provider in _FREE_PROVIDERS
+        for table in (self._own, {} if is_free else PUBLIC_PRICES):
             for name in names:
                 if name in table:
                     return table[name]
-        return Price(0.0, 0.0) if model.provider in _FREE_PROVIDERS else None
+        return Price(0.0, 0.0) if is_free else None
 
 
 def _names(model_name: str) -> list[str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nip.parameters import HyperParameters
+from nip.run_store.rollout_table import RolloutPhase
 from nip.seeding import stable_seed
 
 
@@ -21,6 +23,58 @@ class Asking:
 
     copy: int
     """How often the question has come before in this stage."""
+
+
+def questions_of_stage(
+    hyper_params: HyperParameters, phase: RolloutPhase, iteration: int, num_datapoints: int
+) -> list[Asking]:
+    """Return what is asked in a stage.
+
+    A test on a part of its split asks the same part every time, so that its results compare.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        The experiment.
+    phase, iteration
+        The stage.
+    num_datapoints : int
+        Questions in the split.
+    """
+    if phase == "test" and hyper_params.text_rl.test_on_whole_dataset:
+        return whole_split(num_datapoints)
+    number = hyper_params.rl.rollouts_per_iteration or num_datapoints
+    if phase == "test":
+        number, iteration = min(number, num_datapoints), 0
+    return questions_of_iteration(num_datapoints, number, iteration, hyper_params.seed)
+
+
+def is_tested(hyper_params: HyperParameters, iteration: int) -> bool:
+    """Whether the agents play on the test split after an iteration."""
+    is_first, is_last = iteration == 0, iteration == hyper_params.rl.num_iterations - 1
+    return {
+        "none": False,
+        "all": True,
+        "last": is_last,
+        "first_and_last": is_first or is_last,
+    }[hyper_params.text_rl.test_scheme]
+
+
+def num_rollouts_of_run(hyper_params: HyperParameters, num_train: int, num_test: int) -> int:
+    """Count the rollouts of all iterations and tests together.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        The experiment.
+    num_train, num_test : int
+        Questions in the splits.
+    """
+    num_iterations = hyper_params.rl.num_iterations
+    num_tests = sum(is_tested(hyper_params, iteration) for iteration in range(num_iterations))
+    per_iteration = hyper_params.rl.rollouts_per_iteration or num_train
+    per_test = len(questions_of_stage(hyper_params, "test", 0, num_test)) if num_tests else 0
+    return num_iterations * per_iteration + num_tests * per_test
 
 
 def questions_of_iteration(

@@ -39,7 +39,7 @@ def register_trainer(
             register_parameter_group(name, parameters)
         if name not in trainer_facts:
             group = name if parameters is not None else None
-            trainer_facts.register(name, TrainerFacts(data="tensordict", parameter_group=group))
+            trainer_facts.register(name, TrainerFacts(trainer.data, parameter_group=group))
         trainer_registry.register(name, trainer)
         return trainer
 

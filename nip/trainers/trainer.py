@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.parameters.types import DataType
 from nip.run_store import Run
 from nip.scenario_instance import ScenarioInstance
 from nip.trainers.callbacks import Callback, TrainingContext
@@ -34,6 +35,9 @@ class Trainer(ABC):
     run : Run, optional
         Where results are kept, and from where an interrupted run goes on.
     """
+
+    data: ClassVar[DataType] = "tensordict"
+    """What it learns from; the parameters refuse scenarios that are made of something else."""
 
     trainer_type: ClassVar[str] = "rl"
     """Which heads the factory builds: ``rl`` or ``solo_agent``."""

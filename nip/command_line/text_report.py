@@ -1,0 +1,67 @@
+"""What the terminal says of an experiment with language models that was not run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nip.command_line.request import Request
+
+if TYPE_CHECKING:
+    from nip.trainers.text_plan import TextPlan
+
+
+def text_plan_table(request: Request, plan: TextPlan) -> RenderableType:
+    """Show what would be asked, and what it may cost.
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    plan
+        What was worked out.
+    """
+    return Group(_facts(request, plan), Text(""), _agents(plan))
+
+
+def _facts(request: Request, plan: TextPlan) -> Table:
+    hyper_params, estimate = request.hyper_params, plan.estimate
+    facts = {
+        "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
+        "protocol": hyper_params.interaction_protocol,
+        "trainer": hyper_params.trainer,
+        "datapoints": (
+            f"{plan.num_train_datapoints} to train on, {plan.num_test_datapoints} to test on"
+        ),
+        "iterations": f"{plan.num_iterations}, with a fine-tuning after each but the last",
+        "rollouts": f"{plan.num_rollouts:,}, tests included",
+        "calls": f"{sum(agent.num_calls for agent in plan.agents):,} at most, without retries",
+    }
+    usage = estimate.usage
+    facts["tokens"] = (
+        f"about {usage.prompt_tokens:,} read and {usage.completion_tokens:,} written at most"
+    )
+    facts["cost"] = f"about ${estimate.cost:,.2f} at most for sampling; fine-tuning comes extra"
+    if plan.rehearses:
+        facts["cost"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"
+    if estimate.models_without_price:
+        names = ", ".join(model.model_name for model in estimate.models_without_price)
+        facts["not counted"] = f"{names}: no price is known"
+    table = Table(title="Would run", title_justify="left", show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, value)
+    return table
+
+
+def _agents(plan: TextPlan) -> Table:
+    table = Table(title="Agents and their models", title_justify="left")
+    for name in ("agent", "model", "group", "learns"):
+        table.add_column(name)
+    table.add_column("calls", justify="right")
+    for agent in plan.agents:
+        learns = "yes" if agent.learns else "no"
+        table.add_row(agent.name, agent.model, agent.group, learns, f"{agent.num_calls:,}")
+    return table

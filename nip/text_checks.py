@@ -1,0 +1,42 @@
+"""What can be checked of an experiment with language models before anything is asked or paid."""
+
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.fine_tuning import check_fine_tuning_access
+from nip.language_models.provider_registry import check_access
+from nip.language_models.server.brains.registry import brain_registry
+from nip.parameters import HyperParameters
+from nip.protocols import ProtocolHandler
+from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
+from nip.scenario_base.text.registry import text_scenario_registry
+
+
+def check_text_experiment(
+    hyper_params: HyperParameters, settings: ExperimentSettings, protocol: ProtocolHandler
+) -> None:
+    """Check that dataset, prompts, models and the fine-tuning service are there, without asking.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        What is to be run.
+    settings : ExperimentSettings
+        Where it is to be run.
+    protocol : ProtocolHandler
+        Its protocol.
+
+    Raises
+    ------
+    NipError
+        If anything is certainly missing; the message names the way out.
+    """
+    scenario = text_scenario_registry[hyper_params.scenario](hyper_params, settings)
+    scenario.dialogue_rules(protocol)
+    scenario.check_dataset()
+    trains = hyper_params.rl.num_iterations > 1
+    for agent in scenario.build_agents(protocol).values():
+        if agent.model.provider == REHEARSAL_PROVIDER:
+            brain_registry.get(hyper_params.rehearsal.brain)
+            continue
+        check_access(agent.model)
+        if trains and not agent.params.freeze_agent:
+            check_fine_tuning_access(hyper_params.fine_tuning.backend, agent.model)

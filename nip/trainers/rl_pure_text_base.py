@@ -1,0 +1,268 @@
+"""The base of trainers whose agents are language models behind an API."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from nip.errors import ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.engine_stats import EngineStats
+from nip.language_models.ledger import Ledger
+from nip.parameters import HyperParameters
+from nip.parameters.types import DataType
+from nip.run_store import Run
+from nip.run_store.rollout_table import RolloutPhase
+from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.fine_tuning_desk import FineTuningDesk
+from nip.trainers.progress import IterationContext, attach_progress_bar
+from nip.trainers.question_order import (
+    Asking,
+    is_tested,
+    num_rollouts_of_run,
+    questions_of_stage,
+)
+from nip.trainers.stored_rollouts import StoredRollouts
+from nip.trainers.text_connection import open_connection
+from nip.trainers.text_sampling import RolloutSampler
+from nip.trainers.text_state import STAGES, TextTrainerState
+from nip.trainers.text_statistics import rollout_statistics
+from nip.trainers.trainer import Trainer, shown_metrics
+from nip.trainers.transcripts import write_transcripts
+from nip.utils.event_loop import call_without_event_loop
+from nip.utils.nested_array_dict import NestedArrayDict, concatenate
+
+_STATE = "text_trainer"
+TEST_PREFIX = "test_"
+
+
+class PureTextRlTrainer(Trainer):
+    """Samples rollouts, logs statistics, tests, and fine-tunes the models, again and again.
+
+    An iteration has five stages. What a stage produced is stored in one transaction with the note
+    that it is over, so that a killed run goes on with the stage that it was in; within the first
+    one, every finished message is stored, and nothing that was paid for is asked again.
+
+    A subclass says what is learnt from, in ``_stage_create_fine_tune_jobs``.
+    """
+
+    data: ClassVar[DataType] = "text"
+
+    scenario_instance: PureTextScenarioInstance
+    run: Run
+
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        scenario_instance: PureTextScenarioInstance,
+        settings: ExperimentSettings,
+        run: Run | None = None,
+    ) -> None:
+        super().__init__(hyper_params, scenario_instance, settings, run)
+        self.protocol_handler = scenario_instance.protocol_handler
+        self.agents = scenario_instance.agents
+        self.shared_model_groups = scenario_instance.shared_model_groups
+        self._rollouts: NestedArrayDict | None = None
+
+    def train(self) -> None:
+        """Go through all stages of all iterations that are not over yet."""
+        if self.run is None:
+            raise ParameterError(
+                f"{type(self).__name__} needs a run, in which every paid message is kept, got "
+                "None. Use nip.run_experiment, or give it a Run."
+            )
+        call_without_event_loop(self._train)
+
+    def _train(self) -> None:
+        with asyncio.Runner() as runner:
+            self._set_up(runner)
+            self.notify("on_train_start")
+            try:
+                self._run_train_loop()
+            finally:
+                self.notify("on_train_end")
+
+    def _set_up(self, runner: asyncio.Runner) -> None:
+        """Connect, and find out how far an earlier process came."""
+        self._runner = runner
+        context = open_connection(
+            self.hyper_params, self.settings, self.scenario_instance, self.run.folder
+        )
+        ledger = Ledger(max_cost=self.settings.max_cost)
+        self._sampler = RolloutSampler(self.run, self.settings, context, ledger)
+        self._stored = StoredRollouts(self.scenario_instance, self.hyper_params, self.run)
+        self._desk = FineTuningDesk(
+            self.hyper_params,
+            self.settings,
+            self.run,
+            context,
+            self.shared_model_groups,
+            self._stored,
+        )
+        for group in self.shared_model_groups.values():
+            group.service = self._desk
+        first = TextTrainerState(models=(self._current_models(),)).to_dict()
+        self.state = TextTrainerState.from_dict(self.run.get_state(_STATE, first))
+        self._use_models(self.state.models[-1])
+
+    @property
+    def num_rollouts(self) -> int:
+        """Rollouts of all iterations and tests together."""
+        instance = self.scenario_instance
+        return num_rollouts_of_run(
+            self.hyper_params, len(instance.train_dataset), len(instance.test_dataset)
+        )
+
+    @attach_progress_bar(lambda self: self.num_rollouts)
+    def _run_train_loop(self, iteration_context: IterationContext) -> None:
+        self._progress = iteration_context
+        iteration_context.step(self._stored.count())
+        while not self.state.is_done:
+            self._run_stage()
+
+    def _run_stage(self) -> None:
+        """Run one stage, and store what it gave together with the news that it is over."""
+        iteration = self.context.iteration = self._desk.iteration = self.state.iteration
+        if self.state.stage == STAGES[0]:
+            self._rollouts = None
+            self.notify("on_iteration_start")
+        metrics = self._do_stage(self.state.stage)
+        state = self.state.after_stage(self.hyper_params.rl.num_iterations, self._current_models())
+        is_over = state.is_done or state.iteration > iteration
+        with self.run.transaction():
+            if metrics:
+                self.log(iteration + 1, metrics)
+            self.run.set_state(_STATE, state.to_dict())
+        self.state = state
+        if is_over:
+            self.notify("on_iteration_end")
+
+    def _do_stage(self, stage: str) -> Mapping[str, float]:
+        """Run a stage; return the metrics that it gives."""
+        iteration = self.state.iteration
+        self._progress.set_description(f"Iteration {iteration + 1}: {stage.replace('_', ' ')}")
+        if stage == "sample_rollouts":
+            self._training_rollouts()
+        elif stage == "log_stats":
+            return self._report("train", self._training_rollouts())
+        elif stage == "test_during_training" and is_tested(self.hyper_params, iteration):
+            return self._run_test_loop()
+        elif stage == "create_fine_tune_jobs":
+            self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
+            self._runner.run(self._desk.send_orders())
+        elif stage == "await_fine_tune_jobs":
+            self._use_models(self._runner.run(self._desk.wait()))
+        return {}
+
+    @abstractmethod
+    def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
+        """Choose what is learnt from, and have each group of agents make a fine-tuning job.
+
+        Parameters
+        ----------
+        rollouts : NestedArrayDict
+            The rollouts of this iteration, or of all so far
+            (``text_rl.fine_tune_on_all_previous_rollouts``), batch ``(rollout,)``.
+        """
+
+    def _sample_rollouts(
+        self, phase: RolloutPhase, iteration: int, questions: Sequence[Asking]
+    ) -> NestedArrayDict:
+        """Play rollouts; those that are stored already are only read.
+
+        Parameters
+        ----------
+        phase : str
+            ``train`` or ``test``, which is also the split of the questions.
+        iteration : int
+            The iteration, counted from 0.
+        questions : sequence of Asking
+            What is to be played.
+
+        Returns
+        -------
+        rollouts : NestedArrayDict
+            In the order of the questions, batch ``(rollout,)``.
+        """
+        plans, play = self._stored.plans(phase, iteration, questions), self._stored.player(phase)
+        self._runner.run(self._sampler.sample(phase, iteration, plans, play, self._show_progress))
+        return self._stored.load(phase, iteration)
+
+    def _get_log_stats(self, rollouts: NestedArrayDict, *, train: bool = True) -> dict[str, float]:
+        """Return the statistics to log of rollouts.
+
+        Parameters
+        ----------
+        rollouts : NestedArrayDict
+            What was sampled, batch ``(rollout,)``.
+        train : bool
+            Whether they were sampled to learn from, rather than in a test.
+        """
+        prefix = "" if train else TEST_PREFIX
+        return rollout_statistics(rollouts, self.protocol_handler, prefix)
+
+    def _run_test_loop(self) -> dict[str, float]:
+        """Play on the test split; return the statistics."""
+        iteration = self.state.iteration
+        questions = self._questions("test", iteration)
+        metrics = self._report("test", self._sample_rollouts("test", iteration, questions))
+        self.context.metrics = metrics
+        self.notify("on_evaluation_end")
+        return metrics
+
+    def _report(self, phase: RolloutPhase, rollouts: NestedArrayDict) -> dict[str, float]:
+        """Write transcripts and return statistics."""
+        text_rl, iteration = self.hyper_params.text_rl, self.state.iteration
+        if text_rl.save_transcripts:
+            write_transcripts(
+                self.run.folder,
+                phase,
+                iteration + 1,
+                self._stored.transcripts(phase, iteration),
+                text_rl.transcript_format,
+            )
+        metrics = self._get_log_stats(rollouts, train=phase == "train")
+        self._progress.set_metrics(shown_metrics(metrics))
+        return metrics
+
+    def _training_rollouts(self) -> NestedArrayDict:
+        if self._rollouts is None:
+            iteration = self.state.iteration
+            questions = self._questions("train", iteration)
+            self._rollouts = self._sample_rollouts("train", iteration, questions)
+        return self._rollouts
+
+    def _rollouts_to_learn_from(self) -> NestedArrayDict:
+        rollouts = self._training_rollouts()
+        if not self.hyper_params.text_rl.fine_tune_on_all_previous_rollouts:
+            return rollouts
+        earlier = [
+            self._sample_rollouts("train", iteration, self._questions("train", iteration))
+            for iteration in range(self.state.iteration)
+        ]
+        return concatenate([*earlier, rollouts])
+
+    def _questions(self, phase: RolloutPhase, iteration: int) -> list[Asking]:
+        num_datapoints = len(self._stored.dataset(phase))
+        return questions_of_stage(self.hyper_params, phase, iteration, num_datapoints)
+
+    def _current_models(self) -> dict[str, str]:
+        return {name: group.model_name for name, group in self.shared_model_groups.items()}
+
+    def _use_models(self, models: Mapping[str, str]) -> None:
+        for name, model_name in models.items():
+            self.shared_model_groups[name].use_model(model_name)
+
+    def _show_progress(self, stats: EngineStats) -> None:
+        num_retries = sum(stats.num_retries.values())
+        self._progress.set_metrics(
+            {
+                "under way": stats.num_under_way,
+                "retries": num_retries,
+                "tokens": stats.usage.total_tokens,
+                "dollars": stats.cost,
+            }
+        )
+        self._progress.step()

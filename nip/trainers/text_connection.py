@@ -1,0 +1,55 @@
+"""Reaching the models of an experiment, or the endpoint that stands in for them in a rehearsal."""
+
+from pathlib import Path
+
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.server import EndpointOptions, create_app
+from nip.parameters import HyperParameters
+from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
+from nip.scenario_instance import PureTextScenarioInstance
+from nip.seeding import stable_seed
+
+ENDPOINT_FILE = "endpoint.db"
+"""What the endpoint of a rehearsal remembers, in the folder of the run."""
+
+
+def open_connection(
+    hyper_params: HyperParameters,
+    settings: ExperimentSettings,
+    instance: PureTextScenarioInstance,
+    folder: Path,
+) -> ConnectionContext:
+    """Return what reaching the models takes.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        Its ``rehearsal`` group says how the endpoint behaves.
+    settings : ExperimentSettings
+        How long to wait for an answer.
+    instance : PureTextScenarioInstance
+        The agents, some of which may rehearse.
+    folder : Path
+        Folder of the run, where the endpoint of a rehearsal keeps files, jobs and models.
+    """
+    timeout_s = settings.api_timeout_s
+    rehearses = any(
+        agent.model.provider == REHEARSAL_PROVIDER for agent in instance.agents.values()
+    )
+    if not rehearses:
+        return ConnectionContext(timeout_s=timeout_s)
+    rehearsal = hyper_params.rehearsal
+    rules = instance.scenario.rehearsal_rules
+    brain_file = rehearsal.brain_file or (None if rules is None else str(rules))
+    options = EndpointOptions(
+        brain=rehearsal.brain,
+        brain_file=brain_file,
+        latency_s=rehearsal.latency_s,
+        job_polls=rehearsal.job_polls,
+        faults=rehearsal.faults,
+        fault_rate=rehearsal.fault_rate,
+        seed=stable_seed(hyper_params.seed, "rehearsal") % 2**31,
+        state_path=str(folder / ENDPOINT_FILE),
+    )
+    return ConnectionContext(timeout_s=timeout_s, rehearsal_app=create_app(options))
