@@ -22,10 +22,11 @@ from nip.language_models.errors import (
     ModelTimeoutError,
 )
 from nip.language_models.journal import Journal, from_entry, read_journal, to_entry
-from nip.language_models.lane import Lane, Pass
+from nip.language_models.lane import Lane
 from nip.language_models.ledger import Ledger
 from nip.language_models.patience import Patience
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
+from nip.language_models.rate_budget import Mark
 
 BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 
@@ -157,16 +158,16 @@ class Engine:
         patience = Patience(self.options, self._jitter)
         num_tries = 0
         while True:
-            entry = await lane.enter(call, ahead=num_tries > 0)
+            mark = await lane.enter(call, ahead=num_tries > 0)
             num_tries += 1
-            task = self._start(lane, entry, call, digest)
+            task = self._start(lane, mark, call, digest)
             try:
                 # A cancelled caller leaves the request alone, whose answer will have to be paid.
                 return await asyncio.shield(task)
             except LanguageModelError as error:
                 await self._prepare_retry(lane, patience, error)
 
-    def _start(self, lane: Lane, entry: Pass, call: Call, digest: str) -> asyncio.Task[Completion]:
+    def _start(self, lane: Lane, mark: Mark, call: Call, digest: str) -> asyncio.Task[Completion]:
         """Send a request in a task of its own, for which a turn was taken."""
         try:
             self._raise_if_ended()
@@ -178,17 +179,17 @@ class Engine:
         except BaseException:
             lane.leave()
             raise
-        task = asyncio.create_task(self._ask(lane, entry, call, digest))
+        task = asyncio.create_task(self._ask(lane, mark, call, digest))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def _ask(self, lane: Lane, entry: Pass, call: Call, digest: str) -> Completion:
+    async def _ask(self, lane: Lane, mark: Mark, call: Call, digest: str) -> Completion:
         """Ask once. From the answer to its place in the journal nothing can come between."""
         try:
             async with asyncio.timeout(self.options.timeout_s):
                 completion = await lane.model.complete(call.messages, call.sampling)
-            lane.note_success(entry, completion)
+            lane.note_answer(mark, completion)
             self._keep(call, digest, completion)
             return completion
         except TimeoutError as error:
@@ -196,7 +197,7 @@ class Engine:
             raise ModelTimeoutError(late) from error
         except LanguageModelError as error:
             # Before the turn is given on, lest another call meets the same error.
-            lane.note_error(entry, error)
+            lane.note_error(error)
             if error.policy is ErrorPolicy.END_RUN:
                 self._stop(error)
             raise

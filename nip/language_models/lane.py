@@ -15,16 +15,6 @@ _CHARACTERS_PER_TOKEN = 4
 _USUAL_COMPLETION_TOKENS = 300
 
 
-class Pass:
-    """Leave to ask a model once."""
-
-    __slots__ = ("mark", "ticket")
-
-    def __init__(self, ticket: int, mark: Mark) -> None:
-        self.ticket = ticket
-        self.mark = mark
-
-
 class Lane:
     """A model, its limit of concurrency, and its allowance per minute.
 
@@ -49,7 +39,7 @@ class Lane:
         limiter = self.limiter
         return LaneStats(limiter.num_under_way, limiter.num_waiting, limiter.limit)
 
-    async def enter(self, call: Call, ahead: bool) -> Pass:
+    async def enter(self, call: Call, ahead: bool) -> Mark:
         """Wait until the call may be sent. Every return must be answered by `leave`.
 
         Parameters
@@ -60,11 +50,11 @@ class Lane:
             Whether it has waited before, and so goes before all others.
         """
         while True:
-            ticket = await self.limiter.acquire(ahead)
+            await self.limiter.acquire(ahead)
             num_tokens = _guess_tokens(call) if self._budget.counts_tokens else 0
             delay = self._budget.delay(num_tokens, _now())
             if not delay:
-                return Pass(ticket, self._budget.take(num_tokens))
+                return self._budget.take(num_tokens)
             self.limiter.pause(delay)
             self.limiter.release()
             ahead = True
@@ -73,16 +63,16 @@ class Lane:
         """Say that the call has ended."""
         self.limiter.release()
 
-    def note_success(self, entry: Pass, completion: Completion) -> None:
-        """Learn from an answer."""
-        self.limiter.note_success(entry.ticket)
+    def note_answer(self, mark: Mark, completion: Completion) -> None:
+        """Learn from an answer to the call that entered with a mark."""
+        self.limiter.note_answer()
         if completion.rate_limits is not None:
-            self._budget.observe(completion.rate_limits, entry.mark, _now())
+            self._budget.observe(completion.rate_limits, mark, _now())
 
-    def note_error(self, entry: Pass, error: LanguageModelError) -> None:
+    def note_error(self, error: LanguageModelError) -> None:
         """Learn from a failure."""
         if error.is_saturation:
-            self.limiter.note_saturation(entry.ticket)
+            self.limiter.note_refusal()
         if error.pauses_model:
             self.limiter.pause(error.retry_after or self._shortest_pause)
 

@@ -7,8 +7,16 @@ from nip.language_models.errors import QuotaError
 from tests.language_models.virtual_time import now, run
 
 
-async def fill(limiter: AdaptiveLimiter, number: int) -> list[int]:
-    return [await limiter.acquire() for _ in range(number)]
+async def fill(limiter: AdaptiveLimiter, number: int) -> None:
+    for _ in range(number):
+        await limiter.acquire()
+
+
+async def use_for_a_second(limiter: AdaptiveLimiter) -> None:
+    await limiter.acquire()
+    await asyncio.sleep(1.0)
+    limiter.note_answer()
+    limiter.release()
 
 
 def test_no_more_than_the_limit_are_under_way_and_the_first_come_first() -> None:
@@ -55,13 +63,8 @@ def test_full_rounds_reach_the_cap_quickly() -> None:
     async def play() -> float:
         limiter = AdaptiveLimiter(cap=64, initial=4)
 
-        async def use() -> None:
-            ticket = await limiter.acquire()
-            await asyncio.sleep(1.0)
-            limiter.note_success(ticket)
-            limiter.release()
-
-        await asyncio.gather(*(use() for _ in range(4 + 8 + 16 + 32 + 64)))
+        number = 4 + 8 + 16 + 32 + 64
+        await asyncio.gather(*(use_for_a_second(limiter) for _ in range(number)))
         assert limiter.limit == 64
         return now()
 
@@ -73,64 +76,75 @@ def test_an_unused_limit_does_not_grow() -> None:
     async def play() -> int:
         limiter = AdaptiveLimiter(cap=50, initial=8)
         for _ in range(20):
-            limiter.note_success(await limiter.acquire())
+            await limiter.acquire()
+            limiter.note_answer()
             limiter.release()
         return limiter.limit
 
     assert run(play()) == 8
 
 
-def test_one_congestion_shrinks_the_limit_once() -> None:
-    async def play() -> None:
+@pytest.mark.parametrize(("num_refused", "limit"), [(0, 100), (20, 90), (100, 50)])
+def test_the_limit_shrinks_by_half_the_share_that_was_refused(num_refused: int, limit: int) -> None:
+    async def play() -> int:
         limiter = AdaptiveLimiter(cap=100, initial=100)
-        tickets = await fill(limiter, 100)
-        for ticket in tickets:
-            limiter.note_saturation(ticket)
-        assert limiter.limit == 70
-        for _ in tickets:
+        await fill(limiter, 100)
+        for _ in range(num_refused):
+            limiter.note_refusal()
             limiter.release()
-        limiter.note_saturation((await fill(limiter, 70))[-1])
-        assert limiter.limit == 49
+        return limiter.limit
 
-    run(play())
-
-
-def test_after_a_congestion_the_limit_grows_by_about_one_each_round() -> None:
-    async def play() -> list[int]:
-        limiter = AdaptiveLimiter(cap=100, initial=20)
-        limiter.note_saturation((await fill(limiter, 20))[0])
-        for _ in range(20):
-            limiter.release()
-
-        async def use() -> None:
-            ticket = await limiter.acquire()
-            await asyncio.sleep(1.0)
-            limiter.note_success(ticket)
-            limiter.release()
-
-        users = [asyncio.create_task(use()) for _ in range(150)]
-        limits = []
-        for second in (0, 4):
-            await asyncio.sleep(second + 0.5)
-            limits.append(limiter.limit)
-        await asyncio.gather(*users)
-        return limits
-
-    # 0.7 * 20 at first; one more after each of the four rounds that end by then, or just not yet.
-    before, after = run(play())
-    assert before == 14
-    assert 17 <= after <= 18
+    assert run(play()) == limit
 
 
 def test_the_limit_never_falls_below_one() -> None:
     async def play() -> int:
-        limiter = AdaptiveLimiter(cap=4, initial=1)
-        for _ in range(5):
-            limiter.note_saturation(await limiter.acquire())
+        limiter = AdaptiveLimiter(cap=4, initial=4)
+        for _ in range(50):
+            await limiter.acquire()
+            limiter.note_refusal()
             limiter.release()
         return limiter.limit
 
     assert run(play()) == 1
+
+
+def limits_after(limiter: AdaptiveLimiter, seconds: list[int]) -> list[int]:
+    """Return the limit after so many rounds of one second in which all is answered."""
+
+    async def play() -> list[int]:
+        users = [asyncio.create_task(use_for_a_second(limiter)) for _ in range(3000)]
+        limits = []
+        for second in seconds:
+            await asyncio.sleep(second + 0.5 - now())
+            limits.append(limiter.limit)
+        for user in users:
+            user.cancel()
+        await asyncio.gather(*users, return_exceptions=True)
+        return limits
+
+    return run(play())
+
+
+def test_after_a_refusal_the_limit_grows_by_about_one_each_round() -> None:
+    limiter = AdaptiveLimiter(cap=100, initial=10)
+    limiter.note_refusal()
+    before, after = limits_after(limiter, [0, 5])
+    # 9.5 at first; five rounds end by then.
+    assert before == 9
+    assert 13 <= after <= 15
+
+
+def test_after_an_outage_the_limit_comes_back_quickly_to_half_of_what_was_fine() -> None:
+    limiter = AdaptiveLimiter(cap=100, initial=100)
+    for _ in range(500):
+        limiter.note_refusal()
+    assert limiter.limit == 1
+    before, doubled, later = limits_after(limiter, [0, 6, 16])
+    assert before == 1
+    # 2, 4, 8, 16, 32, 50 and a little; then a twentieth each round.
+    assert 50 <= doubled <= 54
+    assert 75 <= later <= 90
 
 
 def test_a_pause_holds_everyone_and_the_longest_counts() -> None:
