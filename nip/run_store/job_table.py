@@ -90,6 +90,9 @@ class FineTuningJobRow:
     error: str | None = None
     """Why it did not succeed."""
 
+    has_stopped_run: bool = False
+    """Whether the run stopped because it failed; whoever starts it again wants another attempt."""
+
     events: tuple[Mapping[str, Any], ...] = field(default=())
     """What the service reported, metrics included, oldest first."""
 
@@ -160,5 +163,6 @@ class JobTable:
 def _from_sql(row: sqlite3.Row | tuple[Any, ...]) -> FineTuningJobRow:
     values = dict(zip(_FIELDS, row, strict=True))
     values["hyper_params"] = json.loads(values["hyper_params"])
+    values["has_stopped_run"] = bool(values["has_stopped_run"])
     values["events"] = tuple(json.loads(values["events"]))
     return FineTuningJobRow(**values)

@@ -62,6 +62,7 @@ CREATE {temporary} TABLE fine_tuning_jobs (
     trained_tokens INTEGER,
     cost REAL,
     error TEXT,
+    has_stopped_run INTEGER NOT NULL,
     events TEXT NOT NULL,
     UNIQUE (iteration, model_group, attempt)
 )

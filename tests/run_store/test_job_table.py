@@ -54,6 +54,7 @@ def test_a_job_comes_back_as_it_was_saved_last(database):
         trained_tokens=1234,
         cost=0.25,
         error="none",
+        has_stopped_run=True,
         events=({"message": "step 1", "data": {"train_loss": 0.5}},),
     )
     database.jobs.save(done)

@@ -102,6 +102,7 @@ def next_attempt(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
         trained_tokens=None,
         cost=None,
         error=None,
+        has_stopped_run=False,
         events=(),
     )
     return _with_key(run_id, again)

@@ -83,9 +83,6 @@ class JobRunner:
         self._options = options or JobOptions()
         self._pace = pace or Pace()
         self._prices = prices or Prices()
-        # Attempts that failed in this process; those of an earlier one are followed by another,
-        # because whoever starts a stopped run again wants it to be tried again.
-        self._failed_here: set[str] = set()
         # Attempts that this process has planned: nobody can have asked the service for them.
         self._begun_here: set[str] = set()
 
@@ -131,8 +128,8 @@ class JobRunner:
         Raises
         ------
         FineTuningError
-            If a job failed and the run is to stop. Called again, in a process that is started
-            later, it makes another attempt, or goes on waiting for a job that was only too slow.
+            If a job failed and the run is to stop. Called again, it makes another attempt, or goes
+            on waiting for a job that was only too slow.
         LanguageModelError
             If a service cannot be used at all.
         """
@@ -186,7 +183,6 @@ class JobRunner:
         except LanguageModelError as error:
             if error.policy is not ErrorPolicy.END_CALL:
                 raise
-            self._failed_here.add(row.key)
             latest = self._latest(row)
             row = self._save(dataclasses.replace(latest, status="FAILED", error=str(error)))
         return row
@@ -228,7 +224,7 @@ class JobRunner:
                 warn_user(f"{_describe(row)} The group keeps its model.")
                 return row
             if row.attempt + 1 >= num_attempts:
-                self._failed_here.add(row.key)
+                self._save(dataclasses.replace(row, has_stopped_run=True))
                 raise FineTuningError(
                     f"{_describe(row)} The run stops here, with everything saved: start it again "
                     "for another attempt, once the cause is mended."
@@ -238,10 +234,7 @@ class JobRunner:
 
     def _num_attempts(self, row: FineTuningJobRow) -> int:
         usual = 1 + (self._options.num_retries if self._options.on_failure == "retry" else 0)
-        failed_earlier = row.status in FINAL[1:] and row.key not in self._failed_here
-        if failed_earlier and self._options.on_failure != "skip":
-            return max(usual, row.attempt + 2)
-        return max(usual, row.attempt + 1)
+        return max(usual, row.attempt + (2 if row.has_stopped_run else 1))
 
     async def _wait_for(self, row: FineTuningJobRow, is_last: bool) -> FineTuningJobRow:
         backend, deadline_s = self._backends[row.model_group], self._options.deadline_s

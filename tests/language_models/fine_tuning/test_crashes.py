@@ -1,11 +1,15 @@
 """A process that is killed between any two steps, and the one that goes on."""
 
+import contextlib
+import warnings
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nip.errors import NipWarning
 from nip.language_models.errors import ModelTimeoutError
-from nip.language_models.fine_tuning import JobOptions
+from nip.language_models.fine_tuning import FineTuningError, JobOptions
 from tests.language_models.fine_tuning.fake_service import (
     BASE_MODEL,
     FakeService,
@@ -77,6 +81,23 @@ def test_each_of_several_groups_gets_one_file_and_one_job(tmp_path_factory, kill
     assert (len(service.files), len(service.jobs)) == (3, 3)
     assert sorted(job["request"].metadata["nip_group"] for job in service.jobs) == list(groups)
     assert {row.status for row in rows.values()} == {"SUCCEEDED"}
+
+
+@pytest.mark.parametrize("kill_at", range(24))
+def test_a_job_that_is_to_stop_the_run_stops_it_in_spite_of_a_kill(tmp_path, kill_at):
+    """Only a run that has really stopped is given another attempt when it starts again."""
+    service = FakeService([("running", "failed")])
+    stop = JobOptions(on_failure="stop")
+    with Process(tmp_path, service, stop, kill_at) as process:
+        with contextlib.suppress(KillError, FineTuningError):
+            process.run()
+        has_stopped = any(row.has_stopped_run for row in process.database.jobs.all())
+    service.fates = [("running", "failed")] * 2
+    with Process(tmp_path, service, stop) as process, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NipWarning)
+        with pytest.raises(FineTuningError):
+            process.run()
+    assert len(service.jobs) == (2 if has_stopped else 1)
 
 
 @pytest.mark.parametrize("status", STATUSES)
