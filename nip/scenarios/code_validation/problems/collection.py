@@ -2,10 +2,12 @@
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 
+from nip.errors import UnknownNameError, unknown_name
 from nip.scenarios.code_validation import problems
-from nip.scenarios.code_validation.problems.problem import Problem
+from nip.scenarios.code_validation.problems.problem import TOPICS, Problem
 
 
 @cache
@@ -17,3 +19,22 @@ def all_problems() -> tuple[Problem, ...]:
             assert problem.name not in found, f"two problems are called {problem.name}"
             found[problem.name] = problem
     return tuple(found[name] for name in sorted(found))
+
+
+def choose_problems(names: Sequence[str]) -> tuple[Problem, ...]:
+    """Return the problems of some topics, or with some names; all of them if none are named.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is neither a topic nor a problem.
+    """
+    known = {*TOPICS, *(problem.name for problem in all_problems())}
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(unknown_name("topic or problem", name, known))
+    return tuple(
+        problem
+        for problem in all_problems()
+        if not names or problem.topic in names or problem.name in names
+    )

@@ -1,0 +1,149 @@
+"""Make a dataset of correct and buggy programs for the code validation scenario."""
+
+import argparse
+import os
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from nip.scenarios.code_validation.generation.making import GenerationParameters, Splits
+    from nip.scenarios.code_validation.problems.problem import Problem
+
+# rich and the package are imported where they are used, so that --help comes at once.
+
+EPILOG = """\
+Half of the programs are correct, the other half have one mistake each. Every program is run on
+about 200 inputs in a process without network, files or other processes, so that no label is a guess.
+
+example:
+  python scripts/create_cv_dataset.py my_programs --num-datapoints 2000 --seed 1
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and leave."""
+        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = Parser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("name", type=dataset_name, help="name of the dataset")
+    add("--num-datapoints", type=int, metavar="N", help="programs in both splits together (2000)")
+    add("--test-share", type=float, metavar="S", help="share of them in the test split (0.2)")
+    add("--seed", type=int, help="the same seed makes the same dataset (0)")
+    add(
+        "--problems",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="topics, or names of problems, to choose from (all)",
+    )
+    add("--workers", type=int, metavar="N", help="processes that run programs (one per core)")
+    add("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it (data)")
+    add("--overwrite", action="store_true", help="replace a dataset of this name")
+    return parser
+
+
+def dataset_name(text: str) -> str:
+    """Accept what is a plain folder name on every system."""
+    if not re.fullmatch(r"\w[\w.-]*", text, flags=re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be the name of a dataset: use letters, digits, '_', '-' and '.', "
+            "and begin with a letter or digit"
+        )
+    return text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the dataset and report what is in it."""
+    options = build_parser().parse_args(arguments)
+    from nip.errors import NipError
+
+    try:
+        create(options)
+    except (NipError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def create(options: argparse.Namespace) -> None:
+    """Make both splits, then write them."""
+    from nip.scenario_base.dataset_writing import refuse_existing
+    from nip.scenarios.code_validation.generation.writing import write_dataset
+    from nip.scenarios.code_validation.problems.collection import choose_problems
+
+    folder = options.data_dir / "code_validation" / options.name
+    refuse_existing(folder, options.overwrite)
+    problems = choose_problems(options.problems)
+    parameters = generation_parameters(options)
+    workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    splits = generate(problems, parameters, workers)
+    write_dataset(folder, splits, parameters, options.problems, overwrite=options.overwrite)
+    report(folder, splits)
+
+
+def generation_parameters(options: argparse.Namespace) -> "GenerationParameters":
+    """Take what was given; the rest has its defaults in one place, the dataclass."""
+    from nip.scenarios.code_validation.generation.making import GenerationParameters
+
+    names = [field.name for field in fields(GenerationParameters)]
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    return GenerationParameters(**given)
+
+
+def generate(
+    problems: "tuple[Problem, ...]", parameters: "GenerationParameters", workers: int
+) -> "Splits":
+    """Make the programs of both splits under a progress bar."""
+    from nip.scenarios.code_validation.generation.making import make_dataset
+    from nip.utils.progress import ProgressBar
+
+    with ProgressBar("verified programs", parameters.num_datapoints) as progress:
+        return make_dataset(problems, parameters, workers, progress.advance)
+
+
+def report(folder: Path, splits: "Splits") -> None:
+    """Show how many programs there are of each topic, and what is wrong with the buggy ones."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nip.scenarios.code_validation.generation.writing import statistics
+
+    counts = [statistics(datapoints) for datapoints in splits.values()]
+    table = Table("programs", *splits)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for group in ("topics", "kinds_of_bugs", "tests_failed_share"):
+        for name in dict.fromkeys(name for count in counts for name in count[group]):
+            label = f"share of tests failed: {name}" if group == "tests_failed_share" else name
+            table.add_row(
+                label.replace("_", " "), *(str(count[group].get(name, 0)) for count in counts)
+            )
+        table.add_section()
+    for name in ("num_problems", "num_correct", "num_datapoints"):
+        label = name.removeprefix("num_").replace("datapoints", "all")
+        table.add_row(label, *(str(count[name]) for count in counts))
+    console = Console()
+    console.print(table)
+    console.print(f"Written to {folder}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
