@@ -80,17 +80,25 @@ def find_key(spec: ModelSpec) -> str:
         # Servers of one's own want no key.
         if spec.api_key_variable is None and not is_openai(find_address(spec)):
             return NO_KEY
-        raise ParameterError(
-            f"The model {spec.model_name!r} needs a key, but the environment variable {variable} "
-            f"is not set. Set it; or give base_url, the address of a server that needs none; or "
-            f"set use_dummy_api=true to rehearse without a service."
-        )
+        raise ParameterError(_missing_key(spec, variable))
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ParameterError(
             f"The environment variable {variable} holds spaces or characters that no key has. "
             f"Set it to the key alone."
         )
     return key
+
+
+def _missing_key(spec: ModelSpec, variable: str) -> str:
+    way_out = (
+        "leave api_key_variable out if the service needs no key"
+        if spec.api_key_variable
+        else "give base_url, the address of a server that needs none"
+    )
+    return (
+        f"The model {spec.model_name!r} needs a key, but the environment variable {variable} is "
+        f"not set. Set it; or {way_out}; or set use_dummy_api=true to rehearse without a service."
+    )
 
 
 def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:

@@ -1,0 +1,61 @@
+"""A provider whose models think twice: what they say first, they see again and may correct."""
+
+from collections.abc import Sequence
+
+from nip.errors import ParameterError
+from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
+from nip.language_models.provider_registry import (
+    ConnectionContext,
+    ProvidedChatModel,
+    build_chat_model,
+    check_access,
+    register_chat_provider,
+)
+
+REQUEST = "Look at your message again. Write it once more, corrected where it was wrong."
+
+
+@register_chat_provider("think_twice")
+class TwiceThinkingChatModel(ProvidedChatModel):
+    """Asks a model of another provider twice; its name is written `PROVIDER:NAME`."""
+
+    def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
+        super().__init__(spec, context)
+        self._inner = build_chat_model(inner_spec(spec), context)
+
+    @classmethod
+    def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:
+        """Tell what is missing before anything is asked or paid."""
+        check_access(inner_spec(spec), context)
+
+    async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        """Ask, show the answer, ask again. Errors of the inner model pass through."""
+        first = await self._inner.complete(messages, sampling)
+        again = [
+            *messages,
+            ChatMessage(role="assistant", content=first.text),
+            ChatMessage(role="user", content=REQUEST),
+        ]
+        second = await self._inner.complete(again, sampling)
+        return Completion(
+            text=second.text,
+            finish_reason=second.finish_reason,
+            usage=first.usage + second.usage,
+            model=second.model,
+            rate_limits=second.rate_limits,
+        )
+
+    async def aclose(self) -> None:
+        """Close what the inner model holds open."""
+        await self._inner.aclose()
+
+
+def inner_spec(spec: ModelSpec) -> ModelSpec:
+    """Read which model is to think twice; address and key are its own."""
+    provider, _, model_name = spec.model_name.partition(":")
+    if not model_name:
+        raise ParameterError(
+            f"The name of a model that thinks twice must be PROVIDER:NAME, got "
+            f"{spec.model_name!r}. Write, for example, openai:gpt-4o-mini-2024-07-18."
+        )
+    return ModelSpec(provider, model_name, spec.base_url, spec.api_key_variable)
