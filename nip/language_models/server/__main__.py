@@ -5,7 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from nip.errors import NipError, ParameterError
 from nip.language_models.server.options import EndpointOptions
@@ -152,12 +152,14 @@ def address(host: str, port: int) -> str:
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """Tell whether an error of the server is none of the faults that it was asked to show."""
+    """Tell whether an error of the server is none that faults, or the end of it, bring along."""
+    import asyncio
+
     import httpx2
 
     from nip.language_models.server.broken_responses import CutConnectionError
 
-    expected: tuple[type[Any], ...] = (CutConnectionError, httpx2.ReadTimeout)
+    expected = (CutConnectionError, httpx2.ReadTimeout, asyncio.CancelledError)
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, expected)
 

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 
-class CutConnectionError(ConnectionResetError):
-    """Ends a request without an answer: the server closes the connection."""
+class CutConnectionError(httpx2.RemoteProtocolError):
+    """Ends a request: a server then closes the connection, a client in process sees this."""
 
 
 class CutResponse(Response):
@@ -25,7 +25,7 @@ class CutResponse(Response):
         self.raw_headers = whole.raw_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half, then fail: a server closes the connection, a client in process sees it."""
+        """Send half, then fail."""
         await _start(self, send)
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
@@ -47,11 +47,15 @@ class StalledResponse(Response):
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, then let the client time out."""
-        await asyncio.sleep(self._seconds)
-        # Without a start the framework would answer in our place.
-        await _start(self, send)
-        raise httpx2.ReadTimeout("No answer came in time.")
+        """Wait until the client has gone, or let it time out."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            # Without a start the framework would answer in our place.
+            await _start(self, send)
+            raise httpx2.ReadTimeout("No answer came in time.") from None
 
 
 def mangled(whole: Response) -> Response:

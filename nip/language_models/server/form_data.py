@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 
 from nip.language_models.server.errors import ApiError
 
-_HEADERS = BytesHeaderParser()
+_HEADERS = HeaderParser()
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,9 @@ def read_form(content_type: str, body: bytes) -> dict[str, FormPart]:
 
 def _read_section(section: bytes) -> tuple[str, FormPart]:
     head, separator, content = section.partition(b"\r\n\r\n")
-    fields = _HEADERS.parsebytes(head.lstrip())
+    # The official client sends names of files in UTF-8.
+    fields = _HEADERS.parsestr(head.decode(errors="replace").lstrip())
     name = fields.get_param("name", header="content-disposition")
     if not separator or not isinstance(name, str):
         raise ApiError(400, "A part of the form has no name.")
-    file_name = fields.get_filename()
-    if file_name is not None:
-        # Browsers and the official client send names in UTF-8, which headers do not know.
-        file_name = file_name.encode(errors="surrogateescape").decode(errors="replace")
-    return name, FormPart(content, file_name)
+    return name, FormPart(content, fields.get_filename())

@@ -1,0 +1,133 @@
+"""Brains answer by what they are asked, and learn what they are taught."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from nip.errors import ParameterError, UnknownNameError
+from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
+from nip.language_models.errors import BadRequestError
+from nip.language_models.server.brains import (
+    Brain,
+    BrainAnswer,
+    BrainRequest,
+    TrainingExample,
+    brain_registry,
+    build_brain,
+    check_brain,
+    register_brain,
+)
+from tests.language_models.server.clients import ask, text_of, use
+
+RULES = """
+rules:
+  - when: capital
+    recall: true
+    answers: [Paris, Rome]
+otherwise: [No idea.]
+"""
+
+
+def request(text: str, seed: int = 0, data=None) -> BrainRequest:
+    return BrainRequest("m", [ChatMessage(role="user", content=text)], Sampling(), seed, data)
+
+
+def example(text: str, answer: str) -> TrainingExample:
+    return TrainingExample((ChatMessage(role="user", content=text),), answer)
+
+
+def answer(brain: Brain, *arguments) -> str:
+    return asyncio.run(brain.answer(request(*arguments))).text
+
+
+def test_all_brains_have_names() -> None:
+    assert brain_registry.names() == ["dialogue", "echo", "local"]
+
+
+def test_the_dialogue_brain_follows_rules_and_learns_by_heart(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    brain = build_brain("dialogue", str(path))
+    text = "The capital?"
+    assert {answer(brain, text, seed) for seed in range(9)} == {"Paris", "Rome"}
+    assert answer(brain, "The weather?") == "No idea."
+    data = brain.train(None, [example(text, "Bern"), example("The weather?", "Rain")], "supervised")
+    assert json.loads(json.dumps(data)) == data
+    assert answer(brain, text, 0, data) == "Bern"
+    # A rule without recall, or none at all, recalls nothing.
+    assert answer(brain, "The weather?", 0, data) == "No idea."
+    later = brain.train(data, [example(text, "Oslo")], "supervised")
+    assert answer(brain, text, 0, later) == "Oslo" and len(later) == 2
+
+
+def test_the_general_rules_decide_in_the_words_that_are_asked_for() -> None:
+    brain = build_brain("dialogue")
+    texts = {answer(brain, "`Decision: guilty` or `Decision: free`.", seed) for seed in range(9)}
+    assert {text.splitlines()[-1] for text in texts} == {"Decision: guilty", "Decision: free"}
+    assert "Decision" not in answer(brain, "What do you think?")
+
+
+def test_a_brain_of_ones_own_can_be_entered() -> None:
+    @register_brain("shouting")
+    class ShoutingBrain(Brain):
+        async def answer(self, request: BrainRequest) -> BrainAnswer:
+            return BrainAnswer(request.messages[-1]["content"].upper())
+
+        def train(self, base_model_data, examples, method):
+            return base_model_data
+
+    try:
+        assert use(lambda client, _: text_of(client), brain="shouting") == "HELLO"
+    finally:
+        brain_registry.unregister("shouting")
+
+
+def test_unknown_brains_and_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'echo'"):
+        check_brain("ecko")
+    for name, file in (("echo", "x"), ("local", None), ("local", str(tmp_path))):
+        with pytest.raises(ParameterError):
+            check_brain(name, file)
+    check_brain("dialogue")
+
+
+class FakeModel:
+    """Stands for a model in a folder, which would need torch."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sampling] = []
+        self.is_closed = False
+
+    async def complete(self, messages, sampling: Sampling) -> Completion:
+        self.asked.append(sampling)
+        if messages[-1]["content"] == "too long":
+            raise BadRequestError("The conversation is too long.")
+        return Completion("generated", "length", TokenUsage(), "folder")
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+def test_the_local_brain_asks_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nip.language_models.server.brains import local
+
+    model = FakeModel()
+    monkeypatch.setattr(local, "check_access", lambda spec: None)
+    monkeypatch.setattr(local, "build_chat_model", lambda spec, context: model)
+
+    async def work(client, endpoint):
+        import openai
+
+        choice = (await ask(client, seed=5, temperature=0.5)).choices[0]
+        with pytest.raises(openai.BadRequestError, match="too long"):
+            await ask(client, "too long")
+        with pytest.raises(ParameterError, match="cannot be trained"):
+            endpoint.brain.train(None, [], "supervised")
+        return choice
+
+    choice = use(work, brain="local", brain_file=str(tmp_path))
+    assert (choice.message.content, choice.finish_reason) == ("generated", "length")
+    assert model.asked[0] == Sampling(temperature=0.5, seed=5)
+    assert model.is_closed

@@ -1,0 +1,148 @@
+"""Chat completions, as the official client sees them."""
+
+import pytest
+from openai import AuthenticationError, BadRequestError, NotFoundError
+
+from tests.language_models.server.clients import MODEL, ask, text_of, use
+
+DECIDE = "End with `Decision: reject` or `Decision: accept`."
+
+
+def test_an_answer_has_text_reason_and_usage() -> None:
+    answer = use(lambda client, _: ask(client, "one two three four"), brain="echo")
+    (choice,) = answer.choices
+    assert (choice.message.role, choice.message.content) == ("assistant", "one two three four")
+    assert choice.finish_reason == "stop"
+    assert answer.model == MODEL
+    # Four words are 16/3 tokens, rounded up to 6; the message itself takes 4 more.
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 6)
+    assert answer.usage.total_tokens == 16
+
+
+def test_the_seed_decides_and_nothing_else() -> None:
+    async def work(client, endpoint):
+        seeded = [await text_of(client, DECIDE, seed=seed) for seed in range(20)]
+        again = [await text_of(client, DECIDE, seed=seed) for seed in reversed(range(20))]
+        unseeded = [await text_of(client, f"{DECIDE} {number}") for number in range(20)]
+        same = [await text_of(client, f"{DECIDE} {number}") for number in range(20)]
+        return seeded, again[::-1], unseeded, same
+
+    seeded, again, unseeded, same = use(work)
+    assert seeded == again and unseeded == same
+    for texts in (seeded, unseeded):
+        assert {text.splitlines()[-1] for text in texts} == {"Decision: accept", "Decision: reject"}
+
+
+def test_a_long_answer_is_cut_at_the_limit_of_tokens() -> None:
+    async def work(client, endpoint):
+        words = "a b c d e f g h i j"
+        return [
+            (await ask(client, words, max_tokens=6)).choices[0],
+            (await ask(client, words, max_completion_tokens=14)).choices[0],
+        ]
+
+    cut, whole = use(work, brain="echo")
+    # Four tokens for three words: 6 tokens hold 4 words, 14 hold all 10.
+    assert (cut.message.content, cut.finish_reason) == ("a b c d", "length")
+    assert (whole.message.content, whole.finish_reason) == ("a b c d e f g h i j", "stop")
+
+
+def test_several_answers_to_one_question() -> None:
+    answer = use(lambda client, _: ask(client, DECIDE, n=20, seed=1))
+    assert [choice.index for choice in answer.choices] == list(range(20))
+    assert len({choice.message.content for choice in answer.choices}) == 2
+
+
+def test_an_answer_can_come_in_pieces() -> None:
+    async def work(client, endpoint):
+        stream = await ask(client, "one\ntwo", stream=True, stream_options={"include_usage": True})
+        return [chunk async for chunk in stream]
+
+    chunks = use(work, brain="echo")
+    deltas = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
+    assert "".join(deltas) == "one\ntwo" and len(deltas) > 2
+    assert [c.finish_reason for chunk in chunks for c in chunk.choices][-1] == "stop"
+    assert chunks[-1].usage.total_tokens == 10
+
+
+def test_a_text_in_parts_and_a_developer_message_are_read() -> None:
+    messages = [
+        {"role": "developer", "content": "Repeat."},
+        {"role": "user", "content": [{"type": "text", "text": t} for t in ("Hel", "lo")]},
+    ]
+    assert use(lambda c, _: text_of(c, messages=messages), brain="echo") == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("request_body", "param"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content"),
+        ({"model": ""}, "model"),
+        ({"temperature": 3}, "temperature"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"seed": 1.5}, "seed"),
+        ({"n": 0}, "n"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_answered_is_refused(request_body, param: str) -> None:
+    async def work(client, endpoint):
+        with pytest.raises(BadRequestError) as caught:
+            await ask(client, **request_body)
+        assert endpoint.counters().num_generations == 0
+        return caught.value
+
+    assert use(work).param == param
+
+
+def test_only_models_that_were_made_can_be_asked_among_the_fine_tuned() -> None:
+    async def work(client, endpoint):
+        with pytest.raises(NotFoundError, match="ft:nothing") as caught:
+            await ask(client, model="ft:nothing:nip::12345678")
+        return caught.value
+
+    assert use(work).code == "model_not_found"
+
+
+def test_models_are_listed() -> None:
+    async def work(client, endpoint):
+        listed = [model.id async for model in client.models.list()]
+        return listed, (await client.models.retrieve(MODEL)).id
+
+    listed, one = use(work)
+    assert MODEL in listed and one == MODEL
+
+
+def test_a_demanded_key_is_compared_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENDPOINT_KEY", "open-sesame")
+
+    async def work(client, endpoint):
+        return await text_of(client)
+
+    options = {"brain": "echo", "api_key_variable": "ENDPOINT_KEY"}
+    assert use(work, key="open-sesame", **options) == "Hello"
+    with pytest.raises(AuthenticationError) as caught:
+        use(work, key="guess", **options)
+    assert "open-sesame" not in str(caught.value) and "guess" not in str(caught.value)
+
+
+def test_answers_wait_for_the_latency() -> None:
+    async def work(client, endpoint):
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await asyncio.gather(*(ask(client, str(number)) for number in range(5)))
+        return loop.time() - start
+
+    assert use(work, latency_s=0.03) >= 0.03
+
+
+def test_unknown_addresses_are_refused_in_the_usual_form() -> None:
+    async def work(client, endpoint):
+        with pytest.raises(NotFoundError, match="/v1/images"):
+            await client.images.generate(prompt="a cat")
+
+    use(work)

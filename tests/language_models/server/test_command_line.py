@@ -1,0 +1,144 @@
+"""The endpoint as a process of its own, over HTTP."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+from openai import OpenAI
+
+from nip.language_models.server.__main__ import address, build_parser, main
+from tests.language_models.server.clients import MODEL
+from tests.language_models.server.training_data import supervised
+
+COMMAND = [sys.executable, "-m", "nip.language_models.server"]
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+
+@contextmanager
+def serve(*arguments: str) -> Iterator[tuple[subprocess.Popen, OpenAI]]:
+    """Start an endpoint at a free port; give the process and a client."""
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        found = re.match(r"Serving (http://127\.0\.0\.1:\d+/v1);", process.stdout.readline())
+        assert found, process.stderr.read()
+        with OpenAI(api_key="any", base_url=found[1], max_retries=0, timeout=10.0) as client:
+            yield process, client
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(client: OpenAI, **more):
+    return client.chat.completions.create(**{"model": MODEL, "messages": MESSAGES, **more})
+
+
+def counters(client: OpenAI) -> dict:
+    return httpx2.get(str(client.base_url.join("/admin/counters"))).json()
+
+
+def test_a_killed_endpoint_goes_on_from_its_file(tmp_path: Path) -> None:
+    arguments = ("--state", str(tmp_path / "endpoint.db"), "--job-polls", "3")
+    with serve(*arguments) as (process, client):
+        first = ask(client, seed=1).choices[0].message.content
+        file = client.files.create(file=("t.jsonl", supervised()), purpose="fine-tune")
+        job = client.fine_tuning.jobs.create(
+            model=MODEL, training_file=file.id, metadata={"key": "k"}
+        )
+        assert client.fine_tuning.jobs.retrieve(job.id).status == "queued"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with serve(*arguments) as (process, client):
+        assert ask(client, seed=1).choices[0].message.content == first
+        (found,) = client.fine_tuning.jobs.list(metadata={"key": "k"})
+        assert found.id == job.id
+        assert client.fine_tuning.jobs.retrieve(job.id).status == "running"
+        trained = client.fine_tuning.jobs.retrieve(job.id).fine_tuned_model
+        question = [{"role": "user", "content": "question 3"}]
+        assert (
+            ask(client, model=trained, messages=question).choices[0].message.content == "learnt 3"
+        )
+        told = counters(client)
+        assert told["jobs"] == {"key=k": 1} and sorted(told["generations"].values()) == [1, 2]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "Stopped.\n")
+        assert process.returncode == 0
+
+
+def test_connections_break_and_hang_over_http() -> None:
+    faults = ("cut_connection?rate=1&model=cut", "timeout?rate=1&model=hang")
+    with serve("--brain", "echo", "--faults", *faults) as (process, client):
+        with pytest.raises(openai.APIConnectionError) as caught:
+            ask(client, model="cut")
+        assert not isinstance(caught.value, openai.APITimeoutError)
+        with pytest.raises(openai.APITimeoutError):
+            ask(client, model="hang", timeout=0.05)
+        assert ask(client, model="other").choices[0].message.content == "Hello"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert "Traceback" not in errors
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "http"], "must be a number from 0 to 65535, got 'http'"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--brain", "dialoge"], "Did you mean 'dialogue'"),
+        (["--brain", "echo", "--brain-file", "x"], "reads no file"),
+        (["--brain", "local"], "needs the folder of a model"),
+        (["--brain-file", "no_such_file.yaml"], "no_such_file.yaml"),
+        (["--faults", "rate_limt"], "Did you mean 'rate_limit'"),
+        (["--fault-rate", "1.5"], "fault_rate must lie within 0 and 1, got 1.5"),
+        (["--latency", "-1"], "latency_s must be a finite number from 0 up, got -1.0"),
+        (["--latency", "nan"], "got nan"),
+        (["--host", "256.256.256.256"], "Nothing can listen at 256.256.256.256"),
+        (["--state", "no_such_folder/endpoint.db"], "no folder 'no_such_folder'"),
+        (["--api-key-variable", "NO_SUCH_VARIABLE"], "'NO_SUCH_VARIABLE' must hold the key"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_nonsense_gives_one_message(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], working_folder: Path
+) -> None:
+    try:
+        code = main(["--port", "0", *arguments])
+    except SystemExit as leaving:
+        code = leaving.code
+    said = capsys.readouterr().err
+    assert code == 2
+    assert message in said and said.startswith("error: ") and said.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["--port", str(taken.getsockname()[1])]) == 2
+    assert "Choose another --port" in capsys.readouterr().err
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        build_parser().parse_args(["--help"])
+    assert leaving.value.code == 0
+    told = capsys.readouterr().out
+    for name in ("host", "port", "brain", "latency", "faults", "fault-rate", "state", "seed"):
+        assert f"--{name} " in told
+
+
+def test_addresses_of_either_kind_can_be_given_to_a_client() -> None:
+    assert address("127.0.0.1", 80) == "http://127.0.0.1:80/v1"
+    assert address("::1", 80) == "http://[::1]:80/v1"
