@@ -52,7 +52,9 @@ def _play_both(
         mask = tensor_protocol.active_mask(torch.tensor(round_), torch.tensor(seed))
         writers = rules.writers(round_, seed)
         for index, name in enumerate(rules.protocol.agent_names):
-            active = [c for c, on in zip(rules.protocol.channel_names, mask[index]) if on]
+            active = [
+                c for c, on in zip(rules.protocol.channel_names, mask[index], strict=True) if on
+            ]
             assert list(writers.get(name, ())) == active
         step = tensor_protocol.step(
             y=torch.tensor(y),

@@ -1,0 +1,29 @@
+"""Code validation: whether a program does what it should."""
+
+from pathlib import Path
+
+from nip.parameters.code_validation import CodeValidationAgentParameters
+from nip.scenario_base.text.datapoint import TextDataset
+from nip.scenario_base.text.registry import register_text_scenario
+from nip.scenario_base.text.scenario import TextScenario
+from nip.scenarios.code_validation import agent_specs
+from nip.scenarios.code_validation.dataset import (
+    check_code_validation_dataset,
+    load_code_validation_dataset,
+)
+
+
+@register_text_scenario(agent_specs.SCENARIO, agent_parameters=CodeValidationAgentParameters)
+class CodeValidationScenario(TextScenario):
+    """A verifier is to find out whether a Python program solves a programming problem."""
+
+    prompts = Path(__file__).parent / "prompts"
+    rehearsal_rules = Path(__file__).parent / "rehearsal_rules.yaml"
+
+    def check_dataset(self) -> None:
+        """Tell at once if the dataset is not there."""
+        check_code_validation_dataset(self.hyper_params, self.settings)
+
+    def load_dataset(self, split: str) -> TextDataset:
+        """Return the ``train`` or ``test`` split."""
+        return load_code_validation_dataset(self.hyper_params, self.settings, split)

@@ -1,0 +1,191 @@
+"""Reading answers: who can decide, where, and in which words."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nip.scenario_base.text.answer_parsing import (
+    AnswerForm,
+    parse_answer,
+    split_decision,
+    with_decision,
+)
+from nip.scenario_base.text.decision_scales import DECISION_SCALES, find_scale
+
+SCALE = find_scale("accept_reject")
+PROVER = AnswerForm(channels=("main",))
+VERIFIER = AnswerForm(channels=("main",), scale=SCALE, may_decide=True)
+EARLY = replace(VERIFIER, may_decide=False)
+TO_TWO = AnswerForm(
+    channels=("left", "right"),
+    headers={"left": "to Expert 1", "right": "to Expert 2"},
+    scale=SCALE,
+    may_decide=True,
+)
+
+WORDS = st.sampled_from(
+    ["Decision:", "decision", "accept", "reject", "ACCEPT", "**", "#", " ", "\n", "\r\n", ".", "x"]
+)
+TEXTS = st.one_of(st.text(), st.lists(WORDS).map(" ".join), st.lists(WORDS).map("".join))
+
+
+@given(TEXTS)
+def test_no_text_makes_a_prover_decide(text: str) -> None:
+    parsed = parse_answer(text, PROVER)
+    assert parsed.decision == 2
+    assert parsed.value is None
+    assert (parsed.problem is None) == bool(text.strip())
+    if parsed.problem is None:
+        assert parsed.channel_texts == {"main": text.strip()}
+
+
+@given(TEXTS)
+def test_a_verifier_never_decides_out_of_turn(text: str) -> None:
+    assert parse_answer(text, EARLY).decision == 2
+
+
+@given(TEXTS)
+def test_only_the_last_line_decides(text: str) -> None:
+    parsed = parse_answer(f"{text}\nDecision: accept", VERIFIER)
+    assert (parsed.decision, parsed.problem) == (1, None)
+    parsed = parse_answer(f"Decision: accept\n{text}\nWhich line do you mean?", VERIFIER)
+    assert (parsed.decision, parsed.problem) == (2, None)
+
+
+@given(st.sampled_from([" or ", " and ", "/", " ", ", ", " not "]), st.booleans(), TEXTS)
+def test_both_words_are_invalid(between: str, accept_first: bool, before: str) -> None:
+    words = ["accept", "reject"] if accept_first else ["reject", "accept"]
+    parsed = parse_answer(f"{before}\nDecision: {between.join(words)}", VERIFIER)
+    assert parsed.decision == 2
+    assert parsed.problem is not None
+    assert "is not one of the possible decisions" in parsed.problem
+
+
+@given(
+    word=st.sampled_from(["accept", "reject"]),
+    change=st.sampled_from([str.lower, str.upper, str.title, str.swapcase]),
+    before=st.sampled_from(["", "**", "*", "__", "`", "# ", "### **", "> ", "  ", "\t"]),
+    inside=st.sampled_from([": ", ":", " : ", ":** ", ": **", ":  _", "： ", ': "', ": `"]),
+    after=st.sampled_from(["", ".", "!", "**", ".**", "`.", "_", '"', "  ", "**  \n\n", "\r\n \n"]),
+)
+def test_formatting_is_tolerated(word, change, before, inside, after) -> None:
+    line = f"{before}{change('decision')}{inside}{change(word)}{after}"
+    parsed = parse_answer(f"It handles every input.\n\n{line}", VERIFIER)
+    assert parsed.problem is None
+    assert parsed.decision == ["reject", "accept"].index(word)
+    assert parsed.channel_texts == {"main": "It handles every input."}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Decision: maybe",
+        "Decision:",
+        "Decision: continue",
+        "Decision: accepted",
+        "Decision: not accept",
+        "Decision: accept because it works",
+    ],
+)
+def test_another_word_is_invalid(line: str) -> None:
+    parsed = parse_answer(f"Well.\n{line}", VERIFIER)
+    assert parsed.problem is not None
+    assert parsed.decision == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I accept this.",
+        "My decision: accept",
+        "Decision accept",
+        "So, Decision: accept",
+        "Indecision: accept",
+        "Decision: accept\nWhat about n = 0?",
+    ],
+)
+def test_what_only_looks_like_a_decision_is_none(text: str) -> None:
+    parsed = parse_answer(text, VERIFIER)
+    assert (parsed.decision, parsed.problem) == (2, None)
+    assert parsed.channel_texts == {"main": text}
+
+
+def test_a_decision_out_of_turn_is_invalid_for_a_verifier_and_text_for_a_prover() -> None:
+    text = "It is fine.\nDecision: accept"
+    assert parse_answer(text, EARLY).problem == (
+        "it decides in a round in which no decision is possible"
+    )
+    assert parse_answer(text, PROVER).channel_texts == {"main": text}
+
+
+@pytest.mark.parametrize("form", [PROVER, VERIFIER, TO_TWO])
+@pytest.mark.parametrize("text", ["", " \n\t "])
+def test_an_empty_answer_is_invalid(form: AnswerForm, text: str) -> None:
+    assert parse_answer(text, form).problem == "the answer is empty"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[to Expert 1]\nWhy?\n\n[to Expert 2]\nHow?",
+        "I wonder...\n**[To Expert 2]**\nHow?\n### [to  expert 1]:\nWhy?\n",
+        "[to Expert 1] Why?\n[to Expert 2]: How?",
+        "[to Expert 1]\nWhy?\n[to Expert 2]\nHow?\nDecision: reject",
+    ],
+)
+def test_headers_cut_an_answer_into_messages(text: str) -> None:
+    parsed = parse_answer(text, TO_TWO)
+    assert parsed.problem is None
+    assert parsed.channel_texts == {"left": "Why?", "right": "How?"}
+
+
+def test_what_stands_behind_a_header_keeps_its_markup() -> None:
+    text = "[to Expert 1]\n`a_b * c`\n[to Expert 2] is `x__y` used in [a][b]?\n[1, 2]"
+    assert parse_answer(text, TO_TWO).channel_texts == {
+        "left": "`a_b * c`",
+        "right": "is `x__y` used in [a][b]?\n[1, 2]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("Why?", "[to Expert 1] and [to Expert 2]"),
+        ("[to Expert 1]\nWhy?", "[to Expert 2]"),
+        ("to Expert 1\nWhy?\n[to Expert 2]\nHow?", "[to Expert 1]"),
+        ("See [to Expert 1].\n[to Expert 2]\nHow?", "[to Expert 1]"),
+    ],
+)
+def test_every_header_must_be_there(text: str, missing: str) -> None:
+    assert parse_answer(text, TO_TWO).problem == f"it lacks the header {missing}"
+
+
+def test_a_decision_needs_no_headers() -> None:
+    parsed = parse_answer("Both agree.\nDecision: accept", TO_TWO)
+    assert (parsed.decision, parsed.problem) == (1, None)
+    assert parsed.channel_texts == {"left": "Both agree.", "right": "Both agree."}
+
+
+@pytest.mark.parametrize("scale", DECISION_SCALES)
+@pytest.mark.parametrize("decision", [0, 1])
+@given(text=TEXTS)
+def test_a_verdict_can_be_replaced(scale: str, decision: int, text: str) -> None:
+    form = replace(VERIFIER, scale=find_scale(scale))
+    assert form.scale is not None
+    before = with_decision(text, 1 - decision, form.scale)
+    after = with_decision(before, decision, form.scale)
+    parsed = parse_answer(after, form)
+    assert (parsed.decision, parsed.value) == (decision, 2.0 * decision - 1)
+    assert split_decision(after)[0] == split_decision(before)[0]
+
+
+def test_the_verdict_is_kept_in_the_words_of_the_agent() -> None:
+    form = replace(VERIFIER, scale=find_scale("out_of_10"))
+    parsed = parse_answer("Sure.\n**Decision:** 8 / 10.", form)
+    assert (parsed.decision, parsed.value, parsed.decision_text) == (
+        1,
+        pytest.approx(0.6),
+        "8 / 10",
+    )
