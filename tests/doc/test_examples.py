@@ -54,6 +54,15 @@ def test_an_example_runs(command: Command, working_folder: Path) -> None:
     assert 0 <= metrics["test_mean_accuracy"] <= 1
 
 
+def test_a_model_that_thinks_twice_plays_whole_dialogues(working_folder: Path) -> None:
+    (command,) = (each for each in commands_with_plugins() if "new_provider" in str(each))
+    rules = REPOSITORY / "nip" / "scenarios" / "code_validation" / "rehearsal_rules.yaml"
+    words = [word for word in command.words[2:] if "model_name" not in word]
+    words += [f"agents._default.model_name=scripted:{rules}", "rl.num_iterations=1"]
+    metrics = run([*words, "run_id=tiny", "settings.progress=false"], working_folder)
+    assert metrics["failed_share"] == 0
+
+
 def test_every_example_is_shown_and_run() -> None:
     for example in EXAMPLES.glob("*.py"):
         is_run = any(f"examples/{example.name}" in str(each) for each in commands_with_plugins())

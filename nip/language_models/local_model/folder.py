@@ -71,6 +71,8 @@ def load_folder(folder: Path) -> LoadedModel:
     transformers: Any = importlib.import_module("transformers")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     how = {"local_files_only": True, "trust_remote_code": False}
+    # Its bar would be drawn into the one of the run.
+    transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, padding_side="left", **how)
         model = transformers.AutoModelForCausalLM.from_pretrained(

@@ -1,7 +1,7 @@
 """From the body of a chat completion to a `Completion`.
 
 The SDK would build a tree of models from each body; a benchmark of 200 calls at once spends a
-third of its time there, and broken bodies slip through.
+quarter of its time there, and broken bodies slip through.
 """
 
 import json

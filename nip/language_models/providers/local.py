@@ -35,9 +35,9 @@ class LocalChatModel(ProvidedChatModel):
 
     Calls that arrive together are answered as one batch, by one thread, so that the event loop
     stays free. Each call draws with random numbers of its own seed. What else is in the batch
-    reaches an answer only through the rounding of the probabilities (about 1e-6 in single
-    precision), which may change a token once in about a million; with `max_batch_size=1` in the
-    context not even that.
+    reaches an answer only through the rounding of the probabilities: about 1e-6 in single
+    precision, so that hardly one token in a million differs; more in half precision. With
+    `max_batch_size=1` in the context not even that.
 
     A temperature or top_p that is not set counts as 1; what the folder suggests is not followed.
     Without `max_tokens`, 512 are written at most.
