@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from nip.errors import NipError
 from nip.scenarios.code_validation.generation.step_counting import count_steps
@@ -134,7 +134,7 @@ class Sandbox:
             except BrokenPipeError:
                 continue
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Sandbox":
         return self
 
     def __exit__(self, *exception: object) -> None:
