@@ -165,7 +165,7 @@ class Engine:
                 # A cancelled caller leaves the request alone, whose answer will have to be paid.
                 return await asyncio.shield(task)
             except LanguageModelError as error:
-                await self._prepare_retry(lane, patience, error)
+                await self._prepare_retry(patience, error)
 
     def _start(self, lane: Lane, mark: Mark, call: Call, digest: str) -> asyncio.Task[Completion]:
         """Send a request in a task of its own, for which a turn was taken."""
@@ -181,8 +181,14 @@ class Engine:
             raise
         task = asyncio.create_task(self._ask(lane, mark, call, digest))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._end_task)
         return task
+
+    def _end_task(self, task: asyncio.Task[Completion]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            # Nobody may be left to hear of a failure; looked at here, it is no noise in the log.
+            task.exception()
 
     async def _ask(self, lane: Lane, mark: Mark, call: Call, digest: str) -> Completion:
         """Ask once. From the answer to its place in the journal nothing can come between."""
@@ -204,9 +210,7 @@ class Engine:
         finally:
             lane.leave()
 
-    async def _prepare_retry(
-        self, lane: Lane, patience: Patience, error: LanguageModelError
-    ) -> None:
+    async def _prepare_retry(self, patience: Patience, error: LanguageModelError) -> None:
         """Wait until it is time to ask again; raise if it never is."""
         self._raise_if_ended()
         may_retry = error.policy is not ErrorPolicy.END_CALL
@@ -216,13 +220,6 @@ class Engine:
             self._failures[name] += 1
             raise error
         self._retries[name] += 1
-        if error.pauses_model:
-            # The limiter holds this call back as well, at the head of the queue.
-            lane.limiter.pause(seconds)
-        else:
-            await self._sleep(seconds)
-
-    async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._ending.wait()

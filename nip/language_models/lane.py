@@ -70,7 +70,11 @@ class Lane:
             self._budget.observe(completion.rate_limits, mark, _now())
 
     def note_error(self, error: LanguageModelError) -> None:
-        """Learn from a failure."""
+        """Learn from a failure.
+
+        What the service asks for holds for all calls; that one call waits longer with every try is
+        its own affair.
+        """
         if error.is_saturation:
             self.limiter.note_refusal()
         if error.pauses_model:
