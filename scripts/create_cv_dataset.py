@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 Half of the programs are correct, the other half have one mistake each. Every program is run on
-about 200 inputs in a process without network, files or other processes, so that no label is a guess.
+about 200 inputs in a process that reaches no network, no files and no other processes, so that no
+label is a guess.
 
 example:
   python scripts/create_cv_dataset.py my_programs --num-datapoints 2000 --seed 1

@@ -39,6 +39,9 @@ def split_problems(
     splits: dict[str, list[Problem]] = {"train": [], "test": []}
     for place, problem in enumerate(order):
         splits["test" if place in chosen else "train"].append(problem)
+    for group in splits.values():
+        # The first ones get one pair more than the others where pairs cannot be dealt evenly.
+        generator.shuffle(group)
     return splits
 
 

@@ -19,7 +19,7 @@ from nip.scenarios.code_validation.generation.verification import Failure, verif
 from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed
 
-MUTANTS_PER_VARIANT = 12
+MUTANTS_PER_VARIANT = 16
 """Mutants among which the buggy program of a pair is chosen."""
 
 SHARES_WANTED = ((0.0, 0.05, 0.3), (0.05, 0.2, 0.3), (0.2, 0.6, 0.28), (0.6, 1.0, 0.12))

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 from nip.scenarios.code_validation.generation.mutations.mutation import (
     expressions,
+    integer,
     is_call_of,
     replaced,
     replaced_item,
     shifted,
+    written,
 )
 
 BOUNDARIES: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -147,10 +149,28 @@ def sign(node: ast.AST) -> Iterator[None]:
 
 def constant(node: ast.AST) -> Iterator[None]:
     """Take a number that is off by one."""
-    if isinstance(node, ast.Constant) and type(node.value) is int:
-        for value in (node.value + 1, node.value - 1):
-            with replaced(node, value=value):
-                yield
+    is_sum = isinstance(node, ast.BinOp | ast.UnaryOp | ast.AugAssign)
+    for replace, value in expressions(node):
+        number = integer(value)
+        if number is None or isinstance(node, ast.UnaryOp):
+            continue
+        for changed in (number + 1, number - 1):
+            # Nobody adds 0 or divides by it.
+            if changed > 0 or not is_sum:
+                with replace(written(changed)):
+                    yield
+
+
+def forgotten_shift(node: ast.AST) -> Iterator[None]:
+    """Forget to add or subtract 1."""
+    for replace, value in expressions(node):
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+            if integer(value.right) == 1:
+                with replace(value.left):
+                    yield
+            elif integer(value.left) == 1 and isinstance(value.op, ast.Add):
+                with replace(value.right):
+                    yield
 
 
 def truth_value(node: ast.AST) -> Iterator[None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nip.scenarios.code_validation.generation.mutations import expressions, statements, variables
 from nip.scenarios.code_validation.generation.mutations.mutation import Mutation
+from nip.scenarios.code_validation.generation.tidying import tidy
 
 MUTATIONS: tuple[Mutation, ...] = (
     expressions.boundary,
@@ -17,6 +18,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     expressions.negation,
     expressions.sign,
     expressions.constant,
+    expressions.forgotten_shift,
     expressions.truth_value,
     expressions.range_bound,
     expressions.slice_bound,
@@ -82,10 +84,10 @@ def make_mutants(program: str, count: int, generator: random.Random) -> list[Mut
             continue
         for place, _ in enumerate(_mistakes(tree, mutation)):
             if place in places:
-                mutant = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
-                found.setdefault(mutant, Mutant(mutant, mutation.__name__))
-    found.pop(program, None)
-    mutants = [mutant for mutant in found.values() if _is_valid(mutant.program)]
+                mutant = tidy(ast.unparse(ast.fix_missing_locations(tree)))
+                if mutant is not None and mutant != program:
+                    found.setdefault(mutant, Mutant(mutant, mutation.__name__))
+    mutants = list(found.values())
     generator.shuffle(mutants)
     return mutants
 
@@ -106,12 +108,3 @@ def _choose(num_places: Sequence[int], count: int, generator: random.Random) -> 
             wanted[kind].add(left[kind].pop())
             count -= 1
     return wanted
-
-
-def _is_valid(program: str) -> bool:
-    """Tell whether a program has the syntax of Python, which a moved statement may have lost."""
-    try:
-        compile(program, "mutant", "exec")
-    except SyntaxError:
-        return False
-    return True

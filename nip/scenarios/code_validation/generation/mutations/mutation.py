@@ -72,13 +72,38 @@ def is_call_of(node: ast.AST, names: Sequence[str]) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
 
 
+def integer(node: ast.expr) -> int | None:
+    """Return the integer that is written in a program, with its sign; None for anything else."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = integer(node.operand)
+        return None if value is None else -value
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return node.value
+    return None
+
+
+def written(value: int) -> ast.expr:
+    """Write an integer, with its sign."""
+    if value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
 def shifted(node: ast.expr, by: int) -> ast.expr:
     """Return an expression that is more by a number, written as a person would."""
-    if isinstance(node, ast.Constant) and type(node.value) is int:
-        return ast.Constant(node.value + by)
-    if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant):
+    if (value := integer(node)) is not None:
+        return written(value + by)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         sign = 1 if isinstance(node.op, ast.Add) else -1
-        if isinstance(node.op, ast.Add | ast.Sub) and node.right.value == -sign * by:
-            return node.left
-    operator = ast.Add() if by > 0 else ast.Sub()
-    return ast.BinOp(node, operator, ast.Constant(abs(by)))
+        if (value := integer(node.right)) is not None:
+            return _sum(node.left, sign * value + by)
+        if sign == 1 and (value := integer(node.left)) is not None:
+            return _sum(node.right, value + by)
+    return _sum(node, by)
+
+
+def _sum(node: ast.expr, number: int) -> ast.expr:
+    if number == 0:
+        return node
+    operator = ast.Add() if number > 0 else ast.Sub()
+    return ast.BinOp(node, operator, ast.Constant(abs(number)))

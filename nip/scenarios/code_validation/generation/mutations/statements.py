@@ -65,23 +65,22 @@ def second_if(node: ast.AST) -> Iterator[None]:
 
 
 def early_return(node: ast.AST) -> Iterator[None]:
-    """Return after the first pass of a loop."""
+    """Return at the end of the first pass of a loop instead of after the loop."""
     for block in blocks(node):
-        for loop, following in pairwise(block):
+        for index, (loop, following) in enumerate(pairwise(block)):
             if isinstance(loop, ast.For | ast.While) and isinstance(following, ast.Return):
-                with replaced(loop, body=[*loop.body, following]):
+                moved = replaced(loop, body=[*loop.body, following])
+                with moved, replaced_item(block, index + 1):
                     yield
 
 
 def jump(node: ast.AST) -> Iterator[None]:
-    """Break off a loop instead of going on, the other way round, or do neither."""
+    """Break off a loop instead of going on, or the other way round."""
     for block in blocks(node):
         for index, statement in enumerate(block):
             if isinstance(statement, ast.Break | ast.Continue):
                 is_break = isinstance(statement, ast.Break)
                 with replaced_item(block, index, ast.Continue() if is_break else ast.Break()):
-                    yield
-                with replaced_item(block, index, *([] if len(block) > 1 else [ast.Pass()])):
                     yield
 
 

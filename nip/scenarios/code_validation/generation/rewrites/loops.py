@@ -74,14 +74,16 @@ def _range_bounds(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
     return (first, others[0]) if others else (ast.Constant(0), first)
 
 
-class LoopsByIndex(BlockRewriter):
+class LoopsByIndex(FunctionRewriter):
     """``for x in values:`` goes through the positions of the values instead."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         if not isinstance(statement, ast.For) or not isinstance(statement.iter, ast.Name):
             return [statement]
         values = statement.iter.id
-        if values in stored_names(statement) or not self.chance.strikes():
+        # The loop may make them longer while it goes through them.
+        is_touched = _occurrences(values, statement) > 1
+        if is_touched or not self._is_sequence(values) or not self.chance.strikes():
             return [statement]
         index = self.chance.new_name("i", "j", "k", "index", "pos", "idx")
         item = ast.Subscript(load(values), load(index), ast.Load())
@@ -89,6 +91,25 @@ class LoopsByIndex(BlockRewriter):
         positions = call("range", call("len", load(values)))
         target = ast.Name(index, ast.Store())
         return [ast.For(target, positions, [first, *statement.body], statement.orelse)]
+
+    def _is_sequence(self, name: str) -> bool:
+        """Tell whether a name stands for an argument or a list, and so for nothing unordered."""
+        if not isinstance(self.function, ast.FunctionDef):
+            return False
+        given = [
+            node.value
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Assign)
+            and any(name in stored_names(target) for target in node.targets)
+        ]
+        is_argument = any(argument.arg == name for argument in self.function.args.args)
+        return (is_argument or bool(given)) and all(map(_is_list, given))
+
+
+def _is_list(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in ("list", "sorted")
+    return isinstance(node, ast.List | ast.ListComp)
 
 
 class EndlessLoops(NodeRewriter):

@@ -69,7 +69,8 @@ class RenameVariables(ast.NodeTransformer):
         """Rename all variables of a module."""
         style = self.chance.generator.choice((_short, _camel_case, _synonym, _synonym))
         for name in _renamable(node):
-            if not self.chance.strikes():
+            # Nobody writes some names in one style and some in another.
+            if style is _synonym and not self.chance.strikes():
                 continue
             candidate = style(name, self.chance)
             if candidate != name and self.chance.is_free(candidate):

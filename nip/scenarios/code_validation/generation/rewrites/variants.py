@@ -33,6 +33,7 @@ from nip.scenarios.code_validation.generation.rewrites.statements import (
     TurnSumsAndProducts,
     WriteSquaresOut,
 )
+from nip.scenarios.code_validation.generation.tidying import tidy
 
 REWRITES: tuple[tuple[Rewrite, float], ...] = (
     (ComprehensionsToLoops, 0.4),
@@ -82,7 +83,7 @@ def rewrite(program: str, generator: random.Random) -> str:
             tree = make_rewrite(chance).visit(tree)
             # Nodes that occur twice in a tree would be changed twice by the next rewrite.
             tree = ast.parse(ast.unparse(ast.fix_missing_locations(tree)))
-    return ast.unparse(tree) + "\n"
+    return tidy(ast.unparse(tree)) or program
 
 
 def canonical_form(program: str) -> str:

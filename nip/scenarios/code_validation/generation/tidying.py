@@ -1,0 +1,66 @@
+"""Writing changed programs so that nothing but what they do tells them from unchanged ones."""
+
+import ast
+
+
+def tidy(program: str) -> str | None:
+    """Write a program in the one form that all programs of a dataset have.
+
+    Parameters
+    ----------
+    program : str
+        Source text.
+
+    Returns
+    -------
+    program : str or None
+        The text without comments and needless brackets; None if it is not valid Python, or
+        nobody would write it by mistake: ``x == x``, ``x - x``, ``x = x``.
+    """
+    try:
+        # Compiled, because parsing lets a `return` outside of functions pass.
+        compile(program, "program", "exec")
+        tree = _Flattener().visit(ast.parse(program))
+    except (SyntaxError, ValueError):
+        return None
+    if any(map(_is_pointless, ast.walk(tree))):
+        return None
+    return ast.unparse(tree) + "\n"
+
+
+class _Flattener(ast.NodeTransformer):
+    """``a and (b and c)`` becomes ``a and b and c``."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node, ast.BoolOp):
+            node.values = [
+                value
+                for part in node.values
+                for value in (
+                    part.values
+                    if isinstance(part, ast.BoolOp) and type(part.op) is type(node.op)
+                    else [part]
+                )
+            ]
+        return node
+
+
+def _is_pointless(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare):
+        operands = [node.left, *node.comparators]
+        return any(map(_is_same, operands, operands[1:]))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.FloorDiv | ast.Mod):
+        return _is_same(node.left, node.right)
+    if isinstance(node, ast.Assign):
+        return any(_is_same(target, node.value) for target in node.targets)
+    if isinstance(node, ast.BoolOp):
+        texts = [ast.unparse(value) for value in node.values]
+        return len(set(texts)) < len(texts)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
+        return node.func.id in ("min", "max") and _is_same(*node.args)
+    return False
+
+
+def _is_same(one: ast.AST, other: ast.AST) -> bool:
+    return ast.unparse(one) == ast.unparse(other)
