@@ -62,7 +62,7 @@ def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, Text
             f"scenario={scenario!r}: nobody has said how its agents are prompted. Choose one of "
             f"{', '.join(playable) or '(none yet)'}, or add its text side with "
             f"@register_agent_specs({scenario!r}, {protocol.name!r}), as the guide "
-            "doc/guides/text_protocols.md shows."
+            "doc/guides/new_text_protocol.md shows."
         )
     specs = agent_spec_registry[key](protocol)
     ordered = {name: specs[name] for name in protocol.agent_names if name in specs}

@@ -62,7 +62,7 @@ def test_a_protocol_without_a_text_side_says_how_to_add_one() -> None:
     assert "'multi_channel_test' cannot be played in words" in message
     assert ", ".join(PLAYABLE) in message
     assert "@register_agent_specs('code_validation', 'multi_channel_test')" in message
-    assert "doc/guides/text_protocols.md" in message
+    assert "doc/guides/new_text_protocol.md" in message
 
 
 def test_specs_come_in_the_order_of_the_protocol() -> None:
