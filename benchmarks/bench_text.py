@@ -252,7 +252,7 @@ def sample(
         settings = ExperimentSettings(runs_dir=folder)
         dialogues = make_dialogues(settings, num_rounds, 0.0)
         with Run.open(settings, "bench", {}) as run:
-            sampler = RolloutSampler(run, settings, ConnectionContext(), Ledger())
+            sampler = RolloutSampler(run, EngineOptions(), ConnectionContext(), Ledger())
 
             async def play(plan: RolloutPlan, complete: Complete) -> Rollout:
                 return await play_rollout(

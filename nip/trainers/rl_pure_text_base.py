@@ -11,6 +11,7 @@ from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.engine_stats import EngineStats
 from nip.language_models.ledger import Ledger
+from nip.language_models.provider_registry import ConnectionContext
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
 from nip.run_store import Run
@@ -25,7 +26,11 @@ from nip.trainers.question_order import (
     questions_of_stage,
 )
 from nip.trainers.stored_rollouts import StoredRollouts
-from nip.trainers.text_connection import open_connection
+from nip.trainers.text_connection import (
+    choose_engine_options,
+    close_connection,
+    open_connection,
+)
 from nip.trainers.text_sampling import RolloutSampler
 from nip.trainers.text_state import STAGES, TextTrainerState
 from nip.trainers.text_statistics import rollout_statistics
@@ -76,22 +81,27 @@ class PureTextRlTrainer(Trainer):
         call_without_event_loop(self._train)
 
     def _train(self) -> None:
-        with asyncio.Runner() as runner:
-            self._set_up(runner)
-            self.notify("on_train_start")
+        with asyncio.Runner() as self._runner:
+            context = open_connection(
+                self.hyper_params, self.settings, self.scenario_instance, self.run.folder
+            )
             try:
-                self._run_train_loop()
+                self._set_up(context)
+                self.notify("on_train_start")
+                try:
+                    self._run_train_loop()
+                finally:
+                    self.notify("on_train_end")
             finally:
-                self.notify("on_train_end")
+                self._runner.run(close_connection(context))
 
-    def _set_up(self, runner: asyncio.Runner) -> None:
-        """Connect, and find out how far an earlier process came."""
-        self._runner = runner
-        context = open_connection(
-            self.hyper_params, self.settings, self.scenario_instance, self.run.folder
-        )
+    def _set_up(self, context: ConnectionContext) -> None:
+        """Find out how far an earlier process came."""
         ledger = Ledger(max_cost=self.settings.max_cost)
-        self._sampler = RolloutSampler(self.run, self.settings, context, ledger)
+        options = choose_engine_options(self.settings, self.scenario_instance)
+        self._sampler = RolloutSampler(
+            self.run, options, context, ledger, self.settings.response_cache
+        )
         self._stored = StoredRollouts(self.scenario_instance, self.hyper_params, self.run)
         self._desk = FineTuningDesk(
             self.hyper_params,

@@ -1,8 +1,12 @@
 """Reaching the models of an experiment, or the endpoint that stands in for them in a rehearsal."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from starlette.applications import Starlette
+
 from nip.experiment_settings import ExperimentSettings
+from nip.language_models.engine_options import EngineOptions
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server import EndpointOptions, create_app
 from nip.parameters import HyperParameters
@@ -12,6 +16,12 @@ from nip.seeding import stable_seed
 
 ENDPOINT_FILE = "endpoint.db"
 """What the endpoint of a rehearsal remembers, in the folder of the run."""
+
+REHEARSAL_FIRST_BACKOFF_S = 0.01
+"""Seconds before the first retry in a rehearsal, where nobody needs to be spared."""
+
+REHEARSAL_MAX_BACKOFF_S = 0.1
+"""Most seconds before a retry in a rehearsal."""
 
 
 def open_connection(
@@ -34,10 +44,7 @@ def open_connection(
         Folder of the run, where the endpoint of a rehearsal keeps files, jobs and models.
     """
     timeout_s = settings.api_timeout_s
-    rehearses = any(
-        agent.model.provider == REHEARSAL_PROVIDER for agent in instance.agents.values()
-    )
-    if not rehearses:
+    if not any(_rehearsing(instance)):
         return ConnectionContext(timeout_s=timeout_s)
     rehearsal = hyper_params.rehearsal
     rules = instance.scenario.rehearsal_rules
@@ -53,3 +60,41 @@ def open_connection(
         state_path=str(folder / ENDPOINT_FILE),
     )
     return ConnectionContext(timeout_s=timeout_s, rehearsal_app=create_app(options))
+
+
+async def close_connection(context: ConnectionContext) -> None:
+    """Close what the endpoint of a rehearsal has open."""
+    if isinstance(context.rehearsal_app, Starlette):
+        await context.rehearsal_app.state.endpoint.aclose()
+
+
+def choose_engine_options(
+    settings: ExperimentSettings, instance: PureTextScenarioInstance
+) -> EngineOptions:
+    """Return limits of concurrency and patience; a rehearsal waits less before its retries.
+
+    Parameters
+    ----------
+    settings : ExperimentSettings
+        Limits that users choose.
+    instance : PureTextScenarioInstance
+        The agents; one that does not rehearse is enough to spare its service.
+    """
+    limits = EngineOptions(
+        max_concurrency=settings.max_concurrency,
+        timeout_s=settings.api_timeout_s,
+        num_timeouts=settings.num_api_generation_timeouts,
+        num_connection_errors=settings.num_api_connection_errors,
+    )
+    if not all(_rehearsing(instance)):
+        return limits
+    return replace(
+        limits,
+        first_backoff_s=REHEARSAL_FIRST_BACKOFF_S,
+        max_backoff_s=REHEARSAL_MAX_BACKOFF_S,
+    )
+
+
+def _rehearsing(instance: PureTextScenarioInstance) -> list[bool]:
+    """Tell of each agent whether it rehearses."""
+    return [agent.model.provider == REHEARSAL_PROVIDER for agent in instance.agents.values()]

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from nip.errors import NipError
-from nip.experiment_settings import ExperimentSettings
 from nip.language_models.cache import ResponseCache
 from nip.language_models.engine import Engine
 from nip.language_models.engine_options import EngineOptions
@@ -40,29 +39,31 @@ class RolloutSampler:
     ----------
     run : Run
         Where messages, rollouts and the ledger are kept.
-    settings : ExperimentSettings
+    options : EngineOptions
         Limits of concurrency and patience.
     context : ConnectionContext
         What reaching the models takes.
     ledger : Ledger
         Counts what is spent; restored here to what earlier processes have spent.
+    cache_path : str or None
+        File of answers shared with other runs, if there is one.
     """
 
     def __init__(
-        self, run: Run, settings: ExperimentSettings, context: ConnectionContext, ledger: Ledger
+        self,
+        run: Run,
+        options: EngineOptions,
+        context: ConnectionContext,
+        ledger: Ledger,
+        cache_path: str | None = None,
     ) -> None:
         self._run = run
         self._context = context
         self._ledger = ledger
         self._ledger.restore(run.get_state("ledger", {}))
-        self._cache_path = settings.response_cache
-        self._options = EngineOptions(
-            max_concurrency=settings.max_concurrency,
-            timeout_s=settings.api_timeout_s,
-            num_timeouts=settings.num_api_generation_timeouts,
-            num_connection_errors=settings.num_api_connection_errors,
-        )
-        self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * settings.max_concurrency)
+        self._cache_path = cache_path
+        self._options = options
+        self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * options.max_concurrency)
 
     async def sample(
         self,
