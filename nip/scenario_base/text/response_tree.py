@@ -10,6 +10,7 @@ from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.play import Complete, begin_rollout, play_round
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
+from nip.utils.event_loop import first_error
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,5 @@ async def play_response_tree(
 
     try:
         return await grow(begin_rollout(datapoint, plan), ())
-    except* Exception as group:
-        raise _first_cause(group) from None
-
-
-def _first_cause(group: BaseException) -> BaseException:
-    """Return the first error in a group of errors, which is what the caller is to see."""
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group
+    except BaseExceptionGroup as group:
+        raise first_error(group) from None
