@@ -1,5 +1,6 @@
 """Whatever the guides have the reader type works."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from tests.source_files import REPOSITORY
 RUN = "scripts/run_experiment.py"
 # These stand for something that the reader has still to write.
 OF_THE_READER = ("my_trainer", "my_experiment")
-TRUSTED = ("make", "source", "ls", "eval")
+TRUSTED = ("make", "source", "ls", "eval", "curl")
 TESTED_ELSEWHERE = ("getting_started", "graph_isomorphism_data", "run_folder")
 TESTED_ELSEWHERE += ("protocols", "new_protocol")
 
@@ -89,6 +90,8 @@ def test_the_guides_show_many_experiments() -> None:
 def test_every_command_names_something_that_exists(command: Command) -> None:
     if command.script is not None:
         assert (REPOSITORY / command.script).is_file()
+    elif command.words[:2] == ("python", "-m"):
+        assert importlib.util.find_spec(command.words[2])
     else:
         assert command.words[0] in TRUSTED
     if command.words[0] == "make":

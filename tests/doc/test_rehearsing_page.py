@@ -1,0 +1,71 @@
+"""What the page on rehearsals says about options, faults and rules is so."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nip.language_models.server.__main__ import build_parser, port_number
+from nip.language_models.server.brains import check_brain
+from nip.language_models.server.faults import EVERYWHERE, FaultRule, fault_registry
+from nip.parameters.rehearsal import RehearsalParameters
+from nip.run_store import open_database
+from tests.doc.pages import DOC, Command, commands_of
+from tests.source_files import REPOSITORY
+
+PAGE = DOC / "guides" / "rehearsing.md"
+SERVER = ("python", "-m", "nip.language_models.server")
+STRIKES = {
+    "all": EVERYWHERE,
+    "chats": ("chat",),
+    "uploads": ("upload",),
+    "new jobs": ("create_job",),
+}
+
+
+def server_commands() -> list[Command]:
+    return [each for each in commands_of(PAGE) if each.words[:3] == SERVER]
+
+
+@pytest.mark.parametrize("command", server_commands(), ids=str)
+def test_the_commands_of_the_page_serve(command: Command) -> None:
+    given = build_parser().parse_args(command.words[3:])
+    assert port_number(str(given.port)) == given.port
+    check_brain(given.brain, str(REPOSITORY / given.brain_file))
+    for fault in given.faults:
+        FaultRule.from_text(fault, given.fault_rate)
+
+
+def test_the_page_tells_of_every_fault_and_whom_it_strikes() -> None:
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| ([a-z ]+) \| ", PAGE.read_text(), re.M)
+    told = {name: STRIKES[whom] for names, whom in rows for name in re.findall(r"`(\w+)`", names)}
+    assert told == {name: fault.kinds for name, fault in fault_registry.items()}
+
+
+def test_the_page_tells_of_every_parameter_and_its_default() -> None:
+    rows = re.findall(r"^\| `rehearsal\.(\w+)` \| (\S+) \|", PAGE.read_text(), re.M)
+    defaults = {field.name: field.default for field in dataclasses.fields(RehearsalParameters)}
+    assert {name: "none" if value in (None, ()) else value for name, value in defaults.items()} == {
+        name: text.strip("`") if not text[0].isdigit() else float(text) for name, text in rows
+    }
+
+
+def test_the_rules_of_the_page_teach_the_prover_to_show_results(working_folder: Path) -> None:
+    (working_folder / "doc").symlink_to(DOC)
+    words = ["experiment=cv_nip_ei_rehearsal", "run_id=doubting", "rl.num_iterations=2"]
+    words += ["rehearsal.brain_file=doc/examples/doubting_verifier.yaml"]
+    words += ["settings.progress=false", "settings.poll_seconds=0.01", "text_rl.test_scheme=none"]
+    process = subprocess.run(
+        [sys.executable, str(REPOSITORY / "scripts" / "run_experiment.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    with open_database(working_folder / "runs" / "doubting") as database:
+        rewards = database.load_history().values("prover.mean_episode_reward")
+    (_, before), (_, after) = rewards
+    assert after > before + 0.15
