@@ -32,7 +32,8 @@ def check_text_experiment(
     scenario = text_scenario_registry[hyper_params.scenario](hyper_params, settings)
     scenario.dialogue_rules(protocol)
     scenario.check_dataset()
-    trains = hyper_params.rl.num_iterations > 1
+    only_tests = hyper_params.base_run.base_run_type == "rerun_tests"
+    trains = hyper_params.rl.num_iterations > 1 and not only_tests
     for agent in scenario.build_agents(protocol).values():
         if agent.model.provider == REHEARSAL_PROVIDER:
             brain_registry.get(hyper_params.rehearsal.brain)

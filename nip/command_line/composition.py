@@ -20,14 +20,19 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from nip.command_line.base_run_choices import choices_of_base_run
 from nip.command_line.defaults import all_defaults, check_choices
 from nip.command_line.overrides import (
     check_names,
     names_hydra,
     parse_overrides,
+    unknown_name_in,
     unknown_names_in,
 )
 from nip.errors import ParameterError, UnknownNameError, unknown_name
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters.base_run import BaseRunParameters
+from nip.parameters.command_line_tree import class_tree
 from nip.plugins import load_installed_plugins, load_plugins
 
 CONFIG_NAME = "config"
@@ -36,6 +41,7 @@ EXPERIMENT = "experiment"
 VERSION_BASE = "1.3"
 
 _CHOICES = ("scenario", "dataset", "trainer", "interaction_protocol", "plugins")
+_GROUPS_OF_CHOICES = {"base_run": BaseRunParameters, "settings": ExperimentSettings}
 
 
 @dataclass(frozen=True)
@@ -103,14 +109,16 @@ def compose_run(
     overrides = parse_overrides(arguments)
     _check_experiment_exists(overrides, folders)
     load_installed_plugins()
-    choices = _compose(_choosing(overrides), folders, dict.fromkeys(_CHOICES))
+    choices = _compose(_choosing(overrides), folders, _undecided())
     if isinstance(choices.get(EXPERIMENT), dict):
         raise ParameterError(
             "The file of an experiment must begin with the line '# @package _global_', or its "
             f"parameters get into a group named experiment. {_origin(overrides, folders)}"
         )
     load_plugins(_plugin_names(choices["plugins"]))
-    defaults = all_defaults(choices)
+    taken_over = choices_of_base_run(choices)
+    choices |= taken_over
+    defaults = {**all_defaults(choices), **taken_over}
     check_names(overrides, defaults, groups=[EXPERIMENT])
     if not may_be_incomplete:
         check_choices(choices)
@@ -126,10 +134,22 @@ def offer_defaults(trees: Iterable[Mapping[str, Any]]) -> None:
     ConfigStore.instance().store(name=DEFAULTS_NAME, node=union)
 
 
+def _undecided() -> dict[str, Any]:
+    """Name what chooses the tree, without any choice."""
+    groups = {name: class_tree(group) for name, group in _GROUPS_OF_CHOICES.items()}
+    return {**dict.fromkeys(_CHOICES), **groups}
+
+
 def _choosing(overrides: Sequence[Override]) -> list[Override]:
     """Keep what chooses the tree, and leave out what has its place only in the full one."""
-    kept = (*_CHOICES, EXPERIMENT)
-    return [each for each in overrides if names_hydra(each) or each.key_or_group in kept]
+    known = _undecided()
+    return [
+        each
+        for each in overrides
+        if names_hydra(each)
+        or each.key_or_group == EXPERIMENT
+        or unknown_name_in(known, each.key_or_group.split(".")) is None
+    ]
 
 
 def _compose(

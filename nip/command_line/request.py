@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from nip.base_run import apply_base_run
 from nip.command_line.defaults import RUN_KEYS
 from nip.errors import ParameterError, did_you_mean
 from nip.experiment_checks import check_experiment
@@ -18,7 +19,7 @@ class Request:
     """What a command line asks for."""
 
     hyper_params: HyperParameters
-    """What is to be run."""
+    """What is to be run, with what was taken from a base run."""
 
     settings: ExperimentSettings
     """How and where to run it."""
@@ -52,9 +53,10 @@ def read_request(tree: Mapping[str, Any]) -> Request:
     run_id = None if tree["run_id"] is None else str(tree["run_id"])
     if run_id is not None:
         check_run_id(run_id)
+    settings = ExperimentSettings.from_dict(tree["settings"])
     request = Request(
-        hyper_params=hyper_params,
-        settings=ExperimentSettings.from_dict(tree["settings"]),
+        hyper_params=apply_base_run(hyper_params, settings),
+        settings=settings,
         run_id=run_id,
         resume=_one_of("resume", tree["resume"], get_args(ResumePolicy)),
         dry_run=_one_of("dry_run", tree["dry_run"], (True, False)),

@@ -29,6 +29,7 @@ def text_plan_table(request: Request, plan: TextPlan) -> RenderableType:
 
 def _facts(request: Request, plan: TextPlan) -> Table:
     hyper_params, estimate = request.hyper_params, plan.estimate
+    only_tests = hyper_params.base_run.base_run_type == "rerun_tests"
     facts = {
         "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
         "protocol": hyper_params.interaction_protocol,
@@ -36,7 +37,11 @@ def _facts(request: Request, plan: TextPlan) -> Table:
         "datapoints": (
             f"{plan.num_train_datapoints} to train on, {plan.num_test_datapoints} to test on"
         ),
-        "iterations": f"{plan.num_iterations}, with a fine-tuning after each but the last",
+        "iterations": (
+            f"{plan.num_iterations} of run {hyper_params.base_run.run_id}, whose models are tested"
+            if only_tests
+            else f"{plan.num_iterations}, with a fine-tuning after each but the last"
+        ),
         "rollouts": f"{plan.num_rollouts:,}, tests included",
         "calls": f"{sum(agent.num_calls for agent in plan.agents):,} at most, without retries",
     }
@@ -44,7 +49,9 @@ def _facts(request: Request, plan: TextPlan) -> Table:
     facts["tokens"] = (
         f"about {usage.prompt_tokens:,} read and {usage.completion_tokens:,} written at most"
     )
-    facts["cost"] = f"about ${estimate.cost:,.2f} at most for sampling; fine-tuning comes extra"
+    facts["cost"] = f"about ${estimate.cost:,.2f} at most for sampling"
+    if not only_tests:
+        facts["cost"] += "; fine-tuning comes extra"
     if plan.rehearses:
         facts["cost"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"
     if estimate.models_without_price:

@@ -15,6 +15,9 @@ from nip.run_store.rollout_table import RolloutTable
 from nip.run_store.schema import SCHEMA_VERSION, bring_up_to_date, stand_in_for_missing
 from nip.run_store.transactions import Transactions
 
+STATE_OF_THE_WORK = "state of the work: "
+"""Keeps the state that others store apart from that of the store itself, such as the status."""
+
 
 class RunDatabase:
     """An open `run.db`.

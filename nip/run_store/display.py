@@ -13,7 +13,9 @@ _MAX_ROWS = 16
 _FILES = {
     "learning_curve.png": "the course of the main metrics",
     "result.json": "the last value of every metric",
-    "run.db": "every metric of every iteration (SQLite)",
+    "run.db": "every metric, and every message of language models (SQLite)",
+    "transcripts": "the dialogues, for people to read",
+    "fine_tuning": "what the models were fine-tuned on",
     "checkpoints": "weights and all other state",
 }
 

@@ -1,11 +1,14 @@
 """Looking at runs without opening them for writing, also while they are running."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nip.errors import ParameterError
-from nip.run_store.database import RunDatabase
+from nip.parameters.yaml_text import load_mapping
+from nip.run_store.database import STATE_OF_THE_WORK, RunDatabase
 from nip.run_store.history import RunHistory
 from nip.run_store.run_id import describe_existing, is_run_folder
 
@@ -28,6 +31,62 @@ def read_history(folder: Path) -> RunHistory:
         return RunHistory()
     with open_database(folder) as database:
         return database.load_history()
+
+
+def read_parameters(folder: Path) -> dict[str, Any]:
+    """Read the tree of parameters of a run as it was stored, with the version that wrote it.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+
+    Raises
+    ------
+    ParameterError
+        If there is no run in the folder (the message lists those beside it), or its parameters
+        cannot be read.
+    """
+    _check_is_run(folder)
+    return load_mapping((folder / "hyper_params.yaml").read_text(encoding="utf-8"))
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Read how and where a run was started last, as plain data.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run.
+
+    Raises
+    ------
+    ParameterError
+        If there is no run in the folder; the message lists those beside it.
+    """
+    _check_is_run(folder)
+    return load_mapping((folder / "settings.yaml").read_text(encoding="utf-8"))
+
+
+def read_state(folder: Path, key: str) -> Any:
+    """Read what a run has stored with `Run.set_state`; None if it has stored nothing.
+
+    Parameters
+    ----------
+    folder
+        Folder of the run; another process may be writing it.
+    key
+        As it was given to `set_state`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no run in the folder (the message lists those beside it), or none that was ever
+        started.
+    """
+    with open_database(folder) as database:
+        stored = database.get_state(f"{STATE_OF_THE_WORK}{key}", "")
+    return json.loads(stored) if stored else None
 
 
 @contextmanager

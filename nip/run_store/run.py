@@ -12,7 +12,7 @@ from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.yaml_text import load_mapping
 from nip.run_store.checkpoint import Checkpoint
-from nip.run_store.database import RunDatabase
+from nip.run_store.database import STATE_OF_THE_WORK, RunDatabase
 from nip.run_store.exact_json import dump_exactly
 from nip.run_store.history import RunHistory
 from nip.run_store.lock import FileLock
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from nip.run_store.checkpoints import CheckpointFolder
 
 RunStatus = Literal["running", "completed", "failed"]
-
-# Keeps the state that others store apart from our own, such as the status.
-_STATE = "state of the work: "
 
 
 class Run:
@@ -148,7 +145,7 @@ class Run:
 
     def get_state(self, key: str, default: Any = None) -> Any:
         """Read what `set_state` stored; `default` if there is nothing."""
-        stored = self._database.get_state(f"{_STATE}{key}", "")
+        stored = self._database.get_state(f"{STATE_OF_THE_WORK}{key}", "")
         return json.loads(stored) if stored else default
 
     def set_state(self, key: str, value: Any) -> None:
@@ -159,7 +156,7 @@ class Run:
         TypeError
             If the value holds something that JSON would change or cannot hold.
         """
-        self._database.set_state(f"{_STATE}{key}", dump_exactly(value))
+        self._database.set_state(f"{STATE_OF_THE_WORK}{key}", dump_exactly(value))
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Store the metrics of one iteration, on disk and in `history`, in one transaction."""

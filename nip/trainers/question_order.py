@@ -43,14 +43,22 @@ def questions_of_stage(
     """
     if phase == "test" and hyper_params.text_rl.test_on_whole_dataset:
         return whole_split(num_datapoints)
-    number = hyper_params.rl.rollouts_per_iteration or num_datapoints
+    number = _num_rollouts(hyper_params, num_datapoints)
     if phase == "test":
         number, iteration = min(number, num_datapoints), 0
     return questions_of_iteration(num_datapoints, number, iteration, hyper_params.seed)
 
 
+def reruns_tests(hyper_params: HyperParameters) -> bool:
+    """Whether nothing is trained, but the models of another run are tested."""
+    return hyper_params.base_run.base_run_type == "rerun_tests"
+
+
 def is_tested(hyper_params: HyperParameters, iteration: int) -> bool:
     """Whether the agents play on the test split after an iteration."""
+    is_forced = hyper_params.base_run.rerun_tests_force_test_during_training_state
+    if reruns_tests(hyper_params) and is_forced:
+        return True
     is_first, is_last = iteration == 0, iteration == hyper_params.rl.num_iterations - 1
     return {
         "none": False,
@@ -72,7 +80,7 @@ def num_rollouts_of_run(hyper_params: HyperParameters, num_train: int, num_test:
     """
     num_iterations = hyper_params.rl.num_iterations
     num_tests = sum(is_tested(hyper_params, iteration) for iteration in range(num_iterations))
-    per_iteration = hyper_params.rl.rollouts_per_iteration or num_train
+    per_iteration = 0 if reruns_tests(hyper_params) else _num_rollouts(hyper_params, num_train)
     per_test = len(questions_of_stage(hyper_params, "test", 0, num_test)) if num_tests else 0
     return num_iterations * per_iteration + num_tests * per_test
 
@@ -118,6 +126,10 @@ def with_copies(rows: Sequence[int]) -> list[Asking]:
         asked.append(Asking(position, row, seen[row]))
         seen[row] += 1
     return asked
+
+
+def _num_rollouts(hyper_params: HyperParameters, num_datapoints: int) -> int:
+    return hyper_params.rl.rollouts_per_iteration or num_datapoints
 
 
 def _order_of_pass(num_datapoints: int, pass_number: int, seed: int) -> list[int]:

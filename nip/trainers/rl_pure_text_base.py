@@ -24,7 +24,9 @@ from nip.trainers.question_order import (
     is_tested,
     num_rollouts_of_run,
     questions_of_stage,
+    reruns_tests,
 )
+from nip.trainers.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
 from nip.trainers.stored_rollouts import StoredRollouts
 from nip.trainers.text_connection import (
     choose_engine_options,
@@ -32,14 +34,13 @@ from nip.trainers.text_connection import (
     open_connection,
 )
 from nip.trainers.text_sampling import RolloutSampler
-from nip.trainers.text_state import STAGES, TextTrainerState
+from nip.trainers.text_state import STAGES, STATE_KEY, TextTrainerState
 from nip.trainers.text_statistics import rollout_statistics
 from nip.trainers.trainer import Trainer, shown_metrics
 from nip.trainers.transcripts import write_transcripts
 from nip.utils.event_loop import call_without_event_loop
 from nip.utils.nested_array_dict import NestedArrayDict, concatenate
 
-_STATE = "text_trainer"
 TEST_PREFIX = "test_"
 
 
@@ -81,6 +82,7 @@ class PureTextRlTrainer(Trainer):
         call_without_event_loop(self._train)
 
     def _train(self) -> None:
+        bring_endpoint_of_base_run(self.hyper_params, self.settings, self.run.folder)
         with asyncio.Runner() as self._runner:
             context = open_connection(
                 self.hyper_params, self.settings, self.scenario_instance, self.run.folder
@@ -114,7 +116,7 @@ class PureTextRlTrainer(Trainer):
         for group in self.shared_model_groups.values():
             group.service = self._desk
         first = TextTrainerState(models=(self._current_models(),)).to_dict()
-        self.state = TextTrainerState.from_dict(self.run.get_state(_STATE, first))
+        self.state = TextTrainerState.from_dict(self.run.get_state(STATE_KEY, first))
         self._use_models(self.state.models[-1])
 
     @property
@@ -129,8 +131,22 @@ class PureTextRlTrainer(Trainer):
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
         self._progress = iteration_context
         iteration_context.step(self._stored.count())
+        if reruns_tests(self.hyper_params):
+            rerun_tests(self.run, self.hyper_params, self.settings, self._test_models, self.log)
+            return
         while not self.state.is_done:
             self._run_stage()
+
+    def _test_models(self, models: tuple[Models, ...]) -> dict[str, float]:
+        """Test as in the last of these iterations, each of which has its models."""
+        self.state = TextTrainerState(models, "test_during_training")
+        self._use_models(models[-1])
+        iteration = self.context.iteration = self.state.iteration
+        self._progress.set_description(f"Iteration {iteration + 1}: test")
+        self.notify("on_iteration_start")
+        metrics = self._run_test_loop()
+        self.notify("on_iteration_end")
+        return metrics
 
     def _run_stage(self) -> None:
         """Run one stage, and store what it gave together with the news that it is over."""
@@ -144,7 +160,7 @@ class PureTextRlTrainer(Trainer):
         with self.run.transaction():
             if metrics:
                 self.log(iteration + 1, metrics)
-            self.run.set_state(_STATE, state.to_dict())
+            self.run.set_state(STATE_KEY, state.to_dict())
         self.state = state
         if is_over:
             self.notify("on_iteration_end")

@@ -9,7 +9,7 @@ from nip.parameters import HyperParameters
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_instance import PureTextScenarioInstance
-from nip.trainers.question_order import num_rollouts_of_run
+from nip.trainers.question_order import num_rollouts_of_run, reruns_tests
 
 NUM_SAMPLED_PROMPTS = 20
 """Questions from whose prompts the length of a typical one is worked out."""
@@ -78,13 +78,14 @@ def make_text_plan(hyper_params: HyperParameters, instance: PureTextScenarioInst
         name: _calls_of(agent, instance, num_rollouts) for name, agent in instance.agents.items()
     }
     groups = instance.shared_model_groups.values()
+    trains = hyper_params.rl.num_iterations > 1 and not reruns_tests(hyper_params)
     return TextPlan(
         agents=tuple(
             TextAgentPlan(
                 name=name,
                 group=group.name,
                 model=f"{agent.model.provider}: {agent.model.model_name}",
-                learns=not group.is_frozen and hyper_params.rl.num_iterations > 1,
+                learns=not group.is_frozen and trains,
                 num_calls=calls[name].num_calls,
             )
             for name, agent in instance.agents.items()

@@ -17,6 +17,9 @@ STAGES = (
 STAGES_OF_THE_LAST = STAGES[:3]
 """The last iteration ends before a fine-tuning that nobody would use."""
 
+STATE_KEY = "text_trainer"
+"""Under which the state is stored in a run."""
+
 DONE = "done"
 """Stands in the place of the stage when nothing is left to do."""
 

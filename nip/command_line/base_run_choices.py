@@ -1,0 +1,42 @@
+"""What need not be chosen on the command line, because another run has chosen it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nip.errors import ParameterError
+from nip.run_store.reading import read_parameters
+
+_TAKEN_OVER = ("scenario", "trainer", "dataset", "interaction_protocol")
+
+
+def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose as the base run did where nothing is chosen.
+
+    Parameters
+    ----------
+    choices
+        What chooses the tree so far, with the groups ``base_run`` and ``settings``.
+
+    Returns
+    -------
+    choices
+        What the base run adds; nothing where there is none.
+
+    Raises
+    ------
+    ParameterError
+        If the base run does not exist or cannot be read.
+    """
+    base_run, settings = choices["base_run"], choices["settings"]
+    if not isinstance(base_run, Mapping) or not isinstance(settings, Mapping):
+        return {}
+    run_id = base_run.get("run_id")
+    if base_run.get("base_run_type") == "none" or run_id is None:
+        return {}
+    try:
+        stored = read_parameters(Path(str(settings.get("runs_dir"))) / str(run_id))
+    except ParameterError as error:
+        raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
+    missing = [name for name in _TAKEN_OVER if choices.get(name) is None]
+    return {name: stored[name] for name in missing if name in stored}
