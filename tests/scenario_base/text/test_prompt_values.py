@@ -20,6 +20,7 @@ class LastWord(ProtocolHandler):
             timetables=((first, second, first, verifier),),
             max_message_rounds=10,
             min_message_rounds=6,
+            prover_goals={"prover0": 0, "prover1": 1},
         )
 
 
