@@ -4,6 +4,8 @@ A key is read from the environment when a client is opened and lives in that cli
 """
 
 import os
+import ssl
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx2
@@ -122,8 +124,16 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
         max_retries=0,
         timeout=timeout,
         default_headers=context.headers,
-        http_client=DefaultAsyncHttpxClient(limits=limits, timeout=timeout),
+        http_client=DefaultAsyncHttpxClient(
+            limits=limits, timeout=timeout, verify=_trusted_authorities()
+        ),
     )
+
+
+@cache
+def _trusted_authorities() -> ssl.SSLContext:
+    """Return whom to trust about the identity of servers; reading it takes tens of ms, so once."""
+    return httpx2.create_ssl_context()
 
 
 def find_rehearsal_app(context: ConnectionContext) -> AsgiApp:

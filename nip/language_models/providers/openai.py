@@ -15,6 +15,7 @@ from nip.language_models.provider_registry import (
     register_chat_provider,
 )
 from nip.language_models.providers.answer_reading import read_completion
+from nip.language_models.providers.client_pool import ClientPool
 from nip.language_models.providers.connection import find_address, find_key, is_openai, open_client
 from nip.language_models.providers.error_translation import translate_error
 
@@ -36,7 +37,7 @@ class OpenAIChatModel(ProvidedChatModel):
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)
-        self._client = self._open_client()
+        self._clients = ClientPool(self._open_client)
         self._limit_name = self._name_of_token_limit()
 
     @classmethod
@@ -71,7 +72,8 @@ class OpenAIChatModel(ProvidedChatModel):
         try:
             # The client's own timeout begins anew with every byte that arrives.
             async with asyncio.timeout(self._context.timeout_s):
-                return await self._client.post(_PATH, cast_to=httpx2.Response, body=body)
+                with self._clients.lend() as client:
+                    return await client.post(_PATH, cast_to=httpx2.Response, body=body)
         except (OpenAIError, httpx2.HTTPError, OSError, UnicodeEncodeError) as error:
             return translate_error(error, self._spec)
 
@@ -87,4 +89,4 @@ class OpenAIChatModel(ProvidedChatModel):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._clients.aclose()
