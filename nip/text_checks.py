@@ -3,7 +3,8 @@
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.fine_tuning import check_fine_tuning_access
 from nip.language_models.provider_registry import check_access
-from nip.language_models.server.brains.registry import brain_registry
+from nip.language_models.server.brains.registry import check_brain
+from nip.language_models.server.faults import read_fault_plan
 from nip.parameters import HyperParameters
 from nip.protocols import ProtocolHandler
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
@@ -36,7 +37,9 @@ def check_text_experiment(
     trains = hyper_params.rl.num_iterations > 1 and not only_tests
     for agent in scenario.build_agents(protocol).values():
         if agent.model.provider == REHEARSAL_PROVIDER:
-            brain_registry.get(hyper_params.rehearsal.brain)
+            rehearsal = hyper_params.rehearsal
+            check_brain(rehearsal.brain, rehearsal.brain_file)
+            read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
             continue
         check_access(agent.model)
         if trains and not agent.params.freeze_agent:

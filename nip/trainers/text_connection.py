@@ -47,7 +47,7 @@ def open_connection(
     if not any(_rehearsing(instance)):
         return ConnectionContext(timeout_s=timeout_s)
     rehearsal = hyper_params.rehearsal
-    rules = instance.scenario.rehearsal_rules
+    rules = instance.scenario.rehearsal_rules if rehearsal.brain == "dialogue" else None
     brain_file = rehearsal.brain_file or (None if rules is None else str(rules))
     options = EndpointOptions(
         brain=rehearsal.brain,
