@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypedDict
 
+from nip.utils.unicode_text import valid_unicode
+
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "content_filter"]
 
@@ -99,6 +101,13 @@ class Completion:
 
     rate_limits: RateLimitState | None = None
     """What the service said about its limits."""
+
+    def __post_init__(self) -> None:
+        # Models write half a surrogate pair now and then, which no file or database takes.
+        for name in ("text", "model"):
+            value = getattr(self, name)
+            if not value.isascii():
+                object.__setattr__(self, name, valid_unicode(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import ClassVar
 
 from nip.errors import NipError
+from nip.utils.unicode_text import valid_unicode
 
 _KEY_LIKE = re.compile(
     r"\b(?:sk|rk|pk|hf|gsk|xai)[-_][A-Za-z0-9*_.-]{6,}|(?i:bearer\s+)[^\s'\",;}]+"
@@ -33,12 +34,14 @@ def scrub(text: str, *key_variables: str | None) -> str:
     """
     named = {name for name in key_variables if name}
     values = {
-        value
+        # Keys are sent without the line end that a file may have brought along.
+        value.strip()
         for name, value in os.environ.items()
-        if len(value) >= _SHORTEST_KEY and (name in named or _KEY_VARIABLE.search(name))
+        if name in named or _KEY_VARIABLE.search(name)
     }
     for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, _SCRUBBED)
+        if len(value) >= _SHORTEST_KEY:
+            text = text.replace(value, _SCRUBBED)
     return _KEY_LIKE.sub(_SCRUBBED, text)
 
 
@@ -75,7 +78,7 @@ class LanguageModelError(NipError, RuntimeError):
     """Whether it tells of too many calls at once, so that fewer should be under way."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(scrub(message))
+        super().__init__(scrub(valid_unicode(message)))
         self.retry_after = retry_after
 
     @property

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.chat import Completion, ModelSpec, TokenUsage
 
 
 def test_token_usages_add_up() -> None:
@@ -28,3 +28,9 @@ def test_model_specs_are_sorted_also_where_parts_are_missing() -> None:
     third = ModelSpec("openai", "a", "http://localhost")
     assert sorted([third, second, first]) == [first, second, third]
     assert len({first, second, third, ModelSpec("local", "b")}) == 3
+
+
+def test_an_answer_holds_no_half_of_a_surrogate_pair() -> None:
+    answer = Completion("so \ud800 \x00 \ud83d\ude00", "stop", TokenUsage(), "model-\udfff")
+    assert answer.text == "so � \x00 \U0001f600"
+    assert answer.model == "model-�"

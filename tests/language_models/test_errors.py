@@ -70,3 +70,12 @@ def test_no_error_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ordinary_words_are_left_alone() -> None:
     text = "The task-oriented risk of gpt-4o-mini: ask-me-anything, pk, Bearer"
     assert scrub(text) == text
+
+
+def test_a_key_is_removed_without_the_line_end_of_its_file(monkeypatch) -> None:
+    monkeypatch.setenv("ENTRANCE", "an-odd-secret\n")
+    assert scrub("an-odd-secret was refused", "ENTRANCE") == "[key removed] was refused"
+
+
+def test_messages_can_be_written_to_files() -> None:
+    assert str(LanguageModelError("half \ud800")) == "half �"

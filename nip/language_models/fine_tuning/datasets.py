@@ -12,6 +12,7 @@ from typing import Any, get_args
 from nip.language_models.chat import ChatMessage, Role
 from nip.language_models.fine_tuning.backend import FineTuningMethod
 from nip.language_models.fine_tuning.errors import FineTuningDatasetError
+from nip.utils.unicode_text import valid_unicode
 
 _ROLES = get_args(Role)
 
@@ -120,7 +121,7 @@ def _clean(conversation: Sequence[ChatMessage], number: int) -> list[dict[str, s
                 f"{', '.join(_ROLES)}."
             )
     return [
-        {"role": message["role"], "content": _well_formed(message["content"])}
+        {"role": message["role"], "content": valid_unicode(message["content"])}
         for message in conversation
     ]
 
@@ -137,11 +138,6 @@ def _require_last(messages: list[dict[str, str]], number: int, is_assistant: boo
 
 def _has_empty(messages: list[dict[str, str]]) -> bool:
     return any(not message["content"].strip() for message in messages)
-
-
-def _well_formed(text: str) -> str:
-    """Replace halves of surrogate pairs, which models may write and UTF-8 cannot hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _to_bytes(lines: list[dict[str, Any]]) -> bytes:

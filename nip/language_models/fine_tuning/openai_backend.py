@@ -10,7 +10,7 @@ from openai.types.fine_tuning import FineTuningJob
 from openai.types.fine_tuning.job_create_params import Method
 
 from nip.language_models.chat import ModelSpec
-from nip.language_models.errors import LanguageModelError, MalformedAnswerError
+from nip.language_models.errors import LanguageModelError, MalformedAnswerError, scrub
 from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest, RemoteJob
 from nip.language_models.fine_tuning.job_names import KEY_ENTRY, tag_of
 from nip.language_models.fine_tuning.registry import register_fine_tuning_backend
@@ -23,6 +23,7 @@ from nip.language_models.providers.connection import (
     open_rehearsal_client,
 )
 from nip.language_models.providers.error_translation import translate_error
+from nip.utils.unicode_text import valid_unicode
 
 Answer = TypeVar("Answer")
 
@@ -195,12 +196,13 @@ def _text(thing: object, name: str) -> str:
 
 def _read_job(job: FineTuningJob) -> RemoteJob:
     error = getattr(job, "error", None)
+    reason = (getattr(error, "message", None) or getattr(error, "code", None)) if error else None
     return RemoteJob(
         id=_text(job, "id"),
         status=_text(job, "status"),
         model=getattr(job, "fine_tuned_model", None),
         trained_tokens=getattr(job, "trained_tokens", None),
-        error=(getattr(error, "message", None) or getattr(error, "code", None)) if error else None,
+        error=None if reason is None else scrub(valid_unicode(str(reason))),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nip.language_models.chat import Completion, FinishReason, ModelSpec, TokenUsage
-from nip.language_models.errors import ContentFilterError, MalformedAnswerError
+from nip.language_models.errors import ContentFilterError, MalformedAnswerError, scrub
 from nip.language_models.providers.error_translation import ServiceError, describe_service_error
 from nip.language_models.providers.response_headers import read_rate_limits
 
@@ -56,8 +56,10 @@ def _read_json(content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, Mapping):
+        # A broken gateway may repeat the whole request, the key included.
+        start = scrub(content[:1000].decode("utf-8", "replace"), spec.api_key_variable)
         raise MalformedAnswerError(
-            f"{spec.model_name}: the answer is no JSON object but begins with {content[:80]!r}."
+            f"{spec.model_name}: the answer is no JSON object but begins with {start[:80]!r}."
         )
     return body
 
@@ -81,10 +83,7 @@ def _read_text(content: Any, finish_reason: FinishReason, spec: ModelSpec) -> st
         raise MalformedAnswerError(
             f"{spec.model_name}: the answer has no text but {type(content).__name__}."
         )
-    if content.isascii():
-        return content
-    # Half a surrogate pair is legal in JSON, but no file or database takes it.
-    return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return content
 
 
 def _read_usage(usage: Any) -> TokenUsage:

@@ -122,7 +122,7 @@ def describe_service_error(
     """Word what a service reported, with the way out where there is one."""
     error_class = classify(error)
     said = error.message or "without a message"
-    text = f"The service refused ({error.status}): {_shorten(said)}"
+    text = f"The service refused ({error.status}): {_shorten(said, spec)}"
     return error_class(_about(spec, text, error_class), retry_after=read_retry_after(headers))
 
 
@@ -144,9 +144,9 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
     if isinstance(error, APIConnectionError | httpx2.HTTPError | OSError):
         cause = error.__cause__ if isinstance(error, APIConnectionError) else error
         reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
-        text = f"The connection failed ({_shorten(reason)})."
+        text = f"The connection failed ({_shorten(reason, spec)})."
         return ModelConnectionError(_about(spec, text, ModelConnectionError))
-    text = f"The request failed ({type(error).__name__}: {_shorten(str(error))})."
+    text = f"The request failed ({type(error).__name__}: {_shorten(str(error), spec)})."
     return UnknownApiError(_about(spec, text))
 
 
@@ -167,6 +167,7 @@ def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -
     )
 
 
-def _shorten(text: str) -> str:
-    """Keep the beginning of what may be a whole page of HTML."""
+def _shorten(text: str, spec: ModelSpec) -> str:
+    """Keep the beginning of what may be a whole page of HTML, but no beginning of a key."""
+    text = scrub(text, spec.api_key_variable)
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"

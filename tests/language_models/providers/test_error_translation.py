@@ -191,7 +191,7 @@ def test_the_service_says_when_to_ask_again(headers: dict[str, str], seconds: fl
 @pytest.mark.parametrize(
     ("body", "error_class", "message"),
     [
-        (b"", MalformedAnswerError, "no JSON object but begins with b''"),
+        (b"", MalformedAnswerError, "no JSON object but begins with ''"),
         (b'{"choices": [{"mess', MalformedAnswerError, "no JSON object"),
         (b"[1]", MalformedAnswerError, "no JSON object"),
         (b"[" * 100_000, MalformedAnswerError, "no JSON object"),
