@@ -85,7 +85,13 @@ class ProgressBar:
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
     """Write figures in one line."""
-    return "  ".join(f"{name} {value:.3g}" for name, value in metrics.items())
+    return "  ".join(f"{name} {_format_figure(value)}" for name, value in metrics.items())
+
+
+def _format_figure(value: float) -> str:
+    """Write counts out, and round everything else."""
+    is_large_count = float(value).is_integer() and 1000 <= abs(value) < 1e12
+    return f"{value:,.0f}" if is_large_count else f"{value:.3g}"
 
 
 class _RateColumn(ProgressColumn):
