@@ -49,7 +49,7 @@ WITHHELD_BUILTINS = (
     "vars",
 )
 
-CPU_SECONDS = 5
+CPU_SECONDS = 3
 WALL_SECONDS = 60
 MEMORY_BYTES = 512 * 2**20
 LONGEST_OUTPUT = 20_000
@@ -186,7 +186,7 @@ def limit_resources() -> None:
     """Limit what this process may use; what a system does not know is left out."""
     limits = {
         "RLIMIT_AS": MEMORY_BYTES,
-        "RLIMIT_CPU": CPU_SECONDS,
+        "RLIMIT_CPU": math.ceil(CPU_SECONDS),
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": 0,
         "RLIMIT_NOFILE": 0,

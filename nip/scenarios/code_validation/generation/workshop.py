@@ -28,6 +28,9 @@ SHARES_WANTED = ((0.0, 0.05, 0.3), (0.05, 0.2, 0.3), (0.2, 0.6, 0.28), (0.6, 1.0
 ANY_KIND_SHARE = 0.25
 """How often a program that raises or does not end is as welcome as one that answers wrongly."""
 
+TOLD_BY_EDITORS = ("NameError", "UnboundLocalError")
+"""Exceptions of programs that are not taken, because nobody has to run them to see the mistake."""
+
 FRUITLESS_ATTEMPTS = 25
 """Rewrites in a row that give no new pair after which a problem counts as exhausted."""
 
@@ -112,8 +115,10 @@ class Workshop:
         candidates = []
         for mutant in make_mutants(program, MUTANTS_PER_VARIANT, self._generator):
             failure = verify(mutant.program, tests, sandbox).failure
+            if failure is None or failure.actual.startswith(TOLD_BY_EDITORS):
+                continue
             mutant_form = canonical_form(mutant.program)
-            if failure is not None and mutant_form not in self._forms:
+            if mutant_form not in self._forms:
                 candidates.append(_Candidate(mutant, mutant_form, failure))
         if not candidates:
             return None

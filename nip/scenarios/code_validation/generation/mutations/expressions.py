@@ -215,8 +215,9 @@ def crossed_indices(node: ast.AST) -> Iterator[None]:
     """Take ``a[j][i]`` for ``a[i][j]``."""
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript):
         inner = node.value
-        if ast.unparse(inner.slice) != ast.unparse(node.slice):
-            with replaced(node, slice=inner.slice), replaced(inner, slice=node.slice):
+        first, second = inner.slice, node.slice
+        if ast.unparse(first) != ast.unparse(second):
+            with replaced(node, slice=first), replaced(inner, slice=second):
                 yield
 
 
