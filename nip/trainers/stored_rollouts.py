@@ -106,7 +106,12 @@ class StoredRollouts:
         for rollout in self.each(phase, iteration):
             datapoint = dataset[rollout.datapoint]
             conversation = Conversation(rules, datapoint, rollout.seed)
-            prompts = {name: conversation.system_prompt(name) for name in agent_names}
+            # Who is never asked, as a prover that was not chosen, was told nothing.
+            prompts = {
+                name: conversation.system_prompt(name)
+                for name in agent_names
+                if rules.episode.turns(name, rollout.seed)
+            }
             yield transcript_of(rollout, datapoint, agent_names, prompts)
 
     def count(self) -> int:
