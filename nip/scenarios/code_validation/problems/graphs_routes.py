@@ -110,6 +110,7 @@ def solve(num_halls, doors, start, goal):
         (4, [[0, 2], [0, 1], [1, 3], [2, 3]], 3, 0),
         (5, [[0, 1], [1, 2], [3, 4]], 0, 4),
         (6, [[0, 4], [0, 1], [4, 2], [1, 3], [2, 5], [3, 5]], 0, 5),
+        (10, [[0, 8], [0, 1], [8, 9], [1, 9]], 0, 9),
     ),
 )
 
@@ -119,7 +120,7 @@ def _pipes(generator: random.Random, size: int) -> Arguments:
     roads = []
     for _ in range(generator.randint(0, 2 * num_towns)):
         start, end = generator.randrange(num_towns), generator.randrange(num_towns)
-        roads.append([start, end, generator.randint(0, 9)])
+        roads.append([start, end, generator.choice((0, 1, 2, 3, 5, 9, 100))])
     return num_towns, roads, generator.randrange(num_towns)
 
 
@@ -195,15 +196,16 @@ def solve(num_towns, roads, source):
         (2, [[0, 1, 7], [0, 1, 3]], 0),
         (3, [[0, 1, 0], [1, 2, 0]], 0),
         (4, [[0, 1, 5], [0, 2, 1], [2, 1, 2]], 0),
+        (4, [[0, 1, 100], [1, 2, 100], [2, 3, 100]], 0),
         (4, [[3, 2, 9], [2, 1, 9], [3, 1, 100], [1, 3, 1]], 3),
     ),
 )
 
 
 def _maze(generator: random.Random, size: int) -> Arguments:
-    height = generator.randint(1, 2 + size // 5)
-    width = generator.randint(1, 2 + size // 5)
-    walls = generator.choice((0.2, 0.5, 0.6))
+    height = generator.randint(1 if size < 5 else 2, 3 + size // 4)
+    width = generator.randint(1 if size < 5 else 2, 3 + size // 4)
+    walls = generator.choice((0.3, 0.5, 0.6))
     rows = []
     for _ in range(height):
         rows.append(["#" if generator.random() < walls else "." for _ in range(width)])
@@ -303,6 +305,11 @@ def solve(maze):
         ([".#.", ".#.", ".#."],),
         ([".#...", ".#.#.", "...#."],),
         ([".##", "##.", "#.."],),
+        ([".#...", ".#.#.", ".#.#.", ".#.#.", "...#."],),
+        ([".....", "####.", ".....", ".####", "....."],),
+        ([".#...", ".###.", "...#.", "####.", "....."],),
+        ([".##...", ".#.##.", ".#..#."],),
+        (["...", "##.", "#..", "#.#", "..#", ".#."],),
     ),
 )
 

@@ -122,7 +122,7 @@ def solve(text):
 
 def _path(generator: random.Random, size: int) -> Arguments:
     parts = [
-        generator.choice(("a", "b", "..", "..", ".", "", "...", "a.b"))
+        generator.choice(("a", "b", "..", "..", ".", "", "...", "-"))
         for _ in range(generator.randint(0, 1 + size // 2))
     ]
     return ("/" * generator.randint(0, 1) + "/".join(parts),)
@@ -213,6 +213,7 @@ def solve(path):
         ("../../a/b/..",),
         ("/a/./b//../c/",),
         (".../a.b/.",),
+        ("-/../a",),
     ),
 )
 
@@ -220,8 +221,8 @@ def solve(path):
 def _orders(generator: random.Random, size: int) -> Arguments:
     parts = []
     for _ in range(generator.randint(0, 1 + size // 3)):
-        name = generator.choice(("tea", "bun", "pie"))
-        count = generator.choice(("", "2 ", "2x", "12 ", "3x ", "no ", "a "))
+        name = generator.choice(("tea", "bun", "soup"))
+        count = generator.choice(("", "2 ", "2x", "10 ", "3x ", "no ", "a "))
         parts.append(count + name + generator.choice(("", "", "s")))
     return (", ".join(parts),)
 
@@ -311,6 +312,7 @@ def solve(note):
         ("no tea",),
         ("10x tea",),
         ("2xpies",),
+        ("soups, soup",),
         ("bun, no bun, bun",),
         ("2 teas, bun, 3x pie, tea, no buns",),
         ("tea, 12 teas, a tea, 3xtea",),

@@ -105,7 +105,7 @@ def _pattern(generator: random.Random, depth: int, longest: int) -> str:
     text = ""
     for _ in range(generator.randint(0 if depth else 1, longest)):
         if generator.random() < 0.4:
-            text += str(generator.choice((0, 1, 2, 2, 3, 3, 12)))
+            text += str(generator.choice((0, 1, 2, 2, 3, 3, 9, 12)))
         if depth and generator.random() < 0.5:
             text += "(" + _pattern(generator, depth - 1, 2) + ")"
         else:
@@ -190,6 +190,7 @@ def solve(pattern):
         ("3()a",),
         ("0(ab)c",),
         ("12a",),
+        ("9a8b7c6d5e4f",),
         ("10(b)",),
         ("2(ab)c3d",),
         ("2(a2(b))",),

@@ -191,8 +191,9 @@ def solve(text):
 
 
 def _release(generator: random.Random) -> str:
-    numbers = [generator.choice((0, 0, 1, 2, 10)) for _ in range(generator.randint(1, 3))]
-    suffix = f"-rc{generator.choice((1, 2, 10))}" if generator.random() < 0.4 else ""
+    numbers = [generator.choice((0, 0, 1, 2, 10)) for _ in range(generator.randint(0, 3))]
+    numbers.insert(0, generator.choice((1, 1, 2)))
+    suffix = f"-rc{generator.choice((1, 2, 10, 999))}" if generator.random() < 0.4 else ""
     return ".".join(map(str, numbers)) + suffix
 
 
@@ -276,6 +277,10 @@ def solve(names):
         (["2-rc2", "2-rc10", "2.0-rc10"],),
         (["1.9", "1.10-rc2", "1.10.0", "1.10"],),
         (["0.0.1", "0.1", "0.0.2"],),
+        (["1.2.3", "1.2.3.1", "1.2.3.0"],),
+        (["1-rc999", "1.0.0.1-rc1"],),
+        (["1.0.0.999-rc999", "1.0.1", "1.0.0.999"],),
+        (["3-rc998", "3-rc999", "3"],),
     ),
 )
 
@@ -286,7 +291,7 @@ def _line(generator: random.Random) -> str:
     if kind < 0.2:
         return generator.choice(("[one]", "[two]", " [ one ] ", "[]"))
     if kind < 0.3:
-        return generator.choice(("# a = 1", "  #", "", "   ", "a", "[one"))
+        return generator.choice(("# a = 1", "  #b=2", "", "   ", "a", "[one"))
     gap = generator.choice(("", " "))
     return gap + name + gap + "=" + gap + generator.choice(("1", "x=y", "", "#z", "[w]"))
 
@@ -352,6 +357,7 @@ def solve(text):
         ("a=",),
         ("=1",),
         ("#a=1\na = 2\na = 3",),
+        (" # a = 1\n  [b]  \nc=2",),
         ("a = 1\n[net]\nhost = x=y",),
         ("[a]\nb=1\n[]\nb=2\n[a]\nb=3",),
         ("[x]y=1\n[z=]\nk=[v]",),
