@@ -256,4 +256,5 @@ class Engine:
 
     def _raise_if_ended(self) -> None:
         if self._end is not None:
-            raise self._end
+            # One error is raised by thousands, each of whom would add its part to one traceback.
+            raise self._end.with_traceback(None)

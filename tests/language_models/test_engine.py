@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,12 @@ def test_no_call_follows_one_that_ended_the_run() -> None:
     found = run(complete_all(engine_for(model, EngineOptions(max_concurrency=1)), 5))
     assert model.asked == ["question 0"]
     assert all(item is found[0] for item in found)
+
+
+def test_an_error_that_many_raise_keeps_a_short_traceback() -> None:
+    error = AuthenticationError("wrong key")
+    run(complete_all(engine_for(FakeModel(error, latency=1.0)), 3000))
+    assert len(traceback.extract_tb(error.__traceback__)) < 20
 
 
 def test_the_budget_ends_the_run_before_it_is_overdrawn() -> None:
