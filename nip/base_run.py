@@ -6,11 +6,12 @@ parameter its default back, change the stored tree itself: ``HyperParameters.fro
 "runs/<base>/hyper_params.yaml")).with_changes({...})``.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_facts
 from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
@@ -66,7 +67,10 @@ def read_base_run(runs_dir: Path, run_id: str) -> HyperParameters:
         If there is no such run, or its parameters cannot be read any more.
     """
     try:
-        return HyperParameters.from_dict(read_parameters(runs_dir / run_id))
+        with warnings.catch_warnings():
+            # Whoever began that run has seen them.
+            warnings.simplefilter("ignore", NipWarning)
+            return HyperParameters.from_dict(read_parameters(runs_dir / run_id))
     except ParameterError as error:
         raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
 
