@@ -129,7 +129,7 @@ def test_too_many_wanted_programs_are_told(monkeypatch: pytest.MonkeyPatch) -> N
         lambda program, _: program,
     )
     with pytest.raises(ParameterError, match=r"no more than \d+ different ones.*--num-datapoints"):
-        make_dataset(PROBLEMS, PARAMETERS)
+        make_dataset(PROBLEMS, replace(PARAMETERS, num_datapoints=60))
 
 
 def test_the_number_of_workers_is_checked() -> None:
