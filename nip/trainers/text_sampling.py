@@ -137,8 +137,8 @@ class RolloutSampler:
             self._run.rollouts.delete(phase, iteration)
             (worst, count) = errors.most_common(1)[0]
             raise AllRolloutsFailedError(
-                f"All {num_rollouts} rollouts failed, {count} of them with: {worst}. Nothing was "
-                "learnt from them. Mend the cause, and start the run again to go on."
+                f"All {num_rollouts} rollouts failed, {count} of them with: {worst.rstrip('.')}. "
+                "Nothing was learnt from them. Mend the cause, and start the run again to go on."
             )
         prefix = f"{phase}/{iteration}"
         with self._run.transaction():
