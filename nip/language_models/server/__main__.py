@@ -25,6 +25,8 @@ STALL_S = 3600.0
 
 RETRY_AFTER_S = 1.0
 
+_BACKLOG = 2048
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
@@ -135,6 +137,8 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((host, port))
+            # Whoever reads the address may come at once, before the server is up.
+            opened.listen(_BACKLOG)
         except BaseException:
             opened.close()
             raise
