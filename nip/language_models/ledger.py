@@ -90,6 +90,8 @@ class Ledger:
         self.prices = prices or Prices()
         self.max_cost = max_cost
         self.max_tokens = max_tokens
+        self.training_cost = 0.0
+        """Dollars that fine-tuning jobs have cost, which count against the budget as well."""
         self._accounts: dict[tuple[str, ModelSpec], Account] = {}
         self._settled: dict[tuple[str, ModelSpec], Account] = {}
         # In the order of the keys, so that all under a prefix stand together.
@@ -173,8 +175,9 @@ class Ledger:
 
     @property
     def cost(self) -> float:
-        """Dollars spent on all models whose price is known."""
-        return sum(self.cost_of(agent, model) or 0.0 for agent, model in sorted(self._accounts))
+        """Dollars spent on all models whose price is known, and on training them."""
+        answers = sum(self.cost_of(agent, model) or 0.0 for agent, model in sorted(self._accounts))
+        return answers + self.training_cost
 
     @property
     def total(self) -> Account:

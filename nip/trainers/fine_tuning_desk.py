@@ -116,6 +116,11 @@ class FineTuningDesk:
             await _close(backends)
         return {name: row.model for name, row in rows.items() if row.model is not None}
 
+    @property
+    def cost(self) -> float:
+        """Dollars that all jobs of the run have cost, as far as prices are known."""
+        return sum(job.cost or 0.0 for job in self._run.jobs.all())
+
     def _backends(self) -> dict[str, FineTuningBackend]:
         return {
             name: build_fine_tuning_backend(

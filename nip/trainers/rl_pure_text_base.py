@@ -99,7 +99,7 @@ class PureTextRlTrainer(Trainer):
 
     def _set_up(self, context: ConnectionContext) -> None:
         """Find out how far an earlier process came."""
-        ledger = Ledger(max_cost=self.settings.max_cost)
+        self._ledger = ledger = Ledger(max_cost=self.settings.max_cost)
         options = choose_engine_options(self.settings, self.scenario_instance)
         self._sampler = RolloutSampler(
             self.run, options, context, ledger, self.settings.response_cache
@@ -118,6 +118,7 @@ class PureTextRlTrainer(Trainer):
         first = TextTrainerState(models=(self._current_models(),)).to_dict()
         self.state = TextTrainerState.from_dict(self.run.get_state(STATE_KEY, first))
         self._use_models(self.state.models[-1])
+        ledger.training_cost = self._desk.cost
 
     @property
     def num_rollouts(self) -> int:
@@ -176,10 +177,12 @@ class PureTextRlTrainer(Trainer):
         elif stage == "test_during_training" and is_tested(self.hyper_params, iteration):
             return self._run_test_loop()
         elif stage == "create_fine_tune_jobs":
+            self._ledger.check()
             self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
             self._runner.run(self._desk.send_orders())
         elif stage == "await_fine_tune_jobs":
             self._use_models(self._runner.run(self._desk.wait()))
+            self._ledger.training_cost = self._desk.cost
         return {}
 
     @abstractmethod

@@ -25,6 +25,10 @@ MAX_LIVE_ROLLOUTS = 1024
 """Rollouts that are under way at once, at least; more wait outside, so that memory stays flat."""
 
 
+_LEDGER = "ledger"
+_LEDGER_BEFORE = "ledger before the stage"
+
+
 class AllRolloutsFailedError(LanguageModelError):
     """Nothing came of a whole stage, so that going on would be pointless."""
 
@@ -60,7 +64,7 @@ class RolloutSampler:
         self._run = run
         self._context = context
         self._ledger = ledger
-        self._ledger.restore(run.get_state("ledger", {}))
+        self._ledger.restore(run.get_state(_LEDGER, {}))
         self._cache_path = cache_path
         self._options = options
         self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * options.max_concurrency)
@@ -92,6 +96,7 @@ class RolloutSampler:
             If the service refuses everything, the budget is spent, or every rollout failed. What is
             finished is stored, and so are all answers to those that are not.
         """
+        self._note_ledger(f"{phase}/{iteration}")
         stored = set(self._run.rollouts.positions(phase, iteration))
         missing = [plan for plan in plans if plan.position not in stored]
         cache = ResponseCache(Path(self._cache_path)) if self._cache_path else None
@@ -122,9 +127,19 @@ class RolloutSampler:
             self._run.rollouts.add(
                 phase, iteration, rollout.position, rollout.to_record(), forget=forgotten
             )
-            if forgotten is not None:
-                self._ledger.settle(prefix)
-                self._run.set_state("ledger", self._ledger.snapshot())
+            self._settle(prefix)
+
+    def _settle(self, prefix: str) -> None:
+        """Count what was spent on these calls for good: nobody will ask the journal for them."""
+        self._ledger.settle(prefix)
+        self._run.set_state(_LEDGER, self._ledger.snapshot())
+
+    def _note_ledger(self, stage: str) -> None:
+        """Keep what had been spent before a stage, in case all of it has to be played again."""
+        noted = self._run.get_state(_LEDGER_BEFORE, {})
+        if noted.get("stage") != stage:
+            snapshot = self._ledger.snapshot()
+            self._run.set_state(_LEDGER_BEFORE, {"stage": stage, "snapshot": snapshot})
 
     def _close_stage(self, phase: RolloutPhase, iteration: int, num_rollouts: int) -> None:
         """Drop the journal of a stage; if nothing came of it, let it be played again instead."""
@@ -134,7 +149,11 @@ class RolloutSampler:
             if record["status"] == "failed"
         )
         if sum(errors.values()) == num_rollouts:
-            self._run.rollouts.delete(phase, iteration)
+            with self._run.transaction():
+                self._run.rollouts.delete(phase, iteration)
+                # The journal still has all answers of the stage, and they will be counted again.
+                before = self._run.get_state(_LEDGER_BEFORE)["snapshot"]
+                self._run.set_state(_LEDGER, before)
             (worst, count) = errors.most_common(1)[0]
             raise AllRolloutsFailedError(
                 f"All {num_rollouts} rollouts failed, {count} of them with: {worst.rstrip('.')}. "
@@ -143,8 +162,7 @@ class RolloutSampler:
         prefix = f"{phase}/{iteration}"
         with self._run.transaction():
             self._run.journal.forget(prefix)
-            self._ledger.settle(prefix)
-            self._run.set_state("ledger", self._ledger.snapshot())
+            self._settle(prefix)
 
 
 async def _run_all(

@@ -101,6 +101,9 @@ class FineTuningBackend(ABC):
     min_examples: ClassVar[int] = 1
     """A smaller dataset is refused by the service."""
 
+    is_free: bool = False
+    """Whether its jobs cost nothing, whatever the models are called: in rehearsals, for example."""
+
     max_file_bytes: ClassVar[int | None] = None
     """A larger dataset is refused by the service."""
 

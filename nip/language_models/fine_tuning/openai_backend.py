@@ -54,6 +54,7 @@ class OpenAIBackend(FineTuningBackend):
     def __init__(self, model: ModelSpec, context: ConnectionContext) -> None:
         self.check_access(model, context)
         self._model = model
+        self.is_free = _is_rehearsal(model)
         self._timeout_s = context.timeout_s
         self._client = (
             open_rehearsal_client(context) if _is_rehearsal(model) else open_client(model, context)

@@ -67,8 +67,8 @@ async def finish(
     prices: Prices,
 ) -> FineTuningJobRow:
     """Store how a job ended: model, tokens, cost, events."""
-    cost = None
-    if remote.trained_tokens is not None:
+    cost = 0.0 if backend.is_free else None
+    if remote.trained_tokens is not None and not backend.is_free:
         # Prices depend on the name of the model alone; the provider tells only what is free.
         price = prices.get(ModelSpec("openai", row.base_model))
         cost = price.of_training(remote.trained_tokens) if price else None
