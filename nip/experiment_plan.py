@@ -90,9 +90,10 @@ def make_plan(
         Where it is to be run.
     """
     if isinstance(instance, PureTextScenarioInstance):
+        from nip.language_models.price_file import read_prices
         from nip.trainers.text_plan import make_text_plan
 
-        return make_text_plan(hyper_params, instance)
+        return make_text_plan(hyper_params, instance, read_prices(settings.prices))
     assert isinstance(instance, TensorDictScenarioInstance), instance
     return _make_tensor_plan(hyper_params, instance, settings)
 

@@ -71,6 +71,9 @@ class ExperimentSettings(SubParameters):
     max_cost: Positive | None = None
     """Dollars after which a run stops, as far as prices are known; by default there is no limit."""
 
+    prices: Folder | None = None
+    """YAML file of prices of models, which come before those that are known here."""
+
     response_cache: Folder | None = None
     """File of answers to keep and use again, also in other runs; by default there is none."""
 

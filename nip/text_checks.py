@@ -2,6 +2,7 @@
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.fine_tuning import check_fine_tuning_access
+from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import check_access
 from nip.language_models.server.brains.registry import check_brain
 from nip.language_models.server.faults import read_fault_plan
@@ -9,12 +10,13 @@ from nip.parameters import HyperParameters
 from nip.protocols import ProtocolHandler
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
 from nip.scenario_base.text.registry import text_scenario_registry
+from nip.scenario_base.text.shared_model_group import build_shared_model_groups
 
 
 def check_text_experiment(
     hyper_params: HyperParameters, settings: ExperimentSettings, protocol: ProtocolHandler
 ) -> None:
-    """Check that dataset, prompts, models and the fine-tuning service are there, without asking.
+    """Check that data, prices, prompts, models and the fine-tuning service are there, unasked.
 
     Parameters
     ----------
@@ -30,12 +32,15 @@ def check_text_experiment(
     NipError
         If anything is certainly missing; the message names the way out.
     """
+    read_prices(settings.prices)
     scenario = text_scenario_registry[hyper_params.scenario](hyper_params, settings)
     scenario.dialogue_rules(protocol)
     scenario.check_dataset()
     only_tests = hyper_params.base_run.base_run_type == "rerun_tests"
     trains = hyper_params.rl.num_iterations > 1 and not only_tests
-    for agent in scenario.build_agents(protocol).values():
+    agents = scenario.build_agents(protocol)
+    build_shared_model_groups(agents)
+    for agent in agents.values():
         if agent.model.provider == REHEARSAL_PROVIDER:
             rehearsal = hyper_params.rehearsal
             check_brain(rehearsal.brain, rehearsal.brain_file)

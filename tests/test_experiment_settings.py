@@ -22,6 +22,7 @@ def test_defaults_are_those_of_the_documentation():
         "num_api_generation_timeouts": 100,
         "num_api_connection_errors": 10,
         "max_cost": None,
+        "prices": None,
         "response_cache": None,
         "poll_seconds": 10.0,
     }

@@ -242,7 +242,7 @@ class Ledger:
         if self.max_cost is not None:
             warn_user(
                 f"No price is known for the model {model.model_name!r}, so max_cost does not count "
-                "it. Give its price, or limit max_tokens as well."
+                "it. Give its price in settings.prices."
             )
 
 

@@ -16,6 +16,7 @@ from nip.language_models.fine_tuning import (
     Pace,
     build_fine_tuning_backend,
 )
+from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import ConnectionContext
 from nip.parameters import HyperParameters
 from nip.run_store import Run
@@ -145,6 +146,7 @@ class FineTuningDesk:
                 deadline_s=self._params.deadline_hours * 3600,
             ),
             Pace(REHEARSAL_POLL_S if rehearses else self._settings.poll_seconds),
+            read_prices(self._settings.prices),
         )
 
 

@@ -11,6 +11,7 @@ from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.engine_stats import EngineStats
 from nip.language_models.ledger import Ledger
+from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import ConnectionContext
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
@@ -99,7 +100,7 @@ class PureTextRlTrainer(Trainer):
 
     def _set_up(self, context: ConnectionContext) -> None:
         """Find out how far an earlier process came."""
-        self._ledger = ledger = Ledger(max_cost=self.settings.max_cost)
+        self._ledger = ledger = Ledger(read_prices(self.settings.prices), self.settings.max_cost)
         options = choose_engine_options(self.settings, self.scenario_instance)
         self._sampler = RolloutSampler(
             self.run, options, context, ledger, self.settings.response_cache

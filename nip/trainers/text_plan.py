@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from nip.language_models.estimate import CallPlan, Estimate, estimate
+from nip.language_models.prices import Prices
 from nip.parameters import HyperParameters
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 from nip.scenario_base.text.conversation import Conversation
@@ -61,7 +62,9 @@ class TextPlan:
     """Whether an agent rehearses, and so costs nothing."""
 
 
-def make_text_plan(hyper_params: HyperParameters, instance: PureTextScenarioInstance) -> TextPlan:
+def make_text_plan(
+    hyper_params: HyperParameters, instance: PureTextScenarioInstance, prices: Prices | None = None
+) -> TextPlan:
     """Work out how much would be asked.
 
     Parameters
@@ -70,6 +73,8 @@ def make_text_plan(hyper_params: HyperParameters, instance: PureTextScenarioInst
         What is to be run.
     instance : PureTextScenarioInstance
         The built parts.
+    prices : Prices, optional
+        What tokens cost; the public prices if there are no others.
     """
     num_rollouts = num_rollouts_of_run(
         hyper_params, len(instance.train_dataset), len(instance.test_dataset)
@@ -97,11 +102,14 @@ def make_text_plan(hyper_params: HyperParameters, instance: PureTextScenarioInst
         num_iterations=hyper_params.rl.num_iterations,
         num_rollouts=num_rollouts,
         estimate=estimate(
-            # A rehearsal is to show what the models themselves would cost.
-            replace(plan, model=replace(plan.model, provider="openai"))
-            if plan.model.provider == REHEARSAL_PROVIDER
-            else plan
-            for plan in calls.values()
+            (
+                # A rehearsal is to show what the models themselves would cost.
+                replace(plan, model=replace(plan.model, provider="openai"))
+                if plan.model.provider == REHEARSAL_PROVIDER
+                else plan
+                for plan in calls.values()
+            ),
+            prices,
         ),
         rehearses=any(plan.model.provider == REHEARSAL_PROVIDER for plan in calls.values()),
     )

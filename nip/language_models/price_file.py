@@ -1,0 +1,65 @@
+"""Prices of one's own, in a YAML file."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nip.errors import ParameterError
+from nip.language_models.prices import Price, Prices
+
+_NAMES = tuple(field.name for field in fields(Price))
+_REQUIRED = ("prompt", "completion")
+
+
+def read_prices(path: str | None) -> Prices:
+    """Read prices that come before the public ones.
+
+    Parameters
+    ----------
+    path
+        A YAML file that gives for each name of a model ``prompt``, ``completion`` and, where it is
+        fine-tuned, ``training``, in US dollars per million tokens. None: the public prices alone.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such file, or something else is in it.
+    """
+    if path is None:
+        return Prices()
+    return Prices({name: _price(path, name, entry) for name, entry in _entries(path).items()})
+
+
+def _entries(path: str) -> Mapping[str, Any]:
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or f"it is not YAML ({error})"
+        raise ParameterError(
+            f"settings.prices={path!r} cannot be read: {reason}. Name a YAML file of prices."
+        ) from error
+    if not isinstance(tree, Mapping) or not all(isinstance(name, str) for name in tree):
+        raise ParameterError(
+            f"settings.prices={path!r} must give a price for each name of a model, got {tree!r}. "
+            "Write for example `my-model: {prompt: 0.5, completion: 1.5}`."
+        )
+    return tree
+
+
+def _price(path: str, name: str, entry: Any) -> Price:
+    given = entry if isinstance(entry, Mapping) else {}
+    is_complete = set(_REQUIRED) <= set(given) <= set(_NAMES)
+    if not is_complete or not all(_is_number(value) for value in given.values()):
+        raise ParameterError(
+            f"settings.prices={path!r}: the price of {name!r} must be dollars per million tokens "
+            f"for {' and '.join(_REQUIRED)}, and for training where there is any, got {entry!r}. "
+            "Write for example `{prompt: 0.5, completion: 1.5}`."
+        )
+    return Price(**{key: float(value) for key, value in given.items()})
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
