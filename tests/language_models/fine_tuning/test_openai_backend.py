@@ -95,8 +95,8 @@ def test_a_supervised_job_runs_from_file_to_model(tmp_path):
     assert (row.status, row.error) == ("SUCCEEDED", None)
     assert row.model.startswith("ft:gpt-4o-mini")
     assert row.trained_tokens > 0
-    # OpenAI's price for this model: 3 dollars per million.
-    assert row.cost == pytest.approx(row.trained_tokens * 3e-6)
+    # It is a rehearsal, whatever OpenAI takes for this model.
+    assert row.cost == 0.0
     messages = [event["message"] for event in row.events]
     assert messages.index("The job is now running.") < messages.index("The job is now succeeded.")
     metrics = [event["data"] for event in row.events if event["type"] == "metrics"]
