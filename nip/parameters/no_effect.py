@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from nip.parameters.agents import AgentParameters
+from nip.parameters.catalogue import trainer_facts
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
-from nip.parameters.parameters_base import SubParameters, field_rules
+from nip.parameters.parameters_base import field_rules
 from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.trainers import PureTextEiParameters, RlParameters
 from nip.parameters.types import InteractionProtocolType
@@ -85,6 +86,10 @@ def _is_about_text(hyper_params: HyperParameters) -> bool:
     return hyper_params.trainer in TEXT_TRAINERS
 
 
+def _learns_from_texts(hyper_params: HyperParameters) -> bool:
+    return trainer_facts[hyper_params.trainer].data == "text"
+
+
 def _is_about_networks(hyper_params: HyperParameters) -> bool:
     return hyper_params.trainer in ("reinforce", "solo_agent", "vanilla_ppo")
 
@@ -141,6 +146,16 @@ ROOT_RULES = (
         ),
         "unless text_rl.verifier_guess_replacement_proportion is above 0",
         lambda hyper_params: hyper_params.text_rl.verifier_guess_replacement_proportion == 0,
+    ),
+    NoEffectRule(
+        ("text_rl.verifier_guess_replacement_annealing_rate",),
+        "unless text_rl.verifier_guess_replacement_annealing is other than 'none'",
+        lambda hyper_params: hyper_params.text_rl.verifier_guess_replacement_annealing == "none",
+    ),
+    NoEffectRule(
+        ("fine_tuning.num_retries",),
+        "unless fine_tuning.on_failure='retry'",
+        lambda hyper_params: hyper_params.fine_tuning.on_failure != "retry",
     ),
     NoEffectRule(
         ("pure_text_ei.reward_threshold",),
@@ -243,7 +258,7 @@ ROOT_RULES = (
         ("rl.rollouts_per_iteration",),
         "unless rl.frames_per_batch=None",
         lambda hyper_params: (
-            hyper_params.rl.frames_per_batch is not None and not _is_about_text(hyper_params)
+            hyper_params.rl.frames_per_batch is not None and not _learns_from_texts(hyper_params)
         ),
     ),
     NoEffectRule(
@@ -327,33 +342,43 @@ AGENT_RULES = (
 
 
 def options_without_effect(hyper_params: HyperParameters) -> Iterator[str]:
-    """Yield a message for each option that differs from its default but changes nothing."""
+    """Yield a message for each option that differs from its default but changes nothing.
+
+    An option that is idle for several reasons is reported for the first of them.
+    """
+    reported: set[str] = set()
+    for option, because in _idle_options(hyper_params):
+        for dotted, message in _changed(hyper_params, option, because):
+            if dotted not in reported:
+                reported.add(dotted)
+                yield message
+
+
+def _idle_options(hyper_params: HyperParameters) -> Iterator[tuple[str, str]]:
+    """Yield each option that counts for nothing, and why."""
     for rule in ROOT_RULES:
         if rule.is_idle(hyper_params):
-            for option in rule.options:
-                parent, _, name = option.rpartition(".")
-                group = hyper_params.get(parent) if parent else hyper_params
-                yield from _changed(group, name, parent, rule.because)
+            yield from ((option, rule.because) for option in rule.options)
     for agent_name, agent in hyper_params.agents.items():
         for agent_rule in AGENT_RULES:
             if isinstance(agent, agent_rule.agent_class) and agent_rule.is_idle(
                 hyper_params, agent
             ):
                 for option in agent_rule.options:
-                    yield from _changed(agent, option, f"agents.{agent_name}", agent_rule.because)
+                    yield f"agents.{agent_name}.{option}", agent_rule.because
 
 
-def _changed(group: SubParameters, name: str, path: str, because: str) -> Iterator[str]:
-    """Yield a message for a field, or each field of a group, that differs from its default."""
-    dotted = f"{path}.{name}" if path else name
+def _changed(hyper_params: HyperParameters, dotted: str, because: str) -> Iterator[tuple[str, str]]:
+    """Yield name and message for a field, or each field of a group, that is not its default."""
+    parent, _, name = dotted.rpartition(".")
+    group = hyper_params.get(parent) if parent else hyper_params
     rule, value = field_rules(type(group))[name], getattr(group, name)
+    message = f"{dotted}={value!r} has no effect {because}."
     if rule.group_class is None:
         if value != rule.default:
-            yield f"{dotted}={value!r} has no effect {because}."
+            yield dotted, message
     elif isinstance(value, rule.group_class) and type(value) is rule.group_class:
         for below in field_rules(type(value)):
-            yield from _changed(value, below, dotted, because)
-    else:
-        default = rule.group_class.build(rule.default, dotted)
-        if value != default:
-            yield f"{dotted}={value!r} has no effect {because}."
+            yield from _changed(hyper_params, f"{dotted}.{below}", because)
+    elif value != rule.group_class.build(rule.default, dotted):
+        yield dotted, message

@@ -10,6 +10,19 @@ from torch import Tensor, nn
 from nip.parameters import HyperParameters
 from nip.parameters.agents import AgentParameters
 from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
+
+__all__ = [
+    "ILLEGAL_LOGIT",
+    "NUM_DECISIONS",
+    "AgentBody",
+    "AgentContext",
+    "AgentPart",
+    "PolicyHead",
+    "PureTextSharedModelGroup",
+    "SoloHead",
+    "ValueHead",
+]
 
 ILLEGAL_LOGIT = -1e9
 """Logit of a symbol which may not be chosen: finite, so that no gradient becomes NaN."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, ModelSpec
 from nip.language_models.fine_tuning.datasets import FineTuningDataset, supervised_dataset
 from nip.scenario_base.text.agent import TextAgent
@@ -105,8 +106,24 @@ def build_shared_model_groups(
     -------
     groups : dict
         By name, in the order of their first agents.
+
+    Raises
+    ------
+    ParameterError
+        If a group is named after an agent that is not in it.
     """
     members: dict[str, list[TextAgent]] = {}
     for agent in agents.values():
-        members.setdefault(agent.params.shared_model_group or agent.name, []).append(agent)
+        group = agent.params.shared_model_group or agent.name
+        if (
+            group in agents
+            and agent.name != group
+            and agents[group].params.shared_model_group != group
+        ):
+            raise ParameterError(
+                f"agents.{agent.name}.shared_model_group must not be the name of an agent outside "
+                f"of the group, got {group!r}. Choose another name, or set "
+                f"agents.{group}.shared_model_group={group!r} as well."
+            )
+        members.setdefault(group, []).append(agent)
     return {name: PureTextSharedModelGroup(name, members[name]) for name in members}
