@@ -4,11 +4,13 @@ import argparse
 import os
 import re
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
     from nip.scenarios.code_validation.generation.making import GenerationParameters, Splits
     from nip.scenarios.code_validation.problems.problem import Problem
 
@@ -52,6 +54,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="topics, or names of problems, to choose from (all)",
     )
+    add(
+        "--language-model",
+        metavar="PROVIDER:MODEL",
+        help="let a language model write the programs, such as openai:gpt-4o-mini (none)",
+    )
+    add("--base-url", metavar="URL", help="address of the model's service (the provider's own)")
     add("--workers", type=int, metavar="N", help="processes that run programs (one per core)")
     add("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it (data)")
     add("--overwrite", action="store_true", help="replace a dataset of this name")
@@ -95,8 +103,16 @@ def create(options: argparse.Namespace) -> None:
     problems = choose_problems(options.problems)
     parameters = generation_parameters(options)
     workers = options.workers if options.workers is not None else os.cpu_count() or 1
-    splits = generate(problems, parameters, workers)
-    write_dataset(folder, splits, parameters, options.problems, overwrite=options.overwrite)
+    with author_of(options) as author:
+        splits = generate(problems, parameters, workers, author)
+    write_dataset(
+        folder,
+        splits,
+        parameters,
+        options.problems,
+        overwrite=options.overwrite,
+        language_model=options.language_model,
+    )
     report(folder, splits)
 
 
@@ -109,15 +125,39 @@ def generation_parameters(options: argparse.Namespace) -> "GenerationParameters"
     return GenerationParameters(**given)
 
 
+def author_of(
+    options: argparse.Namespace,
+) -> "AbstractContextManager[LanguageModelAuthor | None]":
+    """Return the language model that writes the programs, if one shall."""
+    from nip.errors import ParameterError
+
+    if options.language_model is None:
+        if options.base_url is not None:
+            raise ParameterError(
+                f"--base-url {options.base_url} has no model to reach there. Give "
+                "--language-model as well, or leave it out."
+            )
+        return nullcontext()
+    from nip.scenarios.code_validation.generation.language_model_author import (
+        LanguageModelAuthor,
+        parse_model,
+    )
+
+    return LanguageModelAuthor(parse_model(options.language_model, options.base_url))
+
+
 def generate(
-    problems: "tuple[Problem, ...]", parameters: "GenerationParameters", workers: int
+    problems: "tuple[Problem, ...]",
+    parameters: "GenerationParameters",
+    workers: int,
+    author: "LanguageModelAuthor | None",
 ) -> "Splits":
     """Make the programs of both splits under a progress bar."""
     from nip.scenarios.code_validation.generation.making import make_dataset
     from nip.utils.progress import ProgressBar
 
     with ProgressBar("verified programs", parameters.num_datapoints) as progress:
-        return make_dataset(problems, parameters, workers, progress.advance)
+        return make_dataset(problems, parameters, workers, progress.advance, author)
 
 
 def report(folder: Path, splits: "Splits") -> None:

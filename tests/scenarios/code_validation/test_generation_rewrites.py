@@ -15,12 +15,12 @@ from nip.scenarios.code_validation.generation.rewrites import (
     statements,
 )
 from nip.scenarios.code_validation.generation.rewrites.rewriting import Chance
+from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
 from nip.scenarios.code_validation.generation.rewrites.variants import (
     REWRITES,
     canonical_form,
     rewrite,
 )
-from nip.scenarios.code_validation.generation.tidying import tidy
 
 
 def apply(make_rewrite, program: str) -> str:

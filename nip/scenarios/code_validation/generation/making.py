@@ -10,6 +10,7 @@ from threading import Event
 
 from nip.errors import ParameterError
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
+from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
 from nip.scenarios.code_validation.generation.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.splitting import deal, split_problems
 from nip.scenarios.code_validation.generation.workshop import Workshop
@@ -60,6 +61,7 @@ def make_dataset(
     parameters: GenerationParameters,
     num_workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
+    author: LanguageModelAuthor | None = None,
 ) -> Splits:
     """Make the datapoints of both splits.
 
@@ -76,6 +78,8 @@ def make_dataset(
         Processes that run programs, at least 1. They do not change the result.
     progress : callable
         Called with the number of new datapoints now and then.
+    author : LanguageModelAuthor, optional
+        Writes the programs instead of our own rewrites and mutations.
 
     Raises
     ------
@@ -87,10 +91,10 @@ def make_dataset(
     num_pairs = parameters.num_pairs()
     split = split_problems(problems, parameters.test_share, parameters.seed)
     workshops = {
-        name: [Workshop(problem, parameters.seed) for problem in group]
+        name: [Workshop(problem, parameters.seed, author) for problem in group]
         for name, group in split.items()
     }
-    with _Workers(num_workers, progress) as workers:
+    with _Workers(num_workers, progress, author) as workers:
         counts = _make_pairs(workshops, num_pairs, workers)
     return {
         name: _shuffled(group, counts[name], name, parameters.seed)
@@ -146,11 +150,14 @@ def _shuffled(
 class _Workers:
     """Threads that work on problems, each with a sandbox at hand."""
 
-    def __init__(self, count: int, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, count: int, progress: Callable[[int], None], author: LanguageModelAuthor | None
+    ) -> None:
         if count < 1:
             raise ParameterError(f"--workers must be at least 1, got {count}.")
         self._count = count
         self._progress = progress
+        self._author = author
         self._stopped = Event()
         self._free: SimpleQueue[Sandbox] = SimpleQueue()
         self._open = ExitStack()
@@ -174,6 +181,8 @@ class _Workers:
                     future.result()
             except BaseException:
                 self._stopped.set()
+                if self._author is not None:
+                    self._author.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
 

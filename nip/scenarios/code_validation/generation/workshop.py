@@ -11,6 +11,7 @@ from nip.scenarios.code_validation.generation.datapoints import (
     buggy_datapoint,
     correct_datapoint,
 )
+from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
 from nip.scenarios.code_validation.generation.mutations.mutants import Mutant, make_mutants
 from nip.scenarios.code_validation.generation.problem_tests import ProblemTests, make_tests
 from nip.scenarios.code_validation.generation.rewrites.variants import canonical_form, rewrite
@@ -33,6 +34,12 @@ TOLD_BY_EDITORS = ("NameError", "UnboundLocalError")
 
 FRUITLESS_ATTEMPTS = 25
 """Rewrites in a row that give no new pair after which a problem counts as exhausted."""
+
+VARIANTS_PER_REQUEST = 4
+"""How often a language model is asked for a buggy variant of one program."""
+
+FRUITLESS_REQUESTS = 5
+"""As FRUITLESS_ATTEMPTS, where a language model is asked and perhaps paid for."""
 
 
 class Pair(NamedTuple):
@@ -62,17 +69,22 @@ class Workshop:
         What the programs are for.
     seed : int
         The same seed gives the same pairs, however they are asked for.
+    author : LanguageModelAuthor, optional
+        Writes both programs of a pair, beginning with a rewrite. They are verified all the same.
     """
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(
+        self, problem: Problem, seed: int, author: LanguageModelAuthor | None = None
+    ) -> None:
         self.problem = problem
         self.pairs: list[Pair] = []
         self.is_exhausted = False
         self._seed = seed
+        self._author = author
         self._generator = random.Random(stable_seed(seed, "code_validation", "pairs", problem.name))
         self._tests: ProblemTests | None = None
         self._forms: set[str] = set()
-        self._num_uses: Counter[str] = Counter()
+        self._num_uses: Counter[str | None] = Counter()
 
     def make(self, count: int, sandbox: Sandbox, tell: Callable[[], None] = lambda: None) -> None:
         """Make pairs until there are so many, or no new ones are found any more.
@@ -90,7 +102,8 @@ class Workshop:
             return
         tests = self._set_tests(sandbox)
         num_fruitless = 0
-        while len(self.pairs) < count and num_fruitless < FRUITLESS_ATTEMPTS:
+        patience = FRUITLESS_REQUESTS if self._author else FRUITLESS_ATTEMPTS
+        while len(self.pairs) < count and num_fruitless < patience:
             pair = self._make_pair(tests, sandbox)
             if pair is None:
                 num_fruitless += 1
@@ -108,32 +121,58 @@ class Workshop:
         return self._tests
 
     def _make_pair(self, tests: ProblemTests, sandbox: Sandbox) -> Pair | None:
-        program = rewrite(self._generator.choice(self.problem.solutions), self._generator)
+        program = self._write_program()
+        if program is None:
+            return None
         form = canonical_form(program)
         if form in self._forms or not verify(program, tests, sandbox).is_correct:
             return None
-        candidates = []
-        for mutant in make_mutants(program, MUTANTS_PER_VARIANT, self._generator):
-            failure = verify(mutant.program, tests, sandbox).failure
-            if failure is None or failure.actual.startswith(TOLD_BY_EDITORS):
-                continue
-            mutant_form = canonical_form(mutant.program)
-            if mutant_form not in self._forms:
-                candidates.append(_Candidate(mutant, mutant_form, failure))
+        candidates = [
+            candidate
+            for mutant in self._write_mutants(program)
+            if (candidate := self._examine(mutant, tests, sandbox)) is not None
+        ]
         if not candidates:
             return None
         chosen = self._choose(candidates)
         self._forms |= {form, chosen.form}
         self._num_uses[chosen.mutant.mutation] += 1
+        return self._describe(program, chosen, len(tests.inputs))
+
+    def _write_program(self) -> str | None:
+        """Write a program that should be correct."""
+        program = rewrite(self._generator.choice(self.problem.solutions), self._generator)
+        if self._author is None:
+            return program
+        return self._author.rewrite(self.problem, program, self._generator.getrandbits(31))
+
+    def _write_mutants(self, program: str) -> list[Mutant]:
+        """Write programs that should be buggy."""
+        if self._author is None:
+            return make_mutants(program, MUTANTS_PER_VARIANT, self._generator)
+        seeds = [self._generator.getrandbits(31) for _ in range(VARIANTS_PER_REQUEST)]
+        written = self._author.break_program(self.problem, program, seeds)
+        return [Mutant(variant, None) for variant in written]
+
+    def _examine(self, mutant: Mutant, tests: ProblemTests, sandbox: Sandbox) -> _Candidate | None:
+        failure = verify(mutant.program, tests, sandbox).failure
+        if failure is None or failure.actual.startswith(TOLD_BY_EDITORS):
+            return None
+        form = canonical_form(mutant.program)
+        return None if form in self._forms else _Candidate(mutant, form, failure)
+
+    def _describe(self, program: str, chosen: _Candidate, num_tests: int) -> Pair:
+        origins = ("language_model",) * 2 if self._author else ("rewrite", "mutation")
+        mutant = chosen.mutant
         return Pair(
-            correct_datapoint(self.problem, program, "rewrite", len(tests.inputs)),
+            correct_datapoint(self.problem, program, origins[0], num_tests),
             buggy_datapoint(
                 self.problem,
-                chosen.mutant.program,
-                "mutation",
-                len(tests.inputs),
+                mutant.program,
+                origins[1],
+                num_tests,
                 chosen.failure,
-                chosen.mutant.mutation,
+                mutant.mutation,
             ),
         )
 

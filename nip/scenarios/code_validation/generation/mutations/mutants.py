@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nip.scenarios.code_validation.generation.mutations import expressions, statements, variables
 from nip.scenarios.code_validation.generation.mutations.mutation import Mutation
-from nip.scenarios.code_validation.generation.tidying import tidy
+from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
 
 MUTATIONS: tuple[Mutation, ...] = (
     expressions.boundary,
@@ -54,8 +54,8 @@ class Mutant:
     program: str
     """Source text."""
 
-    mutation: str
-    """Name of the kind of mistake."""
+    mutation: str | None
+    """Name of the kind of mistake, if it is known."""
 
 
 def make_mutants(program: str, count: int, generator: random.Random) -> list[Mutant]:

@@ -1,0 +1,174 @@
+"""A language model that writes correct and subtly buggy variants of programs."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from nip.errors import ParameterError
+from nip.language_models.call import Call
+from nip.language_models.chat import ModelSpec, Sampling
+from nip.language_models.engine import Engine
+from nip.language_models.errors import ErrorPolicy, LanguageModelError
+from nip.language_models.provider_registry import ConnectionContext, check_access
+from nip.scenarios.code_validation.generation.program_rules import objection
+from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
+from nip.scenarios.code_validation.problems.problem import Problem
+
+T = TypeVar("T")
+
+TEMPERATURE = 1.0
+MAX_TOKENS = 4000
+
+RULES = """\
+Write a complete program that defines `solve`, uses nothing but Python's standard library, and has \
+no comments. Answer with one block of code and nothing else."""
+
+REWRITING = """\
+Here is a programming problem.
+
+{question}
+
+Here is a correct solution.
+
+```python
+{program}```
+
+Write another correct solution of your own. {rules}"""
+
+BREAKING = """\
+Here is a programming problem.
+
+{question}
+
+Here is a correct solution.
+
+```python
+{program}```
+
+Change it so that it looks just as plausible but is wrong for some inputs within the stated \
+limits: a subtle mistake of the kind that people make and overlook, such as a forgotten special \
+case. For most inputs it should still be right. Do not hint at the mistake in names. {rules}"""
+
+_BLOCK = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
+
+
+class LanguageModelAuthor:
+    """Asks a model for programs. Used in a ``with`` statement, from any number of threads.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    context : ConnectionContext, optional
+        What reaching it takes.
+
+    Raises
+    ------
+    NipError
+        If the model certainly cannot be reached.
+    """
+
+    def __init__(self, spec: ModelSpec, context: ConnectionContext | None = None) -> None:
+        check_access(spec, context)
+        self.spec = spec
+        self._engine = Engine(context)
+        self._is_stopped = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def rewrite(self, problem: Problem, program: str, seed: int) -> str | None:
+        """Ask for another correct program; None if the answer cannot be used.
+
+        Whether it is correct remains to be seen.
+
+        Raises
+        ------
+        LanguageModelError
+            If asking further is of no use, because of a wrong key for example.
+        """
+        return self._wait(self._write(REWRITING, problem, program, seed))
+
+    def break_program(self, problem: Problem, program: str, seeds: Sequence[int]) -> list[str]:
+        """Ask several times for a buggy variant of a program; returns the usable answers.
+
+        Whether they are buggy remains to be seen.
+        """
+        written = self._wait(self._write_all(BREAKING, problem, program, seeds))
+        found = dict.fromkeys(text for text in written if text is not None and text != program)
+        return list(found)
+
+    def stop(self) -> None:
+        """Give up all answers that are waited for, and ask for no more."""
+        self._is_stopped = True
+        self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+
+    def __enter__(self) -> "LanguageModelAuthor":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._engine.aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._is_stopped:
+            work.close()
+            raise CancelledError
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _write_all(
+        self, template: str, problem: Problem, program: str, seeds: Sequence[int]
+    ) -> list[str | None]:
+        writing = (self._write(template, problem, program, seed) for seed in seeds)
+        return list(await asyncio.gather(*writing))
+
+    async def _write(self, template: str, problem: Problem, program: str, seed: int) -> str | None:
+        content = template.format(question=problem.question, program=program, rules=RULES)
+        sampling = Sampling(temperature=TEMPERATURE, max_tokens=MAX_TOKENS, seed=seed)
+        messages = [{"role": "user", "content": content}]
+        call = Call(self.spec, messages, sampling, agent="author")  # type: ignore[arg-type]
+        try:
+            completion = await self._engine.complete(call)
+        except LanguageModelError as error:
+            if error.policy is ErrorPolicy.END_RUN:
+                raise
+            return None
+        return None if completion.finish_reason != "stop" else program_in(completion.text)
+
+
+def program_in(answer: str) -> str | None:
+    """Find the program in an answer, written as all programs of a dataset are.
+
+    Returns
+    -------
+    program : str or None
+        The last block of code, or else the whole answer; None if it is no program that may be run.
+    """
+    found = _BLOCK.findall(answer)
+    program = found[-1] if found else answer
+    return None if objection(program) else tidy(program)
+
+
+def parse_model(text: str, base_url: str | None = None) -> ModelSpec:
+    """Read ``provider:model``.
+
+    Raises
+    ------
+    ParameterError
+        If the colon, or what should be on a side of it, is missing.
+    """
+    provider, _, model_name = text.partition(":")
+    if not provider or not model_name:
+        raise ParameterError(
+            f"--language-model must be provider:model, such as openai:gpt-4o-mini, got {text!r}."
+        )
+    return ModelSpec(provider=provider, model_name=model_name, base_url=base_url)

@@ -1,0 +1,62 @@
+"""What a program that somebody else wrote must keep to before it is run at all."""
+
+import ast
+
+from nip.scenarios.code_validation.problems.problem import ALLOWED_IMPORTS
+
+LONGEST_PROGRAM = 20_000
+
+FRAME_ATTRIBUTES = frozenset(
+    (
+        "gi_frame",
+        "cr_frame",
+        "ag_frame",
+        "tb_frame",
+        "f_back",
+        "f_globals",
+        "f_locals",
+        "f_builtins",
+    )
+)
+"""Attributes that lead out of a program. The sandbox withstands them; no solution needs them."""
+
+
+def objection(program: str) -> str | None:
+    """Tell why a program is not taken; None if there is no reason.
+
+    Parameters
+    ----------
+    program : str
+        Source text.
+    """
+    if len(program) > LONGEST_PROGRAM:
+        return f"it has more than {LONGEST_PROGRAM} characters"
+    try:
+        tree = ast.parse(program)
+    except (SyntaxError, ValueError, RecursionError):
+        return "it is not valid Python"
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if "solve" not in functions:
+        return "it does not define the function solve"
+    for node in ast.walk(tree):
+        if reason := _objection_to(node):
+            return reason
+    return None
+
+
+def _objection_to(node: ast.AST) -> str | None:
+    if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
+        return "it is asynchronous"
+    if isinstance(node, ast.Import):
+        foreign = [alias.name for alias in node.names if not _may_import(alias.name)]
+        return f"it imports {foreign[0]}" if foreign else None
+    if isinstance(node, ast.ImportFrom) and (node.level or not _may_import(node.module or "")):
+        return f"it imports {node.module}"
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    if name.startswith("__") or name in FRAME_ATTRIBUTES:
+        return f"it uses {name}"
+    return None
+
+
+def _may_import(module: str) -> bool:
+    return module.partition(".")[0] in ALLOWED_IMPORTS

@@ -1,0 +1,198 @@
+"""Programs that a language model writes are believed no more than ours."""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from nip.errors import ParameterError
+from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
+from nip.language_models.errors import AuthenticationError, ContentFilterError, LanguageModelError
+from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.server import EndpointOptions, create_app
+from nip.language_models.server.brains.brain import Brain, BrainAnswer, BrainRequest
+from nip.language_models.server.brains.registry import brain_registry
+from nip.scenarios.code_validation.generation.language_model_author import (
+    LanguageModelAuthor,
+    parse_model,
+    program_in,
+)
+from nip.scenarios.code_validation.generation.making import GenerationParameters, make_dataset
+from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
+from nip.scenarios.code_validation.generation.program_rules import objection
+from nip.scenarios.code_validation.generation.rewrites.variants import rewrite
+from nip.scenarios.code_validation.problems.collection import choose_problems
+from scripts.create_cv_dataset import main
+
+PROBLEMS = choose_problems(["run_lengths", "days_left_in_year"])
+PARAMETERS = GenerationParameters(num_datapoints=4, test_share=0.5)
+
+
+def write(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
+    """Play a model that writes programs: every third one as asked for."""
+    content = messages[-1]["content"]
+    (program,) = re.findall(r"```python\n(.*?)```", content, re.DOTALL)
+    generator = random.Random(sampling.seed)
+    answer = rewrite(program, generator)
+    if "Change it" in content:
+        answer = make_mutants(program, 1, generator)[0].program
+    kind = generator.randrange(3)
+    if kind == 1:
+        return "I am sorry, I cannot do that."
+    return f"Sure!\n\n```python\n# As asked.\n{answer}```\nIs that fine?" if kind else answer
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModelSpec]:
+    """Let a function play the model."""
+
+    def play(function: Callable[..., str | Completion]) -> ModelSpec:
+        monkeypatch.setattr(
+            "nip.language_models.providers.scripted.load_answers", lambda _: function
+        )
+        return ModelSpec("scripted", "any:function")
+
+    return play
+
+
+def test_a_model_can_write_the_programs(scripted: Callable[..., ModelSpec]) -> None:
+    with LanguageModelAuthor(scripted(write)) as author:
+        splits = make_dataset(PROBLEMS, PARAMETERS, author=author)
+        again = make_dataset(PROBLEMS, PARAMETERS, num_workers=2, author=author)
+    assert splits == again
+    for datapoints in splits.values():
+        assert sorted(each.y for each in datapoints) == [0, 1]
+        for each in datapoints:
+            assert (each.origin, each.mutation) == ("language_model", None)
+            assert (each.failing_input is not None) == (each.y == 0)
+            assert "#" not in each.solution
+
+
+def test_what_a_model_calls_buggy_is_not_believed(scripted: Callable[..., ModelSpec]) -> None:
+    def write_nothing_wrong(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
+        (program,) = re.findall(r"```python\n(.*?)```", messages[-1]["content"], re.DOTALL)
+        return rewrite(program, random.Random(sampling.seed))
+
+    refused = pytest.raises(ParameterError, match="no more than 0 different ones")
+    with LanguageModelAuthor(scripted(write_nothing_wrong)) as author, refused:
+        make_dataset(PROBLEMS, PARAMETERS, author=author)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(AuthenticationError, AuthenticationError), (ContentFilterError, ParameterError)],
+)
+def test_an_error_ends_the_making_only_if_asking_further_is_of_no_use(
+    scripted: Callable[..., ModelSpec], error: type[LanguageModelError], expected: type[Exception]
+) -> None:
+    def fail(*_: object) -> str:
+        raise error("no")
+
+    with LanguageModelAuthor(scripted(fail)) as author, pytest.raises(expected):
+        make_dataset(PROBLEMS, PARAMETERS, num_workers=2, author=author)
+
+
+def test_an_interruption_does_not_wait_for_answers(scripted: Callable[..., ModelSpec]) -> None:
+    import asyncio
+
+    async def never(*_: object) -> str:
+        if not author._is_stopped:
+            author.stop()
+            await asyncio.sleep(600)
+        raise AssertionError("asked after the end")
+
+    with LanguageModelAuthor(scripted(never)) as author, pytest.raises(BaseException):  # noqa: B017, PT011
+        make_dataset(PROBLEMS, PARAMETERS, num_workers=2, author=author)
+
+
+class WritingBrain(Brain):
+    """Plays the model within the local endpoint."""
+
+    async def answer(self, request: BrainRequest) -> BrainAnswer:
+        return BrainAnswer(write(request.messages, Sampling(seed=request.seed)))
+
+    def train(self, *_: object) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def endpoint() -> Iterator[object]:
+    brain_registry.register("writing", WritingBrain)
+    yield create_app(EndpointOptions(brain="writing"))
+    brain_registry.unregister("writing")
+
+
+def test_the_local_endpoint_can_play_the_model(endpoint) -> None:
+    context = ConnectionContext(rehearsal_app=endpoint)
+    spec = ModelSpec("rehearsal", "gpt-4o-mini-2024-07-18")
+    with LanguageModelAuthor(spec, context) as author:
+        splits = make_dataset(PROBLEMS, PARAMETERS, author=author)
+    assert {split: len(datapoints) for split, datapoints in splits.items()} == {
+        "train": 2,
+        "test": 2,
+    }
+
+
+def test_the_command_line_takes_a_model(
+    working_folder: Path, scripted: Callable[..., ModelSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(write)
+    arguments = ["mine", "--num-datapoints", "4", "--test-share", "0.5", "--workers", "1"]
+    arguments += ["--problems", "run_lengths", "days_left_in_year"]
+    assert main([*arguments, "--language-model", "scripted:any:function"]) == 0
+    metadata = Path("data/code_validation/mine/metadata.json").read_text()
+    assert '"language_model": "scripted:any:function"' in metadata
+    assert '"language_model": 2' in metadata
+    capsys.readouterr()
+    assert main([*arguments, "--overwrite", "--language-model", "openai"]) == 2
+    assert "must be provider:model" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--language-model", "opnai:gpt"]) == 2
+    assert "Did you mean 'openai'?" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--base-url", "http://localhost:1/v1"]) == 2
+    assert "--base-url" in capsys.readouterr().err
+
+
+def test_models_are_named_with_their_provider() -> None:
+    assert parse_model("openai:ft:gpt-4o:x", "http://localhost/v1") == ModelSpec(
+        "openai", "ft:gpt-4o:x", "http://localhost/v1"
+    )
+
+
+SOLVE = "def solve(x):\n    return x\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "program"),
+    [
+        (SOLVE, SOLVE),
+        (f"```python\n{SOLVE}```", SOLVE),
+        (f"First:\n```\n1 / 0\n```\nBetter:\n```py\n{SOLVE}# end\n```\nDone.", SOLVE),
+        ("There is nothing to change.", None),
+        ("```python\ndef other(x):\n    return x\n```", None),
+        (f"```python\nimport os\n{SOLVE}```", None),
+    ],
+)
+def test_the_program_is_found_in_the_answer(answer: str, program: str | None) -> None:
+    assert program_in(answer) == program
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("import math, re", None),
+        ("from collections.abc import Iterable", None),
+        ("import os.path", "it imports os.path"),
+        ("from . import x", "it imports None"),
+        ("from subprocess import run", "it imports subprocess"),
+        ("x = ().__class__", "it uses __class__"),
+        ("__builtins__", "it uses __builtins__"),
+        ("x = g.gi_frame", "it uses gi_frame"),
+        ("async def f(): pass", "it is asynchronous"),
+        ("x = (", "it is not valid Python"),
+        (f"x = '{'a' * 20_000}'", "it has more than 20000 characters"),
+    ],
+)
+def test_programs_that_reach_out_are_not_run_at_all(line: str, reason: str | None) -> None:
+    assert objection(f"{line}\n{SOLVE}") == reason
