@@ -18,6 +18,9 @@ from nip.run_store.transactions import Transactions
 STATE_OF_THE_WORK = "state of the work: "
 """Keeps the state that others store apart from that of the store itself, such as the status."""
 
+DIGEST_OF_THE = "digest of the "
+"""Keeps the digests of what a run learns from, by name."""
+
 
 class RunDatabase:
     """An open `run.db`.

@@ -12,7 +12,7 @@ from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.yaml_text import load_mapping
 from nip.run_store.checkpoint import Checkpoint
-from nip.run_store.database import STATE_OF_THE_WORK, RunDatabase
+from nip.run_store.database import DIGEST_OF_THE, STATE_OF_THE_WORK, RunDatabase
 from nip.run_store.exact_json import dump_exactly
 from nip.run_store.history import RunHistory
 from nip.run_store.lock import FileLock
@@ -231,13 +231,13 @@ class Run:
 
     def _check_same_data(self, data: Mapping[str, str]) -> None:
         for name, digest in data.items():
-            if self._database.get_state(f"digest of the {name}", digest) != digest:
+            if self._database.get_state(f"{DIGEST_OF_THE}{name}", digest) != digest:
                 raise ResumeError(
                     f"The {name} of run {self.run_id!r} has been exchanged since the run began. "
                     "Put the old one back to go on, or choose another run_id for a new run."
                 )
         for name, digest in data.items():
-            self._database.set_state(f"digest of the {name}", digest)
+            self._database.set_state(f"{DIGEST_OF_THE}{name}", digest)
 
     def _warn_of_other_rounding(self) -> None:
         stored = load_mapping((self.folder / "settings.yaml").read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from nip.language_models.chat import ChatMessage
 from nip.parameters import HyperParameters
 from nip.protocols.rules import DECIDER
 from nip.run_store import Run
+from nip.run_store.database import RunDatabase
 from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_base.text.answer_parsing import with_decision
 from nip.scenario_base.text.conversation import Conversation
@@ -38,12 +39,15 @@ class StoredRollouts:
         Agents, questions and rules.
     hyper_params : HyperParameters
         Its seed decides that of every rollout.
-    run : Run
-        Where they are kept.
+    run : Run or RunDatabase
+        Where they are kept; a database that is only read will do for all but playing.
     """
 
     def __init__(
-        self, instance: PureTextScenarioInstance, hyper_params: HyperParameters, run: Run
+        self,
+        instance: PureTextScenarioInstance,
+        hyper_params: HyperParameters,
+        run: Run | RunDatabase,
     ) -> None:
         self._instance = instance
         self._seed = hyper_params.seed

@@ -1,0 +1,1 @@
+"""The analysers that come with the package; each file registers one."""

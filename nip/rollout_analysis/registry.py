@@ -1,0 +1,34 @@
+"""Analysers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from nip.registry import Registry
+
+if TYPE_CHECKING:
+    from nip.rollout_analysis.analyser import Analyser
+
+analyser_registry: Registry[type[Analyser]] = Registry(
+    "analyser", package="nip.rollout_analysis.analysers"
+)
+
+A = TypeVar("A", bound="type[Analyser]")
+
+
+def register_analyser(name: str) -> Callable[[A], A]:
+    """Make an analyser known under a name.
+
+    Parameters
+    ----------
+    name
+        What ``--analysers`` chooses, and under which its results are stored.
+    """
+
+    def decorate(analyser: A) -> A:
+        analyser.name = name
+        analyser_registry.register(name, analyser)
+        return analyser
+
+    return decorate

@@ -1,0 +1,140 @@
+"""How often each question is answered yes, and how well that is known."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+
+from rich.table import Table
+
+from nip.rollout_analysis.registry import analyser_registry
+from nip.run_store.analysis_store import AnalysisRow
+from nip.utils.clustered_mean import clustered_mean
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """What an analyser found out about an agent in one stage."""
+
+    analyser: str
+    """Name of the analyser."""
+
+    model: str
+    """Provider and name of the model that was asked; empty where none was needed."""
+
+    prompt_sha256: str
+    """Fingerprint of what it was asked; empty where none was needed."""
+
+    phase: str
+    """``train`` or ``test``."""
+
+    iteration: int
+    """The iteration, counted from 1 as in transcripts and metrics."""
+
+    agent: str
+    """The agent that the question was about."""
+
+    share: float | None
+    """Share of yes among all answers that are yes or no; None without any."""
+
+    ci_low: float | None
+    """Lower end of its 95 % confidence interval, clustered by datapoint."""
+
+    ci_high: float | None
+    """Upper end of its 95 % confidence interval."""
+
+    num_yes: int
+    """Dialogues for which the answer is yes."""
+
+    num_no: int
+    """Dialogues for which it is no."""
+
+    num_unknown: int
+    """Dialogues for which no answer could be read."""
+
+    num_not_applicable: int
+    """Dialogues in which the question has no meaning."""
+
+
+def summarise(rows: Iterable[AnalysisRow]) -> list[SummaryRow]:
+    """Summarise results by analyser, model, prompt, stage and agent.
+
+    Parameters
+    ----------
+    rows
+        The results, in any order.
+    """
+    return [_summary(*key, list(group)) for key, group in groupby(sorted(rows, key=_key), key=_key)]
+
+
+def summary_tables(summary: Sequence[SummaryRow]) -> Iterator[Table]:
+    """Lay a summary out for the terminal, in one table for each analyser."""
+    for name, rows in groupby(summary, key=lambda row: row.analyser):
+        title = f"{name}: {analyser_registry[name].question}"
+        table = Table("agent", "stage", title=title, title_justify="left")
+        for column in ("yes", "95 % interval", "of", "unknown", "not applicable"):
+            table.add_column(column, justify="right")
+        for row in rows:
+            table.add_row(
+                row.agent,
+                f"{row.phase} {row.iteration}",
+                "" if row.share is None else f"{row.share:.1%}",
+                "" if row.ci_low is None else f"{row.ci_low:.1%} to {row.ci_high:.1%}",
+                str(row.num_yes + row.num_no),
+                str(row.num_unknown),
+                str(row.num_not_applicable),
+            )
+        yield table
+
+
+def summary_json(run_id: str, summary: Sequence[SummaryRow]) -> str:
+    """Write a summary as JSON."""
+    tree = {"run_id": run_id, "summary": [asdict(row) for row in summary]}
+    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+
+
+_Key = tuple[str, str, str, int, str, str]
+
+
+def _key(row: AnalysisRow) -> _Key:
+    return (
+        row.analyser,
+        row.model,
+        row.prompt_sha256,
+        row.iteration,
+        # Training comes before the test of an iteration.
+        {"train": "0", "test": "1"}.get(row.phase, "2") + row.phase,
+        row.agent,
+    )
+
+
+def _summary(
+    analyser: str,
+    model: str,
+    prompt_sha256: str,
+    iteration: int,
+    phase: str,
+    agent: str,
+    rows: list[AnalysisRow],
+) -> SummaryRow:
+    known = [row for row in rows if row.finding in ("yes", "no")]
+    counts = {
+        finding: sum(row.finding == finding for row in rows)
+        for finding in ("yes", "no", "unknown", "not_applicable")
+    }
+    mean = None
+    if known:
+        answers = [row.finding == "yes" for row in known]
+        mean = clustered_mean(answers, [row.datapoint_id for row in known], is_share=True)
+    return SummaryRow(
+        analyser=analyser,
+        model=model,
+        prompt_sha256=prompt_sha256,
+        phase=phase[1:],
+        iteration=iteration + 1,
+        agent=agent,
+        share=None if mean is None else mean.mean,
+        ci_low=None if mean is None else mean.ci_low,
+        ci_high=None if mean is None else mean.ci_high,
+        **{f"num_{finding}": count for finding, count in counts.items()},
+    )

@@ -1,0 +1,145 @@
+"""Showing dialogues in the terminal."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.text import Text
+
+from nip.rollout_analysis.text_run import Stage, TextRun
+from nip.scenario_base.text.rollout import Rollout
+from nip.trainers.transcripts import transcript_of
+
+_COLOURS = ("cyan", "magenta", "yellow", "blue")
+_VERIFIER_COLOUR = "green"
+
+
+@dataclass(frozen=True)
+class TranscriptFilter:
+    """Which dialogues are shown."""
+
+    wrong: bool = False
+    """Only those that did not end with the right decision, undecided ones included."""
+
+    failed: bool = False
+    """Only those that an error ended."""
+
+    datapoint_id: str | None = None
+    """Only those about this question."""
+
+    def admits(self, rollout: Rollout) -> bool:
+        """Tell whether a dialogue is shown."""
+        if self.wrong and (rollout.is_failed or rollout.verdict == rollout.y):
+            return False
+        if self.failed and not rollout.is_failed:
+            return False
+        return self.datapoint_id in (None, rollout.datapoint_id)
+
+
+def chosen_transcripts(
+    run: TextRun, stage: Stage, chosen: TranscriptFilter
+) -> Iterator[dict[str, Any]]:
+    """Go through the dialogues of a stage that are to be shown, as ``transcript_of`` writes them.
+
+    Parameters
+    ----------
+    run
+        The run.
+    stage
+        Where the dialogues are.
+    chosen
+        Which of them are shown.
+    """
+    phase, _ = stage
+    agent_names = run.instance.protocol_handler.agent_names
+    for rollout in run.stored.each(*stage):
+        if chosen.admits(rollout):
+            datapoint = run.stored.dataset(phase)[rollout.datapoint]
+            yield transcript_of(rollout, datapoint, agent_names)
+
+
+def render_transcript(
+    transcript: dict[str, Any], stage: Stage, agent_names: tuple[str, ...], *, raw: bool = False
+) -> RenderableType:
+    """Lay a dialogue out for the terminal.
+
+    Parameters
+    ----------
+    transcript
+        As ``transcript_of`` writes it.
+    stage
+        Where it comes from.
+    agent_names
+        The agents in the order of the protocol, which decides their colours.
+    raw
+        Show the answers of the models as they came, rather than what reached each channel.
+    """
+    parts: list[RenderableType] = [
+        Rule(_title(transcript, stage), align="left"),
+        _outcome(transcript),
+        Panel(Text(transcript["question"]), title="problem", title_align="left"),
+        Panel(Syntax(transcript["solution"], "python"), title="solution", title_align="left"),
+    ]
+    for each in transcript["rounds"]:
+        for message in each["messages"]:
+            parts.append(_message(message, each["round"], agent_names, raw))
+    return Group(*parts, Text(""))
+
+
+def _title(transcript: dict[str, Any], stage: Stage) -> str:
+    phase, iteration = stage
+    copy = f" (copy {transcript['copy'] + 1})" if transcript["copy"] else ""
+    place = f"{phase} {iteration + 1}, position {transcript['position']}"
+    return f"{place}: {transcript['datapoint_id']}{copy}"
+
+
+def _outcome(transcript: dict[str, Any]) -> Text:
+    if transcript["status"] == "failed":
+        return Text(f"failed: {transcript['error']}: {transcript['error_message']}", style="red")
+    is_right = transcript["verdict_is_right"]
+    verdict = transcript["verdict"] or "none (the rounds ran out)"
+    text = Text(f"verdict {verdict}, label {transcript['label']}; ")
+    text.append(
+        {True: "right", False: "wrong", None: "undecided"}[is_right],
+        style="green" if is_right else "red",
+    )
+    rewards = ", ".join(f"{name} {value:g}" for name, value in transcript["rewards"].items())
+    return text.append(f"; rewards: {rewards}")
+
+
+def _message(
+    message: dict[str, Any], round: int, agent_names: tuple[str, ...], raw: bool
+) -> RenderableType:
+    agent = message["agent"]
+    title = f"round {round + 1}, {agent}"
+    if "decision" in message:
+        title += f": {message['decision']}"
+    notes = [
+        f"asked again {message['num_retries']} times" if "num_retries" in message else "",
+        "no valid answer" if "is_invalid" in message else "",
+        "cut at the token limit" if "is_cut" in message else "",
+    ]
+    return Panel(
+        Text(message["raw"] if raw else _on_channels(message["channels"])),
+        title=Text(title),
+        title_align="left",
+        subtitle=Text(", ".join(filter(None, notes))) if any(notes) else None,
+        subtitle_align="left",
+        border_style=_colour(agent, agent_names),
+    )
+
+
+def _on_channels(channels: dict[str, str]) -> str:
+    if len(channels) == 1:
+        return next(iter(channels.values())) or "(nothing)"
+    return "\n\n".join(f"[{name}]\n{text or '(nothing)'}" for name, text in channels.items())
+
+
+def _colour(agent: str, agent_names: tuple[str, ...]) -> str:
+    if "prover" not in agent:
+        return _VERIFIER_COLOUR
+    return _COLOURS[agent_names.index(agent) % len(_COLOURS)]
