@@ -13,7 +13,6 @@ from nip.scenarios.code_validation.generation.sandbox import (
     Sandbox,
     SandboxError,
 )
-from nip.scenarios.code_validation.generation.step_counting import count_steps
 
 
 @pytest.fixture(scope="module")
@@ -235,8 +234,22 @@ def test_the_worker_says_truly_whether_it_left_the_network(sandbox: Sandbox) -> 
     assert sandbox.has_left_the_network == (own != other)
 
 
-def test_counting_keeps_what_a_program_does() -> None:
-    program = "def solve(n):\n    return sum((i for i in range(n) if i % 2))"
-    names: dict = {"__step__": lambda: True}
-    exec(count_steps(program), names)
-    assert names["solve"](6) == 1 + 3 + 5
+def test_counting_changes_nothing_else(sandbox: Sandbox) -> None:
+    program = """
+def solve(n):
+    total = 0
+    for i in range(n):
+        if i == 2:
+            continue
+        total += i
+    else:
+        total += sum(j for j in range(n) if j % 2)
+    while total % 7:
+        total += 1
+    return total
+"""
+    names: dict = {}
+    exec(program, names)
+    inputs = [(n,) for n in range(8)]
+    expected = [("value", str(names["solve"](*arguments))) for arguments in inputs]
+    assert outcomes(sandbox, program, *inputs) == expected

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from nip.errors import NipError
-from nip.scenarios.code_validation.generation.step_counting import count_steps
 
 WORKER = Path(__file__).with_name("sandbox_worker.py")
 
@@ -113,7 +112,7 @@ class Sandbox:
         """
         answer = self._ask(
             {
-                "program": count_steps(program),
+                "program": program,
                 "num_inputs": self._num_inputs if num_inputs is None else num_inputs,
                 "max_steps": max_steps,
             }

@@ -5,10 +5,11 @@ a candidate finds neither the package, nor the other libraries, nor the expected
 reads one request per line from standard input, as JSON, and writes one answer per line:
 
 * ``{"inputs": [...]}`` keeps the JSON texts of the arguments to run programs on; answer ``{}``.
-* ``{"program", "num_inputs", "max_steps"}`` runs an instrumented program; answer
+* ``{"program", "num_inputs", "max_steps"}`` runs a program; answer
   ``{"outcomes": [[kind, text], ...], "steps"}`` or ``{"stopped": reason}``.
 """
 
+import ast
 import bisect
 import builtins
 import collections
@@ -65,6 +66,23 @@ class StepLimitReachedError(BaseException):
 
 class RefusedError(BaseException):
     """A program tried what it must not."""
+
+
+class StepCounter(ast.NodeTransformer):
+    """Makes a program count a step in each pass of a loop and each call of a function."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Insert a call of ``__step__`` where a step begins."""
+        super().generic_visit(node)
+        if isinstance(node, ast.For | ast.While | ast.FunctionDef):
+            node.body.insert(0, ast.Expr(_step()))
+        elif isinstance(node, ast.comprehension):
+            node.ifs.insert(0, _step())
+        return node
+
+
+def _step() -> ast.Call:
+    return ast.Call(ast.Name("__step__", ast.Load()), [], [])
 
 
 class Steps:
@@ -167,7 +185,8 @@ def run_program(program: str, inputs: list[str], max_steps: int) -> dict[str, An
     steps = Steps(max_steps)
     names = program_globals(steps)
     try:
-        exec(compile(program, "program", "exec"), names)
+        tree = ast.fix_missing_locations(StepCounter().visit(ast.parse(program)))
+        exec(compile(tree, "program", "exec"), names)
         solve = names["solve"]
     except (Exception, StepLimitReachedError) as error:
         return {"stopped": f"it cannot be loaded: {type(error).__name__}: {error}"}

@@ -52,7 +52,6 @@ class Pair(NamedTuple):
 @dataclass(frozen=True)
 class _Candidate:
     mutant: Mutant
-    form: str
     failure: Failure
 
 
@@ -132,10 +131,10 @@ class Workshop:
             for mutant in self._write_mutants(program)
             if (candidate := self._examine(mutant, tests, sandbox)) is not None
         ]
-        if not candidates:
-            return None
         chosen = self._choose(candidates)
-        self._forms |= {form, chosen.form}
+        if chosen is None:
+            return None
+        self._forms |= {form, canonical_form(chosen.mutant.program)}
         self._num_uses[chosen.mutant.mutation] += 1
         return self._describe(program, chosen, len(tests.inputs))
 
@@ -158,8 +157,7 @@ class Workshop:
         failure = verify(mutant.program, tests, sandbox).failure
         if failure is None or failure.actual.startswith(TOLD_BY_EDITORS):
             return None
-        form = canonical_form(mutant.program)
-        return None if form in self._forms else _Candidate(mutant, form, failure)
+        return _Candidate(mutant, failure)
 
     def _describe(self, program: str, chosen: _Candidate, num_tests: int) -> Pair:
         origins = ("language_model",) * 2 if self._author else ("rewrite", "mutation")
@@ -176,8 +174,8 @@ class Workshop:
             ),
         )
 
-    def _choose(self, candidates: list[_Candidate]) -> _Candidate:
-        """Choose the buggy program: of the kind and subtlety wanted, with a rare mistake."""
+    def _choose(self, candidates: list[_Candidate]) -> _Candidate | None:
+        """Choose a new buggy program: of the kind and subtlety wanted, with a rare mistake."""
         weights = [weight for _, _, weight in SHARES_WANTED]
         (low, high, _) = self._generator.choices(SHARES_WANTED, weights)[0]
         takes_any_kind = self._generator.random() < ANY_KIND_SHARE
@@ -188,4 +186,7 @@ class Workshop:
             distance = max(low - share, share - high, 0.0)
             return is_other_kind, distance, self._num_uses[candidate.mutant.mutation]
 
-        return min(candidates, key=rank)
+        for candidate in sorted(candidates, key=rank):
+            if canonical_form(candidate.mutant.program) not in self._forms:
+                return candidate
+        return None

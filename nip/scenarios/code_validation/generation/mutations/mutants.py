@@ -76,13 +76,15 @@ def make_mutants(program: str, count: int, generator: random.Random) -> list[Mut
         Different programs, each with one mistake.
     """
     tree = ast.parse(program)
-    num_places = [sum(1 for _ in _mistakes(tree, mutation)) for mutation in MUTATIONS]
+    # Listed once, because the tree changes while it is gone through.
+    nodes = list(ast.walk(tree))
+    num_places = [sum(1 for _ in _mistakes(nodes, mutation)) for mutation in MUTATIONS]
     wanted = _choose(num_places, count, generator)
     found: dict[str, Mutant] = {}
     for mutation, places in zip(MUTATIONS, wanted, strict=True):
         if not places:
             continue
-        for place, _ in enumerate(_mistakes(tree, mutation)):
+        for place, _ in enumerate(_mistakes(nodes, mutation)):
             if place in places:
                 mutant = tidy(ast.unparse(ast.fix_missing_locations(tree)))
                 if mutant is not None and mutant != program:
@@ -92,9 +94,8 @@ def make_mutants(program: str, count: int, generator: random.Random) -> list[Mut
     return mutants
 
 
-def _mistakes(tree: ast.AST, mutation: Mutation) -> Iterator[None]:
-    # The list is made first, because the tree changes while it is gone through.
-    for node in list(ast.walk(tree)):
+def _mistakes(nodes: Sequence[ast.AST], mutation: Mutation) -> Iterator[None]:
+    for node in nodes:
         yield from mutation(node)
 
 

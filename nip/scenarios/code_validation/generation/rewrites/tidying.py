@@ -53,7 +53,7 @@ def _is_pointless(node: ast.AST) -> bool:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.FloorDiv | ast.Mod):
         return _is_same(node.left, node.right)
     if isinstance(node, ast.Assign):
-        return any(_is_same(target, node.value) for target in node.targets)
+        return any(_text(target) == _text(node.value) for target in node.targets)
     if isinstance(node, ast.BoolOp):
         texts = [ast.unparse(value) for value in node.values]
         return len(set(texts)) < len(texts)
@@ -63,4 +63,8 @@ def _is_pointless(node: ast.AST) -> bool:
 
 
 def _is_same(one: ast.AST, other: ast.AST) -> bool:
-    return ast.unparse(one) == ast.unparse(other)
+    return type(one) is type(other) and _text(one) == _text(other)
+
+
+def _text(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node)
