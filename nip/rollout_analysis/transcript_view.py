@@ -79,7 +79,7 @@ def render_transcript(
         Show the answers of the models as they came, rather than what reached each channel.
     """
     parts: list[RenderableType] = [
-        Rule(_title(transcript, stage), align="left"),
+        Rule(Text(_title(transcript, stage)), align="left"),
         _outcome(transcript),
         Panel(Text(transcript["question"]), title="problem", title_align="left"),
         Panel(Syntax(transcript["solution"], "python"), title="solution", title_align="left"),

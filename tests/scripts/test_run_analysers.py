@@ -1,0 +1,85 @@
+"""The command line of the analysers."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.run_analysers import main
+from tests.source_files import REPOSITORY
+from tests.text_experiments import run_text_experiment
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    run_text_experiment(folder, "played", rl={"num_iterations": 1})
+    return folder / "played"
+
+
+@pytest.fixture
+def folder(original: Path, working_folder: Path) -> Path:
+    shutil.copytree(original, working_folder / "runs" / "played")
+    return working_folder / "runs" / "played"
+
+
+def test_a_run_is_analysed_and_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["played", "--model", "rehearsal:x", "--phase", "train", "--max-rollouts", "8"]
+    assert main([*words, "--dry-run"]) == 0
+    planned = capsys.readouterr().out
+    assert "Nothing was asked (--dry-run)." in planned
+    assert not (folder / "analyses.db").exists()
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "prover_holds_role: argues for its side from beginning to end" in out
+    assert "verifier_follows_format" in out
+    assert "Written to runs/played/analyses.json" in out
+    assert main([*words, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("0 calls, 16 answers without a call, 24 stored")
+    assert main(["runs/played", *words[1:], "--analysers", "questions_follow_up"]) == 0
+
+
+def test_analysers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    assert "quotation_is_accurate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["palyed"], "There is no run in runs/palyed. Did you mean 'played'?"),
+        (["played", "--analysers", "prover_holds_rule"], "Did you mean 'prover_holds_role'?"),
+        (["played", "--model", "x"], "must be a provider, a colon and a name, got 'x'"),
+        (["played", "--model", "opnai:x"], "There is no model provider 'opnai'."),
+        (["played", "--iterations", "7"], "It has those of train 1, test 1."),
+    ],
+)
+def test_a_mistake_is_one_message(
+    words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2
+    assert "name a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", ["run_analysers", "show_transcripts"])
+def test_help_comes_without_the_package(script: str) -> None:
+    code = (
+        f"import runpy, sys; sys.argv = ['{script}.py', '--help']\n"
+        f"try:\n    runpy.run_path({str(REPOSITORY / 'scripts' / script)!r} + '.py', "
+        "run_name='__main__')\nexcept SystemExit as end:\n"
+        "    sys.exit(end.code or ('numpy' in sys.modules or 'nip' in sys.modules))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert "examples:" in process.stdout
