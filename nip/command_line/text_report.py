@@ -30,6 +30,7 @@ def text_plan_table(request: Request, plan: TextPlan) -> RenderableType:
 def _facts(request: Request, plan: TextPlan) -> Table:
     hyper_params, estimate = request.hyper_params, plan.estimate
     only_tests = hyper_params.base_run.base_run_type == "rerun_tests"
+    trains = any(agent.learns for agent in plan.agents)
     facts = {
         "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
         "protocol": hyper_params.interaction_protocol,
@@ -41,6 +42,8 @@ def _facts(request: Request, plan: TextPlan) -> Table:
             f"{plan.num_iterations} of run {hyper_params.base_run.run_id}, whose models are tested"
             if only_tests
             else f"{plan.num_iterations}, with a fine-tuning after each but the last"
+            if trains
+            else f"{plan.num_iterations}, without any fine-tuning"
         ),
         "rollouts": f"{plan.num_rollouts:,}, tests included",
         "calls": f"{sum(agent.num_calls for agent in plan.agents):,} at most, without retries",
@@ -50,7 +53,7 @@ def _facts(request: Request, plan: TextPlan) -> Table:
         f"about {usage.prompt_tokens:,} read and {usage.completion_tokens:,} written at most"
     )
     facts["cost"] = f"about ${estimate.cost:,.2f} at most for sampling"
-    if not only_tests:
+    if trains:
         facts["cost"] += "; fine-tuning comes extra"
     if plan.rehearses:
         facts["cost"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"

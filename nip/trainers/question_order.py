@@ -68,21 +68,30 @@ def is_tested(hyper_params: HyperParameters, iteration: int) -> bool:
     }[hyper_params.text_rl.test_scheme]
 
 
-def num_rollouts_of_run(hyper_params: HyperParameters, num_train: int, num_test: int) -> int:
-    """Count the rollouts of all iterations and tests together.
+def num_rollouts_of_iterations(
+    hyper_params: HyperParameters, iterations: range, num_train: int, num_test: int
+) -> int:
+    """Count the rollouts of some iterations, tests included.
 
     Parameters
     ----------
     hyper_params : HyperParameters
         The experiment.
+    iterations : range
+        The iterations, counted from 0.
     num_train, num_test : int
         Questions in the splits.
     """
-    num_iterations = hyper_params.rl.num_iterations
-    num_tests = sum(is_tested(hyper_params, iteration) for iteration in range(num_iterations))
+    num_tests = sum(is_tested(hyper_params, iteration) for iteration in iterations)
     per_iteration = 0 if reruns_tests(hyper_params) else _num_rollouts(hyper_params, num_train)
     per_test = len(questions_of_stage(hyper_params, "test", 0, num_test)) if num_tests else 0
-    return num_iterations * per_iteration + num_tests * per_test
+    return len(iterations) * per_iteration + num_tests * per_test
+
+
+def num_rollouts_of_run(hyper_params: HyperParameters, num_train: int, num_test: int) -> int:
+    """Count the rollouts of all iterations and tests together."""
+    iterations = range(hyper_params.rl.num_iterations)
+    return num_rollouts_of_iterations(hyper_params, iterations, num_train, num_test)
 
 
 def questions_of_iteration(

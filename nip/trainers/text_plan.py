@@ -1,6 +1,6 @@
 """What an experiment with language models would ask, and what it may cost, before it starts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -10,10 +10,13 @@ from nip.parameters import HyperParameters
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_instance import PureTextScenarioInstance
-from nip.trainers.question_order import num_rollouts_of_run, reruns_tests
+from nip.trainers.question_order import num_rollouts_of_iterations, reruns_tests
 
 NUM_SAMPLED_PROMPTS = 20
 """Questions from whose prompts the length of a typical one is worked out."""
+
+FINE_TUNED = "ft:"
+"""How the names of fine-tuned models begin, in the tables of prices as well."""
 
 
 @dataclass(frozen=True)
@@ -76,43 +79,69 @@ def make_text_plan(
     prices : Prices, optional
         What tokens cost; the public prices if there are no others.
     """
-    num_rollouts = num_rollouts_of_run(
-        hyper_params, len(instance.train_dataset), len(instance.test_dataset)
-    )
-    calls = {
-        name: _calls_of(agent, instance, num_rollouts) for name, agent in instance.agents.items()
-    }
+    num_first, num_later = _num_rollouts(hyper_params, instance)
     groups = instance.shared_model_groups.values()
+    group_of = {name: group for group in groups for name in group.agent_names}
     trains = hyper_params.rl.num_iterations > 1 and not reruns_tests(hyper_params)
+    learners = {name for name, group in group_of.items() if trains and not group.is_frozen}
+    calls = {
+        name: _calls_of(agent, instance, num_first + num_later)
+        for name, agent in instance.agents.items()
+    }
     return TextPlan(
         agents=tuple(
             TextAgentPlan(
                 name=name,
-                group=group.name,
+                group=group_of[name].name,
                 model=f"{agent.model.provider}: {agent.model.model_name}",
-                learns=not group.is_frozen and trains,
+                learns=name in learners,
                 num_calls=calls[name].num_calls,
             )
             for name, agent in instance.agents.items()
-            for group in groups
-            if name in group.agent_names
         ),
         num_train_datapoints=len(instance.train_dataset),
         num_test_datapoints=len(instance.test_dataset),
         num_iterations=hyper_params.rl.num_iterations,
-        num_rollouts=num_rollouts,
+        num_rollouts=num_first + num_later,
         estimate=estimate(
             (
-                # A rehearsal is to show what the models themselves would cost.
-                replace(plan, model=replace(plan.model, provider="openai"))
-                if plan.model.provider == REHEARSAL_PROVIDER
-                else plan
-                for plan in calls.values()
+                part
+                for name, plan in calls.items()
+                for part in _to_be_paid(plan, name in learners, num_first, num_later)
             ),
             prices,
         ),
         rehearses=any(plan.model.provider == REHEARSAL_PROVIDER for plan in calls.values()),
     )
+
+
+def _num_rollouts(
+    hyper_params: HyperParameters, instance: PureTextScenarioInstance
+) -> tuple[int, int]:
+    """Count the rollouts of the first iteration, and of all others together."""
+    sizes = len(instance.train_dataset), len(instance.test_dataset)
+    all_iterations = range(hyper_params.rl.num_iterations)
+    first, later = (
+        num_rollouts_of_iterations(hyper_params, iterations, *sizes)
+        for iterations in (all_iterations[:1], all_iterations[1:])
+    )
+    return first, later
+
+
+def _to_be_paid(plan: CallPlan, learns: bool, num_first: int, num_later: int) -> Iterator[CallPlan]:
+    """Take the calls of an agent apart by what they are charged as."""
+    model = plan.model
+    if model.provider == REHEARSAL_PROVIDER:
+        # A rehearsal is to show what the models themselves would cost.
+        model = replace(model, provider="openai")
+    if not learns or model.model_name.startswith(FINE_TUNED):
+        yield replace(plan, model=model)
+        return
+    # Whoever learns speaks with a fine-tuned model from the second iteration on, which costs more.
+    trained = replace(model, model_name=FINE_TUNED + model.model_name)
+    calls_per_rollout = plan.num_calls // (num_first + num_later)
+    yield replace(plan, model=model, num_calls=num_first * calls_per_rollout)
+    yield replace(plan, model=trained, num_calls=num_later * calls_per_rollout)
 
 
 def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts: int) -> CallPlan:
