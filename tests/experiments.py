@@ -16,7 +16,8 @@ from nip.parameters import GraphIsomorphismAgentParameters, HyperParameters
 from nip.scenario_instance import ScenarioInstance
 from nip.scenarios.graph_isomorphism.pair_files import PairArrays, write_dataset
 from nip.trainers.registry import build_trainer, trainer_registry
-from nip.trainers.trainer_base import Trainer
+from nip.trainers.trainer import Trainer
+from tests.text_experiments import make_text_params
 
 DATASETS = {"graph_isomorphism": "tiny", "toy": "witness"}
 """A dataset of each scenario."""
@@ -78,12 +79,20 @@ def make_params(
 
 
 def trainer_variants() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return every way in which every registered trainer can learn: its name, and parameters."""
+    """Return every way in which a registered trainer of networks can learn: name, parameters."""
     return {
         f"{name}-{variant}".rstrip("-"): (name, changes)
-        for name in trainer_registry.names()
+        for name, trainer in trainer_registry.items()
         for variant, changes in VARIANTS.get(name, {"": {}}).items()
+        if trainer.data == "tensordict"
     }
+
+
+def small_experiment(trainer: str, **changes: Any) -> HyperParameters:
+    """Return a small experiment for any trainer, in a scenario of what it learns from."""
+    if trainer_registry[trainer].data == "text":
+        return make_text_params(trainer, **changes)
+    return make_params(trainer=trainer, **changes)
 
 
 def tiny_graph_agent(**changes: Any) -> GraphIsomorphismAgentParameters:

@@ -10,7 +10,7 @@ from nip.parameters import HyperParameters
 from nip.run import RunResult, run_experiment
 
 
-def make_text_params(**changes: Any) -> HyperParameters:
+def make_text_params(trainer: str = "pure_text_ei", **changes: Any) -> HyperParameters:
     """Return two iterations of twelve rollouts, all learnt from, tested on the tiny test split."""
     rl = {"num_iterations": 2, "rollouts_per_iteration": 12, **changes.pop("rl", {})}
     agents = {"_default": {"use_dummy_api": True, **changes.pop("every_agent", {})}}
@@ -28,7 +28,7 @@ def make_text_params(**changes: Any) -> HyperParameters:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NipWarning)
         return HyperParameters(
-            scenario="code_validation", trainer="pure_text_ei", dataset="test", **groups
+            scenario="code_validation", trainer=trainer, dataset="test", **groups
         )
 
 

@@ -1,0 +1,134 @@
+"""What holds for every registered trainer when an experiment is run with it, whatever it learns."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from nip import prepare_experiment, run_experiment
+from nip.experiment_settings import ExperimentSettings
+from nip.factory import build_scenario_instance
+from nip.run_store import Run, read_history
+from nip.trainers.registry import build_trainer, trainer_registry
+from tests.experiments import make_settings, small_experiment
+from tests.source_files import REPOSITORY
+
+TRAINERS = trainer_registry.names()
+
+
+@pytest.fixture(autouse=True)
+def no_pictures():
+    """Leave out the pictures of the curves, which other tests draw."""
+    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+        yield
+
+
+def run(folder: Path, trainer: str, run_id: str = "run", **changes) -> dict[int, dict[str, float]]:
+    """Run a small experiment; return all that it logged, by iteration."""
+    params = small_experiment(trainer, **changes)
+    run_experiment(params, run_id=run_id, settings=make_settings(folder))
+    return logged(folder / run_id)
+
+
+def logged(folder: Path) -> dict[int, dict[str, float]]:
+    history = read_history(folder)
+    metrics: dict[int, dict[str, float]] = {}
+    for name in history.names():
+        for iteration, value in history.values(name):
+            metrics.setdefault(iteration, {})[name] = value
+    return metrics
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory) -> Path:
+    """Return where the runs are that nothing has interrupted."""
+    return tmp_path_factory.mktemp("straight")
+
+
+@pytest.fixture(scope="module")
+def straight(runs_dir) -> dict[str, dict[int, dict[str, float]]]:
+    """Run every trainer once without any interruption; return what they logged."""
+    return {name: run(runs_dir, name, name) for name in TRAINERS}
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_it_is_built_without_a_run(trainer, tmp_path):
+    params, settings = small_experiment(trainer), ExperimentSettings(progress=False)
+    built = build_trainer(params, build_scenario_instance(params, settings), settings)
+    assert type(built) is trainer_registry[trainer]
+    assert built.num_iterations > 0
+    assert built.context.trainer is built
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_it_logs_every_iteration_and_a_test(trainer, straight):
+    metrics = straight[trainer]
+    assert set(metrics) == {1, 2}
+    assert any(name.startswith("test_") for name in metrics[2])
+    assert all(value == value for values in metrics.values() for value in values.values())
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not(trainer, straight, tmp_path):
+    assert run(tmp_path, trainer) == straight[trainer]
+    assert run(tmp_path, trainer, "other", seed=4) != straight[trainer]
+
+
+_RUN_ALL = """
+import json, sys
+from pathlib import Path
+from tests.trainers.test_every_trainer_runs import TRAINERS, run
+from unittest.mock import patch
+with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    print(json.dumps({name: run(Path(sys.argv[1]), name, name) for name in TRAINERS}))
+"""
+
+
+def test_the_order_of_sets_changes_no_number(straight, tmp_path):
+    # This process has a hash seed of its own.
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    process = subprocess.run(
+        [sys.executable, "-c", _RUN_ALL, str(tmp_path)],
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout.splitlines()[-1])
+    expected = json.loads(json.dumps(straight))
+    assert found == expected
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_it_goes_on_to_the_same_numbers(trainer, straight, tmp_path):
+    original = Run.log
+
+    def interrupt(self, iteration, metrics):
+        if iteration == 2:
+            raise KeyboardInterrupt
+        original(self, iteration, metrics)
+
+    with patch.object(Run, "log", interrupt), pytest.raises(KeyboardInterrupt):
+        run(tmp_path, trainer)
+    assert set(logged(tmp_path / "run")) == {1}
+    assert run(tmp_path, trainer) == straight[trainer]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_plan_is_made_without_leaving_anything(trainer, working_folder):
+    plan = prepare_experiment(small_experiment(trainer), settings=make_settings(Path("runs")))
+    assert [agent.name for agent in plan.agents] == ["prover", "verifier"]
+    assert plan.num_iterations > 0
+    assert plan.num_train_datapoints > 0
+    assert list(working_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_run_that_is_completed_is_not_trained_again(trainer, straight, runs_dir):
+    with patch.object(trainer_registry[trainer], "train", side_effect=AssertionError):
+        assert run(runs_dir, trainer, trainer) == straight[trainer]
