@@ -14,6 +14,8 @@ import pytest
 from nip.command_line.composition import ConfigFolders, compose_run
 from scripts.create_gi_dataset import build_parser as dataset_parser
 from scripts.plot_learning_curves import _parser as plot_parser
+from scripts.run_analysers import build_parser as analysis_parser
+from scripts.show_transcripts import build_parser as transcript_parser
 from tests.doc.pages import DOC, EXAMPLES, GUIDES, Command, all_commands, code_blocks
 from tests.source_files import REPOSITORY
 
@@ -104,6 +106,8 @@ def test_every_command_names_something_that_exists(command: Command) -> None:
     [
         ("scripts/create_gi_dataset.py", dataset_parser),
         ("scripts/plot_learning_curves.py", plot_parser),
+        ("scripts/run_analysers.py", analysis_parser),
+        ("scripts/show_transcripts.py", transcript_parser),
     ],
 )
 def test_the_options_of_other_scripts_are_understood(script: str, parser) -> None:
