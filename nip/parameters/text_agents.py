@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -17,6 +18,8 @@ TOKENS_PER_WORD = 2
 
 SPARE_TOKENS = 64
 """Room for headers and the line of the decision."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @register_parameter_class
@@ -70,7 +73,7 @@ class TextAgentParameters(BaseAgentParameters):
         return self.max_tokens_per_message or derived
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require one way of sampling, and an address that is one."""
+        """Require one way of sampling, and addresses and names that are such."""
         if self.temperature is not None and self.top_p is not None:
             yield (
                 f"{at('temperature')} and {at('top_p')} must not both be set, got "
@@ -80,6 +83,13 @@ class TextAgentParameters(BaseAgentParameters):
             yield (
                 f"{at('base_url')} must begin with http:// or https://, got {self.base_url!r}. "
                 "Give the address of the API, for example http://localhost:8000/v1."
+            )
+        if self.api_key_variable is not None and not _VARIABLE.fullmatch(self.api_key_variable):
+            # What stands there may be the key itself, so it is not repeated.
+            yield (
+                f"{at('api_key_variable')} must be the name of an environment variable (letters, "
+                "digits and underscores), and what was given is none. Put the key into a variable, "
+                "and give the name of that; a key would be stored with the run."
             )
         if not self.model_name.strip():
             yield f"{at('model_name')} must name a model, got {self.model_name!r}."

@@ -117,6 +117,8 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
         fields.pop("top_p", None)
     if "base_url" in fields:
         fields["base_url"] = "http://localhost:8000/v1"
+    if "api_key_variable" in fields:
+        fields["api_key_variable"] = "MY_KEY"
     if "model_name" in fields:
         fields["model_name"] = "a model"
     if "base_run_type" in fields:

@@ -13,6 +13,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
+from nip.language_models.errors import scrub
 from nip.language_models.provider_registry import AsgiApp, ConnectionContext
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -97,7 +98,8 @@ def _missing_key(spec: ModelSpec, variable: str) -> str:
         if spec.api_key_variable
         else "give base_url, the address of a server that needs none"
     )
-    return (
+    # Some give the key itself where its variable is to be named.
+    return scrub(
         f"The model {spec.model_name!r} needs a key, but the environment variable {variable} is "
         f"not set. Set it; or {way_out}; or set use_dummy_api=true to rehearse without a service."
     )
