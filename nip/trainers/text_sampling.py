@@ -148,7 +148,7 @@ class RolloutSampler:
             for record in self._run.rollouts.load(phase, iteration)
             if record["status"] == "failed"
         )
-        if sum(errors.values()) == num_rollouts:
+        if errors and errors.total() == num_rollouts:
             with self._run.transaction():
                 self._run.rollouts.delete(phase, iteration)
                 # The journal still has all answers of the stage, and they will be counted again.

@@ -1,0 +1,13 @@
+"""A scripted model of three words."""
+
+from nip.language_models.errors import AuthenticationError, ContentFilterError
+
+
+def answer(messages, sampling) -> str:
+    """Answer with three words; fail where the question says so."""
+    question = messages[-1]["content"]
+    if "refused" in question:
+        raise ContentFilterError("This is not talked about.")
+    if "locked" in question:
+        raise AuthenticationError("The key is wrong.")
+    return f"answer to {question}"
