@@ -75,14 +75,15 @@ class FineTuningDesk:
 
         Rollouts in which the agent said nothing are left out.
         """
-        rows = zip(rollouts["iteration"].tolist(), rollouts["position"].tolist(), strict=True)
-        written = (
-            self._stored.conversation(
-                iteration, position, agent_name, verdict_becomes_truth=verdict_becomes_truth
+        rows = list(zip(rollouts["iteration"].tolist(), rollouts["position"].tolist(), strict=True))
+        written: dict[int, list[ChatMessage] | None] = {}
+        # One iteration after the other, since only one is in memory at a time.
+        for number in sorted(range(len(rows)), key=rows.__getitem__):
+            written[number] = self._stored.conversation(
+                *rows[number], agent_name, verdict_becomes_truth=verdict_becomes_truth
             )
-            for iteration, position in rows
-        )
-        return [conversation for conversation in written if conversation]
+        in_order = (written[number] for number in range(len(rows)))
+        return [conversation for conversation in in_order if conversation]
 
     def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
         """Take an order for a job of the present iteration; ``send_orders`` has it made."""
