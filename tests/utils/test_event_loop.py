@@ -1,0 +1,56 @@
+"""Running loops from ordinary code, and from within one that runs already."""
+
+import asyncio
+import threading
+
+import pytest
+
+from nip.run import run_experiment
+from nip.utils.event_loop import call_without_event_loop, first_error
+from tests.text_experiments import make_text_params, run_text_experiment, text_settings
+
+
+def thread_that_runs_a_loop():
+    return asyncio.run(asyncio.sleep(0, threading.current_thread()))
+
+
+def test_without_a_loop_the_function_is_called_here():
+    assert call_without_event_loop(thread_that_runs_a_loop) is threading.current_thread()
+
+
+def test_within_a_loop_it_is_called_in_a_thread_of_its_own():
+    async def cell():
+        return call_without_event_loop(thread_that_runs_a_loop)
+
+    assert asyncio.run(cell()) is not threading.current_thread()
+
+
+def test_an_error_comes_through_either_way():
+    def fail():
+        raise ValueError("no luck")
+
+    async def cell():
+        call_without_event_loop(fail)
+
+    with pytest.raises(ValueError, match="no luck"):
+        call_without_event_loop(fail)
+    with pytest.raises(ValueError, match="no luck"):
+        asyncio.run(cell())
+
+
+def test_the_first_error_is_found_in_groups_of_groups():
+    error = KeyError("a")
+    inner = ExceptionGroup("inner", [error, ValueError("b")])
+    assert first_error(BaseExceptionGroup("outer", [inner, KeyboardInterrupt()])) is error
+
+
+def test_an_experiment_runs_in_a_notebook(tmp_path):
+    changes = {"rl": {"num_iterations": 1}, "text_rl": {"test_scheme": "none"}}
+
+    async def cell():
+        settings = text_settings(tmp_path)
+        return run_experiment(make_text_params(**changes), run_id="cell", settings=settings)
+
+    in_notebook = asyncio.run(cell())
+    assert in_notebook.metrics == run_text_experiment(tmp_path, "script", **changes).metrics
+    assert in_notebook.metrics["failed_share"] == 0
