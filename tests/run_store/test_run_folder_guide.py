@@ -1,12 +1,15 @@
 """The Python of the guide to the run folder runs, and its tables are complete."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 import torch
 
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store import Checkpoint, Run
+from tests.text_experiments import run_text_experiment
 
 
 @pytest.fixture
@@ -38,6 +41,26 @@ def test_the_python_of_the_guide_runs(guide, demo, capsys):
 
 
 def test_the_guide_names_every_file_of_a_run(guide, demo):
-    named = set(re.findall(r"^\| `([\w.]+)/?` \|", guide, flags=re.MULTILINE))
-    there = {path.name for path in demo.folder.iterdir() if not path.name.startswith(".")}
-    assert named == there
+    assert first_column(guide, 0) == files_of(demo.folder)
+
+
+def test_the_guide_names_every_file_and_table_of_a_run_of_language_models(guide, working_folder):
+    folder = run_text_experiment(working_folder, "text").folder
+    named = first_column(guide, 0) | first_column(guide, 1)
+    assert named - {"checkpoints"} == files_of(folder)
+    with closing(sqlite3.connect(folder / "run.db")) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    (tables,) = re.findall(r"^\| table \|.*?\n\n", guide, flags=re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"^\| `(\w+)` \|", tables, flags=re.MULTILINE)) == {
+        name for (name,) in rows
+    }
+
+
+def first_column(guide, number):
+    """Return the files in one of the tables of files."""
+    tables = re.findall(r"^\| file \|.*?\n\n", guide, flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"^\| `([\w.]+)/?` \|", tables[number], flags=re.MULTILINE))
+
+
+def files_of(folder):
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
