@@ -5,44 +5,12 @@ translate.
 No message of these classes ever holds a key.
 """
 
-import os
-import re
 from enum import Enum
 from typing import ClassVar
 
 from nip.errors import NipError
+from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode
-
-_KEY_LIKE = re.compile(
-    r"\b(?:sk|rk|pk|hf|gsk|xai)[-_][A-Za-z0-9*_.-]{6,}|(?i:bearer\s+)[^\s'\",;}]+"
-)
-_KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
-_SHORTEST_KEY = 8
-_SCRUBBED = "[key removed]"
-
-
-def scrub(text: str, *key_variables: str | None) -> str:
-    """Take everything out of a text that is, or looks like, a key.
-
-    Parameters
-    ----------
-    text
-        What is to be shown or stored.
-    *key_variables
-        Environment variables that hold a key under a name that does not say so. The values of all
-        variables whose name holds KEY, TOKEN, SECRET or PASSWORD are removed anyway.
-    """
-    named = {name for name in key_variables if name}
-    values = {
-        # Keys are sent without the line end that a file may have brought along.
-        value.strip()
-        for name, value in os.environ.items()
-        if name in named or _KEY_VARIABLE.search(name)
-    }
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_KEY:
-            text = text.replace(value, _SCRUBBED)
-    return _KEY_LIKE.sub(_SCRUBBED, text)
 
 
 class ErrorPolicy(Enum):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nip.utils.files import write_atomically
+from nip.utils.secrets import scrub_code
 
 _PACKAGE_FOLDER = Path(__file__).parents[1]
 # Noted also where nip itself runs from a folder and is not installed.
@@ -24,7 +25,8 @@ _GIT_TIMEOUT_SECONDS = 10
 def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the present process: versions, machine, state of the code, command line.
 
-    Nothing is taken from environment variables, which may hold passwords and keys.
+    Nothing is taken from environment variables, which may hold passwords and keys, and what is a
+    key is removed from the rest.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command_line": sys.argv,
+        "command_line": [scrub_code(argument) for argument in sys.argv],
         "working_folder": str(Path.cwd()),
         "versions": {"python": platform.python_version(), **_package_versions()},
         "platform": {
@@ -96,7 +98,8 @@ def describe_code(folder: Path) -> dict[str, Any] | None:
     if len(diff) > _MAX_DIFF_CHARACTERS:
         omitted = len(diff) - _MAX_DIFF_CHARACTERS
         diff = f"{diff[:_MAX_DIFF_CHARACTERS]}\n... {omitted} more characters\n"
-    return {"commit": commit.strip(), "diff": diff}
+    # Some try a key out in their code before they put it into a variable.
+    return {"commit": commit.strip(), "diff": scrub_code(diff)}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

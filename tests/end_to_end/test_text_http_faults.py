@@ -108,15 +108,8 @@ def test_a_budget_stops_the_run_which_goes_on_with_a_larger_one(
     assert service.counters()["generations"].items() >= twice.items()
 
 
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("authentication", "Check the key in the environment variable OPENAI_API_KEY"),
-        ("unknown_model", "Check model_name"),
-    ],
-)
 def test_the_command_line_tells_what_stopped_it_and_goes_on_afterwards(
-    fault: str, message: str, tmp_path: Path, service: Endpoint
+    tmp_path: Path, service: Endpoint
 ) -> None:
     command = [
         "experiment=cv_nip_ei_rehearsal",
@@ -130,10 +123,10 @@ def test_the_command_line_tells_what_stopped_it_and_goes_on_afterwards(
         "settings.runs_dir=.",
     ]
     key = "sk-a-key-that-nobody-may-see"
-    switch(service, f"{fault}?rate=1")
+    switch(service, "authentication?rate=1")
     stopped = run_command_line(command, tmp_path, OPENAI_API_KEY=key)
     assert stopped.exit_code == 2
-    assert message in stopped.stderr
+    assert "Check the key in the environment variable OPENAI_API_KEY" in stopped.stderr
     assert stopped.stderr.count("error:") == 1
     assert "Traceback" not in stopped.stderr + stopped.stdout
     assert key not in stopped.stderr + stopped.stdout

@@ -44,6 +44,12 @@ def test_changed_code_comes_with_the_difference(package):
     assert "-x = 1\n+x = 2\n" in description["diff"]
 
 
+def test_a_key_in_changed_code_is_left_out(package, monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", "plain-words-as-a-key")
+    (package / "__init__.py").write_text("x = 'plain-words-as-a-key'\n")
+    assert "+x = '[key removed]'\n" in describe_code(package)["diff"]
+
+
 def test_a_very_long_difference_is_cut_off(package):
     (package / "__init__.py").write_text("y = 1\n" * 50_000)
     diff = describe_code(package)["diff"]

@@ -10,7 +10,7 @@ from openai.types.fine_tuning import FineTuningJob
 from openai.types.fine_tuning.job_create_params import Method
 
 from nip.language_models.chat import ModelSpec
-from nip.language_models.errors import LanguageModelError, MalformedAnswerError, scrub
+from nip.language_models.errors import LanguageModelError, MalformedAnswerError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest, RemoteJob
 from nip.language_models.fine_tuning.job_names import KEY_ENTRY, tag_of
 from nip.language_models.fine_tuning.registry import register_fine_tuning_backend
@@ -23,6 +23,7 @@ from nip.language_models.providers.connection import (
     open_rehearsal_client,
 )
 from nip.language_models.providers.error_translation import translate_error
+from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode
 
 Answer = TypeVar("Answer")

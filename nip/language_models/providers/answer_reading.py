@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nip.language_models.chat import Completion, FinishReason, ModelSpec, TokenUsage
-from nip.language_models.errors import ContentFilterError, MalformedAnswerError, scrub
+from nip.language_models.errors import ContentFilterError, MalformedAnswerError
 from nip.language_models.providers.error_translation import ServiceError, describe_service_error
 from nip.language_models.providers.response_headers import read_rate_limits
+from nip.utils.secrets import scrub
 
 # Services invent further words for an ordinary end.
 _FINISH_REASONS: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}

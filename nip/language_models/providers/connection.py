@@ -13,8 +13,8 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
-from nip.language_models.errors import scrub
 from nip.language_models.provider_registry import AsgiApp, ConnectionContext
+from nip.utils.secrets import scrub
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 """Where the key is looked for when a spec names no variable."""

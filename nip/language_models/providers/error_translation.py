@@ -25,10 +25,10 @@ from nip.language_models.errors import (
     RateLimitError,
     UnknownApiError,
     UnknownModelError,
-    scrub,
 )
 from nip.language_models.providers.connection import KEY_VARIABLE, find_address
 from nip.language_models.providers.response_headers import read_retry_after
+from nip.utils.secrets import scrub
 
 _ErrorClass = type[LanguageModelError]
 
