@@ -23,8 +23,9 @@ class Registry(Generic[T]):
     package
         Dotted name of the package whose modules hold the built-in entries. All of its modules, also
         those in sub-packages, are imported the first time that a name is not found or all are asked
-        for, so nobody keeps a list of them. A name is looked for first in the module or sub-package
-        that is called like it, so that choosing one entry need not import all the others.
+        for, so nobody keeps a list of them. A name is looked for first in the module that is called
+        like it, or in the sub-package: in its module that is called like the kind, then in all of
+        them. So choosing one entry need not import all the others.
     """
 
     def __init__(self, kind: str, package: str | None = None) -> None:
@@ -111,7 +112,15 @@ class Registry(Generic[T]):
         if self._is_loaded or self.package is None or not str(name).isidentifier():
             return
         full_name = f"{self.package}.{name}"
-        if importlib.util.find_spec(full_name) is not None:
+        if importlib.util.find_spec(full_name) is None:
+            return
+        module = importlib.import_module(full_name)
+        if name in self._entries or not hasattr(module, "__path__"):
+            return
+        main = f"{full_name}.{self.kind.replace(' ', '_')}"
+        if importlib.util.find_spec(main) is not None:
+            importlib.import_module(main)
+        if name not in self._entries:
             _import_all(full_name)
 
     def _load(self) -> None:
