@@ -58,7 +58,7 @@ def test_a_model_that_thinks_twice_plays_whole_dialogues(working_folder: Path) -
     (command,) = (each for each in commands_with_plugins() if "new_provider" in str(each))
     rules = REPOSITORY / "nip" / "scenarios" / "code_validation" / "rehearsal_rules.yaml"
     words = [word for word in command.words[2:] if "model_name" not in word]
-    words += [f"agents._default.model_name=scripted:{rules}", "rl.num_iterations=1"]
+    words += [f"agents._default.model_name=scripted:{rules}"]
     metrics = run([*words, "run_id=tiny", "settings.progress=false"], working_folder)
     assert metrics["failed_share"] == 0
 
