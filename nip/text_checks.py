@@ -1,7 +1,10 @@
 """What can be checked of an experiment with language models before anything is asked or paid."""
 
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.fine_tuning import check_fine_tuning_access
+from nip.language_models.fine_tuning import (
+    check_fine_tuning_access,
+    fine_tuning_backend_registry,
+)
 from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import check_access
 from nip.language_models.server.brains.registry import check_brain
@@ -41,11 +44,14 @@ def check_text_experiment(
     agents = scenario.build_agents(protocol)
     build_shared_model_groups(agents)
     for agent in agents.values():
+        learns = trains and not agent.params.freeze_agent
+        if learns:
+            fine_tuning_backend_registry.get(hyper_params.fine_tuning.backend)
         if agent.model.provider == REHEARSAL_PROVIDER:
             rehearsal = hyper_params.rehearsal
             check_brain(rehearsal.brain, rehearsal.brain_file)
             read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
             continue
         check_access(agent.model)
-        if trains and not agent.params.freeze_agent:
+        if learns:
             check_fine_tuning_access(hyper_params.fine_tuning.backend, agent.model)

@@ -128,3 +128,49 @@ def test_a_module_that_cannot_be_imported_is_tried_again(package: str, tmp_path:
         holder.animals.names()
     broken.write_text(text + "\n\n")
     assert "near" in holder.animals
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry[int]]:
+    """Return a registry over a package of three modules that note when they are imported."""
+    package = tmp_path / "shelf_of_books"
+    (package / "novel").mkdir(parents=True)
+    (package / "__init__.py").write_text("registry = None\n")
+    line = "from shelf_of_books import registry\nregistry.register({name!r}, {value})\n"
+    (package / "novel" / "__init__.py").write_text("")
+    (package / "novel" / "chapters.py").write_text(line.format(name="novel", value=1))
+    (package / "atlas.py").write_text(line.format(name="atlas", value=2))
+    (package / "other.py").write_text(line.format(name="poem", value=3))
+    monkeypatch.syspath_prepend(tmp_path)
+    import shelf_of_books
+
+    shelf_of_books.registry = registry = Registry("book", package="shelf_of_books")
+    yield registry
+    for name in [name for name in sys.modules if name.startswith("shelf_of_books")]:
+        del sys.modules[name]
+
+
+def imported_books() -> set[str]:
+    names = ("atlas", "other", "novel.chapters")
+    return {name for name in names if f"shelf_of_books.{name}" in sys.modules}
+
+
+def test_a_name_is_looked_for_first_in_its_namesake(shelf: Registry[int]) -> None:
+    assert shelf["atlas"] == 2
+    assert imported_books() == {"atlas"}
+    # A sub-package is imported with all that is in it.
+    assert shelf["novel"] == 1
+    assert imported_books() == {"atlas", "novel.chapters"}
+
+
+def test_a_name_without_a_namesake_is_found_in_any_module(shelf: Registry[int]) -> None:
+    assert shelf["poem"] == 3
+    assert imported_books() == {"atlas", "novel.chapters", "other"}
+    assert shelf.names() == ["atlas", "novel", "poem"]
+
+
+@pytest.mark.parametrize("name", ["atals", "other", "a.b", "no such/../thing", "", "import"])
+def test_a_name_that_nobody_entered_is_still_unknown(shelf: Registry[int], name: str) -> None:
+    assert name not in shelf
+    with pytest.raises(UnknownNameError, match="atlas, novel, poem"):
+        shelf[name]

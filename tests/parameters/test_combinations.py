@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nip.errors import ParameterError
-from nip.parameters import RlParameters
+from nip.parameters import HyperParameters, RlParameters
 from tests.parameters.examples import make_tree
 
 UNEQUAL = {"actor": 1.0, "critic": 0.5}
@@ -113,6 +113,138 @@ def test_a_decision_must_count_in_some_round(group: str) -> None:
     assert tree.get(f"{group}.min_message_rounds") == 3
     with pytest.raises(ParameterError, match=rf"^{group}\.min_message_rounds"):
         make_tree(**{group: {**bounds, "max_message_rounds": 2}})
+
+
+def text_tree(**given: Any) -> HyperParameters:
+    choices = {"scenario": "code_validation", "trainer": "pure_text_ei", "dataset": "test"}
+    return make_tree(**{**choices, **given})
+
+
+TEXT_PROBLEMS: list[tuple[dict[str, Any], str]] = [
+    (
+        {"agents": {"prover": {"temperature": 0.5, "top_p": 0.9}}},
+        "agents.prover.temperature and agents.prover.top_p must not both be set, got 0.5 and 0.9. "
+        "Leave one of them at None.",
+    ),
+    (
+        {"agents": {"prover": {"base_url": "localhost:8000"}}},
+        "agents.prover.base_url must begin with http:// or https://, got 'localhost:8000'. Give "
+        "the address of the API, for example http://localhost:8000/v1.",
+    ),
+    (
+        {"code_validation": {"linear_reward": True}},
+        "code_validation.linear_reward=True needs a scale with grades, got "
+        "code_validation.decision_scale='accept_reject'. Choose another scale, for example "
+        "'out_of_100', or set it to False.",
+    ),
+    (
+        {
+            "pure_text_ei": {
+                "rollout_selection_method": "weighted_sampling",
+                "weighting_use_replacement": False,
+                "weighting_sample_size_factor": 1.5,
+            }
+        },
+        "pure_text_ei.weighting_sample_size_factor must be at most 1 when no rollout may be drawn "
+        "twice, got 1.5. Lower it, or set pure_text_ei.weighting_use_replacement=True.",
+    ),
+    (
+        {
+            "agents": {
+                "prover": {"shared_model_group": "one", "model_name": "gpt-4o"},
+                "verifier": {"shared_model_group": "one"},
+            }
+        },
+        "agents.verifier.model_name must equal agents.prover.model_name ('gpt-4o'), because both "
+        "share the model of the group 'one', got 'gpt-4o-mini-2024-07-18'. Make them equal, or "
+        "give one of them another shared_model_group.",
+    ),
+    (
+        {"base_run": {"base_run_type": "rerun_tests"}},
+        "base_run.run_id must name a run for base_run.base_run_type='rerun_tests', got None. Give "
+        "the name of its folder.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), TEXT_PROBLEMS)
+def test_an_impossible_combination_of_texts_names_all_and_a_way_out(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParameterError) as caught:
+        text_tree(**given)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"agents": {"prover": {"temperature": 0.5}, "verifier": {"top_p": 0.9}}},
+        {"code_validation": {"linear_reward": True, "decision_scale": "likert_4"}},
+        {"protocol_common": {"randomize_prover_stance": True}},
+        {
+            "agents": {
+                "_default": {"model_name": "gpt-4o", "shared_model_group": "one"},
+                "prover": {"temperature": 0.5, "max_response_words": 10},
+            }
+        },
+    ],
+)
+def test_a_possible_combination_of_texts_is_accepted(given: dict[str, Any]) -> None:
+    assert text_tree(**given).scenario == "code_validation"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model_provider", "local"),
+        ("model_name", "gpt-4o"),
+        ("base_url", "http://localhost:1/v1"),
+        ("api_key_variable", "KEY"),
+        ("use_dummy_api", True),
+        ("fine_tune_from_scratch", False),
+        ("freeze_agent", True),
+    ],
+)
+def test_who_shares_a_model_agrees_about_it(field: str, value: object) -> None:
+    one = {"shared_model_group": "one", field: value}
+    with pytest.raises(ParameterError, match=rf"agents\.verifier\.{field} must equal"):
+        text_tree(agents={"prover": one, "verifier": {"shared_model_group": "one"}})
+    text_tree(agents={"prover": one, "verifier": {"shared_model_group": "two"}})
+    text_tree(agents={"prover": one, "verifier": one})
+
+
+def test_stances_are_for_texts() -> None:
+    with pytest.raises(ParameterError, match=r"randomize_prover_stance=True needs a trainer of la"):
+        make_tree(protocol_common={"randomize_prover_stance": True})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("agents._default.temperature", 2.5),
+        ("agents._default.top_p", 0.0),
+        ("agents._default.max_response_words", 0),
+        ("agents._default.num_invalid_generation_retries", -1),
+        ("code_validation.decision_scale", "likert_3"),
+        ("code_validation.apps_difficulty", "easy"),
+        ("text_rl.test_scheme", "first"),
+        ("text_rl.transcript_format", "csv"),
+        ("text_rl.verifier_guess_replacement_proportion", 1.5),
+        ("pure_text_ei.weighting_sample_size_factor", 0),
+        ("fine_tuning.n_epochs", 0),
+        ("fine_tuning.on_failure", "ignore"),
+        ("fine_tuning.deadline_hours", 0),
+        ("rehearsal.fault_rate", 1.1),
+        ("rehearsal.latency_s", -1),
+        ("base_run.base_run_type", "copy"),
+    ],
+)
+def test_a_value_of_texts_out_of_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ParameterError) as caught:
+        text_tree().with_changes({name: value})
+    assert str(caught.value).startswith(f"{name} must be ")
+    assert len(caught.value.problems) == 1
 
 
 OUT_OF_RANGE = [

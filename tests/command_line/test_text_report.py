@@ -1,0 +1,48 @@
+"""What the terminal says of an experiment with language models that was not run."""
+
+import pytest
+from rich.console import Console
+
+from nip.command_line.request import Request
+from nip.command_line.text_report import text_plan_table
+from nip.experiment_settings import ExperimentSettings
+from nip.run import prepare_experiment
+from tests.text_experiments import make_text_params
+
+
+def shown(**changes) -> str:
+    params = make_text_params(**changes)
+    plan = prepare_experiment(params, settings=ExperimentSettings(progress=False))
+    request = Request(params, ExperimentSettings(), None, "auto", dry_run=True)
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(text_plan_table(request, plan))
+    return " ".join(capture.get().split())
+
+
+def test_it_says_what_is_asked_and_what_it_costs():
+    text = shown(text_rl={})
+    for words in (
+        "code_validation, dataset test",
+        "2, with a fine-tuning after each but the last",
+        "24, tests included",
+        "96 at most, without retries",
+        "use_dummy_api=true",
+        "rehearsal: gpt-4o-mini-2024-07-18",
+        "fine-tuning comes extra",
+    ):
+        assert words in text
+    assert "no price is known" not in text
+
+
+def test_it_names_models_whose_price_nobody_knows():
+    assert "my-own: no price is known" in shown(
+        every_agent={"model_name": "my-own", "freeze_agent": True}
+    )
+
+
+@pytest.mark.parametrize(("frozen", "word"), [(True, "no"), (False, "yes")])
+def test_it_says_who_learns(frozen, word):
+    text = shown(every_agent={"freeze_agent": frozen}, text_rl={})
+    for agent in ("prover", "verifier"):
+        assert f"{agent} │ {word} │ 48" in text
