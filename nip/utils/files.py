@@ -88,9 +88,9 @@ def flush_all_to_disk(paths: Iterable[Path]) -> None:
 
 
 def remove_temporary_files(folder: Path | str) -> None:
-    """Delete what killed calls of `write_atomically` left in a folder.
+    """Delete what killed calls of `write_atomically` left in a folder and in those below it.
 
     Only for a folder that no other process writes to at the moment.
     """
-    for leftover in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
+    for leftover in Path(folder).rglob(f".*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

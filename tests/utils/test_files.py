@@ -66,8 +66,11 @@ def test_leftovers_are_removed_and_other_files_kept(tmp_path):
     (tmp_path / ".result.json.12-34.tmp").write_text("half")
     (tmp_path / ".hidden").write_text("kept")
     (tmp_path / "notes.tmp").write_text("kept")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / ".page.yaml.12-34.tmp").write_text("half")
     remove_temporary_files(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".hidden", "notes.tmp"]
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "below", "notes.tmp"]
+    assert not os.listdir(tmp_path / "below")
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
