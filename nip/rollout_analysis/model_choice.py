@@ -5,11 +5,9 @@ from pathlib import Path
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ModelSpec
-from nip.language_models.engine_options import EngineOptions
 from nip.language_models.provider_registry import ConnectionContext, check_access
 from nip.language_models.server import EndpointOptions, create_app
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
-from nip.trainers.text_connection import REHEARSAL_FIRST_BACKOFF_S, REHEARSAL_MAX_BACKOFF_S
 
 DEFAULT_MODEL = "openai:gpt-4o-mini-2024-07-18"
 """The model that is asked if none is chosen."""
@@ -61,17 +59,3 @@ def connect(spec: ModelSpec, settings: ExperimentSettings) -> ConnectionContext:
     context = ConnectionContext(timeout_s=settings.api_timeout_s, rehearsal_app=app)
     check_access(spec, context)
     return context
-
-
-def engine_options(spec: ModelSpec, settings: ExperimentSettings) -> EngineOptions:
-    """Return limits of concurrency and patience; a rehearsal waits less before its retries."""
-    rehearses = spec.provider == REHEARSAL_PROVIDER
-    usual = EngineOptions()
-    return EngineOptions(
-        max_concurrency=settings.max_concurrency,
-        timeout_s=settings.api_timeout_s,
-        num_timeouts=settings.num_api_generation_timeouts,
-        num_connection_errors=settings.num_api_connection_errors,
-        first_backoff_s=REHEARSAL_FIRST_BACKOFF_S if rehearses else usual.first_backoff_s,
-        max_backoff_s=REHEARSAL_MAX_BACKOFF_S if rehearses else usual.max_backoff_s,
-    )

@@ -20,11 +20,9 @@ from nip.language_models.provider_registry import ConnectionContext
 from nip.rollout_analysis.analyser import ModelAnalyser
 from nip.rollout_analysis.analysis import Analysis, model_of
 from nip.rollout_analysis.choice import AnalysisChoice
-from nip.rollout_analysis.live_tasks import run_all
 from nip.rollout_analysis.model_choice import (
     DEFAULT_MODEL,
     connect,
-    engine_options,
     model_spec_of,
 )
 from nip.rollout_analysis.registry import analyser_registry
@@ -32,13 +30,17 @@ from nip.rollout_analysis.summary import SummaryRow, summarise, summary_json
 from nip.rollout_analysis.text_run import PHASES, TextRun, open_text_run
 from nip.run_store import RolloutPhase
 from nip.run_store.analysis_store import AnalysisStore
-from nip.trainers.text_connection import close_connection
+from nip.trainers.text_connection import choose_engine_options, close_connection
 from nip.utils.event_loop import call_without_event_loop
 from nip.utils.files import write_atomically
+from nip.utils.live_tasks import run_all
 from nip.utils.progress import ProgressBar
 
 RESULT_FILE = "analyses.json"
 """Where the summary is written, in the folder of the run."""
+
+LIVE_PER_CALL = 8
+"""Questions that are under way for each call that may be: some of them are being asked again."""
 
 ANSWER_WORDS = 40
 """Words in a typical answer."""
@@ -268,7 +270,7 @@ async def _answer_all(
         ProgressBar("Analyses", total, settings.progress) as bar,
         _response_cache(settings) as cache,
     ):
-        options = engine_options(choice.model, settings)
+        options = choose_engine_options(settings, [choice.model])
         try:
             async with Engine(
                 context, options, journal=store.journal, ledger=ledger, cache=cache
@@ -290,7 +292,8 @@ async def _answer_all(
                     bar.advance()
                     bar.set_metrics({"dollars": engine.stats.cost})
 
-                await run_all(_missing(run, choice, store), answer, options.max_concurrency)
+                max_live = LIVE_PER_CALL * options.max_concurrency
+                await run_all(_missing(run, choice, store), answer, max_live)
         finally:
             await close_connection(context)
 

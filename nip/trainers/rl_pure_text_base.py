@@ -101,7 +101,8 @@ class PureTextRlTrainer(Trainer):
     def _set_up(self, context: ConnectionContext) -> None:
         """Find out how far an earlier process came."""
         self._ledger = ledger = Ledger(read_prices(self.settings.prices), self.settings.max_cost)
-        options = choose_engine_options(self.settings, self.scenario_instance)
+        models = [agent.model for agent in self.agents.values()]
+        options = choose_engine_options(self.settings, models)
         self._sampler = RolloutSampler(
             self.run, options, context, ledger, self.settings.response_cache
         )

@@ -1,11 +1,13 @@
 """Reaching the models of an experiment, or the endpoint that stands in for them in a rehearsal."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from nip.experiment_settings import ExperimentSettings
+from nip.language_models.chat import ModelSpec
 from nip.language_models.engine_options import EngineOptions
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server import EndpointOptions, create_app
@@ -44,7 +46,7 @@ def open_connection(
         Folder of the run, where the endpoint of a rehearsal keeps files, jobs and models.
     """
     timeout_s = settings.api_timeout_s
-    if not any(_rehearsing(instance)):
+    if not any(_rehearses(agent.model) for agent in instance.agents.values()):
         return ConnectionContext(timeout_s=timeout_s)
     rehearsal = hyper_params.rehearsal
     rules = instance.scenario.rehearsal_rules if rehearsal.brain == "dialogue" else None
@@ -69,7 +71,7 @@ async def close_connection(context: ConnectionContext) -> None:
 
 
 def choose_engine_options(
-    settings: ExperimentSettings, instance: PureTextScenarioInstance
+    settings: ExperimentSettings, models: Iterable[ModelSpec]
 ) -> EngineOptions:
     """Return limits of concurrency and patience; a rehearsal waits less before its retries.
 
@@ -77,8 +79,8 @@ def choose_engine_options(
     ----------
     settings : ExperimentSettings
         Limits that users choose.
-    instance : PureTextScenarioInstance
-        The agents; one that does not rehearse is enough to spare its service.
+    models : iterable of ModelSpec
+        Who is asked; one that does not rehearse is enough to spare its service.
     """
     limits = EngineOptions(
         max_concurrency=settings.max_concurrency,
@@ -86,7 +88,7 @@ def choose_engine_options(
         num_timeouts=settings.num_api_generation_timeouts,
         num_connection_errors=settings.num_api_connection_errors,
     )
-    if not all(_rehearsing(instance)):
+    if not all(map(_rehearses, models)):
         return limits
     return replace(
         limits,
@@ -95,6 +97,5 @@ def choose_engine_options(
     )
 
 
-def _rehearsing(instance: PureTextScenarioInstance) -> list[bool]:
-    """Tell of each agent whether it rehearses."""
-    return [agent.model.provider == REHEARSAL_PROVIDER for agent in instance.agents.values()]
+def _rehearses(model: ModelSpec) -> bool:
+    return model.provider == REHEARSAL_PROVIDER

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nip.errors import NipError
 from nip.language_models.cache import ResponseCache
 from nip.language_models.engine import Engine
 from nip.language_models.engine_options import EngineOptions
@@ -19,7 +17,7 @@ from nip.run_store import Run
 from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.stored_rollouts import PlayOne
-from nip.utils.event_loop import first_error
+from nip.utils.live_tasks import run_all
 
 MAX_LIVE_ROLLOUTS = 1024
 """Rollouts that are under way at once, at least; more wait outside, so that memory stays flat."""
@@ -114,7 +112,7 @@ class RolloutSampler:
                     self._store(phase, iteration, rollout, plan.key_prefix)
                     on_rollout(engine.stats)
 
-                await _run_all(missing, play_and_store, self._max_live)
+                await run_all(missing, play_and_store, self._max_live)
         finally:
             if cache is not None:
                 cache.close()
@@ -163,28 +161,3 @@ class RolloutSampler:
         with self._run.transaction():
             self._run.journal.forget(prefix)
             self._settle(prefix)
-
-
-async def _run_all(
-    plans: Sequence[RolloutPlan], play: Callable[[RolloutPlan], Awaitable[None]], max_live: int
-) -> None:
-    """Play all, a limited number of them at once; the first error stops the others."""
-    places = asyncio.Semaphore(max_live)
-
-    async def play_and_leave(plan: RolloutPlan) -> None:
-        try:
-            await play(plan)
-        finally:
-            places.release()
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for plan in plans:
-                await places.acquire()
-                tasks.create_task(play_and_leave(plan))
-    except BaseExceptionGroup as group:
-        error = first_error(group)
-        # A user's error is shown as it is; of any other, the whole story helps.
-        if isinstance(error, NipError):
-            raise error from None
-        raise error from group

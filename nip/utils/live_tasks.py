@@ -9,13 +9,8 @@ from nip.utils.event_loop import first_error
 
 T = TypeVar("T")
 
-LIVE_PER_CALL = 8
-"""Things that are under way for each call that may be: some of them are being asked again."""
 
-
-async def run_all(
-    things: Iterable[T], work: Callable[[T], Awaitable[None]], max_concurrency: int
-) -> None:
+async def run_all(things: Iterable[T], work: Callable[[T], Awaitable[None]], max_live: int) -> None:
     """Work on all things; the first error stops the others.
 
     Parameters
@@ -24,10 +19,10 @@ async def run_all(
         Taken one by one as there is room, so that they need not all be in memory.
     work
         Works on one.
-    max_concurrency
-        Calls that may be under way at once.
+    max_live
+        Things that may be under way at once.
     """
-    places = asyncio.Semaphore(LIVE_PER_CALL * max_concurrency)
+    places = asyncio.Semaphore(max_live)
 
     async def work_and_leave(thing: T) -> None:
         try:
