@@ -19,6 +19,20 @@ from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_pr
 
 
 @dataclass(frozen=True)
+class DialogueOptions:
+    """What a scenario may leave to its users; the defaults suit one that leaves them nothing."""
+
+    decision_scale: str = "accept_reject"
+    """Name of the scale on which the verifier decides."""
+
+    linear_reward: bool = False
+    """Whether a verdict pays in proportion to its place on the scale."""
+
+    prompt_folder: Path | None = None
+    """Folder of system prompts to use instead of the scenario's own."""
+
+
+@dataclass(frozen=True)
 class DialogueRules:
     """How the agents of one experiment converse.
 
@@ -114,6 +128,7 @@ def make_dialogue_rules(
     protocol: ProtocolHandler,
     specs: Mapping[str, TextAgentSpec],
     builtin_prompts: Path,
+    options: DialogueOptions | None = None,
 ) -> DialogueRules:
     """Put the rules of an experiment together.
 
@@ -127,12 +142,14 @@ def make_dialogue_rules(
         How each agent takes part.
     builtin_prompts : Path
         Folder of the scenario's own templates.
+    options : DialogueOptions, optional
+        What the user has chosen.
     """
-    own_folder = hyper_params.code_validation.prompt_folder
+    options = options or DialogueOptions()
     prompts, words = {}, {}
     for agent, spec in specs.items():
-        if own_folder is not None:
-            prompts[agent] = load_prompt(Path(own_folder), protocol.name, agent)
+        if options.prompt_folder is not None:
+            prompts[agent] = load_prompt(options.prompt_folder, protocol.name, agent)
         elif spec.prompt is not None:
             source = f"{protocol.name}/{agent}"
             prompts[agent] = PromptTemplate(source, spec.prompt.strip())
@@ -142,9 +159,9 @@ def make_dialogue_rules(
         assert isinstance(params, TextAgentParameters), params
         words[agent] = params.max_response_words
     return DialogueRules(
-        episode=EpisodeRules.of(protocol, hyper_params),
+        episode=EpisodeRules.of(protocol, is_linear=options.linear_reward),
         specs=dict(specs),
         prompts=prompts,
-        scale=find_scale(hyper_params.code_validation.decision_scale),
+        scale=find_scale(options.decision_scale),
         max_response_words=words,
     )

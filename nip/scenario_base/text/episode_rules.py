@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from nip.errors import ParameterError, ProtocolError
-from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.rules import DECIDER, Decision
 
@@ -72,12 +71,12 @@ class EpisodeRules:
             )
 
     @classmethod
-    def of(cls, protocol: ProtocolHandler, hyper_params: HyperParameters) -> "EpisodeRules":
-        """Read from the parameters how rewards are modified."""
-        common = hyper_params.protocol_common
+    def of(cls, protocol: ProtocolHandler, *, is_linear: bool = False) -> "EpisodeRules":
+        """Read from the parameters of a protocol whether stances are randomised."""
+        common = protocol.common
         return cls(
             protocol,
-            is_linear=hyper_params.code_validation.linear_reward,
+            is_linear=is_linear,
             # A prover that earns what the verifier earns has no side to take.
             has_random_stance=common.randomize_prover_stance and not common.shared_reward,
         )

@@ -76,8 +76,8 @@ def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(
             f"The system prompt {str(path)!r} of agent {agent!r} cannot be read: {reason}. The "
-            f"folder needs a file {protocol}/<agent>.txt for each agent; "
-            "code_validation.prompt_folder=null uses the built-in ones."
+            f"folder needs a file {protocol}/<agent>.txt for each agent; with prompt_folder=null, "
+            "the built-in ones are used."
         ) from error
 
 

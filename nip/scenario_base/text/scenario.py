@@ -11,7 +11,11 @@ from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.text.agent import TextAgent, base_model_of
 from nip.scenario_base.text.agent_spec_registry import make_agent_specs
 from nip.scenario_base.text.datapoint import TextDataset
-from nip.scenario_base.text.dialogue_rules import DialogueRules, make_dialogue_rules
+from nip.scenario_base.text.dialogue_rules import (
+    DialogueOptions,
+    DialogueRules,
+    make_dialogue_rules,
+)
 
 
 class TextScenario(ABC):
@@ -43,6 +47,10 @@ class TextScenario(ABC):
     def load_dataset(self, split: str) -> TextDataset:
         """Return the ``train`` or ``test`` split."""
 
+    def dialogue_options(self) -> DialogueOptions:
+        """Return what the parameters of the scenario choose about its dialogues, if anything."""
+        return DialogueOptions()
+
     def build_agents(self, protocol: ProtocolHandler) -> dict[str, TextAgent]:
         """Return the agents by name, in the order of the protocol, with their first models.
 
@@ -69,7 +77,8 @@ class TextScenario(ABC):
             If the specs of the agents do not fit the protocol.
         """
         specs = make_agent_specs(self.name, protocol)
-        return make_dialogue_rules(self.hyper_params, protocol, specs, self.prompts)
+        options = self.dialogue_options()
+        return make_dialogue_rules(self.hyper_params, protocol, specs, self.prompts, options)
 
     def prompts_digest(self, protocol: ProtocolHandler) -> str:
         """Return the SHA-256 of all that the agents are told apart from the datapoints."""

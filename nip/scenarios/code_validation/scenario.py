@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nip.parameters.code_validation import CodeValidationAgentParameters
 from nip.scenario_base.text.datapoint import TextDataset
+from nip.scenario_base.text.dialogue_rules import DialogueOptions
 from nip.scenario_base.text.registry import register_text_scenario
 from nip.scenario_base.text.scenario import TextScenario
 from nip.scenarios.code_validation import agent_specs
@@ -19,6 +20,16 @@ class CodeValidationScenario(TextScenario):
 
     prompts = Path(__file__).parent / "prompts"
     rehearsal_rules = Path(__file__).parent / "rehearsal_rules.yaml"
+
+    def dialogue_options(self) -> DialogueOptions:
+        """Return the scale, the rewards and the prompts that the user has chosen."""
+        chosen = self.hyper_params.code_validation
+        folder = chosen.prompt_folder
+        return DialogueOptions(
+            decision_scale=chosen.decision_scale,
+            linear_reward=chosen.linear_reward,
+            prompt_folder=None if folder is None else Path(folder),
+        )
 
     def check_dataset(self) -> None:
         """Tell at once if the dataset is not there."""

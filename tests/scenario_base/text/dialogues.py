@@ -8,17 +8,18 @@ from typing import Any
 
 import nip.scenarios.code_validation
 from nip.errors import NipWarning
+from nip.experiment_settings import ExperimentSettings
 from nip.language_models.call import Call
 from nip.language_models.chat import Completion, ModelSpec, TokenUsage
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.agent import TextAgent
-from nip.scenario_base.text.agent_spec_registry import make_agent_specs
 from nip.scenario_base.text.datapoint import TextDatapoint
-from nip.scenario_base.text.dialogue_rules import DialogueRules, make_dialogue_rules
+from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.play import Complete, play_rollout
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.scenarios.code_validation import agent_specs
+from nip.scenarios.code_validation.scenario import CodeValidationScenario
 
 PROMPTS = Path(nip.scenarios.code_validation.__file__).parent / "prompts"
 PLAYABLE = ("adp", "debate", "merlin_arthur", "mnip", "nip", "solo_verifier")
@@ -48,8 +49,7 @@ def text_params(protocol: str = "nip", **changes: Any) -> HyperParameters:
 def rules_of(protocol: str = "nip", **changes: Any) -> DialogueRules:
     hyper_params = text_params(protocol, **changes)
     handler = build_protocol_handler(hyper_params)
-    specs = make_agent_specs(agent_specs.SCENARIO, handler)
-    return make_dialogue_rules(hyper_params, handler, specs, PROMPTS)
+    return CodeValidationScenario(hyper_params, ExperimentSettings()).dialogue_rules(handler)
 
 
 def agents_of(rules: DialogueRules) -> dict[str, TextAgent]:

@@ -109,7 +109,7 @@ def stance_rewards(stance: int, decision: int, **changes: object) -> tuple[float
         "nip",
         protocol_common={"randomize_prover_stance": True, **DISTINCT_REWARDS, **changes},
     )
-    rules = EpisodeRules.of(build_protocol_handler(params), params)
+    rules = EpisodeRules.of(build_protocol_handler(params))
     outcome = rules.step(y=1, stance=stance, round=0, seed=0, decision=decision, value=None)
     return outcome.rewards
 

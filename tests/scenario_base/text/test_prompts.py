@@ -83,7 +83,7 @@ def test_a_missing_file_is_named_with_the_way_out(tmp_path: Path) -> None:
     message = str(caught.value)
     assert str(tmp_path / "nip" / "prover.txt") in message
     assert "No such file" in message
-    assert "code_validation.prompt_folder=null" in message
+    assert "prompt_folder=null" in message
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from nip.experiment_settings import ExperimentSettings
 from nip.language_models.answer_rules import AnswerRules, recall_key
 from nip.language_models.call import Call
 from nip.language_models.chat import Completion, TokenUsage
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
-from nip.scenario_base.text.agent import TextAgent, base_model_of
-from nip.scenario_base.text.agent_spec_registry import make_agent_specs
+from nip.scenario_base.text.agent import TextAgent
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.decision_scales import DECISION_SCALES
-from nip.scenario_base.text.dialogue_rules import DialogueRules, make_dialogue_rules
+from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.play import play_rollout
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.scenarios.code_validation import agent_specs
+from nip.scenarios.code_validation.scenario import CodeValidationScenario
 
 FOLDER = Path(agent_specs.__file__).parent
 RULES = AnswerRules.from_file(FOLDER / "rehearsal_rules.yaml")
@@ -38,13 +39,8 @@ def build(protocol: str, **tree) -> tuple[DialogueRules, dict[str, TextAgent]]:
         }
     )
     handler = build_protocol_handler(params)
-    specs = make_agent_specs("code_validation", handler)
-    rules = make_dialogue_rules(params, handler, specs, FOLDER / "prompts")
-    agents = {
-        name: TextAgent(name, params.agents[name], spec, base_model_of(params.agents[name]))
-        for name, spec in specs.items()
-    }
-    return rules, agents
+    scenario = CodeValidationScenario(params, ExperimentSettings())
+    return scenario.dialogue_rules(handler), scenario.build_agents(handler)
 
 
 def play(
