@@ -160,10 +160,12 @@ class Ledger:
         if self.max_cost is None and self.max_tokens is None:
             return
         ahead = 1.0 + num_under_way / self._total.num_calls if self._total.num_calls else 1.0
-        if self.max_cost is not None and (cost := self.cost) * ahead >= self.max_cost:
+        answers = self._cost_of_answers()
+        if self.max_cost is not None and answers * ahead + self.training_cost >= self.max_cost:
             raise BudgetExceededError(
-                f"{_spent(f'${cost:.4f}', num_under_way)}, and max_cost is ${self.max_cost:g}. "
-                "Everything is saved: raise max_cost and start the run again to go on."
+                f"{_spent(f'${self.cost:.4f}', num_under_way)}, and max_cost is "
+                f"${self.max_cost:g}. Everything is saved: raise max_cost and start the run again "
+                "to go on."
             )
         tokens = self._total.usage.total_tokens
         if self.max_tokens is not None and tokens * ahead >= self.max_tokens:
@@ -176,8 +178,7 @@ class Ledger:
     @property
     def cost(self) -> float:
         """Dollars spent on all models whose price is known, and on training them."""
-        answers = sum(self.cost_of(agent, model) or 0.0 for agent, model in sorted(self._accounts))
-        return answers + self.training_cost
+        return self._cost_of_answers() + self.training_cost
 
     @property
     def total(self) -> Account:
@@ -220,6 +221,9 @@ class Ledger:
             self._settled[agent, model] = Account(**counts)
             for name, value in counts.items():
                 setattr(self._total, name, getattr(self._total, name) + value)
+
+    def _cost_of_answers(self) -> float:
+        return sum(self.cost_of(agent, model) or 0.0 for agent, model in sorted(self._accounts))
 
     def _add(
         self,

@@ -158,3 +158,13 @@ def test_restoring_nothing_empties_the_books() -> None:
     ledger.record("prover", MODEL, TokenUsage(1, 1))
     ledger.restore({})
     assert ledger.accounts == {} and ledger.total == Account()
+
+
+def test_calls_under_way_are_not_expected_to_cost_what_training_did() -> None:
+    ledger = Ledger(PRICES, max_cost=90.0)
+    ledger.training_cost = 50.0
+    ledger.record("prover", MODEL, TokenUsage(MILLION, 0))
+    # 50 dollars of training and 10 of answers; 2 calls under way and the next are 30 more.
+    ledger.check(num_under_way=2)
+    with pytest.raises(BudgetExceededError, match=r"spent \$60\.0000"):
+        ledger.check(num_under_way=3)
