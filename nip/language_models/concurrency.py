@@ -39,6 +39,7 @@ class AdaptiveLimiter:
         self._doubles_below = float(cap)
         self._was_refused = False
         self._waiters: deque[asyncio.Future[None]] = deque()
+        self._returning: deque[asyncio.Future[None]] = deque()
         self._paused_until = 0.0
 
     @property
@@ -52,7 +53,7 @@ class AdaptiveLimiter:
         Parameters
         ----------
         ahead
-            Whether to wait at the head of the queue, as one who has waited before.
+            Whether to wait before all who come for the first time, as one who has waited before.
         """
         loop = asyncio.get_running_loop()
         may_start = ahead or not self.num_waiting
@@ -60,7 +61,7 @@ class AdaptiveLimiter:
             self.num_under_way += 1
             return
         waiter: asyncio.Future[None] = loop.create_future()
-        (self._waiters.appendleft if ahead else self._waiters.append)(waiter)
+        (self._returning if ahead else self._waiters).append(waiter)
         self.num_waiting += 1
         try:
             await waiter
@@ -104,11 +105,8 @@ class AdaptiveLimiter:
 
     def stop(self, error: LanguageModelError) -> None:
         """Raise an error in everyone who waits."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                self.num_waiting -= 1
-                waiter.set_exception(error)
+        while (waiter := self._take_first()) is not None:
+            waiter.set_exception(error)
 
     def _end_pause(self, until: float) -> None:
         # Timers may go off a moment early, so this does not look at the clock.
@@ -120,12 +118,18 @@ class AdaptiveLimiter:
         return self.num_under_way < self.limit
 
     def _let_through(self) -> None:
-        if not self._waiters or asyncio.get_running_loop().time() < self._paused_until:
+        if not self.num_waiting or asyncio.get_running_loop().time() < self._paused_until:
             return
-        while self._waiters and self._has_room():
-            waiter = self._waiters.popleft()
-            # A cancelled one is left in the queue, because taking it out would cost a search.
-            if not waiter.done():
-                self.num_waiting -= 1
-                self.num_under_way += 1
-                waiter.set_result(None)
+        while self._has_room() and (waiter := self._take_first()) is not None:
+            self.num_under_way += 1
+            waiter.set_result(None)
+
+    def _take_first(self) -> asyncio.Future[None] | None:
+        for queue in (self._returning, self._waiters):
+            while queue:
+                waiter = queue.popleft()
+                # A cancelled one was left there, because taking it out would cost a search.
+                if not waiter.done():
+                    self.num_waiting -= 1
+                    return waiter
+        return None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from nip.language_models.chat import RateLimitState
 
 _MINUTE_S = 60.0
+# So small a part of a request is missing by rounding only, and no clock could wait for it.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class _Bucket:
         self._updated_at = now
         # More than the limit is never there: such a call goes when the allowance is full.
         missing = min(float(amount), self._limit) - self._level
-        return max(0.0, missing / self._per_second) if self._per_second else 0.0
+        has_enough = missing <= _ROUNDING or not self._per_second
+        return 0.0 if has_enough else missing / self._per_second
 
     def take(self, amount: int) -> None:
         self.used += amount

@@ -422,3 +422,24 @@ def test_ten_thousand_calls_leave_nothing_behind() -> None:
     assert engine.stats.num_under_way == 0
     assert not engine._under_way and not engine._lanes[call().model].limiter._waiters
     json.dumps(engine.stats.num_retries)
+
+
+def test_calls_that_wait_for_the_rate_limit_keep_their_order() -> None:
+    limits = RateLimitState(remaining_requests=0, limit_requests=60)
+    model = FakeModel(answer(rate_limits=limits))
+
+    async def play() -> list[float]:
+        async with engine_for(model, EngineOptions(max_concurrency=10)) as engine:
+            await engine.complete(call("0"))
+
+            async def ask(number: int) -> None:
+                await asyncio.sleep(0.37 * number)
+                await engine.complete(call(str(number)))
+
+            await asyncio.gather(*(ask(number) for number in range(1, 25)))
+        return model.times
+
+    times = run(play())
+    assert model.asked == [str(number) for number in range(25)]
+    # One a second, although more than two arrive in that time.
+    assert times[1:] == pytest.approx(range(1, 25))
