@@ -33,12 +33,15 @@ def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec)
     body = _read_json(content, spec)
     choices = body.get("choices")
     if not choices and body.get("error"):
-        raise _error_of_body(body, headers, spec)
+        raise _reported_error(body, headers, spec)
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
         raise MalformedAnswerError(f"{spec.model_name}: the answer has no choices with a message.")
     reason = choice.get("finish_reason")
+    if reason == "error" or choice.get("error"):
+        # A gateway lost the service behind it; the message is what had arrived until then.
+        raise _reported_error(choice, headers, spec)
     if reason == "content_filter" or (message.get("refusal") and not message.get("content")):
         raise ContentFilterError(f"{spec.model_name}: the service refused to answer.")
     finish_reason = _FINISH_REASONS.get(str(reason), "stop")
@@ -65,11 +68,11 @@ def _read_json(content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
     return body
 
 
-def _error_of_body(
+def _reported_error(
     body: Mapping[str, Any], headers: Mapping[str, str], spec: ModelSpec
 ) -> Exception:
     """Translate an error that came with status 200, as from gateways to other services."""
-    error = body["error"]
+    error = body.get("error")
     code = error.get("code") if isinstance(error, Mapping) else None
     # Its class stays "unknown" where the body gives no status of its own.
     status = code if isinstance(code, int) and 400 <= code < 600 else 200

@@ -135,14 +135,15 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
     if isinstance(error, APIStatusError):
         reported = ServiceError.from_body(error.status_code, error.body)
         return describe_service_error(reported, spec, error.response.headers)
-    if isinstance(error, APITimeoutError | httpx2.TimeoutException | TimeoutError):
+    cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+    is_late = isinstance(error, APITimeoutError | httpx2.TimeoutException | TimeoutError)
+    if is_late and not isinstance(cause, httpx2.ConnectTimeout):
         return ModelTimeoutError(_about(spec, "No answer came in time."))
     if isinstance(error, APIResponseValidationError | httpx2.DecodingError):
         return MalformedAnswerError(_about(spec, "The answer cannot be decoded."))
     if isinstance(error, UnicodeEncodeError):
         return BadRequestError(_about(spec, f"A message is no valid Unicode: {error.reason}."))
     if isinstance(error, APIConnectionError | httpx2.HTTPError | OSError):
-        cause = error.__cause__ if isinstance(error, APIConnectionError) else error
         reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
         text = f"The connection failed ({_shorten(reason, spec)})."
         return ModelConnectionError(_about(spec, text, ModelConnectionError))

@@ -4,9 +4,11 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai import APITimeoutError
 
 from nip.language_models.chat import ModelSpec
 from nip.language_models.errors import (
@@ -15,6 +17,7 @@ from nip.language_models.errors import (
     ContentFilterError,
     LanguageModelError,
     MalformedAnswerError,
+    ModelConnectionError,
     ModelTimeoutError,
     OverloadError,
     QuotaError,
@@ -247,3 +250,26 @@ def test_no_body_raises_anything_else(body: object) -> None:
 
 def test_an_unforeseen_error_is_unknown() -> None:
     assert type(translate_error(RuntimeError("?"), SPEC)) is UnknownApiError
+
+
+def test_a_service_that_cannot_be_reached_is_no_slow_one() -> None:
+    error = APITimeoutError(httpx2.Request("POST", "http://localhost"))
+    error.__cause__ = httpx2.ConnectTimeout("")
+    assert type(translate_error(error, SPEC)) is ModelConnectionError
+    error.__cause__ = httpx2.ReadTimeout("")
+    assert type(translate_error(error, SPEC)) is ModelTimeoutError
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_class"),
+    [
+        ({"finish_reason": "error"}, UnknownApiError),
+        ({"finish_reason": "error", "error": {"code": 502, "message": "lost"}}, OverloadError),
+        ({"finish_reason": None, "error": {"code": 429, "message": "slow down"}}, RateLimitError),
+    ],
+)
+def test_an_answer_that_a_gateway_lost_half_way_is_none(
+    changes: dict[str, Any], error_class: type[LanguageModelError]
+) -> None:
+    with pytest.raises(error_class):
+        ask_canned(chat_body("The first half of", **changes))
