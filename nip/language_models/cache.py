@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from nip.errors import ParameterError
-from nip.language_models.call import Call
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID
@@ -31,15 +30,10 @@ class ResponseCache:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            with self._connection:
-                self._connection.execute(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _open(path)
+        except (OSError, sqlite3.DatabaseError) as error:
             raise ParameterError(
                 f"response_cache={str(path)!r} cannot be used: {error}. Delete the file, or name "
                 "another."
@@ -71,15 +65,27 @@ class ResponseCache:
         self.close()
 
 
-def cache_key(call: Call, digest: str) -> str:
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with connection:
+            connection.execute(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def cache_key(address: str, digest: str) -> str:
     """Return the key of a call in the cache.
 
     Parameters
     ----------
-    call
-        The call.
+    address
+        Where the model is; two servers may give one name to different models.
     digest
-        What `request_digest` gives for it. The address is added here, because two servers may give
-        one name to different models.
+        What `request_digest` gives for the call.
     """
-    return hashlib.sha256(f"{call.model.base_url or ''}\n{digest}".encode()).hexdigest()
+    return hashlib.sha256(f"{address}\n{digest}".encode()).hexdigest()

@@ -163,6 +163,11 @@ class ChatModel(ABC):
     def spec(self) -> ModelSpec:
         """Which model this is."""
 
+    @property
+    def address(self) -> str:
+        """Where it is, which the spec may leave to the environment."""
+        return self.spec.base_url or ""
+
     @abstractmethod
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
         """Ask once, without any retry.

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 from nip.language_models.cache import ResponseCache, cache_key
@@ -145,7 +146,7 @@ class Engine:
                 self._num_from_journal += 1
                 return completion
         if self._cache is not None:
-            entry = self._cache.get(cache_key(call, digest))
+            entry = self._cache.get(self._cache_key(call, digest))
             if entry is not None:
                 completion = from_entry(entry)
                 self._keep(call, digest, completion, is_cached=True)
@@ -220,11 +221,9 @@ class Engine:
             self._failures[name] += 1
             raise error
         self._retries[name] += 1
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ending.wait()
-        except TimeoutError:
-            return
         self._raise_if_ended()
 
     def _keep(
@@ -235,7 +234,10 @@ class Engine:
         if self._journal is not None and call.key:
             self._journal.put(call.key, to_entry(completion, digest, is_cached=is_cached))
         if self._cache is not None and not is_cached:
-            self._cache.put(cache_key(call, digest), to_entry(completion, digest))
+            self._cache.put(self._cache_key(call, digest), to_entry(completion, digest))
+
+    def _cache_key(self, call: Call, digest: str) -> str:
+        return cache_key(self._lane(call.model).model.address, digest)
 
     def _count(self, call: Call, completion: Completion, is_cached: bool) -> None:
         self.ledger.record(call.agent, call.model, completion.usage, key=call.key, cached=is_cached)

@@ -52,9 +52,12 @@ class FakeModel(ChatModel):
         How many were under way together at most.
     """
 
-    def __init__(self, *outcomes: Completion | Exception, latency: float = 0.0) -> None:
+    def __init__(
+        self, *outcomes: Completion | Exception, latency: float = 0.0, address: str = ""
+    ) -> None:
         self.outcomes = deque(outcomes)
         self.latency = latency
+        self._address = address
         self.asked: list[str] = []
         self.times: list[float] = []
         self.num_at_once = self.num_now = 0
@@ -63,6 +66,10 @@ class FakeModel(ChatModel):
     @property
     def spec(self) -> ModelSpec:
         return SPEC
+
+    @property
+    def address(self) -> str:
+        return self._address
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
         outcome = self.outcomes.popleft() if self.outcomes else None

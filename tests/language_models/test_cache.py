@@ -3,10 +3,9 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ParameterError
-from nip.language_models.cache import ResponseCache, cache_key
-from nip.language_models.call import request_digest
-from nip.language_models.chat import ModelSpec
-from tests.language_models.models import call
+from nip.language_models.cache import ResponseCache
+from tests.language_models.models import FakeModel, call, engine_for
+from tests.language_models.virtual_time import run
 
 
 def test_answers_outlive_the_process(tmp_path: Path) -> None:
@@ -32,9 +31,21 @@ def test_a_file_that_is_no_cache_is_refused(tmp_path: Path) -> None:
         ResponseCache(path)
 
 
-def test_two_servers_with_one_name_do_not_share_answers() -> None:
-    here = call(model=ModelSpec("openai", "llama", "http://here"))
-    there = call(model=ModelSpec("openai", "llama", "http://there"))
-    digest = request_digest(here)
-    assert digest == request_digest(there)
-    assert cache_key(here, digest) != cache_key(there, digest)
+@pytest.mark.parametrize("place", [".", "file/cache.db"])
+def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ParameterError, match="cannot be used"):
+        ResponseCache(tmp_path / place)
+
+
+def test_two_servers_with_one_name_do_not_share_answers(tmp_path: Path) -> None:
+    there, elsewhere = FakeModel(), FakeModel(address="http://elsewhere")
+
+    async def ask(model: FakeModel, cache: ResponseCache) -> None:
+        async with engine_for(model, cache=cache) as engine:
+            await engine.complete(call())
+
+    with ResponseCache(tmp_path / "c.db") as cache:
+        for model in (there, elsewhere, there, elsewhere):
+            run(ask(model, cache))
+    assert len(there.asked) == len(elsewhere.asked) == 1

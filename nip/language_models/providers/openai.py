@@ -46,11 +46,16 @@ class OpenAIChatModel(ProvidedChatModel):
         find_address(spec)
         find_key(spec)
 
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return find_address(self._spec)
+
     def _open_client(self) -> AsyncOpenAI:
         return open_client(self._spec, self._context)
 
     def _name_of_token_limit(self) -> str:
-        is_own = is_openai(find_address(self._spec))
+        is_own = is_openai(self.address)
         return "max_completion_tokens" if is_own else "max_tokens"
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:

@@ -4,7 +4,11 @@ from openai import AsyncOpenAI
 
 from nip.language_models.chat import ModelSpec
 from nip.language_models.provider_registry import ConnectionContext, register_chat_provider
-from nip.language_models.providers.connection import find_rehearsal_app, open_rehearsal_client
+from nip.language_models.providers.connection import (
+    REHEARSAL_ADDRESS,
+    find_rehearsal_app,
+    open_rehearsal_client,
+)
 from nip.language_models.providers.openai import OpenAIChatModel
 
 
@@ -20,6 +24,11 @@ class RehearsalChatModel(OpenAIChatModel):
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
         """Tell what is missing, see `ProvidedChatModel`."""
         find_rehearsal_app(context)
+
+    @property
+    def address(self) -> str:
+        """Where it would be."""
+        return REHEARSAL_ADDRESS
 
     def _open_client(self) -> AsyncOpenAI:
         return open_rehearsal_client(self._context)
