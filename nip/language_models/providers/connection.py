@@ -43,24 +43,28 @@ def find_address(spec: ModelSpec) -> str:
     ParameterError
         If it is no address of the web, or holds a password.
     """
-    address = spec.base_url or os.environ.get(ADDRESS_VARIABLE) or OWN_ADDRESS
+    address = spec.base_url or os.environ.get(ADDRESS_VARIABLE, "").strip() or OWN_ADDRESS
     name = "base_url" if spec.base_url else f"The environment variable {ADDRESS_VARIABLE}"
-    try:
-        parts = urlsplit(address)
-        has_password = parts.username is not None or parts.password is not None
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        has_password, is_address = False, False
-    if has_password:
+    if "@" in address.partition("://")[2].partition("/")[0]:
         raise ParameterError(
             f"{name} must not hold a user or a password, because it is stored with the run. "
             f"Put the key into an environment variable and name that with api_key_variable."
         )
-    if not is_address:
+    if not _is_address(address):
         raise ParameterError(
             f"{name} must be an address such as http://localhost:8000/v1, got {address!r}."
         )
     return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_complete = parts.scheme in ("http", "https") and bool(parts.hostname)
+        # Looking at these raises where the port is none, or a character is in no address.
+        return is_complete and parts.port != 0 and bool(httpx2.URL(text).host)
+    except (ValueError, httpx2.InvalidURL):
+        return False
 
 
 def is_openai(address: str) -> bool:

@@ -176,7 +176,7 @@ def test_the_environment_gives_address_and_key(monkeypatch: pytest.MonkeyPatch) 
 
     async def run(wire: Wire) -> None:
         async with listening(wire):
-            monkeypatch.setenv("OPENAI_BASE_URL", wire.address)
+            monkeypatch.setenv("OPENAI_BASE_URL", f"{wire.address}/\n")
             model = build_chat_model(ModelSpec("openai", MODEL), ConnectionContext())
             await model.complete(MESSAGES, Sampling())
             await model.aclose()
@@ -233,6 +233,14 @@ def test_a_call_is_sent_once_even_if_it_fails() -> None:
         (ModelSpec("openai", MODEL), {"OPENAI_API_KEY": f"{KEY}\n{KEY}"}, "that no key has"),
         (ModelSpec("openai", MODEL, "localhost:8000"), {}, "got 'localhost:8000'"),
         (ModelSpec("openai", MODEL, "http://[::1"), {}, "must be an address"),
+        (ModelSpec("openai", MODEL, "http://localhost:v1"), {}, "must be an address"),
+        (ModelSpec("openai", MODEL, "http://localhost:99999/v1"), {}, "must be an address"),
+        (ModelSpec("openai", MODEL, "http://x/\n/v1"), {}, "must be an address"),
+        (
+            ModelSpec("openai", MODEL, f"http://me:{KEY}@[x/v1"),
+            {},
+            "must not hold a user or a pass",
+        ),
         (ModelSpec("openai", MODEL), {"OPENAI_BASE_URL": "ftp://x"}, "variable OPENAI_BASE_URL"),
         (ModelSpec("openai", MODEL, f"http://me:{KEY}@x/v1"), {}, "must not hold a user or a pass"),
         (ModelSpec("rehearsal", MODEL), {}, "needs an application that answers"),
