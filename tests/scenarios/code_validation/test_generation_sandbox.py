@@ -10,6 +10,7 @@ import pytest
 from nip.scenarios.code_validation.generation.sandbox import (
     WORKER,
     WORKER_OPTIONS,
+    Outcome,
     Sandbox,
     SandboxError,
 )
@@ -168,6 +169,63 @@ def test_even_a_program_that_climbs_out_reaches_nothing(
     sandbox.set_inputs([(0,)])
     run = sandbox.run(ESCAPE.format(attempt=attempt), 1000)
     assert run.stopped == f"it is not allowed: {event}"
+
+
+# Writes an answer of the worker to all that is open, and says how often that went well.
+FORGERY = """
+def solve(x):
+    forged = b'{"outcomes": [["value", "99"]], "steps": 0}\\n'
+    outside = next(generator)
+    written = 0
+    for descriptor in range(3, 40):
+        try:
+            written += outside["os"].write(descriptor, forged) > 0
+        except OSError:
+            pass
+    return written
+"""
+
+
+def test_a_program_cannot_answer_in_the_place_of_the_worker(sandbox: Sandbox) -> None:
+    sandbox.set_inputs([(5,)])
+    # Its own result is all that it can spoil, which is then not readable.
+    forger = sandbox.run(ESCAPE.partition("def solve")[0] + FORGERY, 1000)
+    assert forger.stopped == "it was ended: too much time or memory"
+    assert sandbox.run("def solve(x):\n    return x", 1000).outcomes == (Outcome("value", "5"),)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        '{"outcomes": [["value", "1"], ["value", "2"]], "steps": 0}',
+        '{"outcomes": [["value"]], "steps": 0}',
+        '{"outcomes": 1, "steps": 0}',
+        '{"steps": 0}',
+    ],
+)
+def test_a_result_that_is_none_is_not_believed(sandbox: Sandbox, forged: str) -> None:
+    program = f"""
+def solve(x):
+    os = next(generator)["os"]
+    for descriptor in range(3, 40):
+        try:
+            os.write(descriptor, {forged.encode()!r})
+        except OSError:
+            pass
+    os._exit(0)
+"""
+    sandbox.set_inputs([(0,)])
+    run = sandbox.run(ESCAPE.partition("def solve")[0] + program, 1000)
+    assert run.stopped == "its result cannot be read"
+
+
+@pytest.mark.parametrize("name", ["mkfifo", "mknod"])
+def test_a_program_that_climbs_out_leaves_no_file(
+    sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    sandbox.set_inputs([(0,)])
+    sandbox.run(ESCAPE.format(attempt=f"outside['os'].{name}({str(tmp_path / 'x')!r})"), 1000)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,9 @@ WORKER_OPTIONS = ("-S", "-s", "-P", "-B")
 WORKER_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
+UNREADABLE = "its result cannot be read"
+
+
 class SandboxError(NipError, RuntimeError):
     """The process that runs candidate programs cannot be used."""
 
@@ -110,17 +113,20 @@ class Sandbox:
         num_inputs : int, optional
             Run it on the first so many inputs only.
         """
-        answer = self._ask(
-            {
-                "program": program,
-                "num_inputs": self._num_inputs if num_inputs is None else num_inputs,
-                "max_steps": max_steps,
-            }
-        )
+        num_inputs = min(self._num_inputs if num_inputs is None else num_inputs, self._num_inputs)
+        request = {"program": program, "num_inputs": num_inputs, "max_steps": max_steps}
+        answer = self._ask(request)
         if "stopped" in answer:
-            return ProgramRun((), stopped=answer["stopped"])
-        outcomes = tuple(Outcome(kind, text) for kind, text in answer["outcomes"])
-        return ProgramRun(outcomes, answer["steps"])
+            return ProgramRun((), stopped=str(answer["stopped"]))
+        # A program that climbs out of its function can write what it likes instead of a result.
+        try:
+            outcomes = tuple(Outcome(kind, text) for kind, text in answer["outcomes"])
+            steps = int(answer["steps"])
+        except (KeyError, TypeError, ValueError):
+            return ProgramRun((), stopped=UNREADABLE)
+        if len(outcomes) != num_inputs:
+            return ProgramRun((), stopped=UNREADABLE)
+        return ProgramRun(outcomes, steps)
 
     def close(self) -> None:
         """End the process."""

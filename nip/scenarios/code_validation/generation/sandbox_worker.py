@@ -57,6 +57,12 @@ LONGEST_OUTPUT = 20_000
 HOPELESS_AFTER = 12
 """Inputs after which a program that has not answered a single one is stopped."""
 
+MOST_DESCRIPTORS = 64
+"""More files than this process ever has open."""
+
+NOT_AUDITED = ("mkfifo", "mknod")
+"""Functions of ``os`` that leave a file behind and that no audit event tells of."""
+
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
@@ -219,10 +225,20 @@ def limit_resources() -> None:
     signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
 
 
+def keep_only(descriptor: int) -> None:
+    """Take from this process what it inherited: open files, and what makes some unnoticed."""
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, MOST_DESCRIPTORS)
+    for module in (os, sys.modules["posix"]):
+        for name in NOT_AUDITED:
+            vars(module).pop(name, None)
+
+
 def be_child(writing_end: int, program: str, inputs: list[str], max_steps: int) -> NoReturn:
     """Run a program in a child process, hand over the result, and end."""
     try:
         os.dup2(0, 2)
+        keep_only(writing_end)
         limit_resources()
         sys.addaudithook(refuse_events)
         try:
