@@ -1,14 +1,13 @@
 """What the endpoint tells about itself, and how its faults are switched while it runs."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from nip.errors import NipError
 from nip.language_models.server.endpoint import Endpoint
-from nip.language_models.server.errors import ApiError, invalid
+from nip.language_models.server.errors import invalid
 from nip.language_models.server.faults import fault_registry, read_fault_plan
+from nip.language_models.server.json_body import read_json_object
 
 
 async def get_counters(request: Request) -> Response:
@@ -42,20 +41,3 @@ async def set_faults(request: Request) -> Response:
     except NipError as error:
         raise invalid("faults", str(error)) from error
     return await get_faults(request)
-
-
-async def read_json_object(request: Request) -> dict[str, Any]:
-    """Read the body of a request that must be a JSON object.
-
-    Raises
-    ------
-    ApiError
-        If it is anything else.
-    """
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise ApiError(400, f"The body is no JSON: {error}.") from error
-    if not isinstance(body, dict):
-        raise ApiError(400, "The body must be a JSON object.")
-    return body

@@ -16,6 +16,7 @@ from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import ApiError, invalid, unknown_model
 from nip.language_models.server.faults import Fault
+from nip.language_models.server.json_body import read_json_object
 from nip.language_models.server.model_names import is_fine_tuned
 from nip.language_models.server.refusals import server_error
 from nip.language_models.server.tokens import count_prompt_tokens, count_tokens, cut_to_tokens
@@ -40,11 +41,7 @@ async def complete_chat(request: Request) -> Response:
     """Answer `POST /v1/chat/completions`."""
     endpoint: Endpoint = request.app.state.endpoint
     arrived = time.monotonic()
-    try:
-        body = json.loads(await request.body())
-    except ValueError as error:
-        raise ApiError(400, f"The body is no JSON: {error}.") from error
-    chat = ChatRequest.from_body(body)
+    chat = ChatRequest.from_body(await read_json_object(request))
     digest = chat.digest()
     fault = endpoint.meet("chat", digest, chat.model)
 

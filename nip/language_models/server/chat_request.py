@@ -36,7 +36,7 @@ class ChatRequest:
     """Whether the last piece tells the tokens."""
 
     @classmethod
-    def from_body(cls, body: Any) -> "ChatRequest":
+    def from_body(cls, body: dict[str, Any]) -> "ChatRequest":
         """Read the JSON of a request.
 
         Raises
@@ -44,10 +44,10 @@ class ChatRequest:
         ApiError
             If something is missing or of the wrong kind.
         """
-        if not isinstance(body, dict):
-            raise ApiError(400, "The body must be a JSON object.")
         is_streamed = bool(body.get("stream"))
         stream_options = body.get("stream_options") or {}
+        if not isinstance(stream_options, dict):
+            raise invalid("stream_options", "stream_options must be an object.")
         return cls(
             model=_read_model(body.get("model")),
             messages=_read_messages(body.get("messages")),

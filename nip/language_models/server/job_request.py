@@ -73,15 +73,22 @@ def _read_method(body: dict[str, Any]) -> dict[str, Any]:
     kind = method.get("type") if isinstance(method, dict) else None
     if kind not in METHODS:
         raise invalid("method", f"method.type must be one of {', '.join(METHODS)}, got {kind!r}.")
-    own = method.get(kind) or {}
     # Older clients give the hyper-parameters beside the method.
-    given = {**(body.get("hyperparameters") or {}), **(own.get("hyperparameters") or {})}
+    given = {**_read_object(body, "hyperparameters")}
+    given |= _read_object(_read_object(method, kind), "hyperparameters")
     names = [name for name in DEFAULTS if name != "beta" or kind == "dpo"]
     for name in given:
         if name not in names:
             raise invalid("method", f"{kind} has no hyper-parameter {name!r}.")
     chosen = {name: _read_hyper_parameter(name, given.get(name)) for name in names}
     return {"type": kind, kind: {"hyperparameters": chosen}}
+
+
+def _read_object(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    value = tree.get(name) or {}
+    if not isinstance(value, dict):
+        raise invalid(name, f"{name} must be an object, got {value!r}.")
+    return value
 
 
 def _read_hyper_parameter(name: str, value: Any) -> Any:

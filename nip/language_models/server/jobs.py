@@ -7,12 +7,12 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from nip.language_models.server.admin import read_json_object
 from nip.language_models.server.broken_responses import CutResponse
 from nip.language_models.server.endpoint import Endpoint, read_digest
 from nip.language_models.server.errors import ApiError, invalid, unknown_model
 from nip.language_models.server.job_record import JobRecord
 from nip.language_models.server.job_request import read_job_request
+from nip.language_models.server.json_body import read_json_object
 from nip.language_models.server.model_names import is_fine_tuned
 from nip.language_models.server.pages import page_of
 from nip.language_models.server.refusals import server_error

@@ -1,12 +1,12 @@
 """Training files: what a fine-tuning job learns from."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from nip.language_models.server.brains.brain import TrainingExample
 from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.errors import ApiError
+from nip.language_models.server.json_body import parse_json
 from nip.language_models.server.tokens import count_prompt_tokens, count_tokens
 
 MIN_EXAMPLES = 10
@@ -39,7 +39,7 @@ def read_examples(content: bytes, method: str) -> list[TrainingExample]:
         if not line.strip():
             continue
         try:
-            examples.append(read(json.loads(line)))
+            examples.append(read(parse_json(line)))
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingFileError(f"Line {number} is no {method} example: {error}.") from error
         except ApiError as error:
