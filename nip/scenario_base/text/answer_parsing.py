@@ -8,7 +8,8 @@ from nip.protocols.rules import Decision
 from nip.scenario_base.text.decision_scales import DecisionScale
 
 _MARKUP = re.compile(r"[*_`~]")
-_BEFORE_LINE = " \t#>"
+_BEFORE_LINE = " \t#>-"
+_FENCE = "```"
 _AROUND_VERDICT = " \t.,;!\"'“”‘’"
 _DECISION_LINE = re.compile(r"decision\s*[:：]\s*(.*)", re.IGNORECASE)
 _HEADER_LINE = re.compile(r"\[([^\[\]]+)\]\s*:?\s*(.*)")
@@ -55,8 +56,9 @@ def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
     """Read an answer.
 
     Only the last line that is not empty can hold a decision, and only for an agent with a scale.
-    With several channels every header must be there, unless the answer decides, since then nobody
-    reads it. What stands above the first header reaches nobody.
+    Lines of nothing but markup, such as the end of a fence or a rule, are empty. With several
+    channels every header must be there, unless the answer decides, since then nobody reads it.
+    What stands above the first header reaches nobody.
 
     Parameters
     ----------
@@ -92,13 +94,11 @@ def split_decision(text: str) -> tuple[str, str | None]:
     verdict : str or None
         What stands behind "Decision:", without markup and punctuation; None without such a line.
     """
-    stripped = text.rstrip()
-    start = max(stripped.rfind("\n"), stripped.rfind("\r")) + 1
-    line = _MARKUP.sub("", stripped[start:]).strip(_BEFORE_LINE)
-    found = _DECISION_LINE.fullmatch(line)
+    before, line, behind = _last_line(text)
+    found = _DECISION_LINE.fullmatch(_plain(line))
     if found is None:
         return text.strip(), None
-    return stripped[:start].strip(), found[1].strip(_AROUND_VERDICT)
+    return _without_fence(before.strip(), behind), found[1].strip(_AROUND_VERDICT)
 
 
 def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
@@ -117,16 +117,46 @@ def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
     return f"{body}\n\nDecision: {scale.words_for(decision)}".lstrip()
 
 
+def header_key(header: str) -> str:
+    """Return what a header has in common with all ways of writing it."""
+    return " ".join(_plain(header).lower().split())
+
+
+def _plain(line: str) -> str:
+    return _MARKUP.sub("", line).strip(_BEFORE_LINE)
+
+
+def _last_line(text: str) -> tuple[str, str, str]:
+    """Cut out the last line that holds more than markup; what follows it comes last."""
+    end = len(text)
+    while True:
+        before = text[:end].rstrip()
+        start = max(before.rfind("\n"), before.rfind("\r")) + 1
+        if start == 0 or _plain(before[start:]):
+            return before[:start], before[start:], text[len(before) :].strip()
+        end = start
+
+
+def _without_fence(body: str, behind: str) -> str:
+    """Take away the fence around a decision, or close that of what stands in front of it."""
+    if not behind.startswith(_FENCE):
+        return body
+    last = body[max(body.rfind("\n"), body.rfind("\r")) + 1 :]
+    if last.lstrip().startswith(_FENCE):
+        return body.removesuffix(last).strip()
+    return f"{body}\n{_FENCE}"
+
+
 def _split(text: str, form: AnswerForm) -> ParsedAnswer:
     """Cut an answer into the messages for the channels."""
     if len(form.channels) == 1:
         return ParsedAnswer({form.channels[0]: text.strip()})
-    channel_of = {form.headers[channel].lower(): channel for channel in form.channels}
+    channel_of = {header_key(form.headers[channel]): channel for channel in form.channels}
     parts: dict[str, list[str]] = {}
     current: list[str] | None = None
     for line in text.splitlines():
-        found = _HEADER_LINE.fullmatch(_MARKUP.sub("", line).strip(_BEFORE_LINE))
-        channel = channel_of.get(" ".join(found[1].lower().split())) if found else None
+        found = _HEADER_LINE.fullmatch(_plain(line))
+        channel = channel_of.get(header_key(found[1])) if found else None
         if found is not None and channel is not None:
             current = parts.setdefault(channel, [])
             # Behind the header the line keeps its markup, which may be code.

@@ -13,6 +13,7 @@ from nip.parameters.text_agents import TextAgentParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.rules import DECIDER
 from nip.scenario_base.text.agent_spec import TextAgentSpec
+from nip.scenario_base.text.answer_parsing import header_key
 from nip.scenario_base.text.decision_scales import DecisionScale, find_scale
 from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_prompt, load_prompt
@@ -113,7 +114,7 @@ class DialogueRules:
                 f"The spec of {agent!r} has stance={spec.stance}, but the protocol {name!r} pays "
                 f"it for {goal}. Make them equal, or leave the stance out."
             )
-        headers = [" ".join(header.lower().split()) for header in spec.headers.values()]
+        headers = [header_key(header) for header in spec.headers.values()]
         lacking = sorted(self.channels_at_once[agent] - set(spec.headers))
         if lacking or len(set(headers)) < len(headers) or any(set("[]") & set(h) for h in headers):
             raise ProtocolError(

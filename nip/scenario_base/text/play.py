@@ -158,6 +158,7 @@ async def _take_turn(
         num_retries=len(problems) - 1,
         problems=tuple(problems),
         is_invalid=True,
+        is_cut=completion.finish_reason == "length",
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         model=completion.model,

@@ -44,7 +44,7 @@ class MessageRecord:
     """Whether the retries were used up, so that the message was left empty."""
 
     is_cut: bool = False
-    """Whether the answer was cut at the token limit."""
+    """Whether the answer was cut at the token limit; of several attempts, the last one."""
 
     prompt_tokens: int = 0
     """Tokens read, over all attempts."""

@@ -66,7 +66,7 @@ def test_both_words_are_invalid(between: str, accept_first: bool, before: str) -
 @given(
     word=st.sampled_from(["accept", "reject"]),
     change=st.sampled_from([str.lower, str.upper, str.title, str.swapcase]),
-    before=st.sampled_from(["", "**", "*", "__", "`", "# ", "### **", "> ", "  ", "\t"]),
+    before=st.sampled_from(["", "**", "*", "__", "`", "# ", "### **", "> ", "- **", "  ", "\t"]),
     inside=st.sampled_from([": ", ":", " : ", ":** ", ": **", ":  _", "： ", ': "', ": `"]),
     after=st.sampled_from(["", ".", "!", "**", ".**", "`.", "_", '"', "  ", "**  \n\n", "\r\n \n"]),
 )
@@ -76,6 +76,27 @@ def test_formatting_is_tolerated(word, change, before, inside, after) -> None:
     assert parsed.problem is None
     assert parsed.decision == ["reject", "accept"].index(word)
     assert parsed.channel_texts == {"main": "It handles every input."}
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("Fine.\n\n```\nDecision: accept\n```", "Fine."),
+        ("Fine.\n```text\nDecision: accept\n```\n", "Fine."),
+        ("Fine.\n\nDecision: accept\n\n---", "Fine."),
+        ("Fine.\n**\nDecision: accept\n**", "Fine.\n**"),
+        # The fence belongs to the code in front of the decision.
+        ("So:\n```\nf(0)\n```\nDecision: accept\n***", "So:\n```\nf(0)\n```"),
+        ("So:\n```\nf(0)\nDecision: accept\n```", "So:\n```\nf(0)\n```"),
+    ],
+)
+def test_lines_that_are_nothing_but_markup_are_empty(text: str, body: str) -> None:
+    parsed = parse_answer(text, VERIFIER)
+    assert (parsed.decision, parsed.problem) == (1, None)
+    assert parsed.channel_texts == {"main": body}
+    assert parse_answer(text, EARLY).problem is not None
+    # The verdict that takes its place is the only one.
+    assert split_decision(with_decision(text, 0, SCALE)) == (body, "reject")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +159,12 @@ def test_an_empty_answer_is_invalid(form: AnswerForm, text: str) -> None:
 def test_headers_cut_an_answer_into_messages(text: str) -> None:
     parsed = parse_answer(text, TO_TWO)
     assert parsed.problem is None
+    assert parsed.channel_texts == {"left": "Why?", "right": "How?"}
+
+
+def test_headers_may_have_markup_and_spaces_of_their_own() -> None:
+    headers = {"left": "to  prover_1", "right": "to *Bob*"}
+    parsed = parse_answer("[to  prover_1]\nWhy?\n[To *Bob*] How?", replace(TO_TWO, headers=headers))
     assert parsed.channel_texts == {"left": "Why?", "right": "How?"}
 
 

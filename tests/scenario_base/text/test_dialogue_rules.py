@@ -40,6 +40,7 @@ def test_a_stance_against_the_rewards_is_refused() -> None:
         {},
         {"prover0_channel": "to Expert 1"},
         {"prover0_channel": "to A", "prover1_channel": "To  a"},
+        {"prover0_channel": "to A", "prover1_channel": "to *A*"},
         {"prover0_channel": "to [A]", "prover1_channel": "to B"},
     ],
 )

@@ -185,6 +185,17 @@ def test_an_answer_cut_at_the_token_limit_is_flagged_and_kept() -> None:
     assert rollout.messages[0].text == "It is beca"
 
 
+def test_an_answer_whose_second_header_was_cut_off_shows_why_it_is_invalid() -> None:
+    cut = Completion("[to Expert 1]\nWhy is", "length", TokenUsage(), "m")
+    rollout, _ = play(
+        rules_of("debate", agents=FEW_RETRIES),
+        lambda call: cut if call.agent == "verifier" else "It is right.",
+    )
+    asked = [each for each in rollout.messages if each.agent == "verifier"]
+    assert asked
+    assert all(each.is_invalid and each.is_cut for each in asked)
+
+
 @pytest.mark.parametrize(("force_guess", "verdict"), [("zero", 0), ("one", 1), ("y", 1)])
 def test_a_forced_guess_decides_and_what_the_verifier_says_is_kept(force_guess, verdict) -> None:
     rules = rules_of("nip", protocol_common={"force_guess": force_guess})
