@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--max-rollouts", type=int, metavar="N", help="most dialogues of each stage (all)")
     add("--dry-run", action="store_true", help="tell the number of calls and their cost only")
     add("--max-cost", type=float, metavar="DOLLARS", help="stop when so much is spent (no limit)")
+    add("--prices", metavar="FILE", help="prices of your own, as in settings.prices (public ones)")
     add("--max-concurrency", type=int, metavar="N", help="calls under way at once (100)")
     add("--runs-dir", metavar="DIR", help="where the runs are (runs)")
     add("--data-dir", metavar="DIR", help="where the datasets are (where the run had them)")
@@ -117,6 +118,7 @@ def options_of_function(options: argparse.Namespace) -> tuple[str, dict[str, Any
         "phases": options.phase and (options.phase,),
         "max_rollouts": options.max_rollouts,
         "max_cost": options.max_cost,
+        "prices": options.prices,
         "max_concurrency": options.max_concurrency,
         "runs_dir": Path(options.run).parent if is_path else options.runs_dir,
         "data_dir": options.data_dir,

@@ -16,6 +16,8 @@ from nip.language_models.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.estimate import CallPlan, Estimate, estimate
 from nip.language_models.ledger import Ledger
+from nip.language_models.price_file import read_prices
+from nip.language_models.prices import Prices
 from nip.language_models.provider_registry import ConnectionContext
 from nip.rollout_analysis.analyser import ModelAnalyser
 from nip.rollout_analysis.analysis import Analysis, model_of
@@ -106,7 +108,7 @@ def plan_analyses(
         is_begun = (folder / "analyses.db").exists()
         with ExitStack() as stack:
             store = stack.enter_context(AnalysisStore(folder)) if is_begun else None
-            return _plan(run, choice, store)
+            return _plan(run, choice, store, read_prices(settings.prices))
 
 
 def run_analysers(
@@ -169,9 +171,10 @@ def run_analysers(
             run, names, model, base_url, api_key_variable, iterations, phases, max_rollouts
         )
         asks = any(isinstance(analyser, ModelAnalyser) for analyser in choice.analysers)
+        prices = read_prices(settings.prices)
         context = connect(choice.model, settings) if asks else ConnectionContext()
         with AnalysisStore(folder) as store:
-            ledger = Ledger(max_cost=settings.max_cost)
+            ledger = Ledger(prices, settings.max_cost)
             ledger.restore(store.get_state("ledger", {}))
             failures: list[LanguageModelError] = []
             call_without_event_loop(
@@ -232,7 +235,9 @@ def _missing(
             yield analysis
 
 
-def _plan(run: TextRun, choice: AnalysisChoice, store: AnalysisStore | None) -> AnalysisPlan:
+def _plan(
+    run: TextRun, choice: AnalysisChoice, store: AnalysisStore | None, prices: Prices
+) -> AnalysisPlan:
     num_all = sum(1 for _ in choice.analyses(run))
     num_missing, num_words = 0, {analyser.name: [0, 0] for analyser in choice.analysers}
     for analysis in _missing(run, choice, store):
@@ -247,7 +252,7 @@ def _plan(run: TextRun, choice: AnalysisChoice, store: AnalysisStore | None) -> 
         for name, (calls, words) in num_words.items()
         if calls
     ]
-    planned = estimate(plans)
+    planned = estimate(plans, prices)
     return AnalysisPlan(
         num_stored=num_all - num_missing,
         num_computed=num_missing - planned.num_calls,

@@ -12,7 +12,12 @@ import pytest
 
 from nip.errors import ParameterError, ResumeError, UnknownNameError
 from nip.language_models.chat import ChatMessage, Completion, TokenUsage
-from nip.language_models.errors import BadRequestError, ModelTimeoutError, QuotaError
+from nip.language_models.errors import (
+    BadRequestError,
+    BudgetExceededError,
+    ModelTimeoutError,
+    QuotaError,
+)
 from nip.language_models.provider_registry import (
     ProvidedChatModel,
     chat_provider_registry,
@@ -291,3 +296,18 @@ def test_an_exchanged_dataset_is_noticed(runs_dir: Path) -> None:
         database.execute("UPDATE run_state SET value = 'x' WHERE key LIKE 'digest of the test%'")
     with pytest.raises(ParameterError, match=r"test dataset of run 'played' has been exchanged"):
         run_analysers("played", runs_dir=runs_dir, **REHEARSED)
+
+
+def test_prices_of_one_s_own_count_in_estimates_and_budgets(runs_dir, tmp_path, judge) -> None:
+    prices = tmp_path / "prices.yaml"
+    # The judge reads 100 tokens and writes 10: 1.2 dollars for each answer.
+    prices.write_text("j: {prompt: 10000, completion: 20000}\n")
+    chosen = {"runs_dir": runs_dir, "prices": str(prices), **JUDGED}
+    plan = plan_analyses("played", ["prover_holds_role"], **chosen)
+    assert plan.estimate.cost > 1.2 * plan.estimate.num_calls / 2
+    assert not plan.estimate.models_without_price
+    with pytest.raises(BudgetExceededError):
+        run_analysers("played", ["prover_holds_role"], max_cost=5.0, max_concurrency=1, **chosen)
+    assert 4 <= sum(judge.asked.values()) < plan.estimate.num_calls
+    result = run_analysers("played", ["prover_holds_role"], **chosen)
+    assert result.cost == pytest.approx(1.2 * plan.estimate.num_calls)
