@@ -1,11 +1,12 @@
 """Fine-tuning jobs at OpenAI, or at any service that speaks its interface."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar, cast
 
 import httpx2
 from openai import AsyncOpenAI, OpenAIError
+from openai.pagination import AsyncCursorPage
 from openai.types.fine_tuning import FineTuningJob
 from openai.types.fine_tuning.job_create_params import Method
 
@@ -27,6 +28,7 @@ from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode
 
 Answer = TypeVar("Answer")
+Listed = TypeVar("Listed")
 
 _PURPOSE: Final = "fine-tune"
 _PAGE = 100
@@ -83,7 +85,7 @@ class OpenAIBackend(FineTuningBackend):
         """Go through the files for fine-tuning, page by page; one that is broken does not count."""
 
         async def find(client: AsyncOpenAI) -> str | None:
-            async for file in client.files.list(purpose=_PURPOSE):
+            async for file in _all_of(client.files.list(purpose=_PURPOSE)):
                 if _text(file, "filename") == name and file.status != "error":
                     return _text(file, "id")
             return None
@@ -112,7 +114,7 @@ class OpenAIBackend(FineTuningBackend):
         """Go through the jobs, page by page, the newest first."""
 
         async def find(client: AsyncOpenAI) -> RemoteJob | None:
-            async for job in client.fine_tuning.jobs.list(limit=_PAGE):
+            async for job in _all_of(client.fine_tuning.jobs.list(limit=_PAGE)):
                 found = _read_job(job)
                 if _has_key(job, key):
                     return found
@@ -149,7 +151,7 @@ class OpenAIBackend(FineTuningBackend):
                     "message": event.message,
                     "data": event.data,
                 }
-                async for event in events
+                async for event in _all_of(events)
             ]
             return newest_first[::-1]
 
@@ -182,6 +184,27 @@ class OpenAIBackend(FineTuningBackend):
                 f"The service that trains {self._model.model_name} gave an answer that cannot be "
                 f"read ({type(error).__name__}: {error})."
             )
+
+
+async def _all_of(listed: Awaitable[AsyncCursorPage[Listed]]) -> AsyncIterator[Listed]:
+    """Go through all pages of a list; a service that has no pages gives the first for ever.
+
+    Raises
+    ------
+    ValueError
+        If a page is none. The SDK would take it for an empty one, and what was made for missing.
+    """
+    seen: set[str] = set()
+    async for page in (await listed).iter_pages():
+        if not isinstance(page.data, list):
+            raise ValueError(f"data should be a list, got {page.data!r}")
+        for each in page.data:
+            name = getattr(each, "id", None)
+            if name in seen:
+                return
+            if name is not None:
+                seen.add(name)
+            yield each
 
 
 def _is_rehearsal(model: ModelSpec) -> bool:

@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nip.errors import NipWarning, ParameterError
@@ -250,11 +250,40 @@ def test_without_metadata_the_suffix_decides(metadata):
     assert missing is None
 
 
+@pytest.mark.parametrize("body", ['{"error": {"code": 502}}', '{"data": null}', '{"id": 5}'])
+def test_a_list_that_is_none_is_not_taken_for_an_empty_one(body):
+    # A job that is there would be made again.
+    async def give(request):
+        return Response(body, media_type="application/json")
+
+    async def work(backend):
+        for look in (backend.find_job("key"), backend.find_file("name"), backend.list_events("j")):
+            with pytest.raises(MalformedAnswerError):
+                await look
+
+    with_backend(Starlette(routes=[Route("/v1/{path:path}", give)]), work)
+
+
+def test_a_service_without_pages_is_asked_twice_at_most():
+    num_requests = 0
+
+    async def give(request):
+        nonlocal num_requests
+        num_requests += 1
+        assert num_requests <= 2
+        things = [{"id": f"job-{n}", "status": "queued", "filename": "f"} for n in range(3)]
+        return JSONResponse({"object": "list", "data": things})
+
+    async def work(backend):
+        return await backend.find_job(job_key(number=1))
+
+    route = Route("/v1/fine_tuning/jobs", give)
+    assert with_backend(Starlette(routes=[route]), work) is None
+
+
 @pytest.mark.parametrize("body", ["[]", '{"id": 5}', "null", "<html>", '{"data": 3}', '"job"'])
 def test_an_answer_that_is_no_job_is_told_of(body):
     async def give(request):
-        from starlette.responses import Response
-
         return Response(body, media_type="application/json")
 
     route = Route("/v1/{path:path}", give, methods=["GET", "POST"])
