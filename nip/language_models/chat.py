@@ -71,10 +71,10 @@ class RateLimitState:
     """Tokens that may still be used before the limit is reached."""
 
     limit_requests: int | None = None
-    """Requests allowed in a minute."""
+    """Requests allowed in a minute, or in whatever time the service counts."""
 
     limit_tokens: int | None = None
-    """Tokens allowed in a minute."""
+    """Tokens allowed in a minute, or in whatever time the service counts."""
 
     reset_requests_s: float | None = None
     """Seconds until all requests are allowed again."""

@@ -42,7 +42,10 @@ class _Bucket:
             What was in use when that call started: what came later is not counted in `remaining`.
         """
         if limit is not None:
-            self._limit, self._per_second = float(limit), limit / _MINUTE_S
+            self._limit = float(limit)
+            missing = limit - remaining
+            # Some limits are those of a day; how long the missing part takes tells.
+            self._per_second = missing / reset_s if reset_s and missing > 0 else limit / _MINUTE_S
         elif reset_s:
             self._limit = float(max(remaining, 1))
             self._per_second = self._limit / reset_s

@@ -57,3 +57,26 @@ def test_without_a_limit_the_time_of_the_reset_serves() -> None:
     budget.observe(RateLimitState(remaining_requests=0, reset_requests_s=3.0), mark, now=0.0)
     assert budget.delay(0, now=1.0) == pytest.approx(2.0)
     assert budget.delay(0, now=3.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset_s", "seconds_each"),
+    [
+        # As OpenAI counts (500 in a minute), and as Groq does (14,400 in a day).
+        (500, 0, 60.0, 0.12),
+        (14_400, 0, 86_400.0, 6.0),
+        # A limit that was hardly used tells its pace as well.
+        (14_400, 14_370, 180.0, 6.0),
+    ],
+)
+def test_the_time_until_all_is_allowed_tells_the_pace(
+    limit: int, remaining: int, reset_s: float, seconds_each: float
+) -> None:
+    budget = RateBudget()
+    state = RateLimitState(
+        remaining_requests=remaining, limit_requests=limit, reset_requests_s=reset_s
+    )
+    budget.observe(state, budget.take(0), now=0.0)
+    for _ in range(remaining):
+        budget.take(0)
+    assert budget.delay(0, now=0.0) == pytest.approx(seconds_each)
