@@ -136,3 +136,9 @@ def test_random_stances_need_one_prover() -> None:
     )
     with pytest.raises(ParameterError, match="randomize_prover_stance"):
         check(params)
+
+
+def test_a_thousand_paid_iterations_are_not_begun_by_default() -> None:
+    params = paid(base_url="http://localhost:8000/v1").with_changes({"rl.num_iterations": 1000})
+    with pytest.raises(ParameterError, match=r"rl\.num_iterations=1000 is the default for netw"):
+        check(params)

@@ -132,8 +132,8 @@ def how_to_go_on(run_id: str, request: Request) -> str:
     if not folder.exists():
         return stopped_early()
     return (
-        f"Stopped. What was done is kept in {folder}; to go on from the last checkpoint, give the "
-        f"same command again with run_id={run_id}"
+        f"Stopped. What was done is kept in {folder}; to go on with it, give the same "
+        f"command again with run_id={run_id}"
     )
 
 

@@ -43,7 +43,7 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
     if scenario_facts[scenario].data == trainer_facts[trainer].data:
         assert make_tree(**choices).get("interaction_protocol") == protocol
     else:
-        with pytest.raises(ParameterError, match="learns from .* is made of"):
+        with pytest.raises(ParameterError, match=r"learns from .* is made of"):
             make_tree(**choices)
 
 
@@ -75,8 +75,8 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
         (
             {"scenario": "code_validation"},
             "trainer='vanilla_ppo' learns from tensors, but scenario='code_validation' is made of "
-            "text. Choose one of the trainers pure_text_ei, or one of the scenarios graph_isomorphism, "
-            "toy.",
+            "text. Choose one of the trainers pure_text_ei, or one of the scenarios "
+            "graph_isomorphism, toy.",
         ),
         (
             {"trainer": "spg"},
@@ -117,7 +117,9 @@ def test_what_a_plugin_enters_is_just_as_good() -> None:
     try:
         tree = make_tree(trainer="my_trainer", scenario="my_scenario", dataset="anything")
         assert tree.agents["prover"] == ToyAgentParameters()
-        with pytest.raises(ParameterError, match="Choose one of the trainers my_trainer, pure_text"):
+        with pytest.raises(
+            ParameterError, match="Choose one of the trainers my_trainer, pure_text"
+        ):
             make_tree(scenario="my_scenario")
     finally:
         trainer_facts.unregister("my_trainer")

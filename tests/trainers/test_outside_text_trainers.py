@@ -43,7 +43,10 @@ def test_it_runs_with_its_own_statistics_and_jobs(tmp_path):
     assert {"mean_accuracy", "completeness"} <= set(result.metrics)
     # One job for each of the two models after the first of two iterations, from all dialogues.
     files = sorted((result.folder / "fine_tuning").iterdir())
-    assert [path.name for path in files] == ["0_prover.jsonl", "0_verifier.jsonl"]
+    assert [path.name for path in files] == [
+        "iteration_0001_prover.jsonl",
+        "iteration_0001_verifier.jsonl",
+    ]
     examples = [[json.loads(line) for line in path.read_text().splitlines()] for path in files]
     # The verifier writes first, and may decide before the prover has said anything.
     assert 10 <= len(examples[0]) <= len(examples[1]) == 12
@@ -56,7 +59,9 @@ def test_its_parameters_decide_what_it_learns_from(tmp_path):
         outside_text=some, rl={"rollouts_per_iteration": 20}, text_rl={"test_scheme": "none"}
     )
     result = run_experiment(params, run_id="r", settings=text_settings(tmp_path))
-    lines = (result.folder / "fine_tuning" / "0_verifier.jsonl").read_text().splitlines()
+    lines = (
+        (result.folder / "fine_tuning" / "iteration_0001_verifier.jsonl").read_text().splitlines()
+    )
     assert len(lines) == 15
     with pytest.raises(ParameterError, match=r"outside_text.*shore.*share"):
         outside(outside_text={"shore": 0.5})
@@ -68,7 +73,7 @@ def test_it_can_learn_from_all_rollouts_so_far(tmp_path):
     result = run_experiment(params, run_id="r", settings=text_settings(tmp_path))
     folder = result.folder / "fine_tuning"
     numbers = [
-        len((folder / f"{iteration}_verifier.jsonl").read_text().splitlines())
+        len((folder / f"iteration_{iteration + 1:04d}_verifier.jsonl").read_text().splitlines())
         for iteration in range(2)
     ]
     assert numbers == [12, 24]

@@ -1,4 +1,7 @@
-"""Names by which a file or a job is found again after a crash."""
+"""Names by which a file or a job is found again after a crash.
+
+Iterations are counted from 0 in the code, and from 1 in names that people read.
+"""
 
 import hashlib
 import json
@@ -30,7 +33,7 @@ def tag_of(key: str) -> str:
 def job_suffix(group: str, iteration: int, key: str) -> str:
     """Make the suffix of the name of a new model: `verifier-2-8c31f0a95d27be64`."""
     readable = _UNSAFE.sub("-", group)[:_LENGTH_OF_GROUP].replace("_", "-").lower()
-    suffix = f"{readable}-{iteration}-{tag_of(key)}"
+    suffix = f"{readable}-{iteration + 1}-{tag_of(key)}"
     assert len(suffix) <= MAX_SUFFIX, suffix
     return suffix
 
@@ -45,12 +48,12 @@ def job_metadata(key: str, **parts: str | int) -> dict[str, str]:
 
 def remote_file_name(group: str, iteration: int, dataset_sha256: str) -> str:
     """Make the name of a dataset at the service; its content decides."""
-    return f"nip_{iteration}_{_file_safe(group)}_{dataset_sha256[:32]}.jsonl"
+    return f"nip_{iteration + 1}_{_file_safe(group)}_{dataset_sha256[:32]}.jsonl"
 
 
 def dataset_path(group: str, iteration: int) -> str:
     """Make the path of a dataset within the folder of the run."""
-    return f"fine_tuning/{iteration}_{_file_safe(group)}.jsonl"
+    return f"fine_tuning/iteration_{iteration + 1:04d}_{_file_safe(group)}.jsonl"
 
 
 def without_missing(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,12 +146,12 @@ class JobRunner:
         if dataset.num_unusable:
             warn_user(
                 f"{dataset.num_unusable} examples of group {plan.group!r} are left out of iteration"
-                f" {iteration}'s fine-tuning, because a message in them is empty."
+                f" {iteration + 1}'s fine-tuning, because a message in them is empty."
             )
         if dataset.num_examples < backend.min_examples:
             warn_user(
                 f"Group {plan.group!r} has {dataset.num_examples} fine-tuning examples after "
-                f"iteration {iteration}, and the service takes no fewer than "
+                f"iteration {iteration + 1}, and the service takes no fewer than "
                 f"{backend.min_examples}: the group keeps its model. Sample more rollouts or keep "
                 "a larger share of them."
             )
@@ -166,8 +166,8 @@ class JobRunner:
     def _check_same(self, row: FineTuningJobRow, plan: JobPlan) -> FineTuningJobRow:
         if row.dataset_sha256 != plan.dataset.sha256:
             raise ResumeError(
-                f"Group {row.model_group!r} has a fine-tuning job after iteration {row.iteration} "
-                "already, from other examples than those there are now. The rollouts of the run or "
+                f"Group {row.model_group!r} has a fine-tuning job after iteration "
+                f"{row.iteration + 1} already, from other examples than those there are now. The rollouts of the run or "
                 "the code that chooses among them has changed; begin a new run under another "
                 "run_id."
             )
@@ -304,8 +304,8 @@ def _check_size(plan: JobPlan, backend: FineTuningBackend) -> None:
 def _describe(row: FineTuningJobRow) -> str:
     error = (row.error or "no reason is known").rstrip(".")
     return (
-        f"Fine-tuning of group {row.model_group!r} after iteration {row.iteration} did not succeed "
-        f"(attempt {row.attempt + 1}, {row.status.lower()}): {error}."
+        f"Fine-tuning of group {row.model_group!r} after iteration {row.iteration + 1} did not "
+        f"succeed (attempt {row.attempt + 1}, {row.status.lower()}): {error}."
     )
 
 

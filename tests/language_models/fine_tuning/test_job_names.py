@@ -36,8 +36,8 @@ def test_different_groups_have_different_files(groups):
 
 
 def test_a_plain_group_has_a_plain_file():
-    assert dataset_path("verifier", 3) == "fine_tuning/3_verifier.jsonl"
-    assert remote_file_name("verifier", 3, "ab" * 32) == f"nip_3_verifier_{'ab' * 16}.jsonl"
+    assert dataset_path("verifier", 3) == "fine_tuning/iteration_0004_verifier.jsonl"
+    assert remote_file_name("verifier", 3, "ab" * 32) == f"nip_4_verifier_{'ab' * 16}.jsonl"
 
 
 def test_keys_are_the_same_in_every_process_and_in_any_order():

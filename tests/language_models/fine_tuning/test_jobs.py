@@ -83,7 +83,9 @@ def test_the_dataset_lies_in_the_run_folder_and_is_the_same_in_every_folder(tmp_
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         live_once(tmp_path / name, FakeService())
-        contents.append((tmp_path / name / "fine_tuning" / "0_verifier.jsonl").read_bytes())
+        contents.append(
+            (tmp_path / name / "fine_tuning" / "iteration_0001_verifier.jsonl").read_bytes()
+        )
     assert contents[0] == contents[1]
     first = json.loads(contents[0].splitlines()[0])
     assert first["messages"][0] == {"role": "user", "content": "Question 0"}
@@ -409,8 +411,8 @@ def test_a_dataset_that_was_changed_on_disk_is_not_uploaded(tmp_path):
     service.fail("upload", AuthenticationError("key"))
     with pytest.raises(AuthenticationError):
         live_once(tmp_path, service)
-    (tmp_path / "fine_tuning" / "0_verifier.jsonl").write_text("mine")
-    with pytest.raises(ResumeError, match=r"0_verifier\.jsonl is not the dataset"):
+    (tmp_path / "fine_tuning" / "iteration_0001_verifier.jsonl").write_text("mine")
+    with pytest.raises(ResumeError, match=r"iteration_0001_verifier\.jsonl is not the dataset"):
         live_once(tmp_path, service)
     assert service.files == []
 
