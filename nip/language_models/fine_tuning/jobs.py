@@ -167,9 +167,9 @@ class JobRunner:
         if row.dataset_sha256 != plan.dataset.sha256:
             raise ResumeError(
                 f"Group {row.model_group!r} has a fine-tuning job after iteration "
-                f"{row.iteration + 1} already, from other examples than those there are now. The rollouts of the run or "
-                "the code that chooses among them has changed; begin a new run under another "
-                "run_id."
+                f"{row.iteration + 1} already, from other examples than those there are now. The "
+                "rollouts of the run or the code that chooses among them has changed; begin a new "
+                "run under another run_id."
             )
         return row
 
