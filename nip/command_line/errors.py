@@ -32,8 +32,9 @@ def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
 
 
 def show_warnings_plainly() -> None:
-    """Show our own warnings as one line each; those of libraries stay as they are."""
+    """Show our own warnings as one line each and once; those of libraries stay as they are."""
     show = warnings.showwarning
+    shown: set[str] = set()
 
     def show_plainly(
         message: Warning | str,
@@ -43,11 +44,13 @@ def show_warnings_plainly() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, NipWarning):
-            print(f"warning: {message}", file=sys.stderr)
-        else:
+        if not issubclass(category, NipWarning):
             show(message, category, filename, lineno, file, line)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            print(f"warning: {message}", file=sys.stderr)
 
     warnings.showwarning = show_plainly
-    # Parameters are read twice, before and within Hydra; the warning is to be seen once.
-    warnings.filterwarnings("once", category=NipWarning)
+    # Parameters are read twice, before and within Hydra. The filter "once" would forget what was
+    # shown as soon as any library changes the filters.
+    warnings.filterwarnings("always", category=NipWarning)
