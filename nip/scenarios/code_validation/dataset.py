@@ -1,9 +1,12 @@
 """The data of code validation, wherever it comes from."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from nip.errors import warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.parameters.code_validation import CodeValidationParameters
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenarios.code_validation.sources.folders import FolderSource
 from nip.scenarios.code_validation.sources.source import (
@@ -11,6 +14,9 @@ from nip.scenarios.code_validation.sources.source import (
     DatasetSource,
     find_source,
 )
+
+APPS_OPTIONS = ("apps_difficulty", "apps_solution_number", "apps_exclude_flagged")
+"""The options that choose among the rows of a dataset."""
 
 
 def load_code_validation_dataset(
@@ -42,6 +48,8 @@ def check_code_validation_dataset(
 ) -> None:
     """Tell whether the dataset can be loaded, as far as that is known without reading it.
 
+    Warns of options that make no difference to this dataset.
+
     Raises
     ------
     DatasetError
@@ -49,6 +57,20 @@ def check_code_validation_dataset(
     """
     source, request = _source_and_request(hyper_params, settings)
     source.check(request)
+    for message in () if source.reads_options else _idle_options(request):
+        warn_user(message)
+
+
+def _idle_options(request: DatasetRequest) -> Iterator[str]:
+    """Yield a message for each option that differs from its default although nobody reads it."""
+    default = CodeValidationParameters()
+    for name in APPS_OPTIONS:
+        value = getattr(request.options, name)
+        if value != getattr(default, name):
+            yield (
+                f"code_validation.{name}={value!r} has no effect with dataset={request.name!r}, "
+                "whose rows are all taken."
+            )
 
 
 def _source_and_request(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nip.errors import DatasetError
+from nip.errors import DatasetError, NipWarning
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.scenarios.code_validation.dataset import (
@@ -87,3 +87,18 @@ print(*sorted({"torch", "pyarrow", "datasets"} & set(sys.modules)))
         [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True
     )
     assert finished.stdout.strip() == ""
+
+
+def test_options_that_choose_among_rows_warn_where_all_are_taken() -> None:
+    params = hyper_params("test").with_changes({"code_validation.apps_difficulty": "competition"})
+    message = r"code_validation.apps_difficulty='competition' has no effect with dataset='test'"
+    with pytest.warns(NipWarning, match=message):
+        check_code_validation_dataset(params, ExperimentSettings())
+
+
+def test_options_that_choose_among_rows_do_not_warn_where_they_are_read(monkeypatch) -> None:
+    source = dataset_source_registry["codeparrot/apps"]
+    monkeypatch.setattr(source, "check", lambda self, request: None)
+    params = hyper_params("codeparrot/apps")
+    params = params.with_changes({"code_validation.apps_difficulty": "competition"})
+    check_code_validation_dataset(params, ExperimentSettings())

@@ -17,6 +17,8 @@ FOLDER = Path(__file__).parents[1] / "builtin"
 class BuiltinSource(DatasetSource):
     """Two dozen programs to train on and a dozen to test on, for trying things out."""
 
+    reads_options = False
+
     def check(self, request: DatasetRequest) -> None:
         """Nothing to do: it is always there."""
 

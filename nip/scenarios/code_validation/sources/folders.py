@@ -20,6 +20,8 @@ class FolderSource(DatasetSource):
     ``<split>.parquet``.
     """
 
+    reads_options = False
+
     def check(self, request: DatasetRequest) -> None:
         """Look for the files of both splits."""
         if _single_file(request) is None:

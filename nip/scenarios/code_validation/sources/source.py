@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from nip.parameters.code_validation import CodeValidationParameters
 from nip.registry import Registry
@@ -29,6 +30,9 @@ class DatasetRequest:
 
 class DatasetSource(ABC):
     """Where datasets come from."""
+
+    reads_options: ClassVar[bool] = True
+    """Whether the options of a request make a difference."""
 
     @abstractmethod
     def check(self, request: DatasetRequest) -> None:
