@@ -8,10 +8,12 @@ import pytest
 
 from tests.command_line_process import run_command_line
 
-TEXT = ["scenario=code_validation", "dataset=test", "trainer=pure_text_ei"]
+BARE = ["scenario=code_validation", "dataset=test", "trainer=pure_text_ei"]
+TEXT = [*BARE, "rl.num_iterations=3"]
 REHEARSED = [*TEXT, "agents._default.use_dummy_api=true"]
 
 MISTAKES = {
+    "as many iterations as networks have": (BARE, ["rl.num_iterations=1000", "for example to 3"]),
     "no key": (TEXT, ["OPENAI_API_KEY", "use_dummy_api"]),
     "no key of ones own": ([*TEXT, "agents._default.api_key_variable=MY_KEY"], ["MY_KEY"]),
     "no key for one agent": (
