@@ -1,6 +1,7 @@
 """Playing tables for one episode gives what the tensor protocols give."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,6 +121,23 @@ def test_a_prover_with_a_random_stance_is_paid_for_the_decision_of_its_stance() 
     assert stance_rewards(stance=1, decision=0) == (0, -16)
     assert stance_rewards(stance=0, decision=1) == (0, 2)
     assert stance_rewards(stance=0, decision=0) == (1, -16)
+
+
+class AccuserNip(NipProtocol):
+    """A protocol whose only prover argues against the solution."""
+
+    def make_rules(self):
+        return replace(super().make_rules(), prover_goals={"prover": 0})
+
+
+def test_a_stance_counts_whatever_the_protocol_pays_its_prover_for() -> None:
+    handler = AccuserNip(text_params("nip", protocol_common=DISTINCT_REWARDS))
+    rules = EpisodeRules(handler, has_random_stance=True)
+    for stance in (0, 1):
+        for decision in (0, 1):
+            outcome = rules.step(y=1, stance=stance, round=0, seed=0, decision=decision, value=None)
+            assert outcome.rewards[0] == (1 if decision == stance else 0)
+            assert rules.goal("prover", stance) == stance
 
 
 def test_a_shared_reward_goes_before_stances() -> None:
