@@ -85,7 +85,7 @@ def test_rollouts_are_read_back_as_they_were_asked_for(stored, params):
     assert stored.count() == 40 + 2 * len(stored.dataset("test"))
 
 
-def test_every_dialogue_has_a_seed_of_its_own(stored, params):
+def test_every_dialogue_has_a_seed_of_its_own(stored, params, instance, monkeypatch):
     seeds = [
         plan.seed
         for phase in ("train", "test")
@@ -95,6 +95,11 @@ def test_every_dialogue_has_a_seed_of_its_own(stored, params):
         )
     ]
     assert len(set(seeds)) == 32
+    # Also where the same question stands in both splits.
+    monkeypatch.setattr(stored, "dataset", lambda phase: instance.train_dataset)
+    first = questions_of_stage(params, "train", 0, 20)[:1]
+    train, test = (stored.plans(phase, 0, first)[0] for phase in ("train", "test"))
+    assert train.seed != test.seed
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
@@ -199,6 +204,30 @@ def test_each_group_gets_the_job_that_the_parameters_ask_for(stored, both, tmp_p
         again, context = make_desk(params, run, instance, stored)
         assert order_and_send(again, context, instance, both) == models
         assert len(run.jobs.all()) == 2
+
+
+@pytest.mark.parametrize("from_scratch", [True, False])
+def test_the_next_job_starts_from_the_first_model_or_goes_on(stored, both, tmp_path, from_scratch):
+    every_agent = {"fine_tune_from_scratch": from_scratch}
+    params = make_text_params(**CHANGES, every_agent=every_agent)
+    instance = build_scenario_instance(params, ExperimentSettings(progress=False))
+    base = "gpt-4o-mini-2024-07-18"
+    with new_run(tmp_path, params) as run:
+        bases = []
+        for iteration in range(2):
+            desk, context = make_desk(params, run, instance, stored)
+            desk.iteration = iteration
+            models = order_and_send(desk, context, instance, both)
+            bases.append(
+                {job.model_group: job.base_model for job in run.jobs.of_iteration(iteration)}
+            )
+            for name, group in instance.shared_model_groups.items():
+                group.use_model(models[name])
+        assert bases[0] == dict.fromkeys(models, base)
+        first = {job.model_group: job.model for job in run.jobs.of_iteration(0)}
+        assert bases[1] == (bases[0] if from_scratch else first)
+        # No two trainings shuffle their examples alike.
+        assert len({job.seed for job in run.jobs.all()}) == 4
 
 
 def test_agents_of_one_group_make_one_dataset_and_frozen_ones_none(stored, both, tmp_path):
