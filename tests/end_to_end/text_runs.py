@@ -19,7 +19,7 @@ CHILD = Path(__file__).with_name("text_child.py")
 RULES = Path(__file__).parents[2] / "nip" / "scenarios" / "code_validation" / "rehearsal_rules.yaml"
 ADDRESS = "http://endpoint"
 NUM_ITERATIONS = 3
-NUM_ROLLOUTS = 24
+NUM_ROLLOUTS = 12
 
 
 @dataclass(frozen=True)
