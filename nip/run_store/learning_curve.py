@@ -111,7 +111,9 @@ def _draw_panel(
         _draw_star(axes, point, looks[key][0], label)
     style_axes(axes, panel.title, panel.is_share)
     if len(metrics) > 1 or metrics[0].subject:
-        axes.legend(fontsize=8, framealpha=0.8, edgecolor="none", loc=legend_place(axes))
+        axes.legend(
+            fontsize=8, handlelength=3, framealpha=0.8, edgecolor="none", loc=legend_place(axes)
+        )
 
 
 def _looks(
