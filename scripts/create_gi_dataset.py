@@ -1,13 +1,14 @@
 """Make a dataset of graph pairs for the graph isomorphism scenario."""
 
 import argparse
-import re
 import sys
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from nip.command_line.script_parser import ScriptParser, dataset_name, exit_code_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from nip.scenarios.graph_isomorphism.graph_pool import Split
     from nip.scenarios.graph_isomorphism.pair_files import PairArrays
 
-# numpy, rich and the package are imported where they are used, so that --help comes at once.
+# The rest of the package is imported where it is used, so that --help comes at once.
 
 EPILOG = """\
 Half of the pairs are isomorphic. The score of another pair is the first round of colour refinement
@@ -27,22 +28,9 @@ example:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and leave."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = Parser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
     add("name", type=dataset_name, help="name of the dataset")
     add("--num-train", type=int, default=10000, metavar="N", help="training pairs (10000)")
@@ -70,30 +58,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def dataset_name(text: str) -> str:
-    """Accept what is a plain folder name on every system."""
-    if not re.fullmatch(r"\w[\w.-]*", text, flags=re.ASCII):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} cannot be the name of a dataset: use letters, digits, '_', '-' and '.', "
-            "and begin with a letter or digit"
-        )
-    return text
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Make the dataset and report what is in it."""
     options = build_parser().parse_args(arguments)
-    from nip.errors import NipError
-
-    try:
-        create(options)
-    except (NipError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was written.", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code_of(lambda: create(options), "Interrupted; nothing was written.")
 
 
 def create(options: argparse.Namespace) -> None:

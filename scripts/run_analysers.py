@@ -4,9 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-# The package is imported where it is used, so that --help comes at once.
+from nip.command_line.script_parser import ScriptParser, exit_code_of
+
+# The rest of the package is imported where it is used, so that --help comes at once.
 
 EPILOG = """\
 Answers are kept in analyses.db in the folder of the run; started again, only what is missing is
@@ -20,22 +22,9 @@ examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and leave."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = Parser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="run id, or the folder of a run")
     add("--list", action="store_true", help="list the analysers and leave")
@@ -68,17 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.run is None and not options.list:
         parser.error("name a run")
-    from nip.errors import NipError
-
-    try:
-        analyse(options)
-    except NipError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on with what is missing.", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code_of(
+        lambda: analyse(options), "\nStopped. The same command goes on with what is missing."
+    )
 
 
 def analyse(options: argparse.Namespace) -> None:

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
 
-# The package is imported where it is used, so that --help comes at once.
+from nip.command_line.script_parser import ScriptParser, exit_code_of
+
+# The rest of the package is imported where it is used, so that --help comes at once.
 
 EPILOG = """\
 examples:
@@ -16,22 +17,9 @@ examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and leave."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = Parser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
     add("run", metavar="RUN", help="run id, or the folder of a run")
     add("--iteration", type=int, nargs="+", metavar="N", help="iterations, counted from 1 (all)")
@@ -56,16 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 2 after a mistake of the user, or 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    from nip.errors import NipError
-
-    try:
-        show(options)
-    except NipError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code_of(lambda: show(options), "Stopped.")
 
 
 def show(options: argparse.Namespace) -> None:
