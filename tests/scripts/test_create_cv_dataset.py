@@ -164,7 +164,7 @@ def test_help_states_the_true_defaults_and_imports_nothing_heavy(repository: Pat
     program = (
         "import sys; sys.argv = ['create_cv_dataset.py', '--help']\n"
         "import atexit; from scripts.create_cv_dataset import main\n"
-        "heavy = {'torch', 'numpy', 'rich', 'nip'}\n"
+        "heavy = {'torch', 'numpy', 'rich'}\n"
         "atexit.register(lambda: print(*sorted(heavy & set(sys.modules))))\n"
         "main()"
     )
