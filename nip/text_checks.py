@@ -1,7 +1,10 @@
 """What can be checked of an experiment with language models before anything is asked or paid."""
 
+from pathlib import Path
+
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
+from nip.language_models.cache import check_response_cache
 from nip.language_models.fine_tuning import (
     check_fine_tuning_access,
     fine_tuning_backend_registry,
@@ -37,6 +40,8 @@ def check_text_experiment(
         If anything is certainly missing; the message names the way out.
     """
     read_prices(settings.prices)
+    if settings.response_cache is not None:
+        check_response_cache(Path(settings.response_cache))
     scenario = text_scenario_registry[hyper_params.scenario](hyper_params, settings)
     scenario.dialogue_rules(protocol)
     scenario.check_dataset()

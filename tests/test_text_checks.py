@@ -142,3 +142,14 @@ def test_a_thousand_paid_iterations_are_not_begun_by_default() -> None:
     params = paid(base_url="http://localhost:8000/v1").with_changes({"rl.num_iterations": 1000})
     with pytest.raises(ParameterError, match=r"rl\.num_iterations=1000 is the default for netw"):
         check(params)
+
+
+def test_a_place_where_no_cache_can_be_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no cache")
+    for place in (tmp_path, tmp_path / "file", tmp_path / "file" / "cache.db"):
+        settings = ExperimentSettings(progress=False, response_cache=place)
+        with pytest.raises(ParameterError, match=r"settings\.response_cache=.* cannot be used"):
+            check_experiment(make_text_params(), settings)
+    fine = ExperimentSettings(progress=False, response_cache=tmp_path / "new" / "cache.db")
+    check_experiment(make_text_params(), fine)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

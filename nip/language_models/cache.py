@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,22 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID
 """
 _BUSY_TIMEOUT_S = 30.0
+
+
+def check_response_cache(path: Path) -> None:
+    """Tell whether a cache can be used, without making one.
+
+    Raises
+    ------
+    ParameterError
+        If there is something else in its place, or no place for it.
+    """
+    if path.exists():
+        ResponseCache(path).close()
+        return
+    home = next(folder for folder in path.absolute().parents if folder.exists())
+    if not home.is_dir() or not os.access(home, os.W_OK):
+        raise _unusable(path, f"nothing can be written in {home}")
 
 
 class ResponseCache:
@@ -34,10 +51,7 @@ class ResponseCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = _open(path)
         except (OSError, sqlite3.DatabaseError) as error:
-            raise ParameterError(
-                f"response_cache={str(path)!r} cannot be used: {error}. Delete the file, or name "
-                "another."
-            ) from error
+            raise _unusable(path, str(error)) from error
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the answer that was stored under a key; None if there is none."""
@@ -63,6 +77,13 @@ class ResponseCache:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _unusable(path: Path, reason: str) -> ParameterError:
+    return ParameterError(
+        f"settings.response_cache={str(path)!r} cannot be used: {reason}. Name a file of its own "
+        "for the cache; it is made when it is missing."
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:
