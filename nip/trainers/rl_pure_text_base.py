@@ -39,7 +39,7 @@ from nip.trainers.text_state import STAGES, STATE_KEY, TextTrainerState
 from nip.trainers.text_statistics import rollout_statistics
 from nip.trainers.trainer import Trainer, shown_metrics
 from nip.trainers.transcripts import write_transcripts
-from nip.utils.event_loop import call_without_event_loop
+from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
 from nip.utils.nested_array_dict import NestedArrayDict, concatenate
 
 TEST_PREFIX = "test_"
@@ -85,6 +85,7 @@ class PureTextRlTrainer(Trainer):
     def _train(self) -> None:
         bring_endpoint_of_base_run(self.hyper_params, self.settings, self.run.folder)
         with asyncio.Runner() as self._runner:
+            self._runner.get_loop().set_exception_handler(report_no_interrupts)
             context = open_connection(
                 self.hyper_params, self.settings, self.scenario_instance, self.run.folder
             )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -20,6 +20,16 @@ def call_without_event_loop(function: Callable[[], T]) -> T:
         return function()
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(function).result()
+
+
+def report_no_interrupts(loop: asyncio.AbstractEventLoop, report: dict[str, Any]) -> None:
+    """Handle what an event loop reports, without a word about tasks that Ctrl-C has ended.
+
+    A task which a ``KeyboardInterrupt`` ran through has passed it on; asyncio, which does not know
+    this, would print the whole story once more, and at any time: when the task is collected.
+    """
+    if not isinstance(report.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(report)
 
 
 def first_error(group: BaseExceptionGroup) -> BaseException:

@@ -1,12 +1,14 @@
 """Running loops from ordinary code, and from within one that runs already."""
 
 import asyncio
+import contextlib
+import gc
 import threading
 
 import pytest
 
 from nip.run import run_experiment
-from nip.utils.event_loop import call_without_event_loop, first_error
+from nip.utils.event_loop import call_without_event_loop, first_error, report_no_interrupts
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 
 
@@ -54,3 +56,21 @@ def test_an_experiment_runs_in_a_notebook(tmp_path):
     in_notebook = asyncio.run(cell())
     assert in_notebook.metrics == run_text_experiment(tmp_path, "script", **changes).metrics
     assert in_notebook.metrics["failed_share"] == 0
+
+
+@pytest.mark.parametrize(("is_handled", "num_reports"), [(True, 0), (False, 1)])
+def test_an_interrupted_task_is_not_reported_when_it_is_collected(is_handled, num_reports, caplog):
+    async def interrupt():
+        raise KeyboardInterrupt
+
+    async def work():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(interrupt())
+
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner() as runner:
+        if is_handled:
+            runner.get_loop().set_exception_handler(report_no_interrupts)
+        runner.run(work())
+    gc.collect()
+    reports = [each for each in caplog.records if "never retrieved" in each.message]
+    assert len(reports) == num_reports
