@@ -50,6 +50,12 @@ class ExperimentSettings(SubParameters):
     checkpoint_period: Count | None = None
     """Save every so many iterations; by default as often as costs at most 5 % of the time."""
 
+    max_checkpoints: Count = 2
+    """Newest checkpoints that are kept."""
+
+    permanent_every: Count | None = None
+    """Keep the checkpoints of every so many iterations for good."""
+
     progress: bool = True
     """Show how far a run is: a live bar on a terminal, a line now and then elsewhere."""
 

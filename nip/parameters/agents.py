@@ -10,6 +10,7 @@ from nip.errors import ParameterError
 from nip.parameters.dotted_names import join, unknown_parameter
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
+from nip.parameters.training import AgentOptimizerParameters
 from nip.parameters.types import NonNegative, Positive
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
@@ -74,6 +75,24 @@ class AgentParameters(BaseAgentParameters):
 
     update_schedule: Group[UpdateSchedule] = GROUP_DEFAULT
     """Iterations on which the agent learns; by default all."""
+
+    optimizer: Group[AgentOptimizerParameters] = GROUP_DEFAULT
+    """What the agent has of its own in the optimizer."""
+
+    load_checkpoint_and_parameters: bool = False
+    """Begin with the weights and the parameters that the agent has in another run."""
+
+    checkpoint_run_id: str | None = None
+    """Name of that run."""
+
+    checkpoint_version: str = "latest"
+    """Which of its checkpoints: `latest`, `best`, or the number of an iteration."""
+
+    checkpoint_project: str | None = None
+    """Project at Weights & Biases that has the run; None: it lies in `settings.runs_dir`."""
+
+    checkpoint_entity: str | None = None
+    """User or team of that project; None: what WANDB_ENTITY says."""
 
     use_manual_architecture: bool = False
     """Play the hand-written policy instead of a learnt one (graph isomorphism with `nip` only)."""

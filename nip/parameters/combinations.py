@@ -20,6 +20,10 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     yield from _problems_with_manual_architecture(hyper_params)
     yield from _problems_with_shared_models(hyper_params)
     yield from _problems_with_text_options(hyper_params)
+    yield from _problems_with_training(hyper_params)
+    for field in ("callbacks", "loss_terms"):
+        for index, part in enumerate(getattr(hyper_params, field)):
+            yield from part.problems_in(hyper_params, f"{field}[{index}]")
 
 
 def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]:
@@ -96,3 +100,21 @@ def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
             "protocol_common.randomize_prover_stance=True needs a trainer of language models, got "
             f"trainer={trainer!r}. Set it to False, or choose another trainer and scenario."
         )
+
+
+def _problems_with_training(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse two courses of the learning rate at once, and a checkpoint of no run."""
+    if hyper_params.rl.anneal_lr and hyper_params.lr_scheduler.name != "constant":
+        yield (
+            "rl.anneal_lr=True is the schedule lr_scheduler.name='linear', got lr_scheduler.name="
+            f"{hyper_params.lr_scheduler.name!r} as well. Set rl.anneal_lr=False."
+        )
+    for agent_name, agent in hyper_params.agents.items():
+        if not isinstance(agent, AgentParameters) or not agent.load_checkpoint_and_parameters:
+            continue
+        if not agent.checkpoint_run_id:
+            yield (
+                f"agents.{agent_name}.checkpoint_run_id must name a run for "
+                f"agents.{agent_name}.load_checkpoint_and_parameters=True, got "
+                f"{agent.checkpoint_run_id!r}. Give the name of a run."
+            )

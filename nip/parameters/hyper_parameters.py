@@ -11,13 +11,16 @@ from nip.errors import ParameterError, did_you_mean
 from nip.parameters import yaml_text
 from nip.parameters.agents import AgentsParameters
 from nip.parameters.base_run import BaseRunParameters
+from nip.parameters.callbacks import CallbackParameters, callback_facts
 from nip.parameters.catalogue import scenario_facts
 from nip.parameters.changes import apply_changes
 from nip.parameters.choices import problems_with_choices
+from nip.parameters.chosen_parts import build_chosen_parts
 from nip.parameters.code_validation import CodeValidationParameters
 from nip.parameters.combinations import problems_with_combinations
 from nip.parameters.dotted_names import unknown_parameter
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.loss_terms import LossTermParameters, loss_term_facts
 from nip.parameters.migrations import PACKAGE_KEYS, migrate, package_stamp
 from nip.parameters.no_effect import options_without_effect
 from nip.parameters.parameters_base import (
@@ -42,6 +45,11 @@ from nip.parameters.trainers import (
     RlParameters,
     SoloAgentParameters,
     TextRlParameters,
+)
+from nip.parameters.training import (
+    LrSchedulerParameters,
+    OptimizerParameters,
+    UpdateStepParameters,
 )
 from nip.parameters.types import (
     Count,
@@ -108,6 +116,24 @@ class HyperParameters(SubParameters):
 
     ppo: Group[PpoParameters] = GROUP_DEFAULT
     """Proximal policy optimisation."""
+
+    optimizer: Group[OptimizerParameters] = GROUP_DEFAULT
+    """The optimizer of all agents."""
+
+    lr_scheduler: Group[LrSchedulerParameters] = GROUP_DEFAULT
+    """The course of the learning rate."""
+
+    update_step: Group[UpdateStepParameters] = GROUP_DEFAULT
+    """How gradients become steps of the optimizer."""
+
+    loss_terms: tuple[LossTermParameters, ...] = ()
+    """Terms added to the loss: names, or mappings with `name`, `weight` and options."""
+
+    eval_every: Count | None = None
+    """Iterations from one evaluation on the test split to the next; None: only at the end."""
+
+    callbacks: tuple[CallbackParameters, ...] = ()
+    """What watches or steps in: names, or mappings with `name` and options."""
 
     reinforce: Group[ReinforceParameters] = GROUP_DEFAULT
     """Plain policy gradient."""
@@ -279,6 +305,14 @@ class HyperParameters(SubParameters):
         cls, rule: FieldRule, value: Any, path: str, data: Mapping[str, Any], ignore_unknown: bool
     ) -> Any:
         """Check one field; the class of the agents follows from the scenario."""
+        if rule.name == "callbacks":
+            return build_chosen_parts(
+                value, rule.name, "callback", callback_facts, ignore_unknown=ignore_unknown
+            )
+        if rule.name == "loss_terms":
+            return build_chosen_parts(
+                value, rule.name, "loss term", loss_term_facts, ignore_unknown=ignore_unknown
+            )
         if rule.name != "agents":
             return super().take_field(rule, value, path, data, ignore_unknown)
         scenario = data.get("scenario")

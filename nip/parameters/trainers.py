@@ -48,8 +48,8 @@ class RlParameters(SubParameters):
     anneal_lr: bool = False
     """Lower the learning rate linearly, to 0 at the end of the last iteration."""
 
-    max_grad_norm: Positive = 1.0
-    """Limit to which the joint norm of the gradients of all agents is scaled down."""
+    max_grad_norm: Positive | None = 1.0
+    """Limit to which the joint norm of the gradients of all agents is scaled down; None: none."""
 
     loss_critic_type: CriticLossType = "smooth_l1"
     """Distance between estimated and observed value that the critic learns to make small."""
@@ -150,6 +150,9 @@ class SoloAgentParameters(SubParameters):
 
     learning_rate: Positive = 0.001
     """Base learning rate."""
+
+    max_grad_norm: Positive | None = None
+    """Limit to which the joint norm of the gradients of all agents is scaled down; None: none."""
 
     body_lr_factor_override: bool = False
     """Treat the learning-rate factor of the bodies as 1."""

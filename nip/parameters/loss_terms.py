@@ -1,0 +1,34 @@
+"""Parameters of the terms that may be added to a loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nip.parameters.chosen_parts import ChosenPart
+from nip.parameters.parameters_base import register_parameter_class
+from nip.parameters.types import NonNegative
+from nip.registry import Registry
+
+
+@register_parameter_class
+@dataclass
+class LossTermParameters(ChosenPart):
+    """A term of the loss by its name; derived classes hold its options."""
+
+    weight: NonNegative = 1.0
+    """Factor on the term; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
+class LossTermFacts:
+    """What the parameters must know of a term of the loss."""
+
+    parameters: type[LossTermParameters] = LossTermParameters
+    """Class of its options."""
+
+
+loss_term_facts: Registry[LossTermFacts] = Registry("loss term")
+"""Facts of all terms by name."""
+
+loss_term_facts.register("l2", LossTermFacts())
+loss_term_facts.register("proximal", LossTermFacts())

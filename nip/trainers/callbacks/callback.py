@@ -1,0 +1,82 @@
+"""What every callback is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from nip.trainers.context import TrainingContext
+
+Event = Literal[
+    "on_train_start",
+    "on_iteration_start",
+    "on_stage_start",
+    "on_step_start",
+    "on_step_end",
+    "on_stage_end",
+    "on_evaluation_start",
+    "on_evaluation_end",
+    "on_log",
+    "on_iteration_end",
+    "on_checkpoint",
+    "on_train_end",
+]
+"""What callbacks are told of, in the order in which it first comes."""
+
+
+class Callback:
+    """Something that is told what happens. Every method does nothing unless it is overridden.
+
+    Callbacks are called in the order in which they were given. An exception passes through and
+    ends the training; ``on_train_end`` is called nevertheless.
+    """
+
+    is_observer: ClassVar[bool] = False
+    """Whether it only looks on: it changes no number, and of several processes that train together
+    only the first has it."""
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Act before the first iteration of a start, also one after an interruption."""
+
+    def on_iteration_start(self, context: TrainingContext) -> None:
+        """Act before an iteration."""
+
+    def on_stage_start(self, context: TrainingContext) -> None:
+        """Act before a stage, whose name is ``context.stage``."""
+
+    def on_step_start(self, context: TrainingContext) -> None:
+        """Act before a step: an update of the weights, or a fine-tuning job."""
+
+    def on_step_end(self, context: TrainingContext) -> None:
+        """Act after a step, when ``context.loss`` is known."""
+
+    def on_stage_end(self, context: TrainingContext) -> None:
+        """Act after a stage."""
+
+    def on_evaluation_start(self, context: TrainingContext) -> None:
+        """Act before the agents are evaluated."""
+
+    def on_evaluation_end(self, context: TrainingContext) -> None:
+        """Act after an evaluation, whose metrics are ``context.metrics``."""
+
+    def on_log(self, context: TrainingContext) -> None:
+        """Act after metrics were kept: ``context.metrics`` of ``context.metrics_iteration``."""
+
+    def on_iteration_end(self, context: TrainingContext) -> None:
+        """Act after an iteration, when its metrics are known and before its checkpoint."""
+
+    def on_checkpoint(self, context: TrainingContext) -> None:
+        """Act after a checkpoint was written."""
+
+    def on_train_end(self, context: TrainingContext) -> None:
+        """Act when training and its test are over, for whatever reason."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return what must come back when an interrupted run goes on.
+
+        Values are plain data that JSON can hold or, for trainers of networks, tensors.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned; called before ``on_train_start``."""
