@@ -59,6 +59,10 @@ class DatasetError(NipError, FileNotFoundError):
     """A dataset is missing or unreadable."""
 
 
+class CheckpointError(NipError, FileNotFoundError):
+    """A checkpoint, or a folder of saved weights, is missing or unreadable."""
+
+
 class DivergenceError(NipError, ArithmeticError):
     """A loss became infinite or not a number."""
 

@@ -37,6 +37,9 @@ class RunResult:
     metrics: dict[str, float]
     """The last value of each metric."""
 
+    best_checkpoint: Path | None = None
+    """Folder of the best checkpoint; None if none was marked as such."""
+
 
 def run_experiment(
     hyper_params: HyperParameters,
@@ -90,7 +93,7 @@ def run_experiment(
             _train(run, hyper_params, settings, instance)
         if settings.progress:
             _print_summary(run)
-        return RunResult(run_id, run.folder, dict(run.history.latest_all()))
+        return RunResult(run_id, run.folder, run.history.latest_all(), run.best_checkpoint)
 
 
 def prepare_experiment(

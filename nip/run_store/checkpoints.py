@@ -2,15 +2,17 @@
 
 One folder per checkpoint, `iteration_000012/`. It is written under a hidden name and renamed when
 all of it is on the disk, so a folder with a proper name is complete, whenever the process was
-killed.
+killed. One of them may be marked as the best, in `best.json`.
 """
 
 import re
 import shutil
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 
-from nip.errors import NipWarning, ResumeError
+from nip.errors import CheckpointError, NipWarning, ResumeError
+from nip.run_store.best_checkpoint import checkpoint_path, read_best
 from nip.run_store.checkpoint import Checkpoint
 from nip.run_store.checkpoint_files import (
     DamagedCheckpointError,
@@ -49,7 +51,7 @@ class CheckpointFolder:
 
     def path(self, iteration: int) -> Path:
         """Return the folder of one checkpoint, whether it exists or not."""
-        return self.folder / f"iteration_{iteration:06d}"
+        return checkpoint_path(self.folder, iteration)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint; one of the same iteration is replaced.
@@ -105,10 +107,74 @@ class CheckpointFolder:
             f"to start again from the beginning, choose another run_id or delete {self.folder}."
         )
 
-    def prune(self, keep_last: int) -> None:
-        """Delete all but the newest complete checkpoints."""
+    def find(self, which: int | str) -> Path:
+        """Return the folder of one checkpoint, which may be that of another process's run.
+
+        Parameters
+        ----------
+        which
+            `latest`, `best`, or the number of an iteration.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint; the message lists those there are.
+        """
+        iterations = self.iterations()
+        if which == "best":
+            best = read_best(self.folder)
+            iteration = None if best is None else best.iteration
+        elif which == "latest":
+            iteration = iterations[-1] if iterations else None
+        else:
+            iteration = int(which) if str(which).isdecimal() else None
+        if iteration in iterations:
+            return self.path(iteration)
+        known = ["latest", *["best"] * (read_best(self.folder) is not None), *map(str, iterations)]
+        raise CheckpointError(
+            f"There is no checkpoint {which!r} in {self.folder}. "
+            + (f"There are {', '.join(known)}." if iterations else "No checkpoint was saved yet.")
+        )
+
+    def load(self, which: int | str) -> Checkpoint:
+        """Read one checkpoint and change nothing in the folder.
+
+        Parameters
+        ----------
+        which
+            `latest`, `best`, or the number of an iteration.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint, or it is damaged.
+        """
+        try:
+            return read_checkpoint(self.find(which))
+        except DamagedCheckpointError as error:
+            raise CheckpointError(f"{error}. Put a copy there, or choose another one.") from error
+
+    def prune(
+        self, keep_last: int, permanent_every: int | None = None, protected: Collection[int] = ()
+    ) -> None:
+        """Delete what need not be kept; the best checkpoint always is.
+
+        Parameters
+        ----------
+        keep_last
+            So many of the newest are kept.
+        permanent_every
+            Those of every so many iterations are kept for good.
+        protected
+            Further iterations to keep.
+        """
         assert keep_last >= 1, f"keep_last must be at least 1, got {keep_last}"
+        best = read_best(self.folder)
+        kept = {*protected, *([] if best is None else [best.iteration])}
         for iteration in self.iterations()[:-keep_last]:
+            is_permanent = permanent_every is not None and iteration % permanent_every == 0
+            if is_permanent or iteration in kept:
+                continue
             path = self.path(iteration)
             # A kill during the deletion must not leave a half-empty folder that bears the name of
             # a complete checkpoint.

@@ -1,6 +1,7 @@
 """The course of every metric of a run, in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 from nip.errors import UnknownNameError, unknown_name
 
@@ -66,6 +67,19 @@ class RunHistory:
     def replace(self, other: "RunHistory") -> None:
         """Become equal to another history."""
         self._series = {name: dict(series) for name, series in other._series.items()}
+
+    def to_dict(self) -> dict[str, list[tuple[int, float]]]:
+        """Return all values by metric, as (iteration, value) pairs that JSON can hold."""
+        return {name: self.values(name) for name in self.names()}
+
+    @classmethod
+    def from_dict(cls, series: Mapping[str, Sequence[Sequence[float]]]) -> Self:
+        """Build a history from what `to_dict` returned, also after JSON."""
+        history = cls()
+        for name, pairs in series.items():
+            for iteration, value in pairs:
+                history.update(int(iteration), {name: value})
+        return history
 
     def reset(self) -> None:
         """Forget everything."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from nip.errors import ParameterError, ResumeError
 from nip.parameters import HyperParameters
+from nip.parameters.callbacks import callback_facts
 from nip.parameters.difference import difference
 from nip.parameters.migrations import package_stamp
 from nip.parameters.yaml_text import dump, load_mapping
@@ -22,6 +23,8 @@ def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
 def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
     """Refuse to go on with a run under other parameters.
 
+    Callbacks that only look on may come and go: they change no number.
+
     Parameters
     ----------
     folder
@@ -34,7 +37,8 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
     ResumeError
         If any parameter differs; the message lists each with both values.
     """
-    differences = difference(_load_parameters(folder), parameters)
+    stored = _load_parameters(folder)
+    differences = difference(_without_observers(stored), _without_observers(parameters))
     if not differences:
         return
     listing = "\n".join(f"  {each}" for each in differences)
@@ -43,6 +47,18 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
         "Choose another run_id for a new run, or give these their stored values again to go on "
         "with this one."
     )
+
+
+def _without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    callbacks = tree.get("callbacks")
+    if not isinstance(callbacks, list | tuple):
+        return tree
+    return {**tree, "callbacks": [entry for entry in callbacks if not _is_observer(entry)]}
+
+
+def _is_observer(entry: Any) -> bool:
+    name = str(entry.get("name") if isinstance(entry, Mapping) else entry)
+    return name in callback_facts and callback_facts[name].is_observer
 
 
 def _load_parameters(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.yaml_text import load_mapping
+from nip.run_store.best_checkpoint import BestMark, checkpoint_path, read_best, write_best
 from nip.run_store.checkpoint import Checkpoint
 from nip.run_store.database import DIGEST_OF_THE, STATE_OF_THE_WORK, RunDatabase
 from nip.run_store.exact_json import dump_exactly
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from nip.run_store.checkpoints import CheckpointFolder
 
 RunStatus = Literal["running", "completed", "failed"]
+
+_CHECKPOINTS = "checkpoints"
 
 
 class Run:
@@ -187,9 +190,57 @@ class Run:
         """
         return self._checkpoints.load_latest()
 
-    def prune_checkpoints(self, keep_last: int = 2) -> None:
-        """Delete all but the newest checkpoints."""
-        self._checkpoints.prune(keep_last)
+    def load_checkpoint(self, which: int | str = "latest") -> Checkpoint:
+        """Read a certain checkpoint: `latest`, `best`, or that of an iteration.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint (the message lists those there are), or it is damaged.
+        """
+        return self._checkpoints.load(which)
+
+    def prune_checkpoints(
+        self,
+        keep_last: int | None = None,
+        permanent_every: int | None = None,
+        protected: Collection[int] = (),
+    ) -> None:
+        """Delete what need not be kept; the best checkpoint always is.
+
+        Parameters
+        ----------
+        keep_last
+            So many of the newest are kept; None: as the settings say.
+        permanent_every
+            Those of every so many iterations are kept for good; None: as the settings say.
+        protected
+            Further iterations to keep.
+        """
+        settings = self._settings
+        self._checkpoints.prune(
+            keep_last or settings.max_checkpoints,
+            permanent_every or settings.permanent_every,
+            protected,
+        )
+
+    def mark_best(self, iteration: int, metric: str, value: float) -> None:
+        """Note that a saved checkpoint is the best so far; the mark of another one is replaced.
+
+        A run without checkpoints, one of language models for instance, has none to mark.
+
+        A trainer saves, marks, and only then prunes, and marks once more what its state calls the
+        best when it goes on: so a kill between any two of these loses neither.
+        """
+        if (self.folder / _CHECKPOINTS).is_dir():
+            write_best(self.folder / _CHECKPOINTS, BestMark(int(iteration), metric, float(value)))
+
+    @property
+    def best_checkpoint(self) -> Path | None:
+        """Folder of the best checkpoint; None if none was marked."""
+        folder = self.folder / _CHECKPOINTS
+        best = read_best(folder)
+        return None if best is None else checkpoint_path(folder, best.iteration)
 
     def finish(
         self, status: Literal["completed", "failed"], error: BaseException | str | None = None
@@ -227,7 +278,7 @@ class Run:
         # Imported when needed, because it brings torch along.
         from nip.run_store.checkpoints import CheckpointFolder
 
-        return CheckpointFolder(self.folder / "checkpoints")
+        return CheckpointFolder(self.folder / _CHECKPOINTS)
 
     def _check_same_data(self, data: Mapping[str, str]) -> None:
         for name, digest in data.items():
@@ -260,6 +311,8 @@ class Run:
                 for name, value in self.history.latest_all().items()
             },
         }
+        if stop_reason := self.get_state("stop_reason"):
+            result["stopped"] = stop_reason
         if error is not None:
             result["error"] = error if isinstance(error, str) else _describe_error(error)
         return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,5 +1,6 @@
 """The metrics of a run in memory."""
 
+import json
 import math
 
 import pytest
@@ -66,6 +67,18 @@ def test_reset_forgets_everything(history):
 def test_nan_is_kept(history):
     history.update(11, {"loss": math.nan})
     assert math.isnan(history.latest("loss"))
+
+
+@given(logs=LOGS)
+def test_a_history_comes_back_from_plain_data(logs):
+    history = RunHistory()
+    for iteration, metrics in logs:
+        history.update(iteration, metrics)
+    loaded = RunHistory.from_dict(json.loads(json.dumps(history.to_dict())))
+    assert loaded.names() == history.names()
+    for name in history.names():
+        assert loaded.values(name) == history.values(name)
+        assert loaded.latest(name) == history.latest(name)
 
 
 @given(logs=LOGS, cut=st.integers(-1, 30))

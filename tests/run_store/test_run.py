@@ -98,6 +98,28 @@ def test_changed_parameters_are_refused_by_dotted_name_with_both_values(settings
     assert everything_in(runs_dir) == before
 
 
+def tree_with_callbacks(*callbacks):
+    return {**PARAMETERS, "callbacks": [{"name": name, **options} for name, options in callbacks]}
+
+
+def test_observers_may_come_and_go_but_what_steps_in_may_not(settings):
+    stopping = ("early_stopping", {"patience": 2})
+    with begin(settings, parameters=tree_with_callbacks(stopping, ("csv", {}))) as run:
+        path = run.folder / "hyper_params.yaml"
+        first = path.read_bytes()
+    for others in ([], [("tensorboard", {}), ("rollout_samples", {"every": 2})]):
+        begin(settings, parameters=tree_with_callbacks(*others, stopping)).close()
+    assert path.read_bytes() == first
+    for changed in (
+        [("early_stopping", {"patience": 3})],
+        [],
+        [stopping, ("best_checkpoint", {})],
+        [stopping, ("unknown", {})],
+    ):
+        with pytest.raises(ResumeError, match="callbacks"):
+            begin(settings, parameters=tree_with_callbacks(*changed))
+
+
 def rewrite_version(folder, version):
     path = folder / "hyper_params.yaml"
     stored = yaml.safe_load(path.read_text())
@@ -236,6 +258,14 @@ def test_result_holds_the_last_value_of_each_metric(settings):
         "status": "completed",
         "metrics": {"bound": None, "loss": 0.1, "ratio": None, "test_loss": 1.5},
     }
+
+
+def test_result_says_why_training_was_stopped_early(settings):
+    with begin(settings) as run:
+        run.set_state("stop_reason", "test_mean_accuracy has not improved 2 times in a row")
+        run.finish("completed")
+        result = json.loads((run.folder / "result.json").read_text())
+    assert result["stopped"] == "test_mean_accuracy has not improved 2 times in a row"
 
 
 def test_a_completed_run_stays_completed_when_it_is_opened_again(settings):
