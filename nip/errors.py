@@ -71,6 +71,10 @@ class ResumeError(NipError, RuntimeError):
     """A stored run cannot be continued as asked."""
 
 
+class RankError(NipError, RuntimeError):
+    """Another process which trains the same experiment has failed."""
+
+
 class PluginError(NipError, ImportError):
     """An outside module could not be loaded."""
 

@@ -1,0 +1,249 @@
+"""Processes that train one experiment together, each on its share of the data.
+
+`torchrun` starts them and tells each its rank. All of them run the same code; at the points where
+they have to agree they meet in a collective, which all must reach, in the same order. Only tensors
+travel, and nothing is pickled. A process which is alone does nothing here, and imports no torch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from nip.errors import RankError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+T = TypeVar("T")
+
+TIMEOUT = timedelta(minutes=30)
+"""How long a process waits for the others; torchrun ends them much sooner when one has failed."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """A process among those which train together; by default it is alone."""
+
+    rank: int = 0
+    """Number of this process, counted from 0."""
+
+    size: int = 1
+    """Number of processes."""
+
+    local_rank: int = 0
+    """Number of this process among those of its machine."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def sum_(self, tensor: Tensor) -> Tensor:
+        """Replace a contiguous tensor by its sum over all ranks, and return it."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.all_reduce(tensor)
+        return tensor
+
+    def mean_(self, tensor: Tensor) -> Tensor:
+        """Replace a contiguous tensor by its mean over all ranks, and return it."""
+        return self.sum_(tensor).div_(self.size) if self.size > 1 else tensor
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient by its mean over all ranks, in one collective.
+
+        A rank without a gradient counts as zeros; where no rank has one it stays None.
+        """
+        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        if self.size == 1 or not learning:
+            return
+        import torch
+
+        has_gradient = [parameter.grad is not None for parameter in learning]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
+        present = gradients[0].new_tensor(has_gradient)
+        flat = self.mean_(torch.cat([each.flatten() for each in (*gradients, present)]))
+        *means, present = flat.split([each.numel() for each in (*gradients, present)])
+        # Only who lacks a gradient has to look whether another rank has it.
+        is_there = has_gradient if all(has_gradient) else present.tolist()
+        for parameter, mean, is_known in zip(learning, means, is_there, strict=True):
+            parameter.grad = mean.view_as(parameter).to(parameter.dtype) if is_known else None
+
+    def average_buffers(self, module: nn.Module) -> None:
+        """Replace each buffer, such as running statistics, by its mean over all ranks."""
+        buffers = list(module.buffers())
+        if self.size == 1 or not buffers:
+            return
+        import torch
+
+        flat = self.mean_(torch.cat([buffer.flatten().double() for buffer in buffers]))
+        for buffer, mean in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
+            buffer.copy_(mean.view_as(buffer))
+
+    def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Return what each rank has given, in the order of ranks, on the CPU.
+
+        Names, shapes and types may differ from rank to rank.
+        """
+        if self.size == 1:
+            return [dict(tensors)]
+        import torch
+        import torch.distributed as dist
+
+        own = _encode(tensors)
+        lengths = self.sum_(torch.eye(self.size, dtype=torch.long)[self.rank] * len(own)).tolist()
+        padded = torch.zeros(max(lengths), dtype=torch.uint8)
+        padded[: len(own)] = own
+        received = [torch.empty_like(padded) for _ in lengths]
+        dist.all_gather(received, padded)
+        return [_decode(each[:length]) for each, length in zip(received, lengths, strict=True)]
+
+    def share(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the first rank has given, on the CPU; what the others give does not count."""
+        if self.size == 1:
+            return dict(tensors)
+        import torch
+        import torch.distributed as dist
+
+        own = _encode(tensors if self.is_first else {})
+        (length,) = self.first([len(own)])
+        data = own if self.is_first else torch.empty(int(length), dtype=torch.uint8)
+        dist.broadcast(data, src=0)
+        return _decode(data)
+
+    def share_text(self, text: str) -> str:
+        """Return the text that the first rank has given."""
+        if self.size == 1:
+            return text
+        import torch
+
+        encoded = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        return bytes(self.share({"text": encoded})["text"].tolist()).decode()
+
+    def first(self, values: Sequence[float]) -> list[float]:
+        """Return the numbers that the first rank has given; all ranks give equally many."""
+        if self.size == 1:
+            return list(values)
+        import torch
+        import torch.distributed as dist
+
+        numbers = torch.tensor(list(values), dtype=torch.float64)
+        dist.broadcast(numbers, src=0)
+        return numbers.tolist()
+
+    def any(self, flags: Sequence[bool]) -> list[bool]:
+        """Return for each flag whether it is set on any rank."""
+        if self.size == 1:
+            return list(flags)
+        import torch
+
+        return [count > 0 for count in self.sum_(torch.tensor(flags, dtype=torch.long)).tolist()]
+
+    def barrier(self) -> None:
+        """Wait until all ranks are here."""
+        self.any([False])
+
+    def only_first(self, action: Callable[[], T]) -> T | None:
+        """Let the first rank alone do something, and return its result there, elsewhere None.
+
+        The others wait until it is done.
+
+        Raises
+        ------
+        RankError
+            On the other ranks, if it has failed on the first, where the error itself is raised.
+        """
+        result, failure = None, None
+        if self.is_first:
+            try:
+                result = action()
+            except Exception as error:
+                failure = error
+        (has_failed,) = self.any([failure is not None])
+        if has_failed:
+            raise failure or RankError("The first process has failed. Its message says why.")
+        return result
+
+
+ALONE = Ranks()
+
+
+def launched_ranks() -> Ranks:
+    """Return what torchrun has told this process, whether the ranks are connected or not."""
+    if "RANK" not in os.environ:
+        return ALONE
+    defaults = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+    return Ranks(*(int(os.environ.get(name, value)) for name, value in defaults.items()))
+
+
+def current_ranks() -> Ranks:
+    """Return the ranks which are connected now; a process is alone before and after."""
+    return _connected
+
+
+@contextmanager
+def connected_ranks(device: str) -> Iterator[Ranks]:
+    """Connect the processes that torchrun has started, until the end of the `with` statement.
+
+    Tensors on the CPU travel by gloo, those on a GPU by NCCL. Where there is one process, or where
+    the ranks are connected already, nothing happens.
+
+    Parameters
+    ----------
+    device
+        Where this process computes.
+    """
+    global _connected
+    launched = launched_ranks()
+    if launched.size == 1 or _connected.size > 1:
+        yield _connected
+        return
+    import torch
+    import torch.distributed as dist
+
+    is_on_gpu = device.startswith("cuda")
+    if is_on_gpu:
+        torch.cuda.set_device(device)
+    store, rank, size = next(dist.rendezvous("env://", timeout=TIMEOUT))
+    # Of two groups one after the other, the second must not meet the addresses of the first.
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if is_on_gpu else "gloo",
+        store=dist.PrefixStore(f"nip {next(_numbers)}", store),
+        rank=rank,
+        world_size=size,
+        timeout=TIMEOUT,
+    )
+    _connected = launched
+    try:
+        yield launched
+        launched.barrier()
+    finally:
+        _connected = ALONE
+        dist.destroy_process_group()
+
+
+_connected = ALONE
+_numbers = itertools.count()
+
+
+def _encode(tensors: Mapping[str, Tensor]) -> Tensor:
+    """Write tensors as the bytes of a safetensors file."""
+    import torch
+    from safetensors.torch import save
+
+    copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    return torch.frombuffer(bytearray(save(copies)), dtype=torch.uint8)
+
+
+def _decode(data: Tensor) -> dict[str, Tensor]:
+    from safetensors.torch import load
+
+    # Copies, because what a file gives lies at odd addresses, on which rounding may depend.
+    return {name: tensor.clone() for name, tensor in load(data.numpy().tobytes()).items()}
