@@ -1,0 +1,74 @@
+"""What each of two ranks does in ``test_ranks.py``, and what comes out."""
+
+import torch
+from torch import nn
+
+from nip.errors import RankError
+from nip.utils.ranks import Ranks, current_ranks, launched_ranks
+
+
+def everything(ranks: Ranks) -> dict:
+    """Use every collective once."""
+    one_based = torch.tensor([1.0 + ranks.rank])
+    return {
+        "rank": [ranks.rank, ranks.size, ranks.is_first],
+        "current": current_ranks() == launched_ranks() == ranks,
+        "sum": ranks.sum_(one_based.clone()).tolist(),
+        "mean": ranks.mean_(one_based.clone()).tolist(),
+        "gradients": averaged_gradients(ranks),
+        "buffers": averaged_buffers(ranks),
+        "gathered": gathered(ranks),
+        "shared": {
+            name: [str(value.dtype), value.tolist()]
+            for name, value in ranks.share(own_tensors(ranks)).items()
+        },
+        "text": ranks.share_text(f"größer als {ranks.rank}"),
+        "first": ranks.first([0.1 + ranks.rank, float("inf")]),
+        "any": ranks.any([ranks.rank == 1, False]),
+        "only_first": [ranks.only_first(lambda: 7), failure_of_the_first(ranks)],
+    }
+
+
+def averaged_gradients(ranks: Ranks) -> list:
+    """Everybody has the first gradient, one rank the second, nobody the third."""
+    parameters = [nn.Parameter(torch.zeros(2, 1)) for _ in range(4)]
+    parameters[0].grad = torch.tensor([[2.0], [4.0]]) * (1 + ranks.rank)
+    if not ranks.is_first:
+        parameters[1].grad = torch.tensor([[1.0], [0.0]])
+    parameters[3].requires_grad_(False)
+    ranks.average_gradients(parameters)
+    return [None if each.grad is None else each.grad.tolist() for each in parameters]
+
+
+def averaged_buffers(ranks: Ranks) -> dict:
+    module = nn.BatchNorm1d(2)
+    module.running_mean.add_(ranks.rank)
+    module.num_batches_tracked.add_(5)
+    ranks.average_buffers(module)
+    return {name: buffer.tolist() for name, buffer in module.named_buffers()}
+
+
+def own_tensors(ranks: Ranks) -> dict[str, torch.Tensor]:
+    return {
+        "long": torch.arange(3 * (1 + ranks.rank)).view(-1, 3)[:, 1],
+        "bool": torch.tensor(ranks.is_first),
+        f"only_{ranks.rank}": torch.empty(0, 2, dtype=torch.float64),
+    }
+
+
+def gathered(ranks: Ranks) -> list:
+    return [
+        {name: [list(value.shape), value.tolist()] for name, value in tensors.items()}
+        for tensors in ranks.gather(own_tensors(ranks))
+    ]
+
+
+def failure_of_the_first(ranks: Ranks) -> str:
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    try:
+        ranks.only_first(fail)
+    except (OSError, RankError) as error:
+        return type(error).__name__
+    return "none"
