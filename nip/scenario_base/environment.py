@@ -219,14 +219,22 @@ class TensorDictEnvironment(EnvBase):
             )
         return {name: value.to(self.device) for name, value in draw.items()}
 
-    def fresh_copy(self, seed: int) -> "TensorDictEnvironment":
-        """Return the same environments at the beginning of another order of the data."""
+    def fresh_copy(self, seed: int, num_environments: int | None = None) -> "TensorDictEnvironment":
+        """Return the same environments, or so many, at the beginning of another order of the data.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the order and of the episode seeds.
+        num_environments : int, optional
+            How many; by default as many as here.
+        """
         return TensorDictEnvironment(
             self._hyper_params,
             self.protocol,
             self.dataset,
             message_key=self.message_key,
-            num_environments=self.num_environments,
+            num_environments=num_environments or self.num_environments,
             seed=seed,
             normalizer=self.normalizer,
             device=self.device,

@@ -1,0 +1,108 @@
+"""Complete episodes of the present agents, to look at or to keep."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from tensordict import TensorDict, TensorDictBase
+
+from nip.errors import CheckpointError, ParameterError
+from nip.scenario_base.collector import RolloutCollector
+from nip.scenario_instance import TensorDictScenarioInstance
+from nip.seeding import stable_seed
+from nip.utils.files import write_atomically
+
+_SEPARATOR = "/"
+"""Stands between the names of nested keys in a file."""
+
+
+def sample_rollouts(
+    instance: TensorDictScenarioInstance,
+    *,
+    num_rollouts: int,
+    seed: int,
+    split: Literal["train", "test"] = "test",
+    greedy: bool = False,
+) -> TensorDict:
+    """Play complete episodes, without any trace in the environments that training uses.
+
+    The networks are used as they are: put them into evaluation mode and switch gradients off
+    first, as the test context of a trainer does.
+
+    Parameters
+    ----------
+    instance : TensorDictScenarioInstance
+        Agents and data.
+    num_rollouts : int
+        How many episodes.
+    seed : int
+        Decides the questions, the episode seeds and the actions, and with them everything.
+    split : str
+        Where the questions come from: ``train`` or ``test``.
+    greedy : bool
+        Whether the agents take their most probable actions.
+
+    Returns
+    -------
+    rollouts : TensorDict
+        What the collector gives, of batch size (episode, step), with as many steps as the longest
+        episode possible. ``mask`` tells which steps belong to the episode; after its end
+        everything is 0.
+
+    Raises
+    ------
+    ParameterError
+        If the agents exchange no messages, or there is nothing to play.
+    """
+    if num_rollouts < 1:
+        raise ParameterError(f"num_rollouts must be at least 1, got {num_rollouts}. Raise it.")
+    if any(agent.policy_head is None for _, _, agent in instance.agents):
+        raise ParameterError(
+            "These agents were built to answer alone (trainer=solo_agent), so they play no "
+            "episodes. Choose a trainer of reinforcement learning to sample rollouts."
+        )
+    environments = {"train": instance.train_environment, "test": instance.test_environment}
+    collector = RolloutCollector(
+        environments[split].fresh_copy(stable_seed(seed, "environment", split), num_rollouts),
+        instance.agents,
+        num_steps=instance.protocol_handler.num_episode_rounds,
+        seed=stable_seed(seed, "actions", split),
+        greedy=greedy,
+        with_values=False,
+    )
+    rollouts = collector.collect()
+    done = rollouts["next", "done"].long()
+    mask = done.cumsum(dim=1) == done
+    rollouts = rollouts.masked_fill(~mask, 0)
+    rollouts["mask"] = mask
+    return rollouts
+
+
+def save_rollouts(path: Path | str, rollouts: TensorDictBase) -> None:
+    """Write rollouts as one safetensors file; nested names are joined by ``/``."""
+    flat = rollouts.flatten_keys(_SEPARATOR)
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in flat.items()}
+    shape = {"batch_size": json.dumps(list(rollouts.batch_size))}
+    write_atomically(path, save(tensors, metadata=shape))
+
+
+def load_rollouts(path: Path | str) -> TensorDict:
+    """Read what ``save_rollouts`` wrote, onto the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, or it holds no rollouts.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            batch_size = json.loads(file.metadata()["batch_size"])
+            flat = {name: file.get_tensor(name).clone() for name in file.keys()}
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as rollouts: {error}. Give a file that save_rollouts wrote."
+        ) from error
+    return TensorDict(flat, batch_size=torch.Size(batch_size)).unflatten_keys(_SEPARATOR)
