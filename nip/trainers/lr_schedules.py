@@ -1,0 +1,194 @@
+"""The course of the learning rate, by the schedulers of `torch.optim.lr_scheduler`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    SequentialLR,
+    StepLR,
+)
+
+from nip.errors import ParameterError
+from nip.parameters import LrSchedulerParameters
+
+
+class HeldCosine(CosineAnnealingLR):
+    """Cosine annealing that ends in a constant, where PyTorch's own rises again."""
+
+    def get_lr(self) -> list[Any]:
+        """Return the next rates."""
+        if self.last_epoch > self.T_max:
+            return [group["lr"] for group in self.optimizer.param_groups]
+        return super().get_lr()
+
+
+class HeldOneCycle(OneCycleLR):
+    """One cycle that ends in a constant, where PyTorch's own fails."""
+
+    def get_lr(self) -> list[Any]:
+        """Return the next rates, and move the momentum along."""
+        if self.last_epoch >= self.total_steps:
+            return [group["lr"] for group in self.optimizer.param_groups]
+        return super().get_lr()
+
+
+def build_lr_scheduler(
+    optimizer: Optimizer,
+    params: LrSchedulerParameters,
+    total: int,
+    factory: Callable[[Optimizer], LRScheduler] | None = None,
+) -> LRScheduler:
+    """Build a schedule with its warm-up.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its rates of now are those that the schedule scales.
+    params : LrSchedulerParameters
+        What is to be built.
+    total : int
+        Length of the whole run in intervals, for a schedule that has no length of its own.
+    factory : callable, optional
+        Makes the schedule, in place of the one that the parameters name.
+
+    Raises
+    ------
+    ParameterError
+        If the warm-up does not fit into the schedule, or one cycle is too short to be divided.
+    """
+    scheduler = _build(optimizer, params, total) if factory is None else factory(optimizer)
+    # PyTorch warns of a schedule that goes before its optimizer, as one does when nobody learns
+    # in the first iteration, or when its steps overflowed.
+    vars(optimizer)["_opt_called"] = True
+    return scheduler
+
+
+def scheduler_state(scheduler: LRScheduler) -> dict[str, Any]:
+    """Return what a scheduler of any class has to remember, as plain data for JSON.
+
+    What is not plain, such as functions, is the same in one that is built anew.
+    """
+    return _plain_state(scheduler.state_dict())
+
+
+def load_scheduler_state(scheduler: LRScheduler, state: Mapping[str, Any]) -> None:
+    """Continue where ``scheduler_state`` was taken of one that was built alike."""
+    scheduler.load_state_dict(_merged(scheduler.state_dict(), state))
+
+
+def group_state(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """Return the numbers of each group of parameters that a schedule may move, for JSON."""
+    return [
+        {name: _listed(value) for name, value in group.items() if _is_number_or_pair(value)}
+        for group in optimizer.param_groups
+    ]
+
+
+def load_group_state(optimizer: Optimizer, state: Sequence[Mapping[str, Any]]) -> None:
+    """Load what ``group_state`` returned of an optimizer that was built alike."""
+    for group, saved in zip(optimizer.param_groups, state, strict=True):
+        for name, value in saved.items():
+            group[name] = tuple(value) if isinstance(value, list) else value
+
+
+def _build(optimizer: Optimizer, params: LrSchedulerParameters, total: int) -> LRScheduler:
+    length = params.total or total
+    num_main = length - params.num_warmup
+    if num_main < 1:
+        raise ParameterError(
+            f"lr_scheduler.num_warmup must be below the length of the schedule, {length} intervals "
+            f"of lr_scheduler.interval={params.interval!r}, got {params.num_warmup}. Lower it, or "
+            "train for longer."
+        )
+    main = _build_main(optimizer, params, num_main)
+    if params.num_warmup == 0:
+        return main
+    rise = LinearLR(
+        optimizer, start_factor=params.warmup_start_factor, total_iters=params.num_warmup
+    )
+    return SequentialLR(optimizer, [rise, main], milestones=[params.num_warmup])
+
+
+def _build_main(optimizer: Optimizer, params: LrSchedulerParameters, num: int) -> LRScheduler:
+    """Build what comes after the warm-up and takes some intervals."""
+    match params.name:
+        case "linear":
+            return LinearLR(
+                optimizer, start_factor=1.0, end_factor=params.end_factor, total_iters=num
+            )
+        case "cosine":
+            return HeldCosine(optimizer, T_max=num, eta_min=params.eta_min)
+        case "exponential":
+            return ExponentialLR(optimizer, gamma=params.gamma)
+        case "step":
+            return StepLR(optimizer, step_size=params.step_size, gamma=params.gamma)
+        case "multistep":
+            # Milestones count from the start of the warm-up, during which the rate does not fall.
+            milestones = [milestone - params.num_warmup for milestone in params.milestones]
+            return MultiStepLR(optimizer, milestones=milestones, gamma=params.gamma)
+        case "polynomial":
+            return PolynomialLR(optimizer, total_iters=num, power=params.power)
+        case "one_cycle":
+            return _build_one_cycle(optimizer, params, num)
+    return ConstantLR(optimizer, factor=1.0, total_iters=0)
+
+
+def _build_one_cycle(optimizer: Optimizer, params: LrSchedulerParameters, num: int) -> LRScheduler:
+    if params.pct_start * num == 1:
+        raise ParameterError(
+            f"lr_scheduler.pct_start must be more than one of the {num} intervals of the schedule, "
+            f"got {params.pct_start}, which is exactly one. Raise it."
+        )
+    groups = optimizer.param_groups
+    return HeldOneCycle(
+        optimizer,
+        max_lr=[group["lr"] for group in groups],
+        total_steps=num,
+        pct_start=params.pct_start,
+        # Who chose no momentum is not given any.
+        cycle_momentum=all("betas" in group or group.get("momentum") for group in groups),
+        div_factor=params.div_factor,
+        final_div_factor=params.final_div_factor,
+    )
+
+
+def _plain_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in state.items() if _is_plain(value)}
+    if "_schedulers" in state:
+        plain["_schedulers"] = [_plain_state(inner) for inner in state["_schedulers"]]
+    return plain
+
+
+def _merged(own: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**own, **saved}
+    if "_schedulers" in own:
+        pairs = zip(own["_schedulers"], saved["_schedulers"], strict=True)
+        merged["_schedulers"] = [_merged(*pair) for pair in pairs]
+    return merged
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value survives JSON as it is."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _is_number_or_pair(value: Any) -> bool:
+    entries = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

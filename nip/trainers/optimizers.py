@@ -1,0 +1,116 @@
+"""One optimizer of `torch.optim` for all agents, with a group for each part of each agent."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from nip.parameters import AgentParameters, OptimizerParameters
+from nip.scenario_base.agent import Agent, Part
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.trainers.optimization import part_learning_rate
+
+ParameterGroup = dict[str, Any]
+"""Parameters and the options that are theirs: ``params``, ``name``, ``lr`` and others."""
+
+OPTIMIZERS: Mapping[str, type[Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "radam": torch.optim.RAdam,
+    "nadam": torch.optim.NAdam,
+}
+"""Classes by the names that ``optimizer.name`` may have."""
+
+FUSED = frozenset({"adam", "adamw"})
+"""Optimizers that run as one kernel. SGD's fails when a parameter has its first gradient late."""
+
+
+def build_optimizer(
+    agents: CombinedAgents,
+    base_lr: float,
+    params: OptimizerParameters,
+    *,
+    eps: float | None = None,
+    select: Callable[[Agent, Part], bool] | None = None,
+    params_of: Callable[[Agent], AgentParameters] = lambda agent: agent.context.params,
+    factory: Callable[[list[ParameterGroup]], Optimizer] | None = None,
+) -> Optimizer:
+    """Build the optimizer of all agents.
+
+    A part whose factors multiply to 0 is frozen for good, and has no group.
+
+    Parameters
+    ----------
+    agents : CombinedAgents
+        Who learns.
+    base_lr : float
+        The learning rate which the factors multiply, of agents that have none of their own.
+    params : OptimizerParameters
+        What is to be built.
+    eps : float, optional
+        Smallest divisor where the parameters leave it open; None: PyTorch's own.
+    select : callable, optional
+        Tells of an agent and a part whether it takes part; those that do not are left as they are.
+    params_of : callable, optional
+        Gives the parameters of an agent whose factors and options count.
+    factory : callable, optional
+        Makes the optimizer of the groups, in place of the one that the parameters name. Options
+        which agents have of their own are in their groups as far as the one named knows them.
+    """
+    kind = OPTIMIZERS[params.name]
+    shared = vars(params) | {"eps": eps if params.eps is None else params.eps}
+    groups = []
+    for _, name, agent in agents:
+        chosen = params_of(agent)
+        own = _options(kind, vars(chosen.optimizer), shared)
+        for part in agent.parts():
+            if part.parameters and (select is None or select(agent, part)):
+                rate = 0.0 if agent.is_random else _rate(base_lr, chosen, part)
+                if rate == 0.0:
+                    for parameter in part.parameters:
+                        parameter.requires_grad_(False)
+                else:
+                    group = {"params": list(part.parameters), "name": f"{name}.{part.name}"}
+                    groups.append(group | own | {"lr": rate})
+    if factory is not None:
+        return factory(groups or [_nothing()])
+    options = _options(kind, shared, shared)
+    if params.name in FUSED:
+        options["fused"] = True
+    return kind(groups or [_nothing()], **options)
+
+
+def _rate(base: float, params: AgentParameters, part: Part) -> float:
+    """Multiply the base, or what the agent has in its place, by the factors of a part."""
+    own = params.optimizer.lr
+    return part_learning_rate(base if own is None else own, params, part)
+
+
+def _options(
+    kind: type[Optimizer], given: Mapping[str, Any], shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return those options that are set and that the optimizer knows.
+
+    Of the pair of betas one may be given, and the other be shared or PyTorch's own.
+    """
+    known = inspect.signature(kind).parameters
+    is_set = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in is_set.items() if name in known}
+    if "betas" in known and is_set.keys() & {"beta1", "beta2"}:
+        pair = [given[name] if name in is_set else shared[name] for name in ("beta1", "beta2")]
+        default = known["betas"].default
+        options["betas"] = tuple(
+            own if beta is None else beta for own, beta in zip(default, pair, strict=True)
+        )
+    return options
+
+
+def _nothing() -> ParameterGroup:
+    """Return a group for an experiment in which nobody learns: torch refuses an empty list."""
+    return {"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0, "name": "nothing"}
