@@ -8,6 +8,7 @@ from nip.parameters.agents import (
     RandomAgentParameters,
 )
 from nip.parameters.base_run import BaseRunParameters
+from nip.parameters.callbacks import CallbackFacts, CallbackParameters, callback_facts
 from nip.parameters.catalogue import (
     ProtocolFacts,
     ScenarioFacts,
@@ -23,6 +24,7 @@ from nip.parameters.code_validation import (
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.hyper_parameters import HyperParameters
+from nip.parameters.loss_terms import LossTermFacts, LossTermParameters, loss_term_facts
 from nip.parameters.parameters_base import (
     SubParameters,
     field_rules,
@@ -48,6 +50,12 @@ from nip.parameters.trainers import (
     RlParameters,
     SoloAgentParameters,
     TextRlParameters,
+)
+from nip.parameters.training import (
+    AgentOptimizerParameters,
+    LrSchedulerParameters,
+    OptimizerParameters,
+    UpdateStepParameters,
 )
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,

@@ -1,7 +1,7 @@
 """The base of all loss modules."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,14 +13,23 @@ from nip.rl_objectives.advantages import TurnBasedGAE
 from nip.scenario_base.actions import ActionMask, Choice, log_prob
 from nip.scenario_base.agent import AgentOutput
 from nip.scenario_base.combined_agents import CombinedAgents, rows_where
+from nip.utils.ranks import current_ranks
 
 MIN_ADVANTAGE_STD = 1e-6
 """Smallest divisor when advantages are normalised."""
 
+MIN_COUNT = 1e-6
+"""Divisor of a sum that has no terms, so that its mean is 0."""
+
 
 @dataclass(frozen=True)
 class AgentFrames:
-    """The frames of a minibatch that matter to one agent, and what it makes of them now."""
+    """The frames of a minibatch that matter to one agent, and what it makes of them now.
+
+    Where several ranks train together, a minibatch is spread over them, and each has its share of
+    the frames, possibly none. Means are such that their average over ranks, and so the averaged
+    gradient, is that of the whole minibatch.
+    """
 
     index: int
     """The agent's place in the protocol."""
@@ -43,25 +52,32 @@ class AgentFrames:
     value_counts: Tensor
     """Weight of each row in the critic's loss, 1 where the value was known, (row,)."""
 
+    num_turns: Tensor
+    """Turns of the agent in the minibatch, () or, of several ranks, their average."""
+
+    num_values: Tensor
+    """Values of the agent that count in the minibatch, () or, of several ranks, their average."""
+
     take: Callable[[str], Tensor]
     """Returns the agent's entries of a key under ``agents``, (row,)."""
 
     def policy_mean(self, value: Tensor) -> Tensor:
         """Average over the agent's turns."""
-        return (value * self.takes_turn).sum() / self.takes_turn.sum().clamp_min(1.0)
+        return (value * self.takes_turn).sum() / self.num_turns.clamp_min(MIN_COUNT)
 
     def value_mean(self, value: Tensor) -> Tensor:
         """Average over the states in which the agent's value counts."""
-        return (value * self.value_counts).sum() / self.value_counts.sum().clamp_min(1.0)
+        return (value * self.value_counts).sum() / self.num_values.clamp_min(MIN_COUNT)
 
     def log_prob(self) -> Tensor:
         """Return the log-probability of the choice now, (row,)."""
         return log_prob(self.output, self.choice, self.turn)
 
     def normalized(self, value: Tensor) -> Tensor:
-        """Scale to mean 0 and standard deviation 1 over the agent's turns, (row,)."""
-        mean = self.policy_mean(value)
-        variance = self.policy_mean((value - mean) ** 2)
+        """Scale to mean 0 and standard deviation 1 over the agent's turns on all ranks, (row,)."""
+        ranks = current_ranks()
+        mean = ranks.mean_(self.policy_mean(value))
+        variance = ranks.mean_(self.policy_mean((value - mean) ** 2))
         return (value - mean) / variance.sqrt().clamp_min(MIN_ADVANTAGE_STD)
 
 
@@ -121,6 +137,10 @@ class Objective(LossModule):
         self._value_estimator = TurnBasedGAE(**hyperparams)
         return self
 
+    def figure_names(self) -> Collection[str] | None:
+        """Return the names of all figures that ``forward`` may give; None if that is not known."""
+        return None
+
     def finish_iteration(self) -> None:
         """Adapt whatever changes from one iteration to the next; called after its last update."""
 
@@ -141,14 +161,19 @@ class Objective(LossModule):
         with_critic : bool
             Whether states count in which only the agent's value was asked.
         """
+        all_turns = batch["agents", "active"].any(-1)
+        all_known = batch["agents", "value_known"] if with_critic else all_turns
+        counts = torch.stack((all_turns.sum(0), all_known.sum(0))).float()
+        num_turns, num_values = current_ranks().mean_(counts)
+        # An agent counts on all ranks or on none: where it has no rows, the others still wait for
+        # the means that all share.
+        counts_somewhere = (num_values > 0).tolist()
         for index, name, agent in self.agents:
-            if not any(parameter.requires_grad for parameter in agent.parameters()):
+            is_learning = any(parameter.requires_grad for parameter in agent.parameters())
+            if not is_learning or not counts_somewhere[index]:
                 continue
-            turns = batch["agents", "active"][:, index].any(-1)
-            known = batch["agents", "value_known"][:, index] if with_critic else turns
+            turns, known = all_turns[:, index], all_known[:, index]
             rows = rows_where(known)
-            if rows is not None and len(rows) == 0:
-                continue
             output, choice, turn = self.agents.evaluate(index, batch, rows, with_value=with_critic)
 
             def take(key: str, rows: Tensor | None = rows, index: int = index) -> Tensor:
@@ -159,5 +184,14 @@ class Objective(LossModule):
                 return (mask if rows is None else mask.index_select(0, rows)).float()
 
             yield AgentFrames(
-                index, name, output, choice, turn, rows_of(turns), rows_of(known), take
+                index=index,
+                name=name,
+                output=output,
+                choice=choice,
+                turn=turn,
+                takes_turn=rows_of(turns),
+                value_counts=rows_of(known),
+                num_turns=num_turns[index],
+                num_values=num_values[index],
+                take=take,
             )

@@ -11,6 +11,7 @@ from nip.parameters.trainers import PpoParameters
 from nip.rl_objectives.objective import AgentFrames, Objective
 from nip.scenario_base.actions import entropy
 from nip.scenario_base.combined_agents import CombinedAgents
+from nip.utils.ranks import current_ranks
 
 CriticLoss = Literal["l1", "l2", "smooth_l1"]
 
@@ -44,6 +45,9 @@ def critic_loss(
         loss = torch.maximum(loss, distance(clipped, target, reduction="none"))
     return frames.value_mean(loss)
 
+
+FIGURES = ("loss_objective", "loss_critic", "kl", "clip_fraction", "effective_sample_share")
+"""What is logged of each agent."""
 
 KL_BETA_RANGE = 1e3
 """A penalty stays within this factor of where it began, so that it can always come back."""
@@ -112,12 +116,17 @@ class PpoObjective(Objective):
             figures |= self._figures(frames, log_ratio.detach(), policy, critic, kl)
         return TensorDict(losses | {name: value.detach() for name, value in figures.items()})
 
+    def figure_names(self) -> list[str]:
+        """Return the names of the losses, and of the figures of each agent."""
+        losses = ["loss_objective", "loss_critic", "loss_entropy"]
+        return losses + [f"{name}.{figure}" for name in self.agents.names for figure in FIGURES]
+
     def _policy_loss(
         self, frames: AgentFrames, ratio: Tensor, advantage: Tensor, kl: Tensor
     ) -> Tensor:
         if self.params.loss_type == "kl_penalty":
             self._kl_sum[frames.index] += kl.detach()
-            self._kl_count[frames.index] += frames.takes_turn.any()
+            self._kl_count[frames.index] += frames.num_turns > 0
             return -frames.policy_mean(ratio * advantage) + self.kl_beta[frames.index] * kl
         epsilon = self.params.clip_epsilon
         clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
@@ -129,7 +138,7 @@ class PpoObjective(Objective):
         What counts is an agent's mean divergence over the updates of the iteration; an agent that
         made none keeps its penalty.
         """
-        kl = self._kl_sum / self._kl_count.clamp_min(1.0)
+        kl = current_ranks().mean_(self._kl_sum) / self._kl_count.clamp_min(1.0)
         target = self.params.kl_target
         factor = torch.where(kl > KL_TOLERANCE * target, self.params.kl_increment, 1.0)
         factor = torch.where(kl < target / KL_TOLERANCE, self.params.kl_decrement, factor)
@@ -143,16 +152,16 @@ class PpoObjective(Objective):
     def _figures(
         self, frames: AgentFrames, log_ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
     ) -> dict[str, Tensor]:
-        weights = log_ratio.exp() * frames.takes_turn
-        sample_size = weights.sum() ** 2 / (weights**2).sum().clamp_min(1e-9)
-        outside = (log_ratio.exp() - 1).abs() > self.params.clip_epsilon
+        weights = log_ratio.exp()
+        moments = torch.stack((frames.policy_mean(weights), frames.policy_mean(weights**2)))
+        mean, mean_square = current_ranks().mean_(moments)
+        outside = (weights - 1).abs() > self.params.clip_epsilon
         return {
             f"{frames.name}.loss_objective": policy,
             f"{frames.name}.loss_critic": critic,
             f"{frames.name}.kl": kl,
             f"{frames.name}.clip_fraction": frames.policy_mean(outside.float()),
-            f"{frames.name}.effective_sample_share": sample_size
-            / frames.takes_turn.sum().clamp_min(1.0),
+            f"{frames.name}.effective_sample_share": mean**2 / mean_square.clamp_min(1e-9),
         }
 
     def state_for_checkpoint(self) -> dict[str, Tensor]:

@@ -32,6 +32,11 @@ class ReinforceObjective(Objective):
         self.use_critic = use_critic
         self._critic_loss_type = critic_loss_type
 
+    def figure_names(self) -> list[str]:
+        """Return the names of the losses, all together and of each agent."""
+        losses = ["loss_objective", "loss_critic"] if self.use_critic else ["loss_objective"]
+        return losses + [f"{name}.{loss}" for name in self.agents.names for loss in losses]
+
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
         """Return ``loss_objective``, with a critic ``loss_critic``, and figures per agent."""
         weight_key = "advantage" if self.use_critic else "reward_to_go"

@@ -135,10 +135,11 @@ class Agent(nn.Module):
         )
         seen = self.observe(observation)
         shared = self.body(seen)
-        logits = self.policy_head(shared, seen)
+        # Whatever the networks compute in, the outside reads the usual 32 bits.
+        logits = {name: each.float() for name, each in self.policy_head(shared, seen).items()}
         linear = logits.get("linear_message")
         value = (
-            self._value(seen, shared)
+            self._value(seen, shared).float()
             if with_value
             else observation["message"].new_zeros(len(observation["message"]))
         )
@@ -152,7 +153,7 @@ class Agent(nn.Module):
     def value(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Return the value of a batch of observations, (batch,), and nothing else."""
         seen = self.observe(observation)
-        return self._value(seen, self.body(seen) if self.value_body is None else {})
+        return self._value(seen, self.body(seen) if self.value_body is None else {}).float()
 
     def solo_logits(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Return the logits of the two labels, (batch, 2), as the solo head sees them."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -79,3 +80,26 @@ def load_optimizer_tensors(
         name, _, kind = key.rpartition(":")
         parameter = by_name[name]
         optimizer.state[parameter][kind] = value.to(parameter.device, copy=True)
+
+
+def split_tensors(layer: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
+    """Separate the tensors in the states of callbacks, by file, from the plain data."""
+    plain: dict[str, dict[str, Any]] = {}
+    files: dict[str, dict[str, Tensor]] = {}
+    for key, state in layer["callbacks"].items():
+        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        plain[key] = {name: value for name, value in state.items() if name not in tensors}
+        if tensors:
+            files[f"callback.{key}"] = tensors
+    return {**layer, "callbacks": plain}, files
+
+
+def join_tensors(
+    layer: Mapping[str, Any], files: Mapping[str, Mapping[str, Tensor]]
+) -> dict[str, Any]:
+    """Put together again what ``split_tensors`` has separated."""
+    states = {
+        key: {**state, **files.get(f"callback.{key}", {})}
+        for key, state in layer["callbacks"].items()
+    }
+    return {**layer, "callbacks": states}

@@ -45,8 +45,8 @@ class TrainingContext:
     batch: TensorDictBase | None = None
     """The minibatch of the current or last step."""
 
-    loss: Tensor | None = None
-    """The loss of the last step, a detached scalar: the sum of all its terms."""
+    figures: TensorDictBase | None = None
+    """What the last minibatch gave, all detached scalars: losses, norms and others."""
 
     state: dict[str, Any] = field(default_factory=dict)
     """Plain data of the user's own, saved with each checkpoint."""
@@ -85,6 +85,14 @@ class TrainingContext:
     def request_evaluation(self) -> None:
         """Ask for an evaluation at the end of this iteration, or of the next if it is over."""
         self.wants_evaluation = True
+
+    @property
+    def loss(self) -> Tensor | None:
+        """The loss of the last minibatch, a detached scalar: the sum of all its terms."""
+        if self.figures is None:
+            return None
+        terms = [value for name, value in self.figures.items() if name.startswith("loss_")]
+        return sum(terms[1:], start=terms[0])
 
     @property
     def agent_names(self) -> list[str]:

@@ -100,6 +100,11 @@ class FineTuningDesk:
             )
         )
 
+    @property
+    def num_orders(self) -> int:
+        """Jobs that are ordered and not yet sent."""
+        return len(self._plans)
+
     async def send_orders(self) -> None:
         """Have the jobs made that were ordered, all at the same time; each is made only once."""
         plans, self._plans = self._plans, []

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,12 +17,32 @@ from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.solo_training import TRAINED_PARTS, SoloTraining
+from nip.trainers.learner import Learner
+from nip.trainers.optimizers import build_optimizer
+from nip.trainers.solo_training import (
+    TRAINED_PARTS,
+    SoloObjective,
+    SoloRows,
+    mean_figures,
+    select_learners,
+    solo_params,
+)
+from nip.trainers.update_step import UpdateStep
 from nip.utils.files import write_atomically
 
 METRIC_PREFIX = "pretrain_"
 
-IRRELEVANT_GROUPS = ("trainer", "ppo", "reinforce", "pretrain_agents")
+IRRELEVANT_GROUPS = (
+    "trainer",
+    "ppo",
+    "reinforce",
+    "pretrain_agents",
+    "lr_scheduler",
+    "update_step",
+    "loss_terms",
+    "eval_every",
+    "callbacks",
+)
 """Parameters which may change without changing what pretraining gives."""
 
 RELEVANT_RL_FIELDS = (
@@ -98,12 +119,25 @@ def _train(
 ) -> dict[str, float]:
     metrics: dict[str, float] = {}
     with _own_randomness(hyper_params, settings), _thawed(instance.agents):
-        training = SoloTraining(instance.agents, instance.train_environment, hyper_params)
-        for _ in range(hyper_params.solo_agent.num_epochs):
-            metrics = training.run_epoch()
+        params = hyper_params.solo_agent
+        rows = SoloRows(instance.train_environment, hyper_params)
+        objective = SoloObjective(instance.agents)
+        optimizer = build_optimizer(
+            instance.agents,
+            params.learning_rate,
+            hyper_params.optimizer,
+            select=select_learners,
+            params_of=partial(solo_params, params),
+        )
+        update_step = UpdateStep(max_grad_norm=params.max_grad_norm)
+        learner = Learner(instance.agents, objective, optimizer, update_step=update_step)
+        for _ in range(params.num_epochs):
+            metrics = mean_figures([(learner.step(batch), len(batch)) for batch in rows.shuffled()])
             on_epoch(metrics)
         instance.agents.eval()
-        metrics |= training.evaluate()
+        with torch.no_grad():
+            tested = [(objective(batch), len(batch)) for batch in rows.in_order(held_out=True)]
+        metrics |= {f"test_{name}": value for name, value in mean_figures(tested).items()}
         instance.agents.train()
     return {f"{METRIC_PREFIX}{name}": value for name, value in metrics.items()}
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nip.parameters import HyperParameters
     from nip.run_store import Run
     from nip.scenario_instance import ScenarioInstance
+    from nip.trainers.components import TrainerComponents
     from nip.trainers.trainer_base import Trainer
 
 trainer_registry: Registry[type[Trainer]] = Registry("trainer", package="nip.trainers")
@@ -51,6 +52,7 @@ def build_trainer(
     scenario_instance: ScenarioInstance,
     settings: ExperimentSettings,
     run: Run | None = None,
+    components: TrainerComponents | None = None,
 ) -> Trainer:
     """Build the trainer that the hyper-parameters name.
 
@@ -64,6 +66,10 @@ def build_trainer(
         Where it is to be run.
     run : Run, optional
         Where the results are kept; without it nothing is written.
+    components : TrainerComponents, optional
+        Parts to be exchanged.
     """
-    trainer = trainer_registry[hyper_params.trainer]
-    return trainer(hyper_params, scenario_instance, settings, run)
+    trainer = trainer_registry[hyper_params.trainer](hyper_params, scenario_instance, settings, run)
+    if components is not None:
+        trainer.use(components)
+    return trainer

@@ -18,6 +18,7 @@ from nip.parameters.types import DataType
 from nip.run_store import Run
 from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.components import TrainerComponents
 from nip.trainers.fine_tuning_desk import FineTuningDesk
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.question_order import (
@@ -43,6 +44,9 @@ from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
 from nip.utils.nested_array_dict import NestedArrayDict, concatenate
 
 TEST_PREFIX = "test_"
+
+LAYER_KEY = "trainer_layer"
+"""Where the state of callbacks and context is kept in a run."""
 
 
 class PureTextRlTrainer(Trainer):
@@ -73,6 +77,15 @@ class PureTextRlTrainer(Trainer):
         self.shared_model_groups = scenario_instance.shared_model_groups
         self._rollouts: NestedArrayDict | None = None
 
+    def use(self, components: TrainerComponents) -> None:
+        """Add callbacks; the other parts are those of networks."""
+        if components != TrainerComponents(callbacks=components.callbacks):
+            raise ParameterError(
+                f"{type(self).__name__} has no loss, optimizer, schedule, update step, data or "
+                f"evaluation to be exchanged, got {components}. Give callbacks only."
+            )
+        super().use(components)
+
     def train(self) -> None:
         """Go through all stages of all iterations that are not over yet."""
         if self.run is None:
@@ -91,11 +104,9 @@ class PureTextRlTrainer(Trainer):
             )
             try:
                 self._set_up(context)
-                self.notify("on_train_start")
-                try:
+                self.begin()
+                with self.closing():
                     self._run_train_loop()
-                finally:
-                    self.notify("on_train_end")
             finally:
                 self._runner.run(close_connection(context))
 
@@ -121,6 +132,7 @@ class PureTextRlTrainer(Trainer):
         first = TextTrainerState(models=(self._current_models(),)).to_dict()
         self.state = TextTrainerState.from_dict(self.run.get_state(STATE_KEY, first))
         self._use_models(self.state.models[-1])
+        self.load_layer_state(self.run.get_state(LAYER_KEY, self.layer_state()))
         ledger.training_cost = self._desk.cost
 
     @property
@@ -138,7 +150,7 @@ class PureTextRlTrainer(Trainer):
         if reruns_tests(self.hyper_params):
             rerun_tests(self.run, self.hyper_params, self.settings, self._test_models, self.log)
             return
-        while not self.state.is_done:
+        while not self.state.is_done and self.context.stop_reason is None:
             self._run_stage()
 
     def _test_models(self, models: tuple[Models, ...]) -> dict[str, float]:
@@ -158,15 +170,19 @@ class PureTextRlTrainer(Trainer):
         if self.state.stage == STAGES[0]:
             self._rollouts = None
             self.notify("on_iteration_start")
-        metrics = self._do_stage(self.state.stage)
+        with self.stage(self.state.stage):
+            metrics = self._do_stage(self.state.stage)
         state = self.state.after_stage(self.hyper_params.rl.num_iterations, self._current_models())
-        is_over = state.is_done or state.iteration > iteration
         with self.run.transaction():
             if metrics:
                 self.log(iteration + 1, metrics)
             self.run.set_state(STATE_KEY, state.to_dict())
+            self.run.set_state(LAYER_KEY, self.layer_state())
         self.state = state
-        if is_over:
+        self.notify("on_checkpoint")
+        # Whoever stops after a test does not pay for jobs whose models nobody will use.
+        is_stopped = self.context.stop_reason is not None
+        if state.is_done or state.iteration > iteration or is_stopped:
             self.notify("on_iteration_end")
 
     def _do_stage(self, stage: str) -> Mapping[str, float]:
@@ -182,11 +198,21 @@ class PureTextRlTrainer(Trainer):
         elif stage == "create_fine_tune_jobs":
             self._ledger.check()
             self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
-            self._runner.run(self._desk.send_orders())
+            self._send_orders()
         elif stage == "await_fine_tune_jobs":
             self._use_models(self._runner.run(self._desk.wait()))
             self._ledger.training_cost = self._desk.cost
         return {}
+
+    def _send_orders(self) -> None:
+        """Have the jobs made that were ordered; to the callbacks each is a step."""
+        num_orders = self._desk.num_orders
+        for _ in range(num_orders):
+            self.notify("on_step_start")
+        self._runner.run(self._desk.send_orders())
+        for _ in range(num_orders):
+            self.context.step += 1
+            self.notify("on_step_end")
 
     @abstractmethod
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
@@ -238,6 +264,7 @@ class PureTextRlTrainer(Trainer):
     def _run_test_loop(self) -> dict[str, float]:
         """Play on the test split; return the statistics."""
         iteration = self.state.iteration
+        self.notify("on_evaluation_start")
         questions = self._questions("test", iteration)
         metrics = self._report("test", self._sample_rollouts("test", iteration, questions))
         self.context.metrics = metrics

@@ -2,30 +2,34 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
+from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.normalizer_fitting import fit_normalizer
 from nip.seeding import stable_seed
-from nip.trainers.checkpointing import load_optimizer_tensors, optimizer_tensors
-from nip.trainers.optimization import (
-    UpdateStep,
-    build_adam,
-    check_finite,
-    train_learning_parts,
-)
+from nip.trainers.learner_building import build_learner
 from nip.trainers.pretraining import pretrain_agents
 from nip.trainers.progress import IterationContext, attach_progress_bar
-from nip.trainers.rollout_metrics import first_episodes, metric_frames, rollout_metrics
-from nip.trainers.trainer_base import TensorDictTrainer, mean_of, shown_metrics
+from nip.trainers.rollout_metrics import (
+    first_episodes,
+    metric_frames,
+    rollout_metric_names,
+    rollout_metrics,
+)
+from nip.trainers.schedules_of_agents import choose_learners, train_learning_parts
+from nip.trainers.trainer_base import TensorDictTrainer, mean_of
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
+
+ADAM_EPS = 1e-5
+"""Adam's epsilon, as is usual in policy optimisation."""
 
 
 class TensorDictRlTrainer(TensorDictTrainer):
@@ -33,8 +37,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     A subclass says what is learnt, in ``_get_loss_module_and_gae``. One iteration is always:
     collect a batch, estimate advantages, update over epochs of minibatches, step the learning
-    rate, log, save. Everything random draws from generators which are saved with the checkpoints,
-    so that an interrupted run goes on to the very numbers of one that was not.
+    rate, evaluate when due, log, save. Everything random draws from generators which are saved with
+    the checkpoints, so that an interrupted run goes on to the very numbers of one that was not.
     """
 
     @property
@@ -46,46 +50,66 @@ class TensorDictRlTrainer(TensorDictTrainer):
     def _get_loss_module_and_gae(self) -> tuple[Objective, AdvantageEstimator | None]:
         """Return the loss module and, where advantages are needed, their estimator."""
 
-    def train(self) -> None:
-        """Train, test, and keep the results."""
-        with ExitStack() as stack:
-            self._build_train_context(stack)
-            self._set_up()
-            stack.callback(self._thaw)
-            self.notify("on_train_start")
-            stack.callback(self.notify, "on_train_end")
-            self._run_train_loop()
-        with ExitStack() as stack:
-            self._build_test_context(stack)
-            self._run_test_loop()
+    @property
+    def num_train_iterations(self) -> int:
+        """Iterations of the training loop."""
+        return self.hyper_params.rl.num_iterations
+
+    @property
+    def num_test_batches(self) -> int:
+        """Batches of an evaluation."""
+        return self.hyper_params.rl.num_test_iterations
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer of all agents."""
+        return self.learner.optimizer
+
+    @property
+    def lr_scheduler(self) -> LRScheduler:
+        """The schedule of the learning rate."""
+        return self.learner.lr_scheduler
 
     def _set_up(self) -> None:
-        """Build what the loops need, and continue an interrupted run."""
+        """Build what the loops need."""
         rl, seed = self.hyper_params.rl, self.hyper_params.seed
         environment = self.scenario_instance.train_environment
-        self.loss_module, self.gae = self._get_loss_module_and_gae()
-        self.loss_module.to(self.device)
-        self.optimizer = build_adam(self.agents, rl.lr)
-        self._names = {parameter: name for name, parameter in self.agents.named_parameters()}
-        self._learning = {p for p in self._names if p.requires_grad}
-        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda done: 1 - done / rl.num_iterations if rl.anneal_lr else 1.0
+        make_loss = self.components.loss
+        self.loss_module, self.gae = (
+            self._get_loss_module_and_gae() if make_loss is None else make_loss(self)
         )
+        self.loss_module.to(self.device)
+        num_frames = self.scenario_instance.batch_shape.num_frames
+        self.learner = build_learner(
+            self,
+            self.loss_module,
+            learning_rate=rl.lr,
+            max_grad_norm=rl.max_grad_norm,
+            num_iterations=rl.num_iterations,
+            num_minibatches=rl.num_epochs * (num_frames // rl.minibatch_size),
+            eps=ADAM_EPS,
+            schedule=LrSchedulerParameters(name="linear") if rl.anneal_lr else None,
+        )
+        self._stack.callback(self._thaw)
         if rl.normalize_observations:
             fit_normalizer(
                 environment, rl.num_normalization_steps, stable_seed(seed, "normalization")
             )
-        self.update_step = UpdateStep(self.loss_module, self.optimizer, rl.max_grad_norm)
-        self.collector = RolloutCollector(
-            environment,
+        make_data = self.components.data
+        self.collector = self._build_collector() if make_data is None else make_data(self)
+        self._minibatch_generator = torch.Generator().manual_seed(stable_seed(seed, "minibatches"))
+
+    def _build_collector(self) -> RolloutCollector:
+        return RolloutCollector(
+            self.scenario_instance.train_environment,
             self.agents,
             num_steps=self._num_steps,
-            seed=stable_seed(seed, "actions", "train"),
+            seed=stable_seed(self.hyper_params.seed, "actions", "train"),
             with_values=self.needs_values,
         )
-        self._minibatch_generator = torch.Generator().manual_seed(stable_seed(seed, "minibatches"))
-        self._first_iteration = self.restore()
-        if self._first_iteration == 0 and self.hyper_params.pretrain_agents:
+
+    def _start_fresh(self) -> None:
+        if self.hyper_params.pretrain_agents:
             self._run_pretraining_loop()
 
     @attach_progress_bar(
@@ -102,85 +126,82 @@ class TensorDictRlTrainer(TensorDictTrainer):
         )
         self.log(0, metrics)
 
-    @attach_progress_bar(lambda self: self.hyper_params.rl.num_iterations)
-    def _run_train_loop(self, iteration_context: IterationContext) -> None:
-        """Run the iterations that are not done yet."""
-        iteration_context.set_description("Training")
-        self._run_iterations(iteration_context, self._first_iteration, self._run_iteration)
-
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Collect, learn and step the learning rate; return the metrics."""
-        self._choose_learners(iteration)
+        choose_learners(self.agents, iteration, self.learner.learning)
+        with self.stage("sample"):
+            batch = self.collect_batch()
+        metrics = rollout_metrics(batch, self.scenario_instance.protocol_handler)
+        learning_rate = self.learner.learning_rate
+        with self.stage("update"):
+            metrics |= self._learn(batch)
+        return {**metrics, "learning_rate": learning_rate}
+
+    def collect_batch(self) -> TensorDict:
+        """Play one batch with the agents as they are; return it with advantages, (B, S)."""
         self.agents.eval()
-        batch = self.collector.collect()
+        with self._autocast():
+            batch = self.collector.collect()
         if self.gae is not None:
             self.gae(batch)
-        metrics = rollout_metrics(batch, self.scenario_instance.protocol_handler)
-        metrics |= self._learn(batch, iteration)
-        metrics["learning_rate"] = float(self.lr_scheduler.get_last_lr()[0])
-        self.lr_scheduler.step()
-        return metrics
+        return batch
 
-    def _learn(self, batch: TensorDict, iteration: int) -> dict[str, float]:
+    def _learn(self, batch: TensorDict) -> dict[str, float]:
         """Update over epochs of minibatches; return the mean figures, none if nobody learns."""
-        if not any(parameter.requires_grad for parameter in self._learning):
-            # Nothing moves, but the learning-rate schedule wants its optimizer to go first.
-            self.optimizer.step()
-            return {}
-        train_learning_parts(self.agents)
-        figures = mean_of([self.update_step(minibatch) for minibatch in self._minibatches(batch)])
-        self.loss_module.finish_iteration()
-        check_finite(figures, iteration)
-        return figures
+        figures = []
+        if any(parameter.requires_grad for parameter in self.learner.learning):
+            train_learning_parts(self.agents)
+            figures = [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
+        self.learner.finish_iteration()
+        return mean_of(figures)
 
-    def _thaw(self) -> None:
-        """Let all agents learn again that a schedule had frozen."""
-        for parameter in self._learning:
-            parameter.requires_grad_(True)
-
-    def _choose_learners(self, iteration: int) -> None:
-        """Freeze the agents whose update schedule pauses, and thaw the others."""
-        for _, _, agent in self.agents:
-            schedule = agent.context.params.update_schedule
-            is_active = schedule.is_active(iteration)
-            for parameter in agent.parameters():
-                parameter.requires_grad_(is_active and parameter in self._learning)
-                parameter.grad = None
-
-    def _minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
-        """Yield minibatches of frames, without replacement in each epoch."""
+    def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
+        """Yield minibatches of frames, (frame,), without replacement in each epoch."""
         rl = self.hyper_params.rl
         frames = batch.exclude("next").reshape(-1)
-        for _ in range(rl.num_epochs):
+        for epoch in range(rl.num_epochs):
+            self.context.epoch = epoch
             order = torch.randperm(len(frames), generator=self._minibatch_generator)
             order = order.to(self.device)
             for start in range(0, len(frames) - rl.minibatch_size + 1, rl.minibatch_size):
                 yield frames[order[start : start + rl.minibatch_size]]
 
-    @attach_progress_bar(lambda self: self.hyper_params.rl.num_test_iterations)
-    def _run_test_loop(self, iteration_context: IterationContext) -> None:
-        """Play on the test split and log metrics whose names begin with ``test_``."""
-        iteration_context.set_description("Testing")
+    def _thaw(self) -> None:
+        """Let all agents learn again that a schedule had frozen."""
+        for parameter in self.learner.learning:
+            parameter.requires_grad_(True)
+
+    def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
+        """Play on a split, the same questions and the same chances each time."""
         rl, seed = self.hyper_params.rl, self.hyper_params.seed
-        environment = self.scenario_instance.test_environment
+        instance = self.scenario_instance
+        environment = instance.test_environment if split == "test" else instance.train_environment
+        phase = "test" if split == "test" else "evaluation on train"
         collector = RolloutCollector(
-            environment.fresh_copy(stable_seed(seed, "environment", "test")),
+            environment.fresh_copy(stable_seed(seed, "environment", phase)),
             self.agents,
             num_steps=self._num_steps,
-            seed=stable_seed(seed, "actions", "test"),
+            seed=stable_seed(seed, "actions", phase),
             greedy=rl.greedy_test,
             with_values=False,
         )
         batches = []
         for _ in range(rl.num_test_iterations):
-            batches.append(metric_frames(collector.collect()))
-            iteration_context.step()
-        protocol = self.scenario_instance.protocol_handler
-        metrics = rollout_metrics(first_episodes(torch.cat(batches, dim=1), protocol), protocol)
-        metrics = {f"test_{name}": value for name, value in metrics.items()}
-        iteration_context.set_metrics(shown_metrics(metrics, prefix="test_"))
-        self.log(rl.num_iterations, metrics)
-        self.notify("on_evaluation_end")
+            with self._autocast():
+                batches.append(metric_frames(collector.collect()))
+            on_batch()
+        protocol = instance.protocol_handler
+        return rollout_metrics(first_episodes(torch.cat(batches, dim=1), protocol), protocol)
+
+    def metric_names(self) -> frozenset[str] | None:
+        """Return the names of all metrics that may be logged, if the objective knows its own."""
+        figures = self.loss_module.figure_names()
+        if figures is None:
+            return None
+        played = rollout_metric_names(self.scenario_instance.protocol_handler)
+        tested = {f"test_{name}" for name in played}
+        learnt = {*figures, *self.learner.figure_names(), "learning_rate"}
+        return frozenset({*played, *tested, *learnt})
 
     @property
     def _num_steps(self) -> int:
@@ -189,28 +210,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
     def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
         return {
             **super()._checkpoint_tensors(),
-            "optimizer": optimizer_tensors(self.optimizer, self._names),
             "rollouts": self.collector.state_dict(),
             "minibatches": {"generator": self._minibatch_generator.get_state()},
-            "objective": self.loss_module.state_for_checkpoint(),
         }
 
     def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
         super()._load_checkpoint_tensors(files)
-        load_optimizer_tensors(self.optimizer, self._names, files["optimizer"])
         self.collector.load_state_dict(files["rollouts"])
         self._minibatch_generator.set_state(files["minibatches"]["generator"])
-        self.loss_module.load_state_from_checkpoint(dict(files.get("objective", {})))
-
-    def _checkpoint_state(self) -> dict[str, Any]:
-        scheduler = self.lr_scheduler.state_dict()
-        return {
-            "lr_scheduler": {k: v for k, v in scheduler.items() if k != "lr_lambdas"},
-            "learning_rates": [group["lr"] for group in self.optimizer.param_groups],
-        }
-
-    def _load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
-        scheduler = self.lr_scheduler.state_dict()
-        self.lr_scheduler.load_state_dict({**scheduler, **state["lr_scheduler"]})
-        for group, rate in zip(self.optimizer.param_groups, state["learning_rates"], strict=True):
-            group["lr"] = rate

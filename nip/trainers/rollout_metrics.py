@@ -24,6 +24,28 @@ NEEDED_KEYS = (
 """What the metrics read of a batch."""
 
 
+EPISODE_METRICS = (
+    "mean_accuracy",
+    "std_accuracy",
+    "mean_datapoint_accuracy",
+    "std_datapoint_accuracy",
+    "worst_datapoint_accuracy",
+    "decided_share",
+    "mean_episode_length",
+    "num_episodes",
+    "soundness",
+    "completeness",
+)
+REWARD_METRICS = ("mean_step_reward", "mean_episode_reward", "worst_episode_reward")
+VALUE_METRICS = ("mean_advantage", "mean_value", "mean_value_target", "residual_critic_variance")
+SPREAD_METRICS = (
+    "mean_{}_entropy",
+    "std_{}_entropy",
+    "mean_{}_max_probability",
+    "std_{}_max_probability",
+)
+
+
 def metric_frames(batch: TensorDictBase) -> TensorDict:
     """Return the part of a batch, of batch size (environment, step), that metrics are made of."""
     return batch.select(*NEEDED_KEYS)
@@ -71,6 +93,18 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
         metrics |= {f"{name}.{key}": value for key, value in figures.items()}
     values = torch.stack([value.double() for value in metrics.values()]).tolist()
     return dict(zip(metrics, values, strict=True))
+
+
+def rollout_metric_names(protocol: ProtocolHandler) -> frozenset[str]:
+    """Return the names of all metrics that a batch may have."""
+    names = {*EPISODE_METRICS}
+    if speaker_goals(protocol) is not None:
+        names |= {"speaker_completeness", "speaker_soundness"}
+    for name in protocol.agent_names:
+        spreads = ["message", "decision"] if name in protocol.verifier_names else ["message"]
+        figures = [figure.format(spread) for figure in SPREAD_METRICS for spread in spreads]
+        names |= {f"{name}.{figure}" for figure in (*REWARD_METRICS, *VALUE_METRICS, *figures)}
+    return frozenset(names)
 
 
 def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:

@@ -1,14 +1,20 @@
 """Supervised training of every agent by itself."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from functools import partial
 
+from tensordict import TensorDictBase
 from torch import Tensor
 
-from nip.trainers.checkpointing import load_optimizer_tensors, optimizer_tensors
-from nip.trainers.progress import IterationContext, attach_progress_bar
+from nip.trainers.learner_building import build_learner
 from nip.trainers.registry import register_trainer
-from nip.trainers.solo_training import SoloTraining
+from nip.trainers.solo_training import (
+    SoloObjective,
+    SoloRows,
+    mean_figures,
+    select_learners,
+    solo_params,
+)
 from nip.trainers.trainer_base import TensorDictTrainer
 
 
@@ -18,47 +24,52 @@ class SoloAgentTrainer(TensorDictTrainer):
 
     trainer_type = "solo_agent"
 
-    def train(self) -> None:
-        """Train for some epochs, and test on the rows which were held out."""
-        with ExitStack() as stack:
-            self._build_train_context(stack)
-            self.training = SoloTraining(
-                self.agents, self.scenario_instance.train_environment, self.hyper_params
-            )
-            self._first_epoch = self.restore()
-            self.notify("on_train_start")
-            stack.callback(self.notify, "on_train_end")
-            self._run_train_loop()
-        with ExitStack() as stack:
-            self._build_test_context(stack)
-            self._run_test_loop()
+    @property
+    def num_train_iterations(self) -> int:
+        """Passes over the training rows."""
+        return self.hyper_params.solo_agent.num_epochs
 
-    @attach_progress_bar(lambda self: self.hyper_params.solo_agent.num_epochs)
-    def _run_train_loop(self, iteration_context: IterationContext) -> None:
-        """Run the epochs that are not done yet."""
-        iteration_context.set_description("Training alone")
-        self._run_iterations(
-            iteration_context, self._first_epoch, lambda _: self.training.run_epoch()
+    def _set_up(self) -> None:
+        params = self.hyper_params.solo_agent
+        self.rows = SoloRows(self.scenario_instance.train_environment, self.hyper_params)
+        self.objective = SoloObjective(self.agents)
+        self.learner = build_learner(
+            self,
+            self.objective,
+            learning_rate=params.learning_rate,
+            max_grad_norm=params.max_grad_norm,
+            num_iterations=params.num_epochs,
+            num_minibatches=self.rows.num_batches,
+            select=select_learners,
+            params_of=partial(solo_params, params),
         )
 
-    @attach_progress_bar(lambda _: 1)
-    def _run_test_loop(self, iteration_context: IterationContext) -> None:
-        """Answer the held-out questions."""
-        iteration_context.set_description("Testing alone")
-        metrics = self.training.evaluate()
-        iteration_context.set_metrics(metrics)
-        iteration_context.step()
-        self.log(self.hyper_params.solo_agent.num_epochs, metrics)
-        self.notify("on_evaluation_end")
+    def _run_iteration(self, iteration: int) -> dict[str, float]:
+        """Pass over the training rows once; return each agent's mean loss and accuracy."""
+        self.context.epoch = iteration
+        with self.stage("train"):
+            figures = [(self.train_step(batch), len(batch)) for batch in self.rows.shuffled()]
+            self.learner.finish_iteration()
+        return mean_figures(figures)
+
+    def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
+        """Answer the held-out questions, or those that were learnt from."""
+        figures: list[tuple[TensorDictBase, int]] = []
+        with self._autocast():
+            for batch in self.rows.in_order(held_out=split == "test"):
+                figures.append((self.objective(batch), len(batch)))
+        on_batch()
+        return mean_figures(figures)
+
+    def metric_names(self) -> frozenset[str]:
+        """Return the names of all metrics that may be logged."""
+        figures = self.objective.figure_names()
+        tested = {f"test_{name}" for name in figures}
+        return frozenset({*figures, *tested, *self.learner.figure_names()})
 
     def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
-        return {
-            **super()._checkpoint_tensors(),
-            "optimizer": optimizer_tensors(self.training.optimizer, self.training.names),
-            "order": self.training.generator_state(),
-        }
+        return {**super()._checkpoint_tensors(), "order": self.rows.generator_state()}
 
     def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
         super()._load_checkpoint_tensors(files)
-        load_optimizer_tensors(self.training.optimizer, self.training.names, files["optimizer"])
-        self.training.load_generator_state(files["order"])
+        self.rows.load_generator_state(files["order"])

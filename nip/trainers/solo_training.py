@@ -1,34 +1,80 @@
-"""Supervised training of each agent's body and solo head, without any messages."""
+"""What supervised training of each agent's body and solo head is made of, without any messages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 from torch.nn import functional as F
 
-from nip.parameters import HyperParameters
-from nip.parameters.agents import LrFactors
+from nip.parameters import AgentParameters, HyperParameters, LrFactors, SoloAgentParameters
+from nip.rl_objectives import Objective
 from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents, readable
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
-from nip.trainers.optimization import part_learning_rate
 
 TRAINED_PARTS = ("body", "solo_head")
 """Parts of an agent which this training changes."""
 
 
-class SoloTraining:
-    """Epochs of cross-entropy on a split of the training data, for all agents side by side.
+def select_learners(agent: Agent, part: Part) -> bool:
+    """Tell whether supervised training changes a part of an agent."""
+    return agent.solo_head is not None and part.name.partition(".")[0] in TRAINED_PARTS
 
-    The agents share no parameters, so that one optimizer and one sum of losses trains each of
-    them for itself.
+
+def solo_params(params: SoloAgentParameters, agent: Agent) -> AgentParameters:
+    """Return the parameters of an agent whose learning-rate factors count here."""
+    if params.body_lr_factor_override:
+        return replace(agent.context.params, body_lr_factor=LrFactors())
+    return agent.context.params
+
+
+class SoloObjective(Objective):
+    """The cross-entropy of each agent that has a solo head, summed.
+
+    The agents share no parameters, so that one sum trains each of them for itself.
 
     Parameters
     ----------
     agents : CombinedAgents
-        The agents, of which at least one has a solo head; the others are left out.
+        The agents; those without a solo head are left out.
+    """
+
+    def __init__(self, agents: CombinedAgents) -> None:
+        super().__init__(agents)
+        self._learners = {name: agent for _, name, agent in agents if agent.solo_head is not None}
+
+    def forward(self, tensordict: TensorDictBase) -> TensorDict:
+        """Return for each agent its loss, twice: to be differentiated and logged; and accuracy.
+
+        Parameters
+        ----------
+        tensordict : TensorDictBase
+            First observations of episodes, (row,), with the labels ``y``.
+        """
+        y = tensordict["y"].squeeze(-1)
+        observation = readable(dict(tensordict.items()))
+        figures = {}
+        for name, agent in self._learners.items():
+            logits = agent.solo_logits(observation).float()
+            loss = F.cross_entropy(logits, y)
+            figures[f"loss_{name}"] = loss
+            figures[f"{name}.loss"] = loss.detach()
+            figures[f"{name}.accuracy"] = (logits.argmax(-1) == y).float().mean()
+        return TensorDict(figures)
+
+    def figure_names(self) -> list[str]:
+        """Return the names of the metrics: loss and accuracy of each agent."""
+        return [f"{name}.{kind}" for name in self._learners for kind in ("loss", "accuracy")]
+
+
+class SoloRows:
+    """The training data, divided into rows to learn from and rows held out.
+
+    Parameters
+    ----------
     environment : TensorDictEnvironment
         Gives the training data, at least two datapoints, and the observation of an episode that
         has just begun.
@@ -36,43 +82,28 @@ class SoloTraining:
         Its ``solo_agent`` group, ``test_size`` and ``seed`` count.
     """
 
-    def __init__(
-        self,
-        agents: CombinedAgents,
-        environment: TensorDictEnvironment,
-        hyper_params: HyperParameters,
-    ) -> None:
-        self._params = hyper_params.solo_agent
+    def __init__(self, environment: TensorDictEnvironment, hyper_params: HyperParameters) -> None:
         self._environment = environment
-        self._learners = {name: agent for _, name, agent in agents if agent.solo_head is not None}
+        self._batch_size = hyper_params.solo_agent.batch_size
         seed = stable_seed(hyper_params.seed, "solo")
         self._generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(environment.dataset), generator=self._generator)
         num_test = min(max(1, round(hyper_params.test_size * len(order))), len(order) - 1)
         self._test_rows, self._train_rows = order[:num_test], order[num_test:]
-        self.optimizer = torch.optim.Adam(self._groups(), fused=True)
-        self.names = {parameter: name for name, parameter in agents.named_parameters()}
 
-    def run_epoch(self) -> dict[str, float]:
-        """Pass over the training rows once; return each agent's mean loss and accuracy."""
+    @property
+    def num_batches(self) -> int:
+        """Batches of a pass over the rows to learn from."""
+        return -(-len(self._train_rows) // self._batch_size)
+
+    def shuffled(self) -> Iterator[TensorDict]:
+        """Yield the rows to learn from in batches, each time in another order."""
         permutation = torch.randperm(len(self._train_rows), generator=self._generator)
-        sums = torch.zeros(2, len(self._learners), device=self._environment.device)
-        for rows in self._train_rows[permutation].split(self._params.batch_size):
-            self.optimizer.zero_grad(set_to_none=True)
-            losses, correct = self._losses(rows)
-            losses.sum().backward()
-            self.optimizer.step()
-            sums = sums + torch.stack((losses.detach() * len(rows), correct))
-        return self._named(sums / len(self._train_rows))
+        return self._batches(self._train_rows[permutation])
 
-    @torch.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        """Return each agent's mean loss and accuracy on the rows which were held out."""
-        sums = torch.zeros(2, len(self._learners), device=self._environment.device)
-        for rows in self._test_rows.split(self._params.batch_size):
-            losses, correct = self._losses(rows)
-            sums = sums + torch.stack((losses * len(rows), correct))
-        return self._named(sums / len(self._test_rows), prefix="test_")
+    def in_order(self, *, held_out: bool) -> Iterator[TensorDict]:
+        """Yield the rows which were held out, or those to learn from, in batches."""
+        return self._batches(self._test_rows if held_out else self._train_rows)
 
     def generator_state(self) -> dict[str, Tensor]:
         """Return the state of the generator that shuffles the rows."""
@@ -82,34 +113,29 @@ class SoloTraining:
         """Continue where ``generator_state`` was taken."""
         self._generator.set_state(state["generator"])
 
-    def _losses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each agent's mean loss and its number of correct answers, both (agent,)."""
-        rows = rows.to(self._environment.device)
-        state = self._environment.state_of(rows, torch.zeros_like(rows))
-        y = state["y"].squeeze(-1)
-        observation = readable(state)
-        logits = [agent.solo_logits(observation) for agent in self._learners.values()]
-        losses = torch.stack([F.cross_entropy(values, y) for values in logits])
-        correct = torch.stack([(values.argmax(-1) == y).float().sum() for values in logits])
-        return losses, correct
+    def _batches(self, rows: Tensor) -> Iterator[TensorDict]:
+        for batch in rows.split(self._batch_size):
+            indices = batch.to(self._environment.device)
+            state = self._environment.state_of(indices, torch.zeros_like(indices))
+            yield TensorDict(state, batch_size=[len(batch)], device=self._environment.device)
 
-    def _named(self, figures: Tensor, prefix: str = "") -> dict[str, float]:
-        metrics = {}
-        for name, loss, accuracy in zip(self._learners, *figures.tolist(), strict=True):
-            metrics[f"{prefix}{name}.loss"] = loss
-            metrics[f"{prefix}{name}.accuracy"] = accuracy
-        return metrics
 
-    def _groups(self) -> list[dict[str, object]]:
-        return [
-            {"params": list(part.parameters), "lr": self._rate(agent, part)}
-            for agent in self._learners.values()
-            for part in agent.parts()
-            if part.parameters and part.name.partition(".")[0] in TRAINED_PARTS
-        ]
+def mean_figures(figures: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:
+    """Average figures over rows.
 
-    def _rate(self, agent: Agent, part: Part) -> float:
-        params = agent.context.params
-        if self._params.body_lr_factor_override:
-            params = replace(params, body_lr_factor=LrFactors())
-        return part_learning_rate(self._params.learning_rate, params, part)
+    Parameters
+    ----------
+    figures : sequence of (TensorDictBase, int)
+        Scalars of each batch, and its number of rows; the terms ``loss_<agent>``, which are logged
+        as ``<agent>.loss``, are left out.
+    """
+    sums: dict[str, Tensor] = {}
+    num_rows: dict[str, int] = {}
+    for batch, count in figures:
+        for name, value in batch.items():
+            sums[name] = sums.get(name, 0.0) + value.float() * count
+            num_rows[name] = num_rows.get(name, 0) + count
+    agents = {name.removesuffix(".loss") for name in sums if name.endswith(".loss")}
+    kept = [name for name in sums if name.removeprefix("loss_") not in agents]
+    means = torch.stack([sums[name] / num_rows[name] for name in kept]).tolist()
+    return dict(zip(kept, means, strict=True))

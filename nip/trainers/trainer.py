@@ -1,15 +1,23 @@
 """What every trainer is, whatever its agents are made of."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
 from nip.run_store import Run
+from nip.run_store.history import RunHistory
 from nip.scenario_instance import ScenarioInstance
-from nip.trainers.callbacks import Callback, TrainingContext
+from nip.trainers.callbacks.callback import Callback, Event
+from nip.trainers.callbacks.registry import build_callback
+from nip.trainers.components import TrainerComponents
+from nip.trainers.context import TrainingContext
+from nip.trainers.monitored_metrics import check_monitored
 from nip.trainers.progress import total_iterations
 
 SHOWN_METRICS = (
@@ -42,6 +50,9 @@ class Trainer(ABC):
     trainer_type: ClassVar[str] = "rl"
     """Which heads the factory builds: ``rl`` or ``solo_agent``."""
 
+    agents: Any
+    """Who learns: one module for networks, a dictionary for language models."""
+
     def __init__(
         self,
         hyper_params: HyperParameters,
@@ -53,8 +64,13 @@ class Trainer(ABC):
         self.scenario_instance = scenario_instance
         self.settings = settings
         self.run = run
-        self.callbacks: list[Callback] = []
+        self.history = RunHistory() if run is None else run.history
+        self.components = TrainerComponents()
         self.context = TrainingContext(trainer=self)
+        self.callbacks: list[Callback] = []
+        self._has_begun = False
+        for params in hyper_params.callbacks:
+            self.add_callback(build_callback(params))
 
     @abstractmethod
     def train(self) -> None:
@@ -65,16 +81,115 @@ class Trainer(ABC):
         """Iterations of all loops together."""
         return total_iterations(self)
 
+    def metric_names(self) -> frozenset[str] | None:
+        """Return the names of all metrics that may be logged; None if they are not known."""
+        return None
+
+    def use(self, components: TrainerComponents) -> None:
+        """Exchange parts; to be called before training."""
+        self.components = components
+        for callback in components.callbacks:
+            self.add_callback(callback)
+
+    def add_callback(self, callback: Callback) -> None:
+        """Add a callback behind those that are there; during training it is told of what follows.
+
+        Where several processes train together, those that only look on are left to the first.
+        """
+        if self._keeps_observers or not callback.is_observer:
+            self.callbacks.append(callback)
+
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Keep the metrics of an iteration."""
-        self.context.metrics = dict(metrics)
+        """Keep the metrics of an iteration, counted from 1."""
+        self.context.metrics, self.context.metrics_iteration = dict(metrics), iteration
         if self.run is not None:
             self.run.log(iteration, metrics)
+        else:
+            self.history.update(iteration, metrics)
+        self.notify("on_log")
 
-    def notify(self, event: str) -> None:
+    def notify(self, event: Event) -> None:
         """Tell all callbacks of an event, in order."""
         for callback in self.callbacks:
             getattr(callback, event)(self.context)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Tell the callbacks that a stage begins, and that it is over."""
+        self.context.stage = name
+        self.notify("on_stage_start")
+        yield
+        self.notify("on_stage_end")
+        self.context.stage = ""
+
+    def begin(self) -> None:
+        """Tell the callbacks that training begins, unless they know."""
+        if not self._has_begun:
+            check_monitored(self.callbacks, self.metric_names())
+            self._has_begun = True
+            self.notify("on_train_start")
+
+    def close(self) -> None:
+        """Tell the callbacks that training is over; every one hears it, whatever the others do."""
+        if not self._has_begun:
+            return
+        self._has_begun = False
+        errors = []
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(self.context)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close at the end; an error on the way passes unchanged, whatever the end brings."""
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self.close()
+            except Exception as later:
+                error.add_note(f"Then, at the end of training: {type(later).__name__}: {later}")
+            raise
+        self.close()
+
+    def layer_state(self) -> dict[str, Any]:
+        """Return what callbacks and context want back when an interrupted run goes on.
+
+        The states of callbacks stand under their class and their place among those of this class.
+        """
+        states = {key: dict(callback.state_dict()) for key, callback in self._named_callbacks()}
+        return {
+            "callbacks": {key: state for key, state in states.items() if state},
+            "state": self.context.state,
+            "step": self.context.step,
+            "stop_reason": self.context.stop_reason,
+            "best": None if self.context.best is None else list(self.context.best),
+        }
+
+    def load_layer_state(self, layer: Mapping[str, Any]) -> None:
+        """Load what ``layer_state`` returned; a callback that is new begins afresh."""
+        for key, callback in self._named_callbacks():
+            if key in layer["callbacks"]:
+                callback.load_state_dict(layer["callbacks"][key])
+        self.context.state, self.context.step = dict(layer["state"]), layer["step"]
+        self.context.stop_reason = layer["stop_reason"]
+        self.context.best = None if layer["best"] is None else tuple(layer["best"])
+
+    @property
+    def _keeps_observers(self) -> bool:
+        """Whether this process keeps what is logged and drawn."""
+        return True
+
+    def _named_callbacks(self) -> Iterator[tuple[str, Callback]]:
+        counts: dict[str, int] = {}
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            counts[name] = counts.get(name, 0) + 1
+            yield f"{name}-{counts[name]}", callback
 
 
 def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:

@@ -2,20 +2,33 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
+from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 
+from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import Checkpoint, Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.checkpointing import CheckpointClock, agent_tensors, load_agent_tensors
+from nip.trainers.checkpointing import (
+    CheckpointClock,
+    agent_tensors,
+    load_agent_tensors,
+    join_tensors,
+    split_tensors,
+)
+from nip.trainers.learner import Learner
 from nip.trainers.progress import IterationContext, attach_progress_bar
+from nip.trainers.rollout_samples import sample_rollouts
+from nip.trainers.saved_models import load_model, save_model, save_pretrained
 from nip.trainers.trainer import Trainer, shown_metrics
+from nip.trainers.update_step import NonFiniteLoss
 
 __all__ = [
     "IterationContext",
@@ -29,11 +42,16 @@ __all__ = [
 class TensorDictTrainer(Trainer):
     """Base of trainers whose agents are local networks.
 
-    A subclass implements ``train``. Its training loop begins at the iteration which ``restore``
-    returns, and is run by ``_run_iterations``, or saves with ``save_checkpoint_if_due``.
+    A subclass either fills in the pieces of ``train``: ``_set_up``, ``_run_iteration``,
+    ``_evaluate`` and ``num_train_iterations``. Or it implements ``train`` itself; then its training
+    loop begins at the iteration which ``restore`` returns, and is run by ``_run_iterations``, or
+    saves with ``save_checkpoint_if_due``.
     """
 
     scenario_instance: TensorDictScenarioInstance
+
+    learner: Learner | None = None
+    """What updates the agents, once it is built."""
 
     def __init__(
         self,
@@ -46,6 +64,197 @@ class TensorDictTrainer(Trainer):
         self.device = torch.device(settings.device)
         self.agents = scenario_instance.agents
         self._clock = CheckpointClock(settings.checkpoint_period)
+        self._stack = ExitStack()
+        self._evaluated: int | None = None
+
+    # ---- what a subclass fills in
+
+    @property
+    def num_train_iterations(self) -> int:
+        """Iterations of the training loop."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how long it trains.")
+
+    def _set_up(self) -> None:
+        """Build what the loops need: at least the learner."""
+        raise NotImplementedError(f"{type(self).__name__} has no _set_up, and no train of its own.")
+
+    def _start_fresh(self) -> None:
+        """Prepare a run that has no checkpoint yet."""
+
+    def _run_iteration(self, iteration: int) -> dict[str, float]:
+        """Learn; return the metrics of an iteration, counted from 0."""
+        raise NotImplementedError(f"{type(self).__name__} has no _run_iteration.")
+
+    def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
+        """Return the metrics of the agents on a split; called in the context of a test."""
+        raise ParameterError(
+            f"eval_every={self.hyper_params.eval_every} needs a trainer that can evaluate, which "
+            f"{type(self).__name__} cannot. Set eval_every=null, or give it an _evaluate."
+        )
+
+    # ---- the life of a training run
+
+    def train(self) -> None:
+        """Set up, run the training loop and the test loop, and keep the results."""
+        self.setup()
+        with self.closing():
+            self._run_train_loop()
+            with ExitStack() as stack:
+                self._build_test_context(stack)
+                self._run_test_loop()
+
+    def setup(self) -> None:
+        """Build everything, and continue an interrupted run; ``close`` ends what begins here.
+
+        Afterwards ``train_iteration``, ``train_step`` and ``evaluate`` may be called by hand.
+        """
+        self._stack.close()
+        try:
+            self._build_train_context(self._stack)
+            self._set_up()
+            is_fresh = self.restore() == 0
+            self.begin()
+            if is_fresh:
+                self._start_fresh()
+        except BaseException:
+            with self.closing():
+                raise
+
+    def close(self) -> None:
+        """Tell the callbacks that training is over, and leave PyTorch as it was."""
+        try:
+            super().close()
+        finally:
+            self._stack.close()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no iteration is left, or somebody has stopped the training."""
+        stopped = self.context.stop_reason is not None
+        return stopped or self.context.iteration >= self.num_train_iterations
+
+    def train_iteration(self) -> dict[str, float]:
+        """Run the next iteration with everything that belongs to it; return its metrics.
+
+        Events, evaluation, history and checkpoint are as in ``train``.
+        """
+        return self._complete_iteration(self._run_iteration, self.num_train_iterations)
+
+    def train_step(self, minibatch: TensorDictBase) -> TensorDictBase:
+        """Learn from one minibatch, (frame,); return its figures, all detached scalars."""
+        assert self.learner is not None, "setup() comes first"
+        return self.learner.step(minibatch)
+
+    def evaluate(
+        self, split: str = "test", on_batch: Callable[[], object] = lambda: None
+    ) -> dict[str, float]:
+        """Evaluate the agents; training goes on afterwards as if nothing had been.
+
+        Parameters
+        ----------
+        split : str
+            ``train`` or ``test``.
+        on_batch : callable
+            Called after each batch that was played.
+
+        Returns
+        -------
+        metrics : dict of str to float
+            Their names begin with the split.
+        """
+        if split not in ("train", "test"):
+            raise ParameterError(
+                f"split must be 'train' or 'test', got {split!r}. Name one of the splits."
+            )
+        self.notify("on_evaluation_start")
+        with ExitStack() as stack:
+            self._build_test_context(stack)
+            if self.components.evaluate is None:
+                metrics = self._evaluate(split, on_batch)
+            else:
+                metrics = dict(self.components.evaluate(self, split))
+        metrics = {f"{split}_{name}": value for name, value in metrics.items()}
+        self.context.metrics = metrics
+        self.notify("on_evaluation_end")
+        return metrics
+
+    @attach_progress_bar(lambda self: self.num_train_iterations)
+    def _run_train_loop(self, iteration_context: IterationContext) -> None:
+        """Run the iterations that are not done yet."""
+        iteration_context.set_description("Training")
+        self._run_iterations(iteration_context, self.context.iteration, self._run_iteration)
+
+    @attach_progress_bar(lambda self: self.num_test_batches)
+    def _run_test_loop(self, iteration_context: IterationContext) -> None:
+        """Evaluate on the test split, unless the last iteration did, and log the metrics."""
+        iteration_context.set_description("Testing")
+        iteration = self.context.iteration
+        if self._evaluated == iteration and iteration > 0:
+            iteration_context.step(iteration_context.total)
+            return
+        with self.stage("test"):
+            metrics = self.evaluate("test", on_batch=iteration_context.step)
+        iteration_context.set_metrics(shown_metrics(metrics, prefix="test_"))
+        self.log(iteration, metrics)
+
+    @property
+    def num_test_batches(self) -> int:
+        """Batches of an evaluation."""
+        return 1
+
+    def _run_iterations(
+        self,
+        iteration_context: IterationContext,
+        first: int,
+        run_one: Callable[[int], Mapping[str, float]],
+    ) -> None:
+        """Run the iterations that are not done yet, and log and save each.
+
+        Parameters
+        ----------
+        iteration_context : IterationContext
+            The progress bar, which knows how many there are.
+        first : int
+            Iterations that are done already.
+        run_one : callable
+            Takes the number of an iteration, counted from 0, and returns its metrics.
+        """
+        self.begin()
+        iteration_context.step(first)
+        self.context.iteration = first
+        while self.context.iteration < iteration_context.total and not self.context.stop_reason:
+            metrics = self._complete_iteration(run_one, iteration_context.total)
+            iteration_context.set_metrics(shown_metrics(metrics))
+            iteration_context.step()
+
+    def _complete_iteration(
+        self, run_one: Callable[[int], Mapping[str, float]], total: int
+    ) -> dict[str, float]:
+        """Run one iteration, evaluate when it is due, log, tell, and save."""
+        context, iteration = self.context, self.context.iteration
+        self.notify("on_iteration_start")
+        try:
+            metrics = dict(run_one(iteration))
+        except NonFiniteLoss as error:
+            context.stop(str(error))
+            metrics = {}
+        if self._evaluation_is_due(iteration + 1):
+            context.wants_evaluation = False
+            with self.stage("test"):
+                metrics |= self.evaluate("test")
+            self._evaluated = iteration + 1
+        self.log(iteration + 1, metrics)
+        self.notify("on_iteration_end")
+        context.iteration = iteration + 1
+        self.save_checkpoint_if_due(iteration + 1, total)
+        return metrics
+
+    def _evaluation_is_due(self, iterations_done: int) -> bool:
+        period = self.hyper_params.eval_every
+        is_due = period is not None and iterations_done % period == 0
+        return is_due or self.context.wants_evaluation
+
+    # ---- contexts
 
     def _build_train_context(self, stack: ExitStack) -> None:
         """Enter what training needs: networks in training mode, threads and seeds of its own."""
@@ -56,7 +265,7 @@ class TensorDictTrainer(Trainer):
         """Enter what testing needs: networks in evaluation mode, and no gradients."""
         self._build_common_context(stack, "test")
         stack.enter_context(torch.no_grad())
-        stack.callback(self.agents.train, self.agents.training)
+        stack.callback(_restore_modes, [(m, m.training) for m in self.agents.modules()])
         self.agents.eval()
 
     def _build_common_context(self, stack: ExitStack, phase: str) -> None:
@@ -67,6 +276,12 @@ class TensorDictTrainer(Trainer):
         devices = [self.device] if self.device.type == "cuda" else []
         stack.enter_context(torch.random.fork_rng(devices=devices))
         torch.manual_seed(stable_seed(self.hyper_params.seed, phase))
+
+    def _autocast(self) -> AbstractContextManager:
+        """Compute in the precision in which the agents learn."""
+        return nullcontext() if self.learner is None else self.learner.autocast()
+
+    # ---- checkpoints
 
     def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
         """Return all that training depends on, by file; extend it in a subclass."""
@@ -88,7 +303,7 @@ class TensorDictTrainer(Trainer):
             torch.cuda.set_rng_state(files["generators"]["cuda"], self.device)
 
     def _checkpoint_state(self) -> dict[str, Any]:
-        """Return the rest of the state, as JSON can hold it."""
+        """Return the rest of the state, as JSON can hold it; extend it in a subclass."""
         return {}
 
     def _load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
@@ -103,53 +318,108 @@ class TensorDictTrainer(Trainer):
             return 0
         self._load_checkpoint_tensors(checkpoint.tensors)
         self._load_checkpoint_state(checkpoint.state)
+        self._load_layer(checkpoint)
         self.run.truncate(checkpoint.iteration)
         return checkpoint.iteration
 
-    def _run_iterations(
-        self,
-        iteration_context: IterationContext,
-        first: int,
-        run_one: Callable[[int], Mapping[str, float]],
-    ) -> None:
-        """Run the iterations that are not done yet, and log and save each.
-
-        Parameters
-        ----------
-        iteration_context : IterationContext
-            The progress bar, which knows how many there are.
-        first : int
-            Iterations that are done already.
-        run_one : callable
-            Takes the number of an iteration, counted from 0, and returns its metrics.
-        """
-        iteration_context.step(first)
-        for iteration in range(first, iteration_context.total):
-            self.context.iteration = iteration
-            self.notify("on_iteration_start")
-            metrics = run_one(iteration)
-            self.log(iteration + 1, metrics)
-            self.notify("on_iteration_end")
-            iteration_context.set_metrics(shown_metrics(metrics))
-            iteration_context.step()
-            self.save_checkpoint_if_due(iteration + 1, iteration_context.total)
-
     def save_checkpoint(self, iterations_done: int) -> None:
         """Save everything that the rest of the run depends on."""
+        context = self.context
+        context.wants_checkpoint = False
         if self.run is None:
             return
         started = time.monotonic()
+        layer, tensors = split_tensors(self.layer_state())
+        if self.learner is not None:
+            tensors |= self.learner.tensors()
+            layer["learner"] = self.learner.state_dict()
         self.run.save_checkpoint(
-            Checkpoint(iterations_done, self._checkpoint_tensors(), self._checkpoint_state())
+            Checkpoint(
+                iterations_done,
+                {**self._checkpoint_tensors(), **tensors},
+                {**self._checkpoint_state(), "layer": layer},
+            )
         )
-        self.run.prune_checkpoints()
+        self.keep_checkpoints()
         self._clock.record(started)
         self.notify("on_checkpoint")
 
+    def _load_layer(self, checkpoint: Checkpoint) -> None:
+        """Load what ``save_checkpoint`` adds to what the subclass names."""
+        layer = join_tensors(checkpoint.state["layer"], checkpoint.tensors)
+        if self.learner is not None:
+            self.learner.load_tensors(checkpoint.tensors)
+            self.learner.load_state_dict(layer["learner"])
+        self.context.iteration = checkpoint.iteration
+        self.load_layer_state(layer)
+        self.keep_checkpoints()
+
+    def keep_checkpoints(self) -> None:
+        """Mark the best checkpoint, and delete those that need not be kept."""
+        assert self.run is not None
+        best = self.context.best
+        if best is not None:
+            self.run.mark_best(*best)
+        self.run.prune_checkpoints(
+            self.settings.max_checkpoints,
+            permanent_every=self.settings.permanent_every,
+            protected=[] if best is None else [best[0]],
+        )
+
     def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
-        """Save when the period says so, and always at the end."""
-        if iterations_done == total or self._clock.is_due(iterations_done):
+        """Save when the period says so, when asked, and always at the end."""
+        context = self.context
+        is_last = iterations_done == total or context.stop_reason is not None
+        if is_last or context.wants_checkpoint or self._clock.is_due(iterations_done):
             self.save_checkpoint(iterations_done)
+
+    # ---- what comes out
+
+    def sample_rollouts(self, num_rollouts: int, seed: int, split: str = "test") -> TensorDict:
+        """Play some episodes for people to look at; nothing else changes.
+
+        Parameters
+        ----------
+        num_rollouts : int
+            Number of episodes, ``N``.
+        seed : int
+            Decides the questions and the actions, the same for the same agents.
+        split : str
+            ``train`` or ``test``.
+
+        Returns
+        -------
+        rollouts : TensorDict
+            Of batch size (N, S), as the collector gives them.
+        """
+        with ExitStack() as stack:
+            self._build_test_context(stack)
+            stack.enter_context(self._autocast())
+            return sample_rollouts(self.scenario_instance, num_rollouts, seed, split)
+
+    def save_model(self, folder: Path | str) -> Path:
+        """Write weights and history into a folder; return it."""
+        return save_model(folder, self.scenario_instance, self.history)
+
+    def load_model(self, folder: Path | str) -> None:
+        """Take weights and history from a folder that ``save_model`` wrote, or from a run.
+
+        Raises
+        ------
+        ModelNotFoundError
+            A ``FileNotFoundError``, if there is no such folder, or a file of it is missing.
+        """
+        load_model(folder, self.scenario_instance, self.history)
+
+    def save_pretrained(self, folder: Path | str) -> Path:
+        """Write each agent into a folder as the Hugging Face hub wants it; return the folder."""
+        return save_pretrained(folder, self.scenario_instance, self.hyper_params)
+
+
+def _restore_modes(modes: Sequence[tuple[torch.nn.Module, bool]]) -> None:
+    """Put modules back into training or evaluation mode."""
+    for module, is_training in modes:
+        module.training = is_training
 
 
 def mean_of(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:

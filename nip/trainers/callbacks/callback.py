@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from nip.trainers.context import TrainingContext
@@ -34,6 +34,9 @@ class Callback:
     is_observer: ClassVar[bool] = False
     """Whether it only looks on: it changes no number, and of several processes that train together
     only the first has it."""
+
+    monitored: Sequence[str] = ()
+    """Names of the metrics that it cannot do without; one that is never logged is an error."""
 
     def on_train_start(self, context: TrainingContext) -> None:
         """Act before the first iteration of a start, also one after an interruption."""

@@ -1,0 +1,93 @@
+"""Building a learner of what the hyper-parameters and the components say."""
+
+from math import ceil
+from typing import Any
+
+from nip.parameters import HyperParameters, LrSchedulerParameters
+from nip.rl_objectives import Objective
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.trainers.learner import Learner
+from nip.trainers.loss_terms import build_loss_terms
+from nip.trainers.lr_schedules import build_lr_scheduler
+from nip.trainers.optimizers import build_optimizer
+from nip.trainers.trainer import Trainer
+from nip.trainers.update_step import UpdateStep
+
+
+def build_learner(
+    trainer: Trainer,
+    objective: Objective,
+    *,
+    learning_rate: float,
+    max_grad_norm: float | None,
+    num_iterations: int,
+    num_minibatches: int,
+    eps: float | None = None,
+    schedule: LrSchedulerParameters | None = None,
+    **rules: Any,
+) -> Learner:
+    """Build what updates the agents of a trainer.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Whose agents learn; its components win over its parameters.
+    objective : Objective
+        Gives the losses.
+    learning_rate : float
+        Base rate.
+    max_grad_norm : float, optional
+        Limit on the norm of the joint gradient.
+    num_iterations : int
+        Iterations of the run.
+    num_minibatches : int
+        Minibatches of an iteration.
+    eps : float, optional
+        The optimizer's epsilon where the parameters say nothing; None: PyTorch's default.
+    schedule : LrSchedulerParameters, optional
+        Takes the place of the parameters' schedule.
+    **rules : callable
+        ``select`` and ``params_of`` of ``build_optimizer``.
+    """
+    params, components = trainer.hyper_params, trainer.components
+    agents: CombinedAgents = trainer.agents
+    optimizer = build_optimizer(
+        agents,
+        learning_rate,
+        params.optimizer,
+        eps=eps,
+        factory=components.optimizer,
+        **rules,
+    )
+    update_step = components.update_step or build_update_step(params, max_grad_norm)
+    schedule = params.lr_scheduler if schedule is None else schedule
+    steps_schedule = schedule.interval == "step"
+    num_steps = ceil(num_minibatches / update_step.num_accumulation_steps)
+    total = num_iterations * (num_steps if steps_schedule else 1)
+    if components.lr_scheduler is not None:
+        lr_scheduler = components.lr_scheduler(optimizer)
+    else:
+        lr_scheduler = build_lr_scheduler(optimizer, schedule, total)
+    return Learner(
+        agents,
+        objective,
+        optimizer,
+        lr_scheduler,
+        update_step,
+        loss_terms=build_loss_terms(params.loss_terms, components.loss_terms),
+        steps_schedule=steps_schedule,
+        context=trainer.context,
+        notify=trainer.notify,
+    )
+
+
+def build_update_step(params: HyperParameters, max_grad_norm: float | None) -> UpdateStep:
+    """Build the update step that the parameters describe."""
+    step = params.update_step
+    return UpdateStep(
+        max_grad_norm=max_grad_norm,
+        max_grad_value=step.max_grad_value,
+        num_accumulation_steps=step.num_accumulation_steps,
+        precision=step.precision,
+        on_non_finite=step.on_non_finite,
+    )
