@@ -8,6 +8,7 @@ from nip.parameters import HyperParameters, scenario_facts, trainer_facts
 from nip.protocols import ProtocolHandler, build_protocol_handler
 from nip.scenario_base.batch_shape import compute_batch_shape
 from nip.scenario_base.dataset_files import check_splits, dataset_folder
+from nip.utils.ranks import launched_ranks
 
 # Of other trainers, it is known only when they are built whether they sample in batches.
 _GROUPS_OF_ROLLOUT_TRAINERS = ("ppo", "reinforce")
@@ -27,12 +28,17 @@ def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings
     ------
     NipError
         If the protocol cannot be built, an agent is named that it does not have, a batch cannot be
-        divided as asked, or the dataset does not exist or lacks a split. For language models also
-        if the protocol has no prompts in this scenario, or a model cannot be reached for want of a
-        key: everything that can fail before money is spent.
+        divided as asked, torchrun has started several processes where that makes no sense, or the
+        dataset does not exist or lacks a split. For language models also if the protocol has no
+        prompts in this scenario, or a model cannot be reached for want of a key: everything that
+        can fail before money is spent.
     """
     protocol = build_protocol_handler(hyper_params)
-    if problems := list(_unknown_agents(hyper_params, protocol)):
+    problems = [
+        *_unknown_agents(hyper_params, protocol),
+        *_problems_of_ranks(hyper_params, settings),
+    ]
+    if problems:
         raise ParameterError(*problems)
     if trainer_facts[hyper_params.trainer].data == "text":
         # What language models need is imported where it is needed.
@@ -55,12 +61,32 @@ def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) ->
             )
 
 
+def _problems_of_ranks(
+    hyper_params: HyperParameters, settings: ExperimentSettings
+) -> Iterator[str]:
+    """Yield what speaks against several processes for this experiment, if there are several."""
+    num_ranks = launched_ranks().size
+    if num_ranks == 1:
+        return
+    if trainer_facts[hyper_params.trainer].data == "text":
+        yield (
+            f"trainer={hyper_params.trainer!r} talks to language models, and cannot be split over "
+            f"{num_ranks} processes. Start it with python instead of torchrun; how many requests "
+            "are under way at once is settings.max_concurrency."
+        )
+    if ":" in settings.device:
+        yield (
+            f"settings.device={settings.device} puts all {num_ranks} processes on one GPU. With "
+            "settings.device=cuda each takes the GPU of its own number."
+        )
+
+
 def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> None:
     rl = hyper_params.rl
     group = trainer_facts[hyper_params.trainer].parameter_group
     num_rollouts_is_known = rl.frames_per_batch is not None or rl.rollouts_per_iteration is not None
     if group in _GROUPS_OF_ROLLOUT_TRAINERS and num_rollouts_is_known:
-        compute_batch_shape(rl, protocol.max_message_rounds, dataset_size=0)
+        compute_batch_shape(rl, protocol.max_message_rounds, 0, launched_ranks().size)
 
 
 def _check_dataset(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:

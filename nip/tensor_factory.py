@@ -19,6 +19,7 @@ from nip.scenario_base.scenario import Scenario
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.registry import trainer_registry
+from nip.utils.ranks import launched_ranks
 
 
 def build_tensor_instance(
@@ -42,7 +43,10 @@ def build_tensor_instance(
     batch_shape = BatchShape(num_environments=1, num_steps=protocol.max_message_rounds)
     if trainer_type == "rl":
         batch_shape = compute_batch_shape(
-            hyper_params.rl, protocol.max_message_rounds, len(train_dataset)
+            hyper_params.rl,
+            protocol.max_message_rounds,
+            len(train_dataset),
+            launched_ranks().size,
         )
     environments = {
         split: TensorDictEnvironment(

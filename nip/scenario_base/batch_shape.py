@@ -22,7 +22,9 @@ class BatchShape:
         return self.num_environments * self.num_steps
 
 
-def compute_batch_shape(rl: RlParameters, max_message_rounds: int, dataset_size: int) -> BatchShape:
+def compute_batch_shape(
+    rl: RlParameters, max_message_rounds: int, dataset_size: int, num_ranks: int = 1
+) -> BatchShape:
     """Work out the batch from the parameters.
 
     Parameters
@@ -33,11 +35,14 @@ def compute_batch_shape(rl: RlParameters, max_message_rounds: int, dataset_size:
         The longest episode, which is the default number of steps.
     dataset_size : int
         Number of training datapoints, the number of rollouts where no size is given.
+    num_ranks : int
+        Processes which share the environments.
 
     Raises
     ------
     ParameterError
-        If the steps do not divide the frames, or a minibatch is larger than the batch.
+        If the steps do not divide the frames, the processes do not divide the environments, or a
+        minibatch is larger than the batch.
     """
     num_steps = rl.steps_per_env_per_iteration or max_message_rounds
     if rl.frames_per_batch is None:
@@ -53,6 +58,8 @@ def compute_batch_shape(rl: RlParameters, max_message_rounds: int, dataset_size:
             f"Set rl.frames_per_batch to {nearest}, or set rl.steps_per_env_per_iteration."
         )
     shape = BatchShape(num_environments, num_steps)
+    if num_environments % num_ranks != 0:
+        raise ParameterError(_does_not_divide(rl, shape, num_ranks))
     if rl.minibatch_size > shape.num_frames:
         raise ParameterError(
             f"rl.minibatch_size={rl.minibatch_size} is larger than the batch of "
@@ -60,3 +67,15 @@ def compute_batch_shape(rl: RlParameters, max_message_rounds: int, dataset_size:
             "or raise rl.frames_per_batch."
         )
     return shape
+
+
+def _does_not_divide(rl: RlParameters, shape: BatchShape, num_ranks: int) -> str:
+    environments = max(1, round(shape.num_environments / num_ranks)) * num_ranks
+    way_out = f"rl.rollouts_per_iteration to {environments}"
+    if rl.frames_per_batch is not None:
+        way_out = f"rl.frames_per_batch to {environments * shape.num_steps}"
+    return (
+        f"The batch of {shape.num_environments} environments cannot be divided by {num_ranks} "
+        "processes, each of which is to play equally many. Set "
+        f"{way_out}, or start another number of processes with --nproc_per_node."
+    )

@@ -171,9 +171,22 @@ class CombinedAgents(nn.Module):
         if self._linear_symbols is not None:
             played["linear"] = batch.get(("agents", "linear_message_selected"))[:, agent_index]
         played = take_rows(played, rows)
-        output = agent(take_rows(observation, rows), with_value=with_value)
+        if len(played["decides"]) == 0:
+            output = self._no_output(agent_index, batch.get(("agents", "active")))
+        else:
+            output = agent(take_rows(observation, rows), with_value=with_value)
         choice = Choice(played[self.message_key], played["decision"], played.get("linear"))
         return output, choice, ActionMask(played["active"], played["decides"])
+
+    def _no_output(self, agent_index: int, like: Tensor) -> AgentOutput:
+        """Return what an agent makes of no rows at all, which batch norm would refuse."""
+        blank = {key: value[:, agent_index] for key, value in self._blank(like[:0]).items()}
+        return AgentOutput(
+            message_logits=blank["main_message_logits"],
+            decision_logits=blank["decision_logits"],
+            linear_message_logits=blank.get("linear_message_logits"),
+            value=blank["value"],
+        )
 
     def _blank(self, active: Tensor) -> dict[str, Tensor]:
         batch, agents = active.shape[:2]
