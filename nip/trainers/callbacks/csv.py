@@ -1,0 +1,77 @@
+"""All metrics as a table."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nip.parameters.callbacks import CsvParameters
+from nip.run_store.history import RunHistory
+from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
+from nip.trainers.callbacks.registry import register_callback
+from nip.trainers.context import TrainingContext
+from nip.utils.files import write_atomically
+
+FILE_NAME = "metrics.csv"
+
+
+@register_callback("csv", parameters=CsvParameters)
+class Csv(Callback):
+    """Keeps ``metrics.csv`` in the folder of the run: a row for each iteration.
+
+    The first column is ``iteration``, the others are the metrics in alphabetical order. A metric
+    without a value at an iteration leaves its cell empty.
+    """
+
+    is_observer = True
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Write what the history holds, and nothing of what an interrupted start had after it."""
+        folder = run_folder(context, "csv")
+        if folder is not None:
+            self._path = folder / FILE_NAME
+            self._write_anew(self._path, context.history)
+
+    def on_log(self, context: TrainingContext) -> None:
+        """Add a row, add to the last one, or write the file anew if it needs another column."""
+        if self._path is None:
+            return
+        iteration = context.metrics_iteration
+        if iteration < self._last_iteration or not context.metrics.keys() <= set(self._names):
+            self._write_anew(self._path, context.history)
+        else:
+            # As the history has them, so that a file which is written anew is the same.
+            metrics = {name: context.history.latest(name) for name in context.metrics}
+            self._write_row(self._path, iteration, metrics)
+
+    def _write_anew(self, path: Path, history: RunHistory) -> None:
+        self._names = history.names()
+        rows = logged_rows(history)
+        self._last_iteration, self._last_row = rows[-1] if rows else (-1, {})
+        lines = [_line(["iteration", *self._names])]
+        lines += [self._row(iteration, metrics) for iteration, metrics in rows]
+        self._start_of_last_row = sum(map(len, lines[: len(rows)]))
+        write_atomically(path, b"".join(lines))
+
+    def _write_row(self, path: Path, iteration: int, metrics: Mapping[str, float]) -> None:
+        with path.open("r+b") as file:
+            if iteration == self._last_iteration:
+                file.truncate(self._start_of_last_row)
+                self._last_row |= metrics
+            else:
+                self._last_iteration, self._last_row = iteration, dict(metrics)
+            self._start_of_last_row = file.seek(0, io.SEEK_END)
+            file.write(self._row(iteration, self._last_row))
+
+    def _row(self, iteration: int, metrics: Mapping[str, float]) -> bytes:
+        return _line([iteration, *(metrics.get(name, "") for name in self._names)])
+
+
+def _line(cells: Sequence[object]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()

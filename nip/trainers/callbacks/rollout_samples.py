@@ -1,0 +1,80 @@
+"""A few rollouts now and then, written for people to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from nip.errors import ParameterError
+from nip.parameters.callbacks import RolloutSamplesParameters
+from nip.seeding import stable_seed
+from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callbacks.logged_rows import run_folder
+from nip.trainers.callbacks.registry import register_callback
+from nip.trainers.context import TrainingContext
+from nip.utils.files import write_atomically
+from nip.utils.readable_yaml import dump_readable
+
+if TYPE_CHECKING:
+    from nip.trainers.trainer_base import TensorDictTrainer
+
+FOLDER = "rollouts"
+
+
+@register_callback("rollout_samples", parameters=RolloutSamplesParameters)
+class RolloutSamples(Callback):
+    """Writes ``rollouts/iteration_000100.yaml`` and so on into the folder of the run.
+
+    Each file tells, episode by episode, who wrote which symbols on which channel, who decided what
+    and what it was worth. The questions are the same each time, so that two files show what was
+    learnt between them.
+
+    Parameters
+    ----------
+    **options : Any
+        The fields of ``RolloutSamplesParameters``.
+    """
+
+    is_observer = True
+
+    def __init__(self, **options: Any) -> None:
+        self.params = RolloutSamplesParameters(**options)
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Check that there are rollouts to look at.
+
+        Raises
+        ------
+        ParameterError
+            If the agents are language models, or answer alone.
+        """
+        trainer = context.trainer
+        if trainer.data != "tensordict":
+            raise ParameterError(
+                "The callback 'rollout_samples' shows the symbols of networks, but the agents of "
+                f"trainer={trainer.hyper_params.trainer!r} are language models. Leave it out, and "
+                "set text_rl.save_transcripts=True, which keeps all that they say."
+            )
+        if trainer.trainer_type == "solo_agent":
+            raise ParameterError(
+                "The callback 'rollout_samples' needs agents that exchange messages, but with "
+                f"trainer={trainer.hyper_params.trainer!r} each answers alone. Leave it out."
+            )
+        self._folder = run_folder(context, "rollout_samples")
+
+    def on_iteration_end(self, context: TrainingContext) -> None:
+        """Write a sample when it is time."""
+        iteration = context.iteration + 1
+        if self._folder is None or iteration % self.params.every != 0:
+            return
+        from nip.trainers.rollout_descriptions import describe_rollouts
+
+        trainer = cast("TensorDictTrainer", context.trainer)
+        rollouts = trainer.sample_rollouts(
+            self.params.num_rollouts,
+            stable_seed(trainer.hyper_params.seed, "rollout_samples"),
+            self.params.split,
+        )
+        told = describe_rollouts(rollouts, trainer.scenario_instance.protocol_handler)
+        folder = self._folder / FOLDER
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / f"iteration_{iteration:06d}.yaml", dump_readable(told))

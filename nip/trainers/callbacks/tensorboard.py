@@ -1,0 +1,78 @@
+"""All metrics for TensorBoard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nip.parameters.callbacks import TensorBoardParameters
+from nip.run_store.history import RunHistory
+from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callbacks.extras import require_extra
+from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
+from nip.trainers.callbacks.registry import register_callback
+from nip.trainers.context import TrainingContext
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+FOLDER = "tensorboard"
+
+SECONDS_TO_FLUSH = 10
+"""How old the curves may be that TensorBoard shows while training goes on."""
+
+
+@register_callback("tensorboard", parameters=TensorBoardParameters)
+class TensorBoard(Callback):
+    """Keeps the metrics in ``tensorboard/`` in the folder of the run, as scalars over iterations.
+
+    The folder is written anew at each start, so that it has nothing twice after an interruption.
+    """
+
+    is_observer = True
+
+    def __init__(self) -> None:
+        require_extra("tensorboard", "tensorboard")
+        self._folder: Path | None = None
+        self._writer: SummaryWriter | None = None
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Write what the history holds."""
+        folder = run_folder(context, "tensorboard")
+        if folder is not None:
+            self._folder = folder / FOLDER
+            self._write_anew(self._folder, context.history)
+
+    def on_log(self, context: TrainingContext) -> None:
+        """Add the metrics; a second value at one iteration takes the place of the first."""
+        if self._folder is None or self._writer is None:
+            return
+        iteration, metrics = context.metrics_iteration, context.metrics
+        if all(self._last_steps.get(name, -1) < iteration for name in metrics):
+            self._write(self._writer, iteration, metrics)
+        else:
+            self._write_anew(self._folder, context.history)
+
+    def on_train_end(self, context: TrainingContext) -> None:
+        """Close the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write_anew(self, folder: Path, history: RunHistory) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        if self._writer is not None:
+            self._writer.close()
+        if folder.exists():
+            shutil.rmtree(folder)
+        self._writer = SummaryWriter(folder, flush_secs=SECONDS_TO_FLUSH)
+        self._last_steps: dict[str, int] = {}
+        for iteration, metrics in logged_rows(history):
+            self._write(self._writer, iteration, metrics)
+
+    def _write(self, writer: SummaryWriter, iteration: int, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            writer.add_scalar(name, value, iteration)
+            self._last_steps[name] = iteration

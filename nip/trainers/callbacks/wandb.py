@@ -1,0 +1,176 @@
+"""All metrics for Weights & Biases."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nip.errors import NipError
+from nip.parameters.callbacks import WandbParameters
+from nip.run_store.best_checkpoint import checkpoint_path, read_best
+from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callbacks.extras import require_extra
+from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
+from nip.trainers.callbacks.registry import register_callback
+from nip.trainers.context import TrainingContext
+
+if TYPE_CHECKING:
+    import wandb
+
+DEFAULT_PROJECT = "nip"
+
+SAMPLE_FOLDERS = ("rollouts", "transcripts")
+"""Where the rollouts lie that people read, within the folder of a run."""
+
+
+@register_callback("wandb", parameters=WandbParameters)
+class Wandb(Callback):
+    """Sends the metrics to Weights & Biases, with the iteration as the step.
+
+    The run there has an identifier that follows from that of ours, so that an interrupted run goes
+    on in the same place. Without a network (``mode=offline``) everything is kept in ``wandb/`` in
+    the folder of the run; each start writes all of the history, so that only the newest needs
+    ``wandb sync``.
+
+    Parameters
+    ----------
+    **options : Any
+        The fields of ``WandbParameters``.
+    """
+
+    is_observer = True
+
+    def __init__(self, **options: Any) -> None:
+        self.params = WandbParameters(**options)
+        if self.params.mode != "disabled":
+            require_extra("wandb", "wandb")
+        self._run: wandb.Run | None = None
+        self._sent: set[Path] = set()
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Begin, or go on, and send what is not there yet.
+
+        Raises
+        ------
+        NipError
+            If there is no account, or the service cannot be reached.
+        """
+        if self.params.mode == "disabled":
+            return
+        folder = run_folder(context, "wandb")
+        if folder is None:
+            return
+        self._folder = folder
+        self._run = self._start(context)
+        for iteration, metrics in logged_rows(context.history):
+            self._log(self._run, iteration, metrics)
+
+    def on_log(self, context: TrainingContext) -> None:
+        """Send the metrics."""
+        if self._run is not None:
+            self._log(self._run, context.metrics_iteration, dict(context.metrics))
+
+    def on_iteration_end(self, context: TrainingContext) -> None:
+        """Send the rollouts that were written."""
+        if self._run is not None and self.params.log_rollouts:
+            self._send_samples(self._run)
+
+    def on_checkpoint(self, context: TrainingContext) -> None:
+        """Send the checkpoint."""
+        if self._run is not None and self.params.log_checkpoints:
+            self._send_checkpoint(self._run, context.iteration)
+
+    def on_train_end(self, context: TrainingContext) -> None:
+        """Send the rest; a run that ends with an exception is shown as failed."""
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        if self.params.log_rollouts:
+            self._send_samples(run)
+        run.finish(exit_code=int(sys.exc_info()[0] is not None))
+
+    def _start(self, context: TrainingContext) -> wandb.Run:
+        import wandb
+
+        params = self.params
+        try:
+            # Otherwise it would ask for the key on the terminal, and wait.
+            if params.mode == "online" and not wandb.login(prompt=False):
+                raise wandb.errors.AuthenticationError("nobody is logged in")
+            return wandb.init(
+                project=params.project or os.environ.get("WANDB_PROJECT", DEFAULT_PROJECT),
+                entity=params.entity,
+                mode=params.mode,
+                group=params.group,
+                tags=params.tags,
+                id=wandb_run_id(self._folder),
+                name=self._folder.name,
+                dir=self._folder,
+                config=context.trainer.hyper_params.to_dict(),
+                # What is kept for later cannot know what the service has.
+                resume="allow" if params.mode == "online" else None,
+                # A run that the user has open besides is left alone.
+                reinit="create_new",
+            )
+        except wandb.errors.Error as error:
+            raise NipError(
+                f"Weights & Biases could not be started: {error}. Run wandb login, or set "
+                "WANDB_API_KEY; without an account or a network, write {name: wandb, mode: "
+                "offline} in callbacks."
+            ) from error
+
+    def _log(self, run: wandb.Run, iteration: int, metrics: dict[str, float]) -> None:
+        """Send metrics, unless the service has them from before an interruption."""
+        if iteration >= run.starting_step:
+            run.log(metrics, step=iteration)
+
+    def _send_checkpoint(self, run: wandb.Run, iteration: int) -> None:
+        import wandb
+
+        folder = self._folder / "checkpoints"
+        checkpoint, best = checkpoint_path(folder, iteration), read_best(folder)
+        is_best = best is not None and best.iteration == iteration
+        artifact = wandb.Artifact(checkpoint_artifact_name(self._folder.name), type="model")
+        artifact.add_dir(str(checkpoint))
+        run.log_artifact(artifact, aliases=["latest", checkpoint.name, *["best"] * is_best])
+
+    def _send_samples(self, run: wandb.Run) -> None:
+        import wandb
+
+        found = {
+            path
+            for folder in SAMPLE_FOLDERS
+            for path in (self._folder / folder).glob("[!.]*")
+            if path not in self._sent
+        }
+        if not found:
+            return
+        artifact = wandb.Artifact(f"{self._folder.name}-rollouts", type="rollouts")
+        for path in sorted(found):
+            artifact.add_file(str(path), name=str(path.relative_to(self._folder)))
+        run.log_artifact(artifact)
+        self._sent |= found
+
+
+def wandb_run_id(folder: Path) -> str:
+    """Return what Weights & Biases knows a run by.
+
+    It follows from the name of the run and from when it was made, so that a run which is made anew
+    under an old name does not go on with the old one there.
+    """
+    starts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["starts"]
+    identity = f"{folder.name} {starts[0]['started_at']}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def checkpoint_artifact_name(run_id: str) -> str:
+    """Return the name under which the checkpoints of a run are kept as artifacts.
+
+    Their versions have the aliases ``latest``, ``best`` and, as the folders of checkpoints,
+    ``iteration_000012``.
+    """
+    return f"{run_id}-checkpoint"
