@@ -1,0 +1,73 @@
+"""The files for TensorBoard, as TensorBoard itself reads them."""
+
+import importlib.util
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from nip.errors import NipWarning, PluginError
+from nip.trainers.callbacks.tensorboard import TensorBoard
+from tests.trainers.callbacks.scripted_training import ScriptedTraining, scripted_history
+
+
+def read(folder):
+    """Return the (step, value) pairs of each tag, in the order in which they were written."""
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def test_every_metric_is_a_scalar_over_iterations(tmp_path):
+    training = ScriptedTraining(TensorBoard(), tmp_path)
+    for iteration in range(1, 4):
+        training.iterate({"loss": 1.0 / iteration}, {"test.x": 10.0 * iteration})
+    training.end()
+    assert read(tmp_path) == {
+        "loss": [(1, 1.0), (2, 0.5), (3, pytest.approx(1 / 3, rel=1e-7))],
+        "test.x": [(1, 10.0), (2, 20.0), (3, 30.0)],
+    }
+
+
+def test_steps_strictly_increase_after_an_interruption(tmp_path):
+    first = ScriptedTraining(TensorBoard(), tmp_path)
+    for value in (1.0, 2.0, 3.0):
+        first.iterate({"loss": value})
+    first.end()
+    history = scripted_history({"loss": 1.0}, {"loss": 2.0})
+    second = ScriptedTraining(TensorBoard(), tmp_path, history=history, done=2)
+    for value in (3.0, 4.0):
+        second.iterate({"loss": value})
+    second.end()
+    assert read(tmp_path) == {"loss": [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)]}
+
+
+def test_a_second_value_takes_the_place_of_the_first(tmp_path):
+    training = ScriptedTraining(TensorBoard(), tmp_path)
+    training.iterate({"loss": 1.0, "test": 5.0})
+    training.log(1, {"test": 6.0})
+    training.end()
+    assert read(tmp_path) == {"loss": [(1, 1.0)], "test": [(1, 6.0)]}
+
+
+def test_a_trainer_that_keeps_nothing_is_told():
+    with pytest.warns(NipWarning, match="'tensorboard' writes nothing"):
+        training = ScriptedTraining(TensorBoard())
+    training.iterate({"loss": 1.0})
+    training.end()
+
+
+@pytest.mark.parametrize("package", ["tensorboard", "wandb"])
+def test_a_missing_package_is_named_with_its_extra(package, monkeypatch):
+    from nip.parameters.callbacks import callback_facts
+    from nip.trainers.callbacks.registry import build_callback
+
+    params = callback_facts[package].parameters()
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
+    )
+    with pytest.raises(PluginError, match=rf"pip install 'nip\[{package}\]'"):
+        build_callback(params)
