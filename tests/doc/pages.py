@@ -9,7 +9,10 @@ from tests.source_files import REPOSITORY
 
 DOC = REPOSITORY / "doc"
 EXAMPLES = DOC / "examples"
-GUIDES = sorted((DOC / "guides").glob("*.md"))
+GUIDES = [
+    page for folder in ("guides", "coming_from") for page in sorted((DOC / folder).glob("*.md"))
+]
+LAUNCHERS = ("python", "torchrun")
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,22 @@ class Command:
     @property
     def script(self) -> str | None:
         """The script of ours that it calls, if it calls one."""
-        is_ours = self.words[0] == "python" and self.words[1].endswith(".py")
-        return self.words[1] if is_ours else None
+        place = self._place_of_script
+        return None if place is None else self.words[place]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What it gives to the script."""
+        place = self._place_of_script
+        return [] if place is None else list(self.words[place + 1 :])
+
+    @property
+    def _place_of_script(self) -> int | None:
+        """Where the script stands: behind `python`, or behind `torchrun` and its options."""
+        if self.words[0] not in LAUNCHERS:
+            return None
+        is_script = [word.endswith(".py") and "=" not in word for word in self.words]
+        return is_script.index(True) if True in is_script else None
 
 
 def code_blocks(page: Path, language: str) -> list[str]:

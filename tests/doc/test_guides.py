@@ -22,7 +22,7 @@ from tests.source_files import REPOSITORY
 RUN = "scripts/run_experiment.py"
 # These stand for something that the reader has still to write.
 OF_THE_READER = ("my_trainer", "my_experiment")
-TRUSTED = ("make", "source", "ls", "eval", "curl")
+TRUSTED = ("make", "source", "ls", "eval", "curl", "pip", "tensorboard", "wandb")
 TESTED_ELSEWHERE = ("getting_started", "graph_isomorphism_data", "run_folder")
 TESTED_ELSEWHERE += ("protocols", "new_protocol")
 
@@ -66,7 +66,7 @@ def outcomes() -> dict[str, tuple[int, str]]:
             (model / name).touch()
         process = subprocess.run(
             [sys.executable, "-c", _CHECK_ALL, str(REPOSITORY / "configs")],
-            input=json.dumps([each.words[2:] for each in commands]),
+            input=json.dumps([each.arguments for each in commands]),
             cwd=folder,
             env={**os.environ, "OPENAI_API_KEY": "not-a-key", "OPENROUTER_API_KEY": "not-a-key"},
             capture_output=True,
@@ -114,7 +114,7 @@ def test_the_options_of_other_scripts_are_understood(script: str, parser) -> Non
     commands = all_commands(script)
     assert commands
     for command in commands:
-        parser().parse_args(command.words[2:])
+        parser().parse_args(command.arguments)
 
 
 def pages_with_python() -> list[Path]:
