@@ -29,6 +29,7 @@ from nip.trainers.solo_training import (
 )
 from nip.trainers.update_step import UpdateStep
 from nip.utils.files import write_atomically
+from nip.utils.ranks import current_ranks
 
 METRIC_PREFIX = "pretrain_"
 
@@ -80,9 +81,10 @@ def pretrain_agents(
     metrics : dict of str to float
         Loss and accuracy of each agent; their names begin with ``pretrain_``.
     """
-    path = cache_path(instance.train_dataset, hyper_params, settings)
-    if path.exists() and not settings.ignore_cache:
-        stored = load_file(path)
+    path, ranks = cache_path(instance.train_dataset, hyper_params, settings), current_ranks()
+    (is_kept,) = ranks.first([path.exists() and not settings.ignore_cache])
+    if is_kept:
+        stored = ranks.share(load_file(path) if ranks.is_first else {})
         metrics = json.loads(bytes(stored.pop("metrics").tolist()))
         _load_parts(instance.agents, stored)
     else:
@@ -90,8 +92,9 @@ def pretrain_agents(
         tensors = _part_tensors(instance.agents)
         encoded = json.dumps(metrics, sort_keys=True).encode()
         tensors["metrics"] = torch.tensor(list(encoded), dtype=torch.uint8)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, save(tensors))
+        if ranks.is_first:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, save(tensors))
     for _, _, agent in instance.agents:
         if agent.value_body is not None:
             agent.value_body.load_state_dict(agent.body.state_dict())

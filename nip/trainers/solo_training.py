@@ -14,6 +14,7 @@ from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents, readable
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
+from nip.utils.ranks import current_ranks
 
 TRAINED_PARTS = ("body", "solo_head")
 """Parts of an agent which this training changes."""
@@ -56,18 +57,29 @@ class SoloObjective(Objective):
         """
         y = tensordict["y"].squeeze(-1)
         observation = readable(dict(tensordict.items()))
-        figures = {}
+        weight, figures = self._weight(len(y)), {}
+        if weight == 0:
+            return TensorDict({name: torch.zeros((), device=y.device) for name in self._names()})
         for name, agent in self._learners.items():
             logits = agent.solo_logits(observation).float()
-            loss = F.cross_entropy(logits, y)
+            loss = F.cross_entropy(logits, y) * weight
             figures[f"loss_{name}"] = loss
             figures[f"{name}.loss"] = loss.detach()
-            figures[f"{name}.accuracy"] = (logits.argmax(-1) == y).float().mean()
+            figures[f"{name}.accuracy"] = (logits.argmax(-1) == y).float().mean() * weight
         return TensorDict(figures)
+
+    def _weight(self, num_rows: int) -> float:
+        """Return by how much a mean over this rank's rows counts in the mean over all ranks'."""
+        if not torch.is_grad_enabled():
+            return 1.0  # Only what is learnt from is spread over the ranks.
+        return num_rows / float(current_ranks().mean_(torch.tensor(float(num_rows))))
 
     def figure_names(self) -> list[str]:
         """Return the names of the metrics: loss and accuracy of each agent."""
         return [f"{name}.{kind}" for name in self._learners for kind in ("loss", "accuracy")]
+
+    def _names(self) -> list[str]:
+        return [*self.figure_names(), *(f"loss_{name}" for name in self._learners)]
 
 
 class SoloRows:
