@@ -84,7 +84,7 @@ def _with_parameters_of(base: HyperParameters, given: HyperParameters) -> HyperP
             f"trainer={given.trainer!r}. Give the same scenario, or choose another run."
         )
     trees = _comparable(base.to_dict(), given.to_dict(), _defaults(given))
-    return HyperParameters.from_dict({**_merge(*trees), "base_run": given.base_run.to_dict()})
+    return HyperParameters.from_dict({**merge(*trees), "base_run": given.base_run.to_dict()})
 
 
 def _with_tests_of(base: HyperParameters, given: HyperParameters) -> HyperParameters:
@@ -163,8 +163,8 @@ def _comparable(*trees: Tree) -> Iterator[Tree]:
         yield {**tree, "agents": {n: a for n, a in listed.items() if n not in NO_AGENTS}}
 
 
-def _merge(base: Any, given: Any, default: Any) -> Any:
-    """Take from the base what was left at its default.
+def merge(base: Any, given: Any, default: Any) -> Any:
+    """Take from the base, tree by tree, what was left at its default.
 
     Groups of different classes have no values that would correspond, so one of them wins whole.
     """
@@ -177,7 +177,7 @@ def _merge(base: Any, given: Any, default: Any) -> Any:
         return given
     names = dict.fromkeys([*base, *given])
     return {
-        name: _merge(base[name], given[name], default.get(name, _NOTHING))
+        name: merge(base[name], given[name], default.get(name, _NOTHING))
         if name in base and name in given
         else given.get(name, base.get(name))
         for name in names

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nip.agent_checkpoints import apply_agent_checkpoints
 from nip.base_run import apply_base_run
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
@@ -54,7 +55,8 @@ def run_experiment(
     Parameters
     ----------
     hyper_params
-        What is to be run. What its group `base_run` asks for is taken from another run first.
+        What is to be run. What its group `base_run`, and agents that begin with a checkpoint, ask
+        for is taken from other runs first.
     run_id
         Name of the run and of its folder; by default made of the experiment and the time.
     resume
@@ -79,6 +81,7 @@ def run_experiment(
     """
     settings = combine_settings(settings, settings_kwargs)
     hyper_params = apply_base_run(hyper_params, settings)
+    hyper_params = apply_agent_checkpoints(hyper_params, settings, run_id)
     run_id = new_run_id(hyper_params, settings) if run_id is None else run_id
     check_run_id(run_id)
     _check(hyper_params, settings)
@@ -124,7 +127,7 @@ def prepare_experiment(
         If the experiment cannot be run as asked.
     """
     settings = combine_settings(settings, settings_kwargs)
-    hyper_params = apply_base_run(hyper_params, settings)
+    hyper_params = apply_agent_checkpoints(apply_base_run(hyper_params, settings), settings)
     _check(hyper_params, settings)
     instance = _build(hyper_params, settings)
     from nip.experiment_plan import make_plan

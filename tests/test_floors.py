@@ -18,6 +18,7 @@ FLOORS = [
     "nip.plugins",
     "nip.run",
     "nip.rollout_analysis",
+    "nip.agent_checkpoints",
     "nip.base_run",
     "nip.experiment_plan",
     "nip.factory",

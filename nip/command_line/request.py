@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from nip.agent_checkpoints import apply_agent_checkpoints
 from nip.base_run import apply_base_run
 from nip.command_line.defaults import RUN_KEYS
 from nip.errors import ParameterError, did_you_mean
@@ -19,7 +20,7 @@ class Request:
     """What a command line asks for."""
 
     hyper_params: HyperParameters
-    """What is to be run, with what was taken from a base run."""
+    """What is to be run, with what was taken from other runs."""
 
     settings: ExperimentSettings
     """How and where to run it."""
@@ -54,8 +55,9 @@ def read_request(tree: Mapping[str, Any]) -> Request:
     if run_id is not None:
         check_run_id(run_id)
     settings = ExperimentSettings.from_dict(tree["settings"])
+    hyper_params = apply_base_run(hyper_params, settings)
     request = Request(
-        hyper_params=apply_base_run(hyper_params, settings),
+        hyper_params=apply_agent_checkpoints(hyper_params, settings, run_id),
         settings=settings,
         run_id=run_id,
         resume=_one_of("resume", tree["resume"], get_args(ResumePolicy)),

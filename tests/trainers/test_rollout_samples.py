@@ -7,7 +7,7 @@ import torch
 from tensordict import TensorDict
 
 from nip.errors import CheckpointError, ParameterError
-from nip.trainers.rollout_descriptions import describe_rollouts
+from nip.scenario_base.rollout_descriptions import describe_rollouts
 from nip.trainers.rollout_samples import load_rollouts, sample_rollouts, save_rollouts
 from tests.experiments import make_instance, make_params
 

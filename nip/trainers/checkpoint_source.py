@@ -1,0 +1,80 @@
+"""Where an agent that begins with the weights of another run has them from."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+from nip.errors import ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import AgentParameters
+from nip.run_store.run_id import describe_existing, is_run_folder
+
+
+def source_folder(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
+    """Find the other run, or fetch a checkpoint of it with its parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name of the agent, for messages.
+    params : AgentParameters
+        Its fields that begin with ``checkpoint_`` say which run, and where it is.
+    settings : ExperimentSettings
+        Its ``runs_dir`` is where runs lie, and what is fetched is kept.
+
+    Returns
+    -------
+    folder : Path
+        The folder of a run, or one with the files of a checkpoint and ``hyper_params.yaml``.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such run, or it cannot be fetched.
+    """
+    assert params.checkpoint_run_id, "the parameters require the name of a run"
+    if params.checkpoint_project is not None:
+        return _fetch(name, params, settings)
+    folder = Path(settings.runs_dir) / params.checkpoint_run_id
+    if not is_run_folder(folder):
+        raise ParameterError(
+            f"agents.{name}.checkpoint_run_id must name a run in settings.runs_dir, got "
+            f"{params.checkpoint_run_id!r}. {describe_existing(folder.name, folder.parent)} A run "
+            f"at Weights & Biases needs agents.{name}.checkpoint_project too."
+        )
+    return folder
+
+
+def _fetch(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
+    """Fetch what the callback ``wandb`` sent; what was fetched before is not fetched again."""
+    entity = params.checkpoint_entity or os.environ.get("WANDB_ENTITY")
+    version = params.checkpoint_version
+    alias = f"iteration_{int(version):06d}" if version.isdecimal() else version
+    artifact_name = f"{params.checkpoint_run_id}-checkpoint"
+    place = "/".join(part for part in (entity, params.checkpoint_project) if part)
+    wandb = _import_wandb(name)
+    try:
+        artifact = wandb.Api().artifact(f"{place}/{artifact_name}:{alias}", type="model")
+        cache = Path(settings.runs_dir) / ".cache" / "wandb"
+        folder = cache / place / f"{artifact_name}-{artifact.version}"
+        artifact.download(root=str(folder))
+    except (wandb.errors.Error, ValueError, OSError) as error:
+        raise ParameterError(
+            f"agents.{name}: {place}/{artifact_name}:{alias} could not be fetched from Weights & "
+            f"Biases: {error}. Check checkpoint_entity, checkpoint_project, checkpoint_run_id and "
+            "checkpoint_version; only runs with log_checkpoints=True in their callback wandb have "
+            "sent any."
+        ) from error
+    return folder
+
+
+def _import_wandb(name: str) -> Any:
+    try:
+        return importlib.import_module("wandb")
+    except ImportError as error:
+        raise ParameterError(
+            f"agents.{name}.checkpoint_project needs the package wandb, which is not "
+            f"installed. Run pip install 'nip[wandb]', or set agents.{name}.checkpoint_project="
+            "None to use a run in settings.runs_dir."
+        ) from error
