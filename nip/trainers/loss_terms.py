@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nip.parameters import LossTermFacts, LossTermParameters, loss_term_facts
 from nip.registry import Registry
-from nip.trainers.callbacks import TrainingContext
+from nip.trainers.context import TrainingContext
 
 LossFunction = Callable[[TensorDictBase, TrainingContext], Tensor]
 """Makes a scalar of a minibatch and the state of the training."""

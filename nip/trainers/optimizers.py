@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from nip.parameters import AgentParameters, OptimizerParameters
 from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents
-from nip.trainers.optimization import part_learning_rate
 
 ParameterGroup = dict[str, Any]
 """Parameters and the options that are theirs: ``params``, ``name``, ``lr`` and others."""
@@ -70,14 +69,15 @@ def build_optimizer(
         chosen = params_of(agent)
         own = _options(kind, vars(chosen.optimizer), shared)
         for part in agent.parts():
-            if part.parameters and (select is None or select(agent, part)):
-                rate = 0.0 if agent.is_random else _rate(base_lr, chosen, part)
-                if rate == 0.0:
-                    for parameter in part.parameters:
-                        parameter.requires_grad_(False)
-                else:
-                    group = {"params": list(part.parameters), "name": f"{name}.{part.name}"}
-                    groups.append(group | own | {"lr": rate})
+            if not part.parameters or (select is not None and not select(agent, part)):
+                continue
+            rate = 0.0 if agent.is_random else _learning_rate(base_lr, chosen, part)
+            if rate == 0.0:
+                for parameter in part.parameters:
+                    parameter.requires_grad_(False)
+            else:
+                group = {"params": list(part.parameters), "name": f"{name}.{part.name}"}
+                groups.append(group | own | {"lr": rate})
     if factory is not None:
         return factory(groups or [_nothing()])
     options = _options(kind, shared, shared)
@@ -86,10 +86,12 @@ def build_optimizer(
     return kind(groups or [_nothing()], **options)
 
 
-def _rate(base: float, params: AgentParameters, part: Part) -> float:
-    """Multiply the base, or what the agent has in its place, by the factors of a part."""
-    own = params.optimizer.lr
-    return part_learning_rate(base if own is None else own, params, part)
+def _learning_rate(base: float, params: AgentParameters, part: Part) -> float:
+    """Multiply the base rate, or the agent's own, by the factors of a part."""
+    rate = base if params.optimizer.lr is None else params.optimizer.lr
+    for factor in part.factors:
+        rate *= getattr(getattr(params, factor), part.role)
+    return rate
 
 
 def _options(

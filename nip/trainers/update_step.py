@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from math import isfinite, nan
+from math import isfinite
 from typing import Any, Literal
 
 import torch
@@ -73,6 +73,7 @@ class UpdateStep:
         self._on_non_finite = on_non_finite
         self._num_accumulated = 0
         self._scaler: torch.amp.GradScaler | None = None
+        self._scale_before = 1.0
 
     def begin(self, optimizer: Optimizer, device: torch.device) -> None:
         """Work with an optimizer from now on, whose parameters are on a device."""
@@ -111,8 +112,8 @@ class UpdateStep:
         Returns
         -------
         figures : TensorDictBase
-            What ``compute`` returned, detached, and where gradients came together as
-            ``grad_norm`` their norm before it was clipped.
+            What ``compute`` returned, detached and averaged over all processes, and where
+            gradients came together as ``grad_norm`` their norm before it was clipped.
         did_step : bool
             Whether the optimizer moved the parameters.
 
@@ -127,7 +128,7 @@ class UpdateStep:
             losses = compute()
         objective.backward(self._scaled(losses))
         self._num_accumulated += 1
-        figures = losses.detach()
+        figures = self._averaged(losses.detach())
         if self._num_accumulated < self.num_accumulation_steps:
             self._check(figures, iteration)
             return figures, False
@@ -163,6 +164,14 @@ class UpdateStep:
             scaled[name] = self._scaler.scale(losses[name])
         return scaled
 
+    def _averaged(self, figures: TensorDictBase) -> TensorDictBase:
+        """Average figures over all processes, so that each sees the same, and stops with them."""
+        if self._ranks.size == 1:
+            return figures
+        names = sorted(figures.keys())
+        means = self._ranks.mean_(torch.stack([figures[name].float() for name in names]))
+        return TensorDict(dict(zip(names, means, strict=True)))
+
     def _move(self, figures: TensorDictBase, iteration: int) -> bool:
         """Let the optimizer step, and add the norm of the gradient to the figures."""
         norm = self._gradient_norm()
@@ -171,13 +180,12 @@ class UpdateStep:
             return False
         if self._scaler is not None and not isfinite(norm):
             self._check(figures, iteration)
-            self._lower_scale(float(norm), iteration)
+            if not self._overflowed():
+                self._fail("grad_norm", float(norm), iteration)
             return False
         figures.set("grad_norm", norm)
         self._check(figures, iteration)
         self._optimizer.step()
-        if self._scaler is not None:
-            self._scaler.update()
         return True
 
     def _gradient_norm(self) -> Tensor | None:
@@ -194,7 +202,9 @@ class UpdateStep:
             for parameter in learning:
                 parameter.grad = parameter.grad / count
         if self._scaler is not None:
+            self._scale_before = self._scaler.get_scale()
             self._scaler.unscale_(self._optimizer)
+            self._scaler.update()
         if self._max_grad_norm is None:
             norm = nn.utils.get_total_norm([parameter.grad for parameter in learning])
         else:
@@ -203,13 +213,13 @@ class UpdateStep:
             nn.utils.clip_grad_value_(learning, self._max_grad_value)
         return norm
 
-    def _lower_scale(self, norm: float, iteration: int) -> None:
-        """Scale the losses down after an overflow, which no scale below 1 can be the reason of."""
+    def _overflowed(self) -> bool:
+        """Tell whether the scale was the reason of a gradient that is not finite.
+
+        It was lowered then, and it is to blame for nothing once it is below 1.
+        """
         assert self._scaler is not None
-        before = self._scaler.get_scale()
-        self._scaler.update()
-        if not 1.0 <= self._scaler.get_scale() < before:
-            self._fail("grad_norm", norm, iteration)
+        return 1.0 <= self._scaler.get_scale() < self._scale_before
 
     def _check(self, figures: TensorDictBase, iteration: int) -> None:
         """Require finite losses and gradients; one transfer to the host for all of them."""
@@ -217,11 +227,9 @@ class UpdateStep:
         if "grad_norm" in figures.keys():
             names.append("grad_norm")
         values = torch.stack([figures[name] for name in names]).tolist() if names else []
-        found = [pair for pair in zip(names, values, strict=True) if not isfinite(pair[1])]
-        (is_anywhere,) = self._ranks.any([bool(found)])
-        if is_anywhere:
-            name, value = found[0] if found else ("A loss of another process", nan)
-            self._fail(name, value, iteration)
+        for name, value in zip(names, values, strict=True):
+            if not isfinite(value):
+                self._fail(name, value, iteration)
 
     def _fail(self, name: str, value: float, iteration: int) -> None:
         self._num_accumulated = 0
