@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nip.rl_objectives import Objective
     from nip.scenario_base.collector import RolloutCollector
-    from nip.trainers.callbacks.callback import Callback
+    from nip.trainers.callback import Callback
     from nip.trainers.context import TrainingContext
     from nip.trainers.trainer import Trainer
     from nip.trainers.update_step import UpdateStep

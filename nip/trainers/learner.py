@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from nip.rl_objectives import Objective
 from nip.scenario_base.combined_agents import CombinedAgents
-from nip.trainers.callbacks.callback import Event
+from nip.trainers.callback import Event
 from nip.trainers.checkpointing import load_optimizer_tensors, optimizer_tensors
 from nip.trainers.context import TrainingContext
 from nip.trainers.loss_terms import LossTerm, add_loss_terms
@@ -23,6 +23,7 @@ from nip.trainers.lr_schedules import (
     scheduler_state,
 )
 from nip.trainers.update_step import UpdateStep
+from nip.utils.ranks import current_ranks
 
 
 def _tell_nobody(event: Event) -> None:
@@ -76,6 +77,7 @@ class Learner:
         self.num_steps = 0
         self.names = {parameter: name for name, parameter in agents.named_parameters()}
         self.learning = {parameter for parameter in self.names if parameter.requires_grad}
+        self._agents = agents
         self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
         self._steps_schedule = steps_schedule
         self._notify = notify
@@ -105,16 +107,19 @@ class Learner:
         return figures
 
     def finish_iteration(self) -> None:
-        """Step with what is left of an accumulation, adapt the objective, and the schedule."""
-        if not self.update_step.is_empty:
-            if self.update_step.finish(self._iteration) is not None:
-                self._after_step()
+        """Step with what is left of an accumulation, adapt the objective, and the schedule.
+
+        Running statistics, which each rank has taken of its own frames, are averaged.
+        """
+        if self.update_step.finish(self._iteration) is not None:
+            self._after_step()
         if self._has_stepped:
             self.objective.finish_iteration()
         else:
             # Nothing moves, but the schedule wants its optimizer to go first.
             self.optimizer.zero_grad(set_to_none=True)
             self.optimizer.step()
+        current_ranks().average_buffers(self._agents)
         self._has_stepped = False
         if self.lr_scheduler is not None and not self._steps_schedule:
             self.lr_scheduler.step()
@@ -164,6 +169,7 @@ class Learner:
     def _losses(self, minibatch: TensorDictBase) -> TensorDictBase:
         losses = self.objective(minibatch)
         if self.loss_terms:
+            assert self.context is not None, "terms of the loss read the context"
             add_loss_terms(losses, self.loss_terms, minibatch, self.context)
         return losses
 

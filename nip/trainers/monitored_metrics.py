@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from nip.errors import UnknownNameError, unknown_name
-from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callback import Callback
 
 
 def check_monitored(callbacks: Sequence[Callback], known: Collection[str] | None) -> None:

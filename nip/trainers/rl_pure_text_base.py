@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from nip.errors import ParameterError
@@ -37,7 +37,7 @@ from nip.trainers.text_connection import (
 )
 from nip.trainers.text_sampling import RolloutSampler
 from nip.trainers.text_state import STAGES, STATE_KEY, TextTrainerState
-from nip.trainers.text_statistics import rollout_statistics
+from nip.trainers.text_statistics import rollout_statistics, statistic_names
 from nip.trainers.trainer import Trainer, shown_metrics
 from nip.trainers.transcripts import write_transcripts
 from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
@@ -85,6 +85,13 @@ class PureTextRlTrainer(Trainer):
                 f"evaluation to be exchanged, got {components}. Give callbacks only."
             )
         super().use(components)
+
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the names of all statistics, unless a subclass adds some."""
+        if type(self)._get_log_stats is not PureTextRlTrainer._get_log_stats:
+            return None
+        names = statistic_names(self.protocol_handler)
+        return names | {f"{TEST_PREFIX}{name}" for name in names}
 
     def train(self) -> None:
         """Go through all stages of all iterations that are not over yet."""

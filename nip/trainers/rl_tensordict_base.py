@@ -1,7 +1,7 @@
 """The base of reinforcement learning trainers for agents that are local networks."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -14,6 +14,7 @@ from nip.rl_objectives import Objective
 from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.normalizer_fitting import fit_normalizer
 from nip.seeding import stable_seed
+from nip.trainers.data_parallel import joint_batch, own_rows, seed_parts
 from nip.trainers.learner_building import build_learner
 from nip.trainers.pretraining import pretrain_agents
 from nip.trainers.progress import IterationContext, attach_progress_bar
@@ -25,6 +26,7 @@ from nip.trainers.rollout_metrics import (
 )
 from nip.trainers.schedules_of_agents import choose_learners, train_learning_parts
 from nip.trainers.trainer_base import TensorDictTrainer, mean_of
+from nip.utils.ranks import current_ranks
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
 
@@ -66,7 +68,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return self.learner.optimizer
 
     @property
-    def lr_scheduler(self) -> LRScheduler:
+    def lr_scheduler(self) -> LRScheduler | None:
         """The schedule of the learning rate."""
         return self.learner.lr_scheduler
 
@@ -100,11 +102,19 @@ class TensorDictRlTrainer(TensorDictTrainer):
         self._minibatch_generator = torch.Generator().manual_seed(stable_seed(seed, "minibatches"))
 
     def _build_collector(self) -> RolloutCollector:
+        """Collect in the training environments or, of several ranks, in this one's share."""
+        seed, ranks = self.hyper_params.seed, current_ranks()
+        environment = self.scenario_instance.train_environment
+        if ranks.size > 1:
+            environment = environment.fresh_copy(
+                stable_seed(seed, "environment", "train", *seed_parts(ranks)),
+                environment.num_environments // ranks.size,
+            )
         return RolloutCollector(
-            self.scenario_instance.train_environment,
+            environment,
             self.agents,
             num_steps=self._num_steps,
-            seed=stable_seed(self.hyper_params.seed, "actions", "train"),
+            seed=stable_seed(seed, "actions", "train", *seed_parts(ranks)),
             with_values=self.needs_values,
         )
 
@@ -131,7 +141,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
         choose_learners(self.agents, iteration, self.learner.learning)
         with self.stage("sample"):
             batch = self.collect_batch()
-        metrics = rollout_metrics(batch, self.scenario_instance.protocol_handler)
+        frames = joint_batch(metric_frames(batch), current_ranks())
+        metrics = rollout_metrics(frames, self.scenario_instance.protocol_handler)
         learning_rate = self.learner.learning_rate
         with self.stage("update"):
             metrics |= self._learn(batch)
@@ -156,15 +167,20 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return mean_of(figures)
 
     def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
-        """Yield minibatches of frames, (frame,), without replacement in each epoch."""
-        rl = self.hyper_params.rl
+        """Yield minibatches of frames, (frame,), without replacement in each epoch.
+
+        Of several ranks each yields, of the minibatches of their joint batch, what lies on it.
+        """
+        rl, ranks = self.hyper_params.rl, current_ranks()
         frames = batch.exclude("next").reshape(-1)
+        num_frames = len(frames) * ranks.size
         for epoch in range(rl.num_epochs):
             self.context.epoch = epoch
-            order = torch.randperm(len(frames), generator=self._minibatch_generator)
+            order = torch.randperm(num_frames, generator=self._minibatch_generator)
             order = order.to(self.device)
-            for start in range(0, len(frames) - rl.minibatch_size + 1, rl.minibatch_size):
-                yield frames[order[start : start + rl.minibatch_size]]
+            for start in range(0, num_frames - rl.minibatch_size + 1, rl.minibatch_size):
+                rows = order[start : start + rl.minibatch_size]
+                yield frames[own_rows(rows, len(frames), ranks)]
 
     def _thaw(self) -> None:
         """Let all agents learn again that a schedule had frozen."""
@@ -193,9 +209,10 @@ class TensorDictRlTrainer(TensorDictTrainer):
         protocol = instance.protocol_handler
         return rollout_metrics(first_episodes(torch.cat(batches, dim=1), protocol), protocol)
 
-    def metric_names(self) -> frozenset[str] | None:
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all metrics that may be logged, if the objective knows its own."""
-        figures = self.loss_module.figure_names()
+        known = self.loss_module.figure_names()
+        figures = logged if known is None else known
         if figures is None:
             return None
         played = rollout_metric_names(self.scenario_instance.protocol_handler)

@@ -1,6 +1,6 @@
 """Supervised training of every agent by itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from tensordict import TensorDictBase
@@ -16,6 +16,7 @@ from nip.trainers.solo_training import (
     solo_params,
 )
 from nip.trainers.trainer_base import TensorDictTrainer
+from nip.utils.ranks import current_ranks
 
 
 @register_trainer("solo_agent")
@@ -46,9 +47,12 @@ class SoloAgentTrainer(TensorDictTrainer):
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Pass over the training rows once; return each agent's mean loss and accuracy."""
-        self.context.epoch = iteration
+        self.context.epoch, ranks = iteration, current_ranks()
         with self.stage("train"):
-            figures = [(self.train_step(batch), len(batch)) for batch in self.rows.shuffled()]
+            figures = [
+                (self.train_step(batch[ranks.rank :: ranks.size]), len(batch))
+                for batch in self.rows.shuffled()
+            ]
             self.learner.finish_iteration()
         return mean_figures(figures)
 
@@ -61,7 +65,7 @@ class SoloAgentTrainer(TensorDictTrainer):
         on_batch()
         return mean_figures(figures)
 
-    def metric_names(self) -> frozenset[str]:
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str]:
         """Return the names of all metrics that may be logged."""
         figures = self.objective.figure_names()
         tested = {f"test_{name}" for name in figures}

@@ -16,6 +16,43 @@ NO_VERDICT = 2
 """What stands in ``"verdict"`` when nothing was decided."""
 
 
+MEANS = (
+    "mean_accuracy",
+    "completeness",
+    "soundness",
+    "precision",
+    "recall",
+    "decided_share",
+    "terminated_share",
+    "mean_decision",
+    "mean_episode_length",
+)
+"""Statistics that have an interval."""
+
+OTHERS = (
+    "num_failed_rollouts",
+    "failed_share",
+    "num_episodes",
+    "std_accuracy",
+    "mean_datapoint_accuracy",
+    "std_datapoint_accuracy",
+    "worst_datapoint_accuracy",
+)
+"""Statistics without."""
+
+OF_AGENTS = (
+    "std_episode_reward",
+    "worst_episode_reward",
+    "mean_step_reward",
+    "mean_prompt_tokens",
+    "mean_completion_tokens",
+    "retry_share",
+    "cut_share",
+    "invalid_share",
+)
+"""Statistics of each agent, without its mean reward."""
+
+
 def rollout_statistics(
     rollouts: NestedArrayDict, protocol: ProtocolHandler, prefix: str = ""
 ) -> Statistics:
@@ -55,6 +92,16 @@ def rollout_statistics(
             figures = _reward_statistics(finished, index) | _answer_statistics(finished, index)
             statistics |= {f"{name}.{key}": value for key, value in figures.items()}
     return {prefix + name: value for name, value in statistics.items()}
+
+
+def statistic_names(protocol: ProtocolHandler) -> frozenset[str]:
+    """Return the names of all statistics that a stage may have."""
+    means = [*MEANS, *(f"{name}.mean_episode_reward" for name in protocol.agent_names)]
+    names = {*means, *(f"{name}_ci_{end}" for name in means for end in ("low", "high")), *OTHERS}
+    if speaker_goals(protocol) is not None:
+        names |= {"speaker_completeness", "speaker_soundness"}
+    names |= {f"{name}.{figure}" for name in protocol.agent_names for figure in OF_AGENTS}
+    return frozenset(names)
 
 
 def _question_statistics(finished: NestedArrayDict) -> Statistics:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -13,12 +13,13 @@ from nip.parameters.types import DataType
 from nip.run_store import Run
 from nip.run_store.history import RunHistory
 from nip.scenario_instance import ScenarioInstance
-from nip.trainers.callbacks.callback import Callback, Event
-from nip.trainers.callbacks.registry import build_callback
+from nip.trainers.callback import Callback, Event
+from nip.trainers.callback_registry import build_callback
 from nip.trainers.components import TrainerComponents
 from nip.trainers.context import TrainingContext
 from nip.trainers.monitored_metrics import check_monitored
 from nip.trainers.progress import total_iterations
+from nip.utils.ranks import current_ranks
 
 SHOWN_METRICS = (
     "mean_accuracy",
@@ -81,8 +82,14 @@ class Trainer(ABC):
         """Iterations of all loops together."""
         return total_iterations(self)
 
-    def metric_names(self) -> frozenset[str] | None:
-        """Return the names of all metrics that may be logged; None if they are not known."""
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the names of all metrics that may be logged; None if that is not known.
+
+        Parameters
+        ----------
+        logged : collection of str, optional
+            What was logged so far, which stands for those figures that are not known beforehand.
+        """
         return None
 
     def use(self, components: TrainerComponents) -> None:
@@ -182,7 +189,7 @@ class Trainer(ABC):
     @property
     def _keeps_observers(self) -> bool:
         """Whether this process keeps what is logged and drawn."""
-        return True
+        return current_ranks().is_first
 
     def _named_callbacks(self) -> Iterator[tuple[str, Callback]]:
         counts: dict[str, int] = {}

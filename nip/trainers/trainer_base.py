@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -16,19 +16,28 @@ from nip.parameters import HyperParameters
 from nip.run_store import Checkpoint, Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
+from nip.trainers.agent_checkpoints import load_agent_checkpoints
 from nip.trainers.checkpointing import (
     CheckpointClock,
     agent_tensors,
-    load_agent_tensors,
     join_tensors,
+    load_agent_tensors,
     split_tensors,
 )
+from nip.trainers.data_parallel import (
+    gather_files,
+    seed_parts,
+    share_checkpoint,
+    share_history,
+)
 from nip.trainers.learner import Learner
+from nip.trainers.monitored_metrics import check_monitored
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.rollout_samples import sample_rollouts
-from nip.trainers.saved_models import load_model, save_model, save_pretrained
+from nip.trainers.saved_models import load_model, save_model
 from nip.trainers.trainer import Trainer, shown_metrics
 from nip.trainers.update_step import NonFiniteLoss
+from nip.utils.ranks import current_ranks
 
 __all__ = [
     "IterationContext",
@@ -50,8 +59,11 @@ class TensorDictTrainer(Trainer):
 
     scenario_instance: TensorDictScenarioInstance
 
-    learner: Learner | None = None
-    """What updates the agents, once it is built."""
+    learner: Learner
+    """What updates the agents, where ``_set_up`` has built it."""
+
+    files_of_ranks: ClassVar[tuple[str, ...]] = ("generators", "rollouts")
+    """Of ``_checkpoint_tensors``, what each of several ranks has for itself."""
 
     def __init__(
         self,
@@ -112,9 +124,11 @@ class TensorDictTrainer(Trainer):
         try:
             self._build_train_context(self._stack)
             self._set_up()
-            is_fresh = self.restore() == 0
-            self.begin()
-            if is_fresh:
+            if self.restore() > 0:
+                self.begin()
+            else:
+                load_agent_checkpoints(self.agents, self.settings)
+                self.begin()
                 self._start_fresh()
         except BaseException:
             with self.closing():
@@ -142,7 +156,6 @@ class TensorDictTrainer(Trainer):
 
     def train_step(self, minibatch: TensorDictBase) -> TensorDictBase:
         """Learn from one minibatch, (frame,); return its figures, all detached scalars."""
-        assert self.learner is not None, "setup() comes first"
         return self.learner.step(minibatch)
 
     def evaluate(
@@ -244,6 +257,8 @@ class TensorDictTrainer(Trainer):
                 metrics |= self.evaluate("test")
             self._evaluated = iteration + 1
         self.log(iteration + 1, metrics)
+        if self.metric_names() is None:
+            check_monitored(self.callbacks, self.metric_names(self.history.names()))
         self.notify("on_iteration_end")
         context.iteration = iteration + 1
         self.save_checkpoint_if_due(iteration + 1, total)
@@ -252,7 +267,8 @@ class TensorDictTrainer(Trainer):
     def _evaluation_is_due(self, iterations_done: int) -> bool:
         period = self.hyper_params.eval_every
         is_due = period is not None and iterations_done % period == 0
-        return is_due or self.context.wants_evaluation
+        (is_wanted,) = current_ranks().any([self.context.wants_evaluation])
+        return is_due or is_wanted
 
     # ---- contexts
 
@@ -275,11 +291,16 @@ class TensorDictTrainer(Trainer):
         # the checkpoints, and handed back as it was.
         devices = [self.device] if self.device.type == "cuda" else []
         stack.enter_context(torch.random.fork_rng(devices=devices))
-        torch.manual_seed(stable_seed(self.hyper_params.seed, phase))
+        own = seed_parts(current_ranks()) if phase == "train" else ()
+        torch.manual_seed(stable_seed(self.hyper_params.seed, phase, *own))
 
     def _autocast(self) -> AbstractContextManager:
         """Compute in the precision in which the agents learn."""
-        return nullcontext() if self.learner is None else self.learner.autocast()
+        return self.learner.autocast() if self._has_learner else nullcontext()
+
+    @property
+    def _has_learner(self) -> bool:
+        return hasattr(self, "learner")
 
     # ---- checkpoints
 
@@ -311,48 +332,53 @@ class TensorDictTrainer(Trainer):
 
     def restore(self) -> int:
         """Continue an interrupted run; return the number of iterations already done."""
-        checkpoint = None if self.run is None else self.run.load_latest_checkpoint()
-        if self.run is None or checkpoint is None:
-            if self.run is not None:
-                self.run.truncate(-1)
-            return 0
-        self._load_checkpoint_tensors(checkpoint.tensors)
-        self._load_checkpoint_state(checkpoint.state)
-        self._load_layer(checkpoint)
-        self.run.truncate(checkpoint.iteration)
-        return checkpoint.iteration
+        run, ranks = self.run, current_ranks()
+        loaded = ranks.only_first(lambda: None if run is None else run.load_latest_checkpoint())
+        checkpoint = share_checkpoint(loaded, ranks)
+        if checkpoint is not None:
+            self._load_checkpoint_tensors(checkpoint.tensors)
+            self._load_checkpoint_state(checkpoint.state)
+            self._load_layer(checkpoint)
+        if run is not None:
+            run.truncate(-1 if checkpoint is None else checkpoint.iteration)
+        share_history(self.history, ranks)
+        return 0 if checkpoint is None else checkpoint.iteration
 
     def save_checkpoint(self, iterations_done: int) -> None:
         """Save everything that the rest of the run depends on."""
-        context = self.context
-        context.wants_checkpoint = False
-        if self.run is None:
+        run, ranks = self.run, current_ranks()
+        self.context.wants_checkpoint = False
+        if run is None and ranks.size == 1:
             return
         started = time.monotonic()
-        layer, tensors = split_tensors(self.layer_state())
-        if self.learner is not None:
-            tensors |= self.learner.tensors()
-            layer["learner"] = self.learner.state_dict()
-        self.run.save_checkpoint(
-            Checkpoint(
-                iterations_done,
-                {**self._checkpoint_tensors(), **tensors},
-                {**self._checkpoint_state(), "layer": layer},
-            )
-        )
-        self.keep_checkpoints()
+        files = gather_files(self._checkpoint_tensors(), self.files_of_ranks, ranks)
+        if run is not None:
+            self._write_checkpoint(run, iterations_done, files)
         self._clock.record(started)
         self.notify("on_checkpoint")
+
+    def _write_checkpoint(
+        self, run: Run, iterations_done: int, files: Mapping[str, Mapping[str, Tensor]]
+    ) -> None:
+        """Write the given files, and all that the subclass need not name."""
+        layer, tensors = split_tensors(self.layer_state())
+        if self._has_learner:
+            tensors |= self.learner.tensors()
+            layer["learner"] = self.learner.state_dict()
+        state = {**self._checkpoint_state(), "layer": layer}
+        run.save_checkpoint(Checkpoint(iterations_done, {**files, **tensors}, state))
+        self.keep_checkpoints()
 
     def _load_layer(self, checkpoint: Checkpoint) -> None:
         """Load what ``save_checkpoint`` adds to what the subclass names."""
         layer = join_tensors(checkpoint.state["layer"], checkpoint.tensors)
-        if self.learner is not None:
+        if self._has_learner:
             self.learner.load_tensors(checkpoint.tensors)
             self.learner.load_state_dict(layer["learner"])
         self.context.iteration = checkpoint.iteration
         self.load_layer_state(layer)
-        self.keep_checkpoints()
+        if self.run is not None:
+            self.keep_checkpoints()
 
     def keep_checkpoints(self) -> None:
         """Mark the best checkpoint, and delete those that need not be kept."""
@@ -368,15 +394,25 @@ class TensorDictTrainer(Trainer):
 
     def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
         """Save when the period says so, when asked, and always at the end."""
-        context = self.context
-        is_last = iterations_done == total or context.stop_reason is not None
-        if is_last or context.wants_checkpoint or self._clock.is_due(iterations_done):
+        context, ranks = self.context, current_ranks()
+        stops, is_wanted, is_due = ranks.any(
+            [
+                context.stop_reason is not None,
+                context.wants_checkpoint,
+                ranks.is_first and self._clock.is_due(iterations_done),
+            ]
+        )
+        if stops:
+            context.stop("another process has stopped")
+        if iterations_done == total or stops or is_wanted or is_due:
             self.save_checkpoint(iterations_done)
 
     # ---- what comes out
 
-    def sample_rollouts(self, num_rollouts: int, seed: int, split: str = "test") -> TensorDict:
-        """Play some episodes for people to look at; nothing else changes.
+    def sample_rollouts(
+        self, num_rollouts: int, seed: int, split: Literal["train", "test"] = "test"
+    ) -> TensorDict:
+        """Play complete episodes for people to look at; nothing else changes.
 
         Parameters
         ----------
@@ -390,30 +426,37 @@ class TensorDictTrainer(Trainer):
         Returns
         -------
         rollouts : TensorDict
-            Of batch size (N, S), as the collector gives them.
+            Of batch size (N, S), as the collector gives them; ``mask`` tells which steps count.
         """
         with ExitStack() as stack:
             self._build_test_context(stack)
             stack.enter_context(self._autocast())
-            return sample_rollouts(self.scenario_instance, num_rollouts, seed, split)
+            return sample_rollouts(
+                self.scenario_instance, num_rollouts=num_rollouts, seed=seed, split=split
+            )
 
-    def save_model(self, folder: Path | str) -> Path:
-        """Write weights and history into a folder; return it."""
-        return save_model(folder, self.scenario_instance, self.history)
+    def save_model(self, folder: Path | str) -> None:
+        """Write weights, the scaling of observations and the history into a folder."""
+        normalizer = self.scenario_instance.normalizer
+        save_model(folder, self.agents, normalizer, self.history, self.context.iteration)
 
-    def load_model(self, folder: Path | str) -> None:
+    def load_model(self, folder: Path | str, which: int | str | None = None) -> None:
         """Take weights and history from a folder that ``save_model`` wrote, or from a run.
+
+        Parameters
+        ----------
+        folder : Path or str
+            What ``save_model`` wrote, a checkpoint of a run, or the folder of a run.
+        which : int or str, optional
+            Of a run: ``latest``, ``best`` or an iteration; by default the best if one was marked.
 
         Raises
         ------
-        ModelNotFoundError
-            A ``FileNotFoundError``, if there is no such folder, or a file of it is missing.
+        CheckpointError
+            A ``FileNotFoundError``, if there are no such weights, or they are damaged.
         """
-        load_model(folder, self.scenario_instance, self.history)
-
-    def save_pretrained(self, folder: Path | str) -> Path:
-        """Write each agent into a folder as the Hugging Face hub wants it; return the folder."""
-        return save_pretrained(folder, self.scenario_instance, self.hyper_params)
+        history = load_model(folder, self.agents, self.scenario_instance.normalizer, which)
+        self.history.replace(history)
 
 
 def _restore_modes(modes: Sequence[tuple[torch.nn.Module, bool]]) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError, UnknownNameError, unknown_name
 from nip.parameters.callbacks import AverageAgentWeightsParameters
-from nip.trainers.callbacks.callback import Callback
-from nip.trainers.callbacks.registry import register_callback
+from nip.trainers.callback import Callback
+from nip.trainers.callback_registry import register_callback
 from nip.trainers.context import TrainingContext
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from nip.parameters.callbacks import BestCheckpointParameters
+from nip.trainers.callback_registry import register_callback
 from nip.trainers.callbacks.metric_callback import MetricCallback
-from nip.trainers.callbacks.registry import register_callback
 from nip.trainers.context import TrainingContext
 
 

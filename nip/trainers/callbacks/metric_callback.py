@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from nip.parameters.callbacks import MonitoringParameters
-from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callback import Callback
+from nip.trainers.callbacks.metric_monitor import MetricMonitor
 from nip.trainers.context import TrainingContext
-from nip.trainers.metric_monitor import MetricMonitor
 
 
 class MetricCallback(Callback):
-    """Looks at a metric at the end of each iteration that has a value of it.
+    """Looks at a metric in each iteration that has a value of it.
 
     What is logged outside the iterations, as by the test after the last one, does not count.
     """
@@ -19,29 +19,21 @@ class MetricCallback(Callback):
     def __init__(self, params: MonitoringParameters) -> None:
         self.monitor = MetricMonitor(params.monitor, params.mode, params.min_delta)
         self.monitored = (params.monitor,)
-        self._logged: tuple[int, float] | None = None
 
     @abstractmethod
     def on_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
         """Act on a value."""
 
-    def on_train_start(self, context: TrainingContext) -> None:
-        """Find what the iteration that goes on now had logged before it was interrupted."""
-        if self.monitor.monitor in context.history.names():
-            self._logged = context.history.values(self.monitor.monitor)[-1]
-
     def on_log(self, context: TrainingContext) -> None:
-        """Keep the value until the end of the iteration; the last one counts."""
-        if self.monitor.monitor in context.metrics:
-            value = context.metrics[self.monitor.monitor]
-            self._logged = (context.metrics_iteration, value)
+        """Take in the value of this iteration, if it has one.
 
-    def on_iteration_end(self, context: TrainingContext) -> None:
-        """Take in the value of this iteration, if it has one."""
-        if self._logged is None or self._logged[0] != context.iteration + 1:
-            return
-        iteration, value = self._logged
-        self.on_value(context, value, self.monitor.update(value, iteration))
+        Not only at its end: whoever stops after a test of language models wants to save the
+        fine-tuning that would follow.
+        """
+        name, iteration = self.monitor.monitor, context.metrics_iteration
+        if name in context.metrics and iteration == context.iteration + 1:
+            value = context.metrics[name]
+            self.on_value(context, value, self.monitor.update(value, iteration))
 
     def state_dict(self) -> Mapping[str, Any]:
         """Return what is known of the metric."""

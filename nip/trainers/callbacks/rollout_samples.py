@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from nip.errors import ParameterError
 from nip.parameters.callbacks import RolloutSamplesParameters
 from nip.seeding import stable_seed
-from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callback import Callback
+from nip.trainers.callback_registry import register_callback
 from nip.trainers.callbacks.logged_rows import run_folder
-from nip.trainers.callbacks.registry import register_callback
 from nip.trainers.context import TrainingContext
 from nip.utils.files import write_atomically
 from nip.utils.readable_yaml import dump_readable
@@ -66,7 +66,7 @@ class RolloutSamples(Callback):
         iteration = context.iteration + 1
         if self._folder is None or iteration % self.params.every != 0:
             return
-        from nip.trainers.rollout_descriptions import describe_rollouts
+        from nip.scenario_base.rollout_descriptions import describe_rollouts
 
         trainer = cast("TensorDictTrainer", context.trainer)
         rollouts = trainer.sample_rollouts(

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.errors import NipError
+from nip.errors import NipError, warn_user
 from nip.parameters.callbacks import WandbParameters
 from nip.run_store.best_checkpoint import checkpoint_path, read_best
-from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callback import Callback
+from nip.trainers.callback_registry import register_callback
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
-from nip.trainers.callbacks.registry import register_callback
 from nip.trainers.context import TrainingContext
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ class Wandb(Callback):
         if folder is None:
             return
         self._folder = folder
+        self._has_checkpoints = context.trainer.data == "tensordict"
+        if self.params.log_checkpoints and not self._has_checkpoints:
+            warn_user(
+                "log_checkpoints=True of the callback 'wandb' has no effect: the weights of "
+                "language models are where they are fine-tuned. Set it to False."
+            )
         self._run = self._start(context)
         for iteration, metrics in logged_rows(context.history):
             self._log(self._run, iteration, metrics)
@@ -81,7 +87,7 @@ class Wandb(Callback):
 
     def on_checkpoint(self, context: TrainingContext) -> None:
         """Send the checkpoint."""
-        if self._run is not None and self.params.log_checkpoints:
+        if self._run is not None and self.params.log_checkpoints and self._has_checkpoints:
             self._send_checkpoint(self._run, context.iteration)
 
     def on_train_end(self, context: TrainingContext) -> None:

@@ -13,14 +13,14 @@ class ScriptedTraining:
     the number of iterations that they finished.
     """
 
-    data = "tensordict"
     trainer_type = "rl"
 
-    def __init__(self, callback, folder=None, *, history=None, done=0, hyper_params=None):
+    def __init__(self, callback, folder=None, *, history=None, done=0, data="tensordict"):
         self.callback = callback
+        self.data = data
         self.run = None if folder is None else SimpleNamespace(folder=folder)
         self.history = RunHistory() if history is None else history
-        self.hyper_params = hyper_params or SimpleNamespace(
+        self.hyper_params = SimpleNamespace(
             seed=0, trainer="scripted", to_dict=lambda: {"seed": 0, "rl": {"lr": 0.1}}
         )
         self.context = TrainingContext(trainer=self, iteration=done)

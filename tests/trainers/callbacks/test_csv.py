@@ -89,5 +89,5 @@ def test_a_disk_that_cannot_be_written_is_no_secret(tmp_path):
     training.iterate({"loss": 1.0})
     (tmp_path / "metrics.csv").unlink()
     (tmp_path / "metrics.csv").mkdir()
-    with pytest.raises(OSError, match="metrics.csv"):
+    with pytest.raises(OSError, match=r"metrics\.csv"):
         training.iterate({"loss": 2.0})

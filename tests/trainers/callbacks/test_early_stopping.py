@@ -64,9 +64,9 @@ def test_the_reason_tells_what_was_reached():
         assert word in training.context.stop_reason
 
 
-def test_only_values_that_are_logged_count_and_the_last_one_of_an_iteration_does():
+def test_only_values_that_are_logged_count():
     training = ScriptedTraining(EarlyStopping(monitor="test_x", mode="min", patience=2))
-    training.iterate({"y": 0.0}, {"test_x": 5.0}, {"test_x": 1.0})
+    training.iterate({"y": 0.0}, {"test_x": 1.0})
     for _ in range(5):
         training.iterate({"y": 0.0})
     training.iterate({"y": 0.0}, {"test_x": 2.0})
@@ -101,14 +101,10 @@ def test_patience_is_the_same_across_an_interruption(cut):
     assert second.context.stop_reason is not None
 
 
-def test_a_value_logged_before_an_interruption_in_the_middle_of_an_iteration_counts_once():
-    # As with language models: the test is stored, and the process dies in the stage after it.
-    callback = EarlyStopping(monitor="x", patience=1)
-    training = ScriptedTraining(callback, history=scripted_history({"x": 1.0}), done=0)
-    training.iterate()
-    assert callback.monitor.best == 1.0
-    training.iterate()
-    assert training.context.stop_reason is None
+def test_a_value_counts_at_once_so_that_nothing_is_paid_for_after_it():
+    training = ScriptedTraining(EarlyStopping(monitor="x", threshold=0.5))
+    training.log(1, {"x": 0.5})
+    assert training.context.stop_reason == "x=0.5 has reached threshold=0.5"
 
 
 def test_without_save_best_no_checkpoint_is_asked_for():
@@ -134,5 +130,7 @@ def test_the_best_checkpoint_is_marked_at_each_improvement():
 
 
 def test_a_misspelt_metric_is_known_from_the_callback_itself():
-    with pytest.raises(UnknownNameError, match="EarlyStopping has monitor='mean_acuracy'.*'mean_a"):
+    with pytest.raises(
+        UnknownNameError, match=r"EarlyStopping has monitor='mean_acuracy'.*'mean_a"
+    ):
         check_monitored([EarlyStopping(monitor="mean_acuracy")], ["mean_accuracy"])

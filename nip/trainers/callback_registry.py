@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from nip.parameters.callbacks import CallbackFacts, CallbackParameters, callback_facts
 from nip.registry import Registry
-from nip.trainers.callbacks.callback import Callback
+from nip.trainers.callback import Callback
 
 callback_registry: Registry[type[Callback]] = Registry("callback", package="nip.trainers.callbacks")
 

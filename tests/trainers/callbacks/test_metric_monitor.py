@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from nip.trainers.metric_monitor import MetricMonitor
+from nip.trainers.callbacks.metric_monitor import MetricMonitor
 
 
 def improvements(values, **options):
