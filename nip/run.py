@@ -22,6 +22,7 @@ from nip.run_store.run_id import check_run_id, is_run_folder
 if TYPE_CHECKING:
     from nip.experiment_plan import ExperimentPlan
     from nip.scenario_instance import ScenarioInstance
+    from nip.trainers.components import TrainerComponents
     from nip.trainers.text_plan import TextPlan
 
 
@@ -47,6 +48,7 @@ def run_experiment(
     *,
     run_id: str | None = None,
     resume: ResumePolicy = "auto",
+    components: "TrainerComponents | None" = None,
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
 ) -> RunResult:
@@ -63,6 +65,8 @@ def run_experiment(
         What to do if the run exists already: go on (`auto`, `must`) or refuse (`never`); and if it
         does not: begin it (`auto`, `never`) or refuse (`must`). A run that is completed is not
         trained again: its result is returned.
+    components
+        Parts of the trainer to be exchanged, and callbacks; they are not stored with the run.
     settings
         How and where to run.
     **settings_kwargs
@@ -93,7 +97,7 @@ def run_experiment(
         if run.status != "completed":
             instance = instance or _build(hyper_params, settings)
             run.start(instance.digests())
-            _train(run, hyper_params, settings, instance)
+            _train(run, hyper_params, settings, instance, components)
         if settings.progress:
             _print_summary(run)
         return RunResult(run_id, run.folder, run.history.latest_all(), run.best_checkpoint)
@@ -173,13 +177,16 @@ def _train(
     hyper_params: HyperParameters,
     settings: ExperimentSettings,
     instance: "ScenarioInstance",
+    components: "TrainerComponents | None" = None,
 ) -> None:
     """Train to the end; a run that fails says so, one that is interrupted may go on."""
     from nip.trainers.registry import build_trainer
 
     try:
         with _torch_threads(hyper_params, settings):
-            build_trainer(hyper_params, instance, settings, run).train()
+            trainer = build_trainer(hyper_params, instance, settings, run, components)
+            with trainer.closing():
+                trainer.train()
     except Exception as error:
         run.finish("failed", error)
         raise

@@ -152,7 +152,10 @@ class Trainer(ABC):
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """Close at the end; an error on the way passes unchanged, whatever the end brings."""
+        """Close at the end, and note in the run why it was stopped early.
+
+        An error on the way passes unchanged, whatever the end brings.
+        """
         try:
             yield
         except BaseException as error:
@@ -161,6 +164,8 @@ class Trainer(ABC):
             except Exception as later:
                 error.add_note(f"Then, at the end of training: {type(later).__name__}: {later}")
             raise
+        if self.run is not None and self.context.stop_reason is not None:
+            self.run.set_state("stop_reason", self.context.stop_reason)
         self.close()
 
     def layer_state(self) -> dict[str, Any]:

@@ -386,11 +386,7 @@ class TensorDictTrainer(Trainer):
         best = self.context.best
         if best is not None:
             self.run.mark_best(*best)
-        self.run.prune_checkpoints(
-            self.settings.max_checkpoints,
-            permanent_every=self.settings.permanent_every,
-            protected=[] if best is None else [best[0]],
-        )
+        self.run.prune_checkpoints(protected=[] if best is None else [best[0]])
 
     def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
         """Save when the period says so, when asked, and always at the end."""
