@@ -12,7 +12,7 @@ from nip.errors import DivergenceError
 from nip.rl_objectives import Objective
 from nip.trainers.update_step import NonFiniteLoss, UpdateStep
 from nip.utils.ranks import Ranks
-from tests.experiments import make_instance, make_params
+from tests.experiments import make_instance, make_params, make_trainer
 
 CPU = torch.device("cpu")
 
@@ -179,6 +179,18 @@ def test_networks_compute_in_the_precision_and_weights_stay_as_they_are(precisio
     with step.autocast(CPU):
         assert objective.layer(torch.ones(1, 3)).dtype == getattr(torch, precision)
     assert objective.layer(torch.ones(1, 3)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("scenario", ["toy", "graph_isomorphism"])
+def test_whole_experiments_run_in_each_precision(scenario, precision, data_dir):
+    changes = {"update_step": {"precision": precision, "num_accumulation_steps": 2}}
+    trainer = make_trainer(make_params(scenario, protocol="debate", **changes), data_dir)
+    trainer.train()
+    assert trainer.learner.num_steps > 0
+    for parameter in trainer.agents.parameters():
+        assert parameter.dtype == torch.float32
+        assert torch.isfinite(parameter).all()
 
 
 def test_an_overflow_leaves_a_step_out_and_lowers_the_scale():

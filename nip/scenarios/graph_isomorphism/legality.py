@@ -42,4 +42,5 @@ def fill_illegal_nodes(
     observation: Mapping[str, Tensor],
 ) -> Float[Tensor, "batch channel position symbol"]:
     """Return the logits with those of illegal nodes replaced by ``ILLEGAL_LOGIT``."""
-    return logits.masked_fill(~legal_nodes(context, observation), ILLEGAL_LOGIT)
+    # In float16 there is no such number.
+    return logits.float().masked_fill(~legal_nodes(context, observation), ILLEGAL_LOGIT)
