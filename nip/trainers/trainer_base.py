@@ -1,10 +1,9 @@
 """The base classes of all trainers."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -13,24 +12,12 @@ from torch import Tensor
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
-from nip.run_store import Checkpoint, Run
+from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.agent_checkpoints import load_agent_checkpoints
-from nip.trainers.checkpointing import (
-    CheckpointClock,
-    agent_tensors,
-    join_tensors,
-    load_agent_tensors,
-    split_tensors,
-)
-from nip.trainers.data_parallel import (
-    gather_files,
-    seed_parts,
-    share_checkpoint,
-    share_history,
-)
-from nip.trainers.learner import Learner
+from nip.trainers.checkpointed_trainer import CheckpointedTrainer
+from nip.trainers.data_parallel import seed_parts
 from nip.trainers.monitored_metrics import check_monitored
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.rollout_samples import sample_rollouts
@@ -48,7 +35,7 @@ __all__ = [
 ]
 
 
-class TensorDictTrainer(Trainer):
+class TensorDictTrainer(CheckpointedTrainer):
     """Base of trainers whose agents are local networks.
 
     A subclass either fills in the pieces of ``train``: ``_set_up``, ``_run_iteration``,
@@ -56,14 +43,6 @@ class TensorDictTrainer(Trainer):
     loop begins at the iteration which ``restore`` returns, and is run by ``_run_iterations``, or
     saves with ``save_checkpoint_if_due``.
     """
-
-    scenario_instance: TensorDictScenarioInstance
-
-    learner: Learner
-    """What updates the agents, where ``_set_up`` has built it."""
-
-    files_of_ranks: ClassVar[tuple[str, ...]] = ("generators", "rollouts")
-    """Of ``_checkpoint_tensors``, what each of several ranks has for itself."""
 
     def __init__(
         self,
@@ -73,9 +52,6 @@ class TensorDictTrainer(Trainer):
         run: Run | None = None,
     ) -> None:
         super().__init__(hyper_params, scenario_instance, settings, run)
-        self.device = torch.device(settings.device)
-        self.agents = scenario_instance.agents
-        self._clock = CheckpointClock(settings.checkpoint_period)
         self._stack = ExitStack()
         self._evaluated: int | None = None
 
@@ -297,111 +273,6 @@ class TensorDictTrainer(Trainer):
     def _autocast(self) -> AbstractContextManager:
         """Compute in the precision in which the agents learn."""
         return self.learner.autocast() if self._has_learner else nullcontext()
-
-    @property
-    def _has_learner(self) -> bool:
-        return hasattr(self, "learner")
-
-    # ---- checkpoints
-
-    def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return all that training depends on, by file; extend it in a subclass."""
-        generators = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            generators["cuda"] = torch.cuda.get_rng_state(self.device)
-        return {
-            **agent_tensors(self.agents),
-            "generators": generators,
-            "normalizer": self.scenario_instance.normalizer.state_dict(),
-        }
-
-    def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Load what ``_checkpoint_tensors`` returned."""
-        load_agent_tensors(self.agents, files)
-        self.scenario_instance.normalizer.load_state_dict(files["normalizer"])
-        torch.set_rng_state(files["generators"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in files["generators"]:
-            torch.cuda.set_rng_state(files["generators"]["cuda"], self.device)
-
-    def _checkpoint_state(self) -> dict[str, Any]:
-        """Return the rest of the state, as JSON can hold it; extend it in a subclass."""
-        return {}
-
-    def _load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
-        """Load what ``_checkpoint_state`` returned."""
-
-    def restore(self) -> int:
-        """Continue an interrupted run; return the number of iterations already done."""
-        run, ranks = self.run, current_ranks()
-        loaded = ranks.only_first(lambda: None if run is None else run.load_latest_checkpoint())
-        checkpoint = share_checkpoint(loaded, ranks)
-        if checkpoint is not None:
-            self._load_checkpoint_tensors(checkpoint.tensors)
-            self._load_checkpoint_state(checkpoint.state)
-            self._load_layer(checkpoint)
-        if run is not None:
-            run.truncate(-1 if checkpoint is None else checkpoint.iteration)
-        share_history(self.history, ranks)
-        return 0 if checkpoint is None else checkpoint.iteration
-
-    def save_checkpoint(self, iterations_done: int) -> None:
-        """Save everything that the rest of the run depends on."""
-        run, ranks = self.run, current_ranks()
-        self.context.wants_checkpoint = False
-        if run is None and ranks.size == 1:
-            return
-        started = time.monotonic()
-        files = gather_files(self._checkpoint_tensors(), self.files_of_ranks, ranks)
-        if run is not None:
-            self._write_checkpoint(run, iterations_done, files)
-        self._clock.record(started)
-        self.notify("on_checkpoint")
-
-    def _write_checkpoint(
-        self, run: Run, iterations_done: int, files: Mapping[str, Mapping[str, Tensor]]
-    ) -> None:
-        """Write the given files, and all that the subclass need not name."""
-        layer, tensors = split_tensors(self.layer_state())
-        if self._has_learner:
-            tensors |= self.learner.tensors()
-            layer["learner"] = self.learner.state_dict()
-        state = {**self._checkpoint_state(), "layer": layer}
-        run.save_checkpoint(Checkpoint(iterations_done, {**files, **tensors}, state))
-        self.keep_checkpoints()
-
-    def _load_layer(self, checkpoint: Checkpoint) -> None:
-        """Load what ``save_checkpoint`` adds to what the subclass names."""
-        layer = join_tensors(checkpoint.state["layer"], checkpoint.tensors)
-        if self._has_learner:
-            self.learner.load_tensors(checkpoint.tensors)
-            self.learner.load_state_dict(layer["learner"])
-        self.context.iteration = checkpoint.iteration
-        self.load_layer_state(layer)
-        if self.run is not None:
-            self.keep_checkpoints()
-
-    def keep_checkpoints(self) -> None:
-        """Mark the best checkpoint, and delete those that need not be kept."""
-        assert self.run is not None
-        best = self.context.best
-        if best is not None:
-            self.run.mark_best(*best)
-        self.run.prune_checkpoints(protected=[] if best is None else [best[0]])
-
-    def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
-        """Save when the period says so, when asked, and always at the end."""
-        context, ranks = self.context, current_ranks()
-        stops, is_wanted, is_due = ranks.any(
-            [
-                context.stop_reason is not None,
-                context.wants_checkpoint,
-                ranks.is_first and self._clock.is_due(iterations_done),
-            ]
-        )
-        if stops:
-            context.stop("another process has stopped")
-        if iterations_done == total or stops or is_wanted or is_due:
-            self.save_checkpoint(iterations_done)
 
     # ---- what comes out
 
