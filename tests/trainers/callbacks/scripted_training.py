@@ -15,9 +15,10 @@ class ScriptedTraining:
 
     trainer_type = "rl"
 
-    def __init__(self, callback, folder=None, *, history=None, done=0, data="tensordict"):
-        self.callback = callback
-        self.data = data
+    def __init__(
+        self, callback, folder=None, *, history=None, done=0, data="tensordict", agents=None
+    ):
+        self.callback, self.data, self.agents = callback, data, agents
         self.run = None if folder is None else SimpleNamespace(folder=folder)
         self.history = RunHistory() if history is None else history
         self.hyper_params = SimpleNamespace(
