@@ -21,6 +21,7 @@ FLOORS = [
     "nip.agent_checkpoints",
     "nip.base_run",
     "nip.experiment_plan",
+    "nip.pretrained",
     "nip.factory",
     "nip.tensor_factory",
     "nip.text_factory",

@@ -1,0 +1,83 @@
+"""Networks one by one, in the layout of models on the Hugging Face hub."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from nip.parameters import HyperParameters
+from nip.scenario_base.agent import Agent, AgentOutput
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.normalization import NORMALIZED_KEYS, ObservationNormalizer
+from nip.utils.files import write_atomically
+
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+"""What `huggingface_hub.PyTorchModelHubMixin` calls its files."""
+
+
+class PretrainedAgent(nn.Module):
+    """An agent together with the scaling of what it reads.
+
+    Parameters
+    ----------
+    agent : Agent
+        The agent.
+    normalizer : ObservationNormalizer
+        The scaling with which it was trained.
+    """
+
+    def __init__(self, agent: Agent, normalizer: ObservationNormalizer) -> None:
+        super().__init__()
+        self.agent = agent
+        self.normalizer = normalizer
+
+    def forward(self, observation: Mapping[str, Tensor]) -> AgentOutput:
+        """Return logits and value of a batch of observations that are not scaled."""
+        scaled = {
+            name: self.normalizer(name, value) if name in NORMALIZED_KEYS else value
+            for name, value in observation.items()
+        }
+        output: AgentOutput = self.agent(scaled)
+        return output
+
+
+def save_pretrained(
+    folder: Path | str,
+    agents: CombinedAgents,
+    normalizer: ObservationNormalizer,
+    hyper_params: HyperParameters,
+) -> None:
+    """Write a folder for each agent, with ``model.safetensors`` and ``config.json``.
+
+    The folders are those that ``PyTorchModelHubMixin`` writes and reads, so that
+    ``hf upload NAME FOLDER`` shares them. ``nip.pretrained.load_pretrained`` builds an agent again.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where the folders of the agents are made; files of the same names are replaced.
+    agents : CombinedAgents
+        The agents.
+    normalizer : ObservationNormalizer
+        Scales what they read; each agent gets a copy.
+    hyper_params : HyperParameters
+        What the agents were built from.
+    """
+    for _, name, agent in agents:
+        config = {
+            "library_name": "nip",
+            "agent_name": name,
+            "message_shape": list(agent.context.message_shape),
+            "hyper_params": hyper_params.to_dict(stamp=True),
+        }
+        model = PretrainedAgent(agent, normalizer)
+        tensors = {
+            key: value.detach().cpu().contiguous().clone()
+            for key, value in model.state_dict().items()
+        }
+        target = Path(folder) / name
+        target.mkdir(parents=True, exist_ok=True)
+        write_atomically(target / WEIGHTS_FILE, save(tensors, metadata={"format": "pt"}))
+        write_atomically(target / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
