@@ -4,8 +4,9 @@ Nothing heavy is imported before the parameters have been checked: a mistake is 
 """
 
 import itertools
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from nip.agent_checkpoints import apply_agent_checkpoints
 from nip.base_run import apply_base_run
-from nip.errors import ParameterError
+from nip.errors import ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_facts
 from nip.run_store import ResumePolicy, Run
 from nip.run_store.run_id import check_run_id, is_run_folder
+from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
 
 if TYPE_CHECKING:
     from nip.experiment_plan import ExperimentPlan
@@ -54,6 +56,9 @@ def run_experiment(
 ) -> RunResult:
     """Run an experiment, or go on with one that was interrupted.
 
+    Where torchrun has started several processes, each of them calls this: they train together, and
+    the first one writes the files.
+
     Parameters
     ----------
     hyper_params
@@ -89,18 +94,23 @@ def run_experiment(
     run_id = new_run_id(hyper_params, settings) if run_id is None else run_id
     check_run_id(run_id)
     _check(hyper_params, settings)
-    instance = None
-    if not is_run_folder(Path(settings.runs_dir) / run_id) and resume != "must":
-        # A new run gets its folder only after its parts could be built.
-        instance = _build(hyper_params, settings)
-    with Run.open(settings, run_id, hyper_params.to_dict(), resume) as run:
-        if run.status != "completed":
-            instance = instance or _build(hyper_params, settings)
-            run.start(instance.digests())
-            _train(run, hyper_params, settings, instance, components)
-        if settings.progress:
-            _print_summary(run)
-        return RunResult(run_id, run.folder, run.history.latest_all(), run.best_checkpoint)
+    own_settings = _settings_of_rank(settings, launched_ranks())
+    with connected_ranks(own_settings.device) as ranks:
+        run_id = ranks.share_text(run_id)
+        (is_there,) = ranks.first([is_run_folder(Path(settings.runs_dir) / run_id)])
+        instance = None
+        if not is_there and resume != "must":
+            # A new run gets its folder only after its parts could be built.
+            instance = _build(hyper_params, own_settings)
+        run = ranks.only_first(lambda: _open(settings, run_id, hyper_params, resume, ranks))
+        with run or nullcontext():
+            (is_completed,) = ranks.first([run is not None and run.status == "completed"])
+            if not is_completed:
+                instance = instance or _build(hyper_params, own_settings)
+                _train(run, hyper_params, own_settings, instance, components)
+            if run is not None and settings.progress:
+                _print_summary(run)
+            return _result(run, Path(settings.runs_dir) / run_id, ranks)
 
 
 def prepare_experiment(
@@ -172,25 +182,72 @@ def _build(hyper_params: HyperParameters, settings: ExperimentSettings) -> "Scen
         return build_scenario_instance(hyper_params, settings)
 
 
+def _open(
+    settings: ExperimentSettings,
+    run_id: str,
+    hyper_params: HyperParameters,
+    resume: ResumePolicy,
+    ranks: Ranks,
+) -> Run:
+    """Open a run, which goes on with as many processes as it was begun with."""
+    run = Run.open(settings, run_id, hyper_params.to_dict(), resume)
+    begun_with = run.get_state("num_ranks", 1)
+    if begun_with == ranks.size or run.status == "completed":
+        return run
+    if run.history.names():
+        run.close()
+        raise ResumeError(
+            f"Run {run_id!r} was begun with {begun_with} processes and cannot go on with "
+            f"{ranks.size}, among which its data would be divided otherwise. Start it with "
+            f"torchrun --nproc_per_node {begun_with}, or choose another run_id for a new run."
+        )
+    run.set_state("num_ranks", ranks.size)
+    return run
+
+
+def _settings_of_rank(settings: ExperimentSettings, ranks: Ranks) -> ExperimentSettings:
+    """Give each process a GPU of its own, and let only the first one show how far it is."""
+    if ranks.size == 1:
+        return settings
+    if settings.device == "cuda":
+        _check_device(f"cuda:{ranks.local_size - 1}")
+        settings = replace(settings, device=f"cuda:{ranks.local_rank}")
+    return replace(settings, progress=settings.progress and ranks.is_first)
+
+
 def _train(
-    run: Run,
+    run: Run | None,
     hyper_params: HyperParameters,
     settings: ExperimentSettings,
     instance: "ScenarioInstance",
-    components: "TrainerComponents | None" = None,
+    components: "TrainerComponents | None",
 ) -> None:
     """Train to the end; a run that fails says so, one that is interrupted may go on."""
     from nip.trainers.registry import build_trainer
 
+    def start() -> None:
+        assert run is not None
+        run.start(instance.digests())
+
+    current_ranks().only_first(start)
     try:
         with _torch_threads(hyper_params, settings):
             trainer = build_trainer(hyper_params, instance, settings, run, components)
             with trainer.closing():
                 trainer.train()
     except Exception as error:
-        run.finish("failed", error)
+        if run is not None:
+            run.finish("failed", error)
         raise
-    run.finish("completed")
+    if run is not None:
+        run.finish("completed")
+
+
+def _result(run: Run | None, folder: Path, ranks: Ranks) -> RunResult:
+    """Return on all ranks what the first one knows."""
+    known = None if run is None else [run.history.latest_all(), str(run.best_checkpoint or "")]
+    metrics, best = json.loads(ranks.share_text(json.dumps(known)))
+    return RunResult(folder.name, folder, metrics, Path(best) if best else None)
 
 
 def _print_summary(run: Run) -> None:

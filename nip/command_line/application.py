@@ -21,6 +21,7 @@ from nip.command_line.request import Request, read_request
 from nip.command_line.run_names import keys_without_sweep, name_of_job
 from nip.errors import NipError, ParameterError
 from nip.run import new_run_id, prepare_experiment, run_experiment
+from nip.utils.ranks import launched_ranks
 
 
 def stopped_early() -> str:
@@ -88,7 +89,8 @@ def run_job() -> None:
         composition = compose_run(overrides, _folders_of(hydra_config.runtime.config_sources))
         request = read_request(composition.tree)
         if request.dry_run:
-            _report(request)
+            if launched_ranks().is_first:
+                _report(request)
             return
         run_id = request.run_id or new_run_id(request.hyper_params, request.settings)
         run_id = name_of_job(run_id, parse_overrides(overrides), list(not_swept))
@@ -144,6 +146,12 @@ def _checked_single(arguments: Sequence[str]) -> Sequence[str]:
 
 def _check_sweep(arguments: Sequence[str], folders: ConfigFolders) -> list[str]:
     """Check every job of a sweep; give the arguments by which its jobs know what they differ in."""
+    if launched_ranks().size > 1:
+        raise ParameterError(
+            f"--multirun runs one job after the other, and torchrun has started "
+            f"{launched_ranks().size} processes for one of them. Start each job with a torchrun of "
+            "its own, or the sweep with python."
+        )
     overrides = parse_overrides(arguments)
     compositions: list[Composition] = []
     for job in single_jobs(overrides):

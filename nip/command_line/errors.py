@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from nip.errors import NipError, NipWarning
+from nip.utils.ranks import launched_ranks
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -16,6 +17,9 @@ EXIT_INTERRUPTED = 130
 def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
     """Turn a user's errors into a message and exit code 2, and Ctrl-C into a message and 130.
 
+    Of the processes that torchrun has started, one on each machine prints it: all make the same
+    mistake.
+
     Parameters
     ----------
     when_interrupted
@@ -24,10 +28,10 @@ def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except NipError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _print(f"error: {error}")
         sys.exit(EXIT_USER_ERROR)
     except KeyboardInterrupt:
-        print(f"\n{when_interrupted()}", file=sys.stderr)
+        _print(f"\n{when_interrupted()}")
         sys.exit(EXIT_INTERRUPTED)
 
 
@@ -48,9 +52,14 @@ def show_warnings_plainly() -> None:
             show(message, category, filename, lineno, file, line)
         elif str(message) not in shown:
             shown.add(str(message))
-            print(f"warning: {message}", file=sys.stderr)
+            _print(f"warning: {message}")
 
     warnings.showwarning = show_plainly
     # Parameters are read twice, before and within Hydra. The filter "once" would forget what was
     # shown as soon as any library changes the filters.
     warnings.filterwarnings("always", category=NipWarning)
+
+
+def _print(message: str) -> None:
+    if launched_ranks().local_rank == 0:
+        print(message, file=sys.stderr)

@@ -43,8 +43,9 @@ def joint_batch(batch: TensorDictBase, ranks: Ranks) -> TensorDictBase:
     if ranks.size == 1:
         return batch
     gathered = ranks.gather(dict(batch.flatten_keys("/").items()))
-    batches = [TensorDict(each, batch_size=batch.batch_size) for each in gathered]
-    return torch.cat(batches).unflatten_keys("/")
+    joint = {name: torch.cat([each[name] for each in gathered]) for name in gathered[0]}
+    size = (len(batch) * ranks.size, *batch.batch_size[1:])
+    return TensorDict(joint, batch_size=size).unflatten_keys("/")
 
 
 def gather_files(files: Files, own: Collection[str], ranks: Ranks) -> dict[str, dict[str, Tensor]]:

@@ -39,6 +39,9 @@ class Ranks:
     local_rank: int = 0
     """Number of this process among those of its machine."""
 
+    local_size: int = 1
+    """Number of processes on this machine."""
+
     @property
     def is_first(self) -> bool:
         """Whether this process writes the files."""
@@ -179,7 +182,7 @@ def launched_ranks() -> Ranks:
     """Return what torchrun has told this process, whether the ranks are connected or not."""
     if "RANK" not in os.environ:
         return ALONE
-    defaults = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+    defaults = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
     return Ranks(*(int(os.environ.get(name, value)) for name, value in defaults.items()))
 
 
@@ -224,6 +227,11 @@ def connected_ranks(device: str) -> Iterator[Ranks]:
     try:
         yield launched
         launched.barrier()
+    except RuntimeError as error:
+        if "gloo" not in str(error):
+            raise
+        # All that gloo knows is that it lost a connection.
+        raise RankError("Another process has failed. Its message says why.") from error
     finally:
         _connected = ALONE
         dist.destroy_process_group()
