@@ -1,5 +1,6 @@
 """What the terminal says about a run when it has ended."""
 
+import json
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,11 @@ _FILES = {
     "learning_curve.png": "the course of the main metrics",
     "result.json": "the last value of every metric",
     "run.db": "every metric, and every message of language models (SQLite)",
+    "metrics.csv": "every metric, as a table",
+    "tensorboard": "every metric, for tensorboard --logdir",
+    "wandb": "what goes to Weights & Biases",
+    "profile": "where the time went",
+    "rollouts": "samples of rollouts, for people to read",
     "transcripts": "the dialogues, for people to read",
     "fine_tuning": "what the models were fine-tuned on",
     "checkpoints": "weights and all other state",
@@ -35,9 +41,21 @@ def print_summary(run: Run, console: Console | None = None) -> None:
     rows = _rows(run.history.latest_all())
     if rows:
         console.print(_table(run.run_id, rows))
+    if reason := _stop_reason(run.folder):
+        console.print(Text(f"Stopped early: {reason}"), soft_wrap=True)
     # Not broken into lines, so that the path can be copied.
     console.print(Text(f"Where to look: {run.folder}"), soft_wrap=True)
     console.print(_files(run.folder))
+
+
+def _stop_reason(folder: Path) -> str | None:
+    """Read why training was stopped before its end, if it was."""
+    try:
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    reason = result.get("stopped")
+    return None if reason is None else str(reason)
 
 
 def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:

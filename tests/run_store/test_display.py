@@ -51,3 +51,11 @@ def test_a_run_without_metrics_has_no_table(run):
 
 def test_a_narrow_terminal_cuts_no_path(run):
     assert str(run.folder) in summary_of(run, width=40)
+
+
+def test_it_says_why_training_was_stopped_early(run):
+    run.finish("completed")
+    assert "Stopped early" not in summary_of(run)
+    run.set_state("stop_reason", "loss=0.1 has reached threshold=0.1")
+    run.finish("completed")
+    assert "Stopped early: loss=0.1 has reached threshold=0.1" in summary_of(run)
