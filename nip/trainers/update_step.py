@@ -223,11 +223,13 @@ class UpdateStep:
 
     def _check(self, figures: TensorDictBase, iteration: int) -> None:
         """Require finite losses and gradients; one transfer to the host for all of them."""
-        names = _loss_names(figures)
-        if "grad_norm" in figures.keys():
-            names.append("grad_norm")
-        values = torch.stack([figures[name] for name in names]).tolist() if names else []
-        for name, value in zip(names, values, strict=True):
+        checked = {
+            name: value
+            for name, value in figures.items()
+            if name.startswith("loss_") or name == "grad_norm"
+        }
+        values = torch.stack(list(checked.values())).tolist() if checked else []
+        for name, value in zip(checked, values, strict=True):
             if not isfinite(value):
                 self._fail(name, value, iteration)
 
