@@ -12,6 +12,7 @@ from nip.errors import CheckpointError, ParameterError
 from nip.parameters import RandomAgentParameters, ToyAgentParameters
 from nip.run import prepare_experiment, run_experiment
 from nip.trainers.agent_checkpoints import load_agent_checkpoints
+from nip.trainers.callbacks.wandb import checkpoint_artifact_name
 from tests.experiments import make_instance, make_params, make_settings, same_tensors
 
 
@@ -162,7 +163,7 @@ class FakeService:
 
     def artifact(self, name, **options):
         self.asked.append((name, options["type"]))
-        if "teacher-checkpoint:" not in name:
+        if f"{checkpoint_artifact_name('teacher')}:" not in name:
             raise FakeError("artifact not found")
         return SimpleNamespace(version="v3", download=self._download)
 

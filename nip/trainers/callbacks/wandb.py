@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nip.errors import NipError, warn_user
 from nip.parameters.callbacks import WandbParameters
 from nip.run_store.best_checkpoint import checkpoint_path, read_best
+from nip.run_store.resume_check import FILE_NAME as PARAMETERS_FILE
 from nip.trainers.callback import Callback
 from nip.trainers.callback_registry import register_callback
 from nip.trainers.callbacks.extras import require_extra
@@ -142,6 +143,8 @@ class Wandb(Callback):
         is_best = best is not None and best.iteration == iteration
         artifact = wandb.Artifact(checkpoint_artifact_name(self._folder.name), type="model")
         artifact.add_dir(str(checkpoint))
+        # Whoever begins with these weights builds the agents that they belong to.
+        artifact.add_file(str(self._folder / PARAMETERS_FILE), name=PARAMETERS_FILE)
         run.log_artifact(artifact, aliases=["latest", checkpoint.name, *["best"] * is_best])
 
     def _send_samples(self, run: wandb.Run) -> None:

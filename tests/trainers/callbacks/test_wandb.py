@@ -17,6 +17,7 @@ def make_run_folder(parent, name="demo", started_at="2026-01-01T00:00:00+00:00")
     folder.mkdir(parents=True)
     starts = {"starts": [{"started_at": started_at}, {"started_at": "later"}]}
     (folder / "environment.json").write_text(json.dumps(starts))
+    (folder / "hyper_params.yaml").write_text("seed: 1")
     return folder
 
 
@@ -118,7 +119,12 @@ def test_without_a_network_all_is_kept_and_read_back(tmp_path, monkeypatch):
         for each in kinds["artifact"]
     ] == [
         ("demo-rollouts", "rollouts", ["latest"], ["rollouts/iteration_000002.yaml"]),
-        ("demo-checkpoint", "model", ["best", "iteration_000003", "latest"], ["state.json"]),
+        (
+            "demo-checkpoint",
+            "model",
+            ["best", "iteration_000003", "latest"],
+            ["hyper_params.yaml", "state.json"],
+        ),
     ]
     assert [each.exit_code for each in kinds["exit"]] == [0]
 
