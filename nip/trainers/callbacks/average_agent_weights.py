@@ -49,17 +49,20 @@ class AverageAgentWeights(Callback):
         self._last_iteration: int | None = None
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Check the agents, and begin with the mean of their weights unless a run goes on."""
+        """Check that there are such agents, and that they are alike."""
         if context.trainer.data != "tensordict":
             raise ParameterError(
                 "The callback 'average_agent_weights' needs agents that are networks, but those of "
                 f"the trainer {context.trainer.hyper_params.trainer!r} are language models. Leave "
                 "it out of callbacks."
             )
-        agents = self._agents(context)
-        _check_alike(agents)
+        _check_alike(self._agents(context))
+
+    def on_iteration_start(self, context: TrainingContext) -> None:
+        """Remember the mean of what the agents begin with, after any pretraining."""
         if self.params.server_momentum and not self._anchor:
-            self._anchor = _means([dict(agent.named_parameters()) for agent in agents.values()])
+            agents = self._agents(context).values()
+            self._anchor = _means([dict(agent.named_parameters()) for agent in agents])
             self._velocity = {
                 name: mean.new_zeros(mean.shape) for name, mean in self._anchor.items()
             }

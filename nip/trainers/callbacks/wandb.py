@@ -17,6 +17,7 @@ from nip.trainers.callback import Callback
 from nip.trainers.callback_registry import register_callback
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
+from nip.trainers.callbacks.rollout_samples import RolloutSamples
 from nip.trainers.context import TrainingContext
 
 if TYPE_CHECKING:
@@ -67,11 +68,7 @@ class Wandb(Callback):
             return
         self._folder = folder
         self._has_checkpoints = context.trainer.data == "tensordict"
-        if self.params.log_checkpoints and not self._has_checkpoints:
-            warn_user(
-                "log_checkpoints=True of the callback 'wandb' has no effect: the weights of "
-                "language models are where they are fine-tuned. Set it to False."
-            )
+        self._warn_of_no_effect(context)
         self._run = self._start(context)
         for iteration, metrics in logged_rows(context.history):
             self._log(self._run, iteration, metrics)
@@ -99,6 +96,28 @@ class Wandb(Callback):
         if self.params.log_rollouts:
             self._send_samples(run)
         run.finish(exit_code=int(sys.exc_info()[0] is not None))
+
+    def _warn_of_no_effect(self, context: TrainingContext) -> None:
+        if self.params.log_checkpoints and not self._has_checkpoints:
+            warn_user(
+                "log_checkpoints=True of the callback 'wandb' has no effect: the weights of "
+                "language models are where they are fine-tuned. Set it to False."
+            )
+        if not self.params.log_rollouts:
+            return
+        trainer = context.trainer
+        if trainer.data == "text" and not trainer.hyper_params.text_rl.save_transcripts:
+            warn_user(
+                "log_rollouts=True of the callback 'wandb' has no effect without transcripts. Set "
+                "text_rl.save_transcripts=True."
+            )
+        if trainer.data != "text" and not any(
+            isinstance(callback, RolloutSamples) for callback in trainer.callbacks
+        ):
+            warn_user(
+                "log_rollouts=True of the callback 'wandb' has no effect without the callback "
+                "'rollout_samples'. Add it to callbacks."
+            )
 
     def _start(self, context: TrainingContext) -> wandb.Run:
         import wandb

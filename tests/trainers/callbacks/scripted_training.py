@@ -16,13 +16,25 @@ class ScriptedTraining:
     trainer_type = "rl"
 
     def __init__(
-        self, callback, folder=None, *, history=None, done=0, data="tensordict", agents=None
+        self,
+        callback,
+        folder=None,
+        *,
+        history=None,
+        done=0,
+        data="tensordict",
+        agents=None,
+        callbacks=(),
     ):
-        self.callback, self.data, self.agents = callback, data, agents
+        self.callback, self.callbacks = callback, [callback, *callbacks]
+        self.data, self.agents = data, agents
         self.run = None if folder is None else SimpleNamespace(folder=folder)
         self.history = RunHistory() if history is None else history
         self.hyper_params = SimpleNamespace(
-            seed=0, trainer="scripted", to_dict=lambda: {"seed": 0, "rl": {"lr": 0.1}}
+            seed=0,
+            trainer="scripted",
+            text_rl=SimpleNamespace(save_transcripts=False),
+            to_dict=lambda: {"seed": 0, "rl": {"lr": 0.1}},
         )
         self.context = TrainingContext(trainer=self, iteration=done)
         callback.on_train_start(self.context)
@@ -32,9 +44,10 @@ class ScriptedTraining:
         self.context.metrics, self.context.metrics_iteration = dict(metrics), iteration
         self.callback.on_log(self.context)
 
-    def iterate(self, *logged):
-        """Play an iteration in which these metrics are logged, one after the other."""
+    def iterate(self, *logged, learn=lambda: None):
+        """Play an iteration that learns and logs these metrics, one after the other."""
         self.callback.on_iteration_start(self.context)
+        learn()
         for metrics in logged:
             self.log(self.context.iteration + 1, metrics)
         self.callback.on_iteration_end(self.context)

@@ -70,8 +70,7 @@ def test_it_waits_for_its_iteration(agents):
 
 
 def learn_and_average(training, agents, *values):
-    set_weights(agents, *values)
-    training.iterate()
+    training.iterate(learn=lambda: set_weights(agents, *values))
     return weights(agents)
 
 
@@ -95,9 +94,18 @@ def test_an_interruption_changes_nothing(agents):
     assert learn_and_average(second, agents, 5.0, 9.0) == [8.5, 8.5]
 
 
+def test_what_pretraining_changes_is_no_part_of_the_momentum(agents):
+    set_weights(agents, 100.0, 200.0)
+    training = start(agents, server_momentum=0.5)
+    set_weights(agents, 1.0, 3.0)
+    assert learn_and_average(training, agents, 4.0, 6.0) == [5.0, 5.0]
+    assert learn_and_average(training, agents, 5.0, 9.0) == [8.5, 8.5]
+
+
 def test_it_averages_once_in_an_iteration_and_before_the_evaluation(agents):
     set_weights(agents, 1.0, 3.0)
     training = start(agents, server_momentum=0.5)
+    training.callback.on_iteration_start(training.context)
     for stage, expected in {"sample": [4.0, 6.0], "update": [5.0, 5.0]}.items():
         set_weights(agents, 4.0, 6.0)
         training.context.stage = stage

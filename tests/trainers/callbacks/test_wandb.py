@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from nip.errors import NipError, NipWarning
+from nip.trainers.callbacks.rollout_samples import RolloutSamples
 from nip.trainers.callbacks.wandb import Wandb, wandb_run_id
 from tests.trainers.callbacks.scripted_training import ScriptedTraining, scripted_history
 
@@ -91,7 +92,9 @@ def test_without_a_network_all_is_kept_and_read_back(tmp_path, monkeypatch):
     best = {"iteration": 3, "metric": "loss", "value": 3.0}
     (checkpoint.parent / "best.json").write_text(json.dumps(best))
     history = scripted_history({"loss": 1.0, "test_x": 0.5}, {"loss": 2.0})
-    training = ScriptedTraining(Wandb(**options), folder, history=history, done=2)
+    training = ScriptedTraining(
+        Wandb(**options), folder, history=history, done=2, callbacks=[RolloutSamples()]
+    )
     training.iterate({"loss": 3.0}, {"test_x": 0.75})
     training.log(3, {"test_x": 0.875})
     training.end()
@@ -190,7 +193,7 @@ def test_only_what_is_new_is_sent_as_an_artifact_and_only_on_request(service, tm
         (folder / "transcripts" / ".half.tmp").write_text("")
     for folder in folders:
         asked = folder.name == "asked"
-        training = ScriptedTraining(Wandb(log_rollouts=asked), folder)
+        training = ScriptedTraining(Wandb(log_rollouts=asked), folder, callbacks=[RolloutSamples()])
         for name in ("a", "b"):
             (folder / "transcripts" / f"{name}.yaml").write_text(name)
             training.iterate({"loss": 1.0})
@@ -206,11 +209,17 @@ def test_only_what_is_new_is_sent_as_an_artifact_and_only_on_request(service, tm
     ]
 
 
-def test_language_models_leave_no_checkpoints_to_send(service, tmp_path):
-    with pytest.warns(NipWarning, match=r"log_checkpoints=True.*no effect"):
-        training = ScriptedTraining(
-            Wandb(log_checkpoints=True), make_run_folder(tmp_path), data="text"
-        )
+@pytest.mark.parametrize(
+    ("data", "option", "way_out"),
+    [
+        ("text", "log_checkpoints", "Set it to False"),
+        ("text", "log_rollouts", r"text_rl\.save_transcripts=True"),
+        ("tensordict", "log_rollouts", "'rollout_samples'"),
+    ],
+)
+def test_what_there_will_never_be_to_send_is_told(service, tmp_path, data, option, way_out):
+    with pytest.warns(NipWarning, match=rf"{option}=True.*no effect.*{way_out}"):
+        training = ScriptedTraining(Wandb(**{option: True}), make_run_folder(tmp_path), data=data)
     training.iterate({"loss": 1.0})
     assert service.runs[0].artifacts == []
 
