@@ -160,6 +160,11 @@ class FakeService:
     def __init__(self, folder):
         self.folder = folder
         self.asked = []
+        self.is_logged_in = True
+
+    def login(self, prompt):
+        assert not prompt
+        return self.is_logged_in
 
     def artifact(self, name, **options):
         self.asked.append((name, options["type"]))
@@ -182,7 +187,8 @@ def service(runs, monkeypatch):
     service = FakeService(runs / "teacher")
     module = ModuleType("wandb")
     module.Api = lambda: service
-    module.errors = SimpleNamespace(Error=FakeError)
+    module.login = service.login
+    module.errors = SimpleNamespace(Error=FakeError, AuthenticationError=FakeError)
     monkeypatch.setitem(sys.modules, "wandb", module)
     monkeypatch.delenv("WANDB_ENTITY", raising=False)
     return service
@@ -213,6 +219,9 @@ def test_what_weights_and_biases_has_not_is_refused(service, tmp_path):
         match=r"games/nobody-checkpoint:latest could not be fetched.*not found.*log_checkpoints",
     ):
         apply_agent_checkpoints(params, make_settings(tmp_path))
+    service.is_logged_in = False
+    with pytest.raises(ParameterError, match=r"nobody is logged in.*wandb login"):
+        apply_agent_checkpoints(loaded(checkpoint_project="games"), make_settings(tmp_path))
 
 
 def test_without_the_package_of_weights_and_biases_the_way_out_is_told(tmp_path, monkeypatch):

@@ -55,6 +55,9 @@ def _fetch(name: str, params: AgentParameters, settings: ExperimentSettings) -> 
     place = "/".join(part for part in (entity, params.checkpoint_project) if part)
     wandb = _import_wandb(name)
     try:
+        # Otherwise it would ask for the key on the terminal, and wait.
+        if not wandb.login(prompt=False):
+            raise wandb.errors.AuthenticationError("nobody is logged in")
         artifact = wandb.Api().artifact(f"{place}/{artifact_name}:{alias}", type="model")
         cache = Path(settings.runs_dir) / ".cache" / "wandb"
         folder = cache / place / f"{artifact_name}-{artifact.version}"
@@ -62,9 +65,9 @@ def _fetch(name: str, params: AgentParameters, settings: ExperimentSettings) -> 
     except (wandb.errors.Error, ValueError, OSError) as error:
         raise ParameterError(
             f"agents.{name}: {place}/{artifact_name}:{alias} could not be fetched from Weights & "
-            f"Biases: {error}. Check checkpoint_entity, checkpoint_project, checkpoint_run_id and "
-            "checkpoint_version; only runs with log_checkpoints=True in their callback wandb have "
-            "sent any."
+            f"Biases: {error}. Run wandb login, and check checkpoint_entity, checkpoint_project, "
+            "checkpoint_run_id and checkpoint_version; only runs with log_checkpoints=True in "
+            "their callback wandb have sent any."
         ) from error
     return folder
 
