@@ -1,6 +1,7 @@
 """How errors and warnings of a user reach the terminal: one clear message, no traceback."""
 
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +12,14 @@ from nip.utils.ranks import launched_ranks
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+SECONDS_FOR_THE_FIRST = 20
 
 
 @contextmanager
 def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
     """Turn a user's errors into a message and exit code 2, and Ctrl-C into a message and 130.
 
-    Of the processes that torchrun has started, one on each machine prints it: all make the same
-    mistake.
+    Of the processes that torchrun has started only the first prints what all would say.
 
     Parameters
     ----------
@@ -28,10 +29,12 @@ def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except NipError as error:
-        _print(f"error: {error}")
+        _wait_for_the_first_process()
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
     except KeyboardInterrupt:
-        _print(f"\n{when_interrupted()}")
+        if launched_ranks().is_first:
+            print(f"\n{when_interrupted()}", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 
 
@@ -50,9 +53,9 @@ def show_warnings_plainly() -> None:
     ) -> None:
         if not issubclass(category, NipWarning):
             show(message, category, filename, lineno, file, line)
-        elif str(message) not in shown:
+        elif str(message) not in shown and launched_ranks().is_first:
             shown.add(str(message))
-            _print(f"warning: {message}")
+            print(f"warning: {message}", file=sys.stderr)
 
     warnings.showwarning = show_plainly
     # Parameters are read twice, before and within Hydra. The filter "once" would forget what was
@@ -60,6 +63,11 @@ def show_warnings_plainly() -> None:
     warnings.filterwarnings("always", category=NipWarning)
 
 
-def _print(message: str) -> None:
-    if launched_ranks().local_rank == 0:
-        print(message, file=sys.stderr)
+def _wait_for_the_first_process() -> None:
+    """Leave it to the first of torchrun's processes to tell a mistake, which is that of all.
+
+    As soon as one process has ended, torchrun ends the others: so they wait for that. Whoever is
+    still there after a while has made a mistake of its own.
+    """
+    if not launched_ranks().is_first:
+        time.sleep(SECONDS_FOR_THE_FIRST)
