@@ -49,7 +49,7 @@ def build_bench_trainer(data_dir: Path, device: str) -> VanillaPpoTrainer:
     instance = build_scenario_instance(hyper_params, settings)
     trainer = build_trainer(hyper_params, instance, settings)
     assert isinstance(trainer, VanillaPpoTrainer)
-    trainer._set_up()
+    trainer.setup()
     return trainer
 
 
@@ -154,12 +154,12 @@ def measure(trainer: VanillaPpoTrainer, rounds: int, device: str) -> dict[str, f
     assert trainer.gae is not None
     trainer.gae(batch)
     trainer.agents.train()
-    minibatch = next(iter(trainer._minibatches(batch)))
+    minibatch = next(iter(trainer.minibatches(batch)))
     assert isinstance(trainer.loss_module, PpoObjective)
     for group in trainer.optimizer.param_groups:
         group["lr"] = 1e-9
     update = compare(
-        lambda: trainer.update_step(minibatch), PlainStep(trainer, minibatch), rounds, device
+        lambda: trainer.train_step(minibatch), PlainStep(trainer, minibatch), rounds, device
     )
     trainer.agents.eval()
     collect = compare(

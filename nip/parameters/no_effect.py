@@ -7,12 +7,16 @@ default value is never reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
-from nip.parameters.agents import AgentParameters
 from nip.parameters.catalogue import trainer_facts
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.parameters.no_effect_rule import AgentNoEffectRule, NoEffectRule
+from nip.parameters.no_effect_training import (
+    RL_TRAINERS,
+    TRAINING_RULES,
+    TRAINING_RULES_OF_AGENTS,
+)
 from nip.parameters.parameters_base import field_rules
 from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.trainers import PureTextEiParameters, RlParameters
@@ -26,40 +30,8 @@ RL_OF_TEXT = ("num_iterations", "rollouts_per_iteration")
 """The parameters of `rl` that trainers of language models read."""
 
 
-@dataclass(frozen=True)
-class NoEffectRule:
-    """Options below the root of the tree that count for nothing under some condition."""
-
-    options: tuple[str, ...]
-    """Their dotted names; a group stands for all of its fields."""
-
-    because: str
-    """What makes them idle, as it completes `... has no effect ...`."""
-
-    is_idle: Callable[[HyperParameters], bool]
-    """Whether the condition holds."""
-
-
-@dataclass(frozen=True)
-class AgentNoEffectRule:
-    """Options of an agent that count for nothing under some condition."""
-
-    options: tuple[str, ...]
-    """Names of the fields."""
-
-    because: str
-    """What makes them idle, as it completes `... has no effect ...`."""
-
-    is_idle: Callable[[HyperParameters, Any], bool]
-    """Whether the condition holds, given the tree and the parameters of the agent."""
-
-    agent_class: type[AgentParameters] = AgentParameters
-    """Class of the agents that the rule is about."""
-
-
 def _learns_by_rl_only(hyper_params: HyperParameters) -> bool:
-    is_rl = hyper_params.trainer in ("reinforce", "vanilla_ppo")
-    return is_rl and not hyper_params.pretrain_agents
+    return hyper_params.trainer in RL_TRAINERS and not hyper_params.pretrain_agents
 
 
 def _trains_without_critic(hyper_params: HyperParameters) -> bool:
@@ -91,7 +63,7 @@ def _learns_from_texts(hyper_params: HyperParameters) -> bool:
 
 
 def _is_about_networks(hyper_params: HyperParameters) -> bool:
-    return hyper_params.trainer in ("reinforce", "solo_agent", "vanilla_ppo")
+    return hyper_params.trainer in (*RL_TRAINERS, "solo_agent")
 
 
 TEXT_TRAINERS = ("pure_text_ei",)
@@ -108,6 +80,11 @@ ROOT_RULES = (
             "ppo",
             "reinforce",
             "solo_agent",
+            "optimizer",
+            "lr_scheduler",
+            "update_step",
+            "loss_terms",
+            "eval_every",
             *(f"rl.{name}" for name in field_rules(RlParameters) if name not in RL_OF_TEXT),
         ),
         "with a trainer of language models",
@@ -300,6 +277,7 @@ ROOT_RULES = (
         "with protocol_common.shared_reward=True",
         lambda hyper_params: hyper_params.protocol_common.shared_reward,
     ),
+    *TRAINING_RULES,
 )
 
 AGENT_RULES = (
@@ -338,6 +316,7 @@ AGENT_RULES = (
         lambda _, agent: not agent.use_pair_invariant_pooling,
         GraphIsomorphismAgentParameters,
     ),
+    *TRAINING_RULES_OF_AGENTS,
 )
 
 

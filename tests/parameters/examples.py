@@ -17,8 +17,11 @@ from nip.parameters import (
     UpdateSchedule,
     field_rules,
 )
+from nip.parameters.callbacks import callback_facts
+from nip.parameters.loss_terms import loss_term_facts
 from nip.parameters.types import InteractionProtocolType
 from nip.parameters.validation import check_value
+from nip.registry import Registry
 
 CHOICES: dict[str, Any] = {
     "scenario": "graph_isomorphism",
@@ -113,6 +116,16 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
         fields["frames_per_batch"] = fields["minibatch_size"] + 3
     elif fields.get("frames_per_batch") is not None:
         fields["minibatch_size"] = 1
+    if fields.get("name") == "one_cycle":
+        fields.pop("num_warmup", None)
+    if fields.get("total") is not None:
+        fields["total"] += fields.get("num_warmup", 0)
+    if "milestones" in fields or fields.get("name") == "multistep":
+        fields["milestones"] = sorted({1, *fields.get("milestones", ())})
+    if fields.get("nesterov"):
+        fields["momentum"] = 0.5
+    if "load_checkpoint_and_parameters" in fields:
+        fields["checkpoint_run_id"] = "another_run"
     if "temperature" in fields:
         fields.pop("top_p", None)
     if "base_url" in fields:
@@ -134,6 +147,30 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def parts_of(known: Registry[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Draw a list of parts that are chosen by name, each with some of its options."""
+    return st.lists(
+        st.sampled_from(known.names()).flatmap(
+            lambda name: fields_of(known[name].parameters).map(
+                lambda fields: _made_to_work(name, fields)
+            )
+        ),
+        max_size=3,
+    )
+
+
+def _made_to_work(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Choose a part by its name, and repair what is impossible in its options."""
+    fields["name"] = name
+    if "monitor" in fields or name in ("best_checkpoint", "early_stopping"):
+        fields["monitor"] = "mean_accuracy"
+    if name == "average_agent_weights":
+        fields["agents"] = ["prover", "verifier"]
+    if fields.get("divergence") is not None:
+        fields["threshold"] = None
+    return fields
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> HyperParameters:
     """Draw any tree of the built-in scenarios and protocols."""
@@ -143,6 +180,9 @@ def trees(draw: st.DrawFn) -> HyperParameters:
                 "interaction_protocol": st.sampled_from(get_args(InteractionProtocolType)),
                 "seed": st.integers(0, 2**63),
                 "test_size": st.floats(0.01, 0.99),
+                "eval_every": st.none() | st.integers(1, 1000),
+                "callbacks": parts_of(callback_facts),
+                "loss_terms": parts_of(loss_term_facts),
             }
         )
     )
@@ -163,6 +203,8 @@ def trees(draw: st.DrawFn) -> HyperParameters:
         for name, rule in field_rules(HyperParameters).items()
         if rule.group_class is not None
     }
+    if groups["rl"].get("anneal_lr"):
+        groups["lr_scheduler"].pop("name", None)
     return HyperParameters(**{**root, "agents": agents, **groups})
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from nip.errors import NipWarning
-from nip.parameters import field_rules
 from nip.parameters.no_effect import AGENT_RULES, ROOT_RULES
 from tests.parameters.examples import make_tree
 
@@ -124,6 +123,144 @@ def test_an_option_that_counts_is_not_reported(given: dict[str, Any]) -> None:
         make_tree(**given)
 
 
+REPORTED_OF_TRAINING: list[tuple[dict[str, Any], str]] = [
+    ({"optimizer": {"momentum": 0.5}}, r"optimizer\.momentum=0\.5 .*name is 'sgd' or 'rmsprop'"),
+    (
+        {"optimizer": {"alpha": 0.5}},
+        r"optimizer\.alpha=0\.5 .* unless optimizer\.name is 'rmsprop'",
+    ),
+    ({"optimizer": {"nesterov": True}}, r"optimizer\.nesterov=True .* optimizer\.name is 'sgd'"),
+    ({"optimizer": {"name": "rmsprop", "beta1": 0.5}}, r"beta1=0\.5 .* is 'adam' or 'adamw' or"),
+    ({"optimizer": {"name": "sgd", "beta2": 0.5}}, r"beta2=0\.5 .* is 'adam' or 'adamw' or"),
+    (
+        {"optimizer": {"name": "sgd", "eps": 0.5}},
+        r"optimizer\.eps=0\.5 .* optimizer\.name is 'adam'",
+    ),
+    (
+        {"agents": {"prover": {"optimizer": {"momentum": 0.5}}}},
+        r"agents\.prover\.optimizer\.momentum=0\.5 .* unless optimizer\.name is 'sgd' or 'rmsprop'",
+    ),
+    (
+        {"optimizer": {"name": "sgd"}, "agents": {"_default": {"optimizer": {"beta1": 0.5}}}},
+        r"agents\._default\.optimizer\.beta1=0\.5 .* unless optimizer\.name is 'adam'",
+    ),
+    ({"lr_scheduler": {"gamma": 0.5}}, r"gamma=0\.5 .* is 'exponential' or 'step' or 'multistep'"),
+    ({"lr_scheduler": {"step_size": 5}}, r"step_size=5 .* unless lr_scheduler\.name is 'step'"),
+    ({"lr_scheduler": {"milestones": [5]}}, r"milestones=\(5,\) .* is 'multistep'"),
+    ({"lr_scheduler": {"name": "cosine", "end_factor": 0.5}}, r"end_factor=0\.5 .* is 'linear'"),
+    ({"lr_scheduler": {"name": "linear", "eta_min": 0.5}}, r"eta_min=0\.5 .* is 'cosine'"),
+    ({"lr_scheduler": {"name": "linear", "power": 2}}, r"power=2\.0 .* is 'polynomial'"),
+    ({"lr_scheduler": {"pct_start": 0.5}}, r"pct_start=0\.5 .* is 'one_cycle'"),
+    ({"lr_scheduler": {"div_factor": 2}}, r"lr_scheduler\.div_factor=2\.0 .* is 'one_cycle'"),
+    ({"lr_scheduler": {"final_div_factor": 2}}, r"final_div_factor=2\.0 .* is 'one_cycle'"),
+    (
+        {"lr_scheduler": {"name": "exponential", "total": 9}},
+        r"total=9 .* is 'linear' or 'cosine' or 'polynomial' or 'one_cycle'",
+    ),
+    (
+        {"lr_scheduler": {"name": "linear", "warmup_start_factor": 0.5}},
+        r"warmup_start_factor=0\.5 .* unless lr_scheduler\.num_warmup is above 0",
+    ),
+    ({"lr_scheduler": {"interval": "step"}}, r"interval='step' .* gives the rate a course"),
+    (
+        {"rl": {"anneal_lr": True}, "lr_scheduler": {"num_warmup": 3}},
+        r"lr_scheduler\.num_warmup=3 has no effect with rl\.anneal_lr=True",
+    ),
+    ({"eval_every": 7, "rl": {"num_iterations": 6}}, "eval_every=7 .* fewer iterations than that"),
+    (
+        {"trainer": "solo_agent", "eval_every": 7, "solo_agent": {"num_epochs": 6}},
+        "eval_every=7 has no effect with fewer iterations than that",
+    ),
+    ({"solo_agent": {"max_grad_norm": 1}}, r"solo_agent\.max_grad_norm=1\.0 .* unless trainer="),
+    (
+        {"agents": {"prover": {"checkpoint_run_id": "x"}}},
+        r"prover\.checkpoint_run_id='x' .* unless load_checkpoint_and_parameters=True",
+    ),
+    (
+        {"agents": {"prover": {"checkpoint_version": "best"}}},
+        r"prover\.checkpoint_version='best' .* unless load_checkpoint_and_parameters=True",
+    ),
+    (
+        {
+            "agents": {
+                "prover": {
+                    "load_checkpoint_and_parameters": True,
+                    "checkpoint_run_id": "x",
+                    "checkpoint_entity": "y",
+                }
+            }
+        },
+        r"prover\.checkpoint_entity='y' .* unless checkpoint_project names a project",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REPORTED_OF_TRAINING)
+def test_an_idle_option_of_training_is_reported_once(given: dict[str, Any], message: str) -> None:
+    with pytest.warns(NipWarning, match=message) as caught:
+        make_tree(**given)
+    assert len(caught) == 1
+
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "constant": {"num_warmup": 3, "warmup_start_factor": 0.5, "interval": "step"},
+    "linear": {"end_factor": 0.5, "total": 9, "num_warmup": 2, "interval": "step"},
+    "cosine": {"eta_min": 0.5, "total": 9},
+    "exponential": {"gamma": 0.5, "interval": "step"},
+    "step": {"gamma": 0.5, "step_size": 5},
+    "multistep": {"gamma": 0.5, "milestones": [5]},
+    "polynomial": {"power": 2, "total": 9},
+    "one_cycle": {"pct_start": 0.5, "div_factor": 2, "final_div_factor": 2, "total": 9},
+}
+
+BETAS = {"beta1": 0.5, "beta2": 0.5, "eps": 0.5}
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "adam": BETAS,
+    "adamw": BETAS,
+    "sgd": {"momentum": 0.5, "nesterov": True},
+    "rmsprop": {"momentum": 0.5, "alpha": 0.5, "eps": 0.5},
+    "adagrad": {"eps": 0.5},
+    "radam": BETAS,
+    "nadam": BETAS,
+}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"lr_scheduler": {"name": name, **options}} for name, options in SCHEDULES.items()),
+        *(
+            {"optimizer": {"name": name, "weight_decay": 0.5, **options}}
+            for name, options in OPTIMIZERS.items()
+        ),
+        {"agents": {"prover": {"optimizer": {"lr": 0.1, "weight_decay": 0.5, **BETAS}}}},
+        {
+            "optimizer": {"name": "sgd"},
+            "agents": {"prover": {"optimizer": {"momentum": 0.5}}},
+        },
+        {"update_step": {"max_grad_value": 1, "num_accumulation_steps": 2, "precision": "float16"}},
+        {"loss_terms": ["l2"], "eval_every": 1000, "callbacks": ["csv"]},
+        {"trainer": "solo_agent", "eval_every": 100, "solo_agent": {"max_grad_norm": 1}},
+        {
+            "agents": {
+                "prover": {
+                    "load_checkpoint_and_parameters": True,
+                    "checkpoint_run_id": "x",
+                    "checkpoint_version": "best",
+                    "checkpoint_project": "p",
+                    "checkpoint_entity": "y",
+                }
+            }
+        },
+    ],
+)
+def test_an_option_of_training_that_counts_is_not_reported(given: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_tree(**given)
+
+
 TEXT = {"scenario": "code_validation", "trainer": "pure_text_ei", "dataset": "test"}
 REHEARSED = {"_default": {"use_dummy_api": True}}
 
@@ -132,6 +269,12 @@ REPORTED_OF_TEXT: list[tuple[dict[str, Any], str]] = [
     ({"ppo": {"kl_target": 0.1}}, r"ppo\.kl_target=0\.1 .* with a trainer of language models"),
     ({"d_linear_message_space": 3}, "d_linear_message_space=3 .* with a trainer of language"),
     ({"pretrain_agents": True}, "pretrain_agents=True .* with a trainer of language models"),
+    ({"eval_every": 3}, "eval_every=3 has no effect with a trainer of language models"),
+    ({"loss_terms": ["l2"]}, r"loss_terms=.*l2.* has no effect with a trainer of language models"),
+    ({"optimizer": {"momentum": 0.5}}, r"optimizer\.momentum=0\.5 .* a trainer of language"),
+    ({"lr_scheduler": {"gamma": 0.5}}, r"lr_scheduler\.gamma=0\.5 .* a trainer of language"),
+    ({"update_step": {"on_non_finite": "stop"}}, "on_non_finite='stop' .* a trainer of language"),
+    ({"solo_agent": {"max_grad_norm": 1}}, r"max_grad_norm=1\.0 .* a trainer of language models"),
     (
         {"text_rl": {"save_transcripts": False, "transcript_format": "json"}},
         r"text_rl\.transcript_format='json' .* unless text_rl\.save_transcripts=True",
@@ -259,4 +402,5 @@ def test_rules_name_options_that_exist() -> None:
         for option in rule.options:
             tree.get(option)
     for agent_rule in AGENT_RULES:
-        assert set(agent_rule.options) <= set(field_rules(agent_rule.agent_class))
+        for option in agent_rule.options:
+            agent_rule.agent_class().get(option)
