@@ -112,5 +112,7 @@ def test_a_run_is_saved_at_the_end_and_then_goes_on_from_there(tmp_path):
     assert saved == [2, 3]
     with Run.open(settings, "r", params.to_dict()) as run:
         trainer = build_trainer(params, build_scenario_instance(params, settings), settings, run)
-        trainer._set_up()
-        assert trainer._first_iteration == 3
+        trainer.setup()
+        assert trainer.context.iteration == 3
+        assert trainer.is_done
+        trainer.close()

@@ -1,11 +1,13 @@
 """Supervised training of agents by themselves."""
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 from torch.nn import functional as F
 
-from nip.trainers.solo_training import SoloTraining
-from tests.experiments import make_instance, make_params, make_trainer, tiny_graph_agent
+from nip.trainers.solo_agent import SoloAgentTrainer
+from tests.experiments import make_params, make_trainer, tiny_graph_agent
 
 
 def solo_params(scenario="graph_isomorphism", **changes):
@@ -13,47 +15,69 @@ def solo_params(scenario="graph_isomorphism", **changes):
     return make_params(scenario, "solo_agent", "nip", solo_agent=solo, **changes)
 
 
-def training_of(data_dir, **changes) -> SoloTraining:
-    params = solo_params(**changes)
-    instance = make_instance(params, data_dir)
-    return SoloTraining(instance.agents, instance.train_environment, params)
+@pytest.fixture
+def ready(data_dir):
+    """Return what builds a trainer of these parameters, ready for single epochs."""
+    with ExitStack() as stack:
+
+        def build(**changes) -> SoloAgentTrainer:
+            trainer = make_trainer(solo_params(**changes), data_dir)
+            trainer.setup()
+            stack.callback(trainer.close)
+            return trainer
+
+        yield build
 
 
-def test_the_rows_held_out_are_a_share_of_the_training_data(data_dir):
-    training = training_of(data_dir, test_size=0.25)
-    held_out, kept = training._test_rows.tolist(), training._train_rows.tolist()
+def test_the_rows_held_out_are_a_share_of_the_training_data(ready):
+    rows = ready(test_size=0.25).rows
+    held_out, kept = rows._test_rows.tolist(), rows._train_rows.tolist()
     assert len(held_out) == 2
     assert sorted(held_out + kept) == list(range(8))
 
 
-def test_something_is_always_left_to_learn_from(data_dir):
-    training = training_of(data_dir, test_size=0.99)
-    assert (len(training._train_rows), len(training._test_rows)) == (1, 7)
+def test_something_is_always_left_to_learn_from(ready):
+    rows = ready(test_size=0.99).rows
+    assert (len(rows._train_rows), len(rows._test_rows)) == (1, 7)
+    assert rows.num_batches == 1
 
 
-def test_the_figures_are_the_cross_entropy_and_the_share_of_right_answers(data_dir):
-    params = solo_params()
-    instance = make_instance(params, data_dir)
-    training = SoloTraining(instance.agents.eval(), instance.train_environment, params)
-    metrics = training.evaluate()
-    rows = training._test_rows
+def test_the_rows_come_in_batches_each_time_in_another_order(ready):
+    rows = ready(test_size=0.25).rows
+    passes = [[batch["y"].flatten().tolist() for batch in rows.shuffled()] for _ in range(8)]
+    assert rows.num_batches == 2
+    assert {tuple(map(len, batches)) for batches in passes} == {(4, 2)}
+    assert len({str(batches) for batches in passes}) > 1
+    assert len({str(sorted(y for batch in batches for y in batch)) for batches in passes}) == 1
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_figures_are_the_cross_entropy_and_the_share_of_right_answers(ready, split):
+    trainer = ready()
+    instance = trainer.scenario_instance
+    metrics = trainer.evaluate(split)
+    rows = trainer.rows._test_rows if split == "test" else trainer.rows._train_rows
     state = instance.train_environment.state_of(rows, torch.zeros_like(rows))
     y = instance.train_dataset.y[rows]
+    instance.agents.eval()
     for name, agent in instance.agents.agents.items():
         logits = agent.solo_logits(state)
-        assert metrics[f"test_{name}.loss"] == pytest.approx(F.cross_entropy(logits, y).item())
+        assert metrics[f"{split}_{name}.loss"] == pytest.approx(F.cross_entropy(logits, y).item())
         accuracy = (logits.argmax(-1) == y).double().mean().item()
-        assert metrics[f"test_{name}.accuracy"] == pytest.approx(accuracy)
+        assert metrics[f"{split}_{name}.accuracy"] == pytest.approx(accuracy)
 
 
-def test_an_agent_learns_the_same_whoever_learns_beside_it(data_dir):
-    first = training_of(data_dir)
-    second = training_of(
-        data_dir,
-        agents={"prover": tiny_graph_agent(d_gnn=6), "_default": tiny_graph_agent()},
-    )
+def test_the_names_of_the_metrics_are_known_in_advance(ready):
+    trainer = ready()
+    logged = trainer.train_iteration() | trainer.evaluate()
+    assert logged.keys() <= trainer.metric_names()
+
+
+def test_an_agent_learns_the_same_whoever_learns_beside_it(ready):
+    first = ready()
+    second = ready(agents={"prover": tiny_graph_agent(d_gnn=6), "_default": tiny_graph_agent()})
     for _ in range(2):
-        expected, found = first.run_epoch(), second.run_epoch()
+        expected, found = first.train_iteration(), second.train_iteration()
         assert found["verifier.loss"] == expected["verifier.loss"]
         assert found["prover.loss"] != expected["prover.loss"]
 
@@ -86,12 +110,12 @@ def test_the_factor_of_the_body_may_be_overridden(data_dir):
         assert moved == override
 
 
-def test_factors_of_the_learning_rate_hold_in_solo_training_too(data_dir):
+def test_factors_of_the_learning_rate_hold_in_solo_training_too(ready):
     agent = tiny_graph_agent(
         agent_lr_factor={"actor": 2.0, "critic": 2.0},
         body_lr_factor={"actor": 3.0, "critic": 3.0},
         gnn_lr_factor={"actor": 5.0, "critic": 5.0},
     )
-    training = training_of(data_dir, agents={"_default": agent}, solo={"learning_rate": 0.001})
-    rates = [group["lr"] / 0.001 for group in training.optimizer.param_groups]
-    assert rates == pytest.approx([30, 6, 2] * 2)
+    trainer = ready(agents={"_default": agent}, solo={"learning_rate": 0.001})
+    groups = trainer.learner.optimizer.param_groups
+    assert [group["lr"] / 0.001 for group in groups] == pytest.approx([30, 6, 2] * 2)
