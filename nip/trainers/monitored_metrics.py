@@ -6,7 +6,12 @@ from nip.errors import UnknownNameError, unknown_name
 from nip.trainers.callback import Callback
 
 
-def check_monitored(callbacks: Sequence[Callback], known: Collection[str] | None) -> None:
+def check_monitored(
+    callbacks: Sequence[Callback],
+    known: Collection[str] | None,
+    *,
+    has_own_evaluation: bool = False,
+) -> None:
     """Refuse to watch a metric that there will never be.
 
     Parameters
@@ -15,6 +20,9 @@ def check_monitored(callbacks: Sequence[Callback], known: Collection[str] | None
         Who watches.
     known : collection of str, optional
         Names of all metrics that may be logged; None if they are not known yet.
+    has_own_evaluation : bool
+        Whether the user evaluates the agents in a way of his own, so that any metric whose name
+        begins with ``test_`` may come.
 
     Raises
     ------
@@ -25,7 +33,8 @@ def check_monitored(callbacks: Sequence[Callback], known: Collection[str] | None
         return
     for callback in callbacks:
         for name in callback.monitored:
-            if name not in known:
+            may_come = has_own_evaluation and name.startswith("test_")
+            if name not in known and not may_come:
                 raise UnknownNameError(
                     f"The callback {type(callback).__name__} has monitor={name!r}, which is never "
                     f"logged here. {unknown_name('metric', name, known)}"

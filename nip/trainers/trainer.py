@@ -132,9 +132,14 @@ class Trainer(ABC):
     def begin(self) -> None:
         """Tell the callbacks that training begins, unless they know."""
         if not self._has_begun:
-            check_monitored(self.callbacks, self.metric_names())
+            self.check_monitored(self.metric_names())
             self._has_begun = True
             self.notify("on_train_start")
+
+    def check_monitored(self, known: Collection[str] | None) -> None:
+        """Refuse to watch a metric that there will never be, if all that may come are known."""
+        has_own_evaluation = self.components.evaluate is not None
+        check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
 
     def close(self) -> None:
         """Tell the callbacks that training is over; every one hears it, whatever the others do."""

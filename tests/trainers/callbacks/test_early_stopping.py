@@ -5,9 +5,12 @@ import math
 import pytest
 
 from nip.errors import UnknownNameError
+from nip.run import run_experiment
 from nip.trainers.callbacks.best_checkpoint import BestCheckpoint
 from nip.trainers.callbacks.early_stopping import EarlyStopping
+from nip.trainers.components import TrainerComponents
 from nip.trainers.monitored_metrics import check_monitored
+from tests.experiments import make_params, make_settings
 from tests.trainers.callbacks.scripted_training import ScriptedTraining, scripted_history
 
 
@@ -134,3 +137,24 @@ def test_a_misspelt_metric_is_known_from_the_callback_itself():
         UnknownNameError, match=r"EarlyStopping has monitor='mean_acuracy'.*'mean_a"
     ):
         check_monitored([EarlyStopping(monitor="mean_acuracy")], ["mean_accuracy"])
+
+
+def test_a_real_run_stops_keeps_the_best_and_says_why(tmp_path):
+    scores = iter([1.0, 2.0, 2.0, 0.0])
+    params = make_params(
+        rl={"num_iterations": 9},
+        eval_every=1,
+        callbacks=[
+            {"name": "early_stopping", "monitor": "test_score", "mode": "min", "patience": 2}
+        ],
+    )
+    result = run_experiment(
+        params,
+        run_id="demo",
+        settings=make_settings(tmp_path, max_checkpoints=1),
+        components=TrainerComponents(evaluate=lambda trainer, split: {"score": next(scores)}),
+    )
+    kept = sorted(path.name for path in (result.folder / "checkpoints").glob("iteration_*"))
+    assert kept == ["iteration_000001", "iteration_000003"]
+    assert result.best_checkpoint == result.folder / "checkpoints" / "iteration_000001"
+    assert result.metrics["test_score"] == 2.0
