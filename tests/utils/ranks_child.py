@@ -4,11 +4,31 @@ import torch
 from torch import nn
 
 from nip.errors import RankError
-from nip.utils.ranks import Ranks, current_ranks, launched_ranks
+from nip.utils.ranks import ALONE, Ranks, connected_ranks, current_ranks, launched_ranks
 
 
-def everything(ranks: Ranks) -> dict:
-    """Use every collective once."""
+def everything(_: None) -> dict:
+    """Connect twice, and use every collective once."""
+    with connected_ranks("cpu") as ranks:
+        ranks.barrier()
+    assert current_ranks() == ALONE
+    with connected_ranks("cpu") as ranks:
+        return use_all(ranks)
+
+
+def lose_the_other(rank_that_fails: int) -> str:
+    """Fail on one rank while the other waits for it; return how that ends."""
+    try:
+        with connected_ranks("cpu") as ranks:
+            if ranks.rank == rank_that_fails:
+                raise ZeroDivisionError
+            ranks.barrier()
+    except (RankError, ZeroDivisionError) as error:
+        return type(error).__name__
+    return "well"
+
+
+def use_all(ranks: Ranks) -> dict:
     one_based = torch.tensor([1.0 + ranks.rank])
     return {
         "rank": [ranks.rank, ranks.size, ranks.is_first],

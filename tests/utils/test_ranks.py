@@ -12,9 +12,17 @@ from tests.forked_ranks import run_on_ranks
 
 
 @pytest.fixture(scope="module")
-def told() -> list[dict]:
-    """Return what came out on each of two ranks."""
-    return run_on_ranks("tests.utils.ranks_child:everything")
+def endings() -> list[list]:
+    """Return what came out on each of two ranks: of all collectives, and of two failures."""
+    child = "tests.utils.ranks_child"
+    jobs = [(f"{child}:everything", None), *((f"{child}:lose_the_other", rank) for rank in (0, 1))]
+    return [[each.result for each in ranks] for ranks in run_on_ranks(*jobs)]
+
+
+@pytest.fixture
+def told(endings: list[list]) -> list[dict]:
+    """Return what came of all collectives."""
+    return endings[0]
 
 
 def same_on_both(told: list[dict], name: str):
@@ -68,10 +76,16 @@ def test_all_ranks_learn_that_the_first_has_failed(told):
     assert [each["only_first"] for each in told] == [[7, "OSError"], [None, "RankError"]]
 
 
+def test_a_rank_whose_partner_fails_does_not_wait_for_it(endings):
+    assert endings[1] == ["ZeroDivisionError", "RankError"]
+    assert endings[2] == ["RankError", "ZeroDivisionError"]
+
+
 def test_torchrun_tells_the_ranks_by_the_environment(monkeypatch):
-    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
+    told = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+    for name, value in told.items():
         monkeypatch.setenv(name, value)
-    assert launched_ranks() == Ranks(rank=5, size=8, local_rank=1)
+    assert launched_ranks() == Ranks(rank=5, size=8, local_rank=1, local_size=4)
     assert current_ranks() == ALONE
 
 
