@@ -49,7 +49,7 @@ class CheckpointedTrainer(Trainer):
         super().__init__(hyper_params, scenario_instance, settings, run)
         self.device = torch.device(settings.device)
         self.agents = scenario_instance.agents
-        self._clock = CheckpointClock(settings.checkpoint_period)
+        self._clock = CheckpointClock(settings.checkpoint_period, settings.permanent_every)
 
     @property
     def _has_learner(self) -> bool:

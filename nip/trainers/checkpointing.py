@@ -21,15 +21,20 @@ class CheckpointClock:
     ----------
     period : int, optional
         Every so many iterations. Without it, as often as costs little of the time.
+    permanent_every : int, optional
+        Every so many iterations as well: these checkpoints are kept for good.
     """
 
-    def __init__(self, period: int | None) -> None:
+    def __init__(self, period: int | None, permanent_every: int | None = None) -> None:
         self._period = period
+        self._permanent_every = permanent_every
         self._last_end = time.monotonic()
         self._last_duration = 0.0
 
     def is_due(self, iterations_done: int) -> bool:
         """Return whether to save after so many iterations."""
+        if self._permanent_every is not None and iterations_done % self._permanent_every == 0:
+            return True
         if self._period is not None:
             return iterations_done % self._period == 0
         waited = time.monotonic() - self._last_end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from nip.errors import ParameterError
@@ -20,6 +21,7 @@ from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.components import TrainerComponents
 from nip.trainers.fine_tuning_desk import FineTuningDesk
+from nip.trainers.pretrained_models import save_pretrained_models
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.question_order import (
     Asking,
@@ -141,6 +143,10 @@ class PureTextRlTrainer(Trainer):
         self._use_models(self.state.models[-1])
         self.load_layer_state(self.run.get_state(LAYER_KEY, self.layer_state()))
         ledger.training_cost = self._desk.cost
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Copy the present model of each group of agents, which must be a local one."""
+        save_pretrained_models(folder, self.scenario_instance.shared_model_groups)
 
     @property
     def num_rollouts(self) -> int:

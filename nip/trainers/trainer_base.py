@@ -18,7 +18,7 @@ from nip.seeding import stable_seed
 from nip.trainers.agent_checkpoints import load_agent_checkpoints
 from nip.trainers.checkpointed_trainer import CheckpointedTrainer
 from nip.trainers.data_parallel import seed_parts
-from nip.trainers.monitored_metrics import check_monitored
+from nip.trainers.pretrained_agents import save_pretrained
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.rollout_samples import sample_rollouts
 from nip.trainers.saved_models import load_model, save_model
@@ -234,7 +234,7 @@ class TensorDictTrainer(CheckpointedTrainer):
             self._evaluated = iteration + 1
         self.log(iteration + 1, metrics)
         if self.metric_names() is None:
-            check_monitored(self.callbacks, self.metric_names(self.history.names()))
+            self.check_monitored(self.metric_names(self.history.names()))
         self.notify("on_iteration_end")
         context.iteration = iteration + 1
         self.save_checkpoint_if_due(iteration + 1, total)
@@ -304,8 +304,9 @@ class TensorDictTrainer(CheckpointedTrainer):
 
     def save_model(self, folder: Path | str) -> None:
         """Write weights, the scaling of observations and the history into a folder."""
-        normalizer = self.scenario_instance.normalizer
-        save_model(folder, self.agents, normalizer, self.history, self.context.iteration)
+        parts = self.agents, self.scenario_instance.normalizer
+        iteration = self.context.iteration
+        current_ranks().only_first(lambda: save_model(folder, *parts, self.history, iteration))
 
     def load_model(self, folder: Path | str, which: int | str | None = None) -> None:
         """Take weights and history from a folder that ``save_model`` wrote, or from a run.
@@ -324,6 +325,14 @@ class TensorDictTrainer(CheckpointedTrainer):
         """
         history = load_model(folder, self.agents, self.scenario_instance.normalizer, which)
         self.history.replace(history)
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write a folder for each agent, in the layout of the Hugging Face hub.
+
+        ``nip.pretrained.load_pretrained`` builds an agent from its folder.
+        """
+        parts = self.agents, self.scenario_instance.normalizer, self.hyper_params
+        current_ranks().only_first(lambda: save_pretrained(folder, *parts))
 
 
 def _restore_modes(modes: Sequence[tuple[torch.nn.Module, bool]]) -> None:
