@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,13 +10,14 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
-from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.normalizer_fitting import fit_normalizer
 from nip.seeding import stable_seed
-from nip.trainers.data_parallel import joint_batch, own_rows, seed_parts
+from nip.trainers.data_parallel import joint_batch
 from nip.trainers.learner_building import build_learner
+from nip.trainers.minibatches import ShuffledMinibatches
 from nip.trainers.pretraining import pretrain_agents
 from nip.trainers.progress import IterationContext, attach_progress_bar
+from nip.trainers.rollout_collection import play_for_evaluation, training_collector
 from nip.trainers.rollout_metrics import (
     first_episodes,
     metric_frames,
@@ -98,25 +98,14 @@ class TensorDictRlTrainer(TensorDictTrainer):
                 environment, rl.num_normalization_steps, stable_seed(seed, "normalization")
             )
         make_data = self.components.data
-        self.collector = self._build_collector() if make_data is None else make_data(self)
-        self._minibatch_generator = torch.Generator().manual_seed(stable_seed(seed, "minibatches"))
-
-    def _build_collector(self) -> RolloutCollector:
-        """Collect in the training environments or, of several ranks, in this one's share."""
-        seed, ranks = self.hyper_params.seed, current_ranks()
-        environment = self.scenario_instance.train_environment
-        if ranks.size > 1:
-            environment = environment.fresh_copy(
-                stable_seed(seed, "environment", "train", *seed_parts(ranks)),
-                environment.num_environments // ranks.size,
+        self.collector = (
+            training_collector(
+                self.scenario_instance, self.hyper_params, with_values=self.needs_values
             )
-        return RolloutCollector(
-            environment,
-            self.agents,
-            num_steps=self._num_steps,
-            seed=stable_seed(seed, "actions", "train", *seed_parts(ranks)),
-            with_values=self.needs_values,
+            if make_data is None
+            else make_data(self)
         )
+        self._minibatches = ShuffledMinibatches(rl.minibatch_size, stable_seed(seed, "minibatches"))
 
     def _start_fresh(self) -> None:
         if self.hyper_params.pretrain_agents:
@@ -167,20 +156,10 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return mean_of(figures)
 
     def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
-        """Yield minibatches of frames, (frame,), without replacement in each epoch.
-
-        Of several ranks each yields, of the minibatches of their joint batch, what lies on it.
-        """
-        rl, ranks = self.hyper_params.rl, current_ranks()
-        frames = batch.exclude("next").reshape(-1)
-        num_frames = len(frames) * ranks.size
-        for epoch in range(rl.num_epochs):
+        """Yield minibatches of frames, (frame,), over all epochs."""
+        for epoch in range(self.hyper_params.rl.num_epochs):
             self.context.epoch = epoch
-            order = torch.randperm(num_frames, generator=self._minibatch_generator)
-            order = order.to(self.device)
-            for start in range(0, num_frames - rl.minibatch_size + 1, rl.minibatch_size):
-                rows = order[start : start + rl.minibatch_size]
-                yield frames[own_rows(rows, len(frames), ranks)]
+            yield from self._minibatches.of(batch)
 
     def _thaw(self) -> None:
         """Let all agents learn again that a schedule had frozen."""
@@ -189,25 +168,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
         """Play on a split, the same questions and the same chances each time."""
-        rl, seed = self.hyper_params.rl, self.hyper_params.seed
         instance = self.scenario_instance
-        environment = instance.test_environment if split == "test" else instance.train_environment
-        phase = "test" if split == "test" else "evaluation on train"
-        collector = RolloutCollector(
-            environment.fresh_copy(stable_seed(seed, "environment", phase)),
-            self.agents,
-            num_steps=self._num_steps,
-            seed=stable_seed(seed, "actions", phase),
-            greedy=rl.greedy_test,
-            with_values=False,
-        )
-        batches = []
-        for _ in range(rl.num_test_iterations):
-            with self._autocast():
-                batches.append(metric_frames(collector.collect()))
-            on_batch()
+        with self._autocast():
+            frames = play_for_evaluation(instance, self.hyper_params, split, on_batch)
         protocol = instance.protocol_handler
-        return rollout_metrics(first_episodes(torch.cat(batches, dim=1), protocol), protocol)
+        return rollout_metrics(first_episodes(frames, protocol), protocol)
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all metrics that may be logged, if the objective knows its own."""
@@ -220,18 +185,14 @@ class TensorDictRlTrainer(TensorDictTrainer):
         learnt = {*figures, *self.learner.figure_names(), "learning_rate"}
         return frozenset({*played, *tested, *learnt})
 
-    @property
-    def _num_steps(self) -> int:
-        return self.scenario_instance.batch_shape.num_steps
-
     def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
         return {
             **super()._checkpoint_tensors(),
             "rollouts": self.collector.state_dict(),
-            "minibatches": {"generator": self._minibatch_generator.get_state()},
+            "minibatches": self._minibatches.state_dict(),
         }
 
     def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
         super()._load_checkpoint_tensors(files)
         self.collector.load_state_dict(files["rollouts"])
-        self._minibatch_generator.set_state(files["minibatches"]["generator"])
+        self._minibatches.load_state_dict(files["minibatches"])
