@@ -110,6 +110,12 @@ def test_the_other_run_must_be_named():
         loaded(run_id=None)
 
 
+def test_pretraining_would_undo_the_loading():
+    options = {"load_checkpoint_and_parameters": True, "checkpoint_run_id": "teacher"}
+    with pytest.raises(ParameterError, match=r"agents\.prover\..*undone by pretrain_agents=True"):
+        make_params(agents={"prover": options}, pretrain_agents=True)
+
+
 def test_what_does_not_fit_is_refused(runs, data_dir):
     settings = make_settings(runs)
     for params, complaint in (

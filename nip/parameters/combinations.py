@@ -118,3 +118,8 @@ def _problems_with_training(hyper_params: HyperParameters) -> Iterator[str]:
                 f"agents.{agent_name}.load_checkpoint_and_parameters=True, got "
                 f"{agent.checkpoint_run_id!r}. Give the name of a run."
             )
+        if hyper_params.pretrain_agents:
+            yield (
+                f"agents.{agent_name}.load_checkpoint_and_parameters=True would be undone by "
+                "pretrain_agents=True, which trains all bodies anew. Set one of them to False."
+            )
