@@ -52,8 +52,11 @@ def test_running_statistics_become_their_mean_too(agents):
         norm = nn.BatchNorm1d(2)
         norm.running_mean.fill_(value)
         norm.num_batches_tracked.fill_(int(value))
-        agents.agents[name].body.norm = norm
+        body = agents.agents[name].body
+        body.norm = norm
+        body.register_buffer("table", torch.tensor(value), persistent=False)
     start(agents, server_momentum=0.9).iterate()
+    assert [agents.agents[name].body.table.item() for name in PROVERS] == [1.0, 2.0]
     norms = [agents.agents[name].body.norm for name in PROVERS]
     assert [norm.running_mean.tolist() for norm in norms] == [[1.5, 1.5]] * 2
     assert [norm.num_batches_tracked.item() for norm in norms] == [1, 2]

@@ -69,6 +69,17 @@ def test_after_an_interruption_nothing_is_there_twice(tmp_path):
     assert [row[0] for row in read(tmp_path)] == ["iteration", "1", "2", "3", "4"]
 
 
+def test_a_test_that_an_interruption_had_delayed_joins_the_last_row(tmp_path):
+    history = scripted_history({"loss": 1.0, "test": 0.5}, {"loss": 2.0})
+    training = ScriptedTraining(Csv(), tmp_path, history=history, done=2)
+    training.log(2, {"test": 0.75})
+    assert read(tmp_path) == [
+        ["iteration", "loss", "test"],
+        ["1", "1.0", "0.5"],
+        ["2", "2.0", "0.75"],
+    ]
+
+
 def test_an_iteration_from_before_is_put_in_its_place(tmp_path):
     training = ScriptedTraining(Csv(), tmp_path)
     training.iterate({"loss": 1.0})
