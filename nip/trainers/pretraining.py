@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,9 +22,9 @@ from nip.trainers.solo_training import (
     TRAINED_PARTS,
     SoloObjective,
     SoloRows,
+    answer_alone,
     mean_figures,
-    select_learners,
-    solo_params,
+    solo_rules,
 )
 from nip.trainers.update_step import UpdateStep
 from nip.utils.files import write_atomically
@@ -129,8 +128,7 @@ def _train(
             instance.agents,
             params.learning_rate,
             hyper_params.optimizer,
-            select=select_learners,
-            params_of=partial(solo_params, params),
+            **solo_rules(params),
         )
         update_step = UpdateStep(max_grad_norm=params.max_grad_norm)
         learner = Learner(instance.agents, objective, optimizer, update_step=update_step)
@@ -139,8 +137,8 @@ def _train(
             on_epoch(metrics)
         instance.agents.eval()
         with torch.no_grad():
-            tested = [(objective(batch), len(batch)) for batch in rows.in_order(held_out=True)]
-        metrics |= {f"test_{name}": value for name, value in mean_figures(tested).items()}
+            tested = answer_alone(objective, rows, held_out=True)
+        metrics |= {f"test_{name}": value for name, value in tested.items()}
         instance.agents.train()
     return {f"{METRIC_PREFIX}{name}": value for name, value in metrics.items()}
 

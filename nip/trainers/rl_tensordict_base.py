@@ -132,10 +132,9 @@ class TensorDictRlTrainer(TensorDictTrainer):
             batch = self.collect_batch()
         frames = joint_batch(metric_frames(batch), current_ranks())
         metrics = rollout_metrics(frames, self.scenario_instance.protocol_handler)
-        learning_rate = self.learner.learning_rate
         with self.stage("update"):
             metrics |= self._learn(batch)
-        return {**metrics, "learning_rate": learning_rate}
+        return metrics
 
     def collect_batch(self) -> TensorDict:
         """Play one batch with the agents as they are; return it with advantages, (B, S)."""
@@ -174,16 +173,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
         protocol = instance.protocol_handler
         return rollout_metrics(first_episodes(frames, protocol), protocol)
 
-    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
-        """Return the names of all metrics that may be logged, if the objective knows its own."""
-        known = self.loss_module.figure_names()
-        figures = logged if known is None else known
-        if figures is None:
-            return None
-        played = rollout_metric_names(self.scenario_instance.protocol_handler)
-        tested = {f"test_{name}" for name in played}
-        learnt = {*figures, *self.learner.figure_names(), "learning_rate"}
-        return frozenset({*played, *tested, *learnt})
+    def _evaluation_names(self) -> Collection[str]:
+        return rollout_metric_names(self.scenario_instance.protocol_handler)
 
     def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
         return {

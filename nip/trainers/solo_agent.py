@@ -1,9 +1,7 @@
 """Supervised training of every agent by itself."""
 
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 
-from tensordict import TensorDictBase
 from torch import Tensor
 
 from nip.trainers.learner_building import build_learner
@@ -11,9 +9,9 @@ from nip.trainers.registry import register_trainer
 from nip.trainers.solo_training import (
     SoloObjective,
     SoloRows,
+    answer_alone,
     mean_figures,
-    select_learners,
-    solo_params,
+    solo_rules,
 )
 from nip.trainers.trainer_base import TensorDictTrainer
 from nip.utils.ranks import current_ranks
@@ -41,8 +39,7 @@ class SoloAgentTrainer(TensorDictTrainer):
             max_grad_norm=params.max_grad_norm,
             num_iterations=params.num_epochs,
             num_minibatches=self.rows.num_batches,
-            select=select_learners,
-            params_of=partial(solo_params, params),
+            **solo_rules(params),
         )
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
@@ -58,18 +55,10 @@ class SoloAgentTrainer(TensorDictTrainer):
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
         """Answer the held-out questions, or those that were learnt from."""
-        figures: list[tuple[TensorDictBase, int]] = []
         with self._autocast():
-            for batch in self.rows.in_order(held_out=split == "test"):
-                figures.append((self.objective(batch), len(batch)))
+            metrics = answer_alone(self.objective, self.rows, held_out=split == "test")
         on_batch()
-        return mean_figures(figures)
-
-    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str]:
-        """Return the names of all metrics that may be logged."""
-        figures = self.objective.figure_names()
-        tested = {f"test_{name}" for name in figures}
-        return frozenset({*figures, *tested, *self.learner.figure_names()})
+        return metrics
 
     def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
         return {**super()._checkpoint_tensors(), "order": self.rows.generator_state()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -20,16 +21,17 @@ TRAINED_PARTS = ("body", "solo_head")
 """Parts of an agent which this training changes."""
 
 
-def select_learners(agent: Agent, part: Part) -> bool:
-    """Tell whether supervised training changes a part of an agent."""
-    return agent.solo_head is not None and part.name.partition(".")[0] in TRAINED_PARTS
+def solo_rules(params: SoloAgentParameters) -> dict[str, Any]:
+    """Return what this training tells ``build_optimizer``: what learns, and at whose rates."""
 
+    def params_of(agent: Agent) -> AgentParameters:
+        own = agent.context.params
+        return replace(own, body_lr_factor=LrFactors()) if params.body_lr_factor_override else own
 
-def solo_params(params: SoloAgentParameters, agent: Agent) -> AgentParameters:
-    """Return the parameters of an agent whose learning-rate factors count here."""
-    if params.body_lr_factor_override:
-        return replace(agent.context.params, body_lr_factor=LrFactors())
-    return agent.context.params
+    def select(agent: Agent, part: Part) -> bool:
+        return agent.solo_head is not None and part.name.partition(".")[0] in TRAINED_PARTS
+
+    return {"select": select, "params_of": params_of}
 
 
 class SoloObjective(Objective):
@@ -130,6 +132,13 @@ class SoloRows:
             indices = batch.to(self._environment.device)
             state = self._environment.state_of(indices, torch.zeros_like(indices))
             yield TensorDict(state, batch_size=[len(batch)], device=self._environment.device)
+
+
+def answer_alone(objective: SoloObjective, rows: SoloRows, *, held_out: bool) -> dict[str, float]:
+    """Return each agent's mean loss and accuracy on the rows held out, or on those learnt from."""
+    return mean_figures(
+        [(objective(batch), len(batch)) for batch in rows.in_order(held_out=held_out)]
+    )
 
 
 def mean_figures(figures: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:

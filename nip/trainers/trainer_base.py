@@ -1,6 +1,6 @@
 """The base classes of all trainers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Literal
@@ -80,6 +80,10 @@ class TensorDictTrainer(CheckpointedTrainer):
             f"{type(self).__name__} cannot. Set eval_every=null, or give it an _evaluate."
         )
 
+    def _evaluation_names(self) -> Collection[str]:
+        """Return the names of what ``_evaluate`` may give: by default those of the objective."""
+        return self.learner.objective.figure_names() or ()
+
     # ---- the life of a training run
 
     def train(self) -> None:
@@ -116,6 +120,16 @@ class TensorDictTrainer(CheckpointedTrainer):
             super().close()
         finally:
             self._stack.close()
+
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the names of all metrics that may be logged, if the objective knows its own."""
+        known = self.learner.objective.figure_names() if self._has_learner else None
+        figures = logged if known is None else known
+        if figures is None or not self._has_learner:
+            return None
+        tested = self._evaluation_names()
+        learnt = {*figures, *self.learner.figure_names(), "learning_rate"}
+        return frozenset({*learnt, *tested, *(f"test_{name}" for name in tested)})
 
     @property
     def is_done(self) -> bool:
@@ -222,8 +236,9 @@ class TensorDictTrainer(CheckpointedTrainer):
         """Run one iteration, evaluate when it is due, log, tell, and save."""
         context, iteration = self.context, self.context.iteration
         self.notify("on_iteration_start")
+        rate = {"learning_rate": self.learner.learning_rate} if self._has_learner else {}
         try:
-            metrics = dict(run_one(iteration))
+            metrics = {**run_one(iteration), **rate}
         except NonFiniteLoss as error:
             context.stop(str(error))
             metrics = {}
