@@ -49,3 +49,12 @@ class EngineStats:
 
     models: dict[ModelSpec, LaneStats] = field(default_factory=dict)
     """How each model is being asked."""
+
+    def in_short(self) -> dict[str, float]:
+        """Return the figures that a progress bar has room for."""
+        return {
+            "under way": self.num_under_way,
+            "retries": sum(self.num_retries.values()),
+            "tokens": self.usage.total_tokens,
+            "dollars": self.cost,
+        }

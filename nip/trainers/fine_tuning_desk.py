@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ChatMessage
@@ -23,6 +23,7 @@ from nip.run_store import Run
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 from nip.seeding import stable_seed
+from nip.trainers.callback import Event
 from nip.trainers.stored_rollouts import StoredRollouts
 from nip.utils.nested_array_dict import NestedArrayDict
 
@@ -47,6 +48,8 @@ class FineTuningDesk:
         All groups of agents by name.
     stored : StoredRollouts
         Where the dialogues are.
+    tell : callable
+        Is told of ``on_step_start`` and ``on_step_end`` around each job that is made.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class FineTuningDesk:
         context: ConnectionContext,
         groups: Mapping[str, PureTextSharedModelGroup],
         stored: StoredRollouts,
+        tell: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._params = hyper_params.fine_tuning
         self._seed = hyper_params.seed
@@ -65,6 +69,7 @@ class FineTuningDesk:
         self._context = context
         self._groups = groups
         self._stored = stored
+        self._tell = tell
         self._plans: list[JobPlan] = []
         self.iteration = 0
 
@@ -100,19 +105,18 @@ class FineTuningDesk:
             )
         )
 
-    @property
-    def num_orders(self) -> int:
-        """Jobs that are ordered and not yet sent."""
-        return len(self._plans)
-
     async def send_orders(self) -> None:
         """Have the jobs made that were ordered, all at the same time; each is made only once."""
         plans, self._plans = self._plans, []
+        for _ in plans:
+            self._tell("on_step_start")
         backends = self._backends()
         try:
             await self._runner(backends).create(self.iteration, plans)
         finally:
             await _close(backends)
+        for _ in plans:
+            self._tell("on_step_end")
 
     async def wait(self) -> dict[str, str]:
         """Wait for all jobs of the iteration; return the new models of the groups that have one."""

@@ -19,7 +19,7 @@ from nip.parameters.types import DataType
 from nip.run_store import Run
 from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_instance import PureTextScenarioInstance
-from nip.trainers.components import TrainerComponents
+from nip.trainers.callback import Event
 from nip.trainers.fine_tuning_desk import FineTuningDesk
 from nip.trainers.pretrained_models import save_pretrained_models
 from nip.trainers.progress import IterationContext, attach_progress_bar
@@ -79,15 +79,6 @@ class PureTextRlTrainer(Trainer):
         self.shared_model_groups = scenario_instance.shared_model_groups
         self._rollouts: NestedArrayDict | None = None
 
-    def use(self, components: TrainerComponents) -> None:
-        """Add callbacks; the other parts are those of networks."""
-        if components != TrainerComponents(callbacks=components.callbacks):
-            raise ParameterError(
-                f"{type(self).__name__} has no loss, optimizer, schedule, update step, data or "
-                f"evaluation to be exchanged, got {components}. Give callbacks only."
-            )
-        super().use(components)
-
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all statistics, unless a subclass adds some."""
         if type(self)._get_log_stats is not PureTextRlTrainer._get_log_stats:
@@ -135,6 +126,7 @@ class PureTextRlTrainer(Trainer):
             context,
             self.shared_model_groups,
             self._stored,
+            self._note_step,
         )
         for group in self.shared_model_groups.values():
             group.service = self._desk
@@ -211,21 +203,11 @@ class PureTextRlTrainer(Trainer):
         elif stage == "create_fine_tune_jobs":
             self._ledger.check()
             self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
-            self._send_orders()
+            self._runner.run(self._desk.send_orders())
         elif stage == "await_fine_tune_jobs":
             self._use_models(self._runner.run(self._desk.wait()))
             self._ledger.training_cost = self._desk.cost
         return {}
-
-    def _send_orders(self) -> None:
-        """Have the jobs made that were ordered; to the callbacks each is a step."""
-        num_orders = self._desk.num_orders
-        for _ in range(num_orders):
-            self.notify("on_step_start")
-        self._runner.run(self._desk.send_orders())
-        for _ in range(num_orders):
-            self.context.step += 1
-            self.notify("on_step_end")
 
     @abstractmethod
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
@@ -327,14 +309,11 @@ class PureTextRlTrainer(Trainer):
         for name, model_name in models.items():
             self.shared_model_groups[name].use_model(model_name)
 
+    def _note_step(self, event: Event) -> None:
+        """Tell of a fine-tuning job, which is a step."""
+        self.context.step += event == "on_step_end"
+        self.notify(event)
+
     def _show_progress(self, stats: EngineStats) -> None:
-        num_retries = sum(stats.num_retries.values())
-        self._progress.set_metrics(
-            {
-                "under way": stats.num_under_way,
-                "retries": num_retries,
-                "tokens": stats.usage.total_tokens,
-                "dollars": stats.cost,
-            }
-        )
+        self._progress.set_metrics(stats.in_short())
         self._progress.step()

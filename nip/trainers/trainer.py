@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
@@ -93,7 +94,18 @@ class Trainer(ABC):
         return None
 
     def use(self, components: TrainerComponents) -> None:
-        """Exchange parts; to be called before training."""
+        """Exchange parts; to be called before training.
+
+        Raises
+        ------
+        ParameterError
+            If there is a part which this trainer does not have.
+        """
+        if self.data == "text" and components != TrainerComponents(callbacks=components.callbacks):
+            raise ParameterError(
+                f"{type(self).__name__} has no loss, optimizer, schedule, update step, data or "
+                f"evaluation to be exchanged, got {components}. Give callbacks only."
+            )
         self.components = components
         for callback in components.callbacks:
             self.add_callback(callback)
