@@ -15,6 +15,8 @@ def test_defaults_are_those_of_the_documentation():
         "data_dir": "data",
         "num_threads": 1,
         "checkpoint_period": None,
+        "max_checkpoints": 2,
+        "permanent_every": None,
         "progress": True,
         "ignore_cache": False,
         "max_concurrency": 100,

@@ -1,18 +1,24 @@
 """What holds for every registered trainer when an experiment is run with it, whatever it learns."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from nip import prepare_experiment, run_experiment
+from nip.errors import NipError
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
+from nip.parameters import field_rules
+from nip.parameters.callbacks import callback_facts
 from nip.run_store import Run, read_history
+from nip.trainers.callback_registry import callback_registry
 from nip.trainers.registry import build_trainer, trainer_registry
 from tests.experiments import make_settings, small_experiment
 from tests.source_files import REPOSITORY
@@ -104,8 +110,8 @@ def test_the_order_of_sets_changes_no_number(straight, tmp_path):
     assert found == expected
 
 
-@pytest.mark.parametrize("trainer", TRAINERS)
-def test_it_goes_on_to_the_same_numbers(trainer, straight, tmp_path):
+def run_in_two(folder: Path, trainer: str, **changes) -> dict[int, dict[str, float]]:
+    """Run a small experiment which is interrupted and goes on; return all that it logged."""
     original = Run.log
 
     def interrupt(self, iteration, metrics):
@@ -114,9 +120,65 @@ def test_it_goes_on_to_the_same_numbers(trainer, straight, tmp_path):
         original(self, iteration, metrics)
 
     with patch.object(Run, "log", interrupt), pytest.raises(KeyboardInterrupt):
-        run(tmp_path, trainer)
-    assert set(logged(tmp_path / "run")) == {1}
-    assert run(tmp_path, trainer) == straight[trainer]
+        run(folder, trainer, **changes)
+    assert set(logged(folder / "run")) == {1}
+    return run(folder, trainer, **changes)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_it_goes_on_to_the_same_numbers(trainer, straight, tmp_path):
+    assert run_in_two(tmp_path, trainer) == straight[trainer]
+
+
+WATCHED = {"solo_agent": "verifier.accuracy"}
+"""A metric of training, where it is not ``mean_accuracy``."""
+
+OPTIONS = {
+    "average_agent_weights": {"agents": ["prover0", "prover1"]},
+    "profiler": {"wait": 0, "warmup": 0, "active": 1},
+    "rollout_samples": {"every": 1, "num_rollouts": 2},
+    "wandb": {"mode": "disabled"},
+}
+"""Options with which a callback has something to do in two iterations, and needs no network."""
+
+EXTRAS = {"tensorboard": "tensorboard", "wandb": "wandb"}
+"""Packages that a callback needs besides."""
+
+REFUSED = {
+    ("average_agent_weights", "pure_text_ei"): "networks",
+    ("rollout_samples", "pure_text_ei"): "transcripts",
+    ("rollout_samples", "solo_agent"): "answers alone",
+}
+"""What cannot go together, with a word of the reason."""
+
+
+def chosen(callback: str, trainer: str) -> dict[str, Any]:
+    """Return the entry that chooses a callback, fit for a trainer."""
+    params, given = callback_facts[callback].parameters, OPTIONS.get(callback, {})
+    if "monitor" in field_rules(params):
+        given = {"monitor": WATCHED.get(trainer, "mean_accuracy"), **given}
+    return {"name": callback, **given}
+
+
+# Two iterations leave the profiler no time to warm up.
+@pytest.mark.filterwarnings("ignore:Profiler won't be using warmup")
+@pytest.mark.parametrize("callback", callback_registry.names())
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_callback_runs_or_says_why_not(trainer, callback, straight, tmp_path):
+    if importlib.util.find_spec(EXTRAS.get(callback, "nip")) is None:
+        pytest.skip(f"{callback} needs a package that is not installed")
+    changes: dict[str, Any] = {"callbacks": [chosen(callback, trainer)]}
+    if callback == "average_agent_weights" and trainer_registry[trainer].data == "tensordict":
+        changes["protocol"] = "debate"
+    if (callback, trainer) in REFUSED:
+        with pytest.raises(NipError, match=REFUSED[callback, trainer]):
+            run(tmp_path, trainer, **changes)
+    elif callback_facts[callback].is_observer:
+        assert run_in_two(tmp_path, trainer, **changes) == straight[trainer]
+    else:
+        once = run(tmp_path, trainer, "once", **changes)
+        assert set(once) <= {1, 2}
+        assert run_in_two(tmp_path, trainer, **changes) == once
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
