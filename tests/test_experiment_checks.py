@@ -8,6 +8,7 @@ from nip.errors import DatasetError, ParameterError
 from nip.experiment_checks import check_experiment
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from tests.text_experiments import make_text_params
 
 SETTINGS = ExperimentSettings()
 
@@ -59,3 +60,33 @@ def test_a_dataset_is_looked_for_where_the_settings_say(tmp_path: Path) -> None:
         check_experiment(graphs, settings)
     (tmp_path / "graph_isomorphism" / "mine").mkdir(parents=True)
     check_experiment(graphs, settings)
+
+
+@pytest.fixture
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this process the first of two that torchrun has started."""
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_processes_must_divide_the_environments(two_processes: None) -> None:
+    check_experiment(toy(rl={"frames_per_batch": 992}), SETTINGS)
+    with pytest.raises(
+        ParameterError, match=r"batch of 5 env.* by 2 proc.*rl\.rollouts_per_iteration to [46],"
+    ):
+        check_experiment(
+            toy(rl={"frames_per_batch": None, "rollouts_per_iteration": 5, "minibatch_size": 2}),
+            SETTINGS,
+        )
+
+
+def test_processes_do_not_share_a_gpu(two_processes: None) -> None:
+    experiment = toy(rl={"frames_per_batch": 992})
+    check_experiment(experiment, ExperimentSettings(device="cuda"))
+    with pytest.raises(ParameterError, match=r"cuda:1 puts all 2 .* settings\.device=cuda each"):
+        check_experiment(experiment, ExperimentSettings(device="cuda:1"))
+
+
+def test_language_models_are_not_split_over_processes(two_processes: None) -> None:
+    with pytest.raises(ParameterError, match=r"pure_text_ei.* python instead of torchrun"):
+        check_experiment(make_text_params("pure_text_ei"), SETTINGS)

@@ -1,9 +1,12 @@
-"""Warnings on the terminal: each of ours is one line, and is seen once."""
+"""Warnings and errors on the terminal: each of ours is one line, and is seen once."""
 
+import time
 import warnings
 
-from nip.command_line.errors import show_warnings_plainly
-from nip.errors import warn_user
+import pytest
+
+from nip.command_line.errors import plain_messages, show_warnings_plainly
+from nip.errors import ParameterError, warn_user
 
 
 def test_a_warning_is_seen_once_whatever_libraries_do_to_the_filters(capsys, monkeypatch) -> None:
@@ -17,3 +20,38 @@ def test_a_warning_is_seen_once_whatever_libraries_do_to_the_filters(capsys, mon
                 warnings.simplefilter("ignore")
         warn_user("Nor has this.")
     assert capsys.readouterr().err == "warning: It has no effect.\nwarning: Nor has this.\n"
+
+
+@pytest.fixture
+def second_of_two(monkeypatch) -> None:
+    """Make this process the second that torchrun has started."""
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+
+def test_another_process_than_the_first_waits_before_it_tells_a_mistake(
+    second_of_two, capsys, monkeypatch
+) -> None:
+    said_before: list[str] = []
+    monkeypatch.setattr(time, "sleep", lambda _: said_before.append(capsys.readouterr().err))
+    with pytest.raises(SystemExit) as leaving, plain_messages(str):
+        raise ParameterError("A mistake of its own.")
+    assert leaving.value.code == 2
+    assert said_before == [""]
+    assert capsys.readouterr().err == "error: A mistake of its own.\n"
+
+
+def test_only_the_first_process_tells_how_to_go_on(second_of_two, capsys) -> None:
+    with pytest.raises(SystemExit) as leaving, plain_messages(lambda: "Go on."):
+        raise KeyboardInterrupt
+    assert leaving.value.code == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_only_the_first_process_warns(second_of_two, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with warnings.catch_warnings():
+        show_warnings_plainly()
+        warn_user("It has no effect.")
+    assert capsys.readouterr().err == ""

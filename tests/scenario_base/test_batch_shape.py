@@ -7,9 +7,9 @@ from nip.parameters import RlParameters
 from nip.scenario_base.batch_shape import BatchShape, compute_batch_shape
 
 
-def shape_of(num_rounds=8, dataset_size=30, **rl):
+def shape_of(num_rounds=8, dataset_size=30, num_ranks=1, **rl):
     params = RlParameters(**{"minibatch_size": 1, **rl})
-    return compute_batch_shape(params, num_rounds, dataset_size)
+    return compute_batch_shape(params, num_rounds, dataset_size, num_ranks)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_frames_that_the_steps_do_not_divide_are_refused_with_the_nearest_that_w
 def test_a_minibatch_larger_than_the_batch_is_refused():
     with pytest.raises(ParameterError, match=r"minibatch_size=41 is larger than the batch of 40"):
         shape_of(frames_per_batch=None, rollouts_per_iteration=5, minibatch_size=41)
+
+
+def test_environments_that_the_processes_do_not_divide_are_refused_with_a_number_that_would_do():
+    assert shape_of(frames_per_batch=1000, num_ranks=5) == BatchShape(125, 8)
+    with pytest.raises(ParameterError, match=r"125 environments .* by 4 .*frames_per_batch to 992"):
+        shape_of(frames_per_batch=1000, num_ranks=4)
+    with pytest.raises(ParameterError, match=r"by 4 .*rollouts_per_iteration to 4, or"):
+        shape_of(frames_per_batch=None, dataset_size=1, num_ranks=4)

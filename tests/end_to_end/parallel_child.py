@@ -1,0 +1,67 @@
+"""What each of two ranks does in ``test_data_parallel.py``."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from nip.factory import build_scenario_instance
+from nip.parameters import HyperParameters
+from nip.run import run_experiment
+from nip.run_store import Run, learning_curve
+from nip.scenario_base.registry import scenario_registry
+from nip.trainers.registry import build_trainer, trainer_registry
+from nip.utils.ranks import connected_ranks
+from tests.end_to_end.forking_child import die_at_call
+from tests.experiments import make_settings
+
+# Whatever is imported now, the forks need not import.
+trainer_registry.names()
+scenario_registry.names()
+# Pictures are drawn in other tests.
+learning_curve.draw_learning_curve = lambda *_: None
+
+
+def one_iteration(job: dict[str, Any]) -> dict[str, float]:
+    """Run an iteration; keep the batch and the weights of this rank, and return the metrics."""
+    settings = make_settings(Path(job["folder"]), job["data_dir"])
+    hyper_params = HyperParameters.from_dict(job["parameters"])
+    with connected_ranks("cpu") as ranks:
+        instance = build_scenario_instance(hyper_params, settings)
+        trainer = build_trainer(hyper_params, instance, settings)
+        trainer.setup()
+        keep = Keeper(getattr(trainer, "collector", None))
+        trainer.collector = keep
+        metrics = trainer.train_iteration()
+        trainer.close()
+        folder = Path(job["folder"])
+        save_file(keep.batch, folder / f"batch_{ranks.rank}.safetensors")
+        weights = {name: value.contiguous() for name, value in trainer.agents.state_dict().items()}
+        save_file(weights, folder / f"weights_{ranks.rank}.safetensors")
+    return metrics
+
+
+class Keeper:
+    """Keeps the batch that a collector has collected."""
+
+    def __init__(self, collector: Any) -> None:
+        self.collector = collector
+        self.batch: dict[str, Any] = {}
+
+    def collect(self) -> Any:
+        batch = self.collector.collect()
+        flat = batch.flatten_keys("/")
+        self.batch = {name: value.contiguous().clone() for name, value in flat.items()}
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self.collector is None else self.collector.state_dict()
+
+
+def whole_run(job: dict[str, Any]) -> dict[str, Any]:
+    """Run an experiment, or what is left of it; return what each rank says about it."""
+    if job["dies_at_checkpoint"] is not None:
+        die_at_call(Run, "save_checkpoint", job["dies_at_checkpoint"], after=True)
+    hyper_params = HyperParameters.from_dict(job["parameters"])
+    result = run_experiment(hyper_params, run_id=job["run_id"], **job["settings"])
+    return {"metrics": result.metrics, "folder": str(result.folder)}

@@ -1,0 +1,264 @@
+"""Two processes learn what one would learn from the same frames, and leave one set of files."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensordict import TensorDict
+
+from nip.errors import ResumeError
+from nip.parameters import HyperParameters
+from nip.run import run_experiment
+from nip.run_store import Checkpoint, read_history
+from nip.run_store.checkpoints import CheckpointFolder
+from nip.trainers.components import TrainerComponents
+from nip.trainers.registry import build_trainer
+from tests.command_line_process import SCRIPT
+from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent
+from tests.forked_ranks import KILLED, Ending, run_on_ranks
+
+CHILD = "tests.end_to_end.parallel_child"
+NUM_ITERATIONS = 4
+SMALL_MINIBATCHES = {"minibatch_size": 2}
+
+
+def graphs(trainer: str = "vanilla_ppo", agent: dict | None = None, **changes: Any):
+    """Return an experiment with networks of every kind, by default without batch norm."""
+    params = tiny_graph_agent(**{"use_batch_norm": False, **(agent or {})})
+    return make_params("graph_isomorphism", trainer, "nip", agents={"_default": params}, **changes)
+
+
+def experiments() -> dict[str, HyperParameters]:
+    """Return what two ranks must do as one process does."""
+    return {
+        "ppo": make_params(trainer="vanilla_ppo", rl=SMALL_MINIBATCHES),
+        "ppo_kl": make_params(ppo={"loss_type": "kl_penalty"}, protocol="nip"),
+        "reinforce": make_params(trainer="reinforce", rl=SMALL_MINIBATCHES),
+        "critic": make_params(
+            trainer="reinforce", reinforce={"use_advantage_and_critic": True}, protocol="debate"
+        ),
+        "graphs": graphs(),
+        "accumulation": graphs(update_step={"num_accumulation_steps": 3}),
+        "loss_term": make_params(loss_terms=[{"name": "l2", "weight": 0.1}]),
+        "pretrained": make_params(pretrain_agents=True),
+        # With PyTorch's own epsilon, Adam makes steps out of mere rounding.
+        "solo": graphs("solo_agent", optimizer={"eps": 1e-5}),
+    }
+
+
+def noisy() -> HyperParameters:
+    """Return an experiment in which the ranks draw and count much that differs."""
+    agent = {"use_batch_norm": True, "transformer_dropout": 0.2, "noise_sigma": 0.1}
+    return graphs(
+        agent=agent,
+        eval_every=2,
+        rl={"num_iterations": NUM_ITERATIONS, "steps_per_env_per_iteration": 3},
+        nip_protocol={"max_message_rounds": 4, "min_message_rounds": 3},
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What two ranks have left behind."""
+
+    folder: Path
+    endings: dict[str, list[Ending]]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Outcome:
+    """Let two ranks do everything that is looked at below."""
+    folder = tmp_path_factory.mktemp("ranks")
+    jobs: dict[str, tuple[str, Any]] = {}
+    for name, parameters in {**experiments(), "noisy": noisy()}.items():
+        (folder / name).mkdir()
+        job = {"folder": str(folder / name), "data_dir": str(data_dir)}
+        jobs[name] = (f"{CHILD}:one_iteration", {**job, "parameters": parameters.to_dict()})
+
+    def run(run_id: str, parameters: HyperParameters, dies_at: int | None = None) -> dict:
+        settings = make_settings(folder / "runs", data_dir).to_dict()
+        tree = parameters.to_dict()
+        return {
+            "run_id": run_id,
+            "parameters": tree,
+            "settings": settings,
+            "dies_at_checkpoint": dies_at,
+        }
+
+    jobs |= {
+        "undisturbed": (f"{CHILD}:whole_run", run("undisturbed", noisy())),
+        "killed": (f"{CHILD}:whole_run", run("disturbed", noisy(), dies_at=2)),
+        "resumed": (f"{CHILD}:whole_run", run("disturbed", noisy())),
+        "again": (f"{CHILD}:whole_run", run("disturbed", noisy())),
+        "begun": (f"{CHILD}:whole_run", run("begun", make_params(), dies_at=1)),
+    }
+    endings = run_on_ranks(*jobs.values())
+    return Outcome(folder, dict(zip(jobs, endings, strict=True)))
+
+
+def weights_of(outcome: Outcome, name: str, rank: int) -> dict[str, torch.Tensor]:
+    return load_file(outcome.folder / name / f"weights_{rank}.safetensors")
+
+
+class Replay:
+    """Gives a batch that others have collected."""
+
+    def __init__(self, batch: TensorDict) -> None:
+        self.batch = batch
+
+    def collect(self) -> TensorDict:
+        return self.batch
+
+
+def joint_batch(outcome: Outcome, name: str) -> TensorDict:
+    """Put together what the two ranks have collected, environment by environment."""
+    parts = [load_file(outcome.folder / name / f"batch_{rank}.safetensors") for rank in (0, 1)]
+    joint = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+    return TensorDict(joint, batch_size=next(iter(joint.values())).shape[:2]).unflatten_keys("/")
+
+
+@pytest.mark.parametrize("name", [*experiments(), "noisy"])
+def test_both_ranks_have_the_same_weights_and_metrics(name, outcome):
+    first, second = (weights_of(outcome, name, rank) for rank in (0, 1))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert [each.exit_code for each in outcome.endings[name]] == [0, 0]
+    assert outcome.endings[name][0].result == outcome.endings[name][1].result
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_two_ranks_learn_what_one_process_learns_from_the_same_frames(
+    name, outcome, data_dir, tmp_path
+):
+    hyper_params = experiments()[name]
+    settings = make_settings(tmp_path, data_dir)
+    instance = make_instance(hyper_params, data_dir)
+    components = TrainerComponents()
+    if hyper_params.trainer != "solo_agent":
+        components = TrainerComponents(data=lambda _: Replay(joint_batch(outcome, name)))
+    before = {key: value.clone() for key, value in instance.agents.state_dict().items()}
+    trainer = build_trainer(hyper_params, instance, settings, components=components)
+    trainer.setup()
+    metrics = trainer.train_iteration()
+    trainer.close()
+    after = instance.agents.state_dict()
+    assert any(not torch.allclose(after[key], before[key], atol=1e-4) for key in after)
+    for key, value in weights_of(outcome, name, 0).items():
+        torch.testing.assert_close(value, after[key], rtol=0, atol=1e-5, msg=key)
+    assert outcome.endings[name][0].result == pytest.approx(metrics, abs=1e-4)
+
+
+def test_each_rank_plays_episodes_of_its_own(outcome):
+    batch = joint_batch(outcome, "noisy")
+    half = len(batch) // 2
+    assert len(batch) == noisy().rl.rollouts_per_iteration
+    assert not torch.equal(batch["seed"][:half], batch["seed"][half:])
+    assert not torch.equal(
+        batch["agents", "decision_logits"][:half], batch["agents", "decision_logits"][half:]
+    )
+
+
+def last_checkpoint(outcome: Outcome, run_id: str) -> Checkpoint:
+    checkpoint = CheckpointFolder(outcome.folder / "runs" / run_id / "checkpoints").load_latest()
+    assert checkpoint is not None
+    return checkpoint
+
+
+def test_a_killed_run_of_two_ranks_goes_on_to_the_same_numbers(outcome):
+    killed = outcome.endings["killed"]
+    assert [each.exit_code for each in killed] == [KILLED, 1]
+    for name in ("undisturbed", "resumed", "again"):
+        assert [each.exit_code for each in outcome.endings[name]] == [0, 0]
+    before, after = (last_checkpoint(outcome, run) for run in ("undisturbed", "disturbed"))
+    assert before.iteration == after.iteration == NUM_ITERATIONS
+    assert before.state == after.state
+    assert before.tensors.keys() == after.tensors.keys()
+    for file, tensors in before.tensors.items():
+        for key, value in tensors.items():
+            assert torch.equal(value, after.tensors[file][key]), f"{file}: {key}"
+    histories = [
+        read_history(outcome.folder / "runs" / run) for run in ("undisturbed", "disturbed")
+    ]
+    assert histories[0].names() == histories[1].names()
+    for name in histories[0].names():
+        assert histories[0].values(name) == histories[1].values(name)
+
+
+def test_the_first_rank_writes_the_files_and_all_know_the_result(outcome):
+    first, second = (each.result for each in outcome.endings["undisturbed"])
+    assert first == second
+    assert first["metrics"]["test_mean_accuracy"] >= 0
+    assert outcome.endings["again"][1].result["metrics"] == first["metrics"]
+    folder = outcome.folder / "runs"
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == [
+        "begun",
+        "disturbed",
+        "undisturbed",
+    ]
+    checkpoint = last_checkpoint(outcome, "undisturbed")
+    assert {"rollouts", "rank_1.rollouts", "generators", "rank_1.generators"} <= set(
+        checkpoint.tensors
+    )
+    starts = json.loads((folder / "undisturbed" / "environment.json").read_text())
+    assert len(starts) == 1
+
+
+def test_a_run_of_two_ranks_does_not_go_on_with_one(outcome, data_dir):
+    before = read_history(outcome.folder / "runs" / "begun").latest_all()
+    settings = make_settings(outcome.folder / "runs", data_dir)
+    with pytest.raises(ResumeError, match=r"begun with 2 .* with 1, .*--nproc_per_node 2"):
+        run_experiment(make_params(), run_id="begun", settings=settings)
+    assert read_history(outcome.folder / "runs" / "begun").latest_all() == before
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+TOY = (
+    *("scenario=toy", "dataset=witness", "trainer=vanilla_ppo", "interaction_protocol=adp"),
+    *("rl.frames_per_batch=null", "rl.minibatch_size=2", "rl.num_iterations=2"),
+    *("rl.num_test_iterations=1", "settings.checkpoint_period=1", "run_id=both"),
+)
+
+
+def torchrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start the script in two processes, as a user does."""
+    return subprocess.run(
+        [sys.executable, *TORCHRUN, str(SCRIPT), *TOY, *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_torchrun_leaves_one_run_and_says_so_once(working_folder):
+    process = torchrun(working_folder, "rl.rollouts_per_iteration=4")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("Where to look") == 1
+    assert [path.name for path in working_folder.iterdir()] == ["runs"]
+    run = working_folder / "runs" / "both"
+    visible = [p.name for p in run.parent.iterdir() if not p.name.startswith(".")]
+    assert visible == ["both"]
+    assert [path.name for path in sorted((run / "checkpoints").iterdir())] == [
+        "iteration_000001",
+        "iteration_000002",
+    ]
+    result = json.loads((run / "result.json").read_text())
+    assert result["status"] == "completed"
+    assert result["metrics"] == read_history(run).latest_all()
+
+
+def test_a_batch_that_does_not_divide_is_refused_once(working_folder):
+    process = torchrun(working_folder, "rl.rollouts_per_iteration=5")
+    assert process.returncode != 0
+    assert process.stderr.count("error: ") == 1
+    assert "5 environments cannot be divided by 2 processes" in process.stderr
+    assert "exitcode  : 2" in process.stderr
+    assert not list(working_folder.iterdir())
