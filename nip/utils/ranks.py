@@ -90,6 +90,12 @@ class Ranks:
         for buffer, mean in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
             buffer.copy_(mean.view_as(buffer))
 
+    def share_weights(self, *modules: nn.Module) -> None:
+        """Give modules the weights that they have on the first rank."""
+        if self.size > 1:
+            for module in modules:
+                module.load_state_dict(self.share(module.state_dict()))
+
     def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Return what each rank has given, in the order of ranks, on the CPU.
 

@@ -37,6 +37,7 @@ def use_all(ranks: Ranks) -> dict:
         "mean": ranks.mean_(one_based.clone()).tolist(),
         "gradients": averaged_gradients(ranks),
         "buffers": averaged_buffers(ranks),
+        "weights": shared_weights(ranks),
         "gathered": gathered(ranks),
         "shared": {
             name: [str(value.dtype), value.tolist()]
@@ -66,6 +67,14 @@ def averaged_buffers(ranks: Ranks) -> dict:
     module.num_batches_tracked.add_(5)
     ranks.average_buffers(module)
     return {name: buffer.tolist() for name, buffer in module.named_buffers()}
+
+
+def shared_weights(ranks: Ranks) -> list:
+    module = nn.Linear(1, 1).requires_grad_(False)
+    module.weight.fill_(ranks.rank + 1.0)
+    module.bias.fill_(ranks.rank + 2.0)
+    ranks.share_weights(module)
+    return [module.weight.item(), module.bias.item()]
 
 
 def own_tensors(ranks: Ranks) -> dict[str, torch.Tensor]:

@@ -52,6 +52,10 @@ def test_running_statistics_are_averaged_and_counters_stay_whole_numbers(told):
     }
 
 
+def test_weights_are_those_of_the_first_rank(told):
+    assert same_on_both(told, "weights") == [1.0, 2.0]
+
+
 def test_tensors_of_any_shape_are_gathered_in_the_order_of_ranks(told):
     first, second = same_on_both(told, "gathered")
     assert first == {"long": [[1], [1]], "bool": [[], True], "only_0": [[0, 2], []]}
