@@ -5,10 +5,14 @@ One interpreter imports torch once and forks for each start, so that many starts
 
 import json
 import os
+import shutil
 import signal
 import sys
 import traceback
 import warnings
+
+import torch
+import torch.utils.tensorboard
 
 import nip.factory
 import nip.run
@@ -16,7 +20,31 @@ import nip.run_store.checkpoint_files as checkpoint_files
 import nip.run_store.learning_curve as learning_curve
 from nip.parameters import HyperParameters
 from nip.run_store import Run
+from nip.trainers.callback_registry import register_callback
+from nip.trainers.callbacks import Callback
 from nip.trainers.registry import trainer_registry
+
+
+@register_callback("remembering")
+class Remembering(Callback):
+    """A user's callback whose state, a number and a tensor, finds its way into the weights."""
+
+    def __init__(self):
+        self.num_steps, self.drift = 0, torch.zeros(3)
+
+    def on_step_end(self, context):
+        self.num_steps += 1
+        context.state["losses"] = [*context.state.get("losses", [])[-2:], float(context.loss)]
+        first = next(p for p in context.model.parameters() if p.requires_grad and p.numel() > 2)
+        with torch.no_grad():
+            self.drift.mul_(0.9).add_(first.flatten()[:3], alpha=1e-3 * self.num_steps)
+            first.view(-1)[:3] -= self.drift
+
+    def state_dict(self):
+        return {"num_steps": self.num_steps, "drift": self.drift}
+
+    def load_state_dict(self, state):
+        self.num_steps, self.drift = state["num_steps"], state["drift"].clone()
 
 
 def die():
@@ -51,6 +79,19 @@ def die_in_the_middle_of_saving(iteration):
             die()
 
     checkpoint_files.save_file = half
+
+
+def die_while_pruning():
+    """Kill the process when a checkpoint that need not be kept is deleted by half."""
+    original = shutil.rmtree
+
+    def half(path, *args, **kwargs):
+        if str(path).endswith(".removing"):
+            next(iter(path.iterdir())).unlink()
+            die()
+        original(path, *args, **kwargs)
+
+    shutil.rmtree = half
 
 
 def expect_first_iteration(iteration):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nip.parameters import ContiguousPeriodicUpdateSchedule, HyperParameters
 from nip.run import run_experiment
 from nip.run_store import Checkpoint, read_history
 from nip.run_store.checkpoints import CheckpointFolder
+from tests.end_to_end.everything_on import SETTINGS, everything_on
 from tests.end_to_end.processes import KILLED, Start, run_in_processes
 from tests.experiments import make_params, make_settings, tiny_graph_agent, trainer_variants
 
@@ -36,6 +38,9 @@ KILLS = {
     "logged_but_not_saved": Kill("die_at_call(Run, 'log', 3, after=True)", 3),
     "before_the_first_checkpoint": Kill("die_at_call(Run, 'log', 2, after=True)", 0),
     "in_the_test": Kill("die_at_call(Run, 'log', 5)", NUM_ITERATIONS),
+    "saved_but_not_marked": Kill("die_at_call(Run, 'mark_best', 3)", 4),
+    "while_pruning": Kill("die_while_pruning()", 3),
+    "stopped_but_not_finished": Kill("die_at_call(Run, 'finish', 1)", NUM_ITERATIONS),
     "whenever_saving_is_cheap": Kill("die_at_call(Run, 'log', 3, after=True)", None),
 }
 
@@ -43,6 +48,9 @@ OF_ONE_EXPERIMENT = {
     "logged_but_not_saved": "vanilla_ppo-clip",
     "before_the_first_checkpoint": "pretrained",
     "in_the_test": "reinforce-critic",
+    "saved_but_not_marked": "everything-ppo",
+    "while_pruning": "everything-ppo",
+    "stopped_but_not_finished": "everything-solo",
     "whenever_saving_is_cheap": "vanilla_ppo-clip",
 }
 
@@ -73,8 +81,8 @@ def graph_experiment(trainer: str, **changes: Any) -> HyperParameters:
     )
 
 
-def experiments() -> dict[str, HyperParameters]:
-    """Return every way in which every trainer can learn, pretraining, and a toy debate."""
+def experiments() -> dict[str, dict[str, Any]]:
+    """Return, as plain data, every way in which every trainer can learn, and much at once."""
     variants = {
         name: graph_experiment(trainer, **changes)
         for name, (trainer, changes) in trainer_variants().items()
@@ -86,7 +94,8 @@ def experiments() -> dict[str, HyperParameters]:
         rl={"num_iterations": NUM_ITERATIONS, "steps_per_env_per_iteration": 3},
     )
     pretrained = graph_experiment("vanilla_ppo", pretrain_agents=True)
-    return {**variants, "pretrained": pretrained, "toy": toy}
+    made = {**variants, "pretrained": pretrained, "toy": toy}
+    return {name: params.to_dict() for name, params in made.items()} | everything_on()
 
 
 INTERRUPTED = [
@@ -106,9 +115,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
 
     def start(experiment: str, run_id: str, code: str = "", period: int | None = 1) -> Start:
         # Each run has a cache of its own, so that pretraining is done in each.
-        settings = make_settings(folder / run_id, data_dir, checkpoint_period=period)
-        parameters = experiments()[experiment].to_dict()
-        return Start("run", parameters, settings.to_dict(), code)
+        rules = SETTINGS if experiment in everything_on() else {}
+        settings = make_settings(folder / run_id, data_dir, checkpoint_period=period, **rules)
+        return Start("run", experiments()[experiment], settings.to_dict(), code)
 
     undisturbed = [start(name, name) for name in experiments()]
     disturbed = [start(name, f"{name}-again") for name in experiments()]
@@ -147,6 +156,14 @@ def assert_same_run(first: Path, second: Path) -> None:
     assert results[0]["status"] == "completed"
 
 
+def left_behind(folder: Path) -> dict[str, bytes]:
+    """Return what people read in a run, and the names of its checkpoints."""
+    run = folder / "run"
+    checkpoints = {path.name: b"" for path in (run / "checkpoints").glob("iteration_*")}
+    files = [run / "metrics.csv", run / "checkpoints" / "best.json", *run.glob("rollouts/*")]
+    return checkpoints | {path.name: path.read_bytes() for path in files}
+
+
 def last_checkpoint(folder: Path) -> Checkpoint:
     checkpoint = CheckpointFolder(folder / "run" / "checkpoints").load_latest()
     assert checkpoint is not None
@@ -156,6 +173,18 @@ def last_checkpoint(folder: Path) -> Checkpoint:
 @pytest.mark.parametrize(("experiment", "kill"), INTERRUPTED)
 def test_a_killed_run_ends_with_the_same_numbers(experiment, kill, runs):
     assert_same_run(runs / experiment, runs / f"{experiment}-{kill}")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "kill"), [entry for entry in INTERRUPTED if entry[0] in everything_on()]
+)
+def test_a_killed_run_leaves_the_same_behind(experiment, kill, runs):
+    expected = left_behind(runs / experiment)
+    assert left_behind(runs / f"{experiment}-{kill}") == expected
+    if experiment != "everything-solo":
+        # The second is permanent, the third had the highest learning rate, the fourth is the last.
+        kept = [name for name in expected if name.startswith("iteration") and "." not in name]
+        assert sorted(kept) == [f"iteration_00000{number}" for number in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("experiment", experiments())
@@ -187,6 +216,34 @@ def test_what_is_compared_is_everything_that_counts(runs):
     history = read_history(runs / "vanilla_ppo-kl" / "run")
     iterations = [iteration for iteration, _ in history.values("learning_rate")]
     assert iterations == [1, 2, 3, 4]
+
+
+def test_what_is_compared_of_the_layer_is_everything_that_counts(runs):
+    checkpoint = last_checkpoint(runs / "everything-ppo")
+    layer, callbacks = checkpoint.state["layer"], checkpoint.state["layer"]["callbacks"]
+    assert callbacks["EarlyStopping-1"]["num_without_improvement"] == 3
+    assert layer["stop_reason"].startswith("test_mean_accuracy=")
+    # Two steps in each of four iterations: after four of warm-up, half of the other eight is left.
+    assert callbacks["Remembering-1"]["num_steps"] == layer["step"] == 8
+    assert len(layer["state"]["losses"]) == 3
+    rates = [group["lr"] for group in layer["learner"]["groups"]]
+    assert (rates[0], rates[-1]) == pytest.approx((0.003 / 2, 0.002 / 2))
+    history = read_history(runs / "everything-ppo" / "run")
+    factors = (0.01, 0.01 + 0.99 * 2 / 4, 1.0, 0.75)
+    rates = [rate for _, rate in history.values("learning_rate")]
+    assert rates == pytest.approx([0.003 * factor for factor in factors])
+    assert checkpoint.tensors["callback.Remembering-1"]["drift"].all()
+    averaged = checkpoint.tensors["callback.AverageAgentWeights-1"]
+    assert {name.partition(".")[0] for name in averaged} == {"anchor", "velocity"}
+
+    halves = last_checkpoint(runs / "everything-reinforce")
+    learner = halves.state["layer"]["learner"]
+    # Losses were scaled by 2^16; each overflow halved that, and took the place of a step.
+    num_overflows = 16 - log2(learner["update_step"]["scale"])
+    assert 0 < num_overflows == 8 - learner["num_steps"] < 8
+    assert {name.split(".")[1] for name in halves.tensors["optimizer"]} == {"prover"}
+    (momentum,) = {group["momentum"] for group in learner["groups"]}
+    assert 0.85 < momentum < 0.95
 
 
 def test_a_changed_parameter_is_refused_with_its_name_and_both_values(tmp_path):
