@@ -215,7 +215,7 @@ def test_experiments_of_ones_own_build_on_each_other(working_folder: Path) -> No
     ("addition", "suggestion"),
     [
         ("rl: {gama: 0.5}\n", "Did you mean 'rl.gamma'?"),
-        ("gamma: 0.5\n", "Did you mean 'rl.gamma'?"),
+        ("gamma: 0.5\n", "Did you mean 'lr_scheduler.gamma' or 'rl.gamma'?"),
         ("agents: {proover: {d_hidden: 4}}\n", "Did you mean 'agents.prover'?"),
         ("agents: {prover: {d_hiden: 4}}\n", "Did you mean 'agents.prover.d_hidden'?"),
         ("setings: {device: cpu}\n", "Did you mean 'settings'?"),
