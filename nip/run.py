@@ -102,6 +102,7 @@ def run_experiment(
         if not is_there and resume != "must":
             # A new run gets its folder only after its parts could be built.
             instance = _build(hyper_params, own_settings)
+            _check_trainer(hyper_params, own_settings, instance, components)
         run = ranks.only_first(lambda: _open(settings, run_id, hyper_params, resume, ranks))
         with run or nullcontext():
             (is_completed,) = ranks.first([run is not None and run.status == "completed"])
@@ -145,6 +146,8 @@ def prepare_experiment(
     _check(hyper_params, settings)
     instance = _build(hyper_params, settings)
     from nip.experiment_plan import make_plan
+
+    _check_trainer(hyper_params, settings, instance, components=None)
 
     return make_plan(hyper_params, instance, settings)
 
@@ -213,6 +216,18 @@ def _settings_of_rank(settings: ExperimentSettings, ranks: Ranks) -> ExperimentS
         _check_device(f"cuda:{ranks.local_size - 1}")
         settings = replace(settings, device=f"cuda:{ranks.local_rank}")
     return replace(settings, progress=settings.progress and ranks.is_first)
+
+
+def _check_trainer(
+    hyper_params: HyperParameters,
+    settings: ExperimentSettings,
+    instance: "ScenarioInstance",
+    components: "TrainerComponents | None",
+) -> None:
+    """Build the trainer once without a run, to hear what it cannot do."""
+    from nip.trainers.registry import build_trainer
+
+    build_trainer(hyper_params, instance, settings, components=components).check()
 
 
 def _train(

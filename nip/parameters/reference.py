@@ -1,13 +1,16 @@
 """Tables of all parameters, made from the classes that hold them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nip.parameters.agents import AgentParameters, BaseAgentParameters, RandomAgentParameters
+from nip.parameters.callbacks import callback_facts
 from nip.parameters.catalogue import scenario_facts
+from nip.parameters.chosen_parts import ChosenPart
 from nip.parameters.field_docs import field_docs
 from nip.parameters.hyper_parameters import HyperParameters
+from nip.parameters.loss_terms import loss_term_facts
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -69,6 +72,10 @@ def parameter_sections() -> list[ParameterSection]:
     for group_name, group_class in {**groups, **dict(parameter_groups.items())}.items():
         if group_class is not None:
             sections.append(_section(f"`{group_name}`", group_class, group_name))
+    for name, callback in callback_facts.items():
+        sections.append(_part_section("Callback", name, callback.parameters, "callbacks"))
+    for name, term in loss_term_facts.items():
+        sections.append(_part_section("Loss term", name, term.parameters, "loss_terms"))
     return sections
 
 
@@ -90,6 +97,16 @@ def _lines_of(section: ParameterSection) -> Iterator[str]:
 
 def _section(title: str, cls: type[SubParameters], path: str) -> ParameterSection:
     return ParameterSection(title, _summary(cls), list(_entries(cls, path)))
+
+
+def _part_section(kind: str, name: str, cls: type[ChosenPart], path: str) -> ParameterSection:
+    """List the options of a part that is chosen by its name as an entry of a list."""
+    section = _section(f"{kind} `{name}`", cls, f"{path}.{name}")
+    entries = [
+        replace(entry, default=name) if entry.name == f"{path}.{name}.name" else entry
+        for entry in section.entries
+    ]
+    return replace(section, entries=entries)
 
 
 def _agent_section(title: str, cls: type[BaseAgentParameters]) -> ParameterSection:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nip.trainers.context import TrainingContext
+
+if TYPE_CHECKING:
+    from nip.trainers.trainer import Trainer
 
 Event = Literal[
     "on_train_start",
@@ -37,6 +40,12 @@ class Callback:
 
     monitored: Sequence[str] = ()
     """Names of the metrics that it cannot do without; one that is never logged is an error."""
+
+    def check(self, trainer: Trainer) -> None:
+        """Raise a ``ParameterError`` if it can never work with a trainer.
+
+        Called before anything is written.
+        """
 
     def on_train_start(self, context: TrainingContext) -> None:
         """Act before the first iteration of a start, also one after an interruption."""

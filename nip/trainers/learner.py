@@ -129,12 +129,6 @@ class Learner:
         """The rate of the first group of parameters."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def figure_names(self) -> frozenset[str]:
-        """Return the names of the figures that come beside those of the objective."""
-        terms = {f"loss_{term.name}" for term in self.loss_terms}
-        numbers = range(2, len(self.loss_terms) + 1)
-        return frozenset({"grad_norm", *terms, *(f"{t}_{n}" for t in terms for n in numbers)})
-
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """Return the moments and what the objective adapts, by file."""
         return {

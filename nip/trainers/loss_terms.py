@@ -103,6 +103,13 @@ def add_loss_terms(
     return losses
 
 
+def term_figure_names(terms: Sequence[LossTerm]) -> frozenset[str]:
+    """Return the names under which terms may be logged, also where some have one name."""
+    names = [f"loss_{term.name}" for term in terms]
+    numbers = range(2, len(names) + 2)
+    return frozenset({*names, *(f"{name}_{number}" for name in names for number in numbers)})
+
+
 @register_loss_term("l2")
 def l2(_: TensorDictBase, context: TrainingContext) -> Tensor:
     """Return the sum of the squares of all parameters that learn now."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from nip.errors import UnknownNameError, unknown_name
+from nip.errors import UnknownNameError, did_you_mean
 from nip.trainers.callback import Callback
 
 
@@ -36,6 +36,14 @@ def check_monitored(
             may_come = has_own_evaluation and name.startswith("test_")
             if name not in known and not may_come:
                 raise UnknownNameError(
-                    f"The callback {type(callback).__name__} has monitor={name!r}, which is never "
-                    f"logged here. {unknown_name('metric', name, known)}"
+                    f"callbacks: {type(callback).__name__} has monitor={name!r}, which is never "
+                    f"logged here. {_way_out(name, known)}"
                 )
+
+
+def _way_out(name: str, known: Collection[str]) -> str:
+    """Suggest a metric; those of single agents are too many to be listed."""
+    of_all = sorted(each for each in known if "." not in each)
+    of_agents = sorted(each for each in known if "." in each)
+    example = f", and those of single agents, such as {of_agents[0]}" if of_agents else ""
+    return f"{did_you_mean(name, known)} Choose one of {', '.join(of_all)}{example}.".strip()

@@ -76,10 +76,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         """Build what the loops need."""
         rl, seed = self.hyper_params.rl, self.hyper_params.seed
         environment = self.scenario_instance.train_environment
-        make_loss = self.components.loss
-        self.loss_module, self.gae = (
-            self._get_loss_module_and_gae() if make_loss is None else make_loss(self)
-        )
+        self.loss_module, self.gae = self._make_loss()
         self.loss_module.to(self.device)
         num_frames = self.scenario_instance.batch_shape.num_frames
         self.learner = build_learner(
@@ -106,6 +103,13 @@ class TensorDictRlTrainer(TensorDictTrainer):
             else make_data(self)
         )
         self._minibatches = ShuffledMinibatches(rl.minibatch_size, stable_seed(seed, "minibatches"))
+
+    def _make_loss(self) -> tuple[Objective, AdvantageEstimator | None]:
+        make = self.components.loss
+        return self._get_loss_module_and_gae() if make is None else make(self)
+
+    def _make_objective(self) -> Objective:
+        return self._make_loss()[0]
 
     def _start_fresh(self) -> None:
         if self.hyper_params.pretrain_agents:

@@ -31,7 +31,7 @@ class SoloAgentTrainer(TensorDictTrainer):
     def _set_up(self) -> None:
         params = self.hyper_params.solo_agent
         self.rows = SoloRows(self.scenario_instance.train_environment, self.hyper_params)
-        self.objective = SoloObjective(self.agents)
+        self.objective = self._make_objective()
         self.learner = build_learner(
             self,
             self.objective,
@@ -41,6 +41,9 @@ class SoloAgentTrainer(TensorDictTrainer):
             num_minibatches=self.rows.num_batches,
             **solo_rules(params),
         )
+
+    def _make_objective(self) -> SoloObjective:
+        return SoloObjective(self.agents)
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Pass over the training rows once; return each agent's mean loss and accuracy."""

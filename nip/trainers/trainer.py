@@ -141,10 +141,16 @@ class Trainer(ABC):
         self.notify("on_stage_end")
         self.context.stage = ""
 
+    def check(self) -> None:
+        """Refuse callbacks that can never work here; called before anything is written."""
+        for callback in self.callbacks:
+            callback.check(self)
+        self.check_monitored(self.metric_names())
+
     def begin(self) -> None:
         """Tell the callbacks that training begins, unless they know."""
         if not self._has_begun:
-            self.check_monitored(self.metric_names())
+            self.check()
             self._has_begun = True
             self.notify("on_train_start")
 

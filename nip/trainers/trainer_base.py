@@ -12,12 +12,14 @@ from torch import Tensor
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.rl_objectives import Objective
 from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.agent_checkpoints import load_agent_checkpoints
 from nip.trainers.checkpointed_trainer import CheckpointedTrainer
 from nip.trainers.data_parallel import seed_parts
+from nip.trainers.loss_terms import build_loss_terms, term_figure_names
 from nip.trainers.pretrained_agents import save_pretrained
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.rollout_samples import sample_rollouts
@@ -25,6 +27,9 @@ from nip.trainers.saved_models import load_model, save_model
 from nip.trainers.trainer import Trainer, shown_metrics
 from nip.trainers.update_step import NonFiniteLoss
 from nip.utils.ranks import current_ranks
+
+LAYER_METRICS = ("grad_norm", "learning_rate")
+"""What is logged of every trainer that has a learner."""
 
 __all__ = [
     "IterationContext",
@@ -80,9 +85,13 @@ class TensorDictTrainer(CheckpointedTrainer):
             f"{type(self).__name__} cannot. Set eval_every=null, or give it an _evaluate."
         )
 
+    def _make_objective(self) -> Objective | None:
+        """Build what the learner minimises, if there is one; called before ``_set_up`` as well."""
+        return None
+
     def _evaluation_names(self) -> Collection[str]:
-        """Return the names of what ``_evaluate`` may give: by default those of the objective."""
-        return self.learner.objective.figure_names() or ()
+        """Return the names of what ``_evaluate`` may give, unless it is the objective's figures."""
+        return ()
 
     # ---- the life of a training run
 
@@ -110,6 +119,8 @@ class TensorDictTrainer(CheckpointedTrainer):
                 load_agent_checkpoints(self.agents, self.settings)
                 self.begin()
                 self._start_fresh()
+            # Ranks on other machines may have rounded otherwise while they drew first weights.
+            current_ranks().share_weights(self.agents, self.scenario_instance.normalizer)
         except BaseException:
             with self.closing():
                 raise
@@ -123,13 +134,17 @@ class TensorDictTrainer(CheckpointedTrainer):
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all metrics that may be logged, if the objective knows its own."""
-        known = self.learner.objective.figure_names() if self._has_learner else None
+        objective = self._make_objective()
+        known = None if objective is None else objective.figure_names()
         figures = logged if known is None else known
-        if figures is None or not self._has_learner:
+        if objective is None or figures is None:
             return None
-        tested = self._evaluation_names()
-        learnt = {*figures, *self.learner.figure_names(), "learning_rate"}
-        return frozenset({*learnt, *tested, *(f"test_{name}" for name in tested)})
+        chosen, added = self.hyper_params.loss_terms, self.components.loss_terms
+        terms = term_figure_names(build_loss_terms(chosen, added))
+        tested = self._evaluation_names() or figures
+        return frozenset(
+            {*figures, *terms, *tested, *(f"test_{name}" for name in tested), *LAYER_METRICS}
+        )
 
     @property
     def is_done(self) -> bool:

@@ -48,20 +48,20 @@ class AverageAgentWeights(Callback):
         self._velocity: dict[str, Tensor] = {}
         self._last_iteration: int | None = None
 
-    def on_train_start(self, context: TrainingContext) -> None:
-        """Check that there are such agents, and that they are alike."""
-        if context.trainer.data != "tensordict":
+    def check(self, trainer: Any) -> None:
+        """Refuse agents that are not there, or not alike."""
+        if trainer.data != "tensordict":
             raise ParameterError(
                 "The callback 'average_agent_weights' needs agents that are networks, but those of "
-                f"the trainer {context.trainer.hyper_params.trainer!r} are language models. Leave "
-                "it out of callbacks."
+                f"the trainer {trainer.hyper_params.trainer!r} are language models. Leave it out "
+                "of callbacks."
             )
-        _check_alike(self._agents(context))
+        _check_alike(self._agents(trainer))
 
     def on_iteration_start(self, context: TrainingContext) -> None:
         """Remember the mean of what the agents begin with, after any pretraining."""
         if self.params.server_momentum and not self._anchor:
-            agents = self._agents(context).values()
+            agents = self._agents(context.trainer).values()
             self._anchor = _means([dict(agent.named_parameters()) for agent in agents])
             self._velocity = {
                 name: mean.new_zeros(mean.shape) for name, mean in self._anchor.items()
@@ -94,7 +94,7 @@ class AverageAgentWeights(Callback):
         if not is_due or self._last_iteration == context.iteration:
             return
         self._last_iteration = context.iteration
-        agents = list(self._agents(context).values())
+        agents = list(self._agents(context.trainer).values())
         parameters = _means([dict(agent.named_parameters()) for agent in agents])
         buffers = _means([_statistics(agent) for agent in agents])
         if self.params.server_momentum:
@@ -103,8 +103,8 @@ class AverageAgentWeights(Callback):
             _overwrite(dict(agent.named_parameters()), parameters)
             _overwrite(_statistics(agent), buffers)
 
-    def _agents(self, context: TrainingContext) -> dict[str, Module]:
-        known = {name: agent for _, name, agent in context.model}
+    def _agents(self, trainer: Any) -> dict[str, Module]:
+        known = {name: agent for _, name, agent in trainer.agents}
         for name in self.params.agents:
             if name not in known:
                 raise UnknownNameError(

@@ -39,15 +39,14 @@ class RolloutSamples(Callback):
     def __init__(self, **options: Any) -> None:
         self.params = RolloutSamplesParameters(**options)
 
-    def on_train_start(self, context: TrainingContext) -> None:
-        """Check that there are rollouts to look at.
+    def check(self, trainer: Any) -> None:
+        """Refuse trainers without rollouts to look at.
 
         Raises
         ------
         ParameterError
             If the agents are language models, or answer alone.
         """
-        trainer = context.trainer
         if trainer.data != "tensordict":
             raise ParameterError(
                 "The callback 'rollout_samples' shows the symbols of networks, but the agents of "
@@ -59,6 +58,9 @@ class RolloutSamples(Callback):
                 "The callback 'rollout_samples' needs agents that exchange messages, but with "
                 f"trainer={trainer.hyper_params.trainer!r} each answers alone. Leave it out."
             )
+
+    def on_train_start(self, context: TrainingContext) -> None:
+        """Find the folder of the run."""
         self._folder = run_folder(context, "rollout_samples")
 
     def on_iteration_end(self, context: TrainingContext) -> None:
@@ -66,6 +68,7 @@ class RolloutSamples(Callback):
         iteration = context.iteration + 1
         if self._folder is None or iteration % self.params.every != 0:
             return
+        # Language models, which come no further than the check, need no torch.
         from nip.scenario_base.rollout_descriptions import describe_rollouts
 
         trainer = cast("TensorDictTrainer", context.trainer)

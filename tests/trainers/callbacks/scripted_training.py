@@ -37,6 +37,7 @@ class ScriptedTraining:
             to_dict=lambda: {"seed": 0, "rl": {"lr": 0.1}},
         )
         self.context = TrainingContext(trainer=self, iteration=done)
+        callback.check(self)
         callback.on_train_start(self.context)
 
     def log(self, iteration, metrics):
