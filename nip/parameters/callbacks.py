@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @register_parameter_class
 @dataclass
 class CallbackParameters(ChosenPart):
-    """A callback by its name; derived classes hold its options."""
+    """A callback without options; derived classes have some."""
 
 
 @dataclass(frozen=True)

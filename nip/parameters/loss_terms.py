@@ -13,7 +13,7 @@ from nip.registry import Registry
 @register_parameter_class
 @dataclass
 class LossTermParameters(ChosenPart):
-    """A term of the loss by its name; derived classes hold its options."""
+    """A term of the loss with no option but its weight; derived classes have others."""
 
     weight: NonNegative = 1.0
     """Factor on the term; 0 leaves it out."""

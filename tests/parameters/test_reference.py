@@ -44,6 +44,15 @@ def test_the_tables_have_four_columns() -> None:
     assert "## `ppo`" in lines
 
 
+def test_the_options_of_callbacks_and_loss_terms_are_listed() -> None:
+    entries = {entry.name: entry for section in parameter_sections() for entry in section.entries}
+    assert entries["callbacks.early_stopping.patience"].default == "5"
+    assert entries["callbacks.csv.name"].default == "csv"
+    assert entries["loss_terms.l2.name"].default == "l2"
+    assert entries["loss_terms.proximal.weight"].default == "1.0"
+    assert "## Callback `wandb`" in parameter_reference()
+
+
 def test_groups_of_plugins_are_listed(plugin_group: str) -> None:
     assert "`my_trainer.temperature`" in parameter_reference()
     assert "`my_trainer.temperature`" not in parameter_reference().replace(plugin_group, "")
