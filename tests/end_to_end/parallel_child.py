@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
 from nip.factory import build_scenario_instance
@@ -10,6 +11,8 @@ from nip.parameters import HyperParameters
 from nip.run import run_experiment
 from nip.run_store import Run, learning_curve
 from nip.scenario_base.registry import scenario_registry
+from nip.trainers.callbacks import Callback, TrainingContext
+from nip.trainers.components import TrainerComponents
 from nip.trainers.registry import build_trainer, trainer_registry
 from nip.utils.ranks import connected_ranks
 from tests.end_to_end.forking_child import die_at_call
@@ -56,6 +59,59 @@ class Keeper:
 
     def state_dict(self) -> dict[str, Any]:
         return {} if self.collector is None else self.collector.state_dict()
+
+
+class Wishes(Callback):
+    """Asks on the second rank only, and counts on both what comes of it."""
+
+    def __init__(self, rank: int) -> None:
+        self._is_asking = rank == 1
+        self.evaluations: list[int] = []
+        self.checkpoints: list[int] = []
+
+    def on_iteration_end(self, context: TrainingContext) -> None:
+        if self._is_asking and context.iteration == 0:
+            context.request_evaluation()
+        if self._is_asking and context.iteration == 1:
+            context.request_checkpoint()
+        if self._is_asking and context.iteration == 3:
+            context.stop("the second rank has had enough")
+
+    def on_evaluation_end(self, context: TrainingContext) -> None:
+        self.evaluations.append(context.iteration + 1)
+
+    def on_checkpoint(self, context: TrainingContext) -> None:
+        self.checkpoints.append(context.iteration)
+
+
+def wishes_of_one_rank(job: dict[str, Any]) -> list[list[int]]:
+    """Train until one rank asks to stop; return when there were evaluations and checkpoints."""
+    settings = make_settings(Path(job["folder"]), checkpoint_period=100)
+    hyper_params = HyperParameters.from_dict(job["parameters"])
+    with connected_ranks("cpu") as ranks:
+        instance = build_scenario_instance(hyper_params, settings)
+        trainer = build_trainer(hyper_params, instance, settings)
+        wishes = Wishes(ranks.rank)
+        trainer.add_callback(wishes)
+        trainer.train()
+    return [wishes.evaluations, wishes.checkpoints]
+
+
+def a_loss_breaks_on_one_rank(job: dict[str, Any]) -> str | None:
+    """Train with a term that is no number on one rank in the second iteration; return the end."""
+    hyper_params = HyperParameters.from_dict(job["parameters"])
+    settings = make_settings(Path(job["folder"]))
+    with connected_ranks("cpu") as ranks:
+
+        def fragile(batch: Any, context: TrainingContext) -> torch.Tensor:
+            breaks = ranks.rank == 1 and context.iteration == 1
+            return torch.tensor(float("nan") if breaks else 0.0)
+
+        components = TrainerComponents(loss_terms=[(1.0, fragile)])
+        instance = build_scenario_instance(hyper_params, settings)
+        trainer = build_trainer(hyper_params, instance, settings, components=components)
+        trainer.train()
+    return trainer.context.stop_reason
 
 
 def whole_run(job: dict[str, Any]) -> dict[str, Any]:

@@ -99,6 +99,10 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Outcome
         "again": (f"{CHILD}:whole_run", run("disturbed", noisy())),
         "begun": (f"{CHILD}:whole_run", run("begun", make_params(), dies_at=1)),
     }
+    stopping = {"on_non_finite": "stop"}
+    long = make_params(rl={"num_iterations": 9}, update_step=stopping).to_dict()
+    for name in ("wishes_of_one_rank", "a_loss_breaks_on_one_rank"):
+        jobs[name] = (f"{CHILD}:{name}", {"folder": str(folder), "parameters": long})
     endings = run_on_ranks(*jobs.values())
     return Outcome(folder, dict(zip(jobs, endings, strict=True)))
 
@@ -163,6 +167,17 @@ def test_each_rank_plays_episodes_of_its_own(outcome):
     assert not torch.equal(
         batch["agents", "decision_logits"][:half], batch["agents", "decision_logits"][half:]
     )
+
+
+def test_what_one_rank_asks_for_all_do(outcome):
+    for ending in outcome.endings["wishes_of_one_rank"]:
+        # The test at the end belongs to the iteration that would have come next.
+        assert ending.result == [[2, 5], [2, 4]]
+
+
+def test_a_loss_that_breaks_on_one_rank_stops_all_by_its_name(outcome):
+    for ending in outcome.endings["a_loss_breaks_on_one_rank"]:
+        assert ending.result == "loss_fragile became nan in iteration 2"
 
 
 def last_checkpoint(outcome: Outcome, run_id: str) -> Checkpoint:
