@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from tensordict import TensorDict
 
+from nip.command_line.application import check_arguments
 from nip.errors import ResumeError
 from nip.parameters import HyperParameters
 from nip.run import run_experiment
@@ -277,3 +278,12 @@ def test_a_batch_that_does_not_divide_is_refused_once(working_folder):
     assert "5 environments cannot be divided by 2 processes" in process.stderr
     assert "exitcode  : 2" in process.stderr
     assert not list(working_folder.iterdir())
+
+
+def test_torchrun_does_not_go_with_a_sweep(monkeypatch, capsys, repository):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as leaving:
+        check_arguments(["--multirun", "seed=1,2", *TOY], repository / "configs")
+    assert leaving.value.code == 2
+    assert "Start each job with a torchrun of its own" in capsys.readouterr().err
