@@ -181,14 +181,14 @@ class PureTextRlTrainer(Trainer):
         with self.run.transaction():
             if metrics:
                 self.log(iteration + 1, metrics)
+            # Whoever stops after a test does not pay for jobs whose models nobody will use.
+            is_stopped = self.context.stop_reason is not None
+            if state.is_done or state.iteration > iteration or is_stopped:
+                self.notify("on_iteration_end")
             self.run.set_state(STATE_KEY, state.to_dict())
             self.run.set_state(LAYER_KEY, self.layer_state())
         self.state = state
         self.notify("on_checkpoint")
-        # Whoever stops after a test does not pay for jobs whose models nobody will use.
-        is_stopped = self.context.stop_reason is not None
-        if state.is_done or state.iteration > iteration or is_stopped:
-            self.notify("on_iteration_end")
 
     def _do_stage(self, stage: str) -> Mapping[str, float]:
         """Run a stage; return the metrics that it gives."""
