@@ -1,6 +1,6 @@
 """Terms that may be added to the loss of any trainer of networks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -96,18 +96,25 @@ def add_loss_terms(
     """
     for term in terms:
         if term.weight != 0:
-            key, number = f"loss_{term.name}", 2
-            while key in losses.keys():
-                key, number = f"loss_{term.name}_{number}", number + 1
+            key = _free_key(term, losses.keys())
             losses.set(key, term.weight * term.function(batch, context))
     return losses
 
 
-def term_figure_names(terms: Sequence[LossTerm]) -> frozenset[str]:
-    """Return the names under which terms may be logged, also where some have one name."""
-    names = [f"loss_{term.name}" for term in terms]
-    numbers = range(2, len(names) + 2)
-    return frozenset({*names, *(f"{name}_{number}" for name in names for number in numbers)})
+def term_figure_names(terms: Sequence[LossTerm], taken: Collection[str] = ()) -> frozenset[str]:
+    """Return the names under which terms are logged beside figures whose names are taken."""
+    names: list[str] = []
+    for term in terms:
+        if term.weight != 0:
+            names.append(_free_key(term, {*taken, *names}))
+    return frozenset(names)
+
+
+def _free_key(term: LossTerm, taken: Collection[str]) -> str:
+    key, number = f"loss_{term.name}", 2
+    while key in taken:
+        key, number = f"loss_{term.name}_{number}", number + 1
+    return key
 
 
 @register_loss_term("l2")

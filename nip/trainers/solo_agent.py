@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
+from nip.errors import ParameterError
+from nip.trainers.components import TrainerComponents
 from nip.trainers.learner_building import build_learner
 from nip.trainers.registry import register_trainer
 from nip.trainers.solo_training import (
@@ -22,6 +24,22 @@ class SoloAgentTrainer(TensorDictTrainer):
     """Each agent learns to answer the question alone: what it can do without the other's help."""
 
     trainer_type = "solo_agent"
+
+    def use(self, components: TrainerComponents) -> None:
+        """Exchange parts, other than what is learnt and from what.
+
+        Raises
+        ------
+        ParameterError
+            If one of these is given.
+        """
+        if components.loss is not None or components.data is not None:
+            raise ParameterError(
+                f"{type(self).__name__} learns the labels of its rows, and has no loss or data to "
+                f"be exchanged, got {components}. Add to its loss with loss_terms, or choose a "
+                "trainer of reinforcement learning."
+            )
+        super().use(components)
 
     @property
     def num_train_iterations(self) -> int:

@@ -140,7 +140,7 @@ class TensorDictTrainer(CheckpointedTrainer):
         if objective is None or figures is None:
             return None
         chosen, added = self.hyper_params.loss_terms, self.components.loss_terms
-        terms = term_figure_names(build_loss_terms(chosen, added))
+        terms = term_figure_names(build_loss_terms(chosen, added), known or ())
         tested = self._evaluation_names() or figures
         return frozenset(
             {*figures, *terms, *tested, *(f"test_{name}" for name in tested), *LAYER_METRICS}

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from nip.errors import NipError
+from nip.errors import NipError, ParameterError, UnknownNameError
 from nip.run import run_experiment
 from tests.command_line_process import run_command_line
-from tests.end_to_end.layer_runs import TRAINERS, params_for
+from tests.end_to_end.layer_runs import TRAINERS, params_for, train
 from tests.experiments import make_settings
 
 STOPPING = "early_stopping"
@@ -85,6 +85,28 @@ def test_a_mistake_is_told_with_its_field_and_the_way_out(trainer, name, tmp_pat
     with pytest.raises(NipError, match=re.compile(message, re.DOTALL)):
         run_experiment(params_for(trainer, **changes), settings=make_settings(tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("terms", "monitor"),
+    [([{"name": "l2", "weight": 0.0}], "loss_l2"), (["l2"], "loss_l2_2"), (["l2"], "l2")],
+)
+def test_a_term_that_is_never_logged_cannot_be_watched(terms, monitor):
+    callbacks = [{"name": STOPPING, "monitor": monitor}]
+    with pytest.raises(UnknownNameError, match=f"monitor='{monitor}', which is never logged"):
+        train(params_for("reinforce", loss_terms=terms, callbacks=callbacks))
+
+
+def test_two_terms_of_one_name_can_both_be_watched():
+    callbacks = [{"name": STOPPING, "monitor": name} for name in ("loss_l2", "loss_l2_2")]
+    trained = train(params_for("reinforce", loss_terms=["l2", "l2"], callbacks=callbacks))
+    assert trained.history.values("loss_l2") == trained.history.values("loss_l2_2")
+
+
+@pytest.mark.parametrize("part", ["loss", "data"])
+def test_a_part_that_a_trainer_does_not_have_cannot_be_exchanged(part):
+    with pytest.raises(ParameterError, match=r"no loss or data to be exchanged.*loss_terms"):
+        train(params_for("solo_agent"), **{part: lambda trainer: None})
 
 
 ARGUMENTS = ["scenario=toy", "dataset=witness", "interaction_protocol=adp", "trainer=vanilla_ppo"]
