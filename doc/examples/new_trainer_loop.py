@@ -1,6 +1,6 @@
 """A trainer with a loop of its own: it keeps a random change of the weights if it pays."""
 
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
 from nip.trainers.registry import register_trainer
 from nip.trainers.rollout_metrics import rollout_metrics
-from nip.trainers.trainer_base import IterationContext, TensorDictTrainer, attach_progress_bar
+from nip.trainers.trainer_base import TensorDictTrainer
 
 
 @register_parameter_class
@@ -29,34 +29,31 @@ class HillClimbingParameters(SubParameters):
 class HillClimbingTrainer(TensorDictTrainer):
     """Changes all weights at random, and keeps what raises the reward of all agents together."""
 
-    def train(self) -> None:
-        """Climb, then test."""
-        with ExitStack() as stack:
-            self._build_train_context(stack)
-            self._first_iteration = self.restore()
-            self._run_train_loop()
-        with ExitStack() as stack:
-            self._build_test_context(stack)
-            self._run_test_loop()
+    @property
+    def num_train_iterations(self) -> int:
+        """Steps that are tried."""
+        return self.hyper_params.rl.num_iterations
 
-    @attach_progress_bar(lambda self: self.hyper_params.rl.num_iterations)
-    def _run_train_loop(self, iteration_context: IterationContext) -> None:
-        iteration_context.set_description("Climbing")
-        self._run_iterations(iteration_context, self._first_iteration, self._try_a_step)
+    @property
+    def num_test_batches(self) -> int:
+        """Batches of an evaluation."""
+        return self.hyper_params.rl.num_test_iterations
 
-    @attach_progress_bar(lambda self: self.hyper_params.rl.num_test_iterations)
-    def _run_test_loop(self, iteration_context: IterationContext) -> None:
-        iteration_context.set_description("Testing")
+    def _set_up(self) -> None:
+        """Build nothing: there is no optimizer, and each batch is played by itself."""
+
+    def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
+        """Play on a split, always the same questions."""
+        instance = self.scenario_instance
+        environment = instance.test_environment if split == "test" else instance.train_environment
         batches = []
-        for index in range(self.hyper_params.rl.num_test_iterations):
-            batches.append(self._play(self.scenario_instance.test_environment, "test", index))
-            iteration_context.step()
-        metrics = rollout_metrics(torch.cat(batches), self.scenario_instance.protocol_handler)
-        total = self.hyper_params.rl.num_iterations
-        self.log(total, {f"test_{name}": value for name, value in metrics.items()})
+        for index in range(self.num_test_batches):
+            batches.append(self._play(environment, "evaluate", split, index))
+            on_batch()
+        return rollout_metrics(torch.cat(batches), instance.protocol_handler)
 
     @torch.no_grad()
-    def _try_a_step(self, iteration: int) -> dict[str, float]:
+    def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Compare the agents with a changed version of them on the same episodes."""
         environment = self.scenario_instance.train_environment
         weights = [weight for weight in self.agents.parameters() if weight.requires_grad]

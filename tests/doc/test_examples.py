@@ -14,6 +14,7 @@ TINY = ["rl.num_iterations=2", "rl.frames_per_batch=60", "rl.minibatch_size=30"]
 TINY += ["rl.num_test_iterations=1", "rl.num_normalization_steps=20"]
 TINY += ["run_id=tiny", "settings.progress=false"]
 RUN_ELSEWHERE = ("new_analyser", "new_fine_tuning_backend")
+SCRIPTS = ("manual_loop", "swapped_components")
 
 
 def commands_with_plugins() -> list[Command]:
@@ -66,9 +67,36 @@ def test_a_model_that_thinks_twice_plays_whole_dialogues(working_folder: Path) -
 def test_every_example_is_shown_and_run() -> None:
     for example in EXAMPLES.glob("*.py"):
         is_run = any(f"examples/{example.name}" in str(each) for each in commands_with_plugins())
-        assert is_run or example.stem in RUN_ELSEWHERE
+        assert is_run or example.stem in (*RUN_ELSEWHERE, *SCRIPTS)
         shown = (DOC / "guides").glob("*.md")
         assert any(f"../examples/{example.name}" in page.read_text() for page in shown)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_among_the_examples_runs(name: str, working_folder: Path) -> None:
+    """The loop by hand asserts itself that it comes to the numbers of the usual one."""
+    source = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+    for size in ("20", "40"):
+        source = source.replace(f'"num_iterations": {size}', '"num_iterations": 10')
+    process = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert {
+        "manual_loop": "test accuracy 0.",
+        "swapped_components": "iteration 10: names ",
+    }[name] in process.stdout
+
+
+def test_the_mean_of_weights_goes_on_with_its_run(working_folder: Path) -> None:
+    """And is what the evaluation sees: at decay 0 the weights themselves, else others."""
+    process = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(EXAMPLES)!r})\n{_AVERAGE}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
 
 
 def test_the_parameters_of_an_example_are_checked(working_folder: Path) -> None:
@@ -96,6 +124,59 @@ def test_numbers_are_proved_composite(working_folder: Path) -> None:
     metrics = run([*words, "settings.progress=false"], working_folder)
     assert metrics["test_completeness"] >= 0.95
     assert metrics["test_soundness"] >= 0.95
+
+
+_AVERAGE = """
+import new_callback
+from nip import HyperParameters, run_experiment
+from nip.trainers.callback import Callback
+from nip.trainers.components import TrainerComponents
+
+
+class PowerCut(Callback):
+    def on_iteration_end(self, context):
+        if context.iteration == 3:
+            raise KeyboardInterrupt
+
+
+def params(*callbacks):
+    return HyperParameters(
+        scenario="toy",
+        dataset="witness",
+        trainer="vanilla_ppo",
+        interaction_protocol="adp",
+        callbacks=callbacks,
+        rl={
+            "num_iterations": 5,
+            "frames_per_batch": 64,
+            "minibatch_size": 32,
+            "num_test_iterations": 1,
+            "lr": 0.05,
+        },
+    )
+
+
+def test_metrics(metrics):
+    return {name: value for name, value in metrics.items() if name.startswith("test_")}
+
+
+how = {"progress": False, "checkpoint_period": 1}
+slow = params({"name": "averaged_weights", "decay": 0.9})
+straight = run_experiment(slow, run_id="straight", **how).metrics
+try:
+    cut = TrainerComponents(callbacks=[PowerCut()])
+    run_experiment(slow, run_id="broken", components=cut, **how)
+except KeyboardInterrupt:
+    pass
+else:
+    raise AssertionError("was not interrupted")
+assert run_experiment(slow, run_id="broken", **how).metrics == straight
+plain = run_experiment(params(), run_id="plain", **how).metrics
+at_once = params({"name": "averaged_weights", "decay": 0})
+assert run_experiment(at_once, run_id="at_once", **how).metrics == plain
+assert test_metrics(straight) != test_metrics(plain)
+assert straight["loss_critic"] == plain["loss_critic"]
+"""
 
 
 _INTERRUPT = """

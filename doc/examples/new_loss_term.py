@@ -1,0 +1,35 @@
+"""A term of the loss that makes a verifier decide sooner: going on has its price."""
+
+from dataclasses import dataclass
+
+import torch
+from tensordict import TensorDictBase
+from torch import Tensor
+
+from nip.parameters import LossTermParameters, register_parameter_class
+from nip.parameters.types import UnitInterval
+from nip.protocols.rules import Decision
+from nip.trainers.context import TrainingContext
+from nip.trainers.loss_terms import register_loss_term
+
+
+@register_parameter_class
+@dataclass
+class HesitationParameters(LossTermParameters):
+    """What can be set about hesitation, besides its weight."""
+
+    name: str = "hesitation"
+    """What chooses this term."""
+
+    free: UnitInterval = 0.0
+    """Probability of going on that costs nothing."""
+
+
+@register_loss_term("hesitation", parameters=HesitationParameters)
+def hesitation(batch: TensorDictBase, context: TrainingContext, free: float) -> Tensor:
+    """Return the mean probability with which the verifier goes on, where it is above ``free``."""
+    for frames in context.trainer.loss_module.learning_frames(batch, with_critic=False):
+        if frames.output.decision_logits is not None:
+            going_on = frames.output.decision_logits.softmax(-1)[:, Decision.CONTINUE]
+            return frames.policy_mean((going_on - free).clamp_min(0))
+    return torch.zeros((), device=context.device)
