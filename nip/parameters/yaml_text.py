@@ -14,8 +14,15 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, quoting texts that the loader would take for numbers."""
+    """PyYAML's safe dumper, quoting texts that a loader would not read as they are."""
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Escape the line break of Unicode, which PyYAML writes such that it reads a blank."""
+        style = '"' if "\x85" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nip.errors import ParameterError
@@ -46,6 +46,7 @@ def test_scalars_are_what_they_look_like(text: str, value: object) -> None:
         | st.text(st.characters(codec="ascii")),
     )
 )
+@example({"next_line": "\x85", "others": "a\u2028\n\u2029 \ufeff"})
 def test_what_is_written_is_read_here_and_elsewhere(tree: dict[str, object]) -> None:
     assert load_mapping(dump(tree)) == tree
     assert yaml.safe_load(dump(tree)) == tree
