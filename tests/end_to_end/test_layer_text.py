@@ -127,11 +127,8 @@ def test_the_table_and_the_history_hold_the_same(straight):
 @pytest.mark.parametrize(
     "moment",
     [
-        (0, "stage_start create_fine_tune_jobs"),
         (0, "step_end"),
-        (0, "checkpoint"),
         (0, "iteration_end"),
-        (1, "iteration_start"),
         (1, "stage_end sample_rollouts"),
         (1, "log"),
     ],
