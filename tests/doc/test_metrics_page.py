@@ -21,6 +21,10 @@ CASES = {
     "pretrained": {"pretrain_agents": True},
     "solo": {"trainer": "solo_agent"},
     "linear": {"include_linear_message_space": True},
+    "terms": {
+        "eval_every": 1,
+        "loss_terms": [{"name": "l2", "weight": 0.01}, "proximal", {"name": "l2", "weight": 0.1}],
+    },
 }
 # The figures of an episode only appear where one ends, and completeness where its label is 1.
 LONG = {"rl": {"rollouts_per_iteration": 16, "minibatch_size": 16}}
@@ -30,7 +34,8 @@ def quantity(name: str, agents: tuple[str, ...]) -> str:
     """Return a metric's name as the page gives it."""
     for agent in agents:
         name = re.sub(rf"^(pretrain_)?(test_)?{agent}\.", "<agent>.", name)
-    return re.sub(r"^(pretrain_)?(test_)?", "", name)
+    name = re.sub(r"^(pretrain_)?(test_)?", "", name)
+    return re.sub(r"^loss_(l2|proximal)(_\d)?$", "loss_<term>", name)
 
 
 @pytest.fixture(scope="module")
