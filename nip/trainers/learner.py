@@ -81,7 +81,6 @@ class Learner:
         self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
         self._steps_schedule = steps_schedule
         self._notify = notify
-        self._has_stepped = False
         self.update_step.begin(optimizer, self._device)
 
     def autocast(self) -> AbstractContextManager:
@@ -113,14 +112,8 @@ class Learner:
         """
         if self.update_step.finish(self._iteration) is not None:
             self._after_step()
-        if self._has_stepped:
-            self.objective.finish_iteration()
-        else:
-            # Nothing moves, but the schedule wants its optimizer to go first.
-            self.optimizer.zero_grad(set_to_none=True)
-            self.optimizer.step()
+        self.objective.finish_iteration()
         current_ranks().average_buffers(self._agents)
-        self._has_stepped = False
         if self.lr_scheduler is not None and not self._steps_schedule:
             self.lr_scheduler.step()
 
@@ -169,7 +162,6 @@ class Learner:
 
     def _after_step(self) -> None:
         self.num_steps += 1
-        self._has_stepped = True
         self._note_steps()
         if self.lr_scheduler is not None and self._steps_schedule:
             self.lr_scheduler.step()

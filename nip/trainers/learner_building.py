@@ -64,10 +64,7 @@ def build_learner(
     steps_schedule = schedule.interval == "step"
     num_steps = ceil(num_minibatches / update_step.num_accumulation_steps)
     total = num_iterations * (num_steps if steps_schedule else 1)
-    if components.lr_scheduler is not None:
-        lr_scheduler = components.lr_scheduler(optimizer)
-    else:
-        lr_scheduler = build_lr_scheduler(optimizer, schedule, total)
+    lr_scheduler = build_lr_scheduler(optimizer, schedule, total, components.lr_scheduler)
     return Learner(
         agents,
         objective,

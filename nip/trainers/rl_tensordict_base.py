@@ -109,7 +109,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return self._get_loss_module_and_gae() if make is None else make(self)
 
     def _make_objective(self) -> Objective:
-        return self._make_loss()[0]
+        # Making it once more would draw from the randomness of a loss with weights of its own.
+        return self.loss_module if self._has_learner else self._make_loss()[0]
 
     def _start_fresh(self) -> None:
         if self.hyper_params.pretrain_agents:
