@@ -54,12 +54,25 @@ def reruns_tests(hyper_params: HyperParameters) -> bool:
     return hyper_params.base_run.base_run_type == "rerun_tests"
 
 
-def is_tested(hyper_params: HyperParameters, iteration: int) -> bool:
-    """Whether the agents play on the test split after an iteration."""
+def is_tested(
+    hyper_params: HyperParameters, iteration: int, num_iterations: int | None = None
+) -> bool:
+    """Whether the agents play on the test split after an iteration.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        The experiment.
+    iteration : int
+        The iteration, counted from 0.
+    num_iterations : int, optional
+        Iterations of a run that is stopped early.
+    """
     is_forced = hyper_params.base_run.rerun_tests_force_test_during_training_state
     if reruns_tests(hyper_params) and is_forced:
         return True
-    is_first, is_last = iteration == 0, iteration == hyper_params.rl.num_iterations - 1
+    num_iterations = num_iterations or hyper_params.rl.num_iterations
+    is_first, is_last = iteration == 0, iteration == num_iterations - 1
     return {
         "none": False,
         "all": True,

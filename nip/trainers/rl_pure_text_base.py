@@ -38,7 +38,13 @@ from nip.trainers.text_connection import (
     open_connection,
 )
 from nip.trainers.text_sampling import RolloutSampler
-from nip.trainers.text_state import STAGES, STATE_KEY, TextTrainerState
+from nip.trainers.text_state import (
+    STAGES,
+    STAGES_NOT_BEGUN_AFTER_A_STOP,
+    STAGES_OF_THE_LAST,
+    STATE_KEY,
+    TextTrainerState,
+)
 from nip.trainers.text_statistics import rollout_statistics, statistic_names
 from nip.trainers.trainer import Trainer, shown_metrics
 from nip.trainers.transcripts import write_transcripts
@@ -81,10 +87,12 @@ class PureTextRlTrainer(Trainer):
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all statistics, unless a subclass adds some."""
+        names: Collection[str] | None = statistic_names(self.protocol_handler)
         if type(self)._get_log_stats is not PureTextRlTrainer._get_log_stats:
+            names = logged
+        if names is None:
             return None
-        names = statistic_names(self.protocol_handler)
-        return names | {f"{TEST_PREFIX}{name}" for name in names}
+        return frozenset({*names, *(f"{TEST_PREFIX}{name}" for name in names)})
 
     def train(self) -> None:
         """Go through all stages of all iterations that are not over yet."""
@@ -104,8 +112,8 @@ class PureTextRlTrainer(Trainer):
             )
             try:
                 self._set_up(context)
-                self.begin()
                 with self.closing():
+                    self.begin()
                     self._run_train_loop()
             finally:
                 self._runner.run(close_connection(context))
@@ -155,8 +163,21 @@ class PureTextRlTrainer(Trainer):
         if reruns_tests(self.hyper_params):
             rerun_tests(self.run, self.hyper_params, self.settings, self._test_models, self.log)
             return
-        while not self.state.is_done and self.context.stop_reason is None:
+        while not self._is_over(self.state):
             self._run_stage()
+
+    def _is_over(self, state: TextTrainerState) -> bool:
+        """Whether nothing is left to do: who is stopped finishes the iteration, if it pays."""
+        is_stopped = self.context.stop_reason is not None
+        return state.is_done or (is_stopped and state.stage in STAGES_NOT_BEGUN_AFTER_A_STOP)
+
+    @property
+    def _num_iterations(self) -> int:
+        """Iterations of the run: who is stopped before fine-tuning is in the last one."""
+        is_stopped = self.context.stop_reason is not None
+        if is_stopped and self.state.stage in STAGES_OF_THE_LAST:
+            return self.state.iteration + 1
+        return self.hyper_params.rl.num_iterations
 
     def _test_models(self, models: tuple[Models, ...]) -> dict[str, float]:
         """Test as in the last of these iterations, each of which has its models."""
@@ -177,13 +198,13 @@ class PureTextRlTrainer(Trainer):
             self.notify("on_iteration_start")
         with self.stage(self.state.stage):
             metrics = self._do_stage(self.state.stage)
-        state = self.state.after_stage(self.hyper_params.rl.num_iterations, self._current_models())
         with self.run.transaction():
             if metrics:
                 self.log(iteration + 1, metrics)
             # Whoever stops after a test does not pay for jobs whose models nobody will use.
-            is_stopped = self.context.stop_reason is not None
-            if state.is_done or state.iteration > iteration or is_stopped:
+            state = self.state.after_stage(self._num_iterations, self._current_models())
+            if state.is_done or state.iteration > iteration:
+                self.check_logged()
                 self.notify("on_iteration_end")
             self.run.set_state(STATE_KEY, state.to_dict())
             self.run.set_state(LAYER_KEY, self.layer_state())
@@ -198,7 +219,9 @@ class PureTextRlTrainer(Trainer):
             self._training_rollouts()
         elif stage == "log_stats":
             return self._report("train", self._training_rollouts())
-        elif stage == "test_during_training" and is_tested(self.hyper_params, iteration):
+        elif stage == "test_during_training" and is_tested(
+            self.hyper_params, iteration, self._num_iterations
+        ):
             return self._run_test_loop()
         elif stage == "create_fine_tune_jobs":
             self._ledger.check()

@@ -17,6 +17,9 @@ STAGES = (
 STAGES_OF_THE_LAST = STAGES[:3]
 """The last iteration ends before a fine-tuning that nobody would use."""
 
+STAGES_NOT_BEGUN_AFTER_A_STOP = (STAGES[0], STAGES[3])
+"""Once training is stopped, nothing is sampled for, and no job is paid for, that has no use."""
+
 STATE_KEY = "text_trainer"
 """Under which the state is stored in a run."""
 

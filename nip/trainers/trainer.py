@@ -159,6 +159,11 @@ class Trainer(ABC):
         has_own_evaluation = self.components.evaluate is not None
         check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
 
+    def check_logged(self) -> None:
+        """Refuse to watch what an iteration did not log, where names are not known beforehand."""
+        if self.context.stop_reason is None and self.metric_names() is None:
+            self.check_monitored(self.metric_names(self.history.names()))
+
     def close(self) -> None:
         """Tell the callbacks that training is over; every one hears it, whatever the others do."""
         if not self._has_begun:
@@ -201,6 +206,7 @@ class Trainer(ABC):
             "callbacks": {key: state for key, state in states.items() if state},
             "state": self.context.state,
             "step": self.context.step,
+            "wants_evaluation": self.context.wants_evaluation,
             "stop_reason": self.context.stop_reason,
             "best": None if self.context.best is None else list(self.context.best),
         }
@@ -211,6 +217,7 @@ class Trainer(ABC):
             if key in layer["callbacks"]:
                 callback.load_state_dict(layer["callbacks"][key])
         self.context.state, self.context.step = dict(layer["state"]), layer["step"]
+        self.context.wants_evaluation = layer["wants_evaluation"]
         self.context.stop_reason = layer["stop_reason"]
         self.context.best = None if layer["best"] is None else tuple(layer["best"])
 

@@ -256,15 +256,14 @@ class TensorDictTrainer(CheckpointedTrainer):
             metrics = {**run_one(iteration), **rate}
         except NonFiniteLoss as error:
             context.stop(str(error))
-            metrics = {}
+            context.stage, metrics = "", {}
         if self._evaluation_is_due(iteration + 1):
             context.wants_evaluation = False
             with self.stage("test"):
                 metrics |= self.evaluate("test")
             self._evaluated = iteration + 1
         self.log(iteration + 1, metrics)
-        if self.metric_names() is None:
-            self.check_monitored(self.metric_names(self.history.names()))
+        self.check_logged()
         self.notify("on_iteration_end")
         context.iteration = iteration + 1
         self.save_checkpoint_if_due(iteration + 1, total)
