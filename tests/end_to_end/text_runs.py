@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,9 +201,11 @@ def num_received(runs_dir: Path) -> int:
     path = runs_dir / "run" / "run.db"
     if not path.exists():
         return 0
-    with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        if not {"journal", "rollouts"} <= tables:
+            return 0
         (num_journalled,) = database.execute("SELECT count(*) FROM journal").fetchone()
         records = [json.loads(row[0]) for row in database.execute("SELECT record FROM rollouts")]
-    database.close()
     messages = [message for record in records for message in record["messages"]]
     return num_journalled + sum(1 + message.get("num_retries", 0) for message in messages)
