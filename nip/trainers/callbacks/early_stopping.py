@@ -22,8 +22,9 @@ class EarlyStopping(MetricCallback):
     """
 
     def __init__(self, **options: Any) -> None:
-        self.params = EarlyStoppingParameters(**options)
-        super().__init__(self.params)
+        self.params: EarlyStoppingParameters
+        super().__init__(EarlyStoppingParameters(**options))
+        self.marks_best = self.params.save_best
 
     def on_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
         """Mark the best checkpoint, and stop when there is a reason to."""

@@ -1,9 +1,10 @@
 """The base of callbacks that follow one metric."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from nip.errors import ParameterError
 from nip.parameters.callbacks import MonitoringParameters
 from nip.trainers.callback import Callback
 from nip.trainers.callbacks.metric_monitor import MetricMonitor
@@ -16,9 +17,29 @@ class MetricCallback(Callback):
     What is logged outside the iterations, as by the test after the last one, does not count.
     """
 
+    marks_best = True
+    """Whether it marks the best checkpoint."""
+
     def __init__(self, params: MonitoringParameters) -> None:
+        self.params = params
         self.monitor = MetricMonitor(params.monitor, params.mode, params.min_delta)
         self.monitored = (params.monitor,)
+
+    def check(self, trainer: Any) -> None:
+        """Refuse metrics that are never measured, and two that say which checkpoint is the best.
+
+        Raises
+        ------
+        ParameterError
+            If there is no evaluation that would give the metric, or another callback marks the
+            best checkpoint by another metric.
+        """
+        problems = [
+            *self.params.problems_in(trainer.hyper_params, type(self).__name__),
+            *self._other_bests(trainer.callbacks),
+        ]
+        if problems:
+            raise ParameterError(*problems)
 
     @abstractmethod
     def on_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
@@ -34,6 +55,20 @@ class MetricCallback(Callback):
         if name in context.metrics and iteration == context.iteration + 1:
             value = context.metrics[name]
             self.on_value(context, value, self.monitor.update(value, iteration))
+
+    def _other_bests(self, callbacks: Iterable[Callback]) -> Iterator[str]:
+        """Yield a message for each other callback by which another checkpoint is the best."""
+        own = self.monitor.monitor, self.monitor.mode
+        for other in callbacks:
+            if not (isinstance(other, MetricCallback) and self.marks_best and other.marks_best):
+                continue
+            if (other.monitor.monitor, other.monitor.mode) != own:
+                yield (
+                    f"{type(self).__name__} marks the best checkpoint by monitor={own[0]!r} with "
+                    f"mode={own[1]!r}, and {type(other).__name__} by {other.monitor.monitor!r} "
+                    f"with {other.monitor.mode!r}, but only one can be the best. Leave out one of "
+                    "them, or set save_best=False in an early_stopping."
+                )
 
     def state_dict(self) -> Mapping[str, Any]:
         """Return what is known of the metric."""

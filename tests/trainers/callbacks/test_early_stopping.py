@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from nip.errors import UnknownNameError
+from nip.errors import ParameterError, UnknownNameError
 from nip.run import run_experiment
 from nip.trainers.callbacks.best_checkpoint import BestCheckpoint
 from nip.trainers.callbacks.early_stopping import EarlyStopping
 from nip.trainers.components import TrainerComponents
 from nip.trainers.monitored_metrics import check_monitored
-from tests.experiments import make_params, make_settings
+from tests.experiments import make_params, make_settings, make_trainer
 from tests.trainers.callbacks.scripted_training import ScriptedTraining, scripted_history
 
 
@@ -158,3 +158,32 @@ def test_a_real_run_stops_keeps_the_best_and_says_why(tmp_path):
     assert kept == ["iteration_000001", "iteration_000003"]
     assert result.best_checkpoint == result.folder / "checkpoints" / "iteration_000001"
     assert result.metrics["test_score"] == 2.0
+
+
+def test_given_in_python_a_metric_of_evaluations_needs_them_as_well():
+    trainer = make_trainer(make_params())
+    trainer.use(TrainerComponents(callbacks=[EarlyStopping()]))
+    message = r"EarlyStopping\.monitor='test_mean_accuracy' .*eval_every is None.*eval_every=1"
+    with pytest.raises(ParameterError, match=message):
+        trainer.setup()
+
+
+@pytest.mark.parametrize(
+    ("other", "is_refused"),
+    [
+        (BestCheckpoint(monitor="learning_rate"), True),
+        (BestCheckpoint(monitor="mean_accuracy", mode="min"), True),
+        (BestCheckpoint(monitor="mean_accuracy", min_delta=0.1), False),
+        (EarlyStopping(monitor="learning_rate", save_best=False), False),
+    ],
+)
+def test_the_best_checkpoint_is_that_of_one_metric(other, is_refused):
+    trainer = make_trainer(
+        make_params(callbacks=[{"name": "early_stopping", "monitor": "mean_accuracy"}])
+    )
+    trainer.use(TrainerComponents(callbacks=[other]))
+    if not is_refused:
+        trainer.check()
+        return
+    with pytest.raises(ParameterError, match=r"mean_accuracy.*only one can be the best.*save_best"):
+        trainer.check()
