@@ -18,6 +18,7 @@ from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.learner import Learner
 from nip.trainers.optimizers import build_optimizer
+from nip.trainers.schedules_of_agents import train_learning_parts
 from nip.trainers.solo_training import (
     TRAINED_PARTS,
     SoloObjective,
@@ -130,6 +131,7 @@ def _train(
             hyper_params.optimizer,
             **solo_rules(params),
         )
+        train_learning_parts(instance.agents)
         update_step = UpdateStep(max_grad_norm=params.max_grad_norm)
         learner = Learner(instance.agents, objective, optimizer, update_step=update_step)
         for _ in range(params.num_epochs):

@@ -8,6 +8,7 @@ from nip.errors import ParameterError
 from nip.trainers.components import TrainerComponents
 from nip.trainers.learner_building import build_learner
 from nip.trainers.registry import register_trainer
+from nip.trainers.schedules_of_agents import train_learning_parts
 from nip.trainers.solo_training import (
     SoloObjective,
     SoloRows,
@@ -66,6 +67,7 @@ class SoloAgentTrainer(TensorDictTrainer):
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Pass over the training rows once; return each agent's mean loss and accuracy."""
         self.context.epoch, ranks = iteration, current_ranks()
+        train_learning_parts(self.agents)
         with self.stage("train"):
             figures = [
                 (self.train_step(batch[ranks.rank :: ranks.size]), len(batch))

@@ -5,6 +5,7 @@ import torch
 
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
+from nip.parameters import LrFactors
 from nip.trainers.pretraining import cache_path, pretrain_agents
 from nip.trainers.registry import build_trainer
 from tests.experiments import (
@@ -158,3 +159,9 @@ def test_whether_pretraining_was_cached_changes_nothing_afterwards(settings, tra
     assert same_tensors(results[0][0], results[1][0])
     assert results[0][1] == results[1][1]
     assert results[0][1][0][0] == 0
+
+
+def test_an_agent_that_is_frozen_here_as_well_keeps_its_running_statistics(settings):
+    params = pretraining_params(agent={"agent_lr_factor": LrFactors(0.0, 0.0)})
+    before = weights(build_scenario_instance(params, settings).agents)
+    assert same_tensors(weights(pretrained(params, settings)[0].agents), before)

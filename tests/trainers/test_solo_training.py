@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from nip.parameters import LrFactors
 from nip.trainers.solo_agent import SoloAgentTrainer
 from tests.experiments import make_params, make_trainer, tiny_graph_agent
 
@@ -119,3 +120,14 @@ def test_factors_of_the_learning_rate_hold_in_solo_training_too(ready):
     trainer = ready(agents={"_default": agent}, solo={"learning_rate": 0.001})
     groups = trainer.learner.optimizer.param_groups
     assert [group["lr"] / 0.001 for group in groups] == pytest.approx([30, 6, 2] * 2)
+
+
+def test_a_frozen_agent_keeps_its_running_statistics_too(ready):
+    frozen = tiny_graph_agent(agent_lr_factor=LrFactors(0.0, 0.0))
+    trainer = ready(agents={"_default": tiny_graph_agent(), "prover": frozen})
+    before = {name: value.clone() for name, value in trainer.agents.state_dict().items()}
+    trainer.train_iteration()
+    after = trainer.agents.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not any(".prover." in name for name in changed)
+    assert "agents.verifier.body.pooling.batch_norm.running_var" in changed
