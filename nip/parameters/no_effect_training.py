@@ -61,6 +61,16 @@ def _agent_needs_name(option: str) -> AgentNoEffectRule:
     )
 
 
+def _cycles_beta1(hyper_params: HyperParameters) -> bool:
+    is_cycle = hyper_params.lr_scheduler.name == "one_cycle"
+    return is_cycle and hyper_params.optimizer.name in WITH_BETAS
+
+
+BECAUSE_OF_THE_CYCLE = (
+    "with lr_scheduler.name='one_cycle', which moves it from 0.95 to 0.85 and back"
+)
+
+
 def _has_no_course(hyper_params: HyperParameters) -> bool:
     schedule = hyper_params.lr_scheduler
     return schedule.name == "constant" and schedule.num_warmup == 0
@@ -83,6 +93,7 @@ TRAINING_RULES = (
     ),
     *(_needs_name("optimizer", option, names) for option, names in OPTIMIZERS_OF_OPTIONS.items()),
     *(_needs_name("lr_scheduler", option, names) for option, names in SCHEDULES_OF_OPTIONS.items()),
+    NoEffectRule(("optimizer.beta1",), BECAUSE_OF_THE_CYCLE, _cycles_beta1),
     NoEffectRule(
         ("lr_scheduler.warmup_start_factor",),
         "unless lr_scheduler.num_warmup is above 0",
@@ -98,6 +109,11 @@ TRAINING_RULES = (
 
 TRAINING_RULES_OF_AGENTS = (
     *map(_agent_needs_name, OPTIMIZER_OPTIONS_OF_AGENTS),
+    AgentNoEffectRule(
+        ("optimizer.beta1",),
+        BECAUSE_OF_THE_CYCLE,
+        lambda hyper_params, _: _cycles_beta1(hyper_params),
+    ),
     AgentNoEffectRule(
         ("checkpoint_run_id", "checkpoint_version", "checkpoint_project", "checkpoint_entity"),
         "unless load_checkpoint_and_parameters=True",

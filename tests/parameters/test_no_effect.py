@@ -131,6 +131,17 @@ REPORTED_OF_TRAINING: list[tuple[dict[str, Any], str]] = [
     ),
     ({"optimizer": {"nesterov": True}}, r"optimizer\.nesterov=True .* optimizer\.name is 'sgd'"),
     ({"optimizer": {"name": "rmsprop", "beta1": 0.5}}, r"beta1=0\.5 .* is 'adam' or 'adamw' or"),
+    (
+        {"optimizer": {"beta1": 0.5}, "lr_scheduler": {"name": "one_cycle"}},
+        r"optimizer\.beta1=0\.5 .* with lr_scheduler\.name='one_cycle', which moves it",
+    ),
+    (
+        {
+            "agents": {"prover": {"optimizer": {"beta1": 0.5}}},
+            "lr_scheduler": {"name": "one_cycle"},
+        },
+        r"agents\.prover\.optimizer\.beta1=0\.5 .* with lr_scheduler\.name='one_cycle'",
+    ),
     ({"optimizer": {"name": "sgd", "beta2": 0.5}}, r"beta2=0\.5 .* is 'adam' or 'adamw' or"),
     (
         {"optimizer": {"name": "sgd", "eps": 0.5}},
