@@ -48,7 +48,10 @@ class Callback:
         """
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Act before the first iteration of a start, also one after an interruption."""
+        """Act before the first iteration of a start, also one after an interruption.
+
+        Who is added later hears it then.
+        """
 
     def on_iteration_start(self, context: TrainingContext) -> None:
         """Act before an iteration."""

@@ -71,6 +71,7 @@ class Trainer(ABC):
         self.context = TrainingContext(trainer=self)
         self.callbacks: list[Callback] = []
         self._has_begun = False
+        self._states_left: dict[str, Mapping[str, Any]] = {}
         for params in hyper_params.callbacks:
             self.add_callback(build_callback(params))
 
@@ -111,12 +112,20 @@ class Trainer(ABC):
             self.add_callback(callback)
 
     def add_callback(self, callback: Callback) -> None:
-        """Add a callback behind those that are there; during training it is told of what follows.
+        """Add a callback behind those that are there.
 
-        Where several processes train together, those that only look on are left to the first.
+        During training it hears that training starts, and then of what follows. Where several
+        processes train together, those that only look on are left to the first.
         """
-        if self._keeps_observers or not callback.is_observer:
-            self.callbacks.append(callback)
+        if callback.is_observer and not self._keeps_observers:
+            return
+        self.callbacks.append(callback)
+        if self._has_begun:
+            self.check()
+            *_, (key, _) = self._named_callbacks()
+            if key in self._states_left:
+                callback.load_state_dict(self._states_left.pop(key))
+            callback.on_train_start(self.context)
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Keep the metrics of an iteration, counted from 1."""
@@ -202,9 +211,12 @@ class Trainer(ABC):
         The states of callbacks stand under their class and their place among those of this class.
         """
         states = {key: dict(callback.state_dict()) for key, callback in self._named_callbacks()}
+        states = {key: state for key, state in states.items() if state}
         return {
-            "callbacks": {key: state for key, state in states.items() if state},
+            "callbacks": {**self._states_left, **states},
             "state": self.context.state,
+            "metrics": {name: float(value) for name, value in self.context.metrics.items()},
+            "metrics_iteration": self.context.metrics_iteration,
             "step": self.context.step,
             "wants_evaluation": self.context.wants_evaluation,
             "stop_reason": self.context.stop_reason,
@@ -212,11 +224,17 @@ class Trainer(ABC):
         }
 
     def load_layer_state(self, layer: Mapping[str, Any]) -> None:
-        """Load what ``layer_state`` returned; a callback that is new begins afresh."""
+        """Load what ``layer_state`` returned; a callback that is new begins afresh.
+
+        The states of those that are missing are kept until they are added.
+        """
+        self._states_left = dict(layer["callbacks"])
         for key, callback in self._named_callbacks():
-            if key in layer["callbacks"]:
-                callback.load_state_dict(layer["callbacks"][key])
+            if key in self._states_left:
+                callback.load_state_dict(self._states_left.pop(key))
         self.context.state, self.context.step = dict(layer["state"]), layer["step"]
+        self.context.metrics = layer["metrics"]
+        self.context.metrics_iteration = layer["metrics_iteration"]
         self.context.wants_evaluation = layer["wants_evaluation"]
         self.context.stop_reason = layer["stop_reason"]
         self.context.best = None if layer["best"] is None else tuple(layer["best"])

@@ -58,3 +58,29 @@ def test_outside_of_stages_there_is_none_also_after_a_loss_that_is_not_finite():
     )
     trainer.train()
     assert stages == [""]
+
+
+def test_the_latest_metrics_are_known_again_after_an_interruption(tmp_path):
+    class Look(Callback):
+        def __init__(self, fails_at=None):
+            self.seen, self.fails_at = {}, fails_at
+
+        def on_iteration_start(self, context):
+            if context.iteration == self.fails_at:
+                raise KeyboardInterrupt
+            self.seen[context.iteration] = dict(context.metrics), context.metrics_iteration
+
+    def run(folder, callback):
+        run_experiment(
+            make_params(rl={"num_iterations": 3}, eval_every=2),
+            run_id="run",
+            settings=make_settings(folder),
+            components=TrainerComponents(callbacks=[callback]),
+        )
+        return callback.seen
+
+    expected = run(tmp_path / "straight", Look())
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "resumed", Look(fails_at=2))
+    assert "test_mean_accuracy" in expected[2][0] and expected[2][1] == 2
+    assert run(tmp_path / "resumed", Look()) == {2: expected[2]}
