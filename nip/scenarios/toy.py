@@ -69,10 +69,20 @@ class ToyBody(AgentBody):
         if reads_words(self.context):
             features = [message.flatten(1)]
         else:
-            features = [(message * secret[:, None, None]).sum(-1).flatten(1)]
+            # Scaled, a message that says nothing would not be 0, and tell whether there is a mark.
+            symbols = _last_symbols(observation)
+            features = [(symbols * secret[:, None, None]).sum(-1).flatten(1)]
         if self.context.is_prover:
             features.append(secret)
         return {"features": self.hidden(torch.cat(features, dim=-1))}
+
+
+def _last_symbols(observation: Mapping[str, Tensor]) -> Tensor:
+    """Return the symbols of the last round, one-hot and not scaled; 0 where nothing was said."""
+    history, round_ = observation["message_history"], observation["round"]
+    rows = torch.arange(len(round_), device=round_.device)
+    last = history[rows, (round_ - 1).clamp_min(0)]
+    return last * (round_ > 0)[:, None, None, None]
 
 
 class ToyPolicyHead(PolicyHead):
