@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,3 +51,11 @@ class TrainerComponents:
 
     callbacks: Sequence[Callback] = ()
     """Callbacks behind those that the hyper-parameters name."""
+
+    def given(self) -> list[str]:
+        """Return the names of the parts that are exchanged."""
+        return [name for name in COMPONENTS if getattr(self, name) not in (None, (), [])]
+
+
+COMPONENTS = tuple(field.name for field in fields(TrainerComponents))
+"""Names of all parts that can be exchanged."""

@@ -1,6 +1,5 @@
 """Building a learner of what the hyper-parameters and the components say."""
 
-from math import ceil
 from typing import Any
 
 from nip.parameters import HyperParameters, LrSchedulerParameters
@@ -20,10 +19,9 @@ def build_learner(
     *,
     learning_rate: float,
     max_grad_norm: float | None,
-    num_iterations: int,
-    num_minibatches: int,
+    schedule: LrSchedulerParameters,
+    num_intervals: int,
     eps: float | None = None,
-    schedule: LrSchedulerParameters | None = None,
     **rules: Any,
 ) -> Learner:
     """Build what updates the agents of a trainer.
@@ -38,14 +36,12 @@ def build_learner(
         Base rate.
     max_grad_norm : float, optional
         Limit on the norm of the joint gradient.
-    num_iterations : int
-        Iterations of the run.
-    num_minibatches : int
-        Minibatches of an iteration.
+    schedule : LrSchedulerParameters
+        The course of the learning rate.
+    num_intervals : int
+        Intervals of the whole run, as the schedule counts them.
     eps : float, optional
         The optimizer's epsilon where the parameters say nothing; None: PyTorch's default.
-    schedule : LrSchedulerParameters, optional
-        Takes the place of the parameters' schedule.
     **rules : callable
         ``select`` and ``params_of`` of ``build_optimizer``.
     """
@@ -60,11 +56,7 @@ def build_learner(
         **rules,
     )
     update_step = components.update_step or build_update_step(params, max_grad_norm)
-    schedule = params.lr_scheduler if schedule is None else schedule
-    steps_schedule = schedule.interval == "step"
-    num_steps = ceil(num_minibatches / update_step.num_accumulation_steps)
-    total = num_iterations * (num_steps if steps_schedule else 1)
-    lr_scheduler = build_lr_scheduler(optimizer, schedule, total, components.lr_scheduler)
+    lr_scheduler = build_lr_scheduler(optimizer, schedule, num_intervals, components.lr_scheduler)
     return Learner(
         agents,
         objective,
@@ -72,7 +64,7 @@ def build_learner(
         lr_scheduler,
         update_step,
         loss_terms=build_loss_terms(params.loss_terms, components.loss_terms),
-        steps_schedule=steps_schedule,
+        steps_schedule=schedule.interval == "step",
         context=trainer.context,
         notify=trainer.notify,
     )

@@ -69,6 +69,8 @@ class PureTextRlTrainer(Trainer):
 
     data: ClassVar[DataType] = "text"
 
+    exchangeable = ("callbacks",)
+
     scenario_instance: PureTextScenarioInstance
     run: Run
 

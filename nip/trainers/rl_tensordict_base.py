@@ -58,6 +58,18 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return self.hyper_params.rl.num_iterations
 
     @property
+    def num_minibatches(self) -> int:
+        """Minibatches of an iteration."""
+        rl, num_frames = self.hyper_params.rl, self.scenario_instance.batch_shape.num_frames
+        return rl.num_epochs * (num_frames // rl.minibatch_size)
+
+    @property
+    def lr_schedule(self) -> LrSchedulerParameters:
+        """The course of the learning rate; ``rl.anneal_lr`` is short for one."""
+        anneals = self.hyper_params.rl.anneal_lr
+        return LrSchedulerParameters(name="linear") if anneals else super().lr_schedule
+
+    @property
     def num_test_batches(self) -> int:
         """Batches of an evaluation."""
         return self.hyper_params.rl.num_test_iterations
@@ -78,16 +90,14 @@ class TensorDictRlTrainer(TensorDictTrainer):
         environment = self.scenario_instance.train_environment
         self.loss_module, self.gae = self._make_loss()
         self.loss_module.to(self.device)
-        num_frames = self.scenario_instance.batch_shape.num_frames
         self.learner = build_learner(
             self,
             self.loss_module,
             learning_rate=rl.lr,
             max_grad_norm=rl.max_grad_norm,
-            num_iterations=rl.num_iterations,
-            num_minibatches=rl.num_epochs * (num_frames // rl.minibatch_size),
+            schedule=self.lr_schedule,
+            num_intervals=self.num_schedule_intervals,
             eps=ADAM_EPS,
-            schedule=LrSchedulerParameters(name="linear") if rl.anneal_lr else None,
         )
         self._stack.callback(self._thaw)
         if rl.normalize_observations:

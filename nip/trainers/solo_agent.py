@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from nip.errors import ParameterError
-from nip.trainers.components import TrainerComponents
+from nip.trainers.components import COMPONENTS
 from nip.trainers.learner_building import build_learner
 from nip.trainers.registry import register_trainer
 from nip.trainers.schedules_of_agents import train_learning_parts
@@ -26,26 +25,18 @@ class SoloAgentTrainer(TensorDictTrainer):
 
     trainer_type = "solo_agent"
 
-    def use(self, components: TrainerComponents) -> None:
-        """Exchange parts, other than what is learnt and from what.
-
-        Raises
-        ------
-        ParameterError
-            If one of these is given.
-        """
-        if components.loss is not None or components.data is not None:
-            raise ParameterError(
-                f"{type(self).__name__} learns the labels of its rows, and has no loss or data to "
-                f"be exchanged, got {components}. Add to its loss with loss_terms, or choose a "
-                "trainer of reinforcement learning."
-            )
-        super().use(components)
+    exchangeable = tuple(name for name in COMPONENTS if name not in ("loss", "data"))
 
     @property
     def num_train_iterations(self) -> int:
         """Passes over the training rows."""
         return self.hyper_params.solo_agent.num_epochs
+
+    @property
+    def num_minibatches(self) -> int:
+        """Minibatches of a pass."""
+        environment = self.scenario_instance.train_environment
+        return SoloRows(environment, self.hyper_params).num_batches
 
     def _set_up(self) -> None:
         params = self.hyper_params.solo_agent
@@ -56,8 +47,8 @@ class SoloAgentTrainer(TensorDictTrainer):
             self.objective,
             learning_rate=params.learning_rate,
             max_grad_norm=params.max_grad_norm,
-            num_iterations=params.num_epochs,
-            num_minibatches=self.rows.num_batches,
+            schedule=self.lr_schedule,
+            num_intervals=self.num_schedule_intervals,
             **solo_rules(params),
         )
 

@@ -16,7 +16,7 @@ from nip.run_store.history import RunHistory
 from nip.scenario_instance import ScenarioInstance
 from nip.trainers.callback import Callback, Event
 from nip.trainers.callback_registry import build_callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.components import COMPONENTS, TrainerComponents
 from nip.trainers.context import TrainingContext
 from nip.trainers.monitored_metrics import check_monitored
 from nip.trainers.progress import total_iterations
@@ -51,6 +51,9 @@ class Trainer(ABC):
 
     trainer_type: ClassVar[str] = "rl"
     """Which heads the factory builds: ``rl`` or ``solo_agent``."""
+
+    exchangeable: ClassVar[tuple[str, ...]] = COMPONENTS
+    """The components that it has."""
 
     agents: Any
     """Who learns: one module for networks, a dictionary for language models."""
@@ -102,10 +105,11 @@ class Trainer(ABC):
         ParameterError
             If there is a part which this trainer does not have.
         """
-        if self.data == "text" and components != TrainerComponents(callbacks=components.callbacks):
+        fixed = [name for name in components.given() if name not in self.exchangeable]
+        if fixed:
             raise ParameterError(
-                f"{type(self).__name__} has no loss, optimizer, schedule, update step, data or "
-                f"evaluation to be exchanged, got {components}. Give callbacks only."
+                f"{type(self).__name__} has no {' or '.join(fixed)} to be exchanged, got "
+                f"{components}. What it can exchange: {', '.join(self.exchangeable)}."
             )
         self.components = components
         for callback in components.callbacks:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters
+from nip.parameters import HyperParameters, LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
@@ -20,6 +21,7 @@ from nip.trainers.agent_checkpoints import load_agent_checkpoints
 from nip.trainers.checkpointed_trainer import CheckpointedTrainer
 from nip.trainers.data_parallel import seed_parts
 from nip.trainers.loss_terms import build_loss_terms, term_figure_names
+from nip.trainers.lr_schedules import build_lr_scheduler
 from nip.trainers.pretrained_agents import save_pretrained
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.rollout_samples import sample_rollouts
@@ -64,8 +66,18 @@ class TensorDictTrainer(CheckpointedTrainer):
 
     @property
     def num_train_iterations(self) -> int:
-        """Iterations of the training loop."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how long it trains.")
+        """Iterations of the training loop; 0 where ``train`` has loops of its own."""
+        return 0
+
+    @property
+    def num_minibatches(self) -> int:
+        """Minibatches of an iteration."""
+        return 1
+
+    @property
+    def lr_schedule(self) -> LrSchedulerParameters:
+        """The course of the learning rate."""
+        return self.hyper_params.lr_scheduler
 
     def _set_up(self) -> None:
         """Build what the loops need: at least the learner."""
@@ -92,6 +104,26 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _evaluation_names(self) -> Collection[str]:
         """Return the names of what ``_evaluate`` may give, unless it is the objective's figures."""
         return ()
+
+    @property
+    def num_schedule_intervals(self) -> int:
+        """Intervals of the whole run, as the schedule of the learning rate counts them."""
+        step = self.components.update_step
+        num_accumulated = (
+            self.hyper_params.update_step.num_accumulation_steps
+            if step is None
+            else step.num_accumulation_steps
+        )
+        num_steps = ceil(self.num_minibatches / num_accumulated)
+        by_step = self.lr_schedule.interval == "step"
+        return self.num_train_iterations * (num_steps if by_step else 1)
+
+    def check(self) -> None:
+        """Refuse what can never work; called before anything is written."""
+        super().check()
+        if self.num_train_iterations > 0 and self.components.lr_scheduler is None:
+            optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+            build_lr_scheduler(optimizer, self.lr_schedule, self.num_schedule_intervals)
 
     # ---- the life of a training run
 
@@ -218,7 +250,7 @@ class TensorDictTrainer(CheckpointedTrainer):
     @property
     def num_test_batches(self) -> int:
         """Batches of an evaluation."""
-        return 1
+        return min(1, self.num_train_iterations)
 
     def _run_iterations(
         self,

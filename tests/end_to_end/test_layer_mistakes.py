@@ -21,6 +21,10 @@ OF_EVERY_TRAINER = {
         {"update_step": {"num_accumulation_steps": 0}},
         r"update_step\.num_accumulation_steps must be an integer, at least 1, got 0\. .*default",
     ),
+    "a warm-up longer than the run": (
+        {"lr_scheduler": {"name": "cosine", "num_warmup": 99}},
+        r"lr_scheduler\.num_warmup must be below .*\d intervals .*got 99\. Lower it, or train",
+    ),
     "misspelt field": (
         {"update_step": {"max_grad_valu": 1.0}},
         r"'update_step\.max_grad_valu'\. Did you mean 'update_step\.max_grad_value'\?",
@@ -106,7 +110,7 @@ def test_two_terms_of_one_name_can_both_be_watched():
 
 @pytest.mark.parametrize("part", ["loss", "data"])
 def test_a_part_that_a_trainer_does_not_have_cannot_be_exchanged(part):
-    with pytest.raises(ParameterError, match=r"no loss or data to be exchanged.*loss_terms"):
+    with pytest.raises(ParameterError, match=rf"no {part} to be exchanged.*loss_terms"):
         train(params_for("solo_agent"), **{part: lambda trainer: None})
 
 

@@ -207,7 +207,7 @@ def test_what_has_no_meaning_for_language_models_is_refused(changes, message, tm
 
 def test_parts_of_networks_cannot_be_exchanged(tmp_path):
     parts = TrainerComponents(loss_terms=[(1.0, lambda batch, context: 0.0)])
-    with pytest.raises(ParameterError, match="Give callbacks only"):
+    with pytest.raises(ParameterError, match="can exchange: callbacks"):
         run_experiment(
             make_text_params(), settings=text_settings(tmp_path / "runs"), components=parts
         )
