@@ -57,11 +57,9 @@ class MonitoringParameters(CallbackParameters):
 
     def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
         """Refuse to watch a metric of evaluations where there are none."""
-        from nip.parameters.catalogue import trainer_facts
-
-        if not self.monitor.startswith("test_") or hyper_params.trainer not in trainer_facts:
+        if not self.monitor.startswith("test_"):
             return
-        is_text = trainer_facts[hyper_params.trainer].data == "text"
+        is_text = _learns_from_texts(hyper_params)
         if is_text and hyper_params.text_rl.test_scheme == "none":
             yield (
                 f"{path}.monitor={self.monitor!r} is a metric of tests, but text_rl.test_scheme is "
@@ -73,6 +71,14 @@ class MonitoringParameters(CallbackParameters):
                 "None, so there are none during training. Set eval_every=1 or more, or watch a "
                 "metric of training."
             )
+
+
+def _learns_from_texts(hyper_params: HyperParameters) -> bool:
+    # The catalogue imports the parameters of agents, which come after these.
+    from nip.parameters.catalogue import trainer_facts
+
+    known = hyper_params.trainer in trainer_facts
+    return known and trainer_facts[hyper_params.trainer].data == "text"
 
 
 @register_parameter_class
@@ -115,6 +121,16 @@ class BestCheckpointParameters(MonitoringParameters):
 
     name: str = "best_checkpoint"
     """What chooses this callback."""
+
+    def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
+        """Refuse language models, of which there are no checkpoints."""
+        yield from super().problems_in(hyper_params, path)
+        if _learns_from_texts(hyper_params):
+            yield (
+                f"{path}: best_checkpoint keeps weights of networks, but trainer="
+                f"{hyper_params.trainer!r} has language models, whose service keeps all that were "
+                "fine-tuned. Leave it out; early_stopping tells the best iteration."
+            )
 
 
 @register_parameter_class

@@ -59,7 +59,7 @@ class AgentOptimizerParameters(SubParameters):
     """What an agent has of its own in the optimizer; None: as all agents."""
 
     lr: Positive | None = None
-    """Base learning rate, which the factors of the agent multiply."""
+    """Base learning rate, in pretraining too, which the factors of the agent multiply."""
 
     weight_decay: NonNegative | None = None
     """Pull of every weight towards 0."""

@@ -66,6 +66,11 @@ class TrainingContext:
     wants_evaluation: bool = False
     """Whether somebody asked for an evaluation at the end of this iteration, or of the next."""
 
+    def begin_afresh(self) -> None:
+        """Forget how far an earlier training of the same trainer had come."""
+        self.iteration = self.step = 0
+        self.stop_reason = self.best = None
+
     def stop(self, reason: str) -> None:
         """Stop training after this iteration, save, and test; the first reason counts."""
         self.stop_reason = self.stop_reason or reason

@@ -101,8 +101,8 @@ class Learner:
         )
         if self.context is not None:
             self.context.figures = figures
-        if has_stepped:
-            self._after_step()
+        if self.update_step.is_empty:
+            self._after_step(has_stepped)
         return figures
 
     def finish_iteration(self) -> None:
@@ -110,8 +110,8 @@ class Learner:
 
         Running statistics, which each rank has taken of its own frames, are averaged.
         """
-        if self.update_step.finish(self._iteration) is not None:
-            self._after_step()
+        if not self.update_step.is_empty:
+            self._after_step(self.update_step.finish(self._iteration) is not None)
         self.objective.finish_iteration()
         current_ranks().average_buffers(self._agents)
         if self.lr_scheduler is not None and not self._steps_schedule:
@@ -160,11 +160,13 @@ class Learner:
             add_loss_terms(losses, self.loss_terms, minibatch, self.context)
         return losses
 
-    def _after_step(self) -> None:
-        self.num_steps += 1
-        self._note_steps()
-        if self.lr_scheduler is not None and self._steps_schedule:
-            self.lr_scheduler.step()
+    def _after_step(self, has_moved: bool) -> None:
+        """Count a step, unless it was left out because float16 overflowed, and tell of it."""
+        if has_moved:
+            self.num_steps += 1
+            self._note_steps()
+            if self.lr_scheduler is not None and self._steps_schedule:
+                self.lr_scheduler.step()
         self._notify("on_step_end")
 
     @property

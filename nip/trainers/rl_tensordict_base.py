@@ -26,6 +26,7 @@ from nip.trainers.rollout_metrics import (
 )
 from nip.trainers.schedules_of_agents import choose_learners, train_learning_parts
 from nip.trainers.trainer_base import TensorDictTrainer, mean_of
+from nip.trainers.update_step import NonFiniteLoss
 from nip.utils.ranks import current_ranks
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
@@ -165,7 +166,10 @@ class TensorDictRlTrainer(TensorDictTrainer):
         figures = []
         if any(parameter.requires_grad for parameter in self.learner.learning):
             train_learning_parts(self.agents)
-            figures = [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
+            try:
+                figures = [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
+            except NonFiniteLoss as error:
+                self.context.stop(str(error))
         self.learner.finish_iteration()
         return mean_of(figures)
 

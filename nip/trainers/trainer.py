@@ -189,6 +189,8 @@ class Trainer(ABC):
             except Exception as error:
                 errors.append(error)
         if errors:
+            for later in errors[1:]:
+                errors[0].add_note(f"Then: {type(later).__name__}: {later}")
             raise errors[0]
 
     @contextmanager

@@ -148,6 +148,7 @@ class TensorDictTrainer(CheckpointedTrainer):
             if self.restore() > 0:
                 self.begin()
             else:
+                self.context.begin_afresh()
                 load_agent_checkpoints(self.agents, self.settings)
                 self.begin()
                 self._start_fresh()

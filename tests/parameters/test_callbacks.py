@@ -100,11 +100,16 @@ def test_a_mistake_names_value_rule_and_way_out(given: Any, message: str) -> Non
 
 def test_a_metric_of_tests_that_there_are_none_of_is_refused_for_texts_too() -> None:
     with pytest.raises(ParameterError) as caught:
-        make_tree(**TEXT, callbacks=["best_checkpoint"])
+        make_tree(**TEXT, callbacks=["early_stopping"])
     assert str(caught.value) == (
         "callbacks[0].monitor='test_mean_accuracy' is a metric of tests, but text_rl.test_scheme "
         "is 'none'. Set text_rl.test_scheme=all, or watch a metric of training."
     )
+
+
+def test_language_models_have_no_best_checkpoint() -> None:
+    with pytest.raises(ParameterError, match=r"callbacks\[0\]: best_checkpoint keeps weights of"):
+        make_tree(**TEXT, **TESTED, callbacks=["best_checkpoint"])
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ REFUSED = {
     ("average_agent_weights", "pure_text_ei"): "networks",
     ("rollout_samples", "pure_text_ei"): "transcripts",
     ("rollout_samples", "solo_agent"): "answers alone",
+    ("best_checkpoint", "pure_text_ei"): "keeps weights of networks",
 }
 """What cannot go together, with a word of the reason."""
 
