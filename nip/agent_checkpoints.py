@@ -57,6 +57,7 @@ def apply_agent_checkpoints(
     # What only these runs need is imported here.
     from nip.protocols.registry import build_protocol_handler
     from nip.trainers.checkpoint_source import source_folder
+    from nip.trainers.saved_models import find_weights
 
     itself = None if run_id is None else Path(settings.runs_dir) / run_id
     agents = hyper_params.agents.to_dict()
@@ -69,6 +70,7 @@ def apply_agent_checkpoints(
             source = itself
         else:
             source = source_folder(name, given, settings)
+            find_weights(source, given.checkpoint_version)
         agents[name] = _take_over(name, given, _read_agent(name, source, hyper_params))
     return _build({**hyper_params.to_dict(), "agents": agents})
 

@@ -11,7 +11,7 @@ from nip.parameters.dotted_names import join, unknown_parameter
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
 from nip.parameters.training import AgentOptimizerParameters
-from nip.parameters.types import NonNegative, Positive
+from nip.parameters.types import Count, NonNegative, Positive
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
     ConstantUpdateSchedule,
@@ -85,7 +85,7 @@ class AgentParameters(BaseAgentParameters):
     checkpoint_run_id: str | None = None
     """Name of that run."""
 
-    checkpoint_version: str = "latest"
+    checkpoint_version: str | Count = "latest"
     """Which of its checkpoints: `latest`, `best`, or the number of an iteration."""
 
     checkpoint_project: str | None = None

@@ -65,6 +65,17 @@ class MonitoringParameters(CallbackParameters):
                 f"{path}.monitor={self.monitor!r} is a metric of tests, but text_rl.test_scheme is "
                 "'none'. Set text_rl.test_scheme=all, or watch a metric of training."
             )
+        num_iterations = (
+            hyper_params.solo_agent.num_epochs
+            if hyper_params.trainer == "solo_agent"
+            else hyper_params.rl.num_iterations
+        )
+        if not is_text and (hyper_params.eval_every or 0) > num_iterations:
+            yield (
+                f"{path}.monitor={self.monitor!r} is a metric of evaluations, but eval_every="
+                f"{hyper_params.eval_every} is more than the {num_iterations} iterations, so there "
+                "are none during training. Lower it, or watch a metric of training."
+            )
         if not is_text and hyper_params.eval_every is None:
             yield (
                 f"{path}.monitor={self.monitor!r} is a metric of evaluations, but eval_every is "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
+from nip.errors import ParameterError, did_you_mean, warn_user
 from nip.trainers.context import TrainingContext
 
 if TYPE_CHECKING:
@@ -95,3 +96,25 @@ class Callback:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` returned; called before ``on_train_start``."""
+
+
+def check_callback(callback: object) -> None:
+    """Refuse what is no callback, and warn of methods that nobody will ever call.
+
+    Raises
+    ------
+    ParameterError
+        If it is no instance of ``Callback``.
+    """
+    if not isinstance(callback, Callback):
+        raise ParameterError(
+            f"A callback must be an instance of a class derived from Callback, got {callback!r}. "
+            "Names go into the parameter callbacks; a class has to be called."
+        )
+    events = get_args(Event)
+    for name in sorted(vars(type(callback))):
+        if name.startswith("on_") and name not in events:
+            warn_user(
+                f"{type(callback).__name__}.{name} is never called, because it is no event. "
+                f"{did_you_mean(name, events) or 'Events: ' + ', '.join(events)}"
+            )

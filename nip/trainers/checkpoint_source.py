@@ -49,7 +49,7 @@ def source_folder(name: str, params: AgentParameters, settings: ExperimentSettin
 def _fetch(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
     """Fetch what the callback ``wandb`` sent; what was fetched before is not fetched again."""
     entity = params.checkpoint_entity or os.environ.get("WANDB_ENTITY")
-    version = params.checkpoint_version
+    version = str(params.checkpoint_version)
     alias = f"iteration_{int(version):06d}" if version.isdecimal() else version
     artifact_name = f"{params.checkpoint_run_id}-checkpoint"
     place = "/".join(part for part in (entity, params.checkpoint_project) if part)

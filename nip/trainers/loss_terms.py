@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 import torch
 from tensordict import TensorDictBase
 from torch import Tensor
 
+from nip.errors import ParameterError
 from nip.parameters import LossTermFacts, LossTermParameters, loss_term_facts
 from nip.registry import Registry
 from nip.trainers.context import TrainingContext
@@ -62,7 +64,7 @@ def register_loss_term(
 
 
 def build_loss_terms(
-    chosen: Iterable[LossTermParameters], added: Iterable[tuple[float, LossFunction]] = ()
+    chosen: Iterable[LossTermParameters], added: Iterable[Any] = ()
 ) -> list[LossTerm]:
     """Build the terms that the parameters name, and those given as weights and functions.
 
@@ -80,7 +82,26 @@ def build_loss_terms(
         term = loss_term_registry[params.name]
         function = term(**options) if isinstance(term, type) else partial(term, **options)
         terms.append(LossTerm(params.name, weight, function))
-    return terms + [LossTerm(_name_of(function), weight, function) for weight, function in added]
+    return terms + [_checked(*_pair(entry)) for entry in added]
+
+
+def _pair(entry: Any) -> tuple[Any, Any]:
+    """Return the weight and the function of a term that was given in Python."""
+    if isinstance(entry, tuple | list) and len(entry) == 2 and callable(entry[1]):
+        return entry[0], entry[1]
+    raise ParameterError(
+        f"A term of the loss must be a pair (weight, function), got {entry!r}. Write for example "
+        "(0.1, my_term)."
+    )
+
+
+def _checked(weight: Any, function: LossFunction) -> LossTerm:
+    if not isinstance(weight, int | float) or not 0 <= weight < inf:
+        raise ParameterError(
+            f"The weight of the loss term {_name_of(function)!r} must be a finite number, at least "
+            f"0, got {weight!r}. Change the sign within the function."
+        )
+    return LossTerm(_name_of(function), weight, function)
 
 
 def add_loss_terms(
@@ -97,7 +118,14 @@ def add_loss_terms(
     for term in terms:
         if term.weight != 0:
             key = _free_key(term, losses.keys())
-            losses.set(key, term.weight * term.function(batch, context))
+            value = term.function(batch, context)
+            if not isinstance(value, Tensor) or value.ndim > 0:
+                raise ParameterError(
+                    f"The loss term {term.name!r} must return a tensor with a single number, got "
+                    f"{tuple(value.shape) if isinstance(value, Tensor) else value!r}. Take the "
+                    "mean or the sum."
+                )
+            losses.set(key, term.weight * value)
     return losses
 
 

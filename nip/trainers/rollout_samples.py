@@ -59,6 +59,10 @@ def sample_rollouts(
     """
     if num_rollouts < 1:
         raise ParameterError(f"num_rollouts must be at least 1, got {num_rollouts}. Raise it.")
+    if split not in ("train", "test"):
+        raise ParameterError(
+            f"split must be 'train' or 'test', got {split!r}. Name one of the splits."
+        )
     if any(agent.policy_head is None for _, _, agent in instance.agents):
         raise ParameterError(
             "These agents were built to answer alone (trainer=solo_agent), so they play no "

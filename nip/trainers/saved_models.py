@@ -122,13 +122,13 @@ def load_model(
     return history
 
 
-def read_weights(folder: Path, which: int | str | None = None) -> tuple[Path, Checkpoint]:
-    """Find and read a saved model, a checkpoint, or one of the checkpoints of a run.
+def find_weights(folder: Path, which: int | str | None = None) -> Path:
+    """Find a saved model, a checkpoint, or one of the checkpoints of a run.
 
     Raises
     ------
     CheckpointError
-        If there is none, or it is damaged.
+        If there is none.
     """
     if is_run_folder(folder) and not _is_model(folder):
         checkpoints = CheckpointFolder(folder / "checkpoints")
@@ -139,6 +139,18 @@ def read_weights(folder: Path, which: int | str | None = None) -> tuple[Path, Ch
             f"There are no saved weights in {folder}. Give a folder that save_model wrote, the "
             "folder of a run, or one of its checkpoints."
         )
+    return folder
+
+
+def read_weights(folder: Path, which: int | str | None = None) -> tuple[Path, Checkpoint]:
+    """Find and read what ``find_weights`` finds.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged.
+    """
+    folder = find_weights(folder, which)
     try:
         return folder, read_checkpoint(folder)
     except DamagedCheckpointError as error:

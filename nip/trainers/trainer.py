@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
 from nip.run_store import Run
 from nip.run_store.history import RunHistory
 from nip.scenario_instance import ScenarioInstance
-from nip.trainers.callback import Callback, Event
+from nip.trainers.callback import Callback, Event, check_callback
 from nip.trainers.callback_registry import build_callback
 from nip.trainers.components import COMPONENTS, TrainerComponents
 from nip.trainers.context import TrainingContext
@@ -121,6 +121,7 @@ class Trainer(ABC):
         During training it hears that training starts, and then of what follows. Where several
         processes train together, those that only look on are left to the first.
         """
+        check_callback(callback)
         if callback.is_observer and not self._keeps_observers:
             return
         self.callbacks.append(callback)
@@ -164,6 +165,11 @@ class Trainer(ABC):
         """Tell the callbacks that training begins, unless they know."""
         if not self._has_begun:
             self.check()
+            if self._states_left:
+                warn_user(
+                    f"The checkpoint has a state of {', '.join(sorted(self._states_left))}, but no "
+                    "such callback was given. Give it again, or the run goes on without it."
+                )
             self._has_begun = True
             self.notify("on_train_start")
 

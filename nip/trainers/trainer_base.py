@@ -190,11 +190,19 @@ class TensorDictTrainer(CheckpointedTrainer):
 
         Events, evaluation, history and checkpoint are as in ``train``.
         """
+        self._require_learner()
         return self._complete_iteration(self._run_iteration, self.num_train_iterations)
 
     def train_step(self, minibatch: TensorDictBase) -> TensorDictBase:
         """Learn from one minibatch, (frame,); return its figures, all detached scalars."""
+        self._require_learner()
         return self.learner.step(minibatch)
+
+    def _require_learner(self) -> None:
+        if not self._has_learner:
+            raise ParameterError(
+                f"{type(self).__name__} has nothing to learn with yet. Call setup() first."
+            )
 
     def evaluate(
         self, split: str = "test", on_batch: Callable[[], object] = lambda: None

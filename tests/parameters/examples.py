@@ -188,6 +188,8 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     )
     root["scenario"] = scenario = draw(st.sampled_from(sorted(AGENT_CLASSES)))
     is_text = scenario == "code_validation"
+    if is_text:
+        root["callbacks"] = [c for c in root["callbacks"] if c["name"] != "best_checkpoint"]
     trainers = ["pure_text_ei"] if is_text else ["reinforce", "solo_agent", "vanilla_ppo"]
     root["trainer"] = draw(st.sampled_from(trainers))
     is_toy = scenario == "toy"

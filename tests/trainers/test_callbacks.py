@@ -2,8 +2,11 @@
 
 import pytest
 
+from nip.errors import NipWarning, ParameterError
 from nip.run import combine_settings
+from nip.trainers.callback import check_callback
 from nip.trainers.callbacks import Callback
+from nip.trainers.components import TrainerComponents
 from tests.experiments import make_params, make_trainer
 
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
@@ -113,3 +116,39 @@ def test_a_trainer_shows_its_progress(capsys):
     assert "Training: 3/3" in shown
     assert "Testing: 1/1" in shown
     assert "mean_accuracy" in shown
+
+
+def test_a_method_that_is_no_event_is_told_of():
+    class Misspelt(Callback):
+        def on_iteration_ends(self, context):
+            """Never called."""
+
+    with pytest.warns(NipWarning, match=r"on_iteration_ends is never .*'on_iteration_end'"):
+        make_trainer(make_params()).add_callback(Misspelt())
+
+
+@pytest.mark.parametrize("given", ["csv", Callback])
+def test_what_is_no_callback_is_refused(given):
+    with pytest.raises(ParameterError, match="must be an instance"):
+        check_callback(given)
+
+
+def test_nothing_is_learnt_before_the_set_up():
+    trainer = make_trainer(make_params())
+    with pytest.raises(ParameterError, match=r"Call setup\(\) first"):
+        trainer.train_iteration()
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (abs, r"pair \(weight, function\)"),
+        ((-1.0, abs), "at least 0, got -1"),
+        ((1.0, lambda batch, context: batch["seed"].float()), "single number, got"),
+    ],
+)
+def test_a_term_that_cannot_be_added_is_told(entry, message):
+    trainer = make_trainer(make_params())
+    trainer.use(TrainerComponents(loss_terms=[entry]))
+    with pytest.raises(ParameterError, match=message):
+        trainer.train()

@@ -21,7 +21,7 @@ class BestCheckpoint(MetricCallback):
     def __init__(self, **options: Any) -> None:
         super().__init__(BestCheckpointParameters(**options))
 
-    def on_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
+    def take_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
         """Ask for the checkpoint."""
         if is_improvement:
             context.request_checkpoint(best_of=(self.monitor.monitor, value))

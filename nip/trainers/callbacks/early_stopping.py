@@ -26,7 +26,7 @@ class EarlyStopping(MetricCallback):
         super().__init__(EarlyStoppingParameters(**options))
         self.marks_best = self.params.save_best
 
-    def on_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
+    def take_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
         """Mark the best checkpoint, and stop when there is a reason to."""
         if is_improvement and self.params.save_best:
             context.request_checkpoint(best_of=(self.params.monitor, value))

@@ -42,7 +42,7 @@ class MetricCallback(Callback):
             raise ParameterError(*problems)
 
     @abstractmethod
-    def on_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
+    def take_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
         """Act on a value."""
 
     def on_log(self, context: TrainingContext) -> None:
@@ -54,7 +54,7 @@ class MetricCallback(Callback):
         name, iteration = self.monitor.monitor, context.metrics_iteration
         if name in context.metrics and iteration == context.iteration + 1:
             value = context.metrics[name]
-            self.on_value(context, value, self.monitor.update(value, iteration))
+            self.take_value(context, value, self.monitor.update(value, iteration))
 
     def _other_bests(self, callbacks: Iterable[Callback]) -> Iterator[str]:
         """Yield a message for each other callback by which another checkpoint is the best."""

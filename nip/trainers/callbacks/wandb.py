@@ -53,6 +53,22 @@ class Wandb(Callback):
         self._run: wandb.Run | None = None
         self._sent: set[Path] = set()
 
+    def check(self, trainer: Any) -> None:
+        """Refuse to begin where nobody is logged in.
+
+        Otherwise W&B would ask for the key on the terminal, and wait.
+        """
+        if self.params.mode != "online":
+            return
+        import wandb
+
+        try:
+            is_logged_in = wandb.login(prompt=False)
+        except wandb.errors.Error as error:
+            raise _not_started(error) from error
+        if not is_logged_in:
+            raise _not_started("nobody is logged in")
+
     def on_train_start(self, context: TrainingContext) -> None:
         """Begin, or go on, and send what is not there yet.
 
@@ -124,9 +140,6 @@ class Wandb(Callback):
 
         params = self.params
         try:
-            # Otherwise it would ask for the key on the terminal, and wait.
-            if params.mode == "online" and not wandb.login(prompt=False):
-                raise wandb.errors.AuthenticationError("nobody is logged in")
             return wandb.init(
                 project=params.project or os.environ.get("WANDB_PROJECT", DEFAULT_PROJECT),
                 entity=params.entity,
@@ -143,11 +156,7 @@ class Wandb(Callback):
                 reinit="create_new",
             )
         except wandb.errors.Error as error:
-            raise NipError(
-                f"Weights & Biases could not be started: {error}. Run wandb login, or set "
-                "WANDB_API_KEY; without an account or a network, write {name: wandb, mode: "
-                "offline} in callbacks."
-            ) from error
+            raise _not_started(error) from error
 
     def _log(self, run: wandb.Run, iteration: int, metrics: dict[str, float]) -> None:
         """Send metrics, unless the service has them from before an interruption."""
@@ -202,3 +211,11 @@ def checkpoint_artifact_name(run_id: str) -> str:
     ``iteration_000012``.
     """
     return f"{run_id}-checkpoint"
+
+
+def _not_started(problem: object) -> NipError:
+    return NipError(
+        f"Weights & Biases could not be started: {str(problem).rstrip('.')}. Run wandb login, or "
+        "set WANDB_API_KEY; without an account or a network, write {name: wandb, mode: offline} "
+        "in callbacks."
+    )

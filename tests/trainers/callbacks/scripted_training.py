@@ -33,6 +33,8 @@ class ScriptedTraining:
         self.hyper_params = SimpleNamespace(
             seed=0,
             trainer="scripted",
+            eval_every=1,
+            rl=SimpleNamespace(num_iterations=100),
             text_rl=SimpleNamespace(save_transcripts=False),
             to_dict=lambda: {"seed": 0, "rl": {"lr": 0.1}},
         )
