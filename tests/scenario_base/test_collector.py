@@ -76,7 +76,8 @@ def test_the_state_after_the_cut_is_valued_by_both_agents():
     assert not bootstrap[:, :-1].any()
     # The state after the cut is the first of the next batch: both agents' values are asked there.
     second = collector.collect()
-    start = {name: second[name][:, 0] for name in ("round", "message", "secret", "x")}
+    names = ("round", "message", "message_history", "secret", "x")
+    start = {name: second[name][:, 0] for name in names}
     with torch.no_grad():
         expected = [agent.value(start) for _, _, agent in instance.agents]
     torch.testing.assert_close(bootstrap[:, -1], torch.stack(expected, dim=-1))
