@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 from nip.errors import ParameterError
-from nip.experiment_settings import ExperimentSettings
-from nip.language_models.engine_stats import EngineStats
 from nip.language_models.ledger import Ledger
 from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import ConnectionContext
-from nip.parameters import HyperParameters
-from nip.parameters.types import DataType
-from nip.run_store import Run
-from nip.run_store.rollout_table import RolloutPhase
-from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.callback import Event
 from nip.trainers.fine_tuning_desk import FineTuningDesk
 from nip.trainers.pretrained_models import save_pretrained_models
 from nip.trainers.progress import IterationContext, attach_progress_bar
 from nip.trainers.question_order import (
-    Asking,
     is_tested,
-    num_rollouts_of_run,
-    questions_of_stage,
     reruns_tests,
 )
 from nip.trainers.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
@@ -37,6 +26,7 @@ from nip.trainers.text_connection import (
     close_connection,
     open_connection,
 )
+from nip.trainers.text_rollouts import TextRolloutTrainer
 from nip.trainers.text_sampling import RolloutSampler
 from nip.trainers.text_state import (
     STAGES,
@@ -45,19 +35,14 @@ from nip.trainers.text_state import (
     STATE_KEY,
     TextTrainerState,
 )
-from nip.trainers.text_statistics import rollout_statistics, statistic_names
-from nip.trainers.trainer import Trainer, shown_metrics
-from nip.trainers.transcripts import write_transcripts
 from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
-from nip.utils.nested_array_dict import NestedArrayDict, concatenate
-
-TEST_PREFIX = "test_"
+from nip.utils.nested_array_dict import NestedArrayDict
 
 LAYER_KEY = "trainer_layer"
 """Where the state of callbacks and context is kept in a run."""
 
 
-class PureTextRlTrainer(Trainer):
+class PureTextRlTrainer(TextRolloutTrainer):
     """Samples rollouts, logs statistics, tests, and fine-tunes the models, again and again.
 
     An iteration has five stages. What a stage produced is stored in one transaction with the note
@@ -66,35 +51,6 @@ class PureTextRlTrainer(Trainer):
 
     A subclass says what is learnt from, in ``_stage_create_fine_tune_jobs``.
     """
-
-    data: ClassVar[DataType] = "text"
-
-    exchangeable = ("callbacks",)
-
-    scenario_instance: PureTextScenarioInstance
-    run: Run
-
-    def __init__(
-        self,
-        hyper_params: HyperParameters,
-        scenario_instance: PureTextScenarioInstance,
-        settings: ExperimentSettings,
-        run: Run | None = None,
-    ) -> None:
-        super().__init__(hyper_params, scenario_instance, settings, run)
-        self.protocol_handler = scenario_instance.protocol_handler
-        self.agents = scenario_instance.agents
-        self.shared_model_groups = scenario_instance.shared_model_groups
-        self._rollouts: NestedArrayDict | None = None
-
-    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
-        """Return the names of all statistics, unless a subclass adds some."""
-        names: Collection[str] | None = statistic_names(self.protocol_handler)
-        if type(self)._get_log_stats is not PureTextRlTrainer._get_log_stats:
-            names = logged
-        if names is None:
-            return None
-        return frozenset({*names, *(f"{TEST_PREFIX}{name}" for name in names)})
 
     def train(self) -> None:
         """Go through all stages of all iterations that are not over yet."""
@@ -149,14 +105,6 @@ class PureTextRlTrainer(Trainer):
     def save_pretrained(self, folder: Path | str) -> None:
         """Copy the present model of each group of agents, which must be a local one."""
         save_pretrained_models(folder, self.scenario_instance.shared_model_groups)
-
-    @property
-    def num_rollouts(self) -> int:
-        """Rollouts of all iterations and tests together."""
-        instance = self.scenario_instance
-        return num_rollouts_of_run(
-            self.hyper_params, len(instance.train_dataset), len(instance.test_dataset)
-        )
 
     @attach_progress_bar(lambda self: self.num_rollouts)
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
@@ -245,42 +193,6 @@ class PureTextRlTrainer(Trainer):
             (``text_rl.fine_tune_on_all_previous_rollouts``), batch ``(rollout,)``.
         """
 
-    def _sample_rollouts(
-        self, phase: RolloutPhase, iteration: int, questions: Sequence[Asking]
-    ) -> NestedArrayDict:
-        """Play rollouts; those that are stored already are only read.
-
-        Parameters
-        ----------
-        phase : str
-            ``train`` or ``test``, which is also the split of the questions.
-        iteration : int
-            The iteration, counted from 0.
-        questions : sequence of Asking
-            What is to be played.
-
-        Returns
-        -------
-        rollouts : NestedArrayDict
-            In the order of the questions, batch ``(rollout,)``.
-        """
-        plans, play = self._stored.plans(phase, iteration, questions), self._stored.player(phase)
-        self._runner.run(self._sampler.sample(phase, iteration, plans, play, self._show_progress))
-        return self._stored.load(phase, iteration)
-
-    def _get_log_stats(self, rollouts: NestedArrayDict, *, train: bool = True) -> dict[str, float]:
-        """Return the statistics to log of rollouts.
-
-        Parameters
-        ----------
-        rollouts : NestedArrayDict
-            What was sampled, batch ``(rollout,)``.
-        train : bool
-            Whether they were sampled to learn from, rather than in a test.
-        """
-        prefix = "" if train else TEST_PREFIX
-        return rollout_statistics(rollouts, self.protocol_handler, prefix)
-
     def _run_test_loop(self) -> dict[str, float]:
         """Play on the test split; return the statistics."""
         iteration = self.state.iteration
@@ -290,42 +202,6 @@ class PureTextRlTrainer(Trainer):
         self.context.metrics = metrics
         self.notify("on_evaluation_end")
         return metrics
-
-    def _report(self, phase: RolloutPhase, rollouts: NestedArrayDict) -> dict[str, float]:
-        """Write transcripts and return statistics."""
-        text_rl, iteration = self.hyper_params.text_rl, self.state.iteration
-        if text_rl.save_transcripts:
-            write_transcripts(
-                self.run.folder,
-                phase,
-                iteration + 1,
-                self._stored.transcripts(phase, iteration),
-                text_rl.transcript_format,
-            )
-        metrics = self._get_log_stats(rollouts, train=phase == "train")
-        self._progress.set_metrics(shown_metrics(metrics))
-        return metrics
-
-    def _training_rollouts(self) -> NestedArrayDict:
-        if self._rollouts is None:
-            iteration = self.state.iteration
-            questions = self._questions("train", iteration)
-            self._rollouts = self._sample_rollouts("train", iteration, questions)
-        return self._rollouts
-
-    def _rollouts_to_learn_from(self) -> NestedArrayDict:
-        rollouts = self._training_rollouts()
-        if not self.hyper_params.text_rl.fine_tune_on_all_previous_rollouts:
-            return rollouts
-        earlier = [
-            self._sample_rollouts("train", iteration, self._questions("train", iteration))
-            for iteration in range(self.state.iteration)
-        ]
-        return concatenate([*earlier, rollouts])
-
-    def _questions(self, phase: RolloutPhase, iteration: int) -> list[Asking]:
-        num_datapoints = len(self._stored.dataset(phase))
-        return questions_of_stage(self.hyper_params, phase, iteration, num_datapoints)
 
     def _current_models(self) -> dict[str, str]:
         return {name: group.model_name for name, group in self.shared_model_groups.items()}
@@ -338,7 +214,3 @@ class PureTextRlTrainer(Trainer):
         """Tell of a fine-tuning job, which is a step."""
         self.context.step += event == "on_step_end"
         self.notify(event)
-
-    def _show_progress(self, stats: EngineStats) -> None:
-        self._progress.set_metrics(stats.in_short())
-        self._progress.step()
