@@ -28,6 +28,20 @@ _REPLACED = ".replaced"
 _DAMAGED = ".damaged"
 
 
+def read_intact(folder: Path) -> Checkpoint:
+    """Read a checkpoint that somebody has chosen.
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged.
+    """
+    try:
+        return read_checkpoint(folder)
+    except DamagedCheckpointError as error:
+        raise CheckpointError(f"{error}. Put a copy there, or choose another one.") from error
+
+
 class CheckpointFolder:
     """The checkpoints of one run.
 
@@ -149,10 +163,7 @@ class CheckpointFolder:
         CheckpointError
             If there is no such checkpoint, or it is damaged.
         """
-        try:
-            return read_checkpoint(self.find(which))
-        except DamagedCheckpointError as error:
-            raise CheckpointError(f"{error}. Put a copy there, or choose another one.") from error
+        return read_intact(self.find(which))
 
     def prune(
         self, keep_last: int, permanent_every: int | None = None, protected: Collection[int] = ()

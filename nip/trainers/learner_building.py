@@ -2,25 +2,23 @@
 
 from typing import Any
 
-from nip.parameters import HyperParameters, LrSchedulerParameters
+from nip.parameters import HyperParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.learner import Learner
 from nip.trainers.loss_terms import build_loss_terms
 from nip.trainers.lr_schedules import build_lr_scheduler
 from nip.trainers.optimizers import build_optimizer
-from nip.trainers.trainer import Trainer
+from nip.trainers.trainer_base import TensorDictTrainer
 from nip.trainers.update_step import UpdateStep
 
 
 def build_learner(
-    trainer: Trainer,
+    trainer: TensorDictTrainer,
     objective: Objective,
     *,
     learning_rate: float,
     max_grad_norm: float | None,
-    schedule: LrSchedulerParameters,
-    num_intervals: int,
     eps: float | None = None,
     **rules: Any,
 ) -> Learner:
@@ -28,7 +26,7 @@ def build_learner(
 
     Parameters
     ----------
-    trainer : Trainer
+    trainer : TensorDictTrainer
         Whose agents learn; its components win over its parameters.
     objective : Objective
         Gives the losses.
@@ -36,10 +34,6 @@ def build_learner(
         Base rate.
     max_grad_norm : float, optional
         Limit on the norm of the joint gradient.
-    schedule : LrSchedulerParameters
-        The course of the learning rate.
-    num_intervals : int
-        Intervals of the whole run, as the schedule counts them.
     eps : float, optional
         The optimizer's epsilon where the parameters say nothing; None: PyTorch's default.
     **rules : callable
@@ -56,7 +50,10 @@ def build_learner(
         **rules,
     )
     update_step = components.update_step or build_update_step(params, max_grad_norm)
-    lr_scheduler = build_lr_scheduler(optimizer, schedule, num_intervals, components.lr_scheduler)
+    schedule = trainer.lr_schedule
+    lr_scheduler = build_lr_scheduler(
+        optimizer, schedule, trainer.num_schedule_intervals, components.lr_scheduler
+    )
     return Learner(
         agents,
         objective,

@@ -96,8 +96,6 @@ class TensorDictRlTrainer(TensorDictTrainer):
             self.loss_module,
             learning_rate=rl.lr,
             max_grad_norm=rl.max_grad_norm,
-            schedule=self.lr_schedule,
-            num_intervals=self.num_schedule_intervals,
             eps=ADAM_EPS,
         )
         self._stack.callback(self._thaw)

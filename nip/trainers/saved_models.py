@@ -14,8 +14,8 @@ from torch import Tensor
 from nip.errors import CheckpointError, ParameterError
 from nip.run_store import Checkpoint, RunHistory, read_history
 from nip.run_store.best_checkpoint import read_best
-from nip.run_store.checkpoint_files import DamagedCheckpointError, read_checkpoint, write_checkpoint
-from nip.run_store.checkpoints import CheckpointFolder
+from nip.run_store.checkpoint_files import write_checkpoint
+from nip.run_store.checkpoints import CheckpointFolder, read_intact
 from nip.run_store.run_id import is_run_folder
 from nip.scenario_base.agent import Agent
 from nip.scenario_base.combined_agents import CombinedAgents
@@ -151,10 +151,7 @@ def read_weights(folder: Path, which: int | str | None = None) -> tuple[Path, Ch
         If there is none, or it is damaged.
     """
     folder = find_weights(folder, which)
-    try:
-        return folder, read_checkpoint(folder)
-    except DamagedCheckpointError as error:
-        raise CheckpointError(f"{error}. Put a copy there, or choose another one.") from error
+    return folder, read_intact(folder)
 
 
 def load_agents(agents: Mapping[str, Agent], files: Files, source: Path) -> None:

@@ -47,8 +47,6 @@ class SoloAgentTrainer(TensorDictTrainer):
             self.objective,
             learning_rate=params.learning_rate,
             max_grad_norm=params.max_grad_norm,
-            schedule=self.lr_schedule,
-            num_intervals=self.num_schedule_intervals,
             **solo_rules(params),
         )
 
