@@ -41,7 +41,7 @@ from nip.language_models.engine import Engine
 from nip.language_models.engine_options import EngineOptions
 from nip.language_models.engine_stats import EngineStats
 from nip.language_models.journal import MemoryJournal
-from nip.language_models.ledger import Ledger
+from nip.language_models.usage_tracker import Ledger
 from nip.language_models.provider_registry import (
     ConnectionContext,
     ProvidedChatModel,
@@ -57,7 +57,7 @@ from nip.scenario_base.text.play import Complete, play_rollout
 from nip.scenario_base.text.registry import text_scenario_registry
 from nip.scenario_base.text.response_tree import play_response_tree
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
-from nip.trainers.text_sampling import RolloutSampler
+from nip.trainers.text.sampling import RolloutSampler
 
 Seconds = float
 Figures = dict[str, float]

@@ -25,9 +25,9 @@ def build_scenario_instance(
         The parts, by the kind of trainer.
     """
     if trainer_facts[hyper_params.trainer].data == "text":
-        from nip.text_factory import build_text_instance
+        from nip.experiment.text_parts import build_text_instance
 
         return build_text_instance(hyper_params, settings)
-    from nip.tensor_factory import build_tensor_instance
+    from nip.experiment.tensor_parts import build_tensor_instance
 
     return build_tensor_instance(hyper_params, settings)

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.agent_checkpoints import apply_agent_checkpoints
-from nip.base_run import apply_base_run
+from nip.experiment.loaded_agents import apply_agent_checkpoints
+from nip.experiment.base_run import apply_base_run
 from nip.errors import ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_facts
@@ -22,10 +22,10 @@ from nip.run_store.run_id import check_run_id, is_run_folder
 from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
 
 if TYPE_CHECKING:
-    from nip.experiment_plan import ExperimentPlan
+    from nip.experiment.plan import ExperimentPlan
     from nip.scenario_instance import ScenarioInstance
-    from nip.trainers.components import TrainerComponents
-    from nip.trainers.text_plan import TextPlan
+    from nip.trainers.core.components import TrainerComponents
+    from nip.trainers.text.plan import TextPlan
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def prepare_experiment(
     hyper_params = apply_agent_checkpoints(apply_base_run(hyper_params, settings), settings)
     _check(hyper_params, settings)
     instance = _build(hyper_params, settings)
-    from nip.experiment_plan import make_plan
+    from nip.experiment.plan import make_plan
 
     _check_trainer(hyper_params, settings, instance, components=None)
 
@@ -171,7 +171,7 @@ def new_run_id(hyper_params: HyperParameters, settings: ExperimentSettings) -> s
 
 def _check(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
     # The protocols need NumPy, which somebody who imports only parameters does not wait for.
-    from nip.experiment_checks import check_experiment
+    from nip.experiment.checks import check_experiment
 
     check_experiment(hyper_params, settings)
 

@@ -12,7 +12,7 @@ from nip.command_line.script_parser import ScriptParser, dataset_name, exit_code
 
 if TYPE_CHECKING:
     from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
-    from nip.scenarios.code_validation.generation.making import GenerationParameters, Splits
+    from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters, Splits
     from nip.scenarios.code_validation.problems.problem import Problem
 
 # The rest of the package is imported where it is used, so that --help comes at once.
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 def create(options: argparse.Namespace) -> None:
     """Make both splits, then write them."""
     from nip.scenario_base.dataset_writing import refuse_existing
-    from nip.scenarios.code_validation.generation.writing import write_dataset
+    from nip.scenarios.code_validation.generation.dataset_writer import write_dataset
     from nip.scenarios.code_validation.problems.collection import choose_problems
 
     folder = options.data_dir / "code_validation" / options.name
@@ -86,7 +86,7 @@ def create(options: argparse.Namespace) -> None:
 
 def generation_parameters(options: argparse.Namespace) -> "GenerationParameters":
     """Take what was given; the rest has its defaults in one place, the dataclass."""
-    from nip.scenarios.code_validation.generation.making import GenerationParameters
+    from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters
 
     names = [field.name for field in fields(GenerationParameters)]
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
@@ -121,7 +121,7 @@ def generate(
     author: "LanguageModelAuthor | None",
 ) -> "Splits":
     """Make the programs of both splits under a progress bar."""
-    from nip.scenarios.code_validation.generation.making import make_dataset
+    from nip.scenarios.code_validation.generation.dataset_builder import make_dataset
     from nip.utils.progress import ProgressBar
 
     with ProgressBar("verified programs", parameters.num_datapoints) as progress:
@@ -133,7 +133,7 @@ def report(folder: Path, splits: "Splits") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nip.scenarios.code_validation.generation.writing import statistics
+    from nip.scenarios.code_validation.generation.dataset_writer import statistics
 
     counts = [statistics(datapoints) for datapoints in splits.values()]
     table = Table("programs", *splits)

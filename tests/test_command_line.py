@@ -371,7 +371,7 @@ from dataclasses import dataclass
 
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.trainers.registry import register_trainer
-from nip.trainers.vanilla_ppo import VanillaPpoTrainer
+from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
 
 
 @register_parameter_class

@@ -12,7 +12,7 @@ from nip import ExperimentSettings, HyperParameters, prepare_experiment, run_exp
 from nip.errors import DatasetError, ParameterError, ResumeError
 from nip.run import new_run_id
 from nip.trainers.trainer_base import Trainer
-from nip.trainers.vanilla_ppo import VanillaPpoTrainer
+from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
 
 
 def toy(**changes: object) -> HyperParameters:

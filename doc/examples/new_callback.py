@@ -9,9 +9,9 @@ from annotated_types import Ge, Lt
 from torch import Tensor
 
 from nip.parameters import CallbackParameters, register_parameter_class
-from nip.trainers.callback import Callback
-from nip.trainers.callback_registry import register_callback
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.callback_registry import register_callback
+from nip.trainers.core.context import TrainingContext
 
 
 @register_parameter_class

@@ -9,8 +9,8 @@ from torch import Tensor
 from nip.parameters import LossTermParameters, register_parameter_class
 from nip.parameters.types import UnitInterval
 from nip.protocols.rules import Decision
-from nip.trainers.context import TrainingContext
-from nip.trainers.loss_terms import register_loss_term
+from nip.trainers.core.context import TrainingContext
+from nip.trainers.tensor.learning.loss_terms import register_loss_term
 
 
 @register_parameter_class

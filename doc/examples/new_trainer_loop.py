@@ -12,7 +12,7 @@ from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
 from nip.trainers.registry import register_trainer
-from nip.trainers.rollout_metrics import rollout_metrics
+from nip.trainers.tensor.rollout_metrics import rollout_metrics
 from nip.trainers.trainer_base import TensorDictTrainer
 
 

@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 from nip import HyperParameters, run_experiment
-from nip.trainers.callback import Callback
-from nip.trainers.components import TrainerComponents
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.components import TrainerComponents
+from nip.trainers.core.context import TrainingContext
 from nip.trainers.trainer_base import TensorDictTrainer
 
 

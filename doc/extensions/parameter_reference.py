@@ -3,7 +3,7 @@
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from nip.parameters.reference import parameter_reference
+from nip.parameters.tree.reference import parameter_reference
 
 PAGE = "reference/parameters"
 PLACE = "<!-- tables of all parameters -->"

@@ -32,7 +32,7 @@ from nip.command_line.overrides import (
 from nip.errors import ParameterError, UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.base_run import BaseRunParameters
-from nip.parameters.command_line_tree import class_tree
+from nip.parameters.tree.command_line_tree import class_tree
 from nip.plugins import load_installed_plugins, load_plugins
 
 CONFIG_NAME = "config"

@@ -6,8 +6,8 @@ from typing import Any
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, parameter_groups, protocol_facts, scenario_facts
-from nip.parameters.choices import problems_with_choices
-from nip.parameters.command_line_tree import MISSING, class_tree, default_tree
+from nip.parameters.checks.choices import problems_with_choices
+from nip.parameters.tree.command_line_tree import MISSING, class_tree, default_tree
 from nip.protocols import build_protocol_handler
 
 RUN_KEYS = ("run_id", "resume", "dry_run", "plugins", "settings")

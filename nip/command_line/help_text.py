@@ -10,7 +10,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import protocol_facts, scenario_facts, trainer_facts
 from nip.parameters.field_docs import field_docs
 from nip.parameters.parameters_base import field_rules
-from nip.parameters.reference import (
+from nip.parameters.tree.reference import (
     ParameterEntry,
     ParameterSection,
     parameter_sections,

@@ -11,8 +11,8 @@ from rich.text import Text
 from nip.command_line.request import Request
 
 if TYPE_CHECKING:
-    from nip.experiment_plan import AgentPlan, ExperimentPlan
-    from nip.trainers.text_plan import TextPlan
+    from nip.experiment.plan import AgentPlan, ExperimentPlan
+    from nip.trainers.text.plan import TextPlan
 
 
 def print_plan(
@@ -30,7 +30,7 @@ def print_plan(
         Where to print; by default the terminal.
     """
     console = console or Console()
-    from nip.trainers.text_plan import TextPlan
+    from nip.trainers.text.plan import TextPlan
 
     if isinstance(plan, TextPlan):
         from nip.command_line.text_report import text_plan_table

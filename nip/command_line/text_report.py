@@ -11,7 +11,7 @@ from rich.text import Text
 from nip.command_line.request import Request
 
 if TYPE_CHECKING:
-    from nip.trainers.text_plan import TextPlan
+    from nip.trainers.text.plan import TextPlan
 
 
 def text_plan_table(request: Request, plan: TextPlan) -> RenderableType:

@@ -23,11 +23,11 @@ from nip.language_models.errors import (
     ModelTimeoutError,
 )
 from nip.language_models.journal import Journal, from_entry, read_journal, to_entry
-from nip.language_models.lane import Lane
-from nip.language_models.ledger import Ledger
-from nip.language_models.patience import Patience
+from nip.language_models.model_queue import Lane
+from nip.language_models.usage_tracker import Ledger
+from nip.language_models.retry_policy import Patience
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
-from nip.language_models.rate_budget import Mark
+from nip.language_models.rate_limiter import Mark
 
 BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 

@@ -9,7 +9,7 @@ from nip.parameters.agents import (
 )
 from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.callbacks import CallbackFacts, CallbackParameters, callback_facts
-from nip.parameters.catalogue import (
+from nip.parameters.specs import (
     ProtocolFacts,
     ScenarioFacts,
     TrainerFacts,
@@ -23,7 +23,7 @@ from nip.parameters.code_validation import (
 )
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
-from nip.parameters.hyper_parameters import HyperParameters
+from nip.parameters.tree.hyper_parameters import HyperParameters
 from nip.parameters.loss_terms import LossTermFacts, LossTermParameters, loss_term_facts
 from nip.parameters.parameters_base import (
     SubParameters,

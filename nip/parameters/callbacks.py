@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Lt
 
-from nip.parameters.chosen_parts import ChosenPart
+from nip.parameters.named_components import ChosenPart
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import Count, CountOrZero, NonNegative
 from nip.registry import Registry
 
 if TYPE_CHECKING:
-    from nip.parameters.hyper_parameters import HyperParameters
+    from nip.parameters.tree.hyper_parameters import HyperParameters
 
 
 @register_parameter_class
@@ -86,7 +86,7 @@ class MonitoringParameters(CallbackParameters):
 
 def _learns_from_texts(hyper_params: HyperParameters) -> bool:
     # The catalogue imports the parameters of agents, which come after these.
-    from nip.parameters.catalogue import trainer_facts
+    from nip.parameters.specs import trainer_facts
 
     known = hyper_params.trainer in trainer_facts
     return known and trainer_facts[hyper_params.trainer].data == "text"

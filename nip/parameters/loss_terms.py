@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nip.parameters.chosen_parts import ChosenPart
+from nip.parameters.named_components import ChosenPart
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import NonNegative
 from nip.registry import Registry

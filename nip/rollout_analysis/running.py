@@ -15,7 +15,7 @@ from nip.language_models.cache import ResponseCache
 from nip.language_models.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.estimate import CallPlan, Estimate, estimate
-from nip.language_models.ledger import Ledger
+from nip.language_models.usage_tracker import Ledger
 from nip.language_models.price_file import read_prices
 from nip.language_models.prices import Prices
 from nip.language_models.provider_registry import ConnectionContext
@@ -32,7 +32,7 @@ from nip.rollout_analysis.summary import SummaryRow, summarise, summary_json
 from nip.rollout_analysis.text_run import PHASES, TextRun, open_text_run
 from nip.run_store import RolloutPhase
 from nip.run_store.analysis_store import AnalysisStore
-from nip.trainers.text_connection import choose_engine_options, close_connection
+from nip.trainers.text.model_connection import choose_engine_options, close_connection
 from nip.utils.event_loop import call_without_event_loop
 from nip.utils.files import write_atomically
 from nip.utils.live_tasks import run_all

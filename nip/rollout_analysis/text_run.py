@@ -12,7 +12,7 @@ from nip.run_store import RolloutPhase, open_database
 from nip.run_store.database import DIGEST_OF_THE, RunDatabase
 from nip.run_store.reading import read_parameters, read_settings
 from nip.scenario_instance import PureTextScenarioInstance
-from nip.trainers.stored_rollouts import StoredRollouts
+from nip.trainers.text.stored_rollouts import StoredRollouts
 
 PHASES: tuple[RolloutPhase, ...] = ("train", "test")
 
@@ -96,7 +96,7 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
         has been exchanged.
     """
     # Brings numpy along, for which a mistake in the name of the run need not wait.
-    from nip.text_factory import build_text_instance
+    from nip.experiment.text_parts import build_text_instance
 
     hyper_params = HyperParameters.from_dict(read_parameters(folder))
     if trainer_facts[hyper_params.trainer].data != "text":

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nip.rollout_analysis.text_run import Stage, TextRun
 from nip.scenario_base.text.rollout import Rollout
-from nip.trainers.transcripts import transcript_of
+from nip.trainers.text.transcripts import transcript_of
 
 _COLOURS = ("cyan", "magenta", "yellow", "blue")
 _VERIFIER_COLOUR = "green"

@@ -7,8 +7,8 @@ from typing import Any
 from nip.errors import ParameterError, ResumeError
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import callback_facts
-from nip.parameters.difference import difference
-from nip.parameters.migrations import package_stamp
+from nip.parameters.tree.difference import difference
+from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.yaml_text import dump, load_mapping
 from nip.utils.files import write_atomically
 

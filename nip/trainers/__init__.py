@@ -1,1 +1,3 @@
-"""How agents learn: one file per trainer."""
+"""How agents learn."""
+
+from nip.trainers.moved_modules import MOVED

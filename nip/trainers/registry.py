@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from nip.parameters import SubParameters, register_parameter_group
-from nip.parameters.catalogue import TrainerFacts, trainer_facts
+from nip.parameters.specs import TrainerFacts, trainer_facts
 from nip.registry import Registry
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from nip.parameters import HyperParameters
     from nip.run_store import Run
     from nip.scenario_instance import ScenarioInstance
-    from nip.trainers.components import TrainerComponents
+    from nip.trainers.core.components import TrainerComponents
     from nip.trainers.trainer_base import Trainer
 
-trainer_registry: Registry[type[Trainer]] = Registry("trainer", package="nip.trainers")
+trainer_registry: Registry[type[Trainer]] = Registry("trainer", package="nip.trainers.builtin")
 
 T = TypeVar("T", bound="type[Trainer]")
 

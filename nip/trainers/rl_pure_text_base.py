@@ -8,27 +8,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nip.errors import ParameterError
-from nip.language_models.ledger import Ledger
+from nip.language_models.usage_tracker import Ledger
 from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import ConnectionContext
-from nip.trainers.callback import Event
-from nip.trainers.fine_tuning_desk import FineTuningDesk
-from nip.trainers.pretrained_models import save_pretrained_models
-from nip.trainers.progress import IterationContext, attach_progress_bar
-from nip.trainers.question_order import (
+from nip.trainers.core.callback import Event
+from nip.trainers.text.fine_tuning_manager import FineTuningDesk
+from nip.trainers.text.pretrained_models import save_pretrained_models
+from nip.trainers.core.progress import IterationContext, attach_progress_bar
+from nip.trainers.text.data_order import (
     is_tested,
     reruns_tests,
 )
-from nip.trainers.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
-from nip.trainers.stored_rollouts import StoredRollouts
-from nip.trainers.text_connection import (
+from nip.trainers.text.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
+from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.text.model_connection import (
     choose_engine_options,
     close_connection,
     open_connection,
 )
-from nip.trainers.text_rollouts import TextRolloutTrainer
-from nip.trainers.text_sampling import RolloutSampler
-from nip.trainers.text_state import (
+from nip.trainers.text.rollout_trainer import TextRolloutTrainer
+from nip.trainers.text.sampling import RolloutSampler
+from nip.trainers.text.state import (
     STAGES,
     STAGES_NOT_BEGUN_AFTER_A_STOP,
     STAGES_OF_THE_LAST,

@@ -12,21 +12,21 @@ from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.normalizer_fitting import fit_normalizer
 from nip.seeding import stable_seed
-from nip.trainers.data_parallel import joint_batch
-from nip.trainers.learner_building import build_learner
-from nip.trainers.minibatches import ShuffledMinibatches
-from nip.trainers.pretraining import pretrain_agents
-from nip.trainers.progress import IterationContext, attach_progress_bar
-from nip.trainers.rollout_collection import play_for_evaluation, training_collector
-from nip.trainers.rollout_metrics import (
+from nip.trainers.tensor.data_parallel import joint_batch
+from nip.trainers.tensor.learning.learner_building import build_learner
+from nip.trainers.tensor.learning.minibatches import ShuffledMinibatches
+from nip.trainers.tensor.pretraining import pretrain_agents
+from nip.trainers.core.progress import IterationContext, attach_progress_bar
+from nip.trainers.tensor.rollout_collection import play_for_evaluation, training_collector
+from nip.trainers.tensor.rollout_metrics import (
     first_episodes,
     metric_frames,
     rollout_metric_names,
     rollout_metrics,
 )
-from nip.trainers.schedules_of_agents import choose_learners, train_learning_parts
+from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.trainer_base import TensorDictTrainer, mean_of
-from nip.trainers.update_step import NonFiniteLoss
+from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.utils.ranks import current_ranks
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]

@@ -129,8 +129,8 @@ def test_numbers_are_proved_composite(working_folder: Path) -> None:
 _AVERAGE = """
 import new_callback
 from nip import HyperParameters, run_experiment
-from nip.trainers.callback import Callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.components import TrainerComponents
 
 
 class PowerCut(Callback):

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from nip.parameters.reference import parameter_sections
+from nip.parameters.tree.reference import parameter_sections
 from tests.doc.pages import DOC
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nip.language_models.server.__main__ import build_parser, port_number
-from nip.language_models.server.brains import check_brain
+from nip.language_models.server.mock_models import check_brain
 from nip.language_models.server.faults import EVERYWHERE, FaultRule, fault_registry
 from nip.parameters.rehearsal import RehearsalParameters
 from nip.run_store import open_database

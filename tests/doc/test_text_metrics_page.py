@@ -6,7 +6,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from nip.trainers.text_statistics import rollout_statistics
+from nip.trainers.text.statistics import rollout_statistics
 from tests.doc.pages import DOC
 from tests.protocols.play import handler_of
 from tests.trainers.rollout_tables import NUM_ROUNDS, make_rollouts

@@ -9,7 +9,7 @@ import pytest
 from nip.parameters import CallbackParameters, LrSchedulerParameters, OptimizerParameters
 from nip.parameters.callbacks import callback_facts
 from nip.parameters.loss_terms import loss_term_facts
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from tests.doc.pages import DOC
 
 

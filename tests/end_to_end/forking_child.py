@@ -20,7 +20,7 @@ import nip.run_store.checkpoint_files as checkpoint_files
 import nip.run_store.learning_curve as learning_curve
 from nip.parameters import HyperParameters
 from nip.run_store import Run
-from nip.trainers.callback_registry import register_callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks import Callback
 from nip.trainers.registry import trainer_registry
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nip.parameters import HyperParameters
 from nip.trainers.callbacks import Callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from tests.experiments import make_params, make_trainer
 
 TRAINERS = ("vanilla_ppo", "reinforce", "solo_agent")

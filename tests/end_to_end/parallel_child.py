@@ -12,7 +12,7 @@ from nip.run import run_experiment
 from nip.run_store import Run, learning_curve
 from nip.scenario_base.registry import scenario_registry
 from nip.trainers.callbacks import Callback, TrainingContext
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from nip.trainers.registry import build_trainer, trainer_registry
 from nip.utils.ranks import connected_ranks
 from tests.end_to_end.forking_child import die_at_call

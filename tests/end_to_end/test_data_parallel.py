@@ -19,7 +19,7 @@ from nip.parameters import HyperParameters
 from nip.run import run_experiment
 from nip.run_store import Checkpoint, read_history
 from nip.run_store.checkpoints import CheckpointFolder
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from nip.trainers.registry import build_trainer
 from tests.command_line_process import SCRIPT
 from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent

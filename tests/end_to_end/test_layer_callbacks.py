@@ -9,7 +9,7 @@ from nip.errors import UnknownNameError
 from nip.run import run_experiment
 from nip.run_store import read_history
 from nip.trainers.callbacks import Callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from tests.end_to_end.layer_runs import TRAINERS, ScriptedMetric, params_for, train, weights
 from tests.experiments import (
     make_settings,

@@ -8,7 +8,7 @@ from torch.optim import lr_scheduler as schedules
 
 from nip.run import run_experiment
 from nip.trainers.callbacks import Callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from tests.end_to_end.layer_runs import Steps, params_for
 from tests.experiments import make_settings
 

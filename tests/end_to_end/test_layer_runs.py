@@ -13,8 +13,8 @@ from nip.errors import DivergenceError
 from nip.run import run_experiment
 from nip.run_store import read_history
 from nip.run_store.checkpoints import CheckpointFolder
-from nip.trainers.components import TrainerComponents
-from nip.trainers.rollout_samples import load_rollouts, save_rollouts
+from nip.trainers.core.components import TrainerComponents
+from nip.trainers.tensor.rollout_samples import load_rollouts, save_rollouts
 from nip.trainers.trainer_base import IterationContext, TensorDictTrainer, attach_progress_bar
 from tests.end_to_end.layer_runs import TRAINERS, ScriptedMetric, params_for, train, weights
 from tests.experiments import make_instance, make_settings, make_trainer, same_tensors

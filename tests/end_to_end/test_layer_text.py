@@ -10,7 +10,7 @@ from nip.errors import ParameterError, UnknownNameError
 from nip.run import run_experiment
 from nip.run_store import read_history
 from nip.trainers.callbacks import Callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from tests.text_experiments import make_text_params, text_settings
 
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]

@@ -9,8 +9,8 @@ from tensordict import TensorDict
 from nip.errors import DivergenceError
 from nip.rl_objectives import Objective
 from nip.trainers.callbacks import Callback
-from nip.trainers.components import TrainerComponents
-from nip.trainers.update_step import UpdateStep
+from nip.trainers.core.components import TrainerComponents
+from nip.trainers.tensor.learning.update_step import UpdateStep
 from tests.end_to_end.layer_runs import TRAINERS, Steps, params_for, train, weights
 from tests.experiments import make_trainer, same_tensors
 

@@ -12,7 +12,7 @@ from nip.language_models.errors import (
     UnknownModelError,
 )
 from nip.language_models.server.faults import fault_registry
-from nip.trainers.text_sampling import AllRolloutsFailedError
+from nip.trainers.text.sampling import AllRolloutsFailedError
 from tests.end_to_end.rehearsals import (
     NUM_TRAIN,
     Record,

@@ -27,7 +27,7 @@ from nip.language_models.errors import (
     UnknownModelError,
 )
 from nip.language_models.journal import MemoryJournal
-from nip.language_models.ledger import Ledger
+from nip.language_models.usage_tracker import Ledger
 from nip.language_models.prices import Price, Prices
 from tests.language_models.models import FakeModel, FunctionModel, answer, call, engine_for
 from tests.language_models.virtual_time import now, run

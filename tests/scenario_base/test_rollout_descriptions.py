@@ -7,7 +7,7 @@ from tensordict import TensorDict
 
 from nip.protocols.registry import build_protocol_handler
 from nip.scenario_base.rollout_descriptions import describe_rollouts
-from nip.trainers.rollout_samples import sample_rollouts
+from nip.trainers.tensor.rollout_samples import sample_rollouts
 from tests.experiments import make_instance, make_params
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nip.scenarios.code_validation.generation.making import GenerationParameters
+from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters
 from nip.scenarios.code_validation.sources.folders import load_folder
 from scripts.create_cv_dataset import main
 
@@ -21,7 +21,7 @@ SMALL += ["--problems", "run_lengths", "days_left_in_year", "check_digit"]
 @pytest.fixture(autouse=True)
 def few_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose among fewer mutants, which is faster."""
-    module = "nip.scenarios.code_validation.generation.workshop"
+    module = "nip.scenarios.code_validation.generation.pair_generator"
     monkeypatch.setattr(f"{module}.MUTANTS_PER_VARIANT", 4)
 
 
@@ -112,7 +112,7 @@ def test_interruption_leaves_nothing(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nip.scenarios.code_validation.generation.workshop.verify", interrupt)
+    monkeypatch.setattr("nip.scenarios.code_validation.generation.pair_generator.verify", interrupt)
     assert main(["mine", *SMALL]) == 130
     assert "nothing was written" in capsys.readouterr().err
     assert not list(working_folder.iterdir())

@@ -18,7 +18,7 @@ from nip.factory import build_scenario_instance
 from nip.parameters import field_rules
 from nip.parameters.callbacks import callback_facts
 from nip.run_store import Run, read_history
-from nip.trainers.callback_registry import callback_registry
+from nip.trainers.core.callback_registry import callback_registry
 from nip.trainers.registry import build_trainer, trainer_registry
 from tests.experiments import make_settings, small_experiment
 from tests.source_files import REPOSITORY

@@ -6,7 +6,7 @@ import torch
 from nip.errors import DivergenceError
 from nip.experiment_settings import ExperimentSettings
 from nip.trainers.registry import build_trainer
-from nip.trainers.schedules_of_agents import train_learning_parts
+from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
 from tests.experiments import (
     make_instance,
     make_params,

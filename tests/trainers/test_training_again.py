@@ -3,7 +3,7 @@
 import torch
 
 from nip.trainers.callbacks import Callback
-from nip.trainers.components import TrainerComponents
+from nip.trainers.core.components import TrainerComponents
 from tests.experiments import make_params, make_trainer, same_tensors
 
 

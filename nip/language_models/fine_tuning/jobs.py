@@ -18,7 +18,7 @@ from nip.errors import ResumeError, warn_user
 from nip.language_models.errors import BadRequestError, ErrorPolicy, LanguageModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
-from nip.language_models.fine_tuning.exactly_once import Pace, ask, do_once
+from nip.language_models.fine_tuning.idempotent_creation import Pace, ask, do_once
 from nip.language_models.fine_tuning.job_plan import (
     JobOptions,
     JobPlan,

@@ -7,7 +7,7 @@ from nip.errors import warn_user
 from nip.language_models.chat import ModelSpec
 from nip.language_models.errors import LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
-from nip.language_models.fine_tuning.exactly_once import Pace, ask, is_transient
+from nip.language_models.fine_tuning.idempotent_creation import Pace, ask, is_transient
 from nip.language_models.prices import Prices
 from nip.run_store.job_table import FineTuningJobRow, JobStatus
 

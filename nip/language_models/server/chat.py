@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from nip.language_models.chat import FinishReason
 from nip.language_models.errors import BadRequestError, LanguageModelError
-from nip.language_models.server.brains.brain import BrainAnswer, BrainRequest
+from nip.language_models.server.mock_models.mock_model import BrainAnswer, BrainRequest
 from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import ApiError, invalid, unknown_model

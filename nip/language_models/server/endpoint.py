@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nip.errors import ParameterError
-from nip.language_models.server.brains.registry import build_brain
+from nip.language_models.server.mock_models.registry import build_brain
 from nip.language_models.server.broken_responses import CutResponse, StalledResponse, mangled
 from nip.language_models.server.counters import Counters
 from nip.language_models.server.errors import unknown_model

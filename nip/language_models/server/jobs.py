@@ -16,7 +16,7 @@ from nip.language_models.server.json_body import read_json_object
 from nip.language_models.server.model_names import is_fine_tuned
 from nip.language_models.server.pages import page_of
 from nip.language_models.server.refusals import server_error
-from nip.language_models.server.workshop import Workshop
+from nip.language_models.server.job_worker import Workshop
 
 
 async def create_job(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nip.language_models.server.brains.brain import TrainingExample
+from nip.language_models.server.mock_models.mock_model import TrainingExample
 from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.errors import ApiError
 from nip.language_models.server.json_body import parse_json

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nip.parameters.agents import BaseAgentParameters
-from nip.parameters.catalogue import ScenarioFacts, scenario_facts
+from nip.parameters.specs import ScenarioFacts, scenario_facts
 from nip.registry import Registry
 from nip.scenario_base.text.scenario import TextScenario
 

@@ -1,4 +1,4 @@
 """Watching a training run, and stepping in."""
 
-from nip.trainers.callback import Callback
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.context import TrainingContext

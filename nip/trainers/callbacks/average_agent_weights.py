@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError, UnknownNameError, unknown_name
 from nip.parameters.callbacks import AverageAgentWeightsParameters
-from nip.trainers.callback import Callback
-from nip.trainers.callback_registry import register_callback
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.callback_registry import register_callback
+from nip.trainers.core.context import TrainingContext
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,9 +3,9 @@
 from typing import Any
 
 from nip.parameters.callbacks import BestCheckpointParameters
-from nip.trainers.callback_registry import register_callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.metric_callback import MetricCallback
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.context import TrainingContext
 
 
 @register_callback("best_checkpoint", parameters=BestCheckpointParameters)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nip.errors import warn_user
 from nip.run_store.history import RunHistory
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.context import TrainingContext
 
 
 def logged_rows(history: RunHistory) -> list[tuple[int, dict[str, float]]]:

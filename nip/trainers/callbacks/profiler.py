@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nip.errors import warn_user
 from nip.parameters.callbacks import ProfilerParameters
-from nip.trainers.callback import Callback
-from nip.trainers.callback_registry import register_callback
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.logged_rows import run_folder
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.context import TrainingContext
 from nip.utils.files import write_atomically
 
 if TYPE_CHECKING:

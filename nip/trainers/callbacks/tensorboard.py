@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from nip.parameters.callbacks import TensorBoardParameters
 from nip.run_store.history import RunHistory
-from nip.trainers.callback import Callback
-from nip.trainers.callback_registry import register_callback
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.context import TrainingContext
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -9,7 +9,7 @@ import pytest
 from nip.errors import ParameterError, UnknownNameError
 from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
 from nip.language_models.errors import BadRequestError
-from nip.language_models.server.brains import (
+from nip.language_models.server.mock_models import (
     Brain,
     BrainAnswer,
     BrainRequest,
@@ -111,7 +111,7 @@ class FakeModel:
 
 
 def test_the_local_brain_asks_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nip.language_models.server.brains import local
+    from nip.language_models.server.mock_models import local
 
     model = FakeModel()
     monkeypatch.setattr(local, "check_access", lambda spec: None)

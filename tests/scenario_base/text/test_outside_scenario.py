@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nip.parameters import HyperParameters
-from nip.parameters.catalogue import scenario_facts
+from nip.parameters.specs import scenario_facts
 from nip.plugins import load_plugins
 from nip.run import run_experiment
 from nip.scenario_base.text.agent_spec_registry import agent_spec_registry

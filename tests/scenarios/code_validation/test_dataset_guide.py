@@ -8,7 +8,7 @@ from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoi
 from nip.scenarios.code_validation.generation.mutations.mutants import MUTATIONS
 from nip.scenarios.code_validation.generation.problem_tests import NUM_GENERATED_INPUTS, STEP_FACTOR
 from nip.scenarios.code_validation.generation.rewrites.variants import REWRITES
-from nip.scenarios.code_validation.generation.workshop import (
+from nip.scenarios.code_validation.generation.pair_generator import (
     MUTANTS_PER_VARIANT,
     VARIANTS_PER_REQUEST,
 )

@@ -8,7 +8,7 @@ import pytest
 
 from nip.errors import ParameterError
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
-from nip.scenarios.code_validation.generation.making import (
+from nip.scenarios.code_validation.generation.dataset_builder import (
     GenerationParameters,
     Splits,
     make_dataset,
@@ -18,7 +18,7 @@ from nip.scenarios.code_validation.generation.rewrites.variants import canonical
 from nip.scenarios.code_validation.generation.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.splitting import deal, split_problems
 from nip.scenarios.code_validation.generation.verification import verify
-from nip.scenarios.code_validation.generation.writing import statistics
+from nip.scenarios.code_validation.generation.dataset_writer import statistics
 from nip.scenarios.code_validation.problems.collection import all_problems, choose_problems
 from tests.scenarios.code_validation.verifying import run_by_itself
 
@@ -30,7 +30,7 @@ PARAMETERS = GenerationParameters(num_datapoints=16, test_share=0.25, seed=4)
 def few_mutants():
     """Choose among fewer mutants, which is faster."""
     with pytest.MonkeyPatch.context() as patch:
-        module = "nip.scenarios.code_validation.generation.workshop"
+        module = "nip.scenarios.code_validation.generation.pair_generator"
         patch.setattr(f"{module}.MUTANTS_PER_VARIANT", 4)
         patch.setattr(f"{module}.FRUITLESS_ATTEMPTS", 8)
         yield
@@ -125,7 +125,7 @@ def test_impossible_wishes_are_refused(changes: dict, problems: tuple, message: 
 
 def test_too_many_wanted_programs_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "nip.scenarios.code_validation.generation.workshop.rewrite",
+        "nip.scenarios.code_validation.generation.pair_generator.rewrite",
         lambda program, _: program,
     )
     with pytest.raises(ParameterError, match=r"no more than \d+ different ones.*--num-datapoints"):

@@ -12,14 +12,14 @@ from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Samplin
 from nip.language_models.errors import AuthenticationError, ContentFilterError, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server import EndpointOptions, create_app
-from nip.language_models.server.brains.brain import Brain, BrainAnswer, BrainRequest
-from nip.language_models.server.brains.registry import brain_registry
+from nip.language_models.server.mock_models.mock_model import Brain, BrainAnswer, BrainRequest
+from nip.language_models.server.mock_models.registry import brain_registry
 from nip.scenarios.code_validation.generation.language_model_author import (
     LanguageModelAuthor,
     parse_model,
     program_in,
 )
-from nip.scenarios.code_validation.generation.making import GenerationParameters, make_dataset
+from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters, make_dataset
 from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
 from nip.scenarios.code_validation.generation.program_rules import objection
 from nip.scenarios.code_validation.generation.rewrites.variants import rewrite

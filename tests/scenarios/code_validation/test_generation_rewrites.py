@@ -15,7 +15,7 @@ from nip.scenarios.code_validation.generation.rewrites import (
     statements,
 )
 from nip.scenarios.code_validation.generation.rewrites.rewriting import Chance
-from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
 from nip.scenarios.code_validation.generation.rewrites.variants import (
     REWRITES,
     canonical_form,

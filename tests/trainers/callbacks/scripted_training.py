@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from nip.run_store.history import RunHistory
-from nip.trainers.context import TrainingContext
+from nip.trainers.core.context import TrainingContext
 
 
 class ScriptedTraining:

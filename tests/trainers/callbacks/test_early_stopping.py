@@ -8,8 +8,8 @@ from nip.errors import ParameterError, UnknownNameError
 from nip.run import run_experiment
 from nip.trainers.callbacks.best_checkpoint import BestCheckpoint
 from nip.trainers.callbacks.early_stopping import EarlyStopping
-from nip.trainers.components import TrainerComponents
-from nip.trainers.monitored_metrics import check_monitored
+from nip.trainers.core.components import TrainerComponents
+from nip.trainers.core.monitored_metrics import check_monitored
 from tests.experiments import make_params, make_settings, make_trainer
 from tests.trainers.callbacks.scripted_training import ScriptedTraining, scripted_history
 

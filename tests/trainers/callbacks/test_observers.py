@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from nip.parameters.callbacks import callback_facts
 from nip.run import run_experiment
 from nip.run_store.database import RunDatabase
-from nip.trainers.callback_registry import callback_registry
+from nip.trainers.core.callback_registry import callback_registry
 from tests.experiments import make_params, make_settings, same_tensors
 from tests.trainers.callbacks import test_csv, test_tensorboard
 
@@ -107,7 +107,7 @@ def test_nothing_heavy_is_imported_before_a_callback_that_needs_it_starts():
     script = """
 import sys
 from nip.parameters.callbacks import callback_facts
-from nip.trainers.callback_registry import build_callback
+from nip.trainers.core.callback_registry import build_callback
 for name, facts in callback_facts.items():
     options = {"agents": ("a", "b")} if name == "average_agent_weights" else {}
     build_callback(facts.parameters(**options))

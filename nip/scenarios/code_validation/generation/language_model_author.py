@@ -14,7 +14,7 @@ from nip.language_models.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext, check_access
 from nip.scenarios.code_validation.generation.program_rules import objection
-from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
 from nip.scenarios.code_validation.problems.problem import Problem
 
 T = TypeVar("T")

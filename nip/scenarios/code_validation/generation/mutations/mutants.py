@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nip.scenarios.code_validation.generation.mutations import expressions, statements, variables
 from nip.scenarios.code_validation.generation.mutations.mutation import Mutation
-from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
 
 MUTATIONS: tuple[Mutation, ...] = (
     expressions.boundary,

@@ -33,7 +33,7 @@ from nip.scenarios.code_validation.generation.rewrites.statements import (
     TurnSumsAndProducts,
     WriteSquaresOut,
 )
-from nip.scenarios.code_validation.generation.rewrites.tidying import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
 
 REWRITES: tuple[tuple[Rewrite, float], ...] = (
     (ComprehensionsToLoops, 0.4),

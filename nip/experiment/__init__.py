@@ -1,0 +1,1 @@
+"""From checked hyper-parameters to built parts: checks, plan, base runs, loaded agents."""

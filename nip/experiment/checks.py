@@ -1,0 +1,95 @@
+"""What can be checked of a whole experiment before anything heavy is imported."""
+
+from collections.abc import Iterator
+
+from nip.errors import ParameterError, did_you_mean
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters, scenario_facts, trainer_facts
+from nip.protocols import ProtocolHandler, build_protocol_handler
+from nip.scenario_base.batch_shape import compute_batch_shape
+from nip.scenario_base.dataset_files import check_splits, dataset_folder
+from nip.utils.ranks import launched_ranks
+
+# Of other trainers, it is known only when they are built whether they sample in batches.
+_GROUPS_OF_ROLLOUT_TRAINERS = ("ppo", "reinforce")
+
+
+def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
+    """Check that the parts of an experiment fit each other, without building them.
+
+    Parameters
+    ----------
+    hyper_params
+        What is to be run.
+    settings
+        Where it is to be run.
+
+    Raises
+    ------
+    NipError
+        If the protocol cannot be built, an agent is named that it does not have, a batch cannot be
+        divided as asked, torchrun has started several processes where that makes no sense, or the
+        dataset does not exist or lacks a split. For language models also if the protocol has no
+        prompts in this scenario, or a model cannot be reached for want of a key: everything that
+        can fail before money is spent.
+    """
+    protocol = build_protocol_handler(hyper_params)
+    problems = [
+        *_unknown_agents(hyper_params, protocol),
+        *_problems_of_ranks(hyper_params, settings),
+    ]
+    if problems:
+        raise ParameterError(*problems)
+    if trainer_facts[hyper_params.trainer].data == "text":
+        # What language models need is imported where it is needed.
+        from nip.experiment.text_checks import check_text_experiment
+
+        check_text_experiment(hyper_params, settings, protocol)
+        return
+    _check_batch(hyper_params, protocol)
+    _check_dataset(hyper_params, settings)
+
+
+def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) -> Iterator[str]:
+    for name in hyper_params.agents.listed_names:
+        if name not in protocol.agent_names:
+            known = sorted(protocol.agent_names)
+            suggestion = did_you_mean(name, known)
+            yield (
+                f"agents.{name}: the protocol {hyper_params.interaction_protocol!r} has no agent "
+                f"{name!r}.{' ' * bool(suggestion)}{suggestion} It has {', '.join(known)}."
+            )
+
+
+def _problems_of_ranks(
+    hyper_params: HyperParameters, settings: ExperimentSettings
+) -> Iterator[str]:
+    """Yield what speaks against several processes for this experiment, if there are several."""
+    num_ranks = launched_ranks().size
+    if num_ranks == 1:
+        return
+    if trainer_facts[hyper_params.trainer].data == "text":
+        yield (
+            f"trainer={hyper_params.trainer!r} talks to language models, and cannot be split over "
+            f"{num_ranks} processes. Start it with python instead of torchrun; how many requests "
+            "are under way at once is settings.max_concurrency."
+        )
+    if ":" in settings.device:
+        yield (
+            f"settings.device={settings.device} puts all {num_ranks} processes on one GPU. With "
+            "settings.device=cuda each takes the GPU of its own number."
+        )
+
+
+def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> None:
+    rl = hyper_params.rl
+    group = trainer_facts[hyper_params.trainer].parameter_group
+    num_rollouts_is_known = rl.frames_per_batch is not None or rl.rollouts_per_iteration is not None
+    if group in _GROUPS_OF_ROLLOUT_TRAINERS and num_rollouts_is_known:
+        compute_batch_shape(rl, protocol.max_message_rounds, 0, launched_ranks().size)
+
+
+def _check_dataset(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
+    """Look for the folder of a dataset that is not made on the fly."""
+    if scenario_facts[hyper_params.scenario].builtin_datasets is None:
+        check_splits(dataset_folder(settings.data_dir, hyper_params.scenario, hyper_params.dataset))

@@ -1,0 +1,123 @@
+"""Agents that take their parameters, along with their weights, from another run.
+
+As for base runs, a value counts as given if it differs from its default: so a loaded agent can be
+frozen with ``agent_lr_factor``, while what decides the sizes of its networks comes from the other
+run.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from nip.experiment.base_run import merge
+from nip.errors import NipWarning, ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import AgentParameters, HyperParameters
+from nip.run_store.reading import read_parameters
+from nip.run_store.run_id import is_run_folder
+
+_OWN = (
+    "load_checkpoint_and_parameters",
+    "checkpoint_run_id",
+    "checkpoint_version",
+    "checkpoint_project",
+    "checkpoint_entity",
+)
+
+
+def apply_agent_checkpoints(
+    hyper_params: HyperParameters, settings: ExperimentSettings, run_id: str | None = None
+) -> HyperParameters:
+    """Return the parameters that a run has when those of loaded agents are taken over.
+
+    Applying it a second time changes nothing.
+
+    Parameters
+    ----------
+    hyper_params
+        What was given; ``load_checkpoint_and_parameters`` of an agent asks for it.
+    settings
+        Its ``runs_dir`` is where the other run lies.
+    run_id
+        Name of the run that begins or goes on. One that exists has taken them over already: it is
+        asked itself, so that it can go on without the other run.
+
+    Returns
+    -------
+    hyper_params
+        The same object if no agent is loaded.
+
+    Raises
+    ------
+    ParameterError
+        If the other run does not exist or does not fit.
+    """
+    if not any(map(_is_loaded, hyper_params.agents.values())):
+        return hyper_params
+    # What only these runs need is imported here.
+    from nip.protocols.registry import build_protocol_handler
+    from nip.trainers.tensor.weights.checkpoint_source import source_folder
+    from nip.trainers.tensor.weights.saved_models import find_weights
+
+    itself = None if run_id is None else Path(settings.runs_dir) / run_id
+    agents = hyper_params.agents.to_dict()
+    for name in build_protocol_handler(hyper_params).agent_names:
+        given = hyper_params.agents[name]
+        if not _is_loaded(given):
+            continue
+        assert isinstance(given, AgentParameters), given
+        if itself is not None and is_run_folder(itself):
+            source = itself
+        else:
+            source = source_folder(name, given, settings)
+            find_weights(source, given.checkpoint_version)
+        agents[name] = _take_over(name, given, _read_agent(name, source, hyper_params))
+    return _build({**hyper_params.to_dict(), "agents": agents})
+
+
+def _build(tree: dict[str, Any]) -> HyperParameters:
+    """Build a tree without its warnings, which whoever gave or began it has seen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NipWarning)
+        return HyperParameters.from_dict(tree)
+
+
+def _is_loaded(params: Any) -> bool:
+    return isinstance(params, AgentParameters) and params.load_checkpoint_and_parameters
+
+
+def _take_over(name: str, given: AgentParameters, stored: AgentParameters) -> dict[str, Any]:
+    if stored.is_random or given.is_random:
+        raise ParameterError(
+            f"agents.{name} plays at random {'there' if stored.is_random else 'here'}, so it has "
+            f"no weights to load. Set agents.{name}.load_checkpoint_and_parameters=False, or let "
+            "it learn in both runs."
+        )
+    own = given.to_dict()
+    merged = merge(stored.to_dict(), own, type(given)().to_dict())
+    return {**merged, **{field: own[field] for field in _OWN}}
+
+
+def _read_agent(name: str, folder: Path, given: HyperParameters) -> AgentParameters:
+    """Read the parameters that an agent of the same name has in another run."""
+    from nip.protocols.registry import build_protocol_handler
+
+    place = f"agents.{name}.checkpoint_run_id: the run in {folder}"
+    try:
+        stored = _build(read_parameters(folder))
+    except ParameterError as error:
+        raise ParameterError(f"{place} cannot be used: {error}") from error
+    if stored.scenario != given.scenario:
+        raise ParameterError(
+            f"{place} is one of scenario={stored.scenario!r}, whose agents cannot play "
+            f"scenario={given.scenario!r}. Give the same scenario, or choose another run."
+        )
+    names = build_protocol_handler(stored).agent_names
+    if name not in names:
+        raise ParameterError(
+            f"{place} has no agent {name!r}, but {', '.join(names)}. Choose a run with this agent, "
+            f"or set agents.{name}.load_checkpoint_and_parameters=False."
+        )
+    params = stored.agents[name]
+    assert isinstance(params, AgentParameters), params
+    return params

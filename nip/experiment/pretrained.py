@@ -1,0 +1,78 @@
+"""Agents from what `save_pretrained` wrote, without the run that they come from."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from nip.errors import CheckpointError, NipWarning, ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.protocols.registry import build_protocol_handler
+from nip.scenario_base.data import TensorDataset
+from nip.scenario_base.normalization import ObservationNormalizer
+from nip.scenario_base.registry import scenario_registry
+from nip.experiment.tensor_parts import build_agents
+from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_FILE, PretrainedAgent
+from nip.trainers.registry import trainer_registry
+
+
+def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> PretrainedAgent:
+    """Build an agent with the weights that `save_pretrained` wrote, ready to play.
+
+    Parameters
+    ----------
+    folder
+        The folder of one agent.
+    device
+        Where its tensors are to live.
+
+    Raises
+    ------
+    CheckpointError
+        If one of the files is missing or unreadable.
+    ParameterError
+        If weights and configuration do not fit each other.
+    """
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        weights = load_file(folder / WEIGHTS_FILE)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder} cannot be read as an agent: {error}. Give the folder of one agent that "
+            "save_pretrained wrote."
+        ) from error
+    model = build_pretrained(config)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ParameterError(
+            f"{folder / WEIGHTS_FILE} does not fit {CONFIG_FILE} beside it: {error} Take both from "
+            "one save_pretrained."
+        ) from error
+    return model.to(device).eval()
+
+
+def build_pretrained(config: Mapping[str, Any]) -> PretrainedAgent:
+    """Build an agent with fresh weights from what stands in its `config.json`."""
+    with warnings.catch_warnings():
+        # Whoever trained the agent has seen them.
+        warnings.simplefilter("ignore", NipWarning)
+        hyper_params = HyperParameters.from_dict(config["hyper_params"])
+    scenario = scenario_registry[hyper_params.scenario](hyper_params, ExperimentSettings())
+    agents = build_agents(
+        hyper_params,
+        scenario,
+        build_protocol_handler(hyper_params),
+        # Of the data, agents know nothing but the shape of a message.
+        TensorDataset({}, torch.empty(0), tuple(config["message_shape"])),
+        trainer_registry[hyper_params.trainer].trainer_type,
+    )
+    agent = {name: agent for _, name, agent in agents}[config["agent_name"]]
+    return PretrainedAgent(agent, ObservationNormalizer())

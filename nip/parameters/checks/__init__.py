@@ -1,0 +1,1 @@
+"""Impossible combinations of parameters, and options without effect."""

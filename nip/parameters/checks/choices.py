@@ -1,0 +1,91 @@
+"""Checking the names that choose what an experiment is made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nip.errors import unknown_name
+from nip.parameters.specs import (
+    ABSENT_SCENARIOS,
+    ABSENT_TRAINERS,
+    protocol_facts,
+    scenario_facts,
+    trainer_facts,
+)
+from nip.parameters.types import DataType
+
+_DATA_WORDS: dict[DataType, str] = {"tensordict": "tensors", "text": "text"}
+
+
+def problems_with_choices(data: Mapping[str, Any], default_protocol: str) -> list[str]:
+    """Check the scenario, trainer, protocol and dataset that were given at the root of the tree.
+
+    What is missing or not a string is left to the checks of the single fields.
+    """
+    scenario, trainer = _given_name(data, "scenario"), _given_name(data, "trainer")
+    problems = _problems_with_data(trainer, scenario)
+    if not problems:
+        if trainer is not None and trainer not in trainer_facts:
+            problems.append(_unknown("trainer", trainer, list(trainer_facts), ABSENT_TRAINERS))
+        if scenario is not None and scenario not in scenario_facts:
+            problems.append(_unknown("scenario", scenario, list(scenario_facts), ABSENT_SCENARIOS))
+    protocol = _given_name(data, "interaction_protocol") or default_protocol
+    if protocol not in protocol_facts:
+        problems.append(_unknown("interaction_protocol", protocol, list(protocol_facts), {}))
+    return problems + _problems_with_dataset(scenario, _given_name(data, "dataset"))
+
+
+def _given_name(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, DataType]) -> str:
+    """Word the message for a name that chooses nothing here."""
+    kind = parameter.replace("_", " ")
+    if name in absent:
+        return (
+            f"{parameter}={name!r} is a {kind} of the published code that this version of nip does "
+            f"not have. Choose one of: {', '.join(known)}."
+        )
+    return f"{parameter}={name!r}: {unknown_name(kind, name, known)}"
+
+
+def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
+    """Refuse a trainer of texts on a scenario of tensors, and the other way round."""
+    trainer_data = _data_of(trainer, trainer_facts, ABSENT_TRAINERS)
+    scenario_data = _data_of(scenario, scenario_facts, ABSENT_SCENARIOS)
+    if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
+        return []
+    trainers = [name for name, facts in trainer_facts.items() if facts.data == scenario_data]
+    way_out = f"Choose one of the trainers {', '.join(trainers)}" if trainers else ""
+    scenarios = [name for name, facts in scenario_facts.items() if facts.data == trainer_data]
+    if scenarios:
+        other = f"one of the scenarios {', '.join(scenarios)}"
+        way_out = f"{way_out}, or {other}" if way_out else f"Choose {other}"
+    return [
+        f"trainer={trainer!r} learns from {_DATA_WORDS[trainer_data]}, but scenario={scenario!r} "
+        f"is made of {_DATA_WORDS[scenario_data]}. {way_out or 'Choose another pair'}."
+    ]
+
+
+def _data_of(name: str | None, facts: Any, absent: Mapping[str, DataType]) -> DataType | None:
+    """Look up what a trainer or scenario works on; None if it is not known."""
+    if name is None:
+        return None
+    if name in facts:
+        data: DataType = facts[name].data
+        return data
+    return absent.get(name)
+
+
+def _problems_with_dataset(scenario: str | None, dataset: str | None) -> list[str]:
+    """Refuse a dataset that the scenario would have to make itself but does not know.
+
+    Folders are looked for later, by the scenario.
+    """
+    if scenario is None or dataset is None or scenario not in scenario_facts:
+        return []
+    known = scenario_facts[scenario].builtin_datasets
+    if known is None or dataset in known:
+        return []
+    return [f"dataset={dataset!r}: {unknown_name(f'dataset of {scenario!r}', dataset, known)}"]

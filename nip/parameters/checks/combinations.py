@@ -1,0 +1,125 @@
+"""Combinations of parameters of different groups that cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nip.parameters.agents import AgentParameters, LrFactors
+from nip.parameters.specs import trainer_facts
+from nip.parameters.parameters_base import field_rules
+from nip.parameters.text_agents import TextAgentParameters
+
+if TYPE_CHECKING:
+    from nip.parameters.tree.hyper_parameters import HyperParameters
+
+
+def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
+    """Yield a message for each impossible combination in a tree whose fields are all right."""
+    yield from _problems_with_shared_bodies(hyper_params)
+    yield from _problems_with_manual_architecture(hyper_params)
+    yield from _problems_with_shared_models(hyper_params)
+    yield from _problems_with_text_options(hyper_params)
+    yield from _problems_with_training(hyper_params)
+    for field in ("callbacks", "loss_terms"):
+        for index, part in enumerate(getattr(hyper_params, field)):
+            yield from part.problems_in(hyper_params, f"{field}[{index}]")
+
+
+def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse two learning rates for a body that actor and critic share."""
+    if not hyper_params.rl.use_shared_body:
+        return
+    for agent_name, agent in hyper_params.agents.items():
+        if agent.is_random:
+            continue
+        for name in field_rules(type(agent)):
+            factors = getattr(agent, name)
+            if isinstance(factors, LrFactors) and not factors.are_equal:
+                dotted = f"agents.{agent_name}.{name}"
+                yield (
+                    f"{dotted}.actor and {dotted}.critic must be equal while actor and critic "
+                    f"share a body, got {factors.actor!r} and {factors.critic!r}. Make them equal, "
+                    f"or set rl.use_shared_body=False."
+                )
+
+
+def _problems_with_manual_architecture(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse the hand-written policy where there is none."""
+    needed = {"scenario": "graph_isomorphism", "interaction_protocol": "nip", "message_size": 1}
+    wrong = {
+        name: wanted for name, wanted in needed.items() if getattr(hyper_params, name) != wanted
+    }
+    for agent_name, agent in hyper_params.agents.items():
+        if not isinstance(agent, AgentParameters) or agent.is_random:
+            continue
+        if agent.use_manual_architecture and wrong:
+            rules = " and ".join(f"{name}={wanted!r}" for name, wanted in needed.items())
+            got = " and ".join(f"{name}={getattr(hyper_params, name)!r}" for name in wrong)
+            yield (
+                f"agents.{agent_name}.use_manual_architecture=True needs {rules}, got {got}. "
+                f"Change that, or let the agent learn with use_manual_architecture=False."
+            )
+
+
+_SHARED_BY_A_GROUP = (
+    "model_provider",
+    "model_name",
+    "base_url",
+    "api_key_variable",
+    "use_dummy_api",
+    "fine_tune_from_scratch",
+    "freeze_agent",
+)
+
+
+def _problems_with_shared_models(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse agents that share a model but say different things about it."""
+    first: dict[str, tuple[str, TextAgentParameters]] = {}
+    for agent_name, agent in hyper_params.agents.items():
+        if not isinstance(agent, TextAgentParameters) or agent.shared_model_group is None:
+            continue
+        other_name, other = first.setdefault(agent.shared_model_group, (agent_name, agent))
+        for name in _SHARED_BY_A_GROUP:
+            if getattr(agent, name) != getattr(other, name):
+                yield (
+                    f"agents.{agent_name}.{name} must equal agents.{other_name}.{name} "
+                    f"({getattr(other, name)!r}), because both share the model of the group "
+                    f"{agent.shared_model_group!r}, got {getattr(agent, name)!r}. Make them equal, "
+                    "or give one of them another shared_model_group."
+                )
+
+
+def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse what only dialogues in words can do, where there are none."""
+    trainer = hyper_params.trainer
+    if hyper_params.protocol_common.randomize_prover_stance and (
+        trainer not in trainer_facts or trainer_facts[trainer].data != "text"
+    ):
+        yield (
+            "protocol_common.randomize_prover_stance=True needs a trainer of language models, got "
+            f"trainer={trainer!r}. Set it to False, or choose another trainer and scenario."
+        )
+
+
+def _problems_with_training(hyper_params: HyperParameters) -> Iterator[str]:
+    """Refuse two courses of the learning rate at once, and a checkpoint of no run."""
+    if hyper_params.rl.anneal_lr and hyper_params.lr_scheduler.name != "constant":
+        yield (
+            "rl.anneal_lr=True is the schedule lr_scheduler.name='linear', got lr_scheduler.name="
+            f"{hyper_params.lr_scheduler.name!r} as well. Set rl.anneal_lr=False."
+        )
+    for agent_name, agent in hyper_params.agents.items():
+        if not isinstance(agent, AgentParameters) or not agent.load_checkpoint_and_parameters:
+            continue
+        if not agent.checkpoint_run_id:
+            yield (
+                f"agents.{agent_name}.checkpoint_run_id must name a run for "
+                f"agents.{agent_name}.load_checkpoint_and_parameters=True, got "
+                f"{agent.checkpoint_run_id!r}. Give the name of a run."
+            )
+        if hyper_params.pretrain_agents:
+            yield (
+                f"agents.{agent_name}.load_checkpoint_and_parameters=True would be undone by "
+                "pretrain_agents=True, which trains all bodies anew. Set one of them to False."
+            )

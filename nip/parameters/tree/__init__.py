@@ -1,0 +1,1 @@
+"""The tree of all hyper-parameters: reading, writing, comparing, documenting."""

@@ -1,0 +1,89 @@
+"""The tree of all defaults that a command line starts from, so that each can be overridden."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nip.parameters.agents import DEFAULT_AGENT, BaseAgentParameters
+from nip.parameters.specs import scenario_facts
+from nip.parameters.tree.hyper_parameters import HyperParameters
+from nip.parameters.parameters_base import (
+    FieldRule,
+    SubParameters,
+    field_rules,
+    parameter_groups,
+    to_plain,
+)
+from nip.parameters.update_schedule import (
+    ConstantUpdateSchedule,
+    UpdateSchedule,
+    schedule_classes,
+)
+
+MISSING = "???"
+"""What Hydra and OmegaConf write for a value that must be given."""
+
+
+def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
+    """Write all defaults as nested plain data, in the form that `HyperParameters.from_dict` reads.
+
+    The agents take each value from the entry `_default` by interpolation
+    (`${agents._default.num_gnn_layers}`), so that overriding it there reaches all of them. Update
+    schedules list the fields of all classes; `_type` chooses one.
+
+    Parameters
+    ----------
+    scenario
+        Name of the scenario, which decides the parameters of the agents.
+    agent_names
+        Names of the agents of the protocol.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such scenario.
+    """
+    agent_class = scenario_facts[scenario].agent_parameters
+    tree = class_tree(HyperParameters)
+    del tree["plugin_groups"]
+    tree["agents"] = _agents_tree(agent_class, agent_names)
+    return {**tree, **{name: class_tree(group) for name, group in parameter_groups.items()}}
+
+
+def class_tree(cls: type[SubParameters]) -> dict[str, Any]:
+    """Write the defaults of one group, and of those in it, as nested plain data."""
+    return {name: _field_tree(rule) for name, rule in field_rules(cls).items()}
+
+
+def _field_tree(rule: FieldRule) -> Any:
+    if rule.group_class is not None and issubclass(rule.group_class, UpdateSchedule):
+        return _schedule_tree(rule.default or ConstantUpdateSchedule())
+    if rule.group_class is not None:
+        return class_tree(rule.group_class)
+    return MISSING if rule.default is ... else to_plain(rule.default)
+
+
+def _schedule_tree(default: UpdateSchedule) -> dict[str, Any]:
+    """List the fields of all schedules below their class names; None where there is no default."""
+    tree: dict[str, Any] = {"_type": type(default).__name__}
+    for name, cls in schedule_classes().items():
+        tree[name] = {
+            field: None if rule.default is ... else to_plain(rule.default)
+            for field, rule in field_rules(cls).items()
+        }
+    return tree | default.to_dict()
+
+
+def _agents_tree(agent_class: type[BaseAgentParameters], names: Sequence[str]) -> dict[str, Any]:
+    default = {"is_random": False, **class_tree(agent_class)}
+    path = f"agents.{DEFAULT_AGENT}"
+    return {DEFAULT_AGENT: default, **{name: _interpolated(default, path) for name in names}}
+
+
+def _interpolated(tree: dict[str, Any], path: str) -> dict[str, Any]:
+    """Refer each leaf of a tree to the leaf of the same name elsewhere."""
+    return {
+        name: _interpolated(value, f"{path}.{name}")
+        if isinstance(value, dict)
+        else f"${{{path}.{name}}}"
+        for name, value in tree.items()
+    }

@@ -1,0 +1,322 @@
+"""The root of the tree: everything that decides the result of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from nip.errors import ParameterError, did_you_mean
+from nip.parameters import yaml_text
+from nip.parameters.agents import AgentsParameters
+from nip.parameters.base_run import BaseRunParameters
+from nip.parameters.callbacks import CallbackParameters, callback_facts
+from nip.parameters.specs import scenario_facts
+from nip.parameters.tree.changes import apply_changes
+from nip.parameters.checks.choices import problems_with_choices
+from nip.parameters.named_components import build_chosen_parts
+from nip.parameters.code_validation import CodeValidationParameters
+from nip.parameters.checks.combinations import problems_with_combinations
+from nip.parameters.dotted_names import unknown_parameter
+from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.loss_terms import LossTermParameters, loss_term_facts
+from nip.parameters.tree.migrations import PACKAGE_KEYS, migrate, package_stamp
+from nip.parameters.checks.unused_options import options_without_effect
+from nip.parameters.parameters_base import (
+    FieldRule,
+    SubParameters,
+    field_rules,
+    parameter_groups,
+    register_parameter_class,
+)
+from nip.parameters.protocols import (
+    CommonProtocolParameters,
+    DebateProtocolParameters,
+    MnipProtocolParameters,
+    NipProtocolParameters,
+)
+from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.trainers import (
+    FineTuningParameters,
+    PpoParameters,
+    PureTextEiParameters,
+    ReinforceParameters,
+    RlParameters,
+    SoloAgentParameters,
+    TextRlParameters,
+)
+from nip.parameters.training import (
+    LrSchedulerParameters,
+    OptimizerParameters,
+    UpdateStepParameters,
+)
+from nip.parameters.types import (
+    Count,
+    CountOrZero,
+    InteractionProtocolType,
+    OpenUnitInterval,
+    ScenarioType,
+    TrainerType,
+)
+
+
+@register_parameter_class
+@dataclass
+class HyperParameters(SubParameters):
+    """Everything that decides the result of an experiment.
+
+    Groups may be given as instances, as mappings of their fields, or as None for their defaults.
+    Groups that plugins have registered are given and read by their name, like the built-in ones.
+
+    Raises
+    ------
+    ParameterError
+        On construction, listing every value or combination that cannot be used.
+    """
+
+    scenario: ScenarioType | str
+    """Task, and with it the family of agents."""
+
+    trainer: TrainerType | str
+    """Training algorithm."""
+
+    dataset: str
+    """Name of a folder of the scenario's datasets, or of a dataset that it makes itself."""
+
+    interaction_protocol: InteractionProtocolType | str = "nip"
+    """Rules of who speaks when, who hears it, and who is paid."""
+
+    seed: CountOrZero = 6198
+    """Number from which all randomness of the experiment is derived."""
+
+    pretrain_agents: bool = False
+    """Train the bodies of the agents by themselves on the labels before the experiment."""
+
+    test_size: OpenUnitInterval = 0.2
+    """Share of the data that solo training and pretraining hold out for their test."""
+
+    d_representation: Count = 16
+    """Width of what the body of an agent hands to its heads."""
+
+    message_size: Count = 1
+    """Number of symbols in each message."""
+
+    include_linear_message_space: bool = False
+    """Add to each message a second one from a plain set of symbols."""
+
+    d_linear_message_space: Count = 2
+    """Number of symbols in that set."""
+
+    agents: Group[AgentsParameters] = GROUP_DEFAULT
+    """Parameters of each agent by its name; `_default` holds for agents that are not listed."""
+
+    rl: Group[RlParameters] = GROUP_DEFAULT
+    """What all reinforcement-learning trainers share."""
+
+    ppo: Group[PpoParameters] = GROUP_DEFAULT
+    """Proximal policy optimisation."""
+
+    optimizer: Group[OptimizerParameters] = GROUP_DEFAULT
+    """The optimizer of all agents."""
+
+    lr_scheduler: Group[LrSchedulerParameters] = GROUP_DEFAULT
+    """The course of the learning rate."""
+
+    update_step: Group[UpdateStepParameters] = GROUP_DEFAULT
+    """How gradients become steps of the optimizer."""
+
+    loss_terms: tuple[LossTermParameters, ...] = ()
+    """Terms added to the loss: names, or mappings with `name`, `weight` and options."""
+
+    eval_every: Count | None = None
+    """Iterations from one evaluation on the test split to the next; None: only at the end."""
+
+    callbacks: tuple[CallbackParameters, ...] = ()
+    """What watches or steps in: names, or mappings with `name` and options."""
+
+    reinforce: Group[ReinforceParameters] = GROUP_DEFAULT
+    """Plain policy gradient."""
+
+    solo_agent: Group[SoloAgentParameters] = GROUP_DEFAULT
+    """Supervised training of each agent by itself."""
+
+    text_rl: Group[TextRlParameters] = GROUP_DEFAULT
+    """What all trainers of language models share."""
+
+    pure_text_ei: Group[PureTextEiParameters] = GROUP_DEFAULT
+    """Expert iteration with language models."""
+
+    fine_tuning: Group[FineTuningParameters] = GROUP_DEFAULT
+    """How language models are fine-tuned."""
+
+    rehearsal: Group[RehearsalParameters] = GROUP_DEFAULT
+    """The endpoint that stands in for the API in a rehearsal."""
+
+    code_validation: Group[CodeValidationParameters] = GROUP_DEFAULT
+    """Data and verdicts of code validation."""
+
+    base_run: Group[BaseRunParameters] = GROUP_DEFAULT
+    """Another run to begin with."""
+
+    protocol_common: Group[CommonProtocolParameters] = GROUP_DEFAULT
+    """Rewards and rules that most protocols share."""
+
+    nip_protocol: Group[NipProtocolParameters] = GROUP_DEFAULT
+    """Parameters of the `nip` protocol."""
+
+    debate_protocol: Group[DebateProtocolParameters] = GROUP_DEFAULT
+    """Parameters of the `debate` protocol."""
+
+    mnip_protocol: Group[MnipProtocolParameters] = GROUP_DEFAULT
+    """Parameters of the `mnip` protocol."""
+
+    plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
+    """Groups that plugins have registered, by name; in stored trees they stand at the root."""
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Yield a message for each impossible combination across groups."""
+        return problems_with_combinations(self)
+
+    def find_warnings(self) -> Iterator[str]:
+        """Yield a message for each option that has no effect in this combination."""
+        return options_without_effect(self)
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the group of a plugin by its name."""
+        groups = self.__dict__.get("plugin_groups", {})
+        if name in groups:
+            return groups[name]
+        names = [*field_rules(type(self)), *groups]
+        suggestion = did_you_mean(name, names)
+        raise AttributeError(f"HyperParameters have no {name!r}. {suggestion}".strip())
+
+    def child_names(self) -> list[str]:
+        """Names of the root parameters and of all groups, those of plugins at the end."""
+        names = [name for name in field_rules(type(self)) if name != "plugin_groups"]
+        return [*names, *self.plugin_groups]
+
+    def to_dict(self, *, stamp: bool = False) -> dict[str, Any]:
+        """Write the tree as plain data, with a class name under `_type` in each group.
+
+        Parameters
+        ----------
+        stamp
+            Add `_package_name` and `_package_version`, by which old files are recognised.
+        """
+        tree = super().to_dict()
+        del tree["plugin_groups"]
+        groups = {name: group.to_dict() for name, group in self.plugin_groups.items()}
+        return {**(package_stamp() if stamp else {}), **tree, **groups}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, ignore_unknown: bool = False) -> Self:
+        """Read a tree back, also one that an older version wrote.
+
+        Parameters
+        ----------
+        data
+            A tree as `to_dict` writes it. What is missing keeps its default.
+        ignore_unknown
+            Leave out unknown names instead of refusing them.
+
+        Raises
+        ------
+        ParameterError
+            Listing every value or combination that cannot be used.
+        """
+        present = migrate(data) if isinstance(data, Mapping) else data
+        return super().from_dict(present, ignore_unknown=ignore_unknown)
+
+    def to_yaml(self) -> str:
+        """Write the tree as YAML, with the name and version of the package."""
+        return yaml_text.dump(self.to_dict(stamp=True))
+
+    @classmethod
+    def from_yaml(cls, source: str | Path, *, ignore_unknown: bool = False) -> Self:
+        """Read a tree back from YAML.
+
+        Parameters
+        ----------
+        source
+            The text itself as a string, or the path of a file as a `Path`.
+        ignore_unknown
+            Leave out unknown names instead of refusing them.
+        """
+        text = source.read_text() if isinstance(source, Path) else source
+        return cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
+        """Make a tree that differs in some parameters.
+
+        Parameters
+        ----------
+        changes
+            New values by dotted name, for example `{"rl.lr": 1e-4, "agents.prover.d_gnn": 32}`.
+
+        Raises
+        ------
+        ParameterError
+            If a name is unknown or the new tree cannot be used.
+        """
+        return type(self).from_dict(apply_changes(self.to_dict(), changes))
+
+    @classmethod
+    def root_path(cls) -> str:
+        """Nothing: at the root, dotted names stand by themselves."""
+        return ""
+
+    @classmethod
+    def take_mapping(
+        cls, data: Mapping[str, Any], path: str, problems: list[str], ignore_unknown: bool
+    ) -> dict[str, Any]:
+        """Check the choices by name first, then the fields, then the groups of plugins."""
+        problems.extend(problems_with_choices(data, cls.interaction_protocol))
+        data = {name: value for name, value in data.items() if name not in PACKAGE_KEYS}
+        data.setdefault("agents", None)
+        given = {**(data.pop("plugin_groups", None) or {})}
+        given |= {name: data.pop(name) for name in parameter_groups if name in data}
+        values = super().take_mapping(data, path, problems, ignore_unknown)
+        groups = values["plugin_groups"] = {}
+        for name, group_class in parameter_groups.items():
+            try:
+                groups[name] = group_class.build(given.pop(name, None), name, ignore_unknown)
+            except ParameterError as error:
+                problems.extend(error.problems)
+        problems.extend(cls.word_unknown(name, given[name], path) for name in given)
+        return values
+
+    @classmethod
+    def word_unknown(cls, name: str, value: Any, path: str) -> str:
+        """Word the message for an unknown root parameter, which may be a plugin's group."""
+        groups = {field: rule.group_class for field, rule in field_rules(cls).items()}
+        groups |= dict(parameter_groups.items())
+        if isinstance(value, Mapping | SubParameters):
+            message = unknown_parameter(name, path, groups)
+            return f"{message} If a plugin defines this group, load the plugin first."
+        homes = [home for home, group in groups.items() if group and name in field_rules(group)]
+        if homes:
+            dotted = " or ".join(repr(f"{home}.{name}") for home in homes)
+            return f"There is no parameter {name!r}. Did you mean {dotted}?"
+        return unknown_parameter(name, path, groups)
+
+    @classmethod
+    def take_field(
+        cls, rule: FieldRule, value: Any, path: str, data: Mapping[str, Any], ignore_unknown: bool
+    ) -> Any:
+        """Check one field; the class of the agents follows from the scenario."""
+        if rule.name == "callbacks":
+            return build_chosen_parts(
+                value, rule.name, "callback", callback_facts, ignore_unknown=ignore_unknown
+            )
+        if rule.name == "loss_terms":
+            return build_chosen_parts(
+                value, rule.name, "loss term", loss_term_facts, ignore_unknown=ignore_unknown
+            )
+        if rule.name != "agents":
+            return super().take_field(rule, value, path, data, ignore_unknown)
+        scenario = data.get("scenario")
+        if not isinstance(scenario, str) or scenario not in scenario_facts:
+            return None
+        agent_class = scenario_facts[scenario].agent_parameters
+        return AgentsParameters.build(value, agent_class, rule.name, ignore_unknown)

@@ -1,0 +1,161 @@
+"""Tables of all parameters, made from the classes that hold them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nip.parameters.agents import AgentParameters, BaseAgentParameters, RandomAgentParameters
+from nip.parameters.callbacks import callback_facts
+from nip.parameters.specs import scenario_facts
+from nip.parameters.named_components import ChosenPart
+from nip.parameters.field_docs import field_docs
+from nip.parameters.tree.hyper_parameters import HyperParameters
+from nip.parameters.loss_terms import loss_term_facts
+from nip.parameters.parameters_base import (
+    FieldRule,
+    SubParameters,
+    field_rules,
+    parameter_groups,
+    to_plain,
+)
+from nip.parameters.update_schedule import UpdateSchedule, schedule_classes
+from nip.parameters.validation import describe
+
+
+@dataclass(frozen=True)
+class ParameterEntry:
+    """One parameter as the reference and `--help` show it."""
+
+    name: str
+    """Dotted name from the root of the tree; `<agent>` stands for the name of any agent."""
+
+    values: str
+    """In words, which values it takes."""
+
+    default: str
+    """Its default as it is written on the command line; empty if it must be given."""
+
+    doc: str
+    """What it means."""
+
+
+@dataclass(frozen=True)
+class ParameterSection:
+    """The parameters of one group."""
+
+    title: str
+    """Heading of the section."""
+
+    doc: str
+    """What the group is for."""
+
+    entries: list[ParameterEntry]
+    """Its parameters, those of groups in it included."""
+
+
+def parameter_sections() -> list[ParameterSection]:
+    """List the parameters of all groups, scenarios and plugins that are registered."""
+    root_entries = [
+        _entry(rule, field_docs(HyperParameters)[name], name)
+        for name, rule in field_rules(HyperParameters).items()
+        if rule.group_class is None and name not in ("agents", "plugin_groups")
+    ]
+    sections = [ParameterSection("Root", _summary(HyperParameters), root_entries)]
+    sections.append(_agent_section("Agents of every scenario of networks", AgentParameters))
+    for scenario, facts in scenario_facts.items():
+        sections.append(_agent_section(f"Agents of `{scenario}`", facts.agent_parameters))
+    for name, cls in schedule_classes().items():
+        sections.append(
+            _section(f"Update schedule `{name}`", cls, f"agents.<agent>.update_schedule.{name}")
+        )
+    groups = {name: rule.group_class for name, rule in field_rules(HyperParameters).items()}
+    for group_name, group_class in {**groups, **dict(parameter_groups.items())}.items():
+        if group_class is not None:
+            sections.append(_section(f"`{group_name}`", group_class, group_name))
+    for name, callback in callback_facts.items():
+        sections.append(_part_section("Callback", name, callback.parameters, "callbacks"))
+    for name, term in loss_term_facts.items():
+        sections.append(_part_section("Loss term", name, term.parameters, "loss_terms"))
+    return sections
+
+
+def parameter_reference() -> str:
+    """Write the tables of all parameters in Markdown."""
+    return "\n".join(line for section in parameter_sections() for line in _lines_of(section))
+
+
+def _lines_of(section: ParameterSection) -> Iterator[str]:
+    yield from (f"## {section.title}", "", section.doc, "")
+    if section.entries:
+        yield from ("| parameter | values | default | meaning |", "|---|---|---|---|")
+    for entry in section.entries:
+        default = f"`{entry.default}`" if entry.default else "*required*"
+        cells = [f"`{entry.name}`", entry.values, default, entry.doc]
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""
+
+
+def _section(title: str, cls: type[SubParameters], path: str) -> ParameterSection:
+    return ParameterSection(title, _summary(cls), list(_entries(cls, path)))
+
+
+def _part_section(kind: str, name: str, cls: type[ChosenPart], path: str) -> ParameterSection:
+    """List the options of a part that is chosen by its name as an entry of a list."""
+    section = _section(f"{kind} `{name}`", cls, f"{path}.{name}")
+    entries = [
+        replace(entry, default=name) if entry.name == f"{path}.{name}.name" else entry
+        for entry in section.entries
+    ]
+    return replace(section, entries=entries)
+
+
+def _agent_section(title: str, cls: type[BaseAgentParameters]) -> ParameterSection:
+    """List the parameters of a class of agents that the agents of all scenarios do not have."""
+    is_special = issubclass(cls, AgentParameters) and cls is not AgentParameters
+    common = field_rules(AgentParameters) if is_special else {}
+    entries = [
+        entry
+        for entry in _entries(cls, "agents.<agent>")
+        if entry.name.removeprefix("agents.<agent>.").split(".")[0] not in common
+    ]
+    if cls is AgentParameters:
+        doc = _summary(RandomAgentParameters)
+        random = ParameterEntry("agents.<agent>.is_random", describe(bool), "false", doc)
+        entries.insert(0, random)
+    doc = field_docs(HyperParameters)["agents"] if cls is AgentParameters else _summary(cls)
+    return ParameterSection(title, doc, entries)
+
+
+def _entries(cls: type[SubParameters], path: str) -> Iterator[ParameterEntry]:
+    """Go through the fields of a group and of the groups in it."""
+    docs = field_docs(cls)
+    for name, rule in field_rules(cls).items():
+        dotted, doc = f"{path}.{name}", docs.get(name, "")
+        if rule.group_class is None:
+            yield _entry(rule, doc, dotted)
+        elif issubclass(rule.group_class, UpdateSchedule):
+            choices = ", ".join(f"`{choice}`" for choice in schedule_classes())
+            default = rule.group_class.build(rule.default, dotted)
+            yield ParameterEntry(f"{dotted}._type", choices, type(default).__name__, doc)
+        else:
+            for below in _entries(rule.group_class, dotted):
+                yield ParameterEntry(below.name, below.values, below.default, f"{doc} {below.doc}")
+
+
+def _entry(rule: FieldRule, doc: str, dotted: str) -> ParameterEntry:
+    default = "" if rule.default is ... else written(rule.default)
+    return ParameterEntry(dotted, describe(rule.annotation), default, doc)
+
+
+def written(value: Any) -> str:
+    """Write a value as it is given on the command line."""
+    plain = to_plain(value)
+    if plain is None or isinstance(plain, bool):
+        return {None: "null", True: "true", False: "false"}[plain]
+    if isinstance(plain, list):
+        return f"[{','.join(written(item) for item in plain)}]"
+    return str(plain)
+
+
+def _summary(cls: type) -> str:
+    return (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")

@@ -1,0 +1,204 @@
+"""Making a whole dataset, on several cores."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event
+
+from nip.errors import ParameterError
+from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
+from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
+from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.splitting import deal, split_problems
+from nip.scenarios.code_validation.generation.pair_generator import Workshop
+from nip.scenarios.code_validation.problems.problem import Problem
+from nip.seeding import stable_seed
+
+
+@dataclass(frozen=True)
+class GenerationParameters:
+    """What kind of dataset to make."""
+
+    num_datapoints: int = 2000
+    """Programs in both splits together; an even number, half of them correct."""
+
+    test_share: float = 0.2
+    """Share of the problems, and of the datapoints, in the test split."""
+
+    seed: int = 0
+    """The same seed makes the same dataset, whatever the number of workers."""
+
+    def num_pairs(self) -> dict[str, int]:
+        """Return the number of pairs (one correct, one buggy) in each split.
+
+        Raises
+        ------
+        ParameterError
+            If a split would be empty, or the number is odd.
+        """
+        if self.num_datapoints < 4 or self.num_datapoints % 2:
+            raise ParameterError(
+                f"--num-datapoints must be an even number of at least 4 (one correct and one buggy "
+                f"program in each split), got {self.num_datapoints}."
+            )
+        total = self.num_datapoints // 2
+        num_test = min(max(round(self.test_share * total), 1), total - 1)
+        return {"train": total - num_test, "test": num_test}
+
+
+class _StoppedError(Exception):
+    """The making of the dataset was broken off."""
+
+
+Splits = dict[str, list[GeneratedDatapoint]]
+
+
+def make_dataset(
+    problems: Sequence[Problem],
+    parameters: GenerationParameters,
+    num_workers: int = 1,
+    progress: Callable[[int], None] = lambda _: None,
+    author: LanguageModelAuthor | None = None,
+) -> Splits:
+    """Make the datapoints of both splits.
+
+    Every split, and every problem, has as many correct as buggy programs. No problem is in both
+    splits, no program occurs twice, not even with other names.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        The problems to make programs for.
+    parameters : GenerationParameters
+        How many datapoints, and of what seed.
+    num_workers : int
+        Processes that run programs, at least 1. They do not change the result.
+    progress : callable
+        Called with the number of new datapoints now and then.
+    author : LanguageModelAuthor, optional
+        Writes the programs instead of our own rewrites and mutations.
+
+    Raises
+    ------
+    ParameterError
+        If the parameters make no sense, or the problems do not yield so many datapoints.
+    SandboxError
+        If programs cannot be run on this machine.
+    """
+    num_pairs = parameters.num_pairs()
+    split = split_problems(problems, parameters.test_share, parameters.seed)
+    workshops = {
+        name: [Workshop(problem, parameters.seed, author) for problem in group]
+        for name, group in split.items()
+    }
+    with _Workers(num_workers, progress, author) as workers:
+        counts = _make_pairs(workshops, num_pairs, workers)
+    return {
+        name: _shuffled(group, counts[name], name, parameters.seed)
+        for name, group in workshops.items()
+    }
+
+
+def _make_pairs(
+    workshops: Mapping[str, Sequence[Workshop]], num_pairs: Mapping[str, int], workers: "_Workers"
+) -> dict[str, list[int]]:
+    """Let all workshops work until there are enough pairs; returns how many to take of each."""
+    while True:
+        counts: dict[str, list[int]] = {}
+        orders: list[tuple[Workshop, int]] = []
+        for split, group in workshops.items():
+            dealt = deal(num_pairs[split], [_capacity(workshop) for workshop in group])
+            if dealt is None:
+                raise _too_many(split, group, num_pairs[split])
+            counts[split] = dealt
+            orders += zip(group, dealt, strict=True)
+        missing = [(workshop, count) for workshop, count in orders if len(workshop.pairs) < count]
+        if not missing:
+            return counts
+        workers.work(missing)
+
+
+def _capacity(workshop: Workshop) -> int | None:
+    return len(workshop.pairs) if workshop.is_exhausted else None
+
+
+def _too_many(split: str, group: Sequence[Workshop], num_pairs: int) -> ParameterError:
+    available = 2 * sum(len(workshop.pairs) for workshop in group)
+    return ParameterError(
+        f"The {split} split shall have {2 * num_pairs} datapoints, but its {len(group)} problems "
+        f"yield no more than {available} different ones. Lower --num-datapoints, or give "
+        "--problems more topics."
+    )
+
+
+def _shuffled(
+    group: Sequence[Workshop], counts: Sequence[int], split: str, seed: int
+) -> list[GeneratedDatapoint]:
+    datapoints = [
+        datapoint
+        for workshop, count in zip(group, counts, strict=True)
+        for pair in workshop.pairs[:count]
+        for datapoint in pair
+    ]
+    random.Random(stable_seed(seed, "code_validation", "order", split)).shuffle(datapoints)
+    return datapoints
+
+
+class _Workers:
+    """Threads that work on problems, each with a sandbox at hand."""
+
+    def __init__(
+        self, count: int, progress: Callable[[int], None], author: LanguageModelAuthor | None
+    ) -> None:
+        if count < 1:
+            raise ParameterError(f"--workers must be at least 1, got {count}.")
+        self._count = count
+        self._progress = progress
+        self._author = author
+        self._stopped = Event()
+        self._free: SimpleQueue[Sandbox] = SimpleQueue()
+        self._open = ExitStack()
+
+    def __enter__(self) -> "_Workers":
+        with ExitStack() as opening:
+            for _ in range(self._count):
+                self._free.put(opening.enter_context(Sandbox()))
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def work(self, orders: Sequence[tuple[Workshop, int]]) -> None:
+        """Let workshops have so many pairs each; a failure of one stops all."""
+        with ThreadPoolExecutor(self._count) as pool:
+            futures = [pool.submit(self._fill, workshop, count) for workshop, count in orders]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                self._stopped.set()
+                if self._author is not None:
+                    self._author.stop()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _fill(self, workshop: Workshop, count: int) -> None:
+        with self._sandbox() as sandbox:
+            workshop.make(count, sandbox, self._tell)
+
+    def _tell(self) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        self._progress(2)
+
+    @contextmanager
+    def _sandbox(self) -> Iterator[Sandbox]:
+        sandbox = self._free.get()
+        try:
+            yield sandbox
+        finally:
+            self._free.put(sandbox)

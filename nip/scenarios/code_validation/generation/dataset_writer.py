@@ -1,0 +1,101 @@
+"""Writing a generated dataset, with what is in it and how it was made."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nip.scenario_base.dataset_writing import write_dataset_folder
+from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
+from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters, Splits
+
+SHARE_BANDS = (0.05, 0.2, 0.6, 1.0)
+"""Upper ends of the bands by which shares of failed tests are counted."""
+
+
+def write_dataset(
+    folder: Path,
+    splits: Splits,
+    parameters: GenerationParameters,
+    topics: Sequence[str],
+    overwrite: bool = False,
+    language_model: str | None = None,
+) -> None:
+    """Write both splits as JSONL, and ``metadata.json`` beside them.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the dataset.
+    splits : dict of str to list of GeneratedDatapoint
+        The datapoints.
+    parameters : GenerationParameters
+        How they were made.
+    topics : sequence of str
+        Topics and problems that they were chosen from.
+    overwrite : bool
+        Whether to replace an existing dataset.
+    language_model : str, optional
+        The model that wrote programs, if one did.
+
+    Raises
+    ------
+    DatasetError
+        If the folder exists and is not to be replaced.
+    """
+    files: dict[str, bytes | str] = {
+        f"raw/{split}/data.jsonl": "".join(map(_line, datapoints))
+        for split, datapoints in splits.items()
+    }
+    metadata = {
+        "scenario": "code_validation",
+        "package_version": version("nip"),
+        # Python writes syntax trees as text a little differently from version to version.
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        **asdict(parameters),
+        "problems": list(topics),
+        "language_model": language_model,
+        "statistics": {split: statistics(datapoints) for split, datapoints in splits.items()},
+    }
+    files["metadata.json"] = json.dumps(metadata, indent=2) + "\n"
+    write_dataset_folder(folder, files, overwrite)
+
+
+def _line(datapoint: GeneratedDatapoint) -> str:
+    return json.dumps(asdict(datapoint), ensure_ascii=False) + "\n"
+
+
+def statistics(datapoints: Sequence[GeneratedDatapoint]) -> dict[str, Any]:
+    """Count what is in a split."""
+    buggy = [each for each in datapoints if each.y == 0]
+    shares = [each.tests_failed_share for each in buggy]
+    return {
+        "num_datapoints": len(datapoints),
+        "num_correct": len(datapoints) - len(buggy),
+        "num_problems": len({each.problem for each in datapoints}),
+        "problems": _counts(datapoints, lambda each: each.problem),
+        "topics": _counts(datapoints, lambda each: each.topic),
+        "origins": _counts(datapoints, lambda each: each.origin),
+        "kinds_of_bugs": _counts(buggy, lambda each: each.kind),
+        "mutations": _counts(buggy, lambda each: each.mutation),
+        "tests_failed_share": {
+            "mean": round(sum(shares) / len(shares), 4) if shares else None,
+            **_band_counts(shares),
+        },
+    }
+
+
+def _counts(
+    datapoints: Iterable[GeneratedDatapoint], of: Callable[[GeneratedDatapoint], str | None]
+) -> dict[str, int]:
+    counts = Counter(value for each in datapoints if (value := of(each)) is not None)
+    return dict(sorted(counts.items()))
+
+
+def _band_counts(shares: Iterable[float]) -> Mapping[str, int]:
+    counts = Counter(next(end for end in SHARE_BANDS if share <= end) for share in shares)
+    return {f"up_to_{end}": counts[end] for end in SHARE_BANDS}

@@ -1,0 +1,59 @@
+"""Expert iteration: fine-tune each model on what its agents said where it went well."""
+
+import numpy as np
+
+from nip.protocols.rules import DECIDER
+from nip.trainers.text.guess_replacement import choose_replaced, guess_replacement_share
+from nip.trainers.registry import register_trainer
+from nip.trainers.rl_pure_text_base import PureTextRlTrainer
+from nip.trainers.text.rollout_selection import select_rollouts
+from nip.utils.nested_array_dict import NestedArrayDict
+
+
+@register_trainer("pure_text_ei")
+class PureTextEiTrainer(PureTextRlTrainer):
+    """Supervised fine-tuning on the rollouts in which an agent earned much.
+
+    References
+    ----------
+    Anthony, Tian, Barber: Thinking Fast and Slow with Deep Learning and Tree Search (2017).
+    """
+
+    def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
+        """Choose the rollouts of each agent, and order a supervised job for each group."""
+        replaced = self._rollouts_with_replaced_verdict(rollouts)
+        for group in self.shared_model_groups.values():
+            group.create_supervised_fine_tune_job(
+                {
+                    agent: self._select(
+                        rollouts[~replaced] if agent == DECIDER else rollouts, agent
+                    )
+                    for agent in group.agent_names
+                },
+                replaced_per_agent={DECIDER: rollouts[replaced]}
+                if DECIDER in group.agent_names
+                else None,
+            )
+
+    def _rollouts_with_replaced_verdict(self, rollouts: NestedArrayDict) -> np.ndarray:
+        """Choose the rollouts from which the verifier learns the truth instead of its verdict."""
+        iteration = self.state.iteration
+        return choose_replaced(
+            rollouts,
+            np.arange(len(rollouts)),
+            self.protocol_handler.agent_names.index(DECIDER),
+            guess_replacement_share(iteration, self.hyper_params.text_rl),
+            seed=self.hyper_params.seed,
+            iteration=iteration,
+        )
+
+    def _select(self, rollouts: NestedArrayDict, agent: str) -> NestedArrayDict:
+        rows = select_rollouts(
+            rollouts,
+            self.protocol_handler.agent_names,
+            agent,
+            self.hyper_params.pure_text_ei,
+            seed=self.hyper_params.seed,
+            iteration=self.state.iteration,
+        )
+        return rollouts[rows]

@@ -1,0 +1,1 @@
+"""What every trainer shares: base class, callbacks, context, components, progress."""

@@ -1,0 +1,270 @@
+"""What every trainer is, whatever its agents are made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from nip.errors import ParameterError, warn_user
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.parameters.types import DataType
+from nip.run_store import Run
+from nip.run_store.history import RunHistory
+from nip.scenario_instance import ScenarioInstance
+from nip.trainers.core.callback import Callback, Event, check_callback
+from nip.trainers.core.callback_registry import build_callback
+from nip.trainers.core.components import COMPONENTS, TrainerComponents
+from nip.trainers.core.context import TrainingContext
+from nip.trainers.core.monitored_metrics import check_monitored
+from nip.trainers.core.progress import total_iterations
+from nip.utils.ranks import current_ranks
+
+SHOWN_METRICS = (
+    "mean_accuracy",
+    "completeness",
+    "soundness",
+    "mean_episode_length",
+)
+"""What is shown beside the progress bar, where it is known."""
+
+
+class Trainer(ABC):
+    """Trains the agents of one experiment.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        What is to be run.
+    scenario_instance : ScenarioInstance
+        The built parts.
+    settings : ExperimentSettings
+        Where it is to be run.
+    run : Run, optional
+        Where results are kept, and from where an interrupted run goes on.
+    """
+
+    data: ClassVar[DataType] = "tensordict"
+    """What it learns from; the parameters refuse scenarios that are made of something else."""
+
+    trainer_type: ClassVar[str] = "rl"
+    """Which heads the factory builds: ``rl`` or ``solo_agent``."""
+
+    exchangeable: ClassVar[tuple[str, ...]] = COMPONENTS
+    """The components that it has."""
+
+    agents: Any
+    """Who learns: one module for networks, a dictionary for language models."""
+
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        scenario_instance: ScenarioInstance,
+        settings: ExperimentSettings,
+        run: Run | None = None,
+    ) -> None:
+        self.hyper_params = hyper_params
+        self.scenario_instance = scenario_instance
+        self.settings = settings
+        self.run = run
+        self.history = RunHistory() if run is None else run.history
+        self.components = TrainerComponents()
+        self.context = TrainingContext(trainer=self)
+        self.callbacks: list[Callback] = []
+        self._has_begun = False
+        self._states_left: dict[str, Mapping[str, Any]] = {}
+        for params in hyper_params.callbacks:
+            self.add_callback(build_callback(params))
+
+    @abstractmethod
+    def train(self) -> None:
+        """Set the seed, run the training loop and the test loop, log, and save the models."""
+
+    @property
+    def num_iterations(self) -> int:
+        """Iterations of all loops together."""
+        return total_iterations(self)
+
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the names of all metrics that may be logged; None if that is not known.
+
+        Parameters
+        ----------
+        logged : collection of str, optional
+            What was logged so far, which stands for those figures that are not known beforehand.
+        """
+        return None
+
+    def use(self, components: TrainerComponents) -> None:
+        """Exchange parts; to be called before training.
+
+        Raises
+        ------
+        ParameterError
+            If there is a part which this trainer does not have.
+        """
+        fixed = [name for name in components.given() if name not in self.exchangeable]
+        if fixed:
+            raise ParameterError(
+                f"{type(self).__name__} has no {' or '.join(fixed)} to be exchanged, got "
+                f"{components}. What it can exchange: {', '.join(self.exchangeable)}."
+            )
+        self.components = components
+        for callback in components.callbacks:
+            self.add_callback(callback)
+
+    def add_callback(self, callback: Callback) -> None:
+        """Add a callback behind those that are there.
+
+        During training it hears that training starts, and then of what follows. Where several
+        processes train together, those that only look on are left to the first.
+        """
+        check_callback(callback)
+        if callback.is_observer and not self._keeps_observers:
+            return
+        self.callbacks.append(callback)
+        if self._has_begun:
+            self.check()
+            *_, (key, _) = self._named_callbacks()
+            if key in self._states_left:
+                callback.load_state_dict(self._states_left.pop(key))
+            callback.on_train_start(self.context)
+
+    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Keep the metrics of an iteration, counted from 1."""
+        self.context.metrics, self.context.metrics_iteration = dict(metrics), iteration
+        if self.run is not None:
+            self.run.log(iteration, metrics)
+        else:
+            self.history.update(iteration, metrics)
+        self.notify("on_log")
+
+    def notify(self, event: Event) -> None:
+        """Tell all callbacks of an event, in order."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self.context)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Tell the callbacks that a stage begins, and that it is over."""
+        self.context.stage = name
+        self.notify("on_stage_start")
+        yield
+        self.notify("on_stage_end")
+        self.context.stage = ""
+
+    def check(self) -> None:
+        """Refuse callbacks that can never work here; called before anything is written."""
+        for callback in self.callbacks:
+            callback.check(self)
+        self.check_monitored(self.metric_names())
+
+    def begin(self) -> None:
+        """Tell the callbacks that training begins, unless they know."""
+        if not self._has_begun:
+            self.check()
+            if self._states_left:
+                warn_user(
+                    f"The checkpoint has a state of {', '.join(sorted(self._states_left))}, but no "
+                    "such callback was given. Give it again, or the run goes on without it."
+                )
+            self._has_begun = True
+            self.notify("on_train_start")
+
+    def check_monitored(self, known: Collection[str] | None) -> None:
+        """Refuse to watch a metric that there will never be, if all that may come are known."""
+        has_own_evaluation = self.components.evaluate is not None
+        check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
+
+    def check_logged(self) -> None:
+        """Refuse to watch what an iteration did not log, where names are not known beforehand."""
+        if self.context.stop_reason is None and self.metric_names() is None:
+            self.check_monitored(self.metric_names(self.history.names()))
+
+    def close(self) -> None:
+        """Tell the callbacks that training is over; every one hears it, whatever the others do."""
+        if not self._has_begun:
+            return
+        self._has_begun = False
+        errors = []
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(self.context)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            for later in errors[1:]:
+                errors[0].add_note(f"Then: {type(later).__name__}: {later}")
+            raise errors[0]
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close at the end, and note in the run why it was stopped early.
+
+        An error on the way passes unchanged, whatever the end brings.
+        """
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self.close()
+            except Exception as later:
+                error.add_note(f"Then, at the end of training: {type(later).__name__}: {later}")
+            raise
+        if self.run is not None and self.context.stop_reason is not None:
+            self.run.set_state("stop_reason", self.context.stop_reason)
+        self.close()
+
+    def layer_state(self) -> dict[str, Any]:
+        """Return what callbacks and context want back when an interrupted run goes on.
+
+        The states of callbacks stand under their class and their place among those of this class.
+        """
+        states = {key: dict(callback.state_dict()) for key, callback in self._named_callbacks()}
+        states = {key: state for key, state in states.items() if state}
+        return {
+            "callbacks": {**self._states_left, **states},
+            "state": self.context.state,
+            "metrics": {name: float(value) for name, value in self.context.metrics.items()},
+            "metrics_iteration": self.context.metrics_iteration,
+            "step": self.context.step,
+            "wants_evaluation": self.context.wants_evaluation,
+            "stop_reason": self.context.stop_reason,
+            "best": None if self.context.best is None else list(self.context.best),
+        }
+
+    def load_layer_state(self, layer: Mapping[str, Any]) -> None:
+        """Load what ``layer_state`` returned; a callback that is new begins afresh.
+
+        The states of those that are missing are kept until they are added.
+        """
+        self._states_left = dict(layer["callbacks"])
+        for key, callback in self._named_callbacks():
+            if key in self._states_left:
+                callback.load_state_dict(self._states_left.pop(key))
+        self.context.state, self.context.step = dict(layer["state"]), layer["step"]
+        self.context.metrics = layer["metrics"]
+        self.context.metrics_iteration = layer["metrics_iteration"]
+        self.context.wants_evaluation = layer["wants_evaluation"]
+        self.context.stop_reason = layer["stop_reason"]
+        self.context.best = None if layer["best"] is None else tuple(layer["best"])
+
+    @property
+    def _keeps_observers(self) -> bool:
+        """Whether this process keeps what is logged and drawn."""
+        return current_ranks().is_first
+
+    def _named_callbacks(self) -> Iterator[tuple[str, Callback]]:
+        counts: dict[str, int] = {}
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            counts[name] = counts.get(name, 0) + 1
+            yield f"{name}-{counts[name]}", callback
+
+
+def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
+    """Pick what a progress bar has room for; all metrics where none of the usual ones is there."""
+    names = (f"{prefix}{name}" for name in SHOWN_METRICS)
+    return {name: metrics[name] for name in names if name in metrics} or dict(metrics)

@@ -1,0 +1,1 @@
+"""Training of local networks: rollouts, solo training, pretraining, data parallelism."""

@@ -1,0 +1,1 @@
+"""Losses, optimizers, schedules and update steps of local networks."""

@@ -1,0 +1,178 @@
+"""What turns minibatches into better agents: loss, optimizer, schedule and update step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from tensordict import TensorDictBase
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from nip.rl_objectives import Objective
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.trainers.core.callback import Event
+from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
+from nip.trainers.core.context import TrainingContext
+from nip.trainers.tensor.learning.loss_terms import LossTerm, add_loss_terms
+from nip.trainers.tensor.learning.lr_schedules import (
+    group_state,
+    load_group_state,
+    load_scheduler_state,
+    scheduler_state,
+)
+from nip.trainers.tensor.learning.update_step import UpdateStep
+from nip.utils.ranks import current_ranks
+
+
+def _tell_nobody(event: Event) -> None:
+    """Stand in where there are no callbacks."""
+
+
+class Learner:
+    """Updates agents from minibatches.
+
+    Parameters
+    ----------
+    agents : CombinedAgents
+        Who learns.
+    objective : Objective
+        Gives the losses and their gradients.
+    optimizer : Optimizer
+        Moves the parameters.
+    lr_scheduler : LRScheduler, optional
+        Moves the learning rates; without it they stay.
+    update_step : UpdateStep
+        Turns gradients into steps.
+    loss_terms : sequence of LossTerm
+        What is added to the losses.
+    steps_schedule : bool
+        Whether the schedule counts steps rather than iterations.
+    context : TrainingContext, optional
+        Where steps, minibatch and losses are noted.
+    notify : callable
+        Is told of ``on_step_start`` and ``on_step_end``.
+    """
+
+    def __init__(
+        self,
+        agents: CombinedAgents,
+        objective: Objective,
+        optimizer: Optimizer,
+        lr_scheduler: LRScheduler | None = None,
+        update_step: UpdateStep | None = None,
+        *,
+        loss_terms: Sequence[LossTerm] = (),
+        steps_schedule: bool = False,
+        context: TrainingContext | None = None,
+        notify: Callable[[Event], None] = _tell_nobody,
+    ) -> None:
+        self.objective = objective
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.update_step = UpdateStep() if update_step is None else update_step
+        self.loss_terms = loss_terms
+        self.context = context
+        self.num_steps = 0
+        self.names = {parameter: name for name, parameter in agents.named_parameters()}
+        self.learning = {parameter for parameter in self.names if parameter.requires_grad}
+        self._agents = agents
+        self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
+        self._steps_schedule = steps_schedule
+        self._notify = notify
+        self.update_step.begin(optimizer, self._device)
+
+    def autocast(self) -> AbstractContextManager:
+        """Compute in the precision of the update step."""
+        return self.update_step.autocast(self._device)
+
+    def step(self, minibatch: TensorDictBase) -> TensorDictBase:
+        """Learn from a minibatch, and return its figures, all detached.
+
+        With gradient accumulation the weights move after several minibatches.
+        """
+        if self.context is not None:
+            self.context.batch = minibatch
+        if self.update_step.is_empty:
+            self._notify("on_step_start")
+        figures, has_stepped = self.update_step.step(
+            lambda: self._losses(minibatch), self.objective, self._iteration
+        )
+        if self.context is not None:
+            self.context.figures = figures
+        if self.update_step.is_empty:
+            self._after_step(has_stepped)
+        return figures
+
+    def finish_iteration(self) -> None:
+        """Step with what is left of an accumulation, adapt the objective, and the schedule.
+
+        Running statistics, which each rank has taken of its own frames, are averaged.
+        """
+        if not self.update_step.is_empty:
+            self._after_step(self.update_step.finish(self._iteration) is not None)
+        self.objective.finish_iteration()
+        current_ranks().average_buffers(self._agents)
+        if self.lr_scheduler is not None and not self._steps_schedule:
+            self.lr_scheduler.step()
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the first group of parameters."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return the moments and what the objective adapts, by file."""
+        return {
+            "optimizer": optimizer_tensors(self.optimizer, self.names),
+            "objective": self.objective.state_for_checkpoint(),
+        }
+
+    def load_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Load what ``tensors`` returned."""
+        load_optimizer_tensors(self.optimizer, self.names, files["optimizer"])
+        self.objective.load_state_from_checkpoint(dict(files.get("objective", {})))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rest of the state, as plain data."""
+        schedule = None if self.lr_scheduler is None else scheduler_state(self.lr_scheduler)
+        return {
+            "num_steps": self.num_steps,
+            "groups": group_state(self.optimizer),
+            "lr_scheduler": schedule,
+            "update_step": self.update_step.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        self.num_steps = state["num_steps"]
+        if self.lr_scheduler is not None:
+            load_scheduler_state(self.lr_scheduler, state["lr_scheduler"])
+        load_group_state(self.optimizer, state["groups"])
+        self.update_step.load_state_dict(state["update_step"])
+        self._note_steps()
+
+    def _losses(self, minibatch: TensorDictBase) -> TensorDictBase:
+        losses = self.objective(minibatch)
+        if self.loss_terms:
+            assert self.context is not None, "terms of the loss read the context"
+            add_loss_terms(losses, self.loss_terms, minibatch, self.context)
+        return losses
+
+    def _after_step(self, has_moved: bool) -> None:
+        """Count a step, unless it was left out because float16 overflowed, and tell of it."""
+        if has_moved:
+            self.num_steps += 1
+            self._note_steps()
+            if self.lr_scheduler is not None and self._steps_schedule:
+                self.lr_scheduler.step()
+        self._notify("on_step_end")
+
+    @property
+    def _iteration(self) -> int:
+        return 0 if self.context is None else self.context.iteration
+
+    def _note_steps(self) -> None:
+        if self.context is not None:
+            self.context.step = self.num_steps

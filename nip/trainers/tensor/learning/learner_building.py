@@ -1,0 +1,79 @@
+"""Building a learner of what the hyper-parameters and the components say."""
+
+from typing import Any
+
+from nip.parameters import HyperParameters
+from nip.rl_objectives import Objective
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.trainers.tensor.learning.learner import Learner
+from nip.trainers.tensor.learning.loss_terms import build_loss_terms
+from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
+from nip.trainers.tensor.learning.optimizers import build_optimizer
+from nip.trainers.trainer_base import TensorDictTrainer
+from nip.trainers.tensor.learning.update_step import UpdateStep
+
+
+def build_learner(
+    trainer: TensorDictTrainer,
+    objective: Objective,
+    *,
+    learning_rate: float,
+    max_grad_norm: float | None,
+    eps: float | None = None,
+    **rules: Any,
+) -> Learner:
+    """Build what updates the agents of a trainer.
+
+    Parameters
+    ----------
+    trainer : TensorDictTrainer
+        Whose agents learn; its components win over its parameters.
+    objective : Objective
+        Gives the losses.
+    learning_rate : float
+        Base rate.
+    max_grad_norm : float, optional
+        Limit on the norm of the joint gradient.
+    eps : float, optional
+        The optimizer's epsilon where the parameters say nothing; None: PyTorch's default.
+    **rules : callable
+        ``select`` and ``params_of`` of ``build_optimizer``.
+    """
+    params, components = trainer.hyper_params, trainer.components
+    agents: CombinedAgents = trainer.agents
+    optimizer = build_optimizer(
+        agents,
+        learning_rate,
+        params.optimizer,
+        eps=eps,
+        factory=components.optimizer,
+        **rules,
+    )
+    update_step = components.update_step or build_update_step(params, max_grad_norm)
+    schedule = trainer.lr_schedule
+    lr_scheduler = build_lr_scheduler(
+        optimizer, schedule, trainer.num_schedule_intervals, components.lr_scheduler
+    )
+    return Learner(
+        agents,
+        objective,
+        optimizer,
+        lr_scheduler,
+        update_step,
+        loss_terms=build_loss_terms(params.loss_terms, components.loss_terms),
+        steps_schedule=schedule.interval == "step",
+        context=trainer.context,
+        notify=trainer.notify,
+    )
+
+
+def build_update_step(params: HyperParameters, max_grad_norm: float | None) -> UpdateStep:
+    """Build the update step that the parameters describe."""
+    step = params.update_step
+    return UpdateStep(
+        max_grad_norm=max_grad_norm,
+        max_grad_value=step.max_grad_value,
+        num_accumulation_steps=step.num_accumulation_steps,
+        precision=step.precision,
+        on_non_finite=step.on_non_finite,
+    )

@@ -1,0 +1,184 @@
+"""Terms that may be added to the loss of any trainer of networks."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import Any, TypeVar
+
+import torch
+from tensordict import TensorDictBase
+from torch import Tensor
+
+from nip.errors import ParameterError
+from nip.parameters import LossTermFacts, LossTermParameters, loss_term_facts
+from nip.registry import Registry
+from nip.trainers.core.context import TrainingContext
+
+LossFunction = Callable[[TensorDictBase, TrainingContext], Tensor]
+"""Makes a scalar of a minibatch and the state of the training."""
+
+loss_term_registry: Registry[Any] = Registry("loss term")
+"""Functions, or classes whose instances are functions, by name."""
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """A term and its weight."""
+
+    name: str
+    """Its figure is called ``loss_<name>``."""
+
+    weight: float
+    """Factor on what the function returns; 0 leaves it out."""
+
+    function: LossFunction
+    """Makes the scalar."""
+
+
+def register_loss_term(
+    name: str, *, parameters: type[LossTermParameters] = LossTermParameters
+) -> Callable[[T], T]:
+    """Make a term known under a name.
+
+    A function is called with the minibatch, the context and, as keywords, its options. A class is
+    built anew for each training with its options, and its instance called with the other two.
+
+    Parameters
+    ----------
+    name : str
+        What an entry of ``loss_terms`` chooses.
+    parameters : type, optional
+        Class of the options; the weight among them is taken care of.
+    """
+
+    def decorate(term: T) -> T:
+        if name not in loss_term_facts:
+            loss_term_facts.register(name, LossTermFacts(parameters))
+        loss_term_registry.register(name, term)
+        return term
+
+    return decorate
+
+
+def build_loss_terms(
+    chosen: Iterable[LossTermParameters], added: Iterable[Any] = ()
+) -> list[LossTerm]:
+    """Build the terms that the parameters name, and those given as weights and functions.
+
+    Parameters
+    ----------
+    chosen : iterable of LossTermParameters
+        Terms of the registry with their options.
+    added : iterable of (float, callable)
+        Others, which are called like their functions.
+    """
+    terms = []
+    for params in chosen:
+        options = params.options
+        weight = options.pop("weight")
+        term = loss_term_registry[params.name]
+        function = term(**options) if isinstance(term, type) else partial(term, **options)
+        terms.append(LossTerm(params.name, weight, function))
+    return terms + [_checked(*_pair(entry)) for entry in added]
+
+
+def _pair(entry: Any) -> tuple[Any, Any]:
+    """Return the weight and the function of a term that was given in Python."""
+    if isinstance(entry, tuple | list) and len(entry) == 2 and callable(entry[1]):
+        return entry[0], entry[1]
+    raise ParameterError(
+        f"A term of the loss must be a pair (weight, function), got {entry!r}. Write for example "
+        "(0.1, my_term)."
+    )
+
+
+def _checked(weight: Any, function: LossFunction) -> LossTerm:
+    if not isinstance(weight, int | float) or not 0 <= weight < inf:
+        raise ParameterError(
+            f"The weight of the loss term {_name_of(function)!r} must be a finite number, at least "
+            f"0, got {weight!r}. Change the sign within the function."
+        )
+    return LossTerm(_name_of(function), weight, function)
+
+
+def add_loss_terms(
+    losses: TensorDictBase,
+    terms: Sequence[LossTerm],
+    batch: TensorDictBase,
+    context: TrainingContext,
+) -> TensorDictBase:
+    """Write each term, times its weight, into the losses as ``loss_<name>``; return them.
+
+    A name that is taken gets a number: ``loss_l2``, ``loss_l2_2``. What has weight 0 is not
+    computed.
+    """
+    for term in terms:
+        if term.weight != 0:
+            key = _free_key(term, losses.keys())
+            value = term.function(batch, context)
+            if not isinstance(value, Tensor) or value.ndim > 0:
+                raise ParameterError(
+                    f"The loss term {term.name!r} must return a tensor with a single number, got "
+                    f"{tuple(value.shape) if isinstance(value, Tensor) else value!r}. Take the "
+                    "mean or the sum."
+                )
+            losses.set(key, term.weight * value)
+    return losses
+
+
+def term_figure_names(terms: Sequence[LossTerm], taken: Collection[str] = ()) -> frozenset[str]:
+    """Return the names under which terms are logged beside figures whose names are taken."""
+    names: list[str] = []
+    for term in terms:
+        if term.weight != 0:
+            names.append(_free_key(term, {*taken, *names}))
+    return frozenset(names)
+
+
+def _free_key(term: LossTerm, taken: Collection[str]) -> str:
+    key, number = f"loss_{term.name}", 2
+    while key in taken:
+        key, number = f"loss_{term.name}_{number}", number + 1
+    return key
+
+
+@register_loss_term("l2")
+def l2(_: TensorDictBase, context: TrainingContext) -> Tensor:
+    """Return the sum of the squares of all parameters that learn now."""
+    squares = [p.square().sum() for p in context.model.parameters() if p.requires_grad]
+    return sum(squares, torch.zeros((), device=context.device))
+
+
+@register_loss_term("proximal")
+class Proximal:
+    """Half the squared distance to where the parameters were when the iteration began.
+
+    It keeps agents that learn from their own data near each other (FedProx: Li et al., 2020,
+    "Federated optimization in heterogeneous networks", equation 2).
+    """
+
+    def __init__(self) -> None:
+        self._iteration: int | None = None
+        self._start: list[Tensor] = []
+
+    def __call__(self, batch: TensorDictBase, context: TrainingContext) -> Tensor:
+        """Return the term; the first minibatch of an iteration sets the start."""
+        parameters = list(context.model.parameters())
+        if context.iteration != self._iteration:
+            self._iteration = context.iteration
+            self._start = [parameter.detach().clone() for parameter in parameters]
+        distances = [
+            (parameter - start).square().sum()
+            for parameter, start in zip(parameters, self._start, strict=True)
+            if parameter.requires_grad
+        ]
+        return 0.5 * sum(distances, torch.zeros((), device=context.device))
+
+
+def _name_of(function: LossFunction) -> str:
+    """Return the name of a function, or of the class whose instance it is."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return name if name.isidentifier() else "term"

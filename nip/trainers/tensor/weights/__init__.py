@@ -1,0 +1,1 @@
+"""Checkpoints, saved models and loaded weights of local networks."""

@@ -1,0 +1,201 @@
+"""Weights of all agents in one folder, to use elsewhere or to train on with other parameters.
+
+A saved model is a checkpoint (see `nip.run_store.checkpoint_files`) without what only training
+needs: one safetensors file for each part of each agent, the scaling of observations, and the
+history. So the checkpoints of a run can be read in its place.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from nip.errors import CheckpointError, ParameterError
+from nip.run_store import Checkpoint, RunHistory, read_history
+from nip.run_store.best_checkpoint import read_best
+from nip.run_store.checkpoint_files import write_checkpoint
+from nip.run_store.checkpoints import CheckpointFolder, read_intact
+from nip.run_store.run_id import is_run_folder
+from nip.scenario_base.agent import Agent
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.normalization import ObservationNormalizer
+from nip.trainers.tensor.weights.checkpointing import agent_tensors
+from nip.utils.files import flush_to_disk
+
+Files = Mapping[str, Mapping[str, Tensor]]
+"""Tensors by file and name."""
+
+NORMALIZER = "normalizer"
+"""The file with the scaling of observations."""
+
+_HISTORY = "history"
+
+
+def save_model(
+    folder: Path | str,
+    agents: CombinedAgents,
+    normalizer: ObservationNormalizer,
+    history: RunHistory,
+    iteration: int,
+) -> None:
+    """Write the weights of all agents into a folder, which appears complete or not at all.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where; a model that was saved there is replaced.
+    agents : CombinedAgents
+        The agents.
+    normalizer : ObservationNormalizer
+        Scales what they read, and so belongs to them.
+    history : RunHistory
+        The metrics so far.
+    iteration : int
+        Iterations done so far.
+
+    Raises
+    ------
+    ParameterError
+        If the folder holds something else.
+    """
+    folder = Path(folder)
+    if folder.exists() and not _is_model(folder) and (folder.is_file() or any(folder.iterdir())):
+        raise ParameterError(
+            f"A model cannot be saved to {folder}, which holds something else. Choose another "
+            "folder, or empty this one."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (folder.with_name(f".{folder.name}.{state}") for state in ("saving", "replaced"))
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    tensors = {**agent_tensors(agents), NORMALIZER: normalizer.state_dict()}
+    write_checkpoint(new, Checkpoint(iteration, tensors, {_HISTORY: history.to_dict()}))
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    flush_to_disk(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_model(
+    folder: Path | str,
+    agents: CombinedAgents,
+    normalizer: ObservationNormalizer,
+    which: int | str | None = None,
+) -> RunHistory:
+    """Give all agents the weights of a saved model, or none of them if any does not fit.
+
+    Parameters
+    ----------
+    folder : Path or str
+        What ``save_model`` wrote, a checkpoint of a run, or the folder of a run.
+    agents : CombinedAgents
+        The agents, changed in place.
+    normalizer : ObservationNormalizer
+        Changed in place as well.
+    which : int or str, optional
+        Of a run: ``latest``, ``best`` or an iteration; by default the best if one was marked.
+
+    Returns
+    -------
+    history : RunHistory
+        The metrics up to then, where they are known.
+
+    Raises
+    ------
+    CheckpointError
+        If there are no such weights, or they are damaged.
+    ParameterError
+        If they are those of other agents, or of networks with other sizes.
+    """
+    path, checkpoint = read_weights(Path(folder), which)
+    load_agents({name: agent for _, name, agent in agents}, checkpoint.tensors, path)
+    normalizer.load_state_dict(dict(checkpoint.tensors[NORMALIZER]))
+    if _HISTORY in checkpoint.state:
+        return RunHistory.from_dict(checkpoint.state[_HISTORY])
+    run = path.parent.parent
+    if not is_run_folder(run):
+        return RunHistory()
+    history = read_history(run)
+    history.truncate(checkpoint.iteration)
+    return history
+
+
+def find_weights(folder: Path, which: int | str | None = None) -> Path:
+    """Find a saved model, a checkpoint, or one of the checkpoints of a run.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    if is_run_folder(folder) and not _is_model(folder):
+        checkpoints = CheckpointFolder(folder / "checkpoints")
+        has_best = read_best(checkpoints.folder) is not None
+        folder = checkpoints.find(which or ("best" if has_best else "latest"))
+    if not _is_model(folder):
+        raise CheckpointError(
+            f"There are no saved weights in {folder}. Give a folder that save_model wrote, the "
+            "folder of a run, or one of its checkpoints."
+        )
+    return folder
+
+
+def read_weights(folder: Path, which: int | str | None = None) -> tuple[Path, Checkpoint]:
+    """Find and read what ``find_weights`` finds.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged.
+    """
+    folder = find_weights(folder, which)
+    return folder, read_intact(folder)
+
+
+def load_agents(agents: Mapping[str, Agent], files: Files, source: Path) -> None:
+    """Give agents the weights that agents of the same names have in a checkpoint.
+
+    Raises
+    ------
+    ParameterError
+        If anything does not fit, whereupon nothing is changed; the message lists all of it.
+    """
+    misfits = [misfit for name, agent in agents.items() for misfit in _misfits(name, agent, files)]
+    if misfits:
+        listing = "\n".join(f"  {misfit}" for misfit in misfits)
+        raise ParameterError(
+            f"The weights in {source} do not fit these agents (stored → needed):\n{listing}\n"
+            "Build the agents with the parameters that the stored ones had, which the "
+            "hyper_params.yaml of their run holds, or choose other weights."
+        )
+    for name, agent in agents.items():
+        for part_name, part in agent.named_children():
+            part.load_state_dict(dict(files[f"{name}.{part_name}"]))
+
+
+def _misfits(name: str, agent: Agent, files: Files) -> Iterator[str]:
+    """Yield what is missing, too much, or of another shape."""
+    known = [file.removesuffix(".body") for file in files if file.endswith(".body")]
+    if name not in known:
+        yield f"agent {name!r}: not among {', '.join(known)}"
+        return
+    for part_name, part in agent.named_children():
+        file = f"{name}.{part_name}"
+        if file not in files:
+            yield f"{file}: absent"
+            continue
+        stored, needed = _shapes(files[file]), _shapes(part.state_dict())
+        for key in dict.fromkeys([*needed, *stored]):
+            if stored.get(key) != needed.get(key):
+                shapes = f"{stored.get(key, 'absent')} → {needed.get(key, 'absent')}"
+                yield f"{file}, tensor {key}: {shapes}"
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "manifest.json").is_file()

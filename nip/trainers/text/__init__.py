@@ -1,0 +1,1 @@
+"""Training of language models: sampling, stages, statistics, fine-tuning."""

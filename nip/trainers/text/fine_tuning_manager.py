@@ -1,0 +1,164 @@
+"""From chosen rollouts to fine-tuned models: examples are written, jobs made and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.chat import ChatMessage
+from nip.language_models.fine_tuning import (
+    FineTuningBackend,
+    FineTuningDataset,
+    JobOptions,
+    JobPlan,
+    JobRunner,
+    Pace,
+    build_fine_tuning_backend,
+)
+from nip.language_models.price_file import read_prices
+from nip.language_models.provider_registry import ConnectionContext
+from nip.parameters import HyperParameters
+from nip.run_store import Run
+from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
+from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
+from nip.seeding import stable_seed
+from nip.trainers.core.callback import Event
+from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.utils.nested_array_dict import NestedArrayDict
+
+REHEARSAL_POLL_S = 0.02
+"""Seconds between two looks at a job in a rehearsal, where nobody needs to be spared."""
+
+
+class FineTuningDesk:
+    """Makes the fine-tuning jobs of a run and waits for them.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        Its ``fine_tuning`` group says how models are trained.
+    settings : ExperimentSettings
+        How often jobs are looked at.
+    run : Run
+        Where jobs are kept.
+    context : ConnectionContext
+        What reaching the services takes.
+    groups : mapping
+        All groups of agents by name.
+    stored : StoredRollouts
+        Where the dialogues are.
+    tell : callable
+        Is told of ``on_step_start`` and ``on_step_end`` around each job that is made.
+    """
+
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        settings: ExperimentSettings,
+        run: Run,
+        context: ConnectionContext,
+        groups: Mapping[str, PureTextSharedModelGroup],
+        stored: StoredRollouts,
+        tell: Callable[[Event], None] = lambda _: None,
+    ) -> None:
+        self._params = hyper_params.fine_tuning
+        self._seed = hyper_params.seed
+        self._settings = settings
+        self._run = run
+        self._context = context
+        self._groups = groups
+        self._stored = stored
+        self._tell = tell
+        self._plans: list[JobPlan] = []
+        self.iteration = 0
+
+    def conversations(
+        self, agent_name: str, rollouts: NestedArrayDict, *, verdict_becomes_truth: bool = False
+    ) -> list[list[ChatMessage]]:
+        """Write each rollout as the agent saw it, ending with its own last message.
+
+        Rollouts in which the agent said nothing are left out.
+        """
+        rows = list(zip(rollouts["iteration"].tolist(), rollouts["position"].tolist(), strict=True))
+        written: dict[int, list[ChatMessage] | None] = {}
+        # One iteration after the other, since only one is in memory at a time.
+        for number in sorted(range(len(rows)), key=rows.__getitem__):
+            written[number] = self._stored.conversation(
+                *rows[number], agent_name, verdict_becomes_truth=verdict_becomes_truth
+            )
+        in_order = (written[number] for number in range(len(rows)))
+        return [conversation for conversation in in_order if conversation]
+
+    def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
+        """Take an order for a job of the present iteration; ``send_orders`` has it made."""
+        seed = stable_seed(self._seed, "fine-tuning", self.iteration, group.name)
+        self._plans.append(
+            JobPlan(
+                group=group.name,
+                base_model=group.model_to_fine_tune.model_name,
+                dataset=dataset,
+                seed=seed,
+                n_epochs=self._params.n_epochs,
+                batch_size=self._params.batch_size,
+                learning_rate_multiplier=self._params.learning_rate_multiplier,
+            )
+        )
+
+    async def send_orders(self) -> None:
+        """Have the jobs made that were ordered, all at the same time; each is made only once."""
+        plans, self._plans = self._plans, []
+        for _ in plans:
+            self._tell("on_step_start")
+        backends = self._backends()
+        try:
+            await self._runner(backends).create(self.iteration, plans)
+        finally:
+            await _close(backends)
+        for _ in plans:
+            self._tell("on_step_end")
+
+    async def wait(self) -> dict[str, str]:
+        """Wait for all jobs of the iteration; return the new models of the groups that have one."""
+        backends = self._backends()
+        try:
+            rows = await self._runner(backends).wait(self.iteration)
+        finally:
+            await _close(backends)
+        return {name: row.model for name, row in rows.items() if row.model is not None}
+
+    @property
+    def cost(self) -> float:
+        """Dollars that all jobs of the run have cost, as far as prices are known."""
+        return sum(job.cost or 0.0 for job in self._run.jobs.all())
+
+    def _backends(self) -> dict[str, FineTuningBackend]:
+        return {
+            name: build_fine_tuning_backend(
+                self._params.backend, group.model_to_fine_tune, self._context
+            )
+            for name, group in self._groups.items()
+            if not group.is_frozen
+        }
+
+    def _runner(self, backends: Mapping[str, FineTuningBackend]) -> JobRunner:
+        rehearses = all(
+            self._groups[name].base_model.provider == REHEARSAL_PROVIDER for name in backends
+        )
+        return JobRunner(
+            self._run.run_id,
+            self._run.folder,
+            self._run.jobs,
+            backends,
+            JobOptions(
+                on_failure=self._params.on_failure,
+                num_retries=self._params.num_retries,
+                deadline_s=self._params.deadline_hours * 3600,
+            ),
+            Pace(REHEARSAL_POLL_S if rehearses else self._settings.poll_seconds),
+            read_prices(self._settings.prices),
+        )
+
+
+async def _close(backends: Mapping[str, FineTuningBackend]) -> None:
+    await asyncio.gather(*(backend.aclose() for backend in backends.values()))

@@ -1,0 +1,153 @@
+"""The base of trainers that learn from dialogues: how these are sampled, counted and reported."""
+
+from __future__ import annotations
+
+from asyncio import Runner
+from collections.abc import Collection, Sequence
+from typing import ClassVar
+
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.engine_stats import EngineStats
+from nip.parameters import HyperParameters
+from nip.parameters.types import DataType
+from nip.run_store import Run
+from nip.run_store.rollout_table import RolloutPhase
+from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.core.progress import IterationContext
+from nip.trainers.text.data_order import Asking, num_rollouts_of_run, questions_of_stage
+from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.text.sampling import RolloutSampler
+from nip.trainers.text.state import TextTrainerState
+from nip.trainers.text.statistics import rollout_statistics, statistic_names
+from nip.trainers.core.trainer import Trainer, shown_metrics
+from nip.trainers.text.transcripts import write_transcripts
+from nip.utils.nested_array_dict import NestedArrayDict, concatenate
+
+TEST_PREFIX = "test_"
+
+
+class TextRolloutTrainer(Trainer):
+    """Samples dialogues for the stage that a trainer is in, and says what they show.
+
+    A subclass sets ``state``, and while it trains the runner, the sampler, the store of rollouts
+    and the progress bar.
+    """
+
+    data: ClassVar[DataType] = "text"
+
+    exchangeable = ("callbacks",)
+
+    scenario_instance: PureTextScenarioInstance
+    run: Run
+    state: TextTrainerState
+
+    _runner: Runner
+    _sampler: RolloutSampler
+    _stored: StoredRollouts
+    _progress: IterationContext
+
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        scenario_instance: PureTextScenarioInstance,
+        settings: ExperimentSettings,
+        run: Run | None = None,
+    ) -> None:
+        super().__init__(hyper_params, scenario_instance, settings, run)
+        self.protocol_handler = scenario_instance.protocol_handler
+        self.agents = scenario_instance.agents
+        self.shared_model_groups = scenario_instance.shared_model_groups
+        self._rollouts: NestedArrayDict | None = None
+
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the names of all statistics, unless a subclass adds some."""
+        names: Collection[str] | None = statistic_names(self.protocol_handler)
+        if type(self)._get_log_stats is not TextRolloutTrainer._get_log_stats:
+            names = logged
+        if names is None:
+            return None
+        return frozenset({*names, *(f"{TEST_PREFIX}{name}" for name in names)})
+
+    @property
+    def num_rollouts(self) -> int:
+        """Rollouts of all iterations and tests together."""
+        instance = self.scenario_instance
+        return num_rollouts_of_run(
+            self.hyper_params, len(instance.train_dataset), len(instance.test_dataset)
+        )
+
+    def _sample_rollouts(
+        self, phase: RolloutPhase, iteration: int, questions: Sequence[Asking]
+    ) -> NestedArrayDict:
+        """Play rollouts; those that are stored already are only read.
+
+        Parameters
+        ----------
+        phase : str
+            ``train`` or ``test``, which is also the split of the questions.
+        iteration : int
+            The iteration, counted from 0.
+        questions : sequence of Asking
+            What is to be played.
+
+        Returns
+        -------
+        rollouts : NestedArrayDict
+            In the order of the questions, batch ``(rollout,)``.
+        """
+        plans, play = self._stored.plans(phase, iteration, questions), self._stored.player(phase)
+        self._runner.run(self._sampler.sample(phase, iteration, plans, play, self._show_progress))
+        return self._stored.load(phase, iteration)
+
+    def _get_log_stats(self, rollouts: NestedArrayDict, *, train: bool = True) -> dict[str, float]:
+        """Return the statistics to log of rollouts.
+
+        Parameters
+        ----------
+        rollouts : NestedArrayDict
+            What was sampled, batch ``(rollout,)``.
+        train : bool
+            Whether they were sampled to learn from, rather than in a test.
+        """
+        prefix = "" if train else TEST_PREFIX
+        return rollout_statistics(rollouts, self.protocol_handler, prefix)
+
+    def _report(self, phase: RolloutPhase, rollouts: NestedArrayDict) -> dict[str, float]:
+        """Write transcripts and return statistics."""
+        text_rl, iteration = self.hyper_params.text_rl, self.state.iteration
+        if text_rl.save_transcripts:
+            write_transcripts(
+                self.run.folder,
+                phase,
+                iteration + 1,
+                self._stored.transcripts(phase, iteration),
+                text_rl.transcript_format,
+            )
+        metrics = self._get_log_stats(rollouts, train=phase == "train")
+        self._progress.set_metrics(shown_metrics(metrics))
+        return metrics
+
+    def _training_rollouts(self) -> NestedArrayDict:
+        if self._rollouts is None:
+            iteration = self.state.iteration
+            questions = self._questions("train", iteration)
+            self._rollouts = self._sample_rollouts("train", iteration, questions)
+        return self._rollouts
+
+    def _rollouts_to_learn_from(self) -> NestedArrayDict:
+        rollouts = self._training_rollouts()
+        if not self.hyper_params.text_rl.fine_tune_on_all_previous_rollouts:
+            return rollouts
+        earlier = [
+            self._sample_rollouts("train", iteration, self._questions("train", iteration))
+            for iteration in range(self.state.iteration)
+        ]
+        return concatenate([*earlier, rollouts])
+
+    def _questions(self, phase: RolloutPhase, iteration: int) -> list[Asking]:
+        num_datapoints = len(self._stored.dataset(phase))
+        return questions_of_stage(self.hyper_params, phase, iteration, num_datapoints)
+
+    def _show_progress(self, stats: EngineStats) -> None:
+        self._progress.set_metrics(stats.in_short())
+        self._progress.step()

@@ -1,0 +1,89 @@
+"""Calls that may fail and must not be done twice."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nip.language_models.errors import (
+    BadRequestError,
+    ModelTimeoutError,
+    OverloadError,
+    RateLimitError,
+)
+from nip.language_models.fine_tuning.idempotent_creation import Pace, ask, do_once
+from tests.language_models.fine_tuning.fake_service import FakeTime
+
+
+class Maker:
+    """Makes things; each call meets the next fault, before or after its work is done."""
+
+    def __init__(self, faults):
+        self.faults = list(faults)
+        self.made = []
+
+    async def make(self):
+        fault = self.faults.pop(0) if self.faults else None
+        if fault == "limit":
+            raise RateLimitError("later")
+        if fault == "before":
+            raise OverloadError("503")
+        self.made.append(f"thing-{len(self.made)}")
+        if fault == "after":
+            raise ModelTimeoutError("slow")
+        return self.made[-1]
+
+    async def find(self):
+        return self.made[0] if self.made else None
+
+
+@given(faults=st.lists(st.sampled_from(["before", "after", "limit"]), max_size=7))
+def test_whatever_fails_one_thing_is_made(faults):
+    maker = Maker(faults)
+    found = asyncio.run(do_once(maker.make, maker.find, FakeTime().pace(), may_be_done=False))
+    assert maker.made == [found] == ["thing-0"]
+
+
+def test_what_an_earlier_process_made_is_found(tmp_path):
+    maker = Maker([])
+    maker.made.append("thing-0")
+    done = do_once(maker.make, maker.find, FakeTime().pace(), may_be_done=True)
+    assert asyncio.run(done) == "thing-0"
+    assert maker.made == ["thing-0"]
+
+
+def test_eight_failures_are_enough():
+    maker, time = Maker(["before"] * 20), FakeTime()
+    with pytest.raises(OverloadError):
+        asyncio.run(do_once(maker.make, maker.find, time.pace(), may_be_done=False))
+    assert len(maker.faults) == 12
+
+
+def test_what_will_not_pass_is_raised_at_once():
+    async def refuse():
+        raise BadRequestError("no")
+
+    time = FakeTime()
+    with pytest.raises(BadRequestError):
+        asyncio.run(ask(refuse, time.pace()))
+    assert time.pauses == []
+
+
+def test_a_service_that_names_a_time_is_not_asked_before():
+    faults = [RateLimitError("later", retry_after=120.0), OverloadError("503")]
+
+    async def question():
+        if faults:
+            raise faults.pop(0)
+        return "answer"
+
+    time = FakeTime()
+    assert asyncio.run(ask(question, time.pace(poll_s=2.0))) == "answer"
+    assert time.pauses == [120.0, 3.0]
+
+
+def test_pauses_grow_to_six_times_the_first():
+    pace = Pace(2.0)
+    assert [pace.pause_s(n) for n in (0, 1, 2)] == [2.0, 3.0, 4.5]
+    assert pace.pause_s(5) == pace.pause_s(10_000) == 12.0

@@ -1,0 +1,118 @@
+"""What is saved, and how often."""
+
+import pytest
+import torch
+
+from nip.factory import build_scenario_instance
+from nip.parameters import RandomAgentParameters
+from nip.run_store import Run
+from nip.trainers.tensor.weights import checkpointing
+from nip.trainers.tensor.weights.checkpointing import (
+    CheckpointClock,
+    agent_tensors,
+    load_agent_tensors,
+    load_optimizer_tensors,
+    optimizer_tensors,
+)
+from nip.trainers.registry import build_trainer
+from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent
+
+
+class FakeTime:
+    """A clock that a test sets."""
+
+    now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def time(monkeypatch) -> FakeTime:
+    fake = FakeTime()
+    monkeypatch.setattr(checkpointing, "time", fake)
+    return fake
+
+
+def test_with_a_period_it_is_due_every_so_many_iterations():
+    clock = CheckpointClock(period=3)
+    assert [clock.is_due(done) for done in range(1, 8)] == [False, False, True] * 2 + [False]
+
+
+def test_without_a_period_it_costs_a_twentieth_of_the_time(time):
+    clock = CheckpointClock(period=None)
+    assert clock.is_due(1)
+    time.now += 2
+    clock.record(started=time.now - 2)
+    # Saving took two seconds: the next is due forty seconds later.
+    time.now += 39.9
+    assert not clock.is_due(2)
+    time.now += 0.2
+    assert clock.is_due(3)
+
+
+def test_every_part_of_every_agent_has_a_file(data_dir):
+    agents = {"prover": RandomAgentParameters(), "_default": tiny_graph_agent()}
+    params = make_params(
+        "graph_isomorphism", protocol="nip", agents=agents, rl={"use_shared_body": False}
+    )
+    files = agent_tensors(make_instance(params, data_dir).agents)
+    parts = ("body", "policy_head", "value_head")
+    assert set(files) == {
+        *(f"prover.{part}" for part in parts),
+        *(f"verifier.{part}" for part in (*parts, "value_body")),
+    }
+    assert files["prover.body"] == {}
+    assert any(name.endswith("running_mean") for name in files["verifier.body"])
+
+
+def test_weights_come_back_into_a_fresh_instance(data_dir):
+    agents, other = (
+        make_instance(
+            make_params("graph_isomorphism", protocol="debate", seed=seed), data_dir
+        ).agents
+        for seed in (1, 2)
+    )
+    load_agent_tensors(other, agent_tensors(agents))
+    expected, found = agents.state_dict(), other.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_moments_find_their_parameters_by_name():
+    first = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    names = dict(zip(first, ("a", "b", "c"), strict=True))
+    optimizer = torch.optim.Adam(first, lr=0.1)
+    for scale, parameter in enumerate(first[:2], start=1):
+        parameter.grad = torch.full((2,), float(scale))
+    optimizer.step()
+    stored = optimizer_tensors(optimizer, names)
+    assert set(stored) == {
+        f"{name}:{key}" for name in ("a", "b") for key in ("step", "exp_avg", "exp_avg_sq")
+    }
+    second = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    reordered = torch.optim.Adam(second[::-1], lr=0.1)
+    load_optimizer_tensors(reordered, dict(zip(second, ("a", "b", "c"), strict=True)), stored)
+    for old, new in zip(first, second, strict=True):
+        expected, found = optimizer.state.get(old, {}), reordered.state.get(new, {})
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_run_is_saved_at_the_end_and_then_goes_on_from_there(tmp_path):
+    params = make_params(rl={"num_iterations": 3})
+    settings = make_settings(tmp_path, checkpoint_period=2)
+    saved = []
+    with Run.open(settings, "r", params.to_dict()) as run:
+        trainer = build_trainer(params, build_scenario_instance(params, settings), settings, run)
+        trainer.save_checkpoint = lambda done, save=trainer.save_checkpoint: (
+            saved.append(done),
+            save(done),
+        )
+        trainer.train()
+    assert saved == [2, 3]
+    with Run.open(settings, "r", params.to_dict()) as run:
+        trainer = build_trainer(params, build_scenario_instance(params, settings), settings, run)
+        trainer.setup()
+        assert trainer.context.iteration == 3
+        assert trainer.is_done
+        trainer.close()

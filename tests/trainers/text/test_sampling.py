@@ -1,0 +1,210 @@
+"""Many rollouts at once: each is stored when it is finished, and nothing is played twice."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from nip.errors import NipError
+from nip.experiment_settings import ExperimentSettings
+from nip.language_models.call import Call
+from nip.language_models.chat import ModelSpec, Sampling
+from nip.language_models.engine_options import EngineOptions
+from nip.language_models.errors import AuthenticationError, LanguageModelError
+from nip.language_models.usage_tracker import Ledger
+from nip.language_models.provider_registry import ConnectionContext
+from nip.run_store import Run
+from nip.scenario_base.text.play import begin_rollout
+from nip.scenario_base.text.rollout import MessageRecord, RolloutPlan
+from nip.trainers.text import sampling as text_sampling
+from nip.trainers.text.sampling import AllRolloutsFailedError, RolloutSampler
+from tests.scenario_base.text.dialogues import DATAPOINT
+
+MODEL = ModelSpec("scripted", "tests.trainers.talkative_model:answer")
+PLANS = [
+    RolloutPlan(position, 0, seed=position, key_prefix=f"train/0/{position}")
+    for position in range(6)
+]
+
+
+@pytest.fixture
+def run(tmp_path):
+    with Run.open(ExperimentSettings(runs_dir=tmp_path, progress=False), "run", {}) as run:
+        yield run
+
+
+def sampler_of(run, *, ledger=None, cache_path=None, **options) -> RolloutSampler:
+    ledger = Ledger() if ledger is None else ledger
+    return RolloutSampler(
+        run, EngineOptions(**options), ConnectionContext(), ledger, cache_path=cache_path
+    )
+
+
+class Game:
+    """Dialogues of two messages, which go as the script says for their positions."""
+
+    def __init__(self, **script):
+        self.script = {int(name.removeprefix("p")): words for name, words in script.items()}
+        self.played = []
+        self.finished = []
+        self.num_now = self.most_at_once = 0
+
+    async def __call__(self, plan, complete):
+        self.played.append(plan.position)
+        self.num_now += 1
+        self.most_at_once = max(self.most_at_once, self.num_now)
+        try:
+            return await self._play(plan, complete)
+        finally:
+            self.num_now -= 1
+
+    async def _play(self, plan, complete):
+        rollout = begin_rollout(DATAPOINT, plan)
+        words = ["hello", self.script.get(plan.position, "go on")]
+        for round, question in enumerate(words):
+            key = f"{plan.key_prefix}/{round}/prover/0"
+            messages = [{"role": "user", "content": question}]
+            try:
+                text = (await complete(Call(MODEL, messages, Sampling(), "prover", key))).text
+            except LanguageModelError as error:
+                if isinstance(error, AuthenticationError):
+                    raise
+                error_name = type(error).__name__
+                return replace(rollout, status="failed", error=error_name, error_message=str(error))
+            said = MessageRecord(round, "prover", text, {"main": text})
+            rollout = replace(
+                rollout, messages=(*rollout.messages, said), rewards=(*rollout.rewards, (0.0, 0.0))
+            )
+        self.finished.append(plan.position)
+        return replace(rollout, status="completed", verdict=1)
+
+
+def sample(sampler, game, plans=PLANS, seen=None):
+    seen = [] if seen is None else seen
+    asyncio.run(sampler.sample("train", 0, plans, game, seen.append))
+    return seen
+
+
+def journal_size(run) -> int:
+    return len(run.journal)
+
+
+def test_only_what_is_missing_is_played(run):
+    sample(sampler_of(run), first := Game(), PLANS[:4])
+    assert sorted(first.played) == [0, 1, 2, 3]
+    seen = sample(sampler_of(run), second := Game())
+    assert sorted(second.played) == [4, 5]
+    assert run.rollouts.positions("train", 0) == [0, 1, 2, 3, 4, 5]
+    # Two dialogues of two messages, told one by one.
+    assert [stats.num_answers for stats in seen][-1] == 4
+    sample(sampler_of(run), third := Game())
+    assert third.played == []
+
+
+def test_a_finished_stage_leaves_no_journal_and_all_costs(run):
+    sample(sampler_of(run, ledger=(ledger := Ledger())), Game())
+    assert journal_size(run) == 0
+    # "hello" and "go on": 1 + 2 words read, 3 + 4 written, in each of six dialogues.
+    assert (ledger.total.prompt_tokens, ledger.total.completion_tokens) == (18, 42)
+    restored = Ledger()
+    sampler_of(run, ledger=restored)
+    assert restored.total == ledger.total
+    assert restored.total.num_calls == 12
+
+
+def test_a_failed_rollout_is_stored_as_failed_among_others(run):
+    sample(sampler_of(run), Game(p2="this is refused"))
+    records = list(run.rollouts.load("train", 0))
+    assert [record["status"] for record in records] == [
+        "failed" if position == 2 else "completed" for position in range(6)
+    ]
+    assert records[2]["error"] == "ContentFilterError"
+    # It was final, so what it had been told is not needed any more.
+    assert journal_size(run) == 0
+
+
+def test_when_all_fail_none_is_kept_and_what_was_answered_is_not_asked_again(run):
+    refused = {f"p{position}": "this is refused" for position in range(6)}
+    with pytest.raises(AllRolloutsFailedError, match=r"All 6 rollouts failed, 6 of them with: Thi"):
+        sample(sampler_of(run), Game(**refused))
+    assert run.rollouts.positions("train", 0) == []
+    # The six answers to "hello".
+    assert journal_size(run) == 6
+    ledger = Ledger()
+    seen = sample(sampler_of(run, ledger=ledger), game := Game())
+    assert sorted(game.played) == [0, 1, 2, 3, 4, 5]
+    assert seen[-1].num_from_journal == 6
+    assert ledger.total.num_calls == 12
+    assert (ledger.total.prompt_tokens, ledger.total.completion_tokens) == (18, 42)
+    assert journal_size(run) == 0
+
+
+def test_a_stage_that_nobody_needs_any_rollout_of_is_no_failure(run):
+    sample(sampler_of(run), Game(), plans=[])
+    assert run.rollouts.positions("train", 0) == []
+
+
+def test_an_error_that_ends_the_run_stops_the_others(run):
+    plans = [replace(PLANS[0], position=n, key_prefix=f"train/0/{n}") for n in range(50)]
+    game = Game(p3="locked")
+    with pytest.raises(AuthenticationError, match="key is wrong") as caught:
+        sample(sampler_of(run, max_concurrency=1, initial_concurrency=1), game, plans)
+    assert not isinstance(caught.value, BaseExceptionGroup)
+    assert game.num_now == 0
+    assert len(game.finished) < 49
+    # What was finished is stored, what was answered is in the journal, and the run goes on there.
+    assert run.rollouts.positions("train", 0) == sorted(game.finished)
+    kept = journal_size(run)
+    seen = sample(sampler_of(run), again := Game(), plans)
+    assert len(again.played) == 50 - len(game.finished)
+    assert seen[-1].num_from_journal == kept > 0
+
+
+def test_a_users_error_comes_alone_and_any_other_with_its_story(run):
+    def raising(error):
+        async def play(plan, complete):
+            raise error
+
+        return play
+
+    with pytest.raises(NipError) as caught:
+        sample(sampler_of(run), raising(LanguageModelError("no")))
+    assert caught.value.__cause__ is None
+    with pytest.raises(ZeroDivisionError) as caught:
+        sample(sampler_of(run), raising(ZeroDivisionError("oops")))
+    assert isinstance(caught.value.__cause__, BaseExceptionGroup)
+
+
+def test_a_limited_number_is_under_way_at_once(run, monkeypatch):
+    monkeypatch.setattr(text_sampling, "MAX_LIVE_ROLLOUTS", 5)
+    plans = [replace(PLANS[0], position=n, key_prefix=f"train/0/{n}") for n in range(40)]
+    sample(sampler_of(run, max_concurrency=1), game := Game(), plans)
+    # Eight for each call that may be under way, and five at least.
+    assert game.most_at_once == 8
+    assert len(game.finished) == 40
+
+
+def test_the_order_of_completion_changes_nothing(run, tmp_path):
+    class Backwards(Game):
+        async def _play(self, plan, complete):
+            for _ in range(10 * (6 - plan.position)):
+                await asyncio.sleep(0)
+            return await super()._play(plan, complete)
+
+    sample(sampler_of(run), backwards := Backwards())
+    assert backwards.finished != sorted(backwards.finished)
+    with Run.open(ExperimentSettings(runs_dir=tmp_path, progress=False), "other", {}) as other:
+        sample(sampler_of(other), Game())
+        first, second = (list(each.rollouts.load("train", 0)) for each in (run, other))
+    assert first == second
+    assert [record["position"] for record in first] == list(range(6))
+
+
+def test_answers_of_other_runs_are_used_where_a_cache_is_named(run, tmp_path):
+    cache_path = str(tmp_path / "cache.db")
+    sample(sampler_of(run, cache_path=cache_path), Game())
+    ledger = Ledger()
+    with Run.open(ExperimentSettings(runs_dir=tmp_path, progress=False), "other", {}) as other:
+        sample(sampler_of(other, ledger=ledger, cache_path=cache_path), Game())
+    assert ledger.total.num_calls == 0
+    assert ledger.total.num_cached_calls == 12
