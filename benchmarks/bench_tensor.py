@@ -29,8 +29,8 @@ from nip.scenario_base.actions import ActionMask, Choice, choose, entropy, log_p
 from nip.scenario_base.combined_agents import NESTED_KEYS, readable
 from nip.scenarios.graph_isomorphism.generation import generate_pairs
 from nip.scenarios.graph_isomorphism.pair_files import write_dataset
-from nip.trainers.registry import build_trainer
 from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
+from nip.trainers.registry import build_trainer
 
 Seconds = float
 

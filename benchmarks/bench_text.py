@@ -41,12 +41,12 @@ from nip.language_models.engine import Engine
 from nip.language_models.engine_options import EngineOptions
 from nip.language_models.engine_stats import EngineStats
 from nip.language_models.journal import MemoryJournal
-from nip.language_models.usage_tracker import Ledger
 from nip.language_models.provider_registry import (
     ConnectionContext,
     ProvidedChatModel,
     register_chat_provider,
 )
+from nip.language_models.usage_tracker import UsageTracker
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
 from nip.run_store import Run
@@ -252,7 +252,7 @@ def sample(
         settings = ExperimentSettings(runs_dir=folder)
         dialogues = make_dialogues(settings, num_rounds, 0.0)
         with Run.open(settings, "bench", {}) as run:
-            sampler = RolloutSampler(run, EngineOptions(), ConnectionContext(), Ledger())
+            sampler = RolloutSampler(run, EngineOptions(), ConnectionContext(), UsageTracker())
 
             async def play(plan: RolloutPlan, complete: Complete) -> Rollout:
                 return await play_rollout(

@@ -1,7 +1,7 @@
 """Building all parts of an experiment from its hyper-parameters."""
 
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, trainer_facts
+from nip.parameters import HyperParameters, trainer_specs
 from nip.scenario_instance import ScenarioInstance
 
 
@@ -24,7 +24,7 @@ def build_scenario_instance(
     instance : TensorDictScenarioInstance or PureTextScenarioInstance
         The parts, by the kind of trainer.
     """
-    if trainer_facts[hyper_params.trainer].data == "text":
+    if trainer_specs[hyper_params.trainer].data == "text":
         from nip.experiment.text_parts import build_text_instance
 
         return build_text_instance(hyper_params, settings)

@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.experiment.loaded_agents import apply_agent_checkpoints
-from nip.experiment.base_run import apply_base_run
 from nip.errors import ParameterError, ResumeError
+from nip.experiment.base_run import apply_base_run
+from nip.experiment.loaded_agents import apply_agent_checkpoints
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, trainer_facts
+from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import ResumePolicy, Run
 from nip.run_store.run_id import check_run_id, is_run_folder
 from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
@@ -273,7 +273,7 @@ def _print_summary(run: Run) -> None:
 
 
 def _has_tensors(hyper_params: HyperParameters) -> bool:
-    return trainer_facts[hyper_params.trainer].data == "tensordict"
+    return trainer_specs[hyper_params.trainer].data == "tensordict"
 
 
 @contextmanager

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from nip.command_line.script_parser import ScriptParser, dataset_name, exit_code_of
 
 if TYPE_CHECKING:
+    from nip.scenarios.code_validation.generation.dataset_builder import (
+        DatasetBuilderParameters,
+        Splits,
+    )
     from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
-    from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters, Splits
     from nip.scenarios.code_validation.problems.problem import Problem
 
 # The rest of the package is imported where it is used, so that --help comes at once.
@@ -84,13 +87,13 @@ def create(options: argparse.Namespace) -> None:
     report(folder, splits)
 
 
-def generation_parameters(options: argparse.Namespace) -> "GenerationParameters":
+def generation_parameters(options: argparse.Namespace) -> "DatasetBuilderParameters":
     """Take what was given; the rest has its defaults in one place, the dataclass."""
-    from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters
+    from nip.scenarios.code_validation.generation.dataset_builder import DatasetBuilderParameters
 
-    names = [field.name for field in fields(GenerationParameters)]
+    names = [field.name for field in fields(DatasetBuilderParameters)]
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    return GenerationParameters(**given)
+    return DatasetBuilderParameters(**given)
 
 
 def author_of(
@@ -116,7 +119,7 @@ def author_of(
 
 def generate(
     problems: "tuple[Problem, ...]",
-    parameters: "GenerationParameters",
+    parameters: "DatasetBuilderParameters",
     workers: int,
     author: "LanguageModelAuthor | None",
 ) -> "Splits":

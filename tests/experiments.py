@@ -15,8 +15,8 @@ from nip.factory import build_scenario_instance
 from nip.parameters import GraphIsomorphismAgentParameters, HyperParameters
 from nip.scenario_instance import ScenarioInstance
 from nip.scenarios.graph_isomorphism.pair_files import PairArrays, write_dataset
-from nip.trainers.registry import build_trainer, trainer_registry
 from nip.trainers.core.trainer import Trainer
+from nip.trainers.registry import build_trainer, trainer_registry
 from tests.text_experiments import make_text_params
 
 DATASETS = {"graph_isomorphism": "tiny", "toy": "witness"}

@@ -15,6 +15,8 @@ class Import:
 
     module: str
     line: int
+    is_for_types: bool = False
+    """Whether it stands under ``if TYPE_CHECKING``, and so is never executed."""
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -49,14 +51,16 @@ def imports_of(path: Path) -> Iterator[Import]:
 
     ``from a import b`` yields ``a.b`` where that is a module of the repository, else ``a``.
     """
+    for_types = _lines_for_types(path)
     for node in ast.walk(tree_of(path)):
+        is_for_types = getattr(node, "lineno", 0) in for_types
         if isinstance(node, ast.Import):
-            yield from (Import(alias.name, node.lineno) for alias in node.names)
+            yield from (Import(alias.name, node.lineno, is_for_types) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute_base(path, node)
             for alias in node.names:
                 name = f"{base}.{alias.name}"
-                yield Import(name if _is_module(name) else base, node.lineno)
+                yield Import(name if _is_module(name) else base, node.lineno, is_for_types)
         elif (
             isinstance(node, ast.Call)
             and dotted_name(node.func).endswith("import_module")
@@ -64,6 +68,17 @@ def imports_of(path: Path) -> Iterator[Import]:
             and isinstance(node.args[0], ast.Constant)
         ):
             yield Import(str(node.args[0].value), node.lineno)
+
+
+def _lines_for_types(path: Path) -> set[int]:
+    """Return the numbers of the lines under ``if TYPE_CHECKING``."""
+    return {
+        line
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.If) and dotted_name(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+    }
 
 
 def _absolute_base(path: Path, node: ast.ImportFrom) -> str:

@@ -11,8 +11,8 @@ import nip.factory
 from nip import ExperimentSettings, HyperParameters, prepare_experiment, run_experiment
 from nip.errors import DatasetError, ParameterError, ResumeError
 from nip.run import new_run_id
-from nip.trainers.trainer_base import Trainer
 from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
+from nip.trainers.trainer_base import Trainer
 
 
 def toy(**changes: object) -> HyperParameters:

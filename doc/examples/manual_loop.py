@@ -2,9 +2,9 @@
 
 from nip import ExperimentSettings, HyperParameters
 from nip.factory import build_scenario_instance
+from nip.trainers.core.trainer import Trainer
 from nip.trainers.registry import build_trainer
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
-from nip.trainers.core.trainer import Trainer
 
 hyper_params = HyperParameters(
     scenario="toy",

@@ -5,7 +5,7 @@ from typing import Any
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, parameter_groups, protocol_facts, scenario_facts
+from nip.parameters import HyperParameters, parameter_groups, protocol_specs, scenario_specs
 from nip.parameters.checks.choices import problems_with_choices
 from nip.parameters.tree.command_line_tree import MISSING, class_tree, default_tree
 from nip.protocols import build_protocol_handler
@@ -26,7 +26,7 @@ def all_defaults(choices: Mapping[str, Any]) -> dict[str, Any]:
         scenario, the agents have no parameters.
     """
     scenario = choices.get("scenario")
-    if isinstance(scenario, str) and scenario in scenario_facts:
+    if isinstance(scenario, str) and scenario in scenario_specs:
         tree = default_tree(scenario, _agent_names(choices.get("interaction_protocol")))
     else:
         tree = {**class_tree(HyperParameters), "agents": {}}
@@ -63,7 +63,7 @@ def check_choices(choices: Mapping[str, Any]) -> None:
 def _agent_names(protocol: Any) -> list[str]:
     """Name the agents of a protocol; none where the protocol is unknown."""
     name = HyperParameters.interaction_protocol if protocol is None else protocol
-    if not isinstance(name, str) or name not in protocol_facts:
+    if not isinstance(name, str) or name not in protocol_specs:
         return []
     # Any experiment will do to ask for names, which no parameter decides.
     example = HyperParameters(

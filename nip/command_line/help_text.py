@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from nip.command_line.composition import ConfigFolders, compose_run
 from nip.errors import UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import protocol_facts, scenario_facts, trainer_facts
+from nip.parameters import protocol_specs, scenario_specs, trainer_specs
 from nip.parameters.field_docs import field_docs
 from nip.parameters.parameters_base import field_rules
 from nip.parameters.tree.reference import (
@@ -93,14 +93,14 @@ def _overview(folders: ConfigFolders) -> Iterator[str]:
 def _choices(folders: ConfigFolders) -> dict[str, str]:
     datasets = [
         f"{scenario}: {', '.join(facts.builtin_datasets or [f'a folder in data/{scenario}'])}"
-        for scenario, facts in scenario_facts.items()
+        for scenario, facts in scenario_specs.items()
     ]
     return {
         "experiment": ", ".join(folders.experiments()),
-        "scenario": ", ".join(scenario_facts),
+        "scenario": ", ".join(scenario_specs),
         "dataset": "; ".join(datasets),
-        "interaction_protocol": ", ".join(protocol_facts),
-        "trainer": ", ".join(trainer_facts),
+        "interaction_protocol": ", ".join(protocol_specs),
+        "trainer": ", ".join(trainer_specs),
     }
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from nip.experiment.loaded_agents import apply_agent_checkpoints
-from nip.experiment.base_run import apply_base_run
 from nip.command_line.defaults import RUN_KEYS
 from nip.errors import ParameterError, did_you_mean
+from nip.experiment.base_run import apply_base_run
 from nip.experiment.checks import check_experiment
+from nip.experiment.loaded_agents import apply_agent_checkpoints
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import ResumePolicy

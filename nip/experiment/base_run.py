@@ -13,7 +13,7 @@ from typing import Any
 
 from nip.errors import NipWarning, ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, trainer_facts
+from nip.parameters import HyperParameters, trainer_specs
 from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
 from nip.parameters.base_run import PRESERVED_FOR_RERUN_TESTS
 from nip.parameters.tree.difference import difference
@@ -110,7 +110,7 @@ def _with_tests_of(base: HyperParameters, given: HyperParameters) -> HyperParame
 
 
 def _why_not_to_be_tested(base: HyperParameters) -> str | None:
-    if trainer_facts[base.trainer].data != "text":
+    if trainer_specs[base.trainer].data != "text":
         return (
             f"rerun_tests goes through the states of trainers of language models, got trainer="
             f"{base.trainer!r}. Use base_run.base_run_type=parameters to train with its parameters."

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from nip.errors import ParameterError, did_you_mean
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, scenario_facts, trainer_facts
+from nip.parameters import HyperParameters, scenario_specs, trainer_specs
 from nip.protocols import ProtocolHandler, build_protocol_handler
 from nip.scenario_base.batch_shape import compute_batch_shape
 from nip.scenario_base.dataset_files import check_splits, dataset_folder
@@ -40,7 +40,7 @@ def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings
     ]
     if problems:
         raise ParameterError(*problems)
-    if trainer_facts[hyper_params.trainer].data == "text":
+    if trainer_specs[hyper_params.trainer].data == "text":
         # What language models need is imported where it is needed.
         from nip.experiment.text_checks import check_text_experiment
 
@@ -68,7 +68,7 @@ def _problems_of_ranks(
     num_ranks = launched_ranks().size
     if num_ranks == 1:
         return
-    if trainer_facts[hyper_params.trainer].data == "text":
+    if trainer_specs[hyper_params.trainer].data == "text":
         yield (
             f"trainer={hyper_params.trainer!r} talks to language models, and cannot be split over "
             f"{num_ranks} processes. Start it with python instead of torchrun; how many requests "
@@ -83,7 +83,7 @@ def _problems_of_ranks(
 
 def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> None:
     rl = hyper_params.rl
-    group = trainer_facts[hyper_params.trainer].parameter_group
+    group = trainer_specs[hyper_params.trainer].parameter_group
     num_rollouts_is_known = rl.frames_per_batch is not None or rl.rollouts_per_iteration is not None
     if group in _GROUPS_OF_ROLLOUT_TRAINERS and num_rollouts_is_known:
         compute_batch_shape(rl, protocol.max_message_rounds, 0, launched_ranks().size)
@@ -91,5 +91,5 @@ def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> No
 
 def _check_dataset(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
     """Look for the folder of a dataset that is not made on the fly."""
-    if scenario_facts[hyper_params.scenario].builtin_datasets is None:
+    if scenario_specs[hyper_params.scenario].builtin_datasets is None:
         check_splits(dataset_folder(settings.data_dir, hyper_params.scenario, hyper_params.dataset))

@@ -9,8 +9,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from nip.experiment.base_run import merge
 from nip.errors import NipWarning, ParameterError
+from nip.experiment.base_run import merge
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters, HyperParameters
 from nip.run_store.reading import read_parameters

@@ -37,7 +37,7 @@ class AgentPlan:
 
 
 @dataclass(frozen=True)
-class RolloutPlan:
+class IterationPlan:
     """How a trainer that learns from episodes goes through an iteration."""
 
     num_environments: int
@@ -71,7 +71,7 @@ class ExperimentPlan:
     num_iterations: int
     """Iterations of all loops of the trainer together, the test among them."""
 
-    rollouts: RolloutPlan | None
+    rollouts: IterationPlan | None
     """Size of an iteration; None for a trainer whose iterations are its own affair."""
 
 
@@ -131,10 +131,10 @@ def _make_tensor_plan(
 
 def _rollout_plan(
     hyper_params: HyperParameters, instance: TensorDictScenarioInstance
-) -> RolloutPlan:
+) -> IterationPlan:
     shape = instance.batch_shape
     # A last minibatch that is not full is left out, so that all updates weigh the same.
     num_minibatches = shape.num_frames // hyper_params.rl.minibatch_size
-    return RolloutPlan(
+    return IterationPlan(
         shape.num_environments, shape.num_steps, hyper_params.rl.num_epochs * num_minibatches
     )

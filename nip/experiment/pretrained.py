@@ -11,15 +11,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from nip.errors import CheckpointError, NipWarning, ParameterError
+from nip.experiment.tensor_parts import build_agents
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
 from nip.scenario_base.data import TensorDataset
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.registry import scenario_registry
-from nip.experiment.tensor_parts import build_agents
-from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_FILE, PretrainedAgent
 from nip.trainers.registry import trainer_registry
+from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_FILE, PretrainedAgent
 
 
 def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> PretrainedAgent:

@@ -11,8 +11,8 @@ from nip.language_models.fine_tuning import (
 )
 from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import check_access
-from nip.language_models.server.mock_models.registry import check_brain
 from nip.language_models.server.faults import read_fault_plan
+from nip.language_models.server.mock_models.registry import check_mock_model
 from nip.parameters import HyperParameters, RlParameters, field_rules
 from nip.protocols import ProtocolHandler
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
@@ -57,7 +57,7 @@ def check_text_experiment(
             fine_tuning_backend_registry.get(hyper_params.fine_tuning.backend)
         if agent.model.provider == REHEARSAL_PROVIDER:
             rehearsal = hyper_params.rehearsal
-            check_brain(rehearsal.brain, rehearsal.brain_file)
+            check_mock_model(rehearsal.brain, rehearsal.brain_file)
             read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
             continue
         check_access(agent.model)

@@ -23,11 +23,11 @@ from nip.language_models.errors import (
     ModelTimeoutError,
 )
 from nip.language_models.journal import Journal, from_entry, read_journal, to_entry
-from nip.language_models.model_queue import Lane
-from nip.language_models.usage_tracker import Ledger
-from nip.language_models.retry_policy import Patience
+from nip.language_models.model_queue import ModelQueue
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
-from nip.language_models.rate_limiter import Mark
+from nip.language_models.rate_limiter import UsageSnapshot
+from nip.language_models.retry_policy import RetryPolicy
+from nip.language_models.usage_tracker import UsageTracker
 
 BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 
@@ -59,17 +59,17 @@ class Engine:
         options: EngineOptions | None = None,
         *,
         journal: Journal | None = None,
-        ledger: Ledger | None = None,
+        ledger: UsageTracker | None = None,
         cache: ResponseCache | None = None,
         build_model: BuildModel = build_chat_model,
     ) -> None:
         self.options = options or EngineOptions()
-        self.ledger = ledger or Ledger()
+        self.ledger = ledger or UsageTracker()
         self._context = context or ConnectionContext()
         self._journal = journal
         self._cache = cache
         self._build_model = build_model
-        self._lanes: dict[ModelSpec, Lane] = {}
+        self._queues: dict[ModelSpec, ModelQueue] = {}
         self._under_way: set[asyncio.Task[Completion]] = set()
         self._end: LanguageModelError | None = None
         self._ending = asyncio.Event()
@@ -116,7 +116,7 @@ class Engine:
             num_failures=dict(sorted(self._failures.items())),
             usage=self.ledger.total.usage,
             cost=self.ledger.cost,
-            models={spec: self._lanes[spec].stats for spec in sorted(self._lanes)},
+            models={spec: self._queues[spec].stats for spec in sorted(self._queues)},
         )
 
     async def aclose(self) -> None:
@@ -127,7 +127,7 @@ class Engine:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        for lane in self._lanes.values():
+        for lane in self._queues.values():
             await lane.model.aclose()
 
     async def __aenter__(self) -> Self:
@@ -155,8 +155,8 @@ class Engine:
         return None
 
     async def _ask_until_answered(self, call: Call, digest: str) -> Completion:
-        lane = self._lane(call.model)
-        patience = Patience(self.options, self._jitter)
+        lane = self._queue(call.model)
+        patience = RetryPolicy(self.options, self._jitter)
         num_tries = 0
         while True:
             mark = await lane.enter(call, ahead=num_tries > 0)
@@ -168,7 +168,9 @@ class Engine:
             except LanguageModelError as error:
                 await self._prepare_retry(patience, error)
 
-    def _start(self, lane: Lane, mark: Mark, call: Call, digest: str) -> asyncio.Task[Completion]:
+    def _start(
+        self, lane: ModelQueue, mark: UsageSnapshot, call: Call, digest: str
+    ) -> asyncio.Task[Completion]:
         """Send a request in a task of its own, for which a turn was taken."""
         try:
             self._raise_if_ended()
@@ -191,7 +193,9 @@ class Engine:
             # Nobody may be left to hear of a failure; looked at here, it is no noise in the log.
             task.exception()
 
-    async def _ask(self, lane: Lane, mark: Mark, call: Call, digest: str) -> Completion:
+    async def _ask(
+        self, lane: ModelQueue, mark: UsageSnapshot, call: Call, digest: str
+    ) -> Completion:
         """Ask once. From the answer to its place in the journal nothing can come between."""
         try:
             async with asyncio.timeout(self.options.timeout_s):
@@ -211,7 +215,7 @@ class Engine:
         finally:
             lane.leave()
 
-    async def _prepare_retry(self, patience: Patience, error: LanguageModelError) -> None:
+    async def _prepare_retry(self, patience: RetryPolicy, error: LanguageModelError) -> None:
         """Wait until it is time to ask again; raise if it never is."""
         self._raise_if_ended()
         may_retry = error.policy is not ErrorPolicy.END_CALL
@@ -237,15 +241,17 @@ class Engine:
             self._cache.put(self._cache_key(call, digest), to_entry(completion, digest))
 
     def _cache_key(self, call: Call, digest: str) -> str:
-        return cache_key(self._lane(call.model).model.address, digest)
+        return cache_key(self._queue(call.model).model.address, digest)
 
     def _count(self, call: Call, completion: Completion, is_cached: bool) -> None:
         self.ledger.record(call.agent, call.model, completion.usage, key=call.key, cached=is_cached)
 
-    def _lane(self, spec: ModelSpec) -> Lane:
-        lane = self._lanes.get(spec)
+    def _queue(self, spec: ModelSpec) -> ModelQueue:
+        lane = self._queues.get(spec)
         if lane is None:
-            lane = self._lanes[spec] = Lane(self._build_model(spec, self._context), self.options)
+            lane = self._queues[spec] = ModelQueue(
+                self._build_model(spec, self._context), self.options
+            )
         return lane
 
     def _stop(self, error: LanguageModelError) -> None:
@@ -253,7 +259,7 @@ class Engine:
         if self._end is None:
             self._end = error
             self._ending.set()
-            for lane in self._lanes.values():
+            for lane in self._queues.values():
                 lane.limiter.stop(error)
 
     def _raise_if_ended(self) -> None:

@@ -8,14 +8,14 @@ from nip.language_models.concurrency import AdaptiveLimiter
 from nip.language_models.engine_options import EngineOptions
 from nip.language_models.engine_stats import LaneStats
 from nip.language_models.errors import LanguageModelError
-from nip.language_models.rate_limiter import Mark, RateBudget
+from nip.language_models.rate_limiter import RateLimiter, UsageSnapshot
 
 # English text in the tokenizers of today; only to guess what a request counts for.
 _CHARACTERS_PER_TOKEN = 4
 _USUAL_COMPLETION_TOKENS = 300
 
 
-class Lane:
+class ModelQueue:
     """A model, its limit of concurrency, and its allowance per minute.
 
     Parameters
@@ -30,7 +30,7 @@ class Lane:
         self.model = model
         initial = options.initial_concurrency or options.max_concurrency
         self.limiter = AdaptiveLimiter(options.max_concurrency, initial)
-        self._budget = RateBudget()
+        self._budget = RateLimiter()
         self._shortest_pause = options.first_backoff_s
 
     @property
@@ -39,7 +39,7 @@ class Lane:
         limiter = self.limiter
         return LaneStats(limiter.num_under_way, limiter.num_waiting, limiter.limit)
 
-    async def enter(self, call: Call, ahead: bool) -> Mark:
+    async def enter(self, call: Call, ahead: bool) -> UsageSnapshot:
         """Wait until the call may be sent. Every return must be answered by `leave`.
 
         Parameters
@@ -63,7 +63,7 @@ class Lane:
         """Say that the call has ended."""
         self.limiter.release()
 
-    def note_answer(self, mark: Mark, completion: Completion) -> None:
+    def note_answer(self, mark: UsageSnapshot, completion: Completion) -> None:
         """Learn from an answer to the call that entered with a mark."""
         self.limiter.note_answer()
         if completion.rate_limits is not None:

@@ -13,7 +13,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class UsageSnapshot:
     """What had been used when a call started."""
 
     num_requests: int
@@ -71,7 +71,7 @@ class _Bucket:
         self._level -= amount
 
 
-class RateBudget:
+class RateLimiter:
     """What one model may still be asked in this minute."""
 
     def __init__(self) -> None:
@@ -87,14 +87,14 @@ class RateBudget:
         """Return the seconds to wait before a call of so many tokens; 0 when it may start."""
         return max(self._requests.delay(1, now), self._tokens.delay(num_tokens, now))
 
-    def take(self, num_tokens: int) -> Mark:
+    def take(self, num_tokens: int) -> UsageSnapshot:
         """Count a call that starts now."""
-        mark = Mark(self._requests.used + 1, self._tokens.used + num_tokens)
+        mark = UsageSnapshot(self._requests.used + 1, self._tokens.used + num_tokens)
         self._requests.take(1)
         self._tokens.take(num_tokens)
         return mark
 
-    def observe(self, state: RateLimitState, mark: Mark, now: float) -> None:
+    def observe(self, state: RateLimitState, mark: UsageSnapshot, now: float) -> None:
         """Take over what the service said in its answer to a call.
 
         Parameters

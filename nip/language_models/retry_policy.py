@@ -25,7 +25,7 @@ _OPTION_OF_ERROR: dict[type[LanguageModelError], str] = {
 _MOST_DOUBLINGS = 40
 
 
-class Patience:
+class RetryPolicy:
     """What one call still puts up with.
 
     Parameters

@@ -58,7 +58,7 @@ class Account:
             self.completion_tokens += usage.completion_tokens
 
 
-class Ledger:
+class UsageTracker:
     """Counts what is spent and says when to stop.
 
     An answer that is still in the journal may be met again after a kill, and is then counted by

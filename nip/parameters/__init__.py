@@ -8,23 +8,14 @@ from nip.parameters.agents import (
     RandomAgentParameters,
 )
 from nip.parameters.base_run import BaseRunParameters
-from nip.parameters.callbacks import CallbackFacts, CallbackParameters, callback_facts
-from nip.parameters.specs import (
-    ProtocolFacts,
-    ScenarioFacts,
-    TrainerFacts,
-    protocol_facts,
-    scenario_facts,
-    trainer_facts,
-)
+from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_specs
 from nip.parameters.code_validation import (
     CodeValidationAgentParameters,
     CodeValidationParameters,
 )
 from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
-from nip.parameters.tree.hyper_parameters import HyperParameters
-from nip.parameters.loss_terms import LossTermFacts, LossTermParameters, loss_term_facts
+from nip.parameters.loss_terms import LossTermParameters, LossTermSpec, loss_term_specs
 from nip.parameters.parameters_base import (
     SubParameters,
     field_rules,
@@ -40,6 +31,14 @@ from nip.parameters.protocols import (
     NipProtocolParameters,
 )
 from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.specs import (
+    ProtocolSpec,
+    ScenarioSpec,
+    TrainerSpec,
+    protocol_specs,
+    scenario_specs,
+    trainer_specs,
+)
 from nip.parameters.text_agents import TextAgentParameters
 from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.trainers import (
@@ -57,6 +56,7 @@ from nip.parameters.training import (
     OptimizerParameters,
     UpdateStepParameters,
 )
+from nip.parameters.tree.hyper_parameters import HyperParameters
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
     ConstantUpdateSchedule,

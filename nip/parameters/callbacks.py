@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Lt
 
-from nip.parameters.named_components import ChosenPart
+from nip.parameters.named_components import NamedComponent
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import Count, CountOrZero, NonNegative
 from nip.registry import Registry
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @register_parameter_class
 @dataclass
-class CallbackParameters(ChosenPart):
+class CallbackParameters(NamedComponent):
     """A callback without options; derived classes have some."""
 
 
 @dataclass(frozen=True)
-class CallbackFacts:
+class CallbackSpec:
     """What the parameters must know of a callback."""
 
     parameters: type[CallbackParameters] = CallbackParameters
@@ -34,7 +34,7 @@ class CallbackFacts:
     """Whether it only looks on, so that a run may go on with it or without it."""
 
 
-callback_facts: Registry[CallbackFacts] = Registry("callback")
+callback_specs: Registry[CallbackSpec] = Registry("callback")
 """Facts of all callbacks by name."""
 
 Mode = Literal["max", "min"]
@@ -86,10 +86,10 @@ class MonitoringParameters(CallbackParameters):
 
 def _learns_from_texts(hyper_params: HyperParameters) -> bool:
     # The catalogue imports the parameters of agents, which come after these.
-    from nip.parameters.specs import trainer_facts
+    from nip.parameters.specs import trainer_specs
 
-    known = hyper_params.trainer in trainer_facts
-    return known and trainer_facts[hyper_params.trainer].data == "text"
+    known = hyper_params.trainer in trainer_specs
+    return known and trainer_specs[hyper_params.trainer].data == "text"
 
 
 @register_parameter_class
@@ -254,13 +254,11 @@ class AverageAgentWeightsParameters(CallbackParameters):
             )
 
 
-callback_facts.register("average_agent_weights", CallbackFacts(AverageAgentWeightsParameters))
-callback_facts.register("best_checkpoint", CallbackFacts(BestCheckpointParameters))
-callback_facts.register("csv", CallbackFacts(CsvParameters, is_observer=True))
-callback_facts.register("early_stopping", CallbackFacts(EarlyStoppingParameters))
-callback_facts.register("profiler", CallbackFacts(ProfilerParameters, is_observer=True))
-callback_facts.register(
-    "rollout_samples", CallbackFacts(RolloutSamplesParameters, is_observer=True)
-)
-callback_facts.register("tensorboard", CallbackFacts(TensorBoardParameters, is_observer=True))
-callback_facts.register("wandb", CallbackFacts(WandbParameters, is_observer=True))
+callback_specs.register("average_agent_weights", CallbackSpec(AverageAgentWeightsParameters))
+callback_specs.register("best_checkpoint", CallbackSpec(BestCheckpointParameters))
+callback_specs.register("csv", CallbackSpec(CsvParameters, is_observer=True))
+callback_specs.register("early_stopping", CallbackSpec(EarlyStoppingParameters))
+callback_specs.register("profiler", CallbackSpec(ProfilerParameters, is_observer=True))
+callback_specs.register("rollout_samples", CallbackSpec(RolloutSamplesParameters, is_observer=True))
+callback_specs.register("tensorboard", CallbackSpec(TensorBoardParameters, is_observer=True))
+callback_specs.register("wandb", CallbackSpec(WandbParameters, is_observer=True))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ChosenPart(SubParameters):
+class NamedComponent(SubParameters):
     """Root of the options of a part that is chosen by its name."""
 
     name: str
@@ -41,7 +41,7 @@ class ChosenPart(SubParameters):
         return fields
 
 
-def build_chosen_parts(
+def build_named_components(
     value: Any,
     path: str,
     kind: str,
@@ -71,7 +71,7 @@ def build_chosen_parts(
     """
     entries = value if isinstance(value, list | tuple) else [] if value is None else [value]
     problems: list[str] = []
-    parts: list[ChosenPart] = []
+    parts: list[NamedComponent] = []
     for index, entry in enumerate(entries):
         place = f"{path}[{index}]"
         try:
@@ -85,8 +85,8 @@ def build_chosen_parts(
 
 def _build(
     entry: Any, place: str, kind: str, known: Registry[Any], ignore_unknown: bool
-) -> ChosenPart:
-    if isinstance(entry, ChosenPart):
+) -> NamedComponent:
+    if isinstance(entry, NamedComponent):
         entry = entry.to_dict()
     if isinstance(entry, str):
         entry = {"name": entry}
@@ -99,5 +99,5 @@ def _build(
     if name not in known:
         raise ParameterError(f"{place}: {unknown_name(kind, name, known)}")
     options = {key: given for key, given in entry.items() if key != "_type"}
-    part: ChosenPart = known[name].parameters.build(options, place, ignore_unknown)
+    part: NamedComponent = known[name].parameters.build(options, place, ignore_unknown)
     return part

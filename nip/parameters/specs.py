@@ -18,7 +18,7 @@ from nip.registry import Registry
 
 
 @dataclass(frozen=True)
-class TrainerFacts:
+class TrainerSpec:
     """What the parameters must know of a trainer."""
 
     data: DataType
@@ -29,7 +29,7 @@ class TrainerFacts:
 
 
 @dataclass(frozen=True)
-class ScenarioFacts:
+class ScenarioSpec:
     """What the parameters must know of a scenario."""
 
     data: DataType
@@ -43,34 +43,34 @@ class ScenarioFacts:
 
 
 @dataclass(frozen=True)
-class ProtocolFacts:
+class ProtocolSpec:
     """What the parameters must know of an interaction protocol: only that there is one."""
 
 
-trainer_facts: Registry[TrainerFacts] = Registry("trainer")
+trainer_specs: Registry[TrainerSpec] = Registry("trainer")
 """Facts of all trainers by name."""
 
-scenario_facts: Registry[ScenarioFacts] = Registry("scenario")
+scenario_specs: Registry[ScenarioSpec] = Registry("scenario")
 """Facts of all scenarios by name."""
 
-protocol_facts: Registry[ProtocolFacts] = Registry("interaction protocol")
+protocol_specs: Registry[ProtocolSpec] = Registry("interaction protocol")
 """Facts of all interaction protocols by name."""
 
-trainer_facts.register("pure_text_ei", TrainerFacts("text", "pure_text_ei"))
-trainer_facts.register("reinforce", TrainerFacts("tensordict", "reinforce"))
-trainer_facts.register("solo_agent", TrainerFacts("tensordict", "solo_agent"))
-trainer_facts.register("vanilla_ppo", TrainerFacts("tensordict", "ppo"))
+trainer_specs.register("pure_text_ei", TrainerSpec("text", "pure_text_ei"))
+trainer_specs.register("reinforce", TrainerSpec("tensordict", "reinforce"))
+trainer_specs.register("solo_agent", TrainerSpec("tensordict", "solo_agent"))
+trainer_specs.register("vanilla_ppo", TrainerSpec("tensordict", "ppo"))
 
-scenario_facts.register("code_validation", ScenarioFacts("text", CodeValidationAgentParameters))
-scenario_facts.register(
-    "graph_isomorphism", ScenarioFacts("tensordict", GraphIsomorphismAgentParameters)
+scenario_specs.register("code_validation", ScenarioSpec("text", CodeValidationAgentParameters))
+scenario_specs.register(
+    "graph_isomorphism", ScenarioSpec("tensordict", GraphIsomorphismAgentParameters)
 )
-scenario_facts.register(
-    "toy", ScenarioFacts("tensordict", ToyAgentParameters, ("cheap_talk", "witness"))
+scenario_specs.register(
+    "toy", ScenarioSpec("tensordict", ToyAgentParameters, ("cheap_talk", "witness"))
 )
 
 for protocol in get_args(InteractionProtocolType):
-    protocol_facts.register(protocol, ProtocolFacts())
+    protocol_specs.register(protocol, ProtocolSpec())
 
 ABSENT_TRAINERS: dict[str, DataType] = {
     "pure_text_malt": "text",

@@ -13,7 +13,7 @@ from nip.protocols.rewards import (
     rewards_of_agents,
     terminated_table,
 )
-from nip.protocols.rules import DECIDER, ProtocolRules
+from nip.protocols.rules import VERIFIER, ProtocolRules
 from nip.protocols.rules_check import check_rules
 from nip.protocols.timetable import compile_active, compile_can_decide, compile_visibility
 
@@ -93,7 +93,7 @@ class ProtocolHandler(ABC):
         self.rules = rules
         self.agent_names = tuple(rules.agents)
         self.prover_names = rules.provers
-        self.verifier_names = (DECIDER,)
+        self.verifier_names = (VERIFIER,)
         self.channel_names = tuple(rules.channels)
         self.prover_goals = {name: rules.prover_goals.get(name, 1) for name in self.prover_names}
         self.max_message_rounds = rules.max_message_rounds

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from nip.parameters import (
     HyperParameters,
-    ProtocolFacts,
+    ProtocolSpec,
     SubParameters,
-    protocol_facts,
+    protocol_specs,
     register_parameter_group,
 )
 from nip.protocols.handler import ProtocolHandler
@@ -49,8 +49,8 @@ def register_protocol(
         if parameters is not None:
             register_parameter_group(name, parameters)
         # The built-in ones stand in the catalogue from the start.
-        if name not in protocol_facts:
-            protocol_facts.register(name, ProtocolFacts())
+        if name not in protocol_specs:
+            protocol_specs.register(name, ProtocolSpec())
         handler_class.name = name
         return handler_class
 

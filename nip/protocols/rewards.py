@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.parameters import CommonProtocolParameters
-from nip.protocols.rules import DECIDER, AgentRewards, ProtocolRules
+from nip.protocols.rules import VERIFIER, AgentRewards, ProtocolRules
 
 
 def verifier_rewards(common: CommonProtocolParameters) -> AgentRewards:
@@ -36,13 +36,13 @@ def rewards_of_agents(
     for agent in rules.agents:
         if agent in rules.provers:
             default = prover_rewards(common, rules.prover_goals.get(agent, 1))
-        elif agent == DECIDER:
+        elif agent == VERIFIER:
             default = verifier_rewards(common)
         else:
             default = AgentRewards(decided=((0.0, 0.0), (0.0, 0.0)))
         earned[agent] = rules.rewards.get(agent, default)
     if common.shared_reward:
-        earned.update(dict.fromkeys(rules.provers, earned[DECIDER]))
+        earned.update(dict.fromkeys(rules.provers, earned[VERIFIER]))
     return earned
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-DECIDER = "verifier"
+VERIFIER = "verifier"
 """Name of the one agent that decides the question."""
 
 

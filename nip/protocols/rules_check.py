@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import permutations
 
 from nip.errors import ProtocolError, unknown_name
-from nip.protocols.rules import DECIDER, ProtocolRules, Timetable
+from nip.protocols.rules import VERIFIER, ProtocolRules, Timetable
 
 
 def check_rules(protocol: str, rules: ProtocolRules) -> None:
@@ -64,10 +64,10 @@ class _Check:
                     f"agent name {agent!r} must be made of letters, digits and underscores, "
                     "because it is part of parameter and metric names."
                 )
-        if agents.count(DECIDER) != 1:
+        if agents.count(VERIFIER) != 1:
             self._fail(
-                f"exactly one agent decides, and it is called {DECIDER!r}; got the agents "
-                f"{', '.join(agents)}. Name the agent that decides {DECIDER!r}."
+                f"exactly one agent decides, and it is called {VERIFIER!r}; got the agents "
+                f"{', '.join(agents)}. Name the agent that decides {VERIFIER!r}."
             )
         for one, other in permutations(agents, 2):
             if one in other:
@@ -83,7 +83,7 @@ class _Check:
             place = f"channels[{channel!r}]"
             if not _are_names(agents):
                 self._fail(
-                    f"{place} must be a tuple of agents, such as ({DECIDER!r},), got {agents!r}."
+                    f"{place} must be a tuple of agents, such as ({VERIFIER!r},), got {agents!r}."
                 )
             for agent in agents:
                 self._check_known("agent", agent, self.rules.agents, place)
@@ -150,17 +150,17 @@ class _Check:
     def _check_decision_is_possible(self, variant: int, timetable: Timetable) -> None:
         rules, rounds = self.rules, self.rules.num_rounds
         deciding = [
-            round_ for round_ in range(rounds) if timetable[round_ % len(timetable)].get(DECIDER)
+            round_ for round_ in range(rounds) if timetable[round_ % len(timetable)].get(VERIFIER)
         ]
         if not deciding:
             self._fail(
-                f"{DECIDER!r} never has a turn in the {rounds} rounds of an episode (timetable "
+                f"{VERIFIER!r} never has a turn in the {rounds} rounds of an episode (timetable "
                 f"{variant}), so nothing is ever decided. Raise max_message_rounds, or let "
-                f"{DECIDER!r} write earlier (protocol_common.verifier_first=true)."
+                f"{VERIFIER!r} write earlier (protocol_common.verifier_first=true)."
             )
         if deciding[-1] < rules.min_message_rounds - 1:
             self._fail(
-                f"the last turn of {DECIDER!r} is round {deciding[-1]} (timetable {variant}), but "
+                f"the last turn of {VERIFIER!r} is round {deciding[-1]} (timetable {variant}), but "
                 f"decisions count only from round {rules.min_message_rounds - 1} on. Set "
                 f"min_message_rounds to at most {deciding[-1] + 1}, or raise max_message_rounds."
             )

@@ -1,13 +1,15 @@
 """Playing a protocol in many environments at once, by looking up its tables on a device."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from nip.protocols.handler import ProtocolHandler
-from nip.protocols.rules import DECIDER, Decision
+from nip.protocols.rules import VERIFIER, Decision
+
+if TYPE_CHECKING:
+    import nip.protocols.handler
 
 _NOTHING, _NO_GUESS, _TERMINATED, _DECIDED = range(4)
 """Rows of the table of payments; from ``_DECIDED`` on one for each label and decision."""
@@ -43,13 +45,15 @@ class TensorProtocol:
         Where the tables live, and all that is passed to the methods.
     """
 
-    def __init__(self, handler: ProtocolHandler, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, handler: "nip.protocols.handler.ProtocolHandler", device: torch.device | str = "cpu"
+    ) -> None:
         self.handler = handler
         self.device = torch.device(device)
         self._active = torch.tensor(handler.active, device=device)
         self._can_decide = torch.tensor(handler.can_decide, device=device)
         self._payments = _payments(handler).to(device)
-        self._verifier = handler.agent_names.index(DECIDER)
+        self._verifier = handler.agent_names.index(VERIFIER)
         self._num_variants = handler.num_variants
         self._num_agents = handler.num_agents
         self._first_decisive_round = handler.min_message_rounds - 1
@@ -151,7 +155,7 @@ class TensorProtocol:
         return decision
 
 
-def _payments(handler: ProtocolHandler) -> Float[Tensor, "outcome agent"]:
+def _payments(handler: "nip.protocols.handler.ProtocolHandler") -> Float[Tensor, "outcome agent"]:
     """Stack what each agent earns for each outcome of a round.
 
     The outcomes are in the order nothing, no guess, terminated, decided (label 0, decision 0),

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nip.protocols.rules import DECIDER, ProtocolRules
+from nip.protocols.rules import VERIFIER, ProtocolRules
 
 
 def compile_visibility(rules: ProtocolRules) -> NDArray[np.bool_]:
@@ -35,5 +35,5 @@ def compile_can_decide(rules: ProtocolRules, active: NDArray[np.bool_]) -> NDArr
 
     That is the verifier, in the rounds in which it writes on any channel.
     """
-    decides = np.array([agent == DECIDER for agent in rules.agents])
+    decides = np.array([agent == VERIFIER for agent in rules.agents])
     return active.any(axis=-1) & decides

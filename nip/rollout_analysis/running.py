@@ -1,4 +1,4 @@
-"""Asking all questions about the dialogues of a run, each once however often it is started."""
+"""Ask all questions about the dialogues of a run, each once however often it is started."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nip.language_models.cache import ResponseCache
 from nip.language_models.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.estimate import CallPlan, Estimate, estimate
-from nip.language_models.usage_tracker import Ledger
 from nip.language_models.price_file import read_prices
 from nip.language_models.prices import Prices
 from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.usage_tracker import UsageTracker
 from nip.rollout_analysis.analyser import ModelAnalyser
 from nip.rollout_analysis.analysis import Analysis, model_of
 from nip.rollout_analysis.choice import AnalysisChoice
@@ -174,7 +174,7 @@ def run_analysers(
         prices = read_prices(settings.prices)
         context = connect(choice.model, settings) if asks else ConnectionContext()
         with AnalysisStore(folder) as store:
-            ledger = Ledger(prices, settings.max_cost)
+            ledger = UsageTracker(prices, settings.max_cost)
             ledger.restore(store.get_state("ledger", {}))
             failures: list[LanguageModelError] = []
             call_without_event_loop(
@@ -266,7 +266,7 @@ async def _answer_all(
     store: AnalysisStore,
     settings: ExperimentSettings,
     context: ConnectionContext,
-    ledger: Ledger,
+    ledger: UsageTracker,
     failures: list[LanguageModelError],
 ) -> None:
     """Answer what is missing, as many questions at once as the service allows."""
@@ -317,7 +317,7 @@ def _finish(
     run: TextRun,
     choice: AnalysisChoice,
     store: AnalysisStore,
-    ledger: Ledger,
+    ledger: UsageTracker,
     failures: list[LanguageModelError],
 ) -> AnalysisResult:
     """Write the summary of all results, and return that of the chosen ones."""

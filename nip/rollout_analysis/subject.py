@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from nip.protocols.rules import DECIDER
+from nip.protocols.rules import VERIFIER
 from nip.run_store import RolloutPhase
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
@@ -44,7 +44,7 @@ class Subject:
     @property
     def goal(self) -> str:
         """What the agent is rewarded for, in a sentence."""
-        if self.agent == DECIDER:
+        if self.agent == VERIFIER:
             return VERIFIER_STANCE
         if self.rules.protocol.common.shared_reward:
             return "The agent is rewarded if the verifier decides rightly."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, trainer_facts
+from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import RolloutPhase, open_database
 from nip.run_store.database import DIGEST_OF_THE, RunDatabase
 from nip.run_store.reading import read_parameters, read_settings
@@ -99,7 +99,7 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
     from nip.experiment.text_parts import build_text_instance
 
     hyper_params = HyperParameters.from_dict(read_parameters(folder))
-    if trainer_facts[hyper_params.trainer].data != "text":
+    if trainer_specs[hyper_params.trainer].data != "text":
         raise ParameterError(
             f"Run {folder.name!r} has trainer={hyper_params.trainer!r}, whose agents exchange no "
             "words. Choose a run of language models."

@@ -6,7 +6,7 @@ from typing import Any
 
 from nip.errors import ParameterError, ResumeError
 from nip.parameters import HyperParameters
-from nip.parameters.callbacks import callback_facts
+from nip.parameters.callbacks import callback_specs
 from nip.parameters.tree.difference import difference
 from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.yaml_text import dump, load_mapping
@@ -58,7 +58,7 @@ def _without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_observer(entry: Any) -> bool:
     name = str(entry.get("name") if isinstance(entry, Mapping) else entry)
-    return name in callback_facts and callback_facts[name].is_observer
+    return name in callback_specs and callback_specs[name].is_observer
 
 
 def _load_parameters(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nip.parameters.agents import BaseAgentParameters
-from nip.parameters.specs import ScenarioFacts, scenario_facts
+from nip.parameters.specs import ScenarioSpec, scenario_specs
 from nip.registry import Registry
 from nip.scenario_base.scenario import Scenario
 
@@ -32,13 +32,13 @@ def register_scenario(
     """
 
     def decorate(scenario: S) -> S:
-        if agent_parameters is not None and name not in scenario_facts:
-            facts = ScenarioFacts(
+        if agent_parameters is not None and name not in scenario_specs:
+            facts = ScenarioSpec(
                 data="tensordict",
                 agent_parameters=agent_parameters,
                 builtin_datasets=builtin_datasets,
             )
-            scenario_facts.register(name, facts)
+            scenario_specs.register(name, facts)
         scenario_registry.register(name, scenario)
         return scenario
 

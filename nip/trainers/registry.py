@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from nip.parameters import SubParameters, register_parameter_group
-from nip.parameters.specs import TrainerFacts, trainer_facts
+from nip.parameters.specs import TrainerSpec, trainer_specs
 from nip.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def register_trainer(
     def decorate(trainer: T) -> T:
         if parameters is not None:
             register_parameter_group(name, parameters)
-        if name not in trainer_facts:
+        if name not in trainer_specs:
             group = name if parameters is not None else None
-            trainer_facts.register(name, TrainerFacts(trainer.data, parameter_group=group))
+            trainer_specs.register(name, TrainerSpec(trainer.data, parameter_group=group))
         trainer_registry.register(name, trainer)
         return trainer
 

@@ -8,24 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nip.errors import ParameterError
-from nip.language_models.usage_tracker import Ledger
 from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.usage_tracker import UsageTracker
 from nip.trainers.core.callback import Event
-from nip.trainers.text.fine_tuning_manager import FineTuningDesk
-from nip.trainers.text.pretrained_models import save_pretrained_models
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.text.data_order import (
     is_tested,
     reruns_tests,
 )
-from nip.trainers.text.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
-from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.text.fine_tuning_manager import FineTuningManager
 from nip.trainers.text.model_connection import (
     choose_engine_options,
     close_connection,
     open_connection,
 )
+from nip.trainers.text.pretrained_models import save_pretrained_models
+from nip.trainers.text.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
 from nip.trainers.text.rollout_trainer import TextRolloutTrainer
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import (
@@ -35,6 +34,7 @@ from nip.trainers.text.state import (
     STATE_KEY,
     TextTrainerState,
 )
+from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
 from nip.utils.nested_array_dict import NestedArrayDict
 
@@ -78,14 +78,16 @@ class PureTextRlTrainer(TextRolloutTrainer):
 
     def _set_up(self, context: ConnectionContext) -> None:
         """Find out how far an earlier process came."""
-        self._ledger = ledger = Ledger(read_prices(self.settings.prices), self.settings.max_cost)
+        self._ledger = ledger = UsageTracker(
+            read_prices(self.settings.prices), self.settings.max_cost
+        )
         models = [agent.model for agent in self.agents.values()]
         options = choose_engine_options(self.settings, models)
         self._sampler = RolloutSampler(
             self.run, options, context, ledger, self.settings.response_cache
         )
         self._stored = StoredRollouts(self.scenario_instance, self.hyper_params, self.run)
-        self._desk = FineTuningDesk(
+        self._manager = FineTuningManager(
             self.hyper_params,
             self.settings,
             self.run,
@@ -95,12 +97,12 @@ class PureTextRlTrainer(TextRolloutTrainer):
             self._note_step,
         )
         for group in self.shared_model_groups.values():
-            group.service = self._desk
+            group.service = self._manager
         first = TextTrainerState(models=(self._current_models(),)).to_dict()
         self.state = TextTrainerState.from_dict(self.run.get_state(STATE_KEY, first))
         self._use_models(self.state.models[-1])
         self.load_layer_state(self.run.get_state(LAYER_KEY, self.layer_state()))
-        ledger.training_cost = self._desk.cost
+        ledger.training_cost = self._manager.cost
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Copy the present model of each group of agents, which must be a local one."""
@@ -142,7 +144,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
 
     def _run_stage(self) -> None:
         """Run one stage, and store what it gave together with the news that it is over."""
-        iteration = self.context.iteration = self._desk.iteration = self.state.iteration
+        iteration = self.context.iteration = self._manager.iteration = self.state.iteration
         if self.state.stage == STAGES[0]:
             self._rollouts = None
             self.notify("on_iteration_start")
@@ -176,10 +178,10 @@ class PureTextRlTrainer(TextRolloutTrainer):
         elif stage == "create_fine_tune_jobs":
             self._ledger.check()
             self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
-            self._runner.run(self._desk.send_orders())
+            self._runner.run(self._manager.send_orders())
         elif stage == "await_fine_tune_jobs":
-            self._use_models(self._runner.run(self._desk.wait()))
-            self._ledger.training_cost = self._desk.cost
+            self._use_models(self._runner.run(self._manager.wait()))
+            self._ledger.training_cost = self._manager.cost
         return {}
 
     @abstractmethod

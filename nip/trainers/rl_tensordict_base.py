@@ -12,11 +12,13 @@ from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.normalizer_fitting import fit_normalizer
 from nip.seeding import stable_seed
-from nip.trainers.tensor.data_parallel import joint_batch
+from nip.trainers.core.progress import IterationContext, attach_progress_bar
+from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
+from nip.trainers.tensor.learning.data_parallel import joint_batch
 from nip.trainers.tensor.learning.learner_building import build_learner
 from nip.trainers.tensor.learning.minibatches import ShuffledMinibatches
+from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.trainers.tensor.pretraining import pretrain_agents
-from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.rollout_collection import play_for_evaluation, training_collector
 from nip.trainers.tensor.rollout_metrics import (
     first_episodes,
@@ -24,9 +26,7 @@ from nip.trainers.tensor.rollout_metrics import (
     rollout_metric_names,
     rollout_metrics,
 )
-from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.trainer_base import TensorDictTrainer, mean_of
-from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.utils.ranks import current_ranks
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]

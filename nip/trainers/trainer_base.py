@@ -17,17 +17,17 @@ from nip.rl_objectives import Objective
 from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.tensor.weights.initial_weights import load_agent_checkpoints
+from nip.trainers.core.progress import IterationContext, attach_progress_bar
+from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.tensor.checkpointed_trainer import CheckpointedTrainer
-from nip.trainers.tensor.data_parallel import seed_parts
+from nip.trainers.tensor.learning.data_parallel import seed_parts
 from nip.trainers.tensor.learning.loss_terms import build_loss_terms, term_figure_names
 from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
-from nip.trainers.tensor.weights.pretrained_agents import save_pretrained
-from nip.trainers.core.progress import IterationContext, attach_progress_bar
-from nip.trainers.tensor.rollout_samples import sample_rollouts
-from nip.trainers.tensor.weights.saved_models import load_model, save_model
-from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
+from nip.trainers.tensor.rollout_samples import sample_rollouts
+from nip.trainers.tensor.weights.initial_weights import load_agent_checkpoints
+from nip.trainers.tensor.weights.pretrained_agents import save_pretrained
+from nip.trainers.tensor.weights.saved_models import load_model, save_model
 from nip.utils.ranks import current_ranks
 
 LAYER_METRICS = ("grad_norm", "learning_rate")

@@ -16,7 +16,7 @@ from nip.language_models.fine_tuning import (
     JobOptions,
     JobPlan,
     JobRunner,
-    Pace,
+    PollingPolicy,
     build_fine_tuning_backend,
     check_fine_tuning_access,
     fine_tuning_backend_registry,
@@ -57,7 +57,7 @@ def run_job(folder: Path, sleep, lose_answer: bool = False, options: JobOptions 
             raise ModelTimeoutError("lost")
 
         backend.create_job = create_and_lose
-    pace = Pace(0.01, sleep)
+    pace = PollingPolicy(0.01, sleep)
     runner = JobRunner("r", folder, database.jobs, {"verifier": backend}, options, pace)
 
     async def work():

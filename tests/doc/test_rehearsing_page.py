@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nip.language_models.server.__main__ import build_parser, port_number
-from nip.language_models.server.mock_models import check_brain
 from nip.language_models.server.faults import EVERYWHERE, FaultRule, fault_registry
+from nip.language_models.server.mock_models import check_mock_model
 from nip.parameters.rehearsal import RehearsalParameters
 from nip.run_store import open_database
 from tests.doc.pages import DOC, Command, commands_of
@@ -34,7 +34,7 @@ def server_commands() -> list[Command]:
 def test_the_commands_of_the_page_serve(command: Command) -> None:
     given = build_parser().parse_args(command.words[3:])
     assert port_number(str(given.port)) == given.port
-    check_brain(given.brain, str(REPOSITORY / given.brain_file))
+    check_mock_model(given.brain, str(REPOSITORY / given.brain_file))
     for fault in given.faults:
         FaultRule.from_text(fault, given.fault_rate)
 

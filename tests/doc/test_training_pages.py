@@ -7,8 +7,8 @@ import typing
 import pytest
 
 from nip.parameters import CallbackParameters, LrSchedulerParameters, OptimizerParameters
-from nip.parameters.callbacks import callback_facts
-from nip.parameters.loss_terms import loss_term_facts
+from nip.parameters.callbacks import callback_specs
+from nip.parameters.loss_terms import loss_term_specs
 from nip.trainers.core.components import TrainerComponents
 from tests.doc.pages import DOC
 
@@ -38,12 +38,12 @@ def test_the_table_of_callbacks_lists_all_and_says_who_only_looks_on() -> None:
         re.M,
     )
     # Plugins of other tests may have registered some of their own.
-    ours = [name for name, facts in callback_facts.items() if "nip." in facts.parameters.__module__]
+    ours = [name for name, facts in callback_specs.items() if "nip." in facts.parameters.__module__]
     assert [name for name, _ in rows if name not in ours] == []
     assert {name: kind == "observer" for name, kind in rows} == {
-        name: callback_facts[name].is_observer
+        name: callback_specs[name].is_observer
         for name in ours
-        if callback_facts[name].parameters is not CallbackParameters
+        if callback_specs[name].parameters is not CallbackParameters
     }
 
 
@@ -55,7 +55,7 @@ def test_the_table_of_callbacks_lists_all_and_says_who_only_looks_on() -> None:
     ],
 )
 def test_the_table_of_a_callback_lists_its_options(page: str, heading: str, name: str) -> None:
-    fields = {field.name for field in dataclasses.fields(callback_facts[name].parameters)}
+    fields = {field.name for field in dataclasses.fields(callback_specs[name].parameters)}
     assert set(first_column(section(page, heading))) == fields - {"name"}
 
 
@@ -63,7 +63,7 @@ def test_the_tables_of_schedules_and_terms_are_complete() -> None:
     schedules = first_column(section("optimization", "Learning rate schedules"))
     assert set(schedules) == choices(LrSchedulerParameters, "name")
     terms = first_column(section("optimization", "Loss terms"))
-    assert set(terms) == {"l2", "proximal"} <= set(loss_term_facts.names())
+    assert set(terms) == {"l2", "proximal"} <= set(loss_term_specs.names())
 
 
 def test_all_optimizers_and_components_are_named() -> None:

@@ -20,8 +20,8 @@ import nip.run_store.checkpoint_files as checkpoint_files
 import nip.run_store.learning_curve as learning_curve
 from nip.parameters import HyperParameters
 from nip.run_store import Run
-from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks import Callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.registry import trainer_registry
 
 

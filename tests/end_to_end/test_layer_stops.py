@@ -8,9 +8,9 @@ import pytest
 from nip.errors import UnknownNameError
 from nip.run import run_experiment
 from nip.run_store import Run, read_history
+from nip.trainers.builtin.pure_text_ei import PureTextEiTrainer
 from nip.trainers.callbacks import Callback
 from nip.trainers.core.components import TrainerComponents
-from nip.trainers.builtin.pure_text_ei import PureTextEiTrainer
 from nip.trainers.registry import build_trainer
 from tests.experiments import make_instance
 from tests.text_experiments import make_text_params, text_settings

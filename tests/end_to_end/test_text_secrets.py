@@ -162,7 +162,9 @@ def test_a_service_that_repeats_the_key_betrays_nothing(
     status: int, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENTRANCE", f"{KEY}\n")
-    monkeypatch.setattr("nip.language_models.retry_policy.Patience.seconds_to_wait", lambda *_: None)
+    monkeypatch.setattr(
+        "nip.language_models.retry_policy.RetryPolicy.seconds_to_wait", lambda *_: None
+    )
     with echo(status, form) as address:
         params = make_text_params(
             agents={"_default": agent(address, "ENTRANCE")}, rl={"num_iterations": 1}

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 
 import uvicorn
 
-import nip.run_store.learning_curve as learning_curve
 import nip.experiment.text_parts
+import nip.run_store.learning_curve as learning_curve
 import nip.trainers.builtin.pure_text_ei
 from nip.language_models.fine_tuning.openai_backend import OpenAIBackend
 from nip.language_models.server import EndpointOptions, create_app

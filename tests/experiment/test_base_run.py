@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nip.experiment.base_run import apply_base_run
 from nip.errors import ParameterError
+from nip.experiment.base_run import apply_base_run
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run import run_experiment

@@ -7,12 +7,12 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import yaml
 
-from nip.experiment.loaded_agents import apply_agent_checkpoints
 from nip.errors import CheckpointError, ParameterError
+from nip.experiment.loaded_agents import apply_agent_checkpoints
 from nip.parameters import RandomAgentParameters, ToyAgentParameters
 from nip.run import prepare_experiment, run_experiment
-from nip.trainers.tensor.weights.initial_weights import load_agent_checkpoints
 from nip.trainers.callbacks.wandb import checkpoint_artifact_name
+from nip.trainers.tensor.weights.initial_weights import load_agent_checkpoints
 from tests.experiments import make_instance, make_params, make_settings, same_tensors
 
 

@@ -1,6 +1,6 @@
 """What a dry run reports, against numbers worked out by hand."""
 
-from nip.experiment.plan import ExperimentPlan, RolloutPlan
+from nip.experiment.plan import ExperimentPlan, IterationPlan
 from nip.parameters import HyperParameters
 from nip.run import prepare_experiment
 
@@ -16,7 +16,7 @@ def test_an_iteration_of_rollouts_is_reported() -> None:
         rl={"frames_per_batch": 72, "num_epochs": 3, "minibatch_size": 20, "num_iterations": 5},
     )
     # 8 rounds make 9 environments; 3 full minibatches of 20 in each of 3 epochs.
-    assert plan.rollouts == RolloutPlan(num_environments=9, num_steps=8, num_updates=9)
+    assert plan.rollouts == IterationPlan(num_environments=9, num_steps=8, num_updates=9)
     assert plan.rollouts.num_frames == 72
     assert plan.num_iterations == 5 + 10
 

@@ -27,8 +27,8 @@ from nip.language_models.errors import (
     UnknownModelError,
 )
 from nip.language_models.journal import MemoryJournal
-from nip.language_models.usage_tracker import Ledger
 from nip.language_models.prices import Price, Prices
+from nip.language_models.usage_tracker import UsageTracker
 from tests.language_models.models import FakeModel, FunctionModel, answer, call, engine_for
 from tests.language_models.virtual_time import now, run
 
@@ -270,7 +270,7 @@ def test_an_error_that_many_raise_keeps_a_short_traceback() -> None:
 
 def test_the_budget_ends_the_run_before_it_is_overdrawn() -> None:
     prices = Prices({"a-model": Price(1.0, 0.0)})
-    ledger = Ledger(prices, max_cost=10.0)
+    ledger = UsageTracker(prices, max_cost=10.0)
     model = FakeModel(*[answer(prompt_tokens=1_000_000)] * 50, latency=1.0)
     engine = engine_for(model, EngineOptions(max_concurrency=3), ledger=ledger)
     found = run(complete_all(engine, 50))
@@ -420,7 +420,7 @@ def test_ten_thousand_calls_leave_nothing_behind() -> None:
     run(complete_all(engine, 10_000))
     gc.collect()
     assert engine.stats.num_under_way == 0
-    assert not engine._under_way and not engine._lanes[call().model].limiter._waiters
+    assert not engine._under_way and not engine._queues[call().model].limiter._waiters
     json.dumps(engine.stats.num_retries)
 
 

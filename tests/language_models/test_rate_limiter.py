@@ -1,11 +1,11 @@
 import pytest
 
 from nip.language_models.chat import RateLimitState
-from nip.language_models.rate_limiter import RateBudget
+from nip.language_models.rate_limiter import RateLimiter
 
 
 def test_nothing_is_held_back_until_limits_are_known() -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     for _ in range(1000):
         assert budget.delay(10**6, now=0.0) == 0.0
         budget.take(10**6)
@@ -13,7 +13,7 @@ def test_nothing_is_held_back_until_limits_are_known() -> None:
 
 
 def test_requests_refill_evenly_over_the_minute() -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     mark = budget.take(0)
     budget.observe(RateLimitState(remaining_requests=0, limit_requests=60), mark, now=10.0)
     # One request per second.
@@ -23,7 +23,7 @@ def test_requests_refill_evenly_over_the_minute() -> None:
 
 
 def test_calls_sent_since_the_service_counted_are_counted_too() -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     mark = budget.take(0)
     for _ in range(3):
         budget.take(0)
@@ -34,7 +34,7 @@ def test_calls_sent_since_the_service_counted_are_counted_too() -> None:
 
 
 def test_tokens_hold_a_call_back_for_as_many_as_it_needs() -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     mark = budget.take(0)
     budget.observe(RateLimitState(remaining_tokens=100, limit_tokens=6000), mark, now=0.0)
     assert budget.counts_tokens
@@ -44,7 +44,7 @@ def test_tokens_hold_a_call_back_for_as_many_as_it_needs() -> None:
 
 
 def test_a_call_larger_than_the_limit_goes_when_all_is_there() -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     mark = budget.take(0)
     budget.observe(RateLimitState(remaining_tokens=0, limit_tokens=6000), mark, now=0.0)
     assert budget.delay(10**9, now=0.0) == pytest.approx(60.0)
@@ -52,7 +52,7 @@ def test_a_call_larger_than_the_limit_goes_when_all_is_there() -> None:
 
 
 def test_without_a_limit_the_time_of_the_reset_serves() -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     mark = budget.take(0)
     budget.observe(RateLimitState(remaining_requests=0, reset_requests_s=3.0), mark, now=0.0)
     assert budget.delay(0, now=1.0) == pytest.approx(2.0)
@@ -72,7 +72,7 @@ def test_without_a_limit_the_time_of_the_reset_serves() -> None:
 def test_the_time_until_all_is_allowed_tells_the_pace(
     limit: int, remaining: int, reset_s: float, seconds_each: float
 ) -> None:
-    budget = RateBudget()
+    budget = RateLimiter()
     state = RateLimitState(
         remaining_requests=remaining, limit_requests=limit, reset_requests_s=reset_s
     )

@@ -12,7 +12,7 @@ from nip.language_models.errors import (
     RateLimitError,
     UnknownApiError,
 )
-from nip.language_models.retry_policy import Patience
+from nip.language_models.retry_policy import RetryPolicy
 
 OPTIONS = EngineOptions(
     num_timeouts=1,
@@ -28,7 +28,7 @@ OPTIONS = EngineOptions(
 
 def waits(error: LanguageModelError, options: EngineOptions = OPTIONS) -> list[float]:
     """Return all waits until patience ends."""
-    patience = Patience(options, random.Random(0))
+    patience = RetryPolicy(options, random.Random(0))
     found = []
     while (seconds := patience.seconds_to_wait(error)) is not None:
         found.append(seconds)
@@ -53,7 +53,7 @@ def test_each_kind_of_error_has_its_own_number_of_retries(
 
 
 def test_kinds_are_counted_apart() -> None:
-    patience = Patience(OPTIONS, random.Random(0))
+    patience = RetryPolicy(OPTIONS, random.Random(0))
     assert patience.seconds_to_wait(ModelTimeoutError("x")) is not None
     assert patience.seconds_to_wait(ModelTimeoutError("x")) is None
     assert patience.seconds_to_wait(ModelConnectionError("x")) is not None

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from nip.errors import NipWarning, ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 from nip.language_models.errors import BudgetExceededError
-from nip.language_models.usage_tracker import Account, Ledger
 from nip.language_models.prices import Price, Prices
+from nip.language_models.usage_tracker import Account, UsageTracker
 
 MODEL = ModelSpec("openai", "dear")
 OTHER = ModelSpec("openai", "cheap")
@@ -18,7 +18,7 @@ MILLION = 1_000_000
 
 
 def test_tokens_and_costs_are_kept_per_agent_and_model() -> None:
-    ledger = Ledger(PRICES)
+    ledger = UsageTracker(PRICES)
     ledger.record("prover", MODEL, TokenUsage(MILLION, MILLION))
     ledger.record("prover", OTHER, TokenUsage(MILLION, 0))
     ledger.record("verifier", MODEL, TokenUsage(0, MILLION))
@@ -37,7 +37,7 @@ def test_tokens_and_costs_are_kept_per_agent_and_model() -> None:
 
 
 def test_cached_answers_are_counted_apart_and_cost_nothing() -> None:
-    ledger = Ledger(PRICES, max_cost=0.001)
+    ledger = UsageTracker(PRICES, max_cost=0.001)
     ledger.record("prover", MODEL, TokenUsage(MILLION, MILLION), cached=True)
     assert ledger.cost == 0.0
     assert ledger.accounts["prover", MODEL] == Account(0, 0, 0, 1, MILLION, MILLION)
@@ -45,7 +45,7 @@ def test_cached_answers_are_counted_apart_and_cost_nothing() -> None:
 
 
 def test_the_budget_in_dollars_holds() -> None:
-    ledger = Ledger(PRICES, max_cost=30.0)
+    ledger = UsageTracker(PRICES, max_cost=30.0)
     ledger.check()
     ledger.record("prover", MODEL, TokenUsage(MILLION, 0))
     ledger.record("prover", MODEL, TokenUsage(MILLION, 0))
@@ -61,7 +61,7 @@ def test_the_budget_in_dollars_holds() -> None:
 
 
 def test_the_budget_in_tokens_holds() -> None:
-    ledger = Ledger(max_tokens=100)
+    ledger = UsageTracker(max_tokens=100)
     ledger.record("prover", OTHER, TokenUsage(90, 9))
     ledger.check()
     ledger.record("prover", OTHER, TokenUsage(0, 1))
@@ -71,20 +71,20 @@ def test_the_budget_in_tokens_holds() -> None:
 
 def test_an_empty_budget_allows_nothing_and_a_negative_one_is_refused() -> None:
     with pytest.raises(BudgetExceededError):
-        Ledger(max_cost=0.0).check()
+        UsageTracker(max_cost=0.0).check()
     with pytest.raises(ParameterError, match="max_tokens must be at least 0, got -1"):
-        Ledger(max_tokens=-1)
+        UsageTracker(max_tokens=-1)
 
 
 def test_a_model_without_price_is_told_once_and_only_where_it_matters() -> None:
     unknown = ModelSpec("openai", "of-mine")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ledger = Ledger()
+        ledger = UsageTracker()
         ledger.record("prover", unknown, TokenUsage(1, 1))
     assert ledger.cost_of("prover", unknown) is None
     assert ledger.models_without_price == [unknown]
-    ledger = Ledger(max_cost=1.0)
+    ledger = UsageTracker(max_cost=1.0)
     with pytest.warns(NipWarning, match=r"'of-mine'.*max_cost does not count"):
         ledger.record("prover", unknown, TokenUsage(1, 1))
     with warnings.catch_warnings():
@@ -93,7 +93,7 @@ def test_a_model_without_price_is_told_once_and_only_where_it_matters() -> None:
 
 
 def test_settling_follows_the_levels_of_the_keys() -> None:
-    ledger = Ledger()
+    ledger = UsageTracker()
     for key in ("train/3/1", "train/3/1/0", "train/3/17/0", "train/3/1-", "test/3/1/0"):
         ledger.record("prover", MODEL, TokenUsage(1, 0), key=key)
     ledger.settle("train/3/1")
@@ -120,7 +120,7 @@ Answers = st.lists(
 def test_a_kill_at_any_moment_counts_every_answer_once(
     answers: list[tuple[int, str, ModelSpec, int, bool]], order: list[int], num_stored: int
 ) -> None:
-    whole, killed = Ledger(PRICES), Ledger(PRICES)
+    whole, killed = UsageTracker(PRICES), UsageTracker(PRICES)
     for number, (rollout, agent, model, tokens, cached) in enumerate(answers):
         for ledger in (whole, killed):
             key = f"train/0/{rollout}/{number}"
@@ -130,7 +130,7 @@ def test_a_kill_at_any_moment_counts_every_answer_once(
         killed.settle(f"train/0/{rollout}")
     snapshot = json.loads(json.dumps(killed.snapshot()))
 
-    resumed = Ledger(PRICES)
+    resumed = UsageTracker(PRICES)
     resumed.restore(snapshot)
     for number, (rollout, agent, model, tokens, cached) in reversed(list(enumerate(answers))):
         if rollout not in stored:
@@ -142,9 +142,9 @@ def test_a_kill_at_any_moment_counts_every_answer_once(
 
 
 def test_a_restored_ledger_goes_on_counting_in_its_own_books() -> None:
-    ledger = Ledger(PRICES, max_cost=15.0)
+    ledger = UsageTracker(PRICES, max_cost=15.0)
     ledger.record("prover", MODEL, TokenUsage(MILLION, 0))
-    again = Ledger(PRICES, max_cost=15.0)
+    again = UsageTracker(PRICES, max_cost=15.0)
     again.restore(ledger.snapshot())
     again.record("prover", MODEL, TokenUsage(MILLION, 0))
     assert again.cost == pytest.approx(20.0)
@@ -154,14 +154,14 @@ def test_a_restored_ledger_goes_on_counting_in_its_own_books() -> None:
 
 
 def test_restoring_nothing_empties_the_books() -> None:
-    ledger = Ledger()
+    ledger = UsageTracker()
     ledger.record("prover", MODEL, TokenUsage(1, 1))
     ledger.restore({})
     assert ledger.accounts == {} and ledger.total == Account()
 
 
 def test_calls_under_way_are_not_expected_to_cost_what_training_did() -> None:
-    ledger = Ledger(PRICES, max_cost=90.0)
+    ledger = UsageTracker(PRICES, max_cost=90.0)
     ledger.training_cost = 50.0
     ledger.record("prover", MODEL, TokenUsage(MILLION, 0))
     # 50 dollars of training and 10 of answers; 2 calls under way and the next are 30 more.

@@ -17,8 +17,8 @@ from nip.parameters import (
     UpdateSchedule,
     field_rules,
 )
-from nip.parameters.callbacks import callback_facts
-from nip.parameters.loss_terms import loss_term_facts
+from nip.parameters.callbacks import callback_specs
+from nip.parameters.loss_terms import loss_term_specs
 from nip.parameters.types import InteractionProtocolType
 from nip.parameters.validation import check_value
 from nip.registry import Registry
@@ -181,8 +181,8 @@ def trees(draw: st.DrawFn) -> HyperParameters:
                 "seed": st.integers(0, 2**63),
                 "test_size": st.floats(0.01, 0.99),
                 "eval_every": st.none() | st.integers(1, 1000),
-                "callbacks": parts_of(callback_facts),
-                "loss_terms": parts_of(loss_term_facts),
+                "callbacks": parts_of(callback_specs),
+                "loss_terms": parts_of(loss_term_specs),
             }
         )
     )

@@ -14,7 +14,7 @@ from nip.parameters import (
     HyperParameters,
     RandomAgentParameters,
     ToyAgentParameters,
-    scenario_facts,
+    scenario_specs,
 )
 from tests.parameters.examples import make_tree
 
@@ -181,9 +181,9 @@ def test_the_word_is_stored_and_ignored_when_read() -> None:
     assert HyperParameters.from_dict(stored) == make_tree()
 
 
-@pytest.mark.parametrize("scenario", scenario_facts.names())
+@pytest.mark.parametrize("scenario", scenario_specs.names())
 def test_every_scenario_has_a_smallest_agent(scenario: str) -> None:
-    agent_class = scenario_facts[scenario].agent_parameters
+    agent_class = scenario_specs[scenario].agent_parameters
     smallest = agent_class.construct_test_params()
     assert type(smallest) is agent_class
     assert agent_class.from_dict(smallest.to_dict()) == smallest

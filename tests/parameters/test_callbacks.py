@@ -11,7 +11,7 @@ from nip.parameters.callbacks import (
     BestCheckpointParameters,
     EarlyStoppingParameters,
     WandbParameters,
-    callback_facts,
+    callback_specs,
 )
 from tests.parameters.examples import make_tree
 
@@ -19,10 +19,10 @@ TEXT = {"scenario": "code_validation", "trainer": "pure_text_ei", "dataset": "te
 TESTED = {"text_rl": {"test_scheme": "all"}}
 
 
-@pytest.mark.parametrize("name", callback_facts.names())
+@pytest.mark.parametrize("name", callback_specs.names())
 def test_every_callback_is_chosen_by_its_name(name: str) -> None:
     given: dict[str, Any] = {"name": name}
-    cls = callback_facts[name].parameters
+    cls = callback_specs[name].parameters
     if "agents" in field_rules(cls):
         given["agents"] = ["prover", "verifier"]
     (part,) = make_tree(callbacks=[given], eval_every=1).callbacks
@@ -33,7 +33,7 @@ def test_every_callback_is_chosen_by_its_name(name: str) -> None:
 
 def test_those_that_only_look_on_are_known() -> None:
     """Runs may go on with these or without, and only the first of several processes has them."""
-    observers = {name for name, facts in callback_facts.items() if facts.is_observer}
+    observers = {name for name, facts in callback_specs.items() if facts.is_observer}
     builtin = {"csv", "tensorboard", "wandb", "rollout_samples", "profiler"}
     builtin_actors = {"early_stopping", "best_checkpoint", "average_agent_weights"}
     assert builtin <= observers

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from nip.errors import ParameterError
-from nip.parameters.loss_terms import LossTermParameters, loss_term_facts
+from nip.parameters.loss_terms import LossTermParameters, loss_term_specs
 from tests.parameters.examples import make_tree
 
 
 def test_the_built_in_terms_are_known_without_torch_and_weigh_1() -> None:
-    assert {"l2", "proximal"} <= set(loss_term_facts.names())
+    assert {"l2", "proximal"} <= set(loss_term_specs.names())
     assert make_tree(loss_terms=["l2"]).loss_terms == (LossTermParameters("l2", weight=1.0),)
 
 

@@ -9,8 +9,8 @@ import pytest
 from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import CsvParameters, EarlyStoppingParameters
-from nip.parameters.named_components import ChosenPart, build_chosen_parts
 from nip.parameters.loss_terms import LossTermParameters
+from nip.parameters.named_components import NamedComponent, build_named_components
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import Count
 from nip.registry import Registry
@@ -21,7 +21,7 @@ EARLY = {"name": "early_stopping", "monitor": "mean_accuracy", "patience": 3}
 
 @register_parameter_class
 @dataclass
-class HammerParameters(ChosenPart):
+class HammerParameters(NamedComponent):
     """A part with an option."""
 
     weight: Count = 5
@@ -32,19 +32,19 @@ class HammerParameters(ChosenPart):
 class ToolFacts:
     """What is known of a part."""
 
-    parameters: type[ChosenPart]
+    parameters: type[NamedComponent]
     """Class of its options."""
 
 
 TOOLS: Registry[ToolFacts] = Registry("tool")
 TOOLS.register("hammer", ToolFacts(HammerParameters))
-TOOLS.register("tongs", ToolFacts(ChosenPart))
+TOOLS.register("tongs", ToolFacts(NamedComponent))
 
-HAMMER, TONGS = HammerParameters("hammer"), ChosenPart("tongs")
+HAMMER, TONGS = HammerParameters("hammer"), NamedComponent("tongs")
 
 
 def tools(value: Any, ignore_unknown: bool = False) -> tuple[Any, ...]:
-    return build_chosen_parts(value, "tools", "tool", TOOLS, ignore_unknown)
+    return build_named_components(value, "tools", "tool", TOOLS, ignore_unknown)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ParameterError
-from nip.parameters import HyperParameters, parameter_groups, protocol_facts
+from nip.parameters import HyperParameters, parameter_groups, protocol_specs
 from nip.parameters.parameters_base import parameter_classes
 from nip.protocols import build_protocol_handler, protocol_registry
 from tests.protocols.play import (
@@ -38,7 +38,7 @@ def zero_sum_debate(repository: Path) -> Iterator[str]:
     sys.modules["new_protocol"] = module
     spec.loader.exec_module(module)
     yield "zero_sum_debate"
-    for registry in (protocol_registry, protocol_facts, parameter_groups):
+    for registry in (protocol_registry, protocol_specs, parameter_groups):
         registry.unregister("zero_sum_debate")
     parameter_classes.unregister("ZeroSumDebateParameters")
     del sys.modules["new_protocol"]

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from nip.errors import PluginError, UnknownNameError
-from nip.parameters import protocol_facts
+from nip.parameters import protocol_specs
 from nip.protocols import (
     ProtocolHandler,
     ProtocolRules,
@@ -31,7 +31,7 @@ def a_protocol(agents: tuple[str, ...]) -> type[ProtocolHandler]:
 
 
 def test_the_parameters_know_all_protocols_that_there_are() -> None:
-    assert protocol_registry.names() == protocol_facts.names()
+    assert protocol_registry.names() == protocol_specs.names()
 
 
 @pytest.mark.parametrize("name", protocol_registry.names())
@@ -45,7 +45,7 @@ def test_a_protocol_from_outside_is_chosen_by_its_name() -> None:
         handler = build_protocol_handler(hyper_params_of("all_at_once"))
     finally:
         protocol_registry.unregister("all_at_once")
-        protocol_facts.unregister("all_at_once")
+        protocol_specs.unregister("all_at_once")
     assert handler.prover_names == ("prover_a", "prover_b")
     assert handler.prover_goals == {"prover_a": 1, "prover_b": 1}
 
@@ -72,7 +72,7 @@ def test_two_protocols_cannot_have_one_name() -> None:
             register_protocol("twice")(type("Other", (ProtocolHandler,), {}))
     finally:
         protocol_registry.unregister("twice")
-        protocol_facts.unregister("twice")
+        protocol_specs.unregister("twice")
 
 
 def test_an_unknown_name_is_answered_with_the_closest() -> None:

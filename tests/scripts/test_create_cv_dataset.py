@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters
+from nip.scenarios.code_validation.generation.dataset_builder import DatasetBuilderParameters
 from nip.scenarios.code_validation.sources.folders import load_folder
 from scripts.create_cv_dataset import main
 
@@ -173,7 +173,7 @@ def test_help_states_the_true_defaults_and_imports_nothing_heavy(repository: Pat
     )
     *text, heavy = finished.stdout.splitlines()
     words = " ".join(" ".join(text).split())
-    defaults = GenerationParameters()
+    defaults = DatasetBuilderParameters()
     for value in (defaults.num_datapoints, defaults.test_share, defaults.seed):
         assert f"({value})" in words
     assert heavy == ""

@@ -4,8 +4,8 @@ import pytest
 
 from nip.errors import NipWarning, ParameterError
 from nip.run import combine_settings
-from nip.trainers.core.callback import check_callback
 from nip.trainers.callbacks import Callback
+from nip.trainers.core.callback import check_callback
 from nip.trainers.core.components import TrainerComponents
 from tests.experiments import make_params, make_trainer
 

@@ -16,7 +16,7 @@ from nip.errors import NipError
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.parameters import field_rules
-from nip.parameters.callbacks import callback_facts
+from nip.parameters.callbacks import callback_specs
 from nip.run_store import Run, read_history
 from nip.trainers.core.callback_registry import callback_registry
 from nip.trainers.registry import build_trainer, trainer_registry
@@ -155,7 +155,7 @@ REFUSED = {
 
 def chosen(callback: str, trainer: str) -> dict[str, Any]:
     """Return the entry that chooses a callback, fit for a trainer."""
-    params, given = callback_facts[callback].parameters, OPTIONS.get(callback, {})
+    params, given = callback_specs[callback].parameters, OPTIONS.get(callback, {})
     if "monitor" in field_rules(params):
         given = {"monitor": WATCHED.get(trainer, "mean_accuracy"), **given}
     return {"name": callback, **given}
@@ -166,7 +166,7 @@ def fitting(trainer: str, *, is_observer: bool) -> list[dict[str, Any]]:
     return [
         chosen(name, trainer)
         for name in callback_registry.names()
-        if callback_facts[name].is_observer == is_observer
+        if callback_specs[name].is_observer == is_observer
         and (name, trainer) not in REFUSED
         and importlib.util.find_spec(EXTRAS.get(name, "nip")) is not None
     ]

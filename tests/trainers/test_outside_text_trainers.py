@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ParameterError
-from nip.parameters import HyperParameters, parameter_groups, trainer_facts
+from nip.parameters import HyperParameters, parameter_groups, trainer_specs
 from nip.parameters.parameters_base import parameter_classes
 from nip.plugins import load_plugins
 from nip.run import prepare_experiment, run_experiment
@@ -25,7 +25,7 @@ def outside_trainer():
     """Load the file as a plugin, and forget it afterwards."""
     load_plugins([str(FILE)])
     yield
-    for registry in (trainer_registry, trainer_facts, parameter_groups):
+    for registry in (trainer_registry, trainer_specs, parameter_groups):
         registry.unregister("outside_text")
     parameter_classes.unregister("OutsideTextParameters")
     del sys.modules[FILE.stem]

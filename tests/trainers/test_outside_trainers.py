@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ParameterError
-from nip.parameters import HyperParameters, parameter_groups, trainer_facts
+from nip.parameters import HyperParameters, parameter_groups, trainer_specs
 from nip.parameters.parameters_base import parameter_classes
 from nip.plugins import load_plugins
 from nip.run import run_experiment
@@ -23,7 +23,7 @@ def outside_trainers():
     load_plugins([str(FILE)])
     yield
     for name in ("outside_rl", "outside_loop"):
-        for registry in (trainer_registry, trainer_facts, parameter_groups):
+        for registry in (trainer_registry, trainer_specs, parameter_groups):
             registry.unregister(name)
     parameter_classes.unregister("OutsideRlParameters")
     del sys.modules[FILE.stem]

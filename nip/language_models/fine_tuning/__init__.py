@@ -13,7 +13,7 @@ from nip.language_models.fine_tuning.datasets import (
     supervised_dataset,
 )
 from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
-from nip.language_models.fine_tuning.idempotent_creation import Pace
+from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy
 from nip.language_models.fine_tuning.job_plan import JobOptions, JobPlan
 from nip.language_models.fine_tuning.jobs import JobRunner
 from nip.language_models.fine_tuning.registry import (

@@ -18,7 +18,7 @@ _LOOK_UP_AFTER = (0.0, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Pace:
+class PollingPolicy:
     """How fast a service is asked again."""
 
     poll_s: float = 10.0
@@ -44,7 +44,7 @@ def is_transient(error: LanguageModelError) -> bool:
     return error.policy in (ErrorPolicy.RETRY, ErrorPolicy.PAUSE_MODEL)
 
 
-async def ask(question: Callable[[], Awaitable[Answer]], pace: Pace) -> Answer:
+async def ask(question: Callable[[], Awaitable[Answer]], pace: PollingPolicy) -> Answer:
     """Ask for something that changes nothing, again and again while errors are transient.
 
     Raises
@@ -65,7 +65,7 @@ async def ask(question: Callable[[], Awaitable[Answer]], pace: Pace) -> Answer:
 async def do_once(
     make: Callable[[], Awaitable[Answer]],
     find: Callable[[], Awaitable[Answer | None]],
-    pace: Pace,
+    pace: PollingPolicy,
     may_be_done: bool,
 ) -> Answer:
     """Have the service make something exactly once.
@@ -106,7 +106,9 @@ async def do_once(
     raise AssertionError("unreachable")
 
 
-async def _look_up(find: Callable[[], Awaitable[Answer | None]], pace: Pace) -> Answer | None:
+async def _look_up(
+    find: Callable[[], Awaitable[Answer | None]], pace: PollingPolicy
+) -> Answer | None:
     for factor in _LOOK_UP_AFTER:
         if factor:
             await pace.sleep(factor * pace.poll_s)

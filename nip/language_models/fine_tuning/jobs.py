@@ -18,7 +18,7 @@ from nip.errors import ResumeError, warn_user
 from nip.language_models.errors import BadRequestError, ErrorPolicy, LanguageModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
-from nip.language_models.fine_tuning.idempotent_creation import Pace, ask, do_once
+from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, do_once
 from nip.language_models.fine_tuning.job_plan import (
     JobOptions,
     JobPlan,
@@ -73,7 +73,7 @@ class JobRunner:
         jobs: JobStore,
         backends: Mapping[str, FineTuningBackend],
         options: JobOptions | None = None,
-        pace: Pace | None = None,
+        pace: PollingPolicy | None = None,
         prices: Prices | None = None,
     ) -> None:
         self._run_id = run_id
@@ -81,7 +81,7 @@ class JobRunner:
         self._jobs = jobs
         self._backends = backends
         self._options = options or JobOptions()
-        self._pace = pace or Pace()
+        self._pace = pace or PollingPolicy()
         self._prices = prices or Prices()
         # Attempts that this process has planned: nobody can have asked the service for them.
         self._begun_here: set[str] = set()

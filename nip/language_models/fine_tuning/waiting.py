@@ -7,7 +7,7 @@ from nip.errors import warn_user
 from nip.language_models.chat import ModelSpec
 from nip.language_models.errors import LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
-from nip.language_models.fine_tuning.idempotent_creation import Pace, ask, is_transient
+from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, is_transient
 from nip.language_models.prices import Prices
 from nip.run_store.job_table import FineTuningJobRow, JobStatus
 
@@ -28,7 +28,7 @@ FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 async def wait_for_end(
     row: FineTuningJobRow,
     backend: FineTuningBackend,
-    pace: Pace,
+    pace: PollingPolicy,
     deadline_s: float,
     save: Save,
     prices: Prices,
@@ -62,7 +62,7 @@ async def finish(
     row: FineTuningJobRow,
     remote: RemoteJob,
     backend: FineTuningBackend,
-    pace: Pace,
+    pace: PollingPolicy,
     save: Save,
     prices: Prices,
 ) -> FineTuningJobRow:
@@ -122,7 +122,7 @@ def _error_of(remote: RemoteJob) -> str | None:
 
 
 async def _events(
-    row: FineTuningJobRow, backend: FineTuningBackend, pace: Pace
+    row: FineTuningJobRow, backend: FineTuningBackend, pace: PollingPolicy
 ) -> tuple[dict[str, object], ...]:
     assert row.job_id is not None, row
     job_id = row.job_id

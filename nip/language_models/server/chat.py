@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from nip.language_models.chat import FinishReason
 from nip.language_models.errors import BadRequestError, LanguageModelError
-from nip.language_models.server.mock_models.mock_model import BrainAnswer, BrainRequest
 from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import ApiError, invalid, unknown_model
 from nip.language_models.server.faults import Fault
 from nip.language_models.server.json_body import read_json_object
+from nip.language_models.server.mock_models.mock_model import MockAnswer, MockRequest
 from nip.language_models.server.model_names import is_fine_tuned
 from nip.language_models.server.refusals import server_error
 from nip.language_models.server.tokens import count_prompt_tokens, count_tokens, cut_to_tokens
@@ -27,7 +27,7 @@ INVALID_ANSWER = "\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChatChoice:
     """One answer, as it is sent."""
 
     text: str
@@ -55,14 +55,14 @@ async def complete_chat(request: Request) -> Response:
     return await endpoint.answer(fault, work, chat.model)
 
 
-async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -> list[Choice]:
+async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -> list[ChatChoice]:
     models = endpoint.state.models
     if is_fine_tuned(chat.model) and chat.model not in models:
         raise unknown_model(chat.model)
     data, seed, choices = models.data(chat.model), chat.seed(), []
     for index in range(chat.num_choices):
         own_seed = stable_seed(seed, index) if index else seed
-        asked = BrainRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
+        asked = MockRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
         try:
             answer = await endpoint.brain.answer(asked)
         except BadRequestError as error:
@@ -73,7 +73,7 @@ async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -
     return choices
 
 
-def _finish(answer: BrainAnswer, chat: ChatRequest, fault: Fault | None) -> Choice:
+def _finish(answer: MockAnswer, chat: ChatRequest, fault: Fault | None) -> ChatChoice:
     """Cut an answer to the length that was asked for, or do to it what a fault does."""
     name = None if fault is None else fault.name
     if name == "content_filter":
@@ -85,22 +85,22 @@ def _finish(answer: BrainAnswer, chat: ChatRequest, fault: Fault | None) -> Choi
                 code="content_filter",
                 param="messages",
             )
-        return Choice("", "content_filter")
+        return ChatChoice("", "content_filter")
     if name == "invalid_answer":
-        return Choice(INVALID_ANSWER, "stop")
+        return ChatChoice(INVALID_ANSWER, "stop")
     limit = chat.sampling.max_tokens
     if name == "truncated":
         limit = count_tokens(answer.text) // 2
     if limit is not None and count_tokens(answer.text) > limit:
-        return Choice(cut_to_tokens(answer.text, limit), "length")
-    return Choice(answer.text, answer.finish_reason)
+        return ChatChoice(cut_to_tokens(answer.text, limit), "length")
+    return ChatChoice(answer.text, answer.finish_reason)
 
 
 def _respond(
     endpoint: Endpoint,
     chat: ChatRequest,
     digest: bytes,
-    choices: list[Choice],
+    choices: list[ChatChoice],
     fault: Fault | None,
 ) -> Response:
     prompt_tokens = count_prompt_tokens(chat.messages)
@@ -132,7 +132,7 @@ def _respond(
     )
 
 
-def _show(choice: Choice, index: int) -> dict[str, Any]:
+def _show(choice: ChatChoice, index: int) -> dict[str, Any]:
     return {
         "index": index,
         "message": {"role": "assistant", "content": choice.text, "refusal": None},
@@ -142,7 +142,7 @@ def _show(choice: Choice, index: int) -> dict[str, Any]:
 
 
 def _stream(
-    envelope: dict[str, Any], usage: dict[str, int] | None, choices: list[Choice]
+    envelope: dict[str, Any], usage: dict[str, int] | None, choices: list[ChatChoice]
 ) -> Response:
     """Send the answer as server-sent events, line by line."""
     chunks: list[dict[str, Any]] = []

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nip.errors import ParameterError
-from nip.language_models.server.mock_models.registry import build_brain
 from nip.language_models.server.broken_responses import CutResponse, StalledResponse, mangled
 from nip.language_models.server.counters import Counters
 from nip.language_models.server.errors import unknown_model
 from nip.language_models.server.faults import Fault, FaultPlan, RequestKind, read_fault_plan
+from nip.language_models.server.mock_models.registry import build_mock_model
 from nip.language_models.server.options import EndpointOptions
 from nip.language_models.server.refusals import refusal, wrong_key
 from nip.language_models.server.state import EndpointState
@@ -43,7 +43,7 @@ class Endpoint:
         self.options = options
         self._key = _read_key(options.api_key_variable)
         self.faults: FaultPlan = read_fault_plan(options.faults, options.fault_rate, options.seed)
-        self.brain = build_brain(options.brain, options.brain_file)
+        self.brain = build_mock_model(options.brain, options.brain_file)
         self.state = EndpointState(options.state_path)
 
     def counters(self) -> Counters:

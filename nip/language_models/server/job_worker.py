@@ -24,7 +24,7 @@ _FATES = {"job_failed": "failed", "job_cancelled": "cancelled", "job_paused": "p
 _FAILURE = {"code": "server_error", "param": None, "message": "The training of the model failed."}
 
 
-class Workshop:
+class JobWorker:
     """Works on the jobs of one endpoint.
 
     Parameters

@@ -12,11 +12,11 @@ from nip.language_models.server.endpoint import Endpoint, read_digest
 from nip.language_models.server.errors import ApiError, invalid, unknown_model
 from nip.language_models.server.job_record import JobRecord
 from nip.language_models.server.job_request import read_job_request
+from nip.language_models.server.job_worker import JobWorker
 from nip.language_models.server.json_body import read_json_object
 from nip.language_models.server.model_names import is_fine_tuned
 from nip.language_models.server.pages import page_of
 from nip.language_models.server.refusals import server_error
-from nip.language_models.server.job_worker import Workshop
 
 
 async def create_job(request: Request) -> Response:
@@ -40,7 +40,7 @@ async def create_job(request: Request) -> Response:
     name = None if fault is None else fault.name
 
     def work() -> Response:
-        job = Workshop(endpoint).open(wanted, file, name)
+        job = JobWorker(endpoint).open(wanted, file, name)
         response = JSONResponse(job.to_dict())
         if name != "create_lost":
             return response
@@ -68,7 +68,7 @@ async def list_jobs(request: Request) -> Response:
         return all((metadata or {}).get(key) == value for key, value in filters.items())
 
     def work() -> Response:
-        workshop = Workshop(endpoint)
+        workshop = JobWorker(endpoint)
         jobs = [workshop.advance(job) for job in endpoint.state.jobs.all() if is_wanted(job)]
         return page_of(
             jobs[::-1],
@@ -138,11 +138,11 @@ async def list_checkpoints(request: Request) -> Response:
     return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
 
 
-async def _with_job(request: Request, act: Callable[[Workshop, JobRecord], JobRecord]) -> Response:
+async def _with_job(request: Request, act: Callable[[JobWorker, JobRecord], JobRecord]) -> Response:
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:
-        return JSONResponse(act(Workshop(endpoint), _find(request)).to_dict())
+        return JSONResponse(act(JobWorker(endpoint), _find(request)).to_dict())
 
     return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
 

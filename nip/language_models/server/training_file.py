@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nip.language_models.server.mock_models.mock_model import TrainingExample
 from nip.language_models.server.chat_request import ChatRequest
 from nip.language_models.server.errors import ApiError
 from nip.language_models.server.json_body import parse_json
+from nip.language_models.server.mock_models.mock_model import TrainingExample
 from nip.language_models.server.tokens import count_prompt_tokens, count_tokens
 
 MIN_EXAMPLES = 10

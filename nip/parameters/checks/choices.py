@@ -7,9 +7,9 @@ from nip.errors import unknown_name
 from nip.parameters.specs import (
     ABSENT_SCENARIOS,
     ABSENT_TRAINERS,
-    protocol_facts,
-    scenario_facts,
-    trainer_facts,
+    protocol_specs,
+    scenario_specs,
+    trainer_specs,
 )
 from nip.parameters.types import DataType
 
@@ -24,13 +24,13 @@ def problems_with_choices(data: Mapping[str, Any], default_protocol: str) -> lis
     scenario, trainer = _given_name(data, "scenario"), _given_name(data, "trainer")
     problems = _problems_with_data(trainer, scenario)
     if not problems:
-        if trainer is not None and trainer not in trainer_facts:
-            problems.append(_unknown("trainer", trainer, list(trainer_facts), ABSENT_TRAINERS))
-        if scenario is not None and scenario not in scenario_facts:
-            problems.append(_unknown("scenario", scenario, list(scenario_facts), ABSENT_SCENARIOS))
+        if trainer is not None and trainer not in trainer_specs:
+            problems.append(_unknown("trainer", trainer, list(trainer_specs), ABSENT_TRAINERS))
+        if scenario is not None and scenario not in scenario_specs:
+            problems.append(_unknown("scenario", scenario, list(scenario_specs), ABSENT_SCENARIOS))
     protocol = _given_name(data, "interaction_protocol") or default_protocol
-    if protocol not in protocol_facts:
-        problems.append(_unknown("interaction_protocol", protocol, list(protocol_facts), {}))
+    if protocol not in protocol_specs:
+        problems.append(_unknown("interaction_protocol", protocol, list(protocol_specs), {}))
     return problems + _problems_with_dataset(scenario, _given_name(data, "dataset"))
 
 
@@ -52,13 +52,13 @@ def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, D
 
 def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     """Refuse a trainer of texts on a scenario of tensors, and the other way round."""
-    trainer_data = _data_of(trainer, trainer_facts, ABSENT_TRAINERS)
-    scenario_data = _data_of(scenario, scenario_facts, ABSENT_SCENARIOS)
+    trainer_data = _data_of(trainer, trainer_specs, ABSENT_TRAINERS)
+    scenario_data = _data_of(scenario, scenario_specs, ABSENT_SCENARIOS)
     if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
         return []
-    trainers = [name for name, facts in trainer_facts.items() if facts.data == scenario_data]
+    trainers = [name for name, facts in trainer_specs.items() if facts.data == scenario_data]
     way_out = f"Choose one of the trainers {', '.join(trainers)}" if trainers else ""
-    scenarios = [name for name, facts in scenario_facts.items() if facts.data == trainer_data]
+    scenarios = [name for name, facts in scenario_specs.items() if facts.data == trainer_data]
     if scenarios:
         other = f"one of the scenarios {', '.join(scenarios)}"
         way_out = f"{way_out}, or {other}" if way_out else f"Choose {other}"
@@ -83,9 +83,9 @@ def _problems_with_dataset(scenario: str | None, dataset: str | None) -> list[st
 
     Folders are looked for later, by the scenario.
     """
-    if scenario is None or dataset is None or scenario not in scenario_facts:
+    if scenario is None or dataset is None or scenario not in scenario_specs:
         return []
-    known = scenario_facts[scenario].builtin_datasets
+    known = scenario_specs[scenario].builtin_datasets
     if known is None or dataset in known:
         return []
     return [f"dataset={dataset!r}: {unknown_name(f'dataset of {scenario!r}', dataset, known)}"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nip.parameters.agents import AgentParameters, LrFactors
-from nip.parameters.specs import trainer_facts
 from nip.parameters.parameters_base import field_rules
+from nip.parameters.specs import trainer_specs
 from nip.parameters.text_agents import TextAgentParameters
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
     """Refuse what only dialogues in words can do, where there are none."""
     trainer = hyper_params.trainer
     if hyper_params.protocol_common.randomize_prover_stance and (
-        trainer not in trainer_facts or trainer_facts[trainer].data != "text"
+        trainer not in trainer_specs or trainer_specs[trainer].data != "text"
     ):
         yield (
             "protocol_common.randomize_prover_stance=True needs a trainer of language models, got "

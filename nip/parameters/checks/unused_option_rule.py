@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class NoEffectRule:
+class UnusedOptionRule:
     """Options below the root of the tree that count for nothing under some condition."""
 
     options: tuple[str, ...]
@@ -27,7 +27,7 @@ class NoEffectRule:
 
 
 @dataclass(frozen=True)
-class AgentNoEffectRule:
+class UnusedAgentOptionRule:
     """Options of an agent that count for nothing under some condition."""
 
     options: tuple[str, ...]

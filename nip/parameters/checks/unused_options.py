@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, get_args
 
-from nip.parameters.specs import trainer_facts
-from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
-from nip.parameters.checks.unused_option_rule import AgentNoEffectRule, NoEffectRule
+from nip.parameters.checks.unused_option_rule import UnusedAgentOptionRule, UnusedOptionRule
 from nip.parameters.checks.unused_training_options import (
     RL_TRAINERS,
     TRAINING_RULES,
     TRAINING_RULES_OF_AGENTS,
 )
+from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.parameters_base import field_rules
+from nip.parameters.specs import trainer_specs
 from nip.parameters.toy import ToyAgentParameters
 from nip.parameters.trainers import PureTextEiParameters, RlParameters
 from nip.parameters.types import InteractionProtocolType
@@ -59,7 +59,7 @@ def _is_about_text(hyper_params: HyperParameters) -> bool:
 
 
 def _learns_from_texts(hyper_params: HyperParameters) -> bool:
-    return trainer_facts[hyper_params.trainer].data == "text"
+    return trainer_specs[hyper_params.trainer].data == "text"
 
 
 def _is_about_networks(hyper_params: HyperParameters) -> bool:
@@ -69,7 +69,7 @@ def _is_about_networks(hyper_params: HyperParameters) -> bool:
 TEXT_TRAINERS = ("pure_text_ei",)
 
 ROOT_RULES = (
-    NoEffectRule(
+    UnusedOptionRule(
         (
             "pretrain_agents",
             "test_size",
@@ -90,7 +90,7 @@ ROOT_RULES = (
         "with a trainer of language models",
         _is_about_text,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         (
             "text_rl",
             "pure_text_ei",
@@ -103,12 +103,12 @@ ROOT_RULES = (
         "with a trainer of networks",
         _is_about_networks,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("text_rl.transcript_format",),
         "unless text_rl.save_transcripts=True",
         lambda hyper_params: not hyper_params.text_rl.save_transcripts,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("text_rl.test_on_whole_dataset",),
         "unless text_rl.test_scheme is other than 'none'",
         lambda hyper_params: (
@@ -116,7 +116,7 @@ ROOT_RULES = (
             and hyper_params.base_run.base_run_type != "rerun_tests"
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         (
             "text_rl.verifier_guess_replacement_annealing",
             "text_rl.verifier_guess_replacement_annealing_rate",
@@ -124,24 +124,24 @@ ROOT_RULES = (
         "unless text_rl.verifier_guess_replacement_proportion is above 0",
         lambda hyper_params: hyper_params.text_rl.verifier_guess_replacement_proportion == 0,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("text_rl.verifier_guess_replacement_annealing_rate",),
         "unless text_rl.verifier_guess_replacement_annealing is other than 'none'",
         lambda hyper_params: hyper_params.text_rl.verifier_guess_replacement_annealing == "none",
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("fine_tuning.num_retries",),
         "unless fine_tuning.on_failure='retry'",
         lambda hyper_params: hyper_params.fine_tuning.on_failure != "retry",
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("pure_text_ei.reward_threshold",),
         "unless pure_text_ei.rollout_selection_method='threshold'",
         lambda hyper_params: (
             hyper_params.pure_text_ei.rollout_selection_method == "weighted_sampling"
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         tuple(
             f"pure_text_ei.{name}"
             for name in field_rules(PureTextEiParameters)
@@ -150,7 +150,7 @@ ROOT_RULES = (
         "unless pure_text_ei.rollout_selection_method='weighted_sampling'",
         lambda hyper_params: hyper_params.pure_text_ei.rollout_selection_method == "threshold",
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("rehearsal",),
         "unless an agent has use_dummy_api=True",
         lambda hyper_params: (
@@ -160,42 +160,42 @@ ROOT_RULES = (
             )
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("rehearsal.fault_rate",),
         "unless rehearsal.faults names any",
         lambda hyper_params: not hyper_params.rehearsal.faults,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("protocol_common.randomize_prover_stance",),
         "with protocol_common.shared_reward=True",
         lambda hyper_params: hyper_params.protocol_common.shared_reward,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("d_representation",),
         "with scenario='toy', whose agents read what they see as it is",
         lambda hyper_params: hyper_params.scenario == "toy",
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("d_linear_message_space",),
         "unless include_linear_message_space=True",
         _has_no_linear_message_space,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("test_size", "solo_agent"),
         "unless trainer='solo_agent' or pretrain_agents=True",
         _learns_by_rl_only,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("reinforce",),
         "unless trainer='reinforce'",
         lambda hyper_params: hyper_params.trainer in ("solo_agent", "vanilla_ppo"),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("ppo",),
         "unless trainer='vanilla_ppo'",
         lambda hyper_params: hyper_params.trainer in ("reinforce", "solo_agent"),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("ppo.kl_target", "ppo.kl_beta", "ppo.kl_decrement", "ppo.kl_increment"),
         "unless ppo.loss_type='kl_penalty'",
         lambda hyper_params: (
@@ -203,7 +203,7 @@ ROOT_RULES = (
             and hyper_params.ppo.loss_type == "clip"
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         (
             "rl.num_iterations",
             "rl.num_epochs",
@@ -221,37 +221,37 @@ ROOT_RULES = (
         "with trainer='solo_agent', which has its own group of parameters",
         lambda hyper_params: hyper_params.trainer == "solo_agent",
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("rl.loss_critic_type", "rl.lmbda"),
         "unless reinforce.use_advantage_and_critic=True",
         _trains_without_critic,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("rl.clip_value",),
         "with trainer='reinforce'",
         lambda hyper_params: hyper_params.trainer == "reinforce",
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("rl.rollouts_per_iteration",),
         "unless rl.frames_per_batch=None",
         lambda hyper_params: (
             hyper_params.rl.frames_per_batch is not None and not _learns_from_texts(hyper_params)
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("rl.num_normalization_steps",),
         "unless rl.normalize_observations=True",
         lambda hyper_params: not hyper_params.rl.normalize_observations,
     ),
     *(
-        NoEffectRule(
+        UnusedOptionRule(
             (f"{protocol}_protocol",),
             f"unless interaction_protocol={protocol!r}",
             _is_another_builtin_protocol(protocol),
         )
         for protocol in ("debate", "mnip", "nip")
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("debate_protocol.prover0_first",),
         "unless debate_protocol.sequential=True",
         lambda hyper_params: (
@@ -259,7 +259,7 @@ ROOT_RULES = (
             and not hyper_params.debate_protocol.sequential
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("mnip_protocol.prover0_first",),
         "unless mnip_protocol.sequential=True",
         lambda hyper_params: (
@@ -267,12 +267,12 @@ ROOT_RULES = (
             and not hyper_params.mnip_protocol.sequential
         ),
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("protocol_common.verifier_first",),
         "with a protocol whose order is fixed",
         _has_fixed_order,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("protocol_common.prover_reward",),
         "with protocol_common.shared_reward=True",
         lambda hyper_params: hyper_params.protocol_common.shared_reward,
@@ -281,36 +281,36 @@ ROOT_RULES = (
 )
 
 AGENT_RULES = (
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("orthogonal_initialisation_gain",),
         "unless use_orthogonal_initialisation=True",
         lambda _, agent: not agent.use_orthogonal_initialisation,
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("use_orthogonal_initialisation",),
         "with scenario='toy', whose tables start as PyTorch makes them",
         lambda _, __: True,
         ToyAgentParameters,
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("orthogonal_initialisation_gain",),
         "with scenario='toy', whose tables start as PyTorch makes them",
         lambda _, agent: agent.use_orthogonal_initialisation,
         ToyAgentParameters,
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("num_heads", "d_transformer_mlp", "transformer_dropout"),
         "with num_transformer_layers=0",
         lambda _, agent: agent.num_transformer_layers == 0,
         GraphIsomorphismAgentParameters,
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("d_linear_message_selector", "num_linear_message_selector_layers"),
         "unless include_linear_message_space=True",
         lambda hyper_params, _: not hyper_params.include_linear_message_space,
         GraphIsomorphismAgentParameters,
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("pair_difference_scale",),
         "unless use_pair_invariant_pooling=True",
         lambda _, agent: not agent.use_pair_invariant_pooling,
@@ -320,7 +320,7 @@ AGENT_RULES = (
 )
 
 
-def options_without_effect(hyper_params: HyperParameters) -> Iterator[str]:
+def unused_options(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message for each option that differs from its default but changes nothing.
 
     An option that is idle for several reasons is reported for the first of them.

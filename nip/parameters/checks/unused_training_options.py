@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nip.parameters.checks.unused_option_rule import AgentNoEffectRule, NoEffectRule
+from nip.parameters.checks.unused_option_rule import UnusedAgentOptionRule, UnusedOptionRule
 
 if TYPE_CHECKING:
     from nip.parameters.tree.hyper_parameters import HyperParameters
@@ -44,17 +44,17 @@ def _unless_named(group: str, names: tuple[str, ...]) -> str:
     return f"unless {group}.name is {' or '.join(map(repr, names))}"
 
 
-def _needs_name(group: str, option: str, names: tuple[str, ...]) -> NoEffectRule:
-    return NoEffectRule(
+def _needs_name(group: str, option: str, names: tuple[str, ...]) -> UnusedOptionRule:
+    return UnusedOptionRule(
         (f"{group}.{option}",),
         _unless_named(group, names),
         lambda hyper_params: hyper_params.get(group).name not in names,
     )
 
 
-def _agent_needs_name(option: str) -> AgentNoEffectRule:
+def _agent_needs_name(option: str) -> UnusedAgentOptionRule:
     names = OPTIMIZERS_OF_OPTIONS[option]
-    return AgentNoEffectRule(
+    return UnusedAgentOptionRule(
         (f"optimizer.{option}",),
         _unless_named("optimizer", names),
         lambda hyper_params, _: hyper_params.optimizer.name not in names,
@@ -86,40 +86,42 @@ def _ends_before_an_evaluation(hyper_params: HyperParameters) -> bool:
 
 
 TRAINING_RULES = (
-    NoEffectRule(
+    UnusedOptionRule(
         ("lr_scheduler",),
         "with rl.anneal_lr=True, which is a whole schedule",
         lambda hyper_params: hyper_params.rl.anneal_lr and hyper_params.trainer in RL_TRAINERS,
     ),
     *(_needs_name("optimizer", option, names) for option, names in OPTIMIZERS_OF_OPTIONS.items()),
     *(_needs_name("lr_scheduler", option, names) for option, names in SCHEDULES_OF_OPTIONS.items()),
-    NoEffectRule(("optimizer.beta1",), BECAUSE_OF_THE_CYCLE, _cycles_beta1),
-    NoEffectRule(
+    UnusedOptionRule(("optimizer.beta1",), BECAUSE_OF_THE_CYCLE, _cycles_beta1),
+    UnusedOptionRule(
         ("lr_scheduler.warmup_start_factor",),
         "unless lr_scheduler.num_warmup is above 0",
         lambda hyper_params: hyper_params.lr_scheduler.num_warmup == 0,
     ),
-    NoEffectRule(
+    UnusedOptionRule(
         ("lr_scheduler.interval",),
         "unless lr_scheduler.name or lr_scheduler.num_warmup gives the rate a course",
         _has_no_course,
     ),
-    NoEffectRule(("eval_every",), "with fewer iterations than that", _ends_before_an_evaluation),
+    UnusedOptionRule(
+        ("eval_every",), "with fewer iterations than that", _ends_before_an_evaluation
+    ),
 )
 
 TRAINING_RULES_OF_AGENTS = (
     *map(_agent_needs_name, OPTIMIZER_OPTIONS_OF_AGENTS),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("optimizer.beta1",),
         BECAUSE_OF_THE_CYCLE,
         lambda hyper_params, _: _cycles_beta1(hyper_params),
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("checkpoint_run_id", "checkpoint_version", "checkpoint_project", "checkpoint_entity"),
         "unless load_checkpoint_and_parameters=True",
         lambda _, agent: not agent.load_checkpoint_and_parameters,
     ),
-    AgentNoEffectRule(
+    UnusedAgentOptionRule(
         ("checkpoint_entity",),
         "unless checkpoint_project names a project",
         lambda _, agent: agent.checkpoint_project is None,

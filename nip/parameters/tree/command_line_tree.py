@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from nip.parameters.agents import DEFAULT_AGENT, BaseAgentParameters
-from nip.parameters.specs import scenario_facts
-from nip.parameters.tree.hyper_parameters import HyperParameters
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -13,6 +11,8 @@ from nip.parameters.parameters_base import (
     parameter_groups,
     to_plain,
 )
+from nip.parameters.specs import scenario_specs
+from nip.parameters.tree.hyper_parameters import HyperParameters
 from nip.parameters.update_schedule import (
     ConstantUpdateSchedule,
     UpdateSchedule,
@@ -42,7 +42,7 @@ def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
     UnknownNameError
         If there is no such scenario.
     """
-    agent_class = scenario_facts[scenario].agent_parameters
+    agent_class = scenario_specs[scenario].agent_parameters
     tree = class_tree(HyperParameters)
     del tree["plugin_groups"]
     tree["agents"] = _agents_tree(agent_class, agent_names)

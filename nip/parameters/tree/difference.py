@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
 from nip.parameters.dotted_names import join
-from nip.parameters.tree.migrations import PACKAGE_KEYS
 from nip.parameters.parameters_base import to_plain
+from nip.parameters.tree.migrations import PACKAGE_KEYS
 
 if TYPE_CHECKING:
     from nip.parameters.tree.hyper_parameters import HyperParameters

@@ -11,18 +11,15 @@ from nip.errors import ParameterError, did_you_mean
 from nip.parameters import yaml_text
 from nip.parameters.agents import AgentsParameters
 from nip.parameters.base_run import BaseRunParameters
-from nip.parameters.callbacks import CallbackParameters, callback_facts
-from nip.parameters.specs import scenario_facts
-from nip.parameters.tree.changes import apply_changes
+from nip.parameters.callbacks import CallbackParameters, callback_specs
 from nip.parameters.checks.choices import problems_with_choices
-from nip.parameters.named_components import build_chosen_parts
-from nip.parameters.code_validation import CodeValidationParameters
 from nip.parameters.checks.combinations import problems_with_combinations
+from nip.parameters.checks.unused_options import unused_options
+from nip.parameters.code_validation import CodeValidationParameters
 from nip.parameters.dotted_names import unknown_parameter
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
-from nip.parameters.loss_terms import LossTermParameters, loss_term_facts
-from nip.parameters.tree.migrations import PACKAGE_KEYS, migrate, package_stamp
-from nip.parameters.checks.unused_options import options_without_effect
+from nip.parameters.loss_terms import LossTermParameters, loss_term_specs
+from nip.parameters.named_components import build_named_components
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -37,6 +34,7 @@ from nip.parameters.protocols import (
     NipProtocolParameters,
 )
 from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.specs import scenario_specs
 from nip.parameters.trainers import (
     FineTuningParameters,
     PpoParameters,
@@ -51,6 +49,8 @@ from nip.parameters.training import (
     OptimizerParameters,
     UpdateStepParameters,
 )
+from nip.parameters.tree.changes import apply_changes
+from nip.parameters.tree.migrations import PACKAGE_KEYS, migrate, package_stamp
 from nip.parameters.types import (
     Count,
     CountOrZero,
@@ -180,7 +180,7 @@ class HyperParameters(SubParameters):
 
     def find_warnings(self) -> Iterator[str]:
         """Yield a message for each option that has no effect in this combination."""
-        return options_without_effect(self)
+        return unused_options(self)
 
     def __getattr__(self, name: str) -> Any:
         """Read the group of a plugin by its name."""
@@ -306,17 +306,17 @@ class HyperParameters(SubParameters):
     ) -> Any:
         """Check one field; the class of the agents follows from the scenario."""
         if rule.name == "callbacks":
-            return build_chosen_parts(
-                value, rule.name, "callback", callback_facts, ignore_unknown=ignore_unknown
+            return build_named_components(
+                value, rule.name, "callback", callback_specs, ignore_unknown=ignore_unknown
             )
         if rule.name == "loss_terms":
-            return build_chosen_parts(
-                value, rule.name, "loss term", loss_term_facts, ignore_unknown=ignore_unknown
+            return build_named_components(
+                value, rule.name, "loss term", loss_term_specs, ignore_unknown=ignore_unknown
             )
         if rule.name != "agents":
             return super().take_field(rule, value, path, data, ignore_unknown)
         scenario = data.get("scenario")
-        if not isinstance(scenario, str) or scenario not in scenario_facts:
+        if not isinstance(scenario, str) or scenario not in scenario_specs:
             return None
-        agent_class = scenario_facts[scenario].agent_parameters
+        agent_class = scenario_specs[scenario].agent_parameters
         return AgentsParameters.build(value, agent_class, rule.name, ignore_unknown)

@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nip.parameters.agents import AgentParameters, BaseAgentParameters, RandomAgentParameters
-from nip.parameters.callbacks import callback_facts
-from nip.parameters.specs import scenario_facts
-from nip.parameters.named_components import ChosenPart
+from nip.parameters.callbacks import callback_specs
 from nip.parameters.field_docs import field_docs
-from nip.parameters.tree.hyper_parameters import HyperParameters
-from nip.parameters.loss_terms import loss_term_facts
+from nip.parameters.loss_terms import loss_term_specs
+from nip.parameters.named_components import NamedComponent
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -18,6 +16,8 @@ from nip.parameters.parameters_base import (
     parameter_groups,
     to_plain,
 )
+from nip.parameters.specs import scenario_specs
+from nip.parameters.tree.hyper_parameters import HyperParameters
 from nip.parameters.update_schedule import UpdateSchedule, schedule_classes
 from nip.parameters.validation import describe
 
@@ -62,7 +62,7 @@ def parameter_sections() -> list[ParameterSection]:
     ]
     sections = [ParameterSection("Root", _summary(HyperParameters), root_entries)]
     sections.append(_agent_section("Agents of every scenario of networks", AgentParameters))
-    for scenario, facts in scenario_facts.items():
+    for scenario, facts in scenario_specs.items():
         sections.append(_agent_section(f"Agents of `{scenario}`", facts.agent_parameters))
     for name, cls in schedule_classes().items():
         sections.append(
@@ -72,9 +72,9 @@ def parameter_sections() -> list[ParameterSection]:
     for group_name, group_class in {**groups, **dict(parameter_groups.items())}.items():
         if group_class is not None:
             sections.append(_section(f"`{group_name}`", group_class, group_name))
-    for name, callback in callback_facts.items():
+    for name, callback in callback_specs.items():
         sections.append(_part_section("Callback", name, callback.parameters, "callbacks"))
-    for name, term in loss_term_facts.items():
+    for name, term in loss_term_specs.items():
         sections.append(_part_section("Loss term", name, term.parameters, "loss_terms"))
     return sections
 
@@ -99,7 +99,7 @@ def _section(title: str, cls: type[SubParameters], path: str) -> ParameterSectio
     return ParameterSection(title, _summary(cls), list(_entries(cls, path)))
 
 
-def _part_section(kind: str, name: str, cls: type[ChosenPart], path: str) -> ParameterSection:
+def _part_section(kind: str, name: str, cls: type[NamedComponent], path: str) -> ParameterSection:
     """List the options of a part that is chosen by its name as an entry of a list."""
     section = _section(f"{kind} `{name}`", cls, f"{path}.{name}")
     entries = [

@@ -6,7 +6,7 @@ from itertools import groupby
 import numpy as np
 
 from nip.language_models.chat import ChatMessage
-from nip.protocols.rules import DECIDER
+from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
 from nip.scenario_base.text.answer_parsing import AnswerForm
 from nip.scenario_base.text.datapoint import TextDatapoint
@@ -84,7 +84,7 @@ class Conversation:
         return AnswerForm(
             channels=self.rules.episode.writers(round, self.seed)[agent],
             headers=self.rules.specs[agent].headers,
-            scale=self.rules.scale if agent == DECIDER else None,
+            scale=self.rules.scale if agent == VERIFIER else None,
             may_decide=self.rules.episode.may_decide(agent, round, self.seed),
         )
 
@@ -138,11 +138,11 @@ class Conversation:
         spec, episode = self.rules.specs[agent], self.rules.episode
         may_decide = episode.may_decide(agent, round, self.seed)
         if episode.is_last_turn(agent, round, self.seed):
-            if agent != DECIDER or not may_decide:
+            if agent != VERIFIER or not may_decide:
                 return spec.last_turn_note
             form = f"The last line of your message must be {self.rules.scale.instruction}."
             return f"{spec.last_turn_note} {form}".lstrip()
-        return TOO_EARLY if agent == DECIDER and not may_decide else ""
+        return TOO_EARLY if agent == VERIFIER and not may_decide else ""
 
     def _user(self, agent: str, round: int, heard: list[str], is_first: bool) -> ChatMessage:
         parts = heard or [BEGIN if is_first else GO_ON]

@@ -11,7 +11,7 @@ from nip.errors import ProtocolError
 from nip.parameters import HyperParameters
 from nip.parameters.text_agents import TextAgentParameters
 from nip.protocols.handler import ProtocolHandler
-from nip.protocols.rules import DECIDER
+from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 from nip.scenario_base.text.answer_parsing import header_key
 from nip.scenario_base.text.decision_scales import DecisionScale, find_scale
@@ -64,7 +64,7 @@ class DialogueRules:
         for agent in self.protocol.agent_names:
             self._check_spec(agent)
             needs = PromptNeeds(
-                decides=agent == DECIDER,
+                decides=agent == VERIFIER,
                 headers=tuple(self.specs[agent].headers.values()) if self.splits(agent) else (),
                 has_random_stance=self.episode.has_random_stance,
             )

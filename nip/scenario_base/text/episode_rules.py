@@ -8,7 +8,7 @@ import numpy as np
 
 from nip.errors import ParameterError, ProtocolError
 from nip.protocols.handler import ProtocolHandler
-from nip.protocols.rules import DECIDER, Decision
+from nip.protocols.rules import VERIFIER, Decision
 
 FORCED_GUESSES = {"zero": Decision.REJECT, "one": Decision.ACCEPT}
 
@@ -101,7 +101,7 @@ class EpisodeRules:
     def may_decide(self, agent: str, round: int, seed: int) -> bool:
         """Whether a decision of an agent counts in this round."""
         is_late_enough = round >= self.protocol.min_message_rounds - 1
-        return is_late_enough and agent == DECIDER and agent in self.writers(round, seed)
+        return is_late_enough and agent == VERIFIER and agent in self.writers(round, seed)
 
     def goal(self, agent: str, stance: int) -> int:
         """Return the decision for which a prover argues, given the stance of the datapoint."""
@@ -131,7 +131,7 @@ class EpisodeRules:
         forced = protocol.force_guess
         if forced is not None:
             decision, value = (y if forced == "y" else FORCED_GUESSES[forced]), None
-        is_asked = DECIDER in self.writers(round, seed)
+        is_asked = VERIFIER in self.writers(round, seed)
         is_late_enough = round >= protocol.min_message_rounds - 1
         if is_asked and is_late_enough and decision != Decision.CONTINUE:
             value = float(2 * decision - 1) if value is None else value

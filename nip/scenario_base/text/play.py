@@ -7,7 +7,7 @@ from dataclasses import replace
 from nip.language_models.call import Call
 from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
-from nip.protocols.rules import DECIDER, Decision
+from nip.protocols.rules import VERIFIER, Decision
 from nip.scenario_base.text.agent import TextAgent
 from nip.scenario_base.text.answer_parsing import ParsedAnswer, parse_answer
 from nip.scenario_base.text.conversation import Conversation
@@ -218,7 +218,7 @@ def _make_call(
 
 def _end_round(rules: DialogueRules, rollout: Rollout, said: tuple[MessageRecord, ...]) -> Rollout:
     """Add the messages of a round to a dialogue, and pay the agents."""
-    decider = next((each for each in said if each.agent == DECIDER), None)
+    decider = next((each for each in said if each.agent == VERIFIER), None)
     outcome = rules.episode.step(
         y=rollout.y,
         stance=rollout.prover_stance,

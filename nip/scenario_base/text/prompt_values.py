@@ -1,6 +1,6 @@
 """The sentences that go into a system prompt, made from the tables that decide what happens."""
 
-from nip.protocols.rules import DECIDER
+from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 
@@ -40,7 +40,7 @@ def prompt_values(
     channels : tuple of str
         All channels, in the order in which the agent reads them.
     """
-    is_verifier = agent == DECIDER
+    is_verifier = agent == VERIFIER
     return {
         "agent_name": rules.specs[agent].shown_name,
         "max_response_words": str(rules.max_response_words[agent]),
@@ -59,8 +59,8 @@ def prompt_values(
 def decision_instruction(rules: DialogueRules, seed: int) -> str:
     """Say when and how the verifier decides."""
     episode, form = rules.episode, rules.scale.instruction
-    turns = episode.turns(DECIDER, seed)
-    allowed = [round for round in turns if episode.may_decide(DECIDER, round, seed)]
+    turns = episode.turns(VERIFIER, seed)
+    allowed = [round for round in turns if episode.may_decide(VERIFIER, round, seed)]
     end = "with nothing after it"
     if len(turns) == 1:
         when = f"Your message must end with your decision. Its last line must be {form}, {end}."
@@ -91,7 +91,7 @@ def channel_instruction(rules: DialogueRules, agent: str, channels: tuple[str, .
         return ""
     headers = [rules.specs[agent].headers[channel] for channel in at_once]
     shape = "\n\n".join(f"[{header}]\n<your message {header}>" for header in headers)
-    exception = " A message that decides needs no headers." if agent == DECIDER else ""
+    exception = " A message that decides needs no headers." if agent == VERIFIER else ""
     return (
         "Put each part of your message under its header, with the header on a line of its own, "
         f"like this:\n\n{shape}\n\nAll headers must be there.{exception} What stands above the "
@@ -130,7 +130,7 @@ def _name_for(rules: DialogueRules, reader: str, agent: str) -> str:
 
 
 def _own_stance(rules: DialogueRules, agent: str, stance: int) -> str:
-    verifier = rules.specs[DECIDER].shown_name
+    verifier = rules.specs[VERIFIER].shown_name
     if rules.protocol.common.shared_reward:
         return (
             f"You are on the same side as {verifier}: you are rewarded if the decision is right. "
@@ -165,12 +165,12 @@ def _channels_of(rules: DialogueRules, agent: str) -> list[str]:
 
 def _stance_of_other(rules: DialogueRules, reader: str, prover: str, stance: int) -> str:
     name = rules.specs[prover].shown_name
-    decider = "you" if reader == DECIDER else rules.specs[DECIDER].shown_name
+    decider = "you" if reader == VERIFIER else rules.specs[VERIFIER].shown_name
     if rules.protocol.common.shared_reward:
-        whose = "your decision" if reader == DECIDER else f"the decision of {decider}"
+        whose = "your decision" if reader == VERIFIER else f"the decision of {decider}"
         return f"{name} is rewarded if {whose} is right."
     goal = rules.episode.goal(prover, stance)
-    ending = "" if reader == DECIDER else "s"
+    ending = "" if reader == VERIFIER else "s"
     return (
         f"{name} argues that the solution is {CLAIMS[goal]}, and is rewarded if {decider} "
         f"{VERDICTS[goal]}{ending} it, whether or not it is {CLAIMS[goal]}"

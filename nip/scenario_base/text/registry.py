@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nip.parameters.agents import BaseAgentParameters
-from nip.parameters.specs import ScenarioFacts, scenario_facts
+from nip.parameters.specs import ScenarioSpec, scenario_specs
 from nip.registry import Registry
 from nip.scenario_base.text.scenario import TextScenario
 
@@ -33,11 +33,11 @@ def register_text_scenario(
     """
 
     def decorate(scenario: S) -> S:
-        if agent_parameters is not None and name not in scenario_facts:
-            facts = ScenarioFacts(
+        if agent_parameters is not None and name not in scenario_specs:
+            facts = ScenarioSpec(
                 data="text", agent_parameters=agent_parameters, builtin_datasets=builtin_datasets
             )
-            scenario_facts.register(name, facts)
+            scenario_specs.register(name, facts)
         text_scenario_registry.register(name, scenario)
         scenario.name = name
         return scenario

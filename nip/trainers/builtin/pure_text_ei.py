@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from nip.protocols.rules import DECIDER
-from nip.trainers.text.guess_replacement import choose_replaced, guess_replacement_share
+from nip.protocols.rules import VERIFIER
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
+from nip.trainers.text.guess_replacement import choose_replaced, guess_replacement_share
 from nip.trainers.text.rollout_selection import select_rollouts
 from nip.utils.nested_array_dict import NestedArrayDict
 
@@ -26,12 +26,12 @@ class PureTextEiTrainer(PureTextRlTrainer):
             group.create_supervised_fine_tune_job(
                 {
                     agent: self._select(
-                        rollouts[~replaced] if agent == DECIDER else rollouts, agent
+                        rollouts[~replaced] if agent == VERIFIER else rollouts, agent
                     )
                     for agent in group.agent_names
                 },
-                replaced_per_agent={DECIDER: rollouts[replaced]}
-                if DECIDER in group.agent_names
+                replaced_per_agent={VERIFIER: rollouts[replaced]}
+                if VERIFIER in group.agent_names
                 else None,
             )
 
@@ -41,7 +41,7 @@ class PureTextEiTrainer(PureTextRlTrainer):
         return choose_replaced(
             rollouts,
             np.arange(len(rollouts)),
-            self.protocol_handler.agent_names.index(DECIDER),
+            self.protocol_handler.agent_names.index(VERIFIER),
             guess_replacement_share(iteration, self.hyper_params.text_rl),
             seed=self.hyper_params.seed,
             iteration=iteration,

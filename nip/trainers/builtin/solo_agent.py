@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from nip.trainers.core.components import COMPONENTS
-from nip.trainers.tensor.learning.learner_building import build_learner
 from nip.trainers.registry import register_trainer
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
+from nip.trainers.tensor.learning.learner_building import build_learner
 from nip.trainers.tensor.solo_training import (
+    SoloDataset,
     SoloObjective,
-    SoloRows,
     answer_alone,
     mean_figures,
     solo_rules,
@@ -36,11 +36,11 @@ class SoloAgentTrainer(TensorDictTrainer):
     def num_minibatches(self) -> int:
         """Minibatches of a pass."""
         environment = self.scenario_instance.train_environment
-        return SoloRows(environment, self.hyper_params).num_batches
+        return SoloDataset(environment, self.hyper_params).num_batches
 
     def _set_up(self) -> None:
         params = self.hyper_params.solo_agent
-        self.rows = SoloRows(self.scenario_instance.train_environment, self.hyper_params)
+        self.rows = SoloDataset(self.scenario_instance.train_environment, self.hyper_params)
         self.objective = self._make_objective()
         self.learner = build_learner(
             self,

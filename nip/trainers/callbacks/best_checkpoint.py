@@ -3,8 +3,8 @@
 from typing import Any
 
 from nip.parameters.callbacks import BestCheckpointParameters
-from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.metric_callback import MetricCallback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
 
 

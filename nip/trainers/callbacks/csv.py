@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nip.parameters.callbacks import CsvParameters
 from nip.run_store.history import RunHistory
+from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
-from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.core.context import TrainingContext
 from nip.utils.files import write_atomically
 

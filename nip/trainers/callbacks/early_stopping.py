@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from nip.parameters.callbacks import EarlyStoppingParameters
-from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.metric_callback import MetricCallback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from nip.errors import ParameterError
 from nip.parameters.callbacks import MonitoringParameters
-from nip.trainers.core.callback import Callback
 from nip.trainers.callbacks.metric_monitor import MetricMonitor
+from nip.trainers.core.callback import Callback
 from nip.trainers.core.context import TrainingContext
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from nip.errors import warn_user
 from nip.parameters.callbacks import ProfilerParameters
+from nip.trainers.callbacks.logged_rows import run_folder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
-from nip.trainers.callbacks.logged_rows import run_folder
 from nip.trainers.core.context import TrainingContext
 from nip.utils.files import write_atomically
 

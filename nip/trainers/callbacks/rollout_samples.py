@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from nip.errors import ParameterError
 from nip.parameters.callbacks import RolloutSamplesParameters
 from nip.seeding import stable_seed
+from nip.trainers.callbacks.logged_rows import run_folder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
-from nip.trainers.callbacks.logged_rows import run_folder
 from nip.trainers.core.context import TrainingContext
 from nip.utils.files import write_atomically
 from nip.utils.readable_yaml import dump_readable

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from nip.parameters.callbacks import TensorBoardParameters
 from nip.run_store.history import RunHistory
-from nip.trainers.core.callback import Callback
-from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from nip.errors import NipError, warn_user
 from nip.parameters.callbacks import WandbParameters
 from nip.run_store.best_checkpoint import checkpoint_path, read_best
 from nip.run_store.resume_check import FILE_NAME as PARAMETERS_FILE
-from nip.trainers.core.callback import Callback
-from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.callbacks.rollout_samples import RolloutSamples
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
 
 if TYPE_CHECKING:

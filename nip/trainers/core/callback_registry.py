@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from nip.parameters.callbacks import CallbackFacts, CallbackParameters, callback_facts
+from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_specs
 from nip.registry import Registry
 from nip.trainers.core.callback import Callback
 
@@ -28,8 +28,8 @@ def register_callback(
     """
 
     def decorate(callback: C) -> C:
-        if name not in callback_facts:
-            callback_facts.register(name, CallbackFacts(parameters, callback.is_observer))
+        if name not in callback_specs:
+            callback_specs.register(name, CallbackSpec(parameters, callback.is_observer))
         callback_registry.register(name, callback)
         return callback
 

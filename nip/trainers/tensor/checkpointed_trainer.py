@@ -11,6 +11,9 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import Checkpoint, Run
 from nip.scenario_instance import TensorDictScenarioInstance
+from nip.trainers.core.trainer import Trainer
+from nip.trainers.tensor.learning.data_parallel import gather_files, share_checkpoint, share_history
+from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.weights.checkpointing import (
     CheckpointClock,
     agent_tensors,
@@ -18,9 +21,6 @@ from nip.trainers.tensor.weights.checkpointing import (
     load_agent_tensors,
     split_tensors,
 )
-from nip.trainers.tensor.data_parallel import gather_files, share_checkpoint, share_history
-from nip.trainers.tensor.learning.learner import Learner
-from nip.trainers.core.trainer import Trainer
 from nip.utils.ranks import current_ranks
 
 

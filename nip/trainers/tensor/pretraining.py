@@ -16,18 +16,18 @@ from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
+from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
 from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.learning.optimizers import build_optimizer
-from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
+from nip.trainers.tensor.learning.update_step import UpdateStep
 from nip.trainers.tensor.solo_training import (
     TRAINED_PARTS,
+    SoloDataset,
     SoloObjective,
-    SoloRows,
     answer_alone,
     mean_figures,
     solo_rules,
 )
-from nip.trainers.tensor.learning.update_step import UpdateStep
 from nip.utils.files import write_atomically
 from nip.utils.ranks import current_ranks
 
@@ -123,7 +123,7 @@ def _train(
     metrics: dict[str, float] = {}
     with _own_randomness(hyper_params, settings), _thawed(instance.agents):
         params = hyper_params.solo_agent
-        rows = SoloRows(instance.train_environment, hyper_params)
+        rows = SoloDataset(instance.train_environment, hyper_params)
         objective = SoloObjective(instance.agents)
         optimizer = build_optimizer(
             instance.agents,

@@ -9,7 +9,7 @@ from nip.parameters import HyperParameters
 from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.tensor.data_parallel import seed_parts
+from nip.trainers.tensor.learning.data_parallel import seed_parts
 from nip.trainers.tensor.rollout_metrics import metric_frames
 from nip.utils.ranks import current_ranks
 

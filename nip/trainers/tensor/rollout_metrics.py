@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.actions import categorical_entropy
-from nip.trainers.text.speaker_labels import speaker_goals
+from nip.trainers.core.speaker_labels import speaker_labels
 
 MIN_VARIANCE = 1e-6
 """Smallest divisor of the critic's residual variance."""
@@ -81,7 +81,7 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
     """
     frames = batch.reshape(-1)
     metrics = _episode_metrics(frames)
-    goals = speaker_goals(protocol)
+    goals = speaker_labels(protocol)
     if goals is not None:
         metrics |= _speaker_metrics(frames, goals)
     for index, name in enumerate(protocol.agent_names):
@@ -98,7 +98,7 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
 def rollout_metric_names(protocol: ProtocolHandler) -> frozenset[str]:
     """Return the names of all metrics that a batch may have."""
     names = {*EPISODE_METRICS}
-    if speaker_goals(protocol) is not None:
+    if speaker_labels(protocol) is not None:
         names |= {"speaker_completeness", "speaker_soundness"}
     for name in protocol.agent_names:
         spreads = ["message", "decision"] if name in protocol.verifier_names else ["message"]

@@ -84,7 +84,7 @@ class SoloObjective(Objective):
         return [*self.figure_names(), *(f"loss_{name}" for name in self._learners)]
 
 
-class SoloRows:
+class SoloDataset:
     """The training data, divided into rows to learn from and rows held out.
 
     Parameters
@@ -134,7 +134,9 @@ class SoloRows:
             yield TensorDict(state, batch_size=[len(batch)], device=self._environment.device)
 
 
-def answer_alone(objective: SoloObjective, rows: SoloRows, *, held_out: bool) -> dict[str, float]:
+def answer_alone(
+    objective: SoloObjective, rows: SoloDataset, *, held_out: bool
+) -> dict[str, float]:
     """Return each agent's mean loss and accuracy on the rows held out, or on those learnt from."""
     return mean_figures(
         [(objective(batch), len(batch)) for batch in rows.in_order(held_out=held_out)]

@@ -12,7 +12,7 @@ from nip.seeding import stable_seed
 
 
 @dataclass(frozen=True)
-class Asking:
+class RolloutRequest:
     """One question that is to be played."""
 
     position: int
@@ -27,7 +27,7 @@ class Asking:
 
 def questions_of_stage(
     hyper_params: HyperParameters, phase: RolloutPhase, iteration: int, num_datapoints: int
-) -> list[Asking]:
+) -> list[RolloutRequest]:
     """Return what is asked in a stage.
 
     A test on a part of its split asks the same part every time, so that its results compare.
@@ -109,7 +109,7 @@ def num_rollouts_of_run(hyper_params: HyperParameters, num_train: int, num_test:
 
 def questions_of_iteration(
     num_datapoints: int, num_rollouts: int, iteration: int, seed: int
-) -> list[Asking]:
+) -> list[RolloutRequest]:
     """Go on where the last iteration stopped, and round the data as often as is needed.
 
     Every pass over the data has an order of its own, so that any number of iterations of any size
@@ -135,17 +135,17 @@ def questions_of_iteration(
     return with_copies(rows)
 
 
-def whole_split(num_datapoints: int) -> list[Asking]:
+def whole_split(num_datapoints: int) -> list[RolloutRequest]:
     """Ask every question once, in the order of the data."""
     return with_copies(range(num_datapoints))
 
 
-def with_copies(rows: Sequence[int]) -> list[Asking]:
+def with_copies(rows: Sequence[int]) -> list[RolloutRequest]:
     """Count how often each row has come before."""
     seen: Counter[int] = Counter()
     asked = []
     for position, row in enumerate(rows):
-        asked.append(Asking(position, row, seen[row]))
+        asked.append(RolloutRequest(position, row, seen[row]))
         seen[row] += 1
     return asked
 

@@ -13,7 +13,7 @@ from nip.language_models.fine_tuning import (
     JobOptions,
     JobPlan,
     JobRunner,
-    Pace,
+    PollingPolicy,
     build_fine_tuning_backend,
 )
 from nip.language_models.price_file import read_prices
@@ -31,7 +31,7 @@ REHEARSAL_POLL_S = 0.02
 """Seconds between two looks at a job in a rehearsal, where nobody needs to be spared."""
 
 
-class FineTuningDesk:
+class FineTuningManager:
     """Makes the fine-tuning jobs of a run and waits for them.
 
     Parameters
@@ -155,7 +155,7 @@ class FineTuningDesk:
                 num_retries=self._params.num_retries,
                 deadline_s=self._params.deadline_hours * 3600,
             ),
-            Pace(REHEARSAL_POLL_S if rehearses else self._settings.poll_seconds),
+            PollingPolicy(REHEARSAL_POLL_S if rehearses else self._settings.poll_seconds),
             read_prices(self._settings.prices),
         )
 

@@ -14,12 +14,12 @@ from nip.run_store import Run
 from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.core.progress import IterationContext
-from nip.trainers.text.data_order import Asking, num_rollouts_of_run, questions_of_stage
-from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.core.trainer import Trainer, shown_metrics
+from nip.trainers.text.data_order import RolloutRequest, num_rollouts_of_run, questions_of_stage
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import TextTrainerState
 from nip.trainers.text.statistics import rollout_statistics, statistic_names
-from nip.trainers.core.trainer import Trainer, shown_metrics
+from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.trainers.text.transcripts import write_transcripts
 from nip.utils.nested_array_dict import NestedArrayDict, concatenate
 
@@ -77,7 +77,7 @@ class TextRolloutTrainer(Trainer):
         )
 
     def _sample_rollouts(
-        self, phase: RolloutPhase, iteration: int, questions: Sequence[Asking]
+        self, phase: RolloutPhase, iteration: int, questions: Sequence[RolloutRequest]
     ) -> NestedArrayDict:
         """Play rollouts; those that are stored already are only read.
 
@@ -87,7 +87,7 @@ class TextRolloutTrainer(Trainer):
             ``train`` or ``test``, which is also the split of the questions.
         iteration : int
             The iteration, counted from 0.
-        questions : sequence of Asking
+        questions : sequence of RolloutRequest
             What is to be played.
 
         Returns
@@ -144,7 +144,7 @@ class TextRolloutTrainer(Trainer):
         ]
         return concatenate([*earlier, rollouts])
 
-    def _questions(self, phase: RolloutPhase, iteration: int) -> list[Asking]:
+    def _questions(self, phase: RolloutPhase, iteration: int) -> list[RolloutRequest]:
         num_datapoints = len(self._stored.dataset(phase))
         return questions_of_stage(self.hyper_params, phase, iteration, num_datapoints)
 

@@ -11,8 +11,8 @@ from nip.language_models.engine import Engine
 from nip.language_models.engine_options import EngineOptions
 from nip.language_models.engine_stats import EngineStats
 from nip.language_models.errors import LanguageModelError
-from nip.language_models.usage_tracker import Ledger
 from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.usage_tracker import UsageTracker
 from nip.run_store import Run
 from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
@@ -45,7 +45,7 @@ class RolloutSampler:
         Limits of concurrency and patience.
     context : ConnectionContext
         What reaching the models takes.
-    ledger : Ledger
+    ledger : UsageTracker
         Counts what is spent; restored here to what earlier processes have spent.
     cache_path : str or None
         File of answers shared with other runs, if there is one.
@@ -56,7 +56,7 @@ class RolloutSampler:
         run: Run,
         options: EngineOptions,
         context: ConnectionContext,
-        ledger: Ledger,
+        ledger: UsageTracker,
         cache_path: str | None = None,
     ) -> None:
         self._run = run

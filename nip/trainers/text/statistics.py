@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.protocols.handler import ProtocolHandler
-from nip.trainers.text.speaker_labels import speaker_goals
+from nip.trainers.core.speaker_labels import speaker_labels
 from nip.utils.clustered_mean import clustered_mean, mean_by_cluster
 from nip.utils.nested_array_dict import NestedArrayDict
 
@@ -85,7 +85,7 @@ def rollout_statistics(
     if len(finished) > 0:
         statistics |= _question_statistics(finished)
         statistics |= _decision_statistics(finished)
-        goals = speaker_goals(protocol)
+        goals = speaker_labels(protocol)
         if goals is not None:
             statistics |= _speaker_statistics(finished, goals)
         for index, name in enumerate(protocol.agent_names):
@@ -98,7 +98,7 @@ def statistic_names(protocol: ProtocolHandler) -> frozenset[str]:
     """Return the names of all statistics that a stage may have."""
     means = [*MEANS, *(f"{name}.mean_episode_reward" for name in protocol.agent_names)]
     names = {*means, *(f"{name}_ci_{end}" for name in means for end in ("low", "high")), *OTHERS}
-    if speaker_goals(protocol) is not None:
+    if speaker_labels(protocol) is not None:
         names |= {"speaker_completeness", "speaker_soundness"}
     names |= {f"{name}.{figure}" for name in protocol.agent_names for figure in OF_AGENTS}
     return frozenset(names)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nip.language_models.chat import ChatMessage
 from nip.parameters import HyperParameters
-from nip.protocols.rules import DECIDER
+from nip.protocols.rules import VERIFIER
 from nip.run_store import Run
 from nip.run_store.database import RunDatabase
 from nip.run_store.rollout_table import RolloutPhase
@@ -22,7 +22,7 @@ from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.scenario_base.text.rollout_arrays import rollouts_to_arrays
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.seeding import stable_seed
-from nip.trainers.text.data_order import Asking
+from nip.trainers.text.data_order import RolloutRequest
 from nip.trainers.text.transcripts import transcript_of
 from nip.utils.nested_array_dict import NestedArrayDict
 
@@ -60,7 +60,7 @@ class StoredRollouts:
         return instance.train_dataset if phase == "train" else instance.test_dataset
 
     def plans(
-        self, phase: RolloutPhase, iteration: int, questions: Sequence[Asking]
+        self, phase: RolloutPhase, iteration: int, questions: Sequence[RolloutRequest]
     ) -> list[RolloutPlan]:
         """Give each question the seed of its dialogue and its place in the journal."""
         dataset = self.dataset(phase)
@@ -153,7 +153,7 @@ class StoredRollouts:
         messages = Conversation(rules, datapoint, rollout.seed).training_messages(
             agent, rollout.messages
         )
-        if messages and verdict_becomes_truth and agent == DECIDER:
+        if messages and verdict_becomes_truth and agent == VERIFIER:
             truth = with_decision(messages[-1]["content"], rollout.y, rules.scale)
             messages[-1] = ChatMessage(role="assistant", content=truth)
         return messages

@@ -10,7 +10,7 @@ from nip.language_models.fine_tuning import (
     JobOptions,
     JobPlan,
     JobRunner,
-    Pace,
+    PollingPolicy,
     RemoteJob,
     supervised_dataset,
 )
@@ -48,8 +48,8 @@ class FakeTime:
         self.seconds += seconds
         await asyncio.sleep(0)
 
-    def pace(self, poll_s: float = 10.0) -> Pace:
-        return Pace(poll_s, self.sleep, lambda: self.seconds)
+    def pace(self, poll_s: float = 10.0) -> PollingPolicy:
+        return PollingPolicy(poll_s, self.sleep, lambda: self.seconds)
 
 
 class FakeService:

@@ -12,7 +12,7 @@ from nip.language_models.errors import (
     OverloadError,
     RateLimitError,
 )
-from nip.language_models.fine_tuning.idempotent_creation import Pace, ask, do_once
+from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, do_once
 from tests.language_models.fine_tuning.fake_service import FakeTime
 
 
@@ -84,6 +84,6 @@ def test_a_service_that_names_a_time_is_not_asked_before():
 
 
 def test_pauses_grow_to_six_times_the_first():
-    pace = Pace(2.0)
+    pace = PollingPolicy(2.0)
     assert [pace.pause_s(n) for n in (0, 1, 2)] == [2.0, 3.0, 4.5]
     assert pace.pause_s(5) == pace.pause_s(10_000) == 12.0

@@ -23,7 +23,7 @@ from nip.language_models.fine_tuning import (
     JobPlan,
     JobRequest,
     JobRunner,
-    Pace,
+    PollingPolicy,
     Preference,
     build_fine_tuning_backend,
     check_fine_tuning_access,
@@ -69,7 +69,7 @@ def run_job(folder, app, options=None, dataset=EXAMPLES, **hyper_params):
     given = JobPlan("verifier", BASE_MODEL, dataset, seed=3, **hyper_params)
 
     async def work(backend):
-        pace = Pace(0.01, time.sleep, lambda: time.seconds)
+        pace = PollingPolicy(0.01, time.sleep, lambda: time.seconds)
         runner = JobRunner("r", folder, database.jobs, {"verifier": backend}, options, pace)
         await runner.create(0, [given])
         return (await runner.wait(0))["verifier"]

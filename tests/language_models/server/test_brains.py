@@ -10,14 +10,14 @@ from nip.errors import ParameterError, UnknownNameError
 from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
 from nip.language_models.errors import BadRequestError
 from nip.language_models.server.mock_models import (
-    Brain,
-    BrainAnswer,
-    BrainRequest,
+    MockAnswer,
+    MockModel,
+    MockRequest,
     TrainingExample,
-    brain_registry,
-    build_brain,
-    check_brain,
-    register_brain,
+    build_mock_model,
+    check_mock_model,
+    mock_model_registry,
+    register_mock_model,
 )
 from tests.language_models.server.clients import ask, text_of, use
 
@@ -30,26 +30,26 @@ otherwise: [No idea.]
 """
 
 
-def request(text: str, seed: int = 0, data=None) -> BrainRequest:
-    return BrainRequest("m", [ChatMessage(role="user", content=text)], Sampling(), seed, data)
+def request(text: str, seed: int = 0, data=None) -> MockRequest:
+    return MockRequest("m", [ChatMessage(role="user", content=text)], Sampling(), seed, data)
 
 
 def example(text: str, answer: str) -> TrainingExample:
     return TrainingExample((ChatMessage(role="user", content=text),), answer)
 
 
-def answer(brain: Brain, *arguments) -> str:
+def answer(brain: MockModel, *arguments) -> str:
     return asyncio.run(brain.answer(request(*arguments))).text
 
 
 def test_all_brains_have_names() -> None:
-    assert brain_registry.names() == ["dialogue", "echo", "local"]
+    assert mock_model_registry.names() == ["dialogue", "echo", "local"]
 
 
 def test_the_dialogue_brain_follows_rules_and_learns_by_heart(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
-    brain = build_brain("dialogue", str(path))
+    brain = build_mock_model("dialogue", str(path))
     text = "The capital?"
     assert {answer(brain, text, seed) for seed in range(9)} == {"Paris", "Rome"}
     assert answer(brain, "The weather?") == "No idea."
@@ -63,17 +63,17 @@ def test_the_dialogue_brain_follows_rules_and_learns_by_heart(tmp_path: Path) ->
 
 
 def test_the_general_rules_decide_in_the_words_that_are_asked_for() -> None:
-    brain = build_brain("dialogue")
+    brain = build_mock_model("dialogue")
     texts = {answer(brain, "`Decision: guilty` or `Decision: free`.", seed) for seed in range(9)}
     assert {text.splitlines()[-1] for text in texts} == {"Decision: guilty", "Decision: free"}
     assert "Decision" not in answer(brain, "What do you think?")
 
 
 def test_a_brain_of_ones_own_can_be_entered() -> None:
-    @register_brain("shouting")
-    class ShoutingBrain(Brain):
-        async def answer(self, request: BrainRequest) -> BrainAnswer:
-            return BrainAnswer(request.messages[-1]["content"].upper())
+    @register_mock_model("shouting")
+    class ShoutingBrain(MockModel):
+        async def answer(self, request: MockRequest) -> MockAnswer:
+            return MockAnswer(request.messages[-1]["content"].upper())
 
         def train(self, base_model_data, examples, method):
             return base_model_data
@@ -81,16 +81,16 @@ def test_a_brain_of_ones_own_can_be_entered() -> None:
     try:
         assert use(lambda client, _: text_of(client), brain="shouting") == "HELLO"
     finally:
-        brain_registry.unregister("shouting")
+        mock_model_registry.unregister("shouting")
 
 
 def test_unknown_brains_and_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'echo'"):
-        check_brain("ecko")
+        check_mock_model("ecko")
     for name, file in (("echo", "x"), ("local", None), ("local", str(tmp_path))):
         with pytest.raises(ParameterError):
-            check_brain(name, file)
-    check_brain("dialogue")
+            check_mock_model(name, file)
+    check_mock_model("dialogue")
 
 
 class FakeModel:

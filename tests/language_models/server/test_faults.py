@@ -126,7 +126,7 @@ def test_faults_strike_the_share_asked_for_whatever_the_order_of_requests() -> N
     assert pattern != strike_pattern("server_error", num_attempts=2, seed=1)
     # Four standard deviations of 120 tosses of a coin around 60.
     assert 38 <= sum(pattern.values()) <= 82
-    # Asking again gets through: the attempts are struck independently.
+    # RolloutRequest again gets through: the attempts are struck independently.
     assert any(pattern[n, 0] and not pattern[n, 1] for n in range(60))
 
 

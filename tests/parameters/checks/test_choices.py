@@ -6,12 +6,12 @@ import pytest
 
 from nip.errors import ParameterError
 from nip.parameters import (
-    ScenarioFacts,
+    ScenarioSpec,
     ToyAgentParameters,
-    TrainerFacts,
-    protocol_facts,
-    scenario_facts,
-    trainer_facts,
+    TrainerSpec,
+    protocol_specs,
+    scenario_specs,
+    trainer_specs,
 )
 from nip.parameters.types import InteractionProtocolType, ScenarioType, TrainerType
 from tests.parameters.examples import make_tree
@@ -20,9 +20,9 @@ from tests.parameters.examples import make_tree
 @pytest.mark.parametrize(
     ("names", "facts"),
     [
-        (TrainerType, trainer_facts),
-        (ScenarioType, scenario_facts),
-        (InteractionProtocolType, protocol_facts),
+        (TrainerType, trainer_specs),
+        (ScenarioType, scenario_specs),
+        (InteractionProtocolType, protocol_specs),
     ],
 )
 def test_the_names_for_editors_are_the_built_in_ones(names: object, facts: object) -> None:
@@ -40,7 +40,7 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
         "interaction_protocol": protocol,
         "dataset": dataset,
     }
-    if scenario_facts[scenario].data == trainer_facts[trainer].data:
+    if scenario_specs[scenario].data == trainer_specs[trainer].data:
         assert make_tree(**choices).get("interaction_protocol") == protocol
     else:
         with pytest.raises(ParameterError, match=r"learns from .* is made of"):
@@ -112,8 +112,8 @@ def test_an_absent_pair_is_told_for_both() -> None:
 
 
 def test_what_a_plugin_enters_is_just_as_good() -> None:
-    trainer_facts.register("my_trainer", TrainerFacts("text"))
-    scenario_facts.register("my_scenario", ScenarioFacts("text", ToyAgentParameters))
+    trainer_specs.register("my_trainer", TrainerSpec("text"))
+    scenario_specs.register("my_scenario", ScenarioSpec("text", ToyAgentParameters))
     try:
         tree = make_tree(trainer="my_trainer", scenario="my_scenario", dataset="anything")
         assert tree.agents["prover"] == ToyAgentParameters()
@@ -122,5 +122,5 @@ def test_what_a_plugin_enters_is_just_as_good() -> None:
         ):
             make_tree(scenario="my_scenario")
     finally:
-        trainer_facts.unregister("my_trainer")
-        scenario_facts.unregister("my_scenario")
+        trainer_specs.unregister("my_trainer")
+        scenario_specs.unregister("my_scenario")

@@ -13,7 +13,7 @@ from nip.parameters import (
     GraphIsomorphismAgentParameters,
     HyperParameters,
     RandomAgentParameters,
-    scenario_facts,
+    scenario_specs,
 )
 from nip.parameters.tree.command_line_tree import default_tree
 from tests.parameters.examples import leaves_of, make_tree
@@ -23,7 +23,7 @@ AGENTS = ("prover", "verifier")
 
 def trainer_for(scenario: str) -> str:
     """Name a trainer that can learn from the scenario."""
-    return "pure_text_ei" if scenario_facts[scenario].data == "text" else "vanilla_ppo"
+    return "pure_text_ei" if scenario_specs[scenario].data == "text" else "vanilla_ppo"
 
 
 def compose(overrides: dict[str, Any], scenario: str = "graph_isomorphism") -> HyperParameters:
@@ -40,7 +40,7 @@ def compose(overrides: dict[str, Any], scenario: str = "graph_isomorphism") -> H
     return HyperParameters.from_dict(composed)
 
 
-@pytest.mark.parametrize("scenario", scenario_facts.names())
+@pytest.mark.parametrize("scenario", scenario_specs.names())
 def test_without_overrides_it_is_the_tree_of_defaults(scenario: str) -> None:
     dataset = "witness" if scenario == "toy" else "er1000"
     listed = make_tree(

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from nip.parameters import scenario_facts
+from nip.parameters import scenario_specs
 from nip.parameters.tree.command_line_tree import default_tree
 from nip.parameters.tree.reference import parameter_reference, parameter_sections, written
 from tests.parameters.examples import leaves_of
 
 
-@pytest.mark.parametrize("scenario", scenario_facts.names())
+@pytest.mark.parametrize("scenario", scenario_specs.names())
 def test_every_leaf_of_the_command_line_is_in_the_reference(scenario: str) -> None:
     leaves = leaves_of(default_tree(scenario, ["prover"]))
     wanted = {name.replace("agents._default.", "agents.<agent>.") for name in leaves}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nip.parameters import HyperParameters
-from nip.parameters.specs import scenario_facts
+from nip.parameters.specs import scenario_specs
 from nip.plugins import load_plugins
 from nip.run import run_experiment
 from nip.scenario_base.text.agent_spec_registry import agent_spec_registry
@@ -23,7 +23,7 @@ def outside_scenario():
     """Load the file as a plugin, and forget it afterwards."""
     load_plugins([str(FILE)])
     yield
-    for registry in (text_scenario_registry, scenario_facts):
+    for registry in (text_scenario_registry, scenario_specs):
         registry.unregister("riddles")
     agent_spec_registry.unregister("riddles/nip")
     del sys.modules[FILE.stem]

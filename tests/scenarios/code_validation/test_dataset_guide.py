@@ -6,12 +6,12 @@ from dataclasses import fields
 from nip.scenarios.code_validation.generation import sandbox_worker
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.mutations.mutants import MUTATIONS
-from nip.scenarios.code_validation.generation.problem_tests import NUM_GENERATED_INPUTS, STEP_FACTOR
-from nip.scenarios.code_validation.generation.rewrites.variants import REWRITES
 from nip.scenarios.code_validation.generation.pair_generator import (
     MUTANTS_PER_VARIANT,
     VARIANTS_PER_REQUEST,
 )
+from nip.scenarios.code_validation.generation.problem_tests import NUM_GENERATED_INPUTS, STEP_FACTOR
+from nip.scenarios.code_validation.generation.rewrites.variants import REWRITES
 from scripts.create_cv_dataset import build_parser
 from tests.doc.pages import DOC, all_commands
 

@@ -9,21 +9,21 @@ import pytest
 from nip.errors import ParameterError
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.dataset_builder import (
-    GenerationParameters,
+    DatasetBuilderParameters,
     Splits,
     make_dataset,
 )
+from nip.scenarios.code_validation.generation.dataset_writer import statistics
 from nip.scenarios.code_validation.generation.problem_tests import ProblemTests, make_tests
 from nip.scenarios.code_validation.generation.rewrites.variants import canonical_form
 from nip.scenarios.code_validation.generation.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.splitting import deal, split_problems
 from nip.scenarios.code_validation.generation.verification import verify
-from nip.scenarios.code_validation.generation.dataset_writer import statistics
 from nip.scenarios.code_validation.problems.collection import all_problems, choose_problems
 from tests.scenarios.code_validation.verifying import run_by_itself
 
 PROBLEMS = choose_problems(["run_lengths", "days_left_in_year", "rotation_distance", "check_digit"])
-PARAMETERS = GenerationParameters(num_datapoints=16, test_share=0.25, seed=4)
+PARAMETERS = DatasetBuilderParameters(num_datapoints=16, test_share=0.25, seed=4)
 
 
 @pytest.fixture(scope="module", autouse=True)

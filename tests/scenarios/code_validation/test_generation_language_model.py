@@ -12,14 +12,17 @@ from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Samplin
 from nip.language_models.errors import AuthenticationError, ContentFilterError, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server import EndpointOptions, create_app
-from nip.language_models.server.mock_models.mock_model import Brain, BrainAnswer, BrainRequest
-from nip.language_models.server.mock_models.registry import brain_registry
+from nip.language_models.server.mock_models.mock_model import MockAnswer, MockModel, MockRequest
+from nip.language_models.server.mock_models.registry import mock_model_registry
+from nip.scenarios.code_validation.generation.dataset_builder import (
+    DatasetBuilderParameters,
+    make_dataset,
+)
 from nip.scenarios.code_validation.generation.language_model_author import (
     LanguageModelAuthor,
     parse_model,
     program_in,
 )
-from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters, make_dataset
 from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
 from nip.scenarios.code_validation.generation.program_rules import objection
 from nip.scenarios.code_validation.generation.rewrites.variants import rewrite
@@ -27,7 +30,7 @@ from nip.scenarios.code_validation.problems.collection import choose_problems
 from scripts.create_cv_dataset import main
 
 PROBLEMS = choose_problems(["run_lengths", "days_left_in_year"])
-PARAMETERS = GenerationParameters(num_datapoints=4, test_share=0.5)
+PARAMETERS = DatasetBuilderParameters(num_datapoints=4, test_share=0.5)
 
 
 def write(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
@@ -107,11 +110,11 @@ def test_an_interruption_does_not_wait_for_answers(scripted: Callable[..., Model
         make_dataset(PROBLEMS, PARAMETERS, num_workers=2, author=author)
 
 
-class WritingBrain(Brain):
+class WritingBrain(MockModel):
     """Plays the model within the local endpoint."""
 
-    async def answer(self, request: BrainRequest) -> BrainAnswer:
-        return BrainAnswer(write(request.messages, Sampling(seed=request.seed)))
+    async def answer(self, request: MockRequest) -> MockAnswer:
+        return MockAnswer(write(request.messages, Sampling(seed=request.seed)))
 
     def train(self, *_: object) -> None:
         raise NotImplementedError
@@ -119,9 +122,9 @@ class WritingBrain(Brain):
 
 @pytest.fixture
 def endpoint() -> Iterator[object]:
-    brain_registry.register("writing", WritingBrain)
+    mock_model_registry.register("writing", WritingBrain)
     yield create_app(EndpointOptions(brain="writing"))
-    brain_registry.unregister("writing")
+    mock_model_registry.unregister("writing")
 
 
 def test_the_local_endpoint_can_play_the_model(endpoint) -> None:

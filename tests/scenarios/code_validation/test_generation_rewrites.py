@@ -14,8 +14,8 @@ from nip.scenarios.code_validation.generation.rewrites import (
     renaming,
     statements,
 )
-from nip.scenarios.code_validation.generation.rewrites.rewriting import Chance
 from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
+from nip.scenarios.code_validation.generation.rewrites.rewriting import Chance
 from nip.scenarios.code_validation.generation.rewrites.variants import (
     REWRITES,
     canonical_form,

@@ -8,7 +8,7 @@ import pytest
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import ScenarioFacts, scenario_facts
+from nip.parameters import ScenarioSpec, scenario_specs
 from nip.parameters.code_validation import CodeValidationAgentParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.datapoint import TextDatapoint, TextDataset, prover_stance_of
@@ -60,7 +60,7 @@ def test_the_digest_of_the_prompts_differs_between_protocols(tmp_path: Path) -> 
 
 
 def test_another_scenario_of_texts_can_be_registered() -> None:
-    facts = ScenarioFacts("text", CodeValidationAgentParameters, ("only",))
+    facts = ScenarioSpec("text", CodeValidationAgentParameters, ("only",))
     try:
 
         @register_text_scenario(
@@ -76,10 +76,10 @@ def test_another_scenario_of_texts_can_be_registered() -> None:
 
         assert text_scenario_registry["proofs"] is Proofs
         assert Proofs.name == "proofs"
-        assert scenario_facts["proofs"] == facts
+        assert scenario_specs["proofs"] == facts
     finally:
         text_scenario_registry.unregister("proofs")
-        scenario_facts.unregister("proofs")
+        scenario_specs.unregister("proofs")
 
 
 def test_it_is_found_by_name_without_torch() -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 from safetensors.torch import load_file
 
-from nip.parameters.callbacks import callback_facts
+from nip.parameters.callbacks import callback_specs
 from nip.run import run_experiment
 from nip.run_store.database import RunDatabase
 from nip.trainers.core.callback_registry import callback_registry
@@ -53,7 +53,7 @@ def history_of(folder):
 
 
 def test_all_observers_are_looked_at_here():
-    observers = {name for name, facts in callback_facts.items() if facts.is_observer}
+    observers = {name for name, facts in callback_specs.items() if facts.is_observer}
     assert {entry if isinstance(entry, str) else entry["name"] for entry in OBSERVERS} == observers
     assert {name for name, cls in callback_registry.items() if cls.is_observer} == observers
 
@@ -106,9 +106,9 @@ def test_the_other_files_are_there(runs):
 def test_nothing_heavy_is_imported_before_a_callback_that_needs_it_starts():
     script = """
 import sys
-from nip.parameters.callbacks import callback_facts
+from nip.parameters.callbacks import callback_specs
 from nip.trainers.core.callback_registry import build_callback
-for name, facts in callback_facts.items():
+for name, facts in callback_specs.items():
     options = {"agents": ("a", "b")} if name == "average_agent_weights" else {}
     build_callback(facts.parameters(**options))
 print(sorted({"torch", "tensorboard", "wandb", "tensordict"} & set(sys.modules)))

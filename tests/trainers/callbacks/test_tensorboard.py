@@ -61,10 +61,10 @@ def test_a_trainer_that_keeps_nothing_is_told():
 
 @pytest.mark.parametrize("package", ["tensorboard", "wandb"])
 def test_a_missing_package_is_named_with_its_extra(package, monkeypatch):
-    from nip.parameters.callbacks import callback_facts
+    from nip.parameters.callbacks import callback_specs
     from nip.trainers.core.callback_registry import build_callback
 
-    params = callback_facts[package].parameters()
+    params = callback_specs[package].parameters()
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)

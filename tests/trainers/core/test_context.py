@@ -10,7 +10,7 @@ from nip.trainers.core.components import TrainerComponents
 from tests.experiments import make_params, make_settings, make_trainer
 
 
-class Asking(Callback):
+class RolloutRequest(Callback):
     """Asks for an evaluation when the first iteration is over, and may be interrupted after it."""
 
     def __init__(self, *, is_interrupted=False):
@@ -34,10 +34,10 @@ def test_an_evaluation_that_was_asked_for_comes_also_after_an_interruption(tmp_p
             components=TrainerComponents(callbacks=[callback]),
         )
 
-    straight = run(tmp_path / "straight", Asking())
+    straight = run(tmp_path / "straight", RolloutRequest())
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "resumed", Asking(is_interrupted=True))
-    resumed = run(tmp_path / "resumed", Asking())
+        run(tmp_path / "resumed", RolloutRequest(is_interrupted=True))
+    resumed = run(tmp_path / "resumed", RolloutRequest())
     expected = read_history(straight.folder)
     assert [i for i, _ in expected.values("test_mean_accuracy")] == [2, 3]
     assert read_history(resumed.folder).to_dict() == expected.to_dict()

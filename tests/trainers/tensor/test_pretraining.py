@@ -6,8 +6,8 @@ import torch
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.parameters import LrFactors
-from nip.trainers.tensor.pretraining import cache_path, pretrain_agents
 from nip.trainers.registry import build_trainer
+from nip.trainers.tensor.pretraining import cache_path, pretrain_agents
 from tests.experiments import (
     make_params,
     make_settings,

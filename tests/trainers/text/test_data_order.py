@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.trainers.text.data_order import (
-    Asking,
+    RolloutRequest,
     is_tested,
     num_rollouts_of_run,
     questions_of_iteration,
@@ -71,12 +71,12 @@ def test_an_iteration_goes_on_where_the_last_one_stopped():
 
 def test_copies_are_counted_by_hand():
     assert with_copies([4, 2, 4, 4]) == [
-        Asking(0, 4, 0),
-        Asking(1, 2, 0),
-        Asking(2, 4, 1),
-        Asking(3, 4, 2),
+        RolloutRequest(0, 4, 0),
+        RolloutRequest(1, 2, 0),
+        RolloutRequest(2, 4, 1),
+        RolloutRequest(3, 4, 2),
     ]
-    assert whole_split(2) == [Asking(0, 0, 0), Asking(1, 1, 0)]
+    assert whole_split(2) == [RolloutRequest(0, 0, 0), RolloutRequest(1, 1, 0)]
 
 
 def stage(phase, iteration, num_datapoints=10, **changes):

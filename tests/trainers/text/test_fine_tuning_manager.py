@@ -10,10 +10,10 @@ import pytest
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.run_store import Run
-from nip.trainers.text.fine_tuning_manager import FineTuningDesk
 from nip.trainers.text.data_order import questions_of_stage
-from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.text.fine_tuning_manager import FineTuningManager
 from nip.trainers.text.model_connection import close_connection, open_connection
+from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.utils.nested_array_dict import concatenate
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 
@@ -61,7 +61,7 @@ def both(stored):
 def make_desk(params, run, instance, stored, folder=None, **settings):
     context = open_connection(params, ExperimentSettings(), instance, folder or run.folder)
     groups = instance.shared_model_groups
-    desk = FineTuningDesk(params, ExperimentSettings(**settings), run, context, groups, stored)
+    desk = FineTuningManager(params, ExperimentSettings(**settings), run, context, groups, stored)
     for group in groups.values():
         group.service = desk
     return desk, context

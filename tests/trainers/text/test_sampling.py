@@ -11,8 +11,8 @@ from nip.language_models.call import Call
 from nip.language_models.chat import ModelSpec, Sampling
 from nip.language_models.engine_options import EngineOptions
 from nip.language_models.errors import AuthenticationError, LanguageModelError
-from nip.language_models.usage_tracker import Ledger
 from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.usage_tracker import UsageTracker
 from nip.run_store import Run
 from nip.scenario_base.text.play import begin_rollout
 from nip.scenario_base.text.rollout import MessageRecord, RolloutPlan
@@ -34,7 +34,7 @@ def run(tmp_path):
 
 
 def sampler_of(run, *, ledger=None, cache_path=None, **options) -> RolloutSampler:
-    ledger = Ledger() if ledger is None else ledger
+    ledger = UsageTracker() if ledger is None else ledger
     return RolloutSampler(
         run, EngineOptions(**options), ConnectionContext(), ledger, cache_path=cache_path
     )
@@ -102,11 +102,11 @@ def test_only_what_is_missing_is_played(run):
 
 
 def test_a_finished_stage_leaves_no_journal_and_all_costs(run):
-    sample(sampler_of(run, ledger=(ledger := Ledger())), Game())
+    sample(sampler_of(run, ledger=(ledger := UsageTracker())), Game())
     assert journal_size(run) == 0
     # "hello" and "go on": 1 + 2 words read, 3 + 4 written, in each of six dialogues.
     assert (ledger.total.prompt_tokens, ledger.total.completion_tokens) == (18, 42)
-    restored = Ledger()
+    restored = UsageTracker()
     sampler_of(run, ledger=restored)
     assert restored.total == ledger.total
     assert restored.total.num_calls == 12
@@ -130,7 +130,7 @@ def test_when_all_fail_none_is_kept_and_what_was_answered_is_not_asked_again(run
     assert run.rollouts.positions("train", 0) == []
     # The six answers to "hello".
     assert journal_size(run) == 6
-    ledger = Ledger()
+    ledger = UsageTracker()
     seen = sample(sampler_of(run, ledger=ledger), game := Game())
     assert sorted(game.played) == [0, 1, 2, 3, 4, 5]
     assert seen[-1].num_from_journal == 6
@@ -203,7 +203,7 @@ def test_the_order_of_completion_changes_nothing(run, tmp_path):
 def test_answers_of_other_runs_are_used_where_a_cache_is_named(run, tmp_path):
     cache_path = str(tmp_path / "cache.db")
     sample(sampler_of(run, cache_path=cache_path), Game())
-    ledger = Ledger()
+    ledger = UsageTracker()
     with Run.open(ExperimentSettings(runs_dir=tmp_path, progress=False), "other", {}) as other:
         sample(sampler_of(other, ledger=ledger, cache_path=cache_path), Game())
     assert ledger.total.num_calls == 0

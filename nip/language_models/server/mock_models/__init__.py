@@ -1,25 +1,25 @@
 """What answers at the endpoint: each brain in a file of its own, all found by name."""
 
 from nip.language_models.server.mock_models.mock_model import (
-    Brain,
-    BrainAnswer,
-    BrainRequest,
+    MockAnswer,
+    MockModel,
+    MockRequest,
     TrainingExample,
 )
 from nip.language_models.server.mock_models.registry import (
-    brain_registry,
-    build_brain,
-    check_brain,
-    register_brain,
+    build_mock_model,
+    check_mock_model,
+    mock_model_registry,
+    register_mock_model,
 )
 
 __all__ = [
-    "Brain",
-    "BrainAnswer",
-    "BrainRequest",
+    "MockAnswer",
+    "MockModel",
+    "MockRequest",
     "TrainingExample",
-    "brain_registry",
-    "build_brain",
-    "check_brain",
-    "register_brain",
+    "build_mock_model",
+    "check_mock_model",
+    "mock_model_registry",
+    "register_mock_model",
 ]

@@ -6,18 +6,18 @@ from typing import Any
 
 from nip.language_models.answer_rules import AnswerRules, recall_key
 from nip.language_models.server.mock_models.mock_model import (
-    Brain,
-    BrainAnswer,
-    BrainRequest,
+    MockAnswer,
+    MockModel,
+    MockRequest,
     TrainingExample,
 )
-from nip.language_models.server.mock_models.registry import register_brain
+from nip.language_models.server.mock_models.registry import register_mock_model
 
 DEFAULT_RULES = Path(__file__).with_name("dialogue_rules.yaml")
 
 
-@register_brain("dialogue")
-class DialogueBrain(Brain):
+@register_mock_model("dialogue")
+class DialogueModel(MockModel):
     """Answers by the rules of a file, and remembers what it was trained to say.
 
     Of each training example it keeps the answer under the first message of the conversation. Rules
@@ -28,9 +28,9 @@ class DialogueBrain(Brain):
         super().__init__(file)
         self._rules = AnswerRules.from_file(file or DEFAULT_RULES)
 
-    async def answer(self, request: BrainRequest) -> BrainAnswer:
+    async def answer(self, request: MockRequest) -> MockAnswer:
         """Follow the first rule that fits."""
-        return BrainAnswer(self._rules.answer(request.messages, request.seed, request.model_data))
+        return MockAnswer(self._rules.answer(request.messages, request.seed, request.model_data))
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
         """Learn the answers by heart; a later example of one conversation replaces an earlier."""

@@ -5,16 +5,16 @@ from typing import Any
 
 from nip.errors import ParameterError
 from nip.language_models.server.mock_models.mock_model import (
-    Brain,
-    BrainAnswer,
-    BrainRequest,
+    MockAnswer,
+    MockModel,
+    MockRequest,
     TrainingExample,
 )
-from nip.language_models.server.mock_models.registry import register_brain
+from nip.language_models.server.mock_models.registry import register_mock_model
 
 
-@register_brain("echo")
-class EchoBrain(Brain):
+@register_mock_model("echo")
+class EchoModel(MockModel):
     """Says the last message of the user again. Training changes nothing."""
 
     def __init__(self, file: str | None = None) -> None:
@@ -24,10 +24,10 @@ class EchoBrain(Brain):
             )
         super().__init__(file)
 
-    async def answer(self, request: BrainRequest) -> BrainAnswer:
+    async def answer(self, request: MockRequest) -> MockAnswer:
         """Repeat."""
         said = (each["content"] for each in reversed(request.messages) if each["role"] == "user")
-        return BrainAnswer(next(said, ""))
+        return MockAnswer(next(said, ""))
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
         """Stay as it is."""

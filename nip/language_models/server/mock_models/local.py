@@ -8,16 +8,16 @@ from nip.errors import ParameterError
 from nip.language_models.chat import ChatModel, ModelSpec
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model, check_access
 from nip.language_models.server.mock_models.mock_model import (
-    Brain,
-    BrainAnswer,
-    BrainRequest,
+    MockAnswer,
+    MockModel,
+    MockRequest,
     TrainingExample,
 )
-from nip.language_models.server.mock_models.registry import register_brain
+from nip.language_models.server.mock_models.registry import register_mock_model
 
 
-@register_brain("local")
-class LocalBrain(Brain):
+@register_mock_model("local")
+class LocalMockModel(MockModel):
     """Lets a model in a folder answer, whatever model the client asks for. It cannot be trained."""
 
     def __init__(self, file: str | None = None) -> None:
@@ -32,13 +32,13 @@ class LocalBrain(Brain):
         # Its thread starts, and torch is imported, only when it is first asked.
         self._model: ChatModel | None = None
 
-    async def answer(self, request: BrainRequest) -> BrainAnswer:
+    async def answer(self, request: MockRequest) -> MockAnswer:
         """Generate."""
         if self._model is None:
             self._model = build_chat_model(self._spec, ConnectionContext())
         sampling = replace(request.sampling, seed=request.seed)
         completion = await self._model.complete(request.messages, sampling)
-        return BrainAnswer(completion.text, completion.finish_reason)
+        return MockAnswer(completion.text, completion.finish_reason)
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
         """Refuse."""

@@ -9,7 +9,7 @@ from nip.language_models.chat import ChatMessage, FinishReason, Sampling
 
 
 @dataclass(frozen=True, slots=True)
-class BrainRequest:
+class MockRequest:
     """A conversation to be answered."""
 
     model: str
@@ -29,7 +29,7 @@ class BrainRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class BrainAnswer:
+class MockAnswer:
     """What a brain says."""
 
     text: str
@@ -53,7 +53,7 @@ class TrainingExample:
     """What it is not to say, in preference data."""
 
 
-class Brain(ABC):
+class MockModel(ABC):
     """Answers conversations.
 
     An answer may depend on nothing but the request: not on the clock, nor on what was asked before.
@@ -68,7 +68,7 @@ class Brain(ABC):
         self.file = file
 
     @abstractmethod
-    async def answer(self, request: BrainRequest) -> BrainAnswer:
+    async def answer(self, request: MockRequest) -> MockAnswer:
         """Say something.
 
         Raises

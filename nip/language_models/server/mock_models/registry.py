@@ -1,18 +1,18 @@
 """The brains that can be chosen by name."""
 
 from nip.errors import ParameterError
-from nip.language_models.server.mock_models.mock_model import Brain
+from nip.language_models.server.mock_models.mock_model import MockModel
 from nip.registry import Registry
 
-brain_registry: Registry[type[Brain]] = Registry(
+mock_model_registry: Registry[type[MockModel]] = Registry(
     "brain", package="nip.language_models.server.mock_models"
 )
 
-register_brain = brain_registry.register
+register_mock_model = mock_model_registry.register
 """Class decorator that enters a brain under a name."""
 
 
-def build_brain(name: str, file: str | None = None) -> Brain:
+def build_mock_model(name: str, file: str | None = None) -> MockModel:
     """Build a brain.
 
     Raises
@@ -22,7 +22,7 @@ def build_brain(name: str, file: str | None = None) -> Brain:
     ParameterError
         If the brain cannot use the file.
     """
-    brain_class = brain_registry.get(name)
+    brain_class = mock_model_registry.get(name)
     try:
         return brain_class(file)
     except OSError as error:
@@ -31,6 +31,6 @@ def build_brain(name: str, file: str | None = None) -> Brain:
         ) from error
 
 
-def check_brain(name: str, file: str | None = None) -> None:
-    """Tell what would keep a brain from being built; see `build_brain` for errors."""
-    build_brain(name, file)
+def check_mock_model(name: str, file: str | None = None) -> None:
+    """Tell what would keep a brain from being built; see `build_mock_model` for errors."""
+    build_mock_model(name, file)

@@ -11,15 +11,15 @@ from threading import Event
 from nip.errors import ParameterError
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
+from nip.scenarios.code_validation.generation.pair_generator import PairGenerator
 from nip.scenarios.code_validation.generation.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.splitting import deal, split_problems
-from nip.scenarios.code_validation.generation.pair_generator import Workshop
 from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed
 
 
 @dataclass(frozen=True)
-class GenerationParameters:
+class DatasetBuilderParameters:
     """What kind of dataset to make."""
 
     num_datapoints: int = 2000
@@ -58,7 +58,7 @@ Splits = dict[str, list[GeneratedDatapoint]]
 
 def make_dataset(
     problems: Sequence[Problem],
-    parameters: GenerationParameters,
+    parameters: DatasetBuilderParameters,
     num_workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
     author: LanguageModelAuthor | None = None,
@@ -72,7 +72,7 @@ def make_dataset(
     ----------
     problems : sequence of Problem
         The problems to make programs for.
-    parameters : GenerationParameters
+    parameters : DatasetBuilderParameters
         How many datapoints, and of what seed.
     num_workers : int
         Processes that run programs, at least 1. They do not change the result.
@@ -91,7 +91,7 @@ def make_dataset(
     num_pairs = parameters.num_pairs()
     split = split_problems(problems, parameters.test_share, parameters.seed)
     workshops = {
-        name: [Workshop(problem, parameters.seed, author) for problem in group]
+        name: [PairGenerator(problem, parameters.seed, author) for problem in group]
         for name, group in split.items()
     }
     with _Workers(num_workers, progress, author) as workers:
@@ -103,12 +103,14 @@ def make_dataset(
 
 
 def _make_pairs(
-    workshops: Mapping[str, Sequence[Workshop]], num_pairs: Mapping[str, int], workers: "_Workers"
+    workshops: Mapping[str, Sequence[PairGenerator]],
+    num_pairs: Mapping[str, int],
+    workers: "_Workers",
 ) -> dict[str, list[int]]:
     """Let all workshops work until there are enough pairs; returns how many to take of each."""
     while True:
         counts: dict[str, list[int]] = {}
-        orders: list[tuple[Workshop, int]] = []
+        orders: list[tuple[PairGenerator, int]] = []
         for split, group in workshops.items():
             dealt = deal(num_pairs[split], [_capacity(workshop) for workshop in group])
             if dealt is None:
@@ -121,11 +123,11 @@ def _make_pairs(
         workers.work(missing)
 
 
-def _capacity(workshop: Workshop) -> int | None:
+def _capacity(workshop: PairGenerator) -> int | None:
     return len(workshop.pairs) if workshop.is_exhausted else None
 
 
-def _too_many(split: str, group: Sequence[Workshop], num_pairs: int) -> ParameterError:
+def _too_many(split: str, group: Sequence[PairGenerator], num_pairs: int) -> ParameterError:
     available = 2 * sum(len(workshop.pairs) for workshop in group)
     return ParameterError(
         f"The {split} split shall have {2 * num_pairs} datapoints, but its {len(group)} problems "
@@ -135,7 +137,7 @@ def _too_many(split: str, group: Sequence[Workshop], num_pairs: int) -> Paramete
 
 
 def _shuffled(
-    group: Sequence[Workshop], counts: Sequence[int], split: str, seed: int
+    group: Sequence[PairGenerator], counts: Sequence[int], split: str, seed: int
 ) -> list[GeneratedDatapoint]:
     datapoints = [
         datapoint
@@ -172,7 +174,7 @@ class _Workers:
     def __exit__(self, *exception: object) -> None:
         self._open.close()
 
-    def work(self, orders: Sequence[tuple[Workshop, int]]) -> None:
+    def work(self, orders: Sequence[tuple[PairGenerator, int]]) -> None:
         """Let workshops have so many pairs each; a failure of one stops all."""
         with ThreadPoolExecutor(self._count) as pool:
             futures = [pool.submit(self._fill, workshop, count) for workshop, count in orders]
@@ -186,7 +188,7 @@ class _Workers:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fill(self, workshop: Workshop, count: int) -> None:
+    def _fill(self, workshop: PairGenerator, count: int) -> None:
         with self._sandbox() as sandbox:
             workshop.make(count, sandbox, self._tell)
 

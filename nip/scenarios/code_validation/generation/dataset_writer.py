@@ -11,7 +11,10 @@ from typing import Any
 
 from nip.scenario_base.dataset_writing import write_dataset_folder
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
-from nip.scenarios.code_validation.generation.dataset_builder import GenerationParameters, Splits
+from nip.scenarios.code_validation.generation.dataset_builder import (
+    DatasetBuilderParameters,
+    Splits,
+)
 
 SHARE_BANDS = (0.05, 0.2, 0.6, 1.0)
 """Upper ends of the bands by which shares of failed tests are counted."""
@@ -20,7 +23,7 @@ SHARE_BANDS = (0.05, 0.2, 0.6, 1.0)
 def write_dataset(
     folder: Path,
     splits: Splits,
-    parameters: GenerationParameters,
+    parameters: DatasetBuilderParameters,
     topics: Sequence[str],
     overwrite: bool = False,
     language_model: str | None = None,
@@ -33,7 +36,7 @@ def write_dataset(
         Folder of the dataset.
     splits : dict of str to list of GeneratedDatapoint
         The datapoints.
-    parameters : GenerationParameters
+    parameters : DatasetBuilderParameters
         How they were made.
     topics : sequence of str
         Topics and problems that they were chosen from.

@@ -55,7 +55,7 @@ class _Candidate:
     failure: Failure
 
 
-class Workshop:
+class PairGenerator:
     """Makes pairs for one problem, one after the other.
 
     A pair begins with a rewrite of one of the solutions, which must pass all tests. It is the

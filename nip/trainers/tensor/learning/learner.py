@@ -13,7 +13,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from nip.rl_objectives import Objective
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.core.callback import Event
-from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
 from nip.trainers.core.context import TrainingContext
 from nip.trainers.tensor.learning.loss_terms import LossTerm, add_loss_terms
 from nip.trainers.tensor.learning.lr_schedules import (
@@ -23,6 +22,7 @@ from nip.trainers.tensor.learning.lr_schedules import (
     scheduler_state,
 )
 from nip.trainers.tensor.learning.update_step import UpdateStep
+from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
 from nip.utils.ranks import current_ranks
 
 

@@ -1,6 +1,8 @@
 """Building a learner of what the hyper-parameters and the components say."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from nip.parameters import HyperParameters
 from nip.rl_objectives import Objective
@@ -9,8 +11,10 @@ from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.learning.loss_terms import build_loss_terms
 from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
 from nip.trainers.tensor.learning.optimizers import build_optimizer
-from nip.trainers.trainer_base import TensorDictTrainer
 from nip.trainers.tensor.learning.update_step import UpdateStep
+
+if TYPE_CHECKING:
+    from nip.trainers.trainer_base import TensorDictTrainer
 
 
 def build_learner(

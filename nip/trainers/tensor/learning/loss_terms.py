@@ -11,7 +11,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from nip.errors import ParameterError
-from nip.parameters import LossTermFacts, LossTermParameters, loss_term_facts
+from nip.parameters import LossTermParameters, LossTermSpec, loss_term_specs
 from nip.registry import Registry
 from nip.trainers.core.context import TrainingContext
 
@@ -55,8 +55,8 @@ def register_loss_term(
     """
 
     def decorate(term: T) -> T:
-        if name not in loss_term_facts:
-            loss_term_facts.register(name, LossTermFacts(parameters))
+        if name not in loss_term_specs:
+            loss_term_specs.register(name, LossTermSpec(parameters))
         loss_term_registry.register(name, term)
         return term
 

@@ -6,7 +6,7 @@ import torch
 from tensordict import TensorDictBase
 from torch import Tensor
 
-from nip.trainers.tensor.data_parallel import own_rows
+from nip.trainers.tensor.learning.data_parallel import own_rows
 from nip.utils.ranks import current_ranks
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tensordict import TensorDict
 
-from nip.parameters import LossTermParameters, loss_term_facts, register_parameter_class
+from nip.parameters import LossTermParameters, loss_term_specs, register_parameter_class
 from nip.trainers.callbacks import TrainingContext
 from nip.trainers.tensor.learning.loss_terms import (
     LossTerm,
@@ -144,7 +144,7 @@ def test_a_term_of_ones_own_is_chosen_by_name_with_its_options(agents):
         return (next(context.model.parameters()) - target).square().sum()
 
     try:
-        assert loss_term_facts["pull"].parameters is PullParameters
+        assert loss_term_specs["pull"].parameters is PullParameters
         params = make_params(loss_terms=[{"name": "pull", "target": 3.0, "weight": 2.0}])
         assert params.loss_terms == (PullParameters(name="pull", target=3.0, weight=2.0),)
         loss = figures_of(built(*params.loss_terms), Context(agents))["loss_pull"]
@@ -152,4 +152,4 @@ def test_a_term_of_ones_own_is_chosen_by_name_with_its_options(agents):
         assert loss.item() == pytest.approx(2 * float(((weights - 3) ** 2).sum()), rel=1e-6)
     finally:
         loss_term_registry.unregister("pull")
-        loss_term_facts.unregister("pull")
+        loss_term_specs.unregister("pull")

@@ -13,9 +13,9 @@ from nip.parameters import (
     RandomAgentParameters,
     ToyAgentParameters,
 )
-from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
 from nip.trainers.tensor.learning.lr_schedules import group_state, load_group_state
 from nip.trainers.tensor.learning.optimizers import OPTIMIZERS, build_optimizer
+from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
 from tests.experiments import make_instance, make_params, tiny_graph_agent
 
 CLASSES = {

@@ -306,7 +306,9 @@ def test_gradients_are_averaged_over_ranks_before_they_are_clipped(monkeypatch):
     alone, together = make_objective(), make_objective()
     step, _ = begin(alone)
     ((single, _),) = learn(step, alone, [data(4)])
-    monkeypatch.setattr("nip.trainers.tensor.learning.update_step.current_ranks", lambda: TwoRanks(size=2))
+    monkeypatch.setattr(
+        "nip.trainers.tensor.learning.update_step.current_ranks", lambda: TwoRanks(size=2)
+    )
     step, optimizer = begin(together, max_grad_norm=0.1)
     seen = watch_norms(optimizer)
     ((figures, _),) = learn(step, together, [data(4)])
@@ -316,7 +318,9 @@ def test_gradients_are_averaged_over_ranks_before_they_are_clipped(monkeypatch):
 
 
 def test_a_bad_loss_of_one_rank_ends_all(monkeypatch):
-    monkeypatch.setattr("nip.trainers.tensor.learning.update_step.current_ranks", lambda: TwoRanks(size=2))
+    monkeypatch.setattr(
+        "nip.trainers.tensor.learning.update_step.current_ranks", lambda: TwoRanks(size=2)
+    )
     monkeypatch.setattr(TwoRanks, "neighbours_loss", nan)
     objective = make_objective()
     before = parameters_of(objective)

@@ -6,6 +6,7 @@ import torch
 from nip.factory import build_scenario_instance
 from nip.parameters import RandomAgentParameters
 from nip.run_store import Run
+from nip.trainers.registry import build_trainer
 from nip.trainers.tensor.weights import checkpointing
 from nip.trainers.tensor.weights.checkpointing import (
     CheckpointClock,
@@ -14,7 +15,6 @@ from nip.trainers.tensor.weights.checkpointing import (
     load_optimizer_tensors,
     optimizer_tensors,
 )
-from nip.trainers.registry import build_trainer
 from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent
 
 

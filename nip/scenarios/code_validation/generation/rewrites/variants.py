@@ -14,6 +14,7 @@ from nip.scenarios.code_validation.generation.rewrites.conditions import (
     SplitChains,
     SwapBranches,
 )
+from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
 from nip.scenarios.code_validation.generation.rewrites.loops import (
     ComprehensionsToLoops,
     EndlessLoops,
@@ -33,7 +34,6 @@ from nip.scenarios.code_validation.generation.rewrites.statements import (
     TurnSumsAndProducts,
     WriteSquaresOut,
 )
-from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
 
 REWRITES: tuple[tuple[Rewrite, float], ...] = (
     (ComprehensionsToLoops, 0.4),

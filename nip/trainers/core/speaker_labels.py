@@ -5,7 +5,7 @@ import numpy as np
 from nip.protocols.handler import ProtocolHandler
 
 
-def speaker_goals(protocol: ProtocolHandler) -> list[int] | None:
+def speaker_labels(protocol: ProtocolHandler) -> list[int] | None:
     """Return the label for which the one speaking prover argues, for each variant of the protocol.
 
     None where the episode seed does not choose a single speaker, which it does in Merlin-Arthur
