@@ -1,4 +1,4 @@
-"""Speed of `NestedArrayDict` on what the trainers do with it, against plain dicts of numpy arrays.
+"""Speed of ``NestedArrayDict`` in the operations of the trainers, against dicts of numpy arrays.
 
 python benchmarks/nested_array_ratio.py --json out.json
 """

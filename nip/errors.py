@@ -1,7 +1,7 @@
-"""The errors a user of `nip` can meet, each also a subclass of the built-in that fits.
+"""The errors a user of ``nip`` can meet, each also a subclass of the built-in that fits.
 
 Every message states the value, the rule it breaks and the way out. Broken invariants of our own are
-`assert`s, not these.
+``assert``s, not these.
 """
 
 import sys
@@ -19,7 +19,7 @@ class NipWarning(UserWarning):
 
 
 def warn_user(message: str) -> None:
-    """Issue a `NipWarning` that points at the line outside this package which led to it."""
+    """Issue a ``NipWarning`` that points at the line outside this package which led to it."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "nip":
         level, frame = level + 1, frame.f_back
@@ -30,7 +30,7 @@ class UnknownNameError(NipError, KeyError):
     """A name was looked up that nobody entered."""
 
     def __str__(self) -> str:
-        """Give the message as it was written: `KeyError` would print its `repr`."""
+        """Give the message as it was written: ``KeyError`` would print its ``repr``."""
         return Exception.__str__(self)
 
 
@@ -39,7 +39,7 @@ class ParameterError(NipError, ValueError):
 
     Parameters
     ----------
-    *problems
+    *problems : str
         One message per problem. With several, the text of the error is a list of them.
     """
 
@@ -88,8 +88,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     Returns
     -------
-    suggestion
-        `"Did you mean 'nip'?"`, or an empty string if nothing known is close.
+    suggestion : str
+        ``"Did you mean 'nip'?"``, or an empty string if nothing known is close.
     """
     found = closest(name, known)
     return f"Did you mean {found!r}?" if found else ""
@@ -108,11 +108,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
 
     Parameters
     ----------
-    kind
-        What the name should have named, for example `"trainer"`.
-    name
+    kind : str
+        What the name should have named, for example ``"trainer"``.
+    name : str
         The name as the user wrote it.
-    known
+    known : Iterable[str]
         All names that would have been accepted.
     """
     names = sorted(known)

@@ -21,7 +21,7 @@ def _as_text(path: Any) -> Any:
 
 
 Folder = Annotated[str, BeforeValidator(_as_text)]
-"""A folder, as text or as a `pathlib.Path`; a relative one starts at the working folder."""
+"""A folder, as text or as a ``pathlib.Path``; a relative one starts at the working folder."""
 
 
 @register_parameter_class
@@ -36,7 +36,7 @@ class ExperimentSettings(SubParameters):
     """
 
     device: str = "cpu"
-    """Where tensors are computed: `cpu`, `cuda` or `cuda:1` (a certain GPU)."""
+    """Where tensors are computed: ``cpu``, ``cuda`` or ``cuda:1`` (a certain GPU)."""
 
     runs_dir: Folder = "runs"
     """Folder in which each run gets a folder of its own."""
@@ -60,7 +60,7 @@ class ExperimentSettings(SubParameters):
     """Show how far a run is: a live bar on a terminal, a line now and then elsewhere."""
 
     ignore_cache: bool = False
-    """Compute anew what could be read from the cache in `runs_dir`."""
+    """Compute anew what could be read from the cache in ``runs_dir``."""
 
     max_concurrency: Count = 100
     """Requests that may be under way at once, for each language model."""
@@ -92,7 +92,7 @@ class ExperimentSettings(SubParameters):
         return "settings"
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the settings as plain data; being of one kind only, they need no `_type`."""
+        """Write the settings as plain data; being of one kind only, they need no ``_type``."""
         return {name: value for name, value in super().to_dict().items() if name != "_type"}
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:

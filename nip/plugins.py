@@ -19,7 +19,7 @@ def load_plugins(names: Iterable[str]) -> None:
 
     Parameters
     ----------
-    names
+    names : Iterable[str]
         Dotted names of modules on the path, where the current folder counts as well, or paths of
         ``.py`` files.
 

@@ -18,9 +18,9 @@ class Registry(Generic[T]):
 
     Parameters
     ----------
-    kind
-        What the entries are, in the singular, for error messages: `"trainer"`.
-    package
+    kind : str
+        What the entries are, in the singular, for error messages: ``"trainer"``.
+    package : str, optional
         Dotted name of the package whose modules hold the built-in entries. All of its modules, also
         those in sub-packages, are imported the first time that a name is not found or all are asked
         for, so nobody keeps a list of them. A name is looked for first in the module that is called
@@ -43,8 +43,8 @@ class Registry(Generic[T]):
     def register(self, name: str, value: Any = None) -> Any:
         """Enter a value under a name, directly or as a decorator.
 
-        A module that is imported anew (a notebook cell run twice, `importlib.reload`) may enter its
-        classes again.
+        A module that is imported anew (a notebook cell run twice, ``importlib.reload``) may enter
+        its classes again.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def __getitem__(self, name: str) -> T:
-        """Look a name up, as `get` does."""
+        """Look a name up, as ``get`` does."""
         return self.get(name)
 
     def __contains__(self, name: object) -> bool:

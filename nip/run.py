@@ -61,25 +61,25 @@ def run_experiment(
 
     Parameters
     ----------
-    hyper_params
-        What is to be run. What its group `base_run`, and agents that begin with a checkpoint, ask
+    hyper_params : HyperParameters
+        What is to be run. What its group ``base_run``, and agents that begin with a checkpoint, ask
         for is taken from other runs first.
-    run_id
+    run_id : str, optional
         Name of the run and of its folder; by default made of the experiment and the time.
-    resume
-        What to do if the run exists already: go on (`auto`, `must`) or refuse (`never`); and if it
-        does not: begin it (`auto`, `never`) or refuse (`must`). A run that is completed is not
-        trained again: its result is returned.
-    components
+    resume : ResumePolicy
+        What to do if the run exists already: go on (``auto``, ``must``) or refuse (``never``); and
+        if it does not: begin it (``auto``, ``never``) or refuse (``must``). A run that is completed
+        is not trained again: its result is returned.
+    components : TrainerComponents, optional
         Parts of the trainer to be exchanged, and callbacks; they are not stored with the run.
-    settings
+    settings : ExperimentSettings, optional
         How and where to run.
-    **settings_kwargs
-        Single settings, for example `device="cuda"`; they win over `settings`.
+    **settings_kwargs : Any
+        Single settings, for example ``device="cuda"``; they win over ``settings``.
 
     Returns
     -------
-    result
+    result : RunResult
         Name, folder and last metrics of the run.
 
     Raises
@@ -120,20 +120,20 @@ def prepare_experiment(
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
 ) -> "ExperimentPlan | TextPlan":
-    """Build everything as `run_experiment` would, fill caches, and report sizes; train nothing.
+    """Build everything as ``run_experiment`` would, fill caches, and report sizes; train nothing.
 
     Parameters
     ----------
-    hyper_params
+    hyper_params : HyperParameters
         What is to be run.
-    settings
+    settings : ExperimentSettings, optional
         How and where to run.
-    **settings_kwargs
-        Single settings; they win over `settings`.
+    **settings_kwargs : Any
+        Single settings; they win over ``settings``.
 
     Returns
     -------
-    plan
+    plan : ExperimentPlan | TextPlan
         What would be run: agents, data, sizes; for language models also calls and costs.
 
     Raises

@@ -4,14 +4,14 @@ import hashlib
 
 
 def stable_seed(*parts: int | str) -> int:
-    """Derive a seed from numbers and words, for example `stable_seed(seed, "agent", name)`.
+    """Derive a seed from numbers and words, for example ``stable_seed(seed, "agent", name)``.
 
-    Unlike `hash`, the result does not vary between processes. Different parts give independent
-    seeds; `("ab", "c")` differs from `("a", "bc")`, and `1` from `"1"`.
+    Unlike ``hash``, the result does not vary between processes. Different parts give independent
+    seeds; ``("ab", "c")`` differs from ``("a", "bc")``, and ``1`` from ``"1"``.
 
     Returns
     -------
-    seed
+    seed : int
         An integer in [0, 2^63).
     """
     digest = hashlib.sha256()

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    exit_code
+    exit_code : int
         0, or 2 after a mistake of the user.
     """
     parser = _parser()

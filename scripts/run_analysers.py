@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    exit_code
+    exit_code : int
         0, 2 after a mistake of the user, or 130 after Ctrl-C.
     """
     parser = build_parser()
@@ -87,7 +87,7 @@ def analyse(options: argparse.Namespace) -> None:
 
 
 def options_of_function(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """Name the run, and what was given as `run_analysers` takes it; the rest has its default."""
+    """Name the run, and what was given as ``run_analysers`` takes it; the rest has its default."""
     # A run id has no separator, so anything with one is the path of a folder.
     is_path = Path(options.run).name != options.run
     names = {

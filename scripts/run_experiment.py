@@ -2,7 +2,8 @@
 
     python scripts/run_experiment.py experiment=gi_demo run_id=mine rl.num_iterations=20
 
-A Hydra application: `--help` tells what can be chosen, `--cfg job` shows the composed parameters.
+A Hydra application: ``--help`` tells what can be chosen, ``--cfg job`` shows the composed
+parameters.
 """
 
 import sys

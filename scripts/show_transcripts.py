@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    exit_code
+    exit_code : int
         0, 2 after a mistake of the user, or 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)

@@ -1,4 +1,4 @@
-"""A training loop by hand: the steps of a trainer, one by one, with the numbers of `train`."""
+"""A training loop by hand: the steps of a trainer, one by one, with the numbers of ``train``."""
 
 from nip import ExperimentSettings, HyperParameters
 from nip.factory import build_scenario_instance

@@ -6,8 +6,8 @@ A job is a folder, named by its key:
     queue/jobs/nip-8c31.../status.json    {"status": "running"}, later {"status": "succeeded",
                                           "model": "...", "trained_tokens": 1234}
 
-The folder `queue` is that of the environment variable TRAINING_QUEUE. Run as a script, this file is
-a worker that takes jobs and "trains" by giving the old model a new name.
+The folder ``queue`` is that of the environment variable TRAINING_QUEUE. Run as a script, this file
+is a worker that takes jobs and "trains" by giving the old model a new name.
 """
 
 import json

@@ -17,7 +17,7 @@ REQUEST = "Look at your message again. Write it once more, corrected where it wa
 
 @register_chat_provider("think_twice")
 class TwiceThinkingChatModel(ProvidedChatModel):
-    """Asks a model of another provider twice; its name is written `PROVIDER:NAME`."""
+    """Asks a model of another provider twice; its name is written ``PROVIDER:NAME``."""
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)

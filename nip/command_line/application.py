@@ -36,20 +36,20 @@ def check_arguments(arguments: Sequence[str], configs: Path) -> list[str]:
 
     Parameters
     ----------
-    arguments
+    arguments : Sequence[str]
         The command line without the name of the program.
-    configs
+    configs : Path
         Folder of the YAML files.
 
     Returns
     -------
-    arguments
+    arguments : list[str]
         What Hydra is to be given.
 
     Raises
     ------
     SystemExit
-        With exit code 2 and a message, if the user made a mistake; with 0 after `--help`.
+        With exit code 2 and a message, if the user made a mistake; with 0 after ``--help``.
     """
     with plain_messages(stopped_early):
         options = _parse(arguments)

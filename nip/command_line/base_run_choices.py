@@ -15,12 +15,12 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
 
     Parameters
     ----------
-    choices
+    choices : Mapping[str, Any]
         What chooses the tree so far, with the groups ``base_run`` and ``settings``.
 
     Returns
     -------
-    choices
+    choices : dict[str, Any]
         What the base run adds; nothing where there is none.
 
     Raises

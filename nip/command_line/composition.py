@@ -49,7 +49,7 @@ class ConfigFolders:
     """Where YAML files are looked for."""
 
     main: Path
-    """Folder of `config.yaml`."""
+    """Folder of ``config.yaml``."""
 
     extra: Path | None = None
     """A folder of the user's own, which comes first."""
@@ -73,7 +73,7 @@ class Composition:
     """The parameters of one run, composed but not yet checked."""
 
     tree: dict[str, Any]
-    """Hyper-parameters at the root, beside what says how to run them (`defaults.RUN_KEYS`)."""
+    """Hyper-parameters at the root, beside what says how to run them (``defaults.RUN_KEYS``)."""
 
     defaults: dict[str, Any]
     """The tree of defaults that it was composed on: every name that there is."""
@@ -88,16 +88,16 @@ def compose_run(
 
     Parameters
     ----------
-    arguments
+    arguments : Sequence[str]
         Overrides as the user typed them, one run's worth.
-    folders
+    folders : ConfigFolders
         Where YAML files are looked for.
-    may_be_incomplete
+    may_be_incomplete : bool
         Whether scenario, trainer and dataset may be missing or unknown, as nothing will be run.
 
     Returns
     -------
-    composition
+    composition : Composition
         The parameters, and the defaults they stand on.
 
     Raises

@@ -21,8 +21,8 @@ def all_defaults(choices: Mapping[str, Any]) -> dict[str, Any]:
 
     Parameters
     ----------
-    choices
-        `scenario` and `interaction_protocol` as far as they are chosen. Without a known
+    choices : Mapping[str, Any]
+        ``scenario`` and ``interaction_protocol`` as far as they are chosen. Without a known
         scenario, the agents have no parameters.
     """
     scenario = choices.get("scenario")

@@ -23,7 +23,7 @@ def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
 
     Parameters
     ----------
-    when_interrupted
+    when_interrupted : Callable[[], str]
         Gives what to say after Ctrl-C.
     """
     try:

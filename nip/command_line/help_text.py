@@ -1,4 +1,4 @@
-"""What `--help` says."""
+"""What ``--help`` says."""
 
 import sys
 import textwrap
@@ -55,9 +55,9 @@ def print_help(words: Sequence[str], folders: ConfigFolders) -> None:
 
     Parameters
     ----------
-    words
+    words : Sequence[str]
         Names of groups; overrides among them are used for the plugins they name.
-    folders
+    folders : ConfigFolders
         Where experiments are looked for.
 
     Raises
@@ -105,7 +105,7 @@ def _choices(folders: ConfigFolders) -> dict[str, str]:
 
 
 def _topics() -> dict[str, list[ParameterSection]]:
-    """Sort the sections by the group that their parameters stand in; `root` for those in none."""
+    """Sort the sections by the group that their parameters stand in; ``root`` for those in none."""
     topics: dict[str, list[ParameterSection]] = {}
     for section in parameter_sections():
         for name in {_topic(entry) for entry in section.entries}:

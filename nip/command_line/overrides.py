@@ -33,7 +33,7 @@ def parse_overrides(arguments: Sequence[str]) -> list[Override]:
 def single_jobs(overrides: Sequence[Override]) -> Iterator[list[str]]:
     """Go through the jobs of a sweep, one list of arguments each, in Hydra's order.
 
-    A sweep whose values are known only to Hydra (`interval`, `glob`) is left out.
+    A sweep whose values are known only to Hydra (``interval``, ``glob``) is left out.
     """
     choices: dict[str, list[str]] = {}
     for override in overrides:
@@ -82,11 +82,11 @@ def check_names(
 
     Parameters
     ----------
-    overrides
+    overrides : Sequence[Override]
         What the user typed.
-    tree
+    tree : Mapping[str, Any]
         All parameters with their defaults, nested.
-    groups
+    groups : Sequence[str]
         Names that choose a YAML file rather than a value, such as ``experiment``.
 
     Raises

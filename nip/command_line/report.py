@@ -22,11 +22,11 @@ def print_plan(
 
     Parameters
     ----------
-    request
+    request : Request
         What was asked for.
-    plan
+    plan : ExperimentPlan | TextPlan
         The sizes of what was built.
-    console
+    console : Console, optional
         Where to print; by default the terminal.
     """
     console = console or Console()

@@ -40,8 +40,8 @@ def read_request(tree: Mapping[str, Any]) -> Request:
 
     Parameters
     ----------
-    tree
-        Hyper-parameters at the root, beside the keys of `RUN_KEYS`.
+    tree : Mapping[str, Any]
+        Hyper-parameters at the root, beside the keys of ``RUN_KEYS``.
 
     Raises
     ------

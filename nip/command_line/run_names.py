@@ -13,22 +13,22 @@ def keys_without_sweep(overrides: Sequence[Override]) -> list[str]:
 
 
 def name_of_job(run_id: str, overrides: Sequence[Override], not_swept: Sequence[str]) -> str:
-    """Add to the name of a sweep what this job differs in: `grid` becomes `grid-seed-1`.
+    """Add to the name of a sweep what this job differs in: ``grid`` becomes ``grid-seed-1``.
 
     Parameters
     ----------
-    run_id
+    run_id : str
         Name of the sweep.
-    overrides
+    overrides : Sequence[Override]
         What the job was started with.
-    not_swept
+    not_swept : Sequence[str]
         Names that all jobs share; empty outside a sweep.
 
     Returns
     -------
-    run_id
-        Name of the job's run. Where `run_id` is itself swept or composed of other parameters, it is
-        left as it is.
+    run_id : str
+        Name of the job's run. Where ``run_id`` is itself swept or composed of other parameters, it
+        is left as it is.
     """
     names_itself = any(
         each.key_or_group == "run_id" and "${" in str(each.value()) for each in overrides

@@ -1,4 +1,4 @@
-"""What the small command lines of `scripts/` have in common."""
+"""What the small command lines of ``scripts/`` have in common."""
 
 import argparse
 import re
@@ -14,9 +14,9 @@ class ScriptParser(argparse.ArgumentParser):
 
     Parameters
     ----------
-    description
+    description : str | None
         What the script is for.
-    epilog
+    epilog : str
         Further help, with examples.
     """
 
@@ -48,14 +48,14 @@ def exit_code_of(work: Callable[[], object], interrupted: str) -> int:
 
     Parameters
     ----------
-    work
-        Raises `NipError` or `OSError` after a mistake.
-    interrupted
+    work : Callable[[], object]
+        Raises ``NipError`` or ``OSError`` after a mistake.
+    interrupted : str
         What to say after Ctrl-C.
 
     Returns
     -------
-    exit_code
+    exit_code : int
         0, or 2 after a mistake, or 130 after Ctrl-C.
     """
     try:

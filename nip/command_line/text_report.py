@@ -19,9 +19,9 @@ def text_plan_table(request: Request, plan: TextPlan) -> RenderableType:
 
     Parameters
     ----------
-    request
+    request : Request
         What was asked for.
-    plan
+    plan : TextPlan
         What was worked out.
     """
     return Group(_facts(request, plan), Text(""), _agents(plan))

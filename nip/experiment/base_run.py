@@ -31,14 +31,14 @@ def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) 
 
     Parameters
     ----------
-    hyper_params
+    hyper_params : HyperParameters
         What was given; its group ``base_run`` says what is taken from where.
-    settings
+    settings : ExperimentSettings
         Its ``runs_dir`` is where the base run lies.
 
     Returns
     -------
-    hyper_params
+    hyper_params : HyperParameters
         The same object if there is no base run.
 
     Raises

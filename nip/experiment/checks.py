@@ -19,9 +19,9 @@ def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings
 
     Parameters
     ----------
-    hyper_params
+    hyper_params : HyperParameters
         What is to be run.
-    settings
+    settings : ExperimentSettings
         Where it is to be run.
 
     Raises

@@ -34,17 +34,17 @@ def apply_agent_checkpoints(
 
     Parameters
     ----------
-    hyper_params
+    hyper_params : HyperParameters
         What was given; ``load_checkpoint_and_parameters`` of an agent asks for it.
-    settings
+    settings : ExperimentSettings
         Its ``runs_dir`` is where the other run lies.
-    run_id
+    run_id : str, optional
         Name of the run that begins or goes on. One that exists has taken them over already: it is
         asked itself, so that it can go on without the other run.
 
     Returns
     -------
-    hyper_params
+    hyper_params : HyperParameters
         The same object if no agent is loaded.
 
     Raises

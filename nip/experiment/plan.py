@@ -82,11 +82,11 @@ def make_plan(
 
     Parameters
     ----------
-    hyper_params
+    hyper_params : HyperParameters
         What is to be run.
-    instance
+    instance : ScenarioInstance
         The built parts.
-    settings
+    settings : ExperimentSettings
         Where it is to be run.
     """
     if isinstance(instance, PureTextScenarioInstance):

@@ -1,4 +1,4 @@
-"""Agents from what `save_pretrained` wrote, without the run that they come from."""
+"""Agents from what ``save_pretrained`` wrote, without the run that they come from."""
 
 import json
 import warnings
@@ -23,13 +23,13 @@ from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_F
 
 
 def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> PretrainedAgent:
-    """Build an agent with the weights that `save_pretrained` wrote, ready to play.
+    """Build an agent with the weights that ``save_pretrained`` wrote, ready to play.
 
     Parameters
     ----------
-    folder
+    folder : Path | str
         The folder of one agent.
-    device
+    device : torch.device | str
         Where its tensors are to live.
 
     Raises
@@ -60,7 +60,7 @@ def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> P
 
 
 def build_pretrained(config: Mapping[str, Any]) -> PretrainedAgent:
-    """Build an agent with fresh weights from what stands in its `config.json`."""
+    """Build an agent with fresh weights from what stands in its ``config.json``."""
     with warnings.catch_warnings():
         # Whoever trained the agent has seen them.
         warnings.simplefilter("ignore", NipWarning)

@@ -26,7 +26,7 @@ def recall_key(messages: Sequence[ChatMessage]) -> str:
 
     Returns
     -------
-    key
+    key : str
         The SHA-256 of the text of the first message, in hexadecimal digits.
     """
     text = messages[0]["content"] if messages else ""
@@ -37,8 +37,8 @@ def recall_key(messages: Sequence[ChatMessage]) -> str:
 class AnswerRule:
     """What is said in one kind of situation.
 
-    An answer is a template: `$name` stands for what the group `(?P<name>...)` of one of the two
-    expressions matched, and `$$` for a dollar sign.
+    An answer is a template: ``$name`` stands for what the group ``(?P<name>...)`` of one of the two
+    expressions matched, and ``$$`` for a dollar sign.
     """
 
     when: re.Pattern[str] | None
@@ -51,7 +51,7 @@ class AnswerRule:
     """Templates of what may be said; the seed and the number of messages choose."""
 
     recall: bool = False
-    """Whether an answer that is remembered for this conversation goes before `answers`."""
+    """Whether an answer that is remembered for this conversation goes before ``answers``."""
 
     @property
     def group_names(self) -> set[str]:
@@ -84,7 +84,7 @@ class AnswerRules:
 
     @classmethod
     def from_file(cls, path: str | Path) -> "AnswerRules":
-        """Read rules from a file of YAML, or of JSON when its name ends in `.json`.
+        """Read rules from a file of YAML, or of JSON when its name ends in ``.json``.
 
         Raises
         ------
@@ -95,13 +95,13 @@ class AnswerRules:
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any], source: str = "the rules") -> "AnswerRules":
-        """Build rules from `{"rules": [{"when": ..., "answers": [...]}], "otherwise": [...]}`.
+        """Build rules from ``{"rules": [{"when": ..., "answers": [...]}], "otherwise": [...]}``.
 
         Parameters
         ----------
-        tree
+        tree : Mapping[str, Any]
             The rules as plain data.
-        source
+        source : str
             Where they come from, for error messages.
 
         Raises
@@ -131,13 +131,13 @@ class AnswerRules:
 
         Parameters
         ----------
-        messages
+        messages : Sequence[ChatMessage]
             What was said so far.
-        seed
+        seed : int
             Chooses among the answers of a rule, together with the number of messages.
-        recall
-            Answers that are remembered, by `recall_key` of the conversation. A rule with
-            `recall: true` gives them as they are.
+        recall : Mapping[str, str], optional
+            Answers that are remembered, by ``recall_key`` of the conversation. A rule with
+            ``recall: true`` gives them as they are.
         """
         first = messages[0]["content"] if messages else ""
         last = next((each["content"] for each in reversed(messages) if each["role"] == "user"), "")

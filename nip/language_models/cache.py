@@ -37,7 +37,7 @@ class ResponseCache:
 
     Parameters
     ----------
-    path
+    path : Path
         The file; it and its folder are made when missing.
 
     Raises
@@ -104,9 +104,9 @@ def cache_key(address: str, digest: str) -> str:
 
     Parameters
     ----------
-    address
+    address : str
         Where the model is; two servers may give one name to different models.
-    digest
-        What `request_digest` gives for the call.
+    digest : str
+        What ``request_digest`` gives for the call.
     """
     return hashlib.sha256(f"{address}\n{digest}".encode()).hexdigest()

@@ -148,7 +148,7 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gave."""
+        """Read what ``to_dict`` gave."""
         return cls(**data)
 
 

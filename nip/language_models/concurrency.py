@@ -23,9 +23,9 @@ class AdaptiveLimiter:
 
     Parameters
     ----------
-    cap
+    cap : int
         The limit never grows above this.
-    initial
+    initial : int
         The limit in the beginning. It doubles with every round of answers until the service refuses
         a call for the first time, and later up to half of what was refused.
     """
@@ -48,11 +48,11 @@ class AdaptiveLimiter:
         return int(self._limit)
 
     async def acquire(self, ahead: bool = False) -> None:
-        """Wait for leave to start a call; every return must be answered by a `release`.
+        """Wait for leave to start a call; every return must be answered by a ``release``.
 
         Parameters
         ----------
-        ahead
+        ahead : bool
             Whether to wait before all who come for the first time, as one who has waited before.
         """
         loop = asyncio.get_running_loop()

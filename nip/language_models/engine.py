@@ -35,21 +35,21 @@ BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 class Engine:
     """Asks language models, many at once, and loses no answer.
 
-    Use it in an `async with` statement, on one event loop. Journal, ledger and cache outlive it.
+    Use it in an ``async with`` statement, on one event loop. Journal, ledger and cache outlive it.
 
     Parameters
     ----------
-    context
+    context : ConnectionContext, optional
         What reaching the models takes.
-    options
+    options : EngineOptions, optional
         Limits of concurrency, patience and persistence.
-    journal
+    journal : Journal, optional
         Where every answer is stored before it is given, and looked up first; None: nowhere.
-    ledger
+    ledger : UsageTracker, optional
         What counts tokens and costs, and holds the budget.
-    cache
+    cache : ResponseCache, optional
         Answers shared with other runs.
-    build_model
+    build_model : BuildModel
         Makes the models, each when it is first asked.
     """
 
@@ -89,7 +89,7 @@ class Engine:
         ------
         LanguageModelError
             If there is no answer and no retry left: the rollout has failed. If the policy of the
-            error is `END_RUN`, this and all other calls raise it, those that wait at once, and
+            error is ``END_RUN``, this and all other calls raise it, those that wait at once, and
             those under way when their answers are in the journal.
         ResumeError
             If the journal holds the answer to another question under the key of the call.

@@ -34,9 +34,9 @@ class LanguageModelError(NipError, RuntimeError):
 
     Parameters
     ----------
-    message
+    message : str
         What happened; keys in it are removed.
-    retry_after
+    retry_after : float, optional
         Seconds after which the service wants to be asked again, where it says so.
     """
 

@@ -68,7 +68,7 @@ class Estimate:
 
     @property
     def models_without_price(self) -> list[ModelSpec]:
-        """The models that `cost` leaves out, sorted."""
+        """The models that ``cost`` leaves out, sorted."""
         return sorted({part.plan.model for part in self.parts if part.cost is None})
 
 

@@ -42,11 +42,11 @@ def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) ->
 
     Parameters
     ----------
-    completion
+    completion : Completion
         The answer.
-    digest
+    digest : str
         Fingerprint of what was asked.
-    is_cached
+    is_cached : bool
         Whether it came from the response cache, so that nobody paid for it.
     """
     entry = {
@@ -61,7 +61,7 @@ def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) ->
 
 
 def from_entry(entry: Entry) -> Completion:
-    """Read what `to_entry` gave."""
+    """Read what ``to_entry`` gave."""
     return Completion(
         text=entry["text"],
         finish_reason=entry["finish_reason"],

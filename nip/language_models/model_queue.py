@@ -20,9 +20,9 @@ class ModelQueue:
 
     Parameters
     ----------
-    model
+    model : ChatModel
         The model.
-    options
+    options : EngineOptions
         Where concurrency begins and how far it may grow.
     """
 
@@ -40,13 +40,13 @@ class ModelQueue:
         return LaneStats(limiter.num_under_way, limiter.num_waiting, limiter.limit)
 
     async def enter(self, call: Call, ahead: bool) -> UsageSnapshot:
-        """Wait until the call may be sent. Every return must be answered by `leave`.
+        """Wait until the call may be sent. Every return must be answered by ``leave``.
 
         Parameters
         ----------
-        call
+        call : Call
             What will be asked.
-        ahead
+        ahead : bool
             Whether it has waited before, and so goes before all others.
         """
         while True:

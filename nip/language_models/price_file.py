@@ -19,7 +19,7 @@ def read_prices(path: str | None) -> Prices:
 
     Parameters
     ----------
-    path
+    path : str | None
         A YAML file that gives for each name of a model ``prompt``, ``completion`` and, where it is
         fine-tuned, ``training``, in US dollars per million tokens. None: the public prices alone.
 

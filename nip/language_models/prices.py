@@ -82,7 +82,7 @@ class Prices:
 
     Parameters
     ----------
-    own
+    own : Mapping[str, Price], optional
         Prices by name of a model, which come before the public ones. A dated name falls back on the
         undated one.
     """

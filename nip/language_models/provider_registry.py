@@ -23,10 +23,10 @@ class ConnectionContext:
     """What reaching a model takes, apart from which one it is. Never holds a key."""
 
     timeout_s: float = 600.0
-    """Seconds after which a call without an answer fails with a `ModelTimeoutError`."""
+    """Seconds after which a call without an answer fails with a ``ModelTimeoutError``."""
 
     rehearsal_app: AsgiApp | None = None
-    """The application that answers in the place of a service, for the provider `rehearsal`."""
+    """The application that answers in the place of a service, for the provider ``rehearsal``."""
 
     headers: dict[str, str] = field(default_factory=dict)
     """Further headers of every request. Not for keys: they belong in the environment."""
@@ -41,15 +41,15 @@ class ProvidedChatModel(ChatModel):
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         Which model is meant.
-    context
+    context : ConnectionContext
         What reaching it takes.
 
     Raises
     ------
     ParameterError
-        If `check_access` objects.
+        If ``check_access`` objects.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -89,7 +89,7 @@ def register_chat_provider(name: str) -> Callable[[Provided], Provided]:
 
 
 def find_chat_provider(name: str) -> type[ProvidedChatModel]:
-    """Look a provider up; `OpenAI` and `openai` are the same.
+    """Look a provider up; ``OpenAI`` and ``openai`` are the same.
 
     Raises
     ------

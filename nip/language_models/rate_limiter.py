@@ -38,8 +38,8 @@ class _Bucket:
 
         Parameters
         ----------
-        since
-            What was in use when that call started: what came later is not counted in `remaining`.
+        since : int
+            What was in use when that call started: what came later is not counted in ``remaining``.
         """
         if limit is not None:
             self._limit = float(limit)
@@ -99,11 +99,11 @@ class RateLimiter:
 
         Parameters
         ----------
-        state
+        state : RateLimitState
             What it said.
-        mark
-            What `take` gave for that call.
-        now
+        mark : UsageSnapshot
+            What ``take`` gave for that call.
+        now : float
             The time, in seconds.
         """
         if state.remaining_requests is not None:

@@ -30,9 +30,9 @@ class RetryPolicy:
 
     Parameters
     ----------
-    options
+    options : EngineOptions
         How often each kind of error may happen, and how waits grow.
-    generator
+    generator : random.Random
         Draws the jitter: waits differ, lest all who failed together come back together.
     """
 
@@ -46,7 +46,7 @@ class RetryPolicy:
 
         Returns
         -------
-        seconds
+        seconds : float | None
             How long to wait before the next try; None when there is to be none.
         """
         option = next(

@@ -62,17 +62,17 @@ class UsageTracker:
     """Counts what is spent and says when to stop.
 
     An answer that is still in the journal may be met again after a kill, and is then counted by
-    the resumed run. So a snapshot holds only what has been *settled*: call `settle` when journal
+    the resumed run. So a snapshot holds only what has been *settled*: call ``settle`` when journal
     entries are dropped, and store the snapshot in the same transaction; then every answer is
     counted once, whenever the process is killed.
 
     Parameters
     ----------
-    prices
+    prices : Prices, optional
         What tokens cost.
-    max_cost
+    max_cost : float, optional
         Dollars that may be spent; None: no limit.
-    max_tokens
+    max_tokens : int, optional
         Tokens, read and written together, that may be paid for; None: no limit.
     """
 
@@ -114,11 +114,11 @@ class UsageTracker:
         ----------
         agent, model
             On whose account it goes.
-        usage
+        usage : TokenUsage
             Tokens that it took.
-        key
+        key : str
             Its name in the journal; without one it counts as settled at once.
-        cached
+        cached : bool
             Whether it came from the response cache, so that nothing was paid.
         """
         self._add(self._accounts, agent, model, usage, cached)
@@ -132,7 +132,8 @@ class UsageTracker:
     def settle(self, prefix: str = "") -> None:
         """Say that journal entries will not be met again: those of a key and of all keys below it.
 
-        `train/3/1` stands above `train/3/1/0`, not above `train/3/17`; the empty prefix above all.
+        ``train/3/1`` stands above ``train/3/1/0``, not above ``train/3/17``; the empty prefix above
+        all.
         """
         top = prefix.rstrip("/")
         # "0" follows "/" among the characters.
@@ -149,7 +150,7 @@ class UsageTracker:
 
         Parameters
         ----------
-        num_under_way
+        num_under_way : int
             Calls that are not answered yet; each is taken to cost as much as the others did.
 
         Raises

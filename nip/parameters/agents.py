@@ -86,16 +86,16 @@ class AgentParameters(BaseAgentParameters):
     """Name of that run."""
 
     checkpoint_version: str | Count = "latest"
-    """Which of its checkpoints: `latest`, `best`, or the number of an iteration."""
+    """Which of its checkpoints: ``latest``, ``best``, or the number of an iteration."""
 
     checkpoint_project: str | None = None
-    """Project at Weights & Biases that has the run; None: it lies in `settings.runs_dir`."""
+    """Project at Weights & Biases that has the run; None: it lies in ``settings.runs_dir``."""
 
     checkpoint_entity: str | None = None
     """User or team of that project; None: what WANDB_ENTITY says."""
 
     use_manual_architecture: bool = False
-    """Play the hand-written policy instead of a learnt one (graph isomorphism with `nip` only)."""
+    """Play the hand-written policy, not a learnt one (graph isomorphism with ``nip`` only)."""
 
     use_orthogonal_initialisation: bool = True
     """Start from orthogonal weight matrices and zero biases instead of PyTorch's defaults."""
@@ -113,9 +113,9 @@ class RandomAgentParameters(AgentParameters):
 
 
 class AgentsParameters(Mapping[str, BaseAgentParameters]):
-    """Parameters of each agent by its name; the entry `_default` answers for names not listed.
+    """Parameters of each agent by its name; the entry ``_default`` answers for names not listed.
 
-    Going through it yields the listed names and `_default`; `in` and `[]` know every name.
+    Going through it yields the listed names and ``_default``; ``in`` and ``[]`` know every name.
     """
 
     def __init__(
@@ -132,11 +132,11 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
         return isinstance(name, str) and name not in NO_AGENTS
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the listed names and `_default`."""
+        """Go through the listed names and ``_default``."""
         return iter(self._agents)
 
     def __len__(self) -> int:
-        """Count the listed names and `_default`."""
+        """Count the listed names and ``_default``."""
         return len(self._agents)
 
     def __repr__(self) -> str:
@@ -144,12 +144,12 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
 
     @property
     def listed_names(self) -> list[str]:
-        """Names that were given parameters of their own, without `_default`."""
+        """Names that were given parameters of their own, without ``_default``."""
         return [name for name in self._agents if name != DEFAULT_AGENT]
 
     @property
     def agents_update_repr(self) -> str:
-        """Who learns when, in one word: `Standard`, `Alternating(...)` or `Custom(...)`."""
+        """Who learns when, in one word: ``Standard``, ``Alternating(...)`` or ``Custom(...)``."""
         schedules = {
             name: agent.update_schedule
             for name, agent in self.items()
@@ -180,18 +180,19 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
         path: str,
         ignore_unknown: bool = False,
     ) -> AgentsParameters:
-        """Make the mapping from what was given for `agents`.
+        """Make the mapping from what was given for ``agents``.
 
         Parameters
         ----------
-        value
-            None, or a mapping from names to instances of `agent_class` or `RandomAgentParameters`,
-            mappings of their fields (with `is_random: true` for a random agent), or None.
-        agent_class
+        value : Any
+            None, or a mapping from names to instances of ``agent_class`` or
+            ``RandomAgentParameters``, mappings of their fields (with ``is_random: true`` for a
+            random agent), or None.
+        agent_class : type[BaseAgentParameters]
             Class of the agents of the scenario.
-        path
+        path : str
             Dotted name of the mapping, for messages.
-        ignore_unknown
+        ignore_unknown : bool
             Leave out unknown names of fields instead of refusing them.
 
         Raises
@@ -290,7 +291,7 @@ def _build_random_agent(
     path: str,
     ignore_unknown: bool,
 ) -> RandomAgentParameters:
-    """Make a random agent, though fields of the learning agents may stand beside `is_random`.
+    """Make a random agent, though fields of the learning agents may stand beside ``is_random``.
 
     The command line composes the full tree of fields for each agent, whatever it turns out to be.
     """

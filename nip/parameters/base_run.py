@@ -29,10 +29,10 @@ class BaseRunParameters(SubParameters):
 iteration."""
 
     run_id: str | None = None
-    """Name of the other run, in the same `runs_dir`."""
+    """Name of the other run, in the same ``runs_dir``."""
 
     rerun_tests_force_test_during_training_state: bool = True
-    """Test after every iteration of the other run, whatever `text_rl.test_scheme` says."""
+    """Test after every iteration of the other run, whatever ``text_rl.test_scheme`` says."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require a run where one is needed."""

@@ -47,10 +47,10 @@ class MonitoringParameters(CallbackParameters):
     """What callbacks share that watch one metric."""
 
     monitor: str = "test_mean_accuracy"
-    """Metric that is watched; those that begin with `test_` come from evaluations."""
+    """Metric that is watched; those that begin with ``test_`` come from evaluations."""
 
     mode: Mode = "max"
-    """Whether larger (`max`) or smaller (`min`) values are better."""
+    """Whether larger (``max``) or smaller (``min``) values are better."""
 
     min_delta: NonNegative = 0.0
     """Smallest change that counts as an improvement."""
@@ -147,7 +147,7 @@ class BestCheckpointParameters(MonitoringParameters):
 @register_parameter_class
 @dataclass
 class CsvParameters(CallbackParameters):
-    """A table of all metrics as `metrics.csv`."""
+    """A table of all metrics as ``metrics.csv``."""
 
     name: str = "csv"
     """What chooses this callback."""
@@ -171,13 +171,13 @@ class WandbParameters(CallbackParameters):
     """What chooses this callback."""
 
     project: str | None = None
-    """Project; None: what WANDB_PROJECT says, else `nip`."""
+    """Project; None: what WANDB_PROJECT says, else ``nip``."""
 
     entity: str | None = None
     """User or team; None: what WANDB_ENTITY says, else that of the account."""
 
     mode: Literal["online", "offline", "disabled"] = "online"
-    """Send at once, keep for `wandb sync`, or do nothing."""
+    """Send at once, keep for ``wandb sync``, or do nothing."""
 
     group: str | None = None
     """Group of runs that belong together."""

@@ -15,11 +15,11 @@ def unknown_parameter(name: str, path: str, known: Iterable[str]) -> str:
 
     Parameters
     ----------
-    name
+    name : str
         Name of the parameter as the user wrote it.
-    path
+    path : str
         Dotted name of the group.
-    known
+    known : Iterable[str]
         Names of the parameters that the group has.
     """
     names = [each for each in known if not each.startswith("_")]

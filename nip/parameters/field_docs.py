@@ -1,4 +1,4 @@
-"""The line of text under each field, from which `--help` and the reference are made."""
+"""The line of text under each field, from which ``--help`` and the reference are made."""
 
 import ast
 import dataclasses
@@ -14,7 +14,7 @@ def field_docs(cls: type[SubParameters]) -> dict[str, str]:
 
     Returns
     -------
-    docs
+    docs : dict[str, str]
         Text by name of the field, in the order of definition; inherited fields are included, fields
         without a text are not.
     """

@@ -45,7 +45,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Use one input weight for the messages of all rounds: a mark counts, whenever it was made."""
 
     num_heads: Count = 4
-    """Number of attention heads of the transformer; must divide `d_transformer`."""
+    """Number of attention heads of the transformer; must divide ``d_transformer``."""
 
     num_transformer_layers: CountOrZero = 4
     """Number of transformer encoder layers; 0 leaves the transformer out."""

@@ -4,7 +4,8 @@
 rl: Group[RlParameters] = GROUP_DEFAULT
 ```
 
-For type checkers the field is set with an instance, a mapping or None, and read as `RlParameters`.
+For type checkers the field is set with an instance, a mapping or None, and read as
+``RlParameters``.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 else:
 
     class Group:
-        """Annotation of a field that holds a group: at run time `Group[G]` is `G` itself."""
+        """Annotation of a field that holds a group: at run time ``Group[G]`` is ``G`` itself."""
 
         def __class_getitem__(cls, group_class: type) -> type:
             """Give the class of the group."""

@@ -26,9 +26,9 @@ class NamedComponent(SubParameters):
 
         Parameters
         ----------
-        hyper_params
+        hyper_params : HyperParameters
             The whole tree.
-        path
+        path : str
             Dotted name of this entry, for the messages.
         """
         yield from ()
@@ -52,16 +52,16 @@ def build_named_components(
 
     Parameters
     ----------
-    value
+    value : Any
         None, a single entry, or a list of them. An entry is a name, a mapping with a name and
         options, or an instance of the options' class.
-    path
+    path : str
         Dotted name of the list, for messages.
-    kind
+    kind : str
         What the parts are, in the singular.
-    known
-        Facts by name; each says under `parameters` which class the options are of.
-    ignore_unknown
+    known : Registry[Any]
+        Facts by name; each says under ``parameters`` which class the options are of.
+    ignore_unknown : bool
         Leave out unknown options instead of refusing them.
 
     Raises

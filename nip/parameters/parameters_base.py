@@ -1,6 +1,7 @@
 """What every group of parameters can do: be checked, stored, and read back.
 
-A group is a dataclass that derives from `SubParameters` and carries `@register_parameter_class`:
+A group is a dataclass that derives from ``SubParameters`` and carries
+``@register_parameter_class``:
 
 ```python
 @register_parameter_class
@@ -28,7 +29,7 @@ P = TypeVar("P", bound="SubParameters")
 C = TypeVar("C", bound="type[SubParameters]")
 
 parameter_classes: Registry[type["SubParameters"]] = Registry("parameter class")
-"""All classes of parameters by their own name, which is what `_type` holds in a stored tree."""
+"""All classes of parameters by their own name, which is what ``_type`` holds in a stored tree."""
 
 parameter_groups: Registry[type["SubParameters"]] = Registry("parameter group")
 """Groups of parameters that plugins add to the root of the tree, by the name they have there."""
@@ -45,7 +46,7 @@ class FieldRule:
     """Its annotation, evaluated."""
 
     default: Any
-    """Its default; `...` if it must be given. For a group: None."""
+    """Its default; ``...`` if it must be given. For a group: None."""
 
     group_class: type["SubParameters"] | None
     """Class of the group that the field holds; None for a plain value."""
@@ -55,18 +56,18 @@ class SubParameters:
     """Base of all groups of parameters.
 
     Values are checked when a group is built. A built group does not change; make another one with
-    `dataclasses.replace`, or with `HyperParameters.with_changes` for a whole tree.
+    ``dataclasses.replace``, or with ``HyperParameters.with_changes`` for a whole tree.
     """
 
     derived_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys that `to_dict` writes for the reader and that are ignored on the way back."""
+    """Keys that ``to_dict`` writes for the reader and that are ignored on the way back."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Yield a message for each impossible combination of fields.
 
         Parameters
         ----------
-        at
+        at : Callable[[str], str]
             Gives the full dotted name of a field of this group, for the messages.
         """
         yield from ()
@@ -76,7 +77,7 @@ class SubParameters:
         yield from ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the group as plain data, with its class name under `_type`."""
+        """Write the group as plain data, with its class name under ``_type``."""
         values = {name: to_plain(getattr(self, name)) for name in field_rules(type(self))}
         return {"_type": type(self).__name__, **values}
 
@@ -86,9 +87,9 @@ class SubParameters:
 
         Parameters
         ----------
-        data
-            Fields by name. What is missing keeps its default. `_type` may name a derived class.
-        ignore_unknown
+        data : Mapping[str, Any]
+            Fields by name. What is missing keeps its default. ``_type`` may name a derived class.
+        ignore_unknown : bool
             Leave out unknown names instead of refusing them.
 
         Raises
@@ -104,11 +105,11 @@ class SubParameters:
 
         Parameters
         ----------
-        value
-            What was given. A mapping may name a derived class under `_type`.
-        path
+        value : Any
+            What was given. A mapping may name a derived class under ``_type``.
+        path : str
             Dotted name of the group, for messages.
-        ignore_unknown
+        ignore_unknown : bool
             Leave out unknown names instead of refusing them.
 
         Raises
@@ -135,12 +136,12 @@ class SubParameters:
         return cls.__name__
 
     def get(self, name: str) -> Any:
-        """Read a value by its dotted name, for example `get("agent_lr_factor.actor")`.
+        """Read a value by its dotted name, for example ``get("agent_lr_factor.actor")``.
 
         Raises
         ------
         UnknownNameError
-            A `KeyError`, if there is no such parameter.
+            A ``KeyError``, if there is no such parameter.
         """
         node: Any = self
         before = ""
@@ -166,8 +167,8 @@ class SubParameters:
 
         Returns
         -------
-        values
-            The checked fields. Messages about the others are appended to `problems`.
+        values : dict[str, Any]
+            The checked fields. Messages about the others are appended to ``problems``.
         """
         rules = field_rules(cls)
         values = {}
@@ -201,15 +202,15 @@ class SubParameters:
 
         Parameters
         ----------
-        rule
+        rule : FieldRule
             The field.
-        value
+        value : Any
             What was given for it.
-        path
+        path : str
             Dotted name of this group.
-        data
+        data : Mapping[str, Any]
             All that was given for this group, for fields that depend on others.
-        ignore_unknown
+        ignore_unknown : bool
             Leave out unknown names below instead of refusing them.
 
         Raises
@@ -261,13 +262,13 @@ def register_parameter_class(cls: C) -> C:
 
 
 def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
-    """Add a group of parameters to the root of the tree: `hyper_params.<name>`.
+    """Add a group of parameters to the root of the tree: ``hyper_params.<name>``.
 
     Parameters
     ----------
-    name
+    name : str
         Name that the group has in the tree, on the command line and in stored files.
-    cls
+    cls : type[SubParameters]
         Its class, in which every field has a default.
 
     Raises
@@ -290,7 +291,7 @@ def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
 
 
 def chosen_class(cls: type[P], data: Mapping[str, Any], path: str) -> type[P]:
-    """Find the class that a mapping names under `_type`; `cls` if it names none."""
+    """Find the class that a mapping names under ``_type``; ``cls`` if it names none."""
     type_name = data.get("_type")
     if type_name is None or type_name == cls.__name__:
         return cls

@@ -66,7 +66,7 @@ class MessageRoundsParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class NipProtocolParameters(MessageRoundsParameters):
-    """Parameters of the `nip` protocol: one prover and the verifier take turns."""
+    """Parameters of the ``nip`` protocol: one prover and the verifier take turns."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class TwoProversParameters(MessageRoundsParameters):
     """Let the provers speak one after another instead of in the same round."""
 
     prover0_first: bool = True
-    """Whether `prover0` is the first of the two when they speak one after another."""
+    """Whether ``prover0`` is the first of the two when they speak one after another."""
 
     randomize_channel_order: bool = True
     """Shuffle, for each episode, the order in which the verifier reads the channels (text)."""
@@ -86,10 +86,10 @@ class TwoProversParameters(MessageRoundsParameters):
 @register_parameter_class
 @dataclass
 class DebateProtocolParameters(TwoProversParameters):
-    """Parameters of the `debate` protocol: two provers argue for opposite decisions."""
+    """Parameters of the ``debate`` protocol: two provers argue for opposite decisions."""
 
 
 @register_parameter_class
 @dataclass
 class MnipProtocolParameters(TwoProversParameters):
-    """Parameters of the `mnip` protocol: two provers that do not hear each other."""
+    """Parameters of the ``mnip`` protocol: two provers that do not hear each other."""

@@ -11,10 +11,10 @@ from nip.parameters.types import CountOrZero, NonNegative, UnitInterval
 @register_parameter_class
 @dataclass
 class RehearsalParameters(SubParameters):
-    """The endpoint that agents with `use_dummy_api=True` speak to."""
+    """The endpoint that agents with ``use_dummy_api=True`` speak to."""
 
     brain: str = "dialogue"
-    """What answers: `dialogue` (rules, and learning by heart), `echo`, or a brain of your own."""
+    """Which mock model answers: ``dialogue`` (rules and memorising), ``echo``, or your own."""
 
     brain_file: str | None = None
     """Rules of the brain; None: those that come with the scenario."""
@@ -26,7 +26,7 @@ class RehearsalParameters(SubParameters):
     """How often a fine-tuning job must be asked for until it is done."""
 
     faults: tuple[str, ...] = ()
-    """Faults that the endpoint shows, for example `[rate_limit, server_error]`."""
+    """Faults that the endpoint shows, for example ``[rate_limit, server_error]``."""
 
     fault_rate: UnitInterval = 0.2
     """Share of the requests that meet each of these faults."""

@@ -28,16 +28,16 @@ class TextAgentParameters(BaseAgentParameters):
     """What all agents that are language models have in common."""
 
     model_provider: str = "OpenAI"
-    """Who serves the model: `OpenAI` (also any server that speaks its API), `local`, `scripted`."""
+    """Provider: ``OpenAI`` (also any server with its API), ``local``, ``scripted``."""
 
     model_name: str = "gpt-4o-mini-2024-07-18"
-    """Name of the model at its provider, or its folder (`local`) or file (`scripted`)."""
+    """Name of the model at its provider, or its folder (``local``) or file (``scripted``)."""
 
     base_url: str | None = None
-    """Address of the API; None: `OPENAI_BASE_URL` where it is set, else the provider's own."""
+    """Address of the API; None: ``OPENAI_BASE_URL`` where it is set, else the provider's own."""
 
     api_key_variable: str | None = None
-    """Environment variable that holds the key; None: `OPENAI_API_KEY`."""
+    """Environment variable that holds the key; None: ``OPENAI_API_KEY``."""
 
     use_dummy_api: bool = False
     """Rehearse: speak to an endpoint inside this process, which costs nothing."""
@@ -61,7 +61,7 @@ class TextAgentParameters(BaseAgentParameters):
     """Length of an answer that the agent is asked to keep to."""
 
     max_tokens_per_message: Count | None = None
-    """Length at which an answer is cut off; None: derived from `max_response_words`."""
+    """Length at which an answer is cut off; None: derived from ``max_response_words``."""
 
     num_invalid_generation_retries: CountOrZero = 20
     """How often an answer that breaks the rules is asked for again."""

@@ -25,10 +25,10 @@ class RlParameters(SubParameters):
     """What all reinforcement-learning trainers share."""
 
     frames_per_batch: Count | None = 1000
-    """Environment steps per iteration; None: as many as `rollouts_per_iteration` gives."""
+    """Environment steps per iteration; None: as many as ``rollouts_per_iteration`` gives."""
 
     rollouts_per_iteration: Count | None = None
-    """Rollouts per iteration if `frames_per_batch` is None; None: one for each datapoint."""
+    """Rollouts per iteration if ``frames_per_batch`` is None; None: one for each datapoint."""
 
     steps_per_env_per_iteration: Count | None = None
     """Steps of each environment per iteration; None: the number of rounds of the protocol."""
@@ -55,7 +55,7 @@ class RlParameters(SubParameters):
     """Distance between estimated and observed value that the critic learns to make small."""
 
     clip_value: bool | Positive = False
-    """Largest change of a value estimate per batch; True: `ppo.clip_epsilon`, False: no limit."""
+    """Largest change of a value estimate per batch; True: ``ppo.clip_epsilon``, False: no limit."""
 
     normalize_observations: bool = True
     """Shift and scale the messages to mean 0 and standard deviation 1, as measured in training."""
@@ -227,7 +227,7 @@ class FineTuningParameters(SubParameters):
     """How the models of language-model agents are fine-tuned."""
 
     backend: str = "openai"
-    """Service that trains: `openai`, or the name of a backend of your own."""
+    """Service that trains: ``openai``, or the name of a backend of your own."""
 
     n_epochs: Count | None = None
     """Passes over the examples; None: what the service chooses."""
@@ -242,7 +242,7 @@ class FineTuningParameters(SubParameters):
     """After a job that failed: make another attempt, keep the old model, or stop the run."""
 
     num_retries: CountOrZero = 1
-    """Further attempts with `on_failure="retry"`; when they fail too, the run stops."""
+    """Further attempts with ``on_failure="retry"``; when they fail too, the run stops."""
 
     deadline_hours: Positive = 24.0
     """How long to wait for a job before it counts as failed."""

@@ -18,7 +18,7 @@ Decay = Annotated[float, Ge(0), Lt(1)]
 @register_parameter_class
 @dataclass
 class OptimizerParameters(SubParameters):
-    """The optimizer of `torch.optim`; None stands for PyTorch's own default."""
+    """The optimizer of ``torch.optim``; None stands for PyTorch's own default."""
 
     name: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "radam", "nadam"] = "adam"
     """Algorithm."""
@@ -80,7 +80,7 @@ class AgentOptimizerParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class LrSchedulerParameters(SubParameters):
-    """The course of the learning rate, by the schedulers of `torch.optim.lr_scheduler`."""
+    """The course of the learning rate, by the schedulers of ``torch.optim.lr_scheduler``."""
 
     name: Literal[
         "constant",
@@ -113,7 +113,7 @@ class LrSchedulerParameters(SubParameters):
     """Rate at the end (cosine)."""
 
     gamma: Positive = 0.95
-    """Factor by which the rate falls: each interval, each `step_size`, or at each milestone."""
+    """Factor by which the rate falls: each interval, each ``step_size``, or at each milestone."""
 
     step_size: Count = 100
     """Intervals between two falls (step)."""

@@ -20,8 +20,9 @@ from nip.parameters.types import Count, CountOrZero
 class UpdateSchedule(SubParameters, ABC):
     """Rule that says on which iterations an agent learns.
 
-    Stored as `{"_type": <class>, <class>: {<its fields>}}`. The fields of other schedules may stand
-    beside those of the chosen one and are not used: on the command line all of them are listed.
+    Stored as ``{"_type": <class>, <class>: {<its fields>}}``. The fields of other schedules may
+    stand beside those of the chosen one and are not used: on the command line all of them are
+    listed.
     """
 
     @abstractmethod
@@ -95,7 +96,7 @@ class ContiguousPeriodicUpdateSchedule(UpdateSchedule):
     """First iteration of the period, counted from 0, on which the agent learns."""
 
     stop: Count
-    """First iteration of the period after `start` on which it no longer learns."""
+    """First iteration of the period after ``start`` on which it no longer learns."""
 
     def is_active(self, iteration: int) -> bool:
         """Tell whether the iteration lies in the stretch."""

@@ -33,25 +33,25 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> Any:
-    """Check a value against an annotation such as `Annotated[int, Ge(1)]`.
+    """Check a value against an annotation such as ``Annotated[int, Ge(1)]``.
 
     Types are exact, but that an integer is taken for a float, a list for a tuple, and a NumPy
     scalar for the Python number it holds.
 
     Parameters
     ----------
-    annotation
-        A plain Python annotation, possibly with bounds of `annotated_types`.
-    value
+    annotation : Any
+        A plain Python annotation, possibly with bounds of ``annotated_types``.
+    value : Any
         What the user gave.
-    name
+    name : str
         Dotted name of the parameter, for the message.
-    default
-        The default of the parameter, for the message; `...` if there is none.
+    default : Any
+        The default of the parameter, for the message; ``...`` if there is none.
 
     Returns
     -------
-    value
+    value : Any
         The value in the exact type of the annotation.
 
     Raises
@@ -105,7 +105,7 @@ def _is_number(text: str) -> bool:
 
 
 def describe(annotation: Any) -> str:
-    """Say in words which values an annotation allows, for example `an integer, at least 1`."""
+    """Say in words which values an annotation allows, for example ``an integer, at least 1``."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         bounds = [words for bound in arguments[1:] if (words := _describe_bound(bound))]

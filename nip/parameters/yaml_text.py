@@ -10,7 +10,7 @@ from nip.errors import ParameterError
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, reading `1e-3` as the number that YAML 1.2 and Python take it for."""
+    """PyYAML's safe loader, reading ``1e-3`` as the number that YAML 1.2 and Python take it for."""
 
 
 class _Dumper(yaml.SafeDumper):

@@ -57,9 +57,9 @@ class PpoObjective(Objective):
     r"""The PPO losses of all agents (Schulman et al., 2017), summed.
 
     The clipped loss of an agent is :math:`-\mathrm{mean}\min(\rho A,
-    \mathrm{clip}(\rho, 1 \pm \epsilon) A)`; with a KL penalty it is
-    :math:`-\mathrm{mean}(\rho A) + \beta\,\mathrm{KL}` with the estimate
-    :math:`\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns. The
+    \mathrm{clip}(\rho, 1 \pm \epsilon) A)``; with a KL penalty it is
+    :math:``-\mathrm{mean}(\rho A) + \beta\,\mathrm{KL}`` with the estimate
+    :math:``\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns. The
     weight :math:`\beta` of each agent is adapted after each iteration.
 
     Parameters

@@ -12,8 +12,8 @@ from nip.scenario_base.combined_agents import CombinedAgents
 class ReinforceObjective(Objective):
     r"""REINFORCE (Williams, 1992) of all agents, summed.
 
-    The loss of an agent is :math:`-\mathrm{mean}(\log\pi \cdot G)` over its own turns, where
-    :math:`G` is the discounted reward to go or, with a critic, the advantage.
+    The loss of an agent is :math:`-\mathrm{mean}(\log\pi \cdot G)`` over its own turns, where
+    :math:``G` is the discounted reward to go or, with a critic, the advantage.
 
     Parameters
     ----------

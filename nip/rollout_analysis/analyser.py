@@ -38,7 +38,7 @@ class Analyser(ABC):
 
         Parameters
         ----------
-        protocol
+        protocol : ProtocolHandler
             Names all agents.
         """
 
@@ -75,7 +75,7 @@ class ModelAnalyser(Analyser):
     """
 
     prompt: ClassVar[Path | str]
-    """Template of the prompt, or the file that holds it; `PLACEHOLDERS` lists what it may use."""
+    """Template of the prompt, or the file that holds it; ``PLACEHOLDERS`` lists what it may use."""
 
     def __init__(self) -> None:
         self._template = Template(_read(self.prompt))

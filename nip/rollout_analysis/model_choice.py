@@ -22,11 +22,11 @@ def model_spec_of(
 
     Parameters
     ----------
-    model
+    model : str
         Provider and name, as in ``openai:gpt-4o-mini``.
-    base_url
+    base_url : str, optional
         Address of the service; None: the provider's own.
-    api_key_variable
+    api_key_variable : str, optional
         Environment variable that holds the key; None: the provider's usual one.
 
     Raises

@@ -27,14 +27,14 @@ def is_quoted_rightly(text: str, program: str) -> bool | None:
 
     Parameters
     ----------
-    text
+    text : str
         What was said.
-    program
+    program : str
         The program that it is about.
 
     Returns
     -------
-    is_right
+    is_right : bool | None
         None if nothing is quoted.
     """
     whole = _without_spaces(program)

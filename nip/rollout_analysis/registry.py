@@ -22,7 +22,7 @@ def register_analyser(name: str) -> Callable[[A], A]:
 
     Parameters
     ----------
-    name
+    name : str
         What ``--analysers`` chooses, and under which its results are stored.
     """
 

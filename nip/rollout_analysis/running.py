@@ -95,9 +95,9 @@ def plan_analyses(
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
 ) -> AnalysisPlan:
-    """Count what `run_analysers` would ask, and estimate what it would cost; ask nothing.
+    """Count what ``run_analysers`` would ask, and estimate what it would cost; ask nothing.
 
-    Parameters are those of `run_analysers`.
+    Parameters are those of ``run_analysers``.
     """
     settings, data_dir = _settings(settings, settings_kwargs)
     folder = Path(settings.runs_dir) / run_id
@@ -131,31 +131,31 @@ def run_analysers(
 
     Parameters
     ----------
-    run_id
+    run_id : str
         Name of the run.
-    names
+    names : Sequence[str], optional
         The analysers; None: all.
-    model
+    model : str
         Provider and name of the model that is asked, as in ``openai:gpt-4o-mini``.
         ``rehearsal:anything`` answers at random and costs nothing.
-    base_url, api_key_variable
+    base_url, api_key_variable : str, optional
         Address of the service, and environment variable that holds its key, where they are not the
         provider's usual ones.
-    iterations
+    iterations : Sequence[int], optional
         Which iterations, counted from 1; None: all.
-    phases
+    phases : Sequence[RolloutPhase]
         ``train`` and ``test``, or one of them.
-    max_rollouts
+    max_rollouts : int, optional
         Most dialogues of each stage, drawn by the seed of the run; None: all.
-    settings
+    settings : ExperimentSettings, optional
         Where runs and data lie, limits of concurrency, patience and cost. By default, data are
         where the run had them.
-    **settings_kwargs
-        Single settings; they win over `settings`.
+    **settings_kwargs : Any
+        Single settings; they win over ``settings``.
 
     Returns
     -------
-    result
+    result : AnalysisResult
         Shares with confidence intervals, also written to ``analyses.json``.
 
     Raises

@@ -61,7 +61,7 @@ def summarise(rows: Iterable[AnalysisRow]) -> list[SummaryRow]:
 
     Parameters
     ----------
-    rows
+    rows : Iterable[AnalysisRow]
         The results, in any order.
     """
     return [_summary(*key, list(group)) for key, group in groupby(sorted(rows, key=_key), key=_key)]

@@ -48,9 +48,9 @@ class TextRun:
 
         Parameters
         ----------
-        phases
+        phases : Sequence[RolloutPhase]
             Which phases.
-        iterations
+        iterations : Sequence[int], optional
             Which iterations, counted from 1 as in transcripts and metrics; None: all.
 
         Raises
@@ -84,9 +84,9 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run.
-    data_dir
+    data_dir : str, optional
         Where the datasets lie; None: where they lay when the run was started last.
 
     Raises

@@ -47,11 +47,11 @@ def chosen_transcripts(
 
     Parameters
     ----------
-    run
+    run : TextRun
         The run.
-    stage
+    stage : Stage
         Where the dialogues are.
-    chosen
+    chosen : TranscriptFilter
         Which of them are shown.
     """
     phase, _ = stage
@@ -69,13 +69,13 @@ def render_transcript(
 
     Parameters
     ----------
-    transcript
+    transcript : dict[str, Any]
         As ``transcript_of`` writes it.
-    stage
+    stage : Stage
         Where it comes from.
-    agent_names
+    agent_names : tuple[str, ...]
         The agents in the order of the protocol, which decides their colours.
-    raw
+    raw : bool
         Show the answers of the models as they came, rather than what reached each channel.
     """
     parts: list[RenderableType] = [

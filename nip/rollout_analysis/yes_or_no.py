@@ -17,12 +17,12 @@ def read_yes_or_no(answer: str) -> bool | None:
 
     Parameters
     ----------
-    answer
+    answer : str
         What the model wrote.
 
     Returns
     -------
-    is_yes
+    is_yes : bool | None
         None if it says neither, or both.
     """
     lines = [line for each in answer.splitlines() if (line := _MARKUP.sub("", each).strip())]

@@ -1,4 +1,4 @@
-"""`analyses.db`: what analysers found out about the rollouts of a run, beside its `run.db`."""
+"""``analyses.db``: what analysers found out about the rollouts of a run, beside its ``run.db``."""
 
 import json
 import sqlite3
@@ -56,10 +56,10 @@ class AnalysisRow:
     """Fingerprint of what the model was asked; empty where none was needed."""
 
     phase: str
-    """`train` or `test`."""
+    """``train`` or ``test``."""
 
     iteration: int
-    """The iteration, counted from 0, as in `run.db`."""
+    """The iteration, counted from 0, as in ``run.db``."""
 
     position: int
     """Place of the rollout in its stage."""
@@ -71,7 +71,7 @@ class AnalysisRow:
     """What the rollout was about."""
 
     finding: Finding
-    """`unknown` if no answer could be read; `not_applicable` where the question has no meaning."""
+    """``unknown`` if no answer could be read; ``not_applicable`` if the question does not apply."""
 
     answer: str = ""
     """What the model wrote last, or why it did not."""
@@ -86,11 +86,11 @@ class AnalysisRow:
 
 
 class AnalysisStore:
-    """An open `analyses.db`, of which this process is the only user.
+    """An open ``analyses.db``, of which this process is the only user.
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run. The run itself may be open elsewhere.
 
     Raises
@@ -142,7 +142,7 @@ class AnalysisStore:
         return [AnalysisRow(*row) for row in found]
 
     def get_state(self, key: str, default: Any = None) -> Any:
-        """Read what `set_state` stored; `default` if there is nothing."""
+        """Read what ``set_state`` stored; ``default`` if there is nothing."""
         query = "SELECT value FROM state WHERE key = ?"
         with self._transactions.reading() as connection:
             row = connection.execute(query, (key,)).fetchone()

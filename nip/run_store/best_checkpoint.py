@@ -1,4 +1,4 @@
-"""`checkpoints/best.json`: which checkpoint of a run is the best, and by what.
+"""``checkpoints/best.json``: which checkpoint of a run is the best, and by what.
 
 Needs no torch, so that runs without networks can be asked as well.
 """

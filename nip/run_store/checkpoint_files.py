@@ -1,8 +1,8 @@
 """The files inside one checkpoint.
 
-One safetensors file per group of tensors, `state.json`, and `manifest.json`, which holds the size
-and the checksum of all others. They reveal what went wrong after the writing: a copy that broke
-off, a flipped bit.
+One safetensors file per group of tensors, ``state.json``, and ``manifest.json``, which holds the
+size and the checksum of all others. They reveal what went wrong after the writing: a copy that
+broke off, a flipped bit.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""`checkpoints/`: snapshots from which a run goes on as if it had never stopped.
+"""``checkpoints/``: snapshots from which a run goes on as if it had never stopped.
 
-One folder per checkpoint, `iteration_000012/`. It is written under a hidden name and renamed when
+One folder per checkpoint, ``iteration_000012/``. It is written under a hidden name and renamed when
 all of it is on the disk, so a folder with a proper name is complete, whenever the process was
-killed. One of them may be marked as the best, in `best.json`.
+killed. One of them may be marked as the best, in ``best.json``.
 """
 
 import re
@@ -49,7 +49,7 @@ class CheckpointFolder:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Where the checkpoints lie; made by the first save.
     """
 
@@ -93,7 +93,7 @@ class CheckpointFolder:
     def load_latest(self) -> Checkpoint | None:
         """Read the newest checkpoint that is intact; None if there are no checkpoints at all.
 
-        A damaged one is set aside with a warning (its folder gets the ending `.damaged`) and the
+        A damaged one is set aside with a warning (its folder gets the ending ``.damaged``) and the
         one before it is used: a run computes the same numbers from any of its checkpoints, so this
         costs time but changes nothing.
 
@@ -126,8 +126,8 @@ class CheckpointFolder:
 
         Parameters
         ----------
-        which
-            `latest`, `best`, or the number of an iteration.
+        which : int | str
+            ``latest``, ``best``, or the number of an iteration.
 
         Raises
         ------
@@ -155,8 +155,8 @@ class CheckpointFolder:
 
         Parameters
         ----------
-        which
-            `latest`, `best`, or the number of an iteration.
+        which : int | str
+            ``latest``, ``best``, or the number of an iteration.
 
         Raises
         ------
@@ -172,11 +172,11 @@ class CheckpointFolder:
 
         Parameters
         ----------
-        keep_last
+        keep_last : int
             So many of the newest are kept.
-        permanent_every
+        permanent_every : int, optional
             Those of every so many iterations are kept for good.
-        protected
+        protected : Collection[int]
             Further iterations to keep.
         """
         assert keep_last >= 1, f"keep_last must be at least 1, got {keep_last}"

@@ -48,17 +48,17 @@ def draw_comparison(
 
     Parameters
     ----------
-    histories
+    histories : Mapping[str, RunHistory]
         The metrics of each run, by the name it has in the legend.
-    metric
+    metric : str
         Name of the metric on the training split.
-    path
+    path : Path
         The PNG file to write.
-    lines
+    lines : Sequence[ReferenceLine]
         Horizontal lines to compare with.
-    smoothing
+    smoothing : int
         Number of neighbouring iterations that each point is the mean of; 1 draws all as it is.
-    title
+    title : str, optional
         By default, the name of the metric.
 
     Raises

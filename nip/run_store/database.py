@@ -1,4 +1,4 @@
-"""`run.db`: metrics, state, messages, rollouts and jobs of one run, in SQLite."""
+"""``run.db``: metrics, state, messages, rollouts and jobs of one run, in SQLite."""
 
 import math
 import sqlite3
@@ -23,27 +23,28 @@ DIGEST_OF_THE = "digest of the "
 
 
 class RunDatabase:
-    """An open `run.db`.
+    """An open ``run.db``.
 
-    Every call is one transaction, or joins the one that `transaction` has begun, so a reader, or a
-    process started after a crash, sees all of it or nothing. In WAL mode with `synchronous=NORMAL`
-    a transaction outlives the killing of the process; `flush` makes it outlive a power cut as well.
+    Every call is one transaction, or joins the one that ``transaction`` has begun, so a reader, or
+    a process started after a crash, sees all of it or nothing. In WAL mode with
+    ``synchronous=NORMAL`` a transaction outlives the killing of the process; ``flush`` makes it
+    outlive a power cut as well.
 
     SQLite has no NaN, which is stored as NULL and comes back as NaN, and takes -0.0 for 0.0. All
     other values come back bit for bit.
 
     Parameters
     ----------
-    path
-        The database file. It is made when it is missing, unless `read_only`.
-    read_only
+    path : Path
+        The database file. It is made when it is missing, unless ``read_only``.
+    read_only : bool
         For looking at a run that another process may be writing. In a file of an older layout the
         tables that it lacks are found empty; a writer adds them.
 
     Attributes
     ----------
     transaction
-        `with database.transaction():` makes everything within it one transaction.
+        ``with database.transaction():`` makes everything within it one transaction.
     journal, rollouts, jobs
         The finished messages, the finished rollouts and the fine-tuning jobs.
 
@@ -132,7 +133,7 @@ class RunDatabase:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
-        """Close the file; SQLite then folds the `-wal` file into it."""
+        """Close the file; SQLite then folds the ``-wal`` file into it."""
         self._connection.close()
 
 

@@ -31,9 +31,9 @@ def print_summary(run: Run, console: Console | None = None) -> None:
 
     Parameters
     ----------
-    run
+    run : Run
         The run; it may have been closed.
-    console
+    console : Console, optional
         Where to print; by default the terminal.
     """
     console = console or Console()

@@ -1,4 +1,4 @@
-"""`environment.json`: what a run was computed with, one entry for each time it was started."""
+"""``environment.json``: what a run was computed with, one entry for each time it was started."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Parameters
     ----------
-    settings
+    settings : Mapping[str, Any]
         The experiment settings of this start, which may differ from those of the last.
     """
     return {
@@ -49,7 +49,7 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def append_start(path: Path, start: Mapping[str, Any]) -> None:
-    """Add one start to `environment.json`, making the file when it is missing."""
+    """Add one start to ``environment.json``, making the file when it is missing."""
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"starts": []}
     content["starts"].append(start)
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -84,7 +84,7 @@ def describe_code(folder: Path) -> dict[str, Any] | None:
 
     Returns
     -------
-    description
+    description : dict[str, Any] | None
         The commit, and the difference between it and the files as they are (cut off when very
         long; new files that git does not know are not in it). None if there is no git, no commit,
         or if the package merely lies in a folder that git ignores, as in a virtual environment.

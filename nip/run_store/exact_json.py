@@ -26,7 +26,7 @@ def dump_exactly(value: Any) -> str:
 def dump_compactly(value: Any) -> str:
     """Write plain values as one line of JSON that any database takes, in microseconds.
 
-    Unlike `dump_exactly` this does not look for keys that are no strings.
+    Unlike ``dump_exactly`` this does not look for keys that are no strings.
 
     Raises
     ------

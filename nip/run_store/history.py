@@ -74,7 +74,7 @@ class RunHistory:
 
     @classmethod
     def from_dict(cls, series: Mapping[str, Sequence[Sequence[float]]]) -> Self:
-        """Build a history from what `to_dict` returned, also after JSON."""
+        """Build a history from what ``to_dict`` returned, also after JSON."""
         history = cls()
         for name, pairs in series.items():
             for iteration, value in pairs:

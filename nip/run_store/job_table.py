@@ -49,7 +49,7 @@ class FineTuningJobRow:
     """The model that training starts from."""
 
     method: str
-    """`supervised` or `dpo`."""
+    """``supervised`` or ``dpo``."""
 
     hyper_params: Mapping[str, Any]
     """What the service was told of how to train; what is missing is its own choice."""
@@ -112,10 +112,10 @@ class JobTable:
 
     Parameters
     ----------
-    transactions
+    transactions : Transactions
         Those of the database of the run.
-    flush
-        Forces what was stored onto the disk. Called after each `save` outside a transaction: what
+    flush : Callable[[], None]
+        Forces what was stored onto the disk. Called after each ``save`` outside a transaction: what
         is known of a paid job should outlive a power cut as well.
     """
 

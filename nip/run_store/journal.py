@@ -9,13 +9,13 @@ from nip.run_store.transactions import Transactions
 
 
 class RunJournal:
-    """Entries by key, for example `train/3/17/0/prover/0`; a run that goes on finds them here.
+    """Entries by key, for example ``train/3/17/0/prover/0``; a run that goes on finds them here.
 
-    `put` returns when the entry outlives the killing of the process.
+    ``put`` returns when the entry outlives the killing of the process.
 
     Parameters
     ----------
-    transactions
+    transactions : Transactions
         Those of the database of the run.
     """
 
@@ -42,9 +42,9 @@ class RunJournal:
             connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", row)
 
     def forget(self, prefix: str) -> None:
-        """Drop the key `prefix` and all keys below it: `train/3/1` takes `train/3/1/0` along.
+        """Drop the key ``prefix`` and all keys below it: ``train/3/1`` takes ``train/3/1/0`` along.
 
-        `train/3/17` stays. The empty prefix stands above all keys.
+        ``train/3/17`` stays. The empty prefix stands above all keys.
         """
         with self._transactions() as connection:
             if not prefix:

@@ -1,4 +1,4 @@
-"""`learning_curve.png`: how one run went, at a glance."""
+"""``learning_curve.png``: how one run went, at a glance."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,11 +40,11 @@ def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
 
     Parameters
     ----------
-    history
+    history : RunHistory
         The metrics.
-    run_id
+    run_id : str
         Goes into the title.
-    path
+    path : Path
         The PNG file to write.
     """
     panels = _panels_with_data(history)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class FileLock:
-    """An exclusive lock on a file, held until `release` or the end of the process.
+    """An exclusive lock on a file, held until ``release`` or the end of the process.
 
     The operating system drops it however the process ends, so a killed run leaves nothing to
     clear up. The file names its holder, for error messages. It also excludes a second use within
@@ -17,7 +17,7 @@ class FileLock:
 
     Parameters
     ----------
-    path
+    path : Path
         The lock file. It is made when it is missing and never deleted: deleting a lock file lets
         two processes hold locks on two files of the same name.
     """
@@ -31,7 +31,7 @@ class FileLock:
 
         Parameters
         ----------
-        wait
+        wait : bool
             Wait for the present holder, instead of returning False at once.
         """
         file = self.path.open("a+", encoding="utf-8")

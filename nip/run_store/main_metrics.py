@@ -1,7 +1,7 @@
 """Which metrics a person wants to see first, and what they are called in pictures and tables.
 
-A name is made of whom it concerns and of a quantity: `prover.mean_episode_reward`. What was
-measured in the test after training has `test_` before the name. What begins with `pretrain_`
+A name is made of whom it concerns and of a quantity: ``prover.mean_episode_reward``. What was
+measured in the test after training has ``test_`` before the name. What begins with ``pretrain_``
 belongs to no curve.
 """
 
@@ -61,7 +61,7 @@ class MetricName:
 
 
 def parse_metric_name(name: str) -> MetricName:
-    """Take a metric's name apart, as in `test_prover.loss`."""
+    """Take a metric's name apart, as in ``test_prover.loss``."""
     subject, _, quantity = name.removeprefix(TEST_PREFIX).rpartition(".")
     return MetricName(name, subject, quantity, name.startswith(TEST_PREFIX))
 

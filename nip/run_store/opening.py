@@ -39,7 +39,7 @@ class OpenedFolder:
 def open_run_folder(
     settings: ExperimentSettings, run_id: str, parameters: Mapping[str, Any], resume: ResumePolicy
 ) -> OpenedFolder:
-    """Make or find the folder of a run and lock it; see `Run.open`."""
+    """Make or find the folder of a run and lock it; see ``Run.open``."""
     check_run_id(run_id)
     folder = Path(settings.runs_dir) / run_id
     _check_policy(folder, resume)

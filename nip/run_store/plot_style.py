@@ -66,17 +66,17 @@ def draw_series(
 
     Parameters
     ----------
-    axes
+    axes : Axes
         Where to draw.
-    points
+    points : Sequence[tuple[int, float]]
         Pairs of iteration and value. Short series also get markers, so that a single point shows.
-    label
+    label : str
         Name in the legend.
-    colour
+    colour : str
         Colour of the line.
-    line_style
-        One of `LINE_STYLES`.
-    smoothing
+    line_style : str
+        One of ``LINE_STYLES``.
+    smoothing : int
         Number of neighbouring points that each point of the strong line is the mean of.
     """
     iterations, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
@@ -110,14 +110,14 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
 
     Parameters
     ----------
-    values
+    values : np.ndarray
         Of shape (n,).
-    window
+    window : int
         Number of values in each mean; an even one counts as the next larger odd one.
 
     Returns
     -------
-    means
+    means : np.ndarray
         Of shape (n,); NaN where the whole window is.
     """
     half = window // 2

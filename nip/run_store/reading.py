@@ -18,7 +18,7 @@ def read_history(folder: Path) -> RunHistory:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run.
 
     Raises
@@ -38,7 +38,7 @@ def read_parameters(folder: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run.
 
     Raises
@@ -56,7 +56,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run.
 
     Raises
@@ -69,14 +69,14 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def read_state(folder: Path, key: str) -> Any:
-    """Read what a run has stored with `Run.set_state`; None if it has stored nothing.
+    """Read what a run has stored with ``Run.set_state``; None if it has stored nothing.
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run; another process may be writing it.
-    key
-        As it was given to `set_state`.
+    key : str
+        As it was given to ``set_state``.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def open_database(folder: Path) -> Iterator[RunDatabase]:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run.
 
     Raises

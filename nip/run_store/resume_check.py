@@ -27,9 +27,9 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the run.
-    parameters
+    parameters : Mapping[str, Any]
         The full tree that it is to go on with, as plain data.
 
     Raises

@@ -16,9 +16,9 @@ class RolloutTable:
 
     Parameters
     ----------
-    transactions
+    transactions : Transactions
         Those of the database of the run.
-    journal
+    journal : RunJournal
         Where the messages of unfinished rollouts are.
     """
 
@@ -40,9 +40,9 @@ class RolloutTable:
         ----------
         phase, iteration, position
             Where it belongs; a rollout that is there is replaced.
-        record
+        record : Mapping[str, Any]
             The rollout as plain data.
-        forget
+        forget : str, optional
             Prefix of the keys of its messages in the journal. None leaves the journal alone.
 
         Raises

@@ -31,7 +31,7 @@ _CHECKPOINTS = "checkpoints"
 class Run:
     """An open run, of which this process is the only writer.
 
-    Made by `Run.open`; close it, or use it in a `with` statement, to let another process go on.
+    Made by ``Run.open``; close it, or use it in a ``with`` statement, to let another process go on.
 
     Attributes
     ----------
@@ -79,23 +79,23 @@ class Run:
 
         Parameters
         ----------
-        settings
+        settings : ExperimentSettings
             Where runs lie, and what is noted about this start.
-        run_id
+        run_id : str
             Name of the run.
-        parameters
+        parameters : Mapping[str, Any]
             The full tree of hyper-parameters, as plain data.
-        resume
-            What to do if the run exists: go on (`auto`, `must`) or refuse (`never`); and if it does
-            not: begin it (`auto`, `never`) or refuse (`must`).
+        resume : ResumePolicy
+            What to do if the run exists: go on (``auto``, ``must``) or refuse (``never``); and if
+            it does not: begin it (``auto``, ``never``) or refuse (``must``).
 
         Raises
         ------
         ResumeError
-            If `resume` does not allow it, if any parameter differs from the stored one (the
+            If ``resume`` does not allow it, if any parameter differs from the stored one (the
             message lists them), or if another process has the run open.
         ParameterError
-            If `run_id` is no safe name for a folder.
+            If ``run_id`` is no safe name for a folder.
         """
         opened = open_run_folder(settings, run_id, parameters, resume)
         try:
@@ -109,7 +109,7 @@ class Run:
 
         Parameters
         ----------
-        data
+        data : Mapping[str, str], optional
             Digests, by name, of what the run learns from.
 
         Raises
@@ -126,7 +126,7 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """How far the run is: `running` also after a kill, until it is finished."""
+        """How far the run is: ``running`` also after a kill, until it is finished."""
         status = self._database.get_state("status", "running")
         assert status in ("running", "completed", "failed"), status
         return status  # type: ignore[return-value]
@@ -135,8 +135,8 @@ class Run:
     def transaction(self) -> Iterator[None]:
         """Store all that happens within, or, after an error or a kill, nothing of it.
 
-        Metrics, state, messages, rollouts and jobs take part, files do not. Do not `await` within:
-        what other tasks store meanwhile would become a part of it.
+        Metrics, state, messages, rollouts and jobs take part, files do not. Do not ``await``
+        within: what other tasks store meanwhile would become a part of it.
         """
         try:
             with self._database.transaction():
@@ -147,7 +147,7 @@ class Run:
             raise
 
     def get_state(self, key: str, default: Any = None) -> Any:
-        """Read what `set_state` stored; `default` if there is nothing."""
+        """Read what ``set_state`` stored; ``default`` if there is nothing."""
         stored = self._database.get_state(f"{STATE_OF_THE_WORK}{key}", "")
         return json.loads(stored) if stored else default
 
@@ -162,7 +162,7 @@ class Run:
         self._database.set_state(f"{STATE_OF_THE_WORK}{key}", dump_exactly(value))
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Store the metrics of one iteration, on disk and in `history`, in one transaction."""
+        """Store the metrics of one iteration, on disk and in ``history``, in one transaction."""
         self._database.log_metrics(int(iteration), metrics)
         self.history.update(iteration, metrics)
 
@@ -191,7 +191,7 @@ class Run:
         return self._checkpoints.load_latest()
 
     def load_checkpoint(self, which: int | str = "latest") -> Checkpoint:
-        """Read a certain checkpoint: `latest`, `best`, or that of an iteration.
+        """Read a certain checkpoint: ``latest``, ``best``, or that of an iteration.
 
         Raises
         ------
@@ -210,11 +210,11 @@ class Run:
 
         Parameters
         ----------
-        keep_last
+        keep_last : int, optional
             So many of the newest are kept; None: as the settings say.
-        permanent_every
+        permanent_every : int, optional
             Those of every so many iterations are kept for good; None: as the settings say.
-        protected
+        protected : Collection[int]
             Further iterations to keep.
         """
         settings = self._settings
@@ -245,13 +245,13 @@ class Run:
     def finish(
         self, status: Literal["completed", "failed"], error: BaseException | str | None = None
     ) -> None:
-        """Note how the run ended: status, `result.json`, and a picture of the learning curves.
+        """Note how the run ended: status, ``result.json``, and a picture of the learning curves.
 
         Parameters
         ----------
-        status
+        status : Literal["completed", "failed"]
             A completed run is not trained again; a failed one goes on when it is started again.
-        error
+        error : BaseException | str, optional
             What made it fail.
         """
         write_atomically(self.folder / "result.json", self._result(status, error))

@@ -15,8 +15,8 @@ def check_run_id(run_id: str) -> None:
     Raises
     ------
     ParameterError
-        If the name is empty, too long, or has other characters than letters, digits, `.`, `_`
-        and `-`, or does not begin with a letter or digit.
+        If the name is empty, too long, or has other characters than letters, digits, ``.``, ``_``
+        and ``-``, or does not begin with a letter or digit.
     """
     if not _ALLOWED.fullmatch(run_id):
         raise ParameterError(

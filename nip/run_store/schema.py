@@ -1,4 +1,4 @@
-"""The tables of `run.db`, by the layout that brought them."""
+"""The tables of ``run.db``, by the layout that brought them."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""All or nothing: several writes to `run.db` as one."""
+"""All or nothing: several writes to ``run.db`` as one."""
 
 import sqlite3
 import threading
@@ -13,13 +13,13 @@ class Transactions:
     inner one that fails undoes its own part only, so an error that is caught leaves nothing half
     done.
 
-    One thread at a time is within a transaction; others wait. In asyncio, do not `await` within
+    One thread at a time is within a transaction; others wait. In asyncio, do not ``await`` within
     one: what other tasks write meanwhile would become a part of it.
 
     Parameters
     ----------
-    connection
-        An SQLite connection with `isolation_level=None`, which begins nothing by itself.
+    connection : sqlite3.Connection
+        An SQLite connection with ``isolation_level=None``, which begins nothing by itself.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -58,11 +58,11 @@ def clustered_mean(
 
     Parameters
     ----------
-    values
+    values : ArrayLike
         Numbers, (value,).
-    clusters
+    clusters : ArrayLike
         The cluster of each value, (value,): integers or strings.
-    is_share
+    is_share : bool
         Whether each value is 0 or 1.
 
     Raises

@@ -11,7 +11,7 @@ from typing import BinaryIO
 _MAX_SIMULTANEOUS_FLUSHES = 16
 
 TEMPORARY_SUFFIX = ".tmp"
-"""Ending of the hidden files that `write_atomically` leaves behind when it is killed."""
+"""Ending of the hidden files that ``write_atomically`` leaves behind when it is killed."""
 
 
 def write_atomically(path: Path | str, content: bytes | str) -> None:
@@ -21,9 +21,9 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
 
     Parameters
     ----------
-    path
+    path : Path | str
         The file to write. Its folder must exist.
-    content
+    content : bytes | str
         The whole content; text is written as UTF-8.
 
     Raises
@@ -37,14 +37,14 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
 
 @contextmanager
 def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
-    """Replace a file as `write_atomically` does, but piece by piece.
+    """Replace a file as ``write_atomically`` does, but piece by piece.
 
     What is written takes the file's place when the block ends, and never if it raises.
 
     Raises
     ------
     OSError
-        As `write_atomically`.
+        As ``write_atomically``.
     """
     path = Path(path)
     # Process and thread in the name keep two writers of one file from mixing their bytes.
@@ -88,7 +88,7 @@ def flush_all_to_disk(paths: Iterable[Path]) -> None:
 
 
 def remove_temporary_files(folder: Path | str) -> None:
-    """Delete what killed calls of `write_atomically` left in a folder and in those below it.
+    """Delete what killed calls of ``write_atomically`` left in a folder and in those below it.
 
     Only for a folder that no other process writes to at the moment.
     """

@@ -15,11 +15,11 @@ async def run_all(things: Iterable[T], work: Callable[[T], Awaitable[None]], max
 
     Parameters
     ----------
-    things
+    things : Iterable[T]
         Taken one by one as there is room, so that they need not all be in memory.
-    work
+    work : Callable[[T], Awaitable[None]]
         Works on one.
-    max_live
+    max_live : int
         Things that may be under way at once.
     """
     places = asyncio.Semaphore(max_live)

@@ -25,17 +25,17 @@ class ProgressBar:
     """Shows how far a loop is, how fast it goes, and its latest figures.
 
     On a terminal, a live bar. Elsewhere (a file, a batch system) a line now and then: at most two a
-    minute and a hundred in all, and one at the end. Used in a `with` statement.
+    minute and a hundred in all, and one at the end. Used in a ``with`` statement.
 
     Parameters
     ----------
-    description
+    description : str
         What is being done.
-    total
+    total : int
         Number of steps of the whole.
-    enabled
+    enabled : bool
         Whether to show anything at all.
-    console
+    console : Console, optional
         Where to show it; by default standard output.
     """
 

@@ -1,6 +1,6 @@
 """Processes that train one experiment together, each on its share of the data.
 
-`torchrun` starts them and tells each its rank. All of them run the same code; at the points where
+``torchrun`` starts them and tells each its rank. All of them run the same code; at the points where
 they have to agree they meet in a collective, which all must reach, in the same order. Only tensors
 travel, and nothing is pickled. A process which is alone does nothing here, and imports no torch.
 """
@@ -199,14 +199,14 @@ def current_ranks() -> Ranks:
 
 @contextmanager
 def connected_ranks(device: str) -> Iterator[Ranks]:
-    """Connect the processes that torchrun has started, until the end of the `with` statement.
+    """Connect the processes that torchrun has started, until the end of the ``with`` statement.
 
     Tensors on the CPU travel by gloo, those on a GPU by NCCL. Where there is one process, or where
     the ranks are connected already, nothing happens.
 
     Parameters
     ----------
-    device
+    device : str
         Where this process computes.
     """
     global _connected

@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile(
 def dump_readable(tree: Mapping[str, Any] | Sequence[Any]) -> str:
     """Write mappings, sequences, strings, numbers, truth values and None.
 
-    Reading it with `yaml.safe_load` gives the same back, tuples as lists.
+    Reading it with ``yaml.safe_load`` gives the same back, tuples as lists.
 
     Raises
     ------

@@ -17,9 +17,9 @@ def scrub(text: str, *key_variables: str | None) -> str:
 
     Parameters
     ----------
-    text
+    text : str
         What is to be shown or stored.
-    *key_variables
+    *key_variables : str | None
         Environment variables that hold a key under a name that does not say so. The values of all
         variables whose name holds KEY, TOKEN, SECRET or PASSWORD are removed anyway.
     """

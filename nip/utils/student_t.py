@@ -19,9 +19,9 @@ def two_sided_quantile(confidence: float, degrees_of_freedom: int) -> float:
 
     Parameters
     ----------
-    confidence
+    confidence : float
         Probability, in (0, 1).
-    degrees_of_freedom
+    degrees_of_freedom : int
         At least 1.
 
     Raises

@@ -82,21 +82,21 @@ class RemoteJob:
 class FineTuningBackend(ABC):
     """A service that trains models, with files and jobs of its own.
 
-    All methods raise a `LanguageModelError` when a call fails. Its `policy` matters: with `RETRY`
-    nobody can know whether the service did what it was asked, and the caller looks before it asks
-    again; the others say that nothing was done. So no method repeats a call by itself that makes
-    something.
+    All methods raise a ``LanguageModelError`` when a call fails. Its ``policy`` matters: with
+    ``RETRY`` nobody can know whether the service did what it was asked, and the caller looks before
+    it asks again; the others say that nothing was done. So no method repeats a call by itself that
+    makes something.
 
     Parameters
     ----------
-    model
+    model : ModelSpec
         The model to be trained; says which service is meant and how to reach it.
-    context
+    context : ConnectionContext
         What else reaching it takes.
     """
 
     name: ClassVar[str]
-    """Registered name; set by `register_fine_tuning_backend`."""
+    """Registered name; set by ``register_fine_tuning_backend``."""
 
     min_examples: ClassVar[int] = 1
     """A smaller dataset is refused by the service."""

@@ -58,7 +58,7 @@ def supervised_dataset(conversations: Iterable[Sequence[ChatMessage]]) -> FineTu
 
     Parameters
     ----------
-    conversations
+    conversations : Iterable[Sequence[ChatMessage]]
         Each as the agent saw it, ending with its own message. Those in which a message is empty are
         left out and counted: services refuse them.
 
@@ -85,7 +85,7 @@ def preference_dataset(preferences: Iterable[Preference]) -> FineTuningDataset:
 
     Parameters
     ----------
-    preferences
+    preferences : Iterable[Preference]
         The pairs. Those in which a message is empty are left out and counted.
 
     Raises

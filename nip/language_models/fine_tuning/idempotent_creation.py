@@ -76,13 +76,13 @@ async def do_once(
 
     Parameters
     ----------
-    make
+    make : Callable[[], Awaitable[Answer]]
         Asks the service to make it, once.
-    find
+    find : Callable[[], Awaitable[Answer | None]]
         Looks for it; None if the service has none.
-    pace
+    pace : PollingPolicy
         How fast the service is asked again.
-    may_be_done
+    may_be_done : bool
         Whether it may have been asked for already.
 
     Raises

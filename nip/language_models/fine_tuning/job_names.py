@@ -31,7 +31,7 @@ def tag_of(key: str) -> str:
 
 
 def job_suffix(group: str, iteration: int, key: str) -> str:
-    """Make the suffix of the name of a new model: `verifier-2-8c31f0a95d27be64`."""
+    """Make the suffix of the name of a new model: ``verifier-2-8c31f0a95d27be64``."""
     readable = _UNSAFE.sub("-", group)[:_LENGTH_OF_GROUP].replace("_", "-").lower()
     suffix = f"{readable}-{iteration + 1}-{tag_of(key)}"
     assert len(suffix) <= MAX_SUFFIX, suffix

@@ -60,7 +60,7 @@ class JobOptions:
     """Make another attempt, keep the old model, or stop the run."""
 
     num_retries: int = 1
-    """Further attempts with `retry`; when they fail too, the run stops."""
+    """Further attempts with ``retry``; when they fail too, the run stops."""
 
     deadline_s: float = 24 * 3600.0
     """Seconds to wait for one attempt, counted anew in each process that waits."""

@@ -33,7 +33,7 @@ from nip.utils.files import write_atomically
 
 
 class JobStore(Protocol):
-    """Where jobs are kept; `Run.jobs` is one."""
+    """Where jobs are kept; ``Run.jobs`` is one."""
 
     def save(self, job: FineTuningJobRow) -> None:
         """Store an attempt so that it outlives the process."""
@@ -45,24 +45,24 @@ class JobStore(Protocol):
 class JobRunner:
     """Drives the jobs of one run.
 
-    `create` and `wait` may be called again in any later process; they go on where the rows of the
-    store say that they were. The groups' jobs advance at the same time.
+    ``create`` and ``wait`` may be called again in any later process; they go on where the rows of
+    the store say that they were. The groups' jobs advance at the same time.
 
     Parameters
     ----------
-    run_id
+    run_id : str
         Name of the run; a part of the keys of its jobs.
-    folder
-        Folder of the run; datasets lie in its `fine_tuning/`.
-    jobs
+    folder : Path
+        Folder of the run; datasets lie in its ``fine_tuning/``.
+    jobs : JobStore
         Where the jobs are kept.
-    backends
+    backends : Mapping[str, FineTuningBackend]
         The service of each group.
-    options
+    options : JobOptions, optional
         What to do while a job runs, and when it fails.
-    pace
+    pace : PollingPolicy, optional
         How often services are asked.
-    prices
+    prices : Prices, optional
         What training costs.
     """
 
@@ -90,12 +90,12 @@ class JobRunner:
         """Upload the datasets and have the services make the jobs.
 
         A dataset with fewer examples than its service takes makes no job, with a warning: the
-        group keeps its model. A job that its service refuses is stored as FAILED; `wait` decides
+        group keeps its model. A job that its service refuses is stored as FAILED; ``wait`` decides
         what follows.
 
         Returns
         -------
-        rows
+        rows : dict[str, FineTuningJobRow]
             The latest attempt of each group that has one.
 
         Raises
@@ -121,9 +121,9 @@ class JobRunner:
 
         Returns
         -------
-        rows
-            The last attempt of each group that has one. Its `model` is the new model, or None where
-            the group keeps its old one.
+        rows : dict[str, FineTuningJobRow]
+            The last attempt of each group that has one. Its ``model`` is the new model, or None
+            where the group keeps its old one.
 
         Raises
         ------

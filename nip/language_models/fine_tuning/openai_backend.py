@@ -40,12 +40,12 @@ _MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
 class OpenAIBackend(FineTuningBackend):
     """Files and fine-tuning jobs behind OpenAI's interface, through the official SDK.
 
-    Address and key are found as for the chat provider `openai`; models of the provider `rehearsal`
-    are trained by the application in this process.
+    Address and key are found as for the chat provider ``openai``; models of the provider
+    ``rehearsal`` are trained by the application in this process.
 
-    Jobs are found again by their metadata. Where the service keeps none (`metadata` is null or
+    Jobs are found again by their metadata. Where the service keeps none (``metadata`` is null or
     missing), the suffix decides, which ends with a piece of the key: the field
-    `user_provided_suffix`, or the name of the finished model.
+    ``user_provided_suffix``, or the name of the finished model.
 
     OpenAI takes no new fine-tuning jobs after 6 January 2027; its models that are trained by then
     remain.
@@ -65,7 +65,7 @@ class OpenAIBackend(FineTuningBackend):
 
     @classmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:
-        """Tell what is missing, see `FineTuningBackend`."""
+        """Tell what is missing, see ``FineTuningBackend``."""
         if _is_rehearsal(model):
             find_rehearsal_app(context)
         else:

@@ -16,7 +16,7 @@ fine_tuning_backend_registry: Registry[type[FineTuningBackend]] = Registry(
 
 
 def register_fine_tuning_backend(name: str) -> Callable[[Backend], Backend]:
-    """Enter a class of backends under a name, which `hyper_params.fine_tuning.backend` may take."""
+    """Register a backend class under a name that ``fine_tuning.backend`` may take."""
 
     def enter(backend: Backend) -> Backend:
         backend.name = name

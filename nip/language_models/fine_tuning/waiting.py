@@ -39,7 +39,7 @@ async def wait_for_end(
 
     Returns
     -------
-    row
+    row : FineTuningJobRow | None
         The job as it ended, with its events; None if the deadline passed.
     """
     assert row.job_id is not None, row

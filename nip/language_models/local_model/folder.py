@@ -14,7 +14,7 @@ class LoadedModel:
     """A model that is ready to write."""
 
     model: Any
-    """The `transformers` model for causal language modelling."""
+    """The ``transformers`` model for causal language modelling."""
 
     tokenizer: Any
     """Its tokenizer, padding on the left."""
@@ -32,7 +32,7 @@ def check_folder(name: str) -> Path:
     Raises
     ------
     ParameterError
-        If it is no folder of a model in safetensors, or `transformers` is not installed.
+        If it is no folder of a model in safetensors, or ``transformers`` is not installed.
     """
     folder = Path(name).expanduser()
     if importlib.util.find_spec("transformers") is None:

@@ -48,11 +48,11 @@ def answer_together(
 
     Parameters
     ----------
-    loaded
+    loaded : LoadedModel
         The model.
-    questions
+    questions : Sequence[Question]
         What to answer.
-    name
+    name : str
         The model's name in the answers.
 
     Raises

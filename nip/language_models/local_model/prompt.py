@@ -10,7 +10,7 @@ from nip.language_models.errors import BadRequestError
 def encode_prompt(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
     """Return the tokens of a conversation, up to where the assistant's answer begins.
 
-    The tokenizer's chat template decides the form. Without one it is a line `role: content` for
+    The tokenizer's chat template decides the form. Without one it is a line ``role: content`` for
     each message. A template that refuses system messages, or two messages of one role in a row,
     gets them joined.
 

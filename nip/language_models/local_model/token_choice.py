@@ -19,7 +19,7 @@ class TokenChoice:
 
     Parameters
     ----------
-    samplings
+    samplings : Sequence[Sampling]
         How the rows are drawn. A temperature or top_p that is None counts as 1.
     """
 
@@ -67,7 +67,7 @@ def _generator(seed: int | None) -> "torch.Generator":
 def _keep_top(
     probabilities: 'Float[Tensor, "row vocabulary"]', top_ps: 'Float[Tensor, "row 1"]'
 ) -> 'Float[Tensor, "row vocabulary"]':
-    """Set all but the likeliest tokens to 0: the fewest whose sum reaches `top_ps`."""
+    """Set all but the likeliest tokens to 0: the fewest whose sum reaches ``top_ps``."""
     ordered = probabilities.sort(dim=-1, descending=True).values
     is_kept = ordered.cumsum(-1) - ordered < top_ps
     # The likeliest always stays, whatever top_p says.

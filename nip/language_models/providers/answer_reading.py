@@ -1,4 +1,4 @@
-"""From the body of a chat completion to a `Completion`.
+"""From the body of a chat completion to a ``Completion``.
 
 The SDK would build a tree of models from each body; a benchmark of 200 calls at once spends a
 quarter of its time there, and broken bodies slip through.

@@ -15,7 +15,7 @@ class ClientPool:
 
     Parameters
     ----------
-    open_client
+    open_client : Callable[[], AsyncOpenAI]
         Opens a client; called at once for the first, and for others when they are needed.
     """
 

@@ -86,7 +86,7 @@ class ServiceError:
     """Status of the response, or what its body gives instead."""
 
     codes: tuple[str, ...]
-    """The words of `code` and `type`, in small letters."""
+    """The words of ``code`` and ``type``, in small letters."""
 
     message: str
     """What it says to people."""
@@ -130,7 +130,7 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
     """Give the error of this package for one of the SDK or of the connection.
 
     The result refers to nothing of the original, whose request holds the key: raise it outside of
-    the `except` clause.
+    the ``except`` clause.
     """
     if isinstance(error, APIStatusError):
         reported = ServiceError.from_body(error.status_code, error.body)

@@ -1,4 +1,4 @@
-"""Models that run in this process, from a folder of the `transformers` library."""
+"""Models that run in this process, from a folder of the ``transformers`` library."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,16 +31,16 @@ class _Waiting:
 
 @register_chat_provider("local")
 class LocalChatModel(ProvidedChatModel):
-    """A model from a folder that `save_pretrained` wrote; the folder is the model's name.
+    """A model from a folder that ``save_pretrained`` wrote; the folder is the model's name.
 
     Calls that arrive together are answered as one batch, by one thread, so that the event loop
     stays free. Each call draws with random numbers of its own seed. What else is in the batch
     reaches an answer only through the rounding of the probabilities: about 1e-6 in single
     precision, so that hardly one token in a million differs; more in half precision. With
-    `max_batch_size=1` in the context not even that.
+    ``max_batch_size=1`` in the context not even that.
 
     A temperature or top_p that is not set counts as 1; what the folder suggests is not followed.
-    Without `max_tokens`, 512 are written at most.
+    Without ``max_tokens``, 512 are written at most.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -54,7 +54,7 @@ class LocalChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell what is missing, see `ProvidedChatModel`."""
+        """Tell what is missing, see ``ProvidedChatModel``."""
         check_folder(spec.model_name)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:

@@ -26,13 +26,13 @@ _PATH = "/chat/completions"
 class OpenAIChatModel(ProvidedChatModel):
     """A model behind OpenAI's interface for chat completions, through the official SDK.
 
-    The address is `base_url` of the spec, else the environment variable `OPENAI_BASE_URL`, else
-    OpenAI's own. The key comes from the variable that the spec names, else from `OPENAI_API_KEY`;
-    a server at another address may do without. It is in no message, `repr` or log.
+    The address is ``base_url`` of the spec, else the environment variable ``OPENAI_BASE_URL``, else
+    OpenAI's own. The key comes from the variable that the spec names, else from ``OPENAI_API_KEY``;
+    a server at another address may do without. It is in no message, ``repr`` or log.
 
     What a spec's sampling leaves open is not sent. The limit of tokens goes as
-    `max_completion_tokens` to OpenAI and Azure, whose reasoning models refuse `max_tokens`, and as
-    `max_tokens` to all others, of which many know no other name.
+    ``max_completion_tokens`` to OpenAI and Azure, whose reasoning models refuse ``max_tokens``, and
+    as ``max_tokens`` to all others, of which many know no other name.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -42,7 +42,7 @@ class OpenAIChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell what is missing, see `ProvidedChatModel`."""
+        """Tell what is missing, see ``ProvidedChatModel``."""
         find_address(spec)
         find_key(spec)
 
@@ -64,7 +64,7 @@ class OpenAIChatModel(ProvidedChatModel):
         Raises
         ------
         LanguageModelError
-            If no answer came; see `error_translation` for which class means what.
+            If no answer came; see ``error_translation`` for which class means what.
         """
         response = await self._post(self._request_body(messages, sampling))
         if isinstance(response, LanguageModelError):

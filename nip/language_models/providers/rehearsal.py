@@ -22,7 +22,7 @@ class RehearsalChatModel(OpenAIChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell what is missing, see `ProvidedChatModel`."""
+        """Tell what is missing, see ``ProvidedChatModel``."""
         find_rehearsal_app(context)
 
     @property

@@ -16,7 +16,8 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait before asking again; None where the service does not say.
 
-    Understood are `retry-after-ms`, and `retry-after` with seconds or a date (RFC 9110, 10.2.3).
+    Understood are ``retry-after-ms``, and ``retry-after`` with seconds or a date (RFC 9110,
+    10.2.3).
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -47,7 +48,7 @@ def read_rate_limits(headers: Mapping[str, str]) -> RateLimitState | None:
 
 
 def read_duration(text: str | None) -> float | None:
-    """Return the seconds of a duration such as `6m0s`, `1h2m3.5s`, `20ms` or `2.5`."""
+    """Return the seconds of a duration such as ``6m0s``, ``1h2m3.5s``, ``20ms`` or ``2.5``."""
     if text is None:
         return None
     text = text.strip()

@@ -34,12 +34,12 @@ _WORD = re.compile(r"\S+")
 class ScriptedChatModel(ProvidedChatModel):
     """A model that a Python function or a file of rules plays.
 
-    The name of the model says which: `package.module:function` or `folder/file.py:function` for a
-    function, which is called with the messages and the `Sampling` and returns the answer as a text
-    or a `Completion`, at once or awaited; `folder/file.yaml` (or `.yml`, `.json`) for
-    `AnswerRules`, among whose answers the seed of the sampling chooses.
+    The name of the model says which: ``package.module:function`` or ``folder/file.py:function`` for
+    a function, which is called with the messages and the ``Sampling`` and returns the answer as a
+    text or a ``Completion``, at once or awaited; ``folder/file.yaml`` (or ``.yml``, ``.json``) for
+    ``AnswerRules``, among whose answers the seed of the sampling chooses.
 
-    Words count as tokens. A text that is longer than `max_tokens` is cut, as from a real model.
+    Words count as tokens. A text that is longer than ``max_tokens`` is cut, as from a real model.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -48,7 +48,7 @@ class ScriptedChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell whether the answers can be loaded, see `ProvidedChatModel`."""
+        """Tell whether the answers can be loaded, see ``ProvidedChatModel``."""
         load_answers(spec.model_name)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
@@ -94,7 +94,7 @@ def load_answers(name: str) -> AnswerFunction:
     Raises
     ------
     ParameterError
-        If the name is none of the forms of `ScriptedChatModel`, or there is no such thing.
+        If the name is none of the forms of ``ScriptedChatModel``, or there is no such thing.
     """
     if name.endswith(_RULE_FILES):
         rules = AnswerRules.from_file(name)

@@ -151,7 +151,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """Return what clients take for `base_url`."""
+    """Return what clients take for ``base_url``."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
 

@@ -11,20 +11,20 @@ from nip.language_models.server.json_body import read_json_object
 
 
 async def get_counters(request: Request) -> Response:
-    """Answer `GET /admin/counters`."""
+    """Answer ``GET /admin/counters``."""
     endpoint: Endpoint = request.app.state.endpoint
     return JSONResponse(endpoint.counters().to_dict())
 
 
 async def get_faults(request: Request) -> Response:
-    """Answer `GET /admin/faults`."""
+    """Answer ``GET /admin/faults``."""
     endpoint: Endpoint = request.app.state.endpoint
     rules = [rule.to_text() for rule in endpoint.faults.rules]
     return JSONResponse({"faults": rules, "known": fault_registry.names()})
 
 
 async def set_faults(request: Request) -> Response:
-    """Answer `POST /admin/faults` with `{"faults": [...], "fault_rate": 0.2, "seed": 0}`."""
+    """Answer ``POST /admin/faults`` with ``{"faults": [...], "fault_rate": 0.2, "seed": 0}``."""
     endpoint: Endpoint = request.app.state.endpoint
     body = await read_json_object(request)
     names = body.get("faults")

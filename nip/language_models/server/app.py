@@ -22,13 +22,13 @@ def create_app(options: EndpointOptions | None = None) -> Starlette:
     """Build an endpoint that speaks as hosted language models do.
 
     Serve it over HTTP, or give it to a client in the same process:
-    `httpx2.ASGITransport(app=create_app())`. Its addresses begin with `/v1`. What it did is told by
-    `GET /admin/counters`, and by `app.state.endpoint.counters()`. A server closes it when it shuts
-    down; whoever uses it in process awaits `app.state.endpoint.aclose()`.
+    ``httpx2.ASGITransport(app=create_app())``. Its addresses begin with ``/v1``. What it did is
+    told by ``GET /admin/counters``, and by ``app.state.endpoint.counters()``. A server closes it
+    when it shuts down; whoever uses it in process awaits ``app.state.endpoint.aclose()``.
 
     Parameters
     ----------
-    options
+    options : EndpointOptions, optional
         How it behaves; None: the defaults.
 
     Raises

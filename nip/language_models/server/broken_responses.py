@@ -16,7 +16,7 @@ class CutResponse(Response):
 
     Parameters
     ----------
-    whole
+    whole : Response
         The answer that should have been sent.
     """
 
@@ -37,7 +37,7 @@ class StalledResponse(Response):
 
     Parameters
     ----------
-    seconds
+    seconds : float
         How long the connection is held. Clients over HTTP give up before, by their own clock. For
         a client in the same process, where no such clock runs, its time is over then.
     """

@@ -23,7 +23,7 @@ from nip.language_models.server.tokens import count_prompt_tokens, count_tokens,
 from nip.seeding import stable_seed
 
 INVALID_ANSWER = "\n"
-"""What the fault `invalid_answer` says: nothing, which no protocol takes for a message."""
+"""What the fault ``invalid_answer`` says: nothing, which no protocol takes for a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ChatChoice:
 
 
 async def complete_chat(request: Request) -> Response:
-    """Answer `POST /v1/chat/completions`."""
+    """Answer ``POST /v1/chat/completions``."""
     endpoint: Endpoint = request.app.state.endpoint
     arrived = time.monotonic()
     chat = ChatRequest.from_body(await read_json_object(request))

@@ -33,7 +33,7 @@ class Counters:
     """Files kept, by the SHA-256 of their content."""
 
     jobs: dict[str, int] = field(default_factory=dict)
-    """Jobs made, by each `name=value` of their metadata."""
+    """Jobs made, by each ``name=value`` of their metadata."""
 
     num_jobs: int = 0
     """Jobs made."""

@@ -30,7 +30,7 @@ class Endpoint:
 
     Parameters
     ----------
-    options
+    options : EndpointOptions
         How it behaves.
 
     Raises
@@ -51,7 +51,7 @@ class Endpoint:
         return self.state.counters.read(len(self.state.jobs))
 
     def close(self) -> None:
-        """Close the file of the state. A brain that holds something open needs `aclose`."""
+        """Close the file of the state. A brain that holds something open needs ``aclose``."""
         self.state.close()
 
     async def aclose(self) -> None:

@@ -9,18 +9,18 @@ class ApiError(Exception):
 
     Parameters
     ----------
-    status
+    status : int
         HTTP status, 400 or above.
-    message
+    message : str
         For people.
-    kind
-        Family of the error, `type` in the answer.
-    code
+    kind : str
+        Family of the error, ``type`` in the answer.
+    code : str, optional
         For programs.
-    param
+    param : str, optional
         The parameter that is wrong.
-    headers
-        Sent along, such as `retry-after`.
+    headers : Mapping[str, str], optional
+        Sent along, such as ``retry-after``.
     """
 
     def __init__(

@@ -98,7 +98,7 @@ class FaultRule:
 
     @classmethod
     def from_text(cls, text: str, default_rate: float) -> "FaultRule":
-        """Read a name with selectors, such as `rate_limit?rate=0.5&first=10&model=m&request=chat`.
+        """Read a name with selectors, such as ``rate_limit?rate=0.5&model=m&request=chat``.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class FaultRule:
         return rule
 
     def to_text(self) -> str:
-        """Return what `from_text` reads."""
+        """Return what ``from_text`` reads."""
         values = {name: getattr(self, name) for name in _SELECTORS}
         query = urlencode({name: value for name, value in values.items() if value is not None})
         return f"{self.fault.name}?{query}"
@@ -144,9 +144,9 @@ class FaultPlan:
 
     Parameters
     ----------
-    rules
+    rules : Iterable[FaultRule]
         Tried in this order; the first that strikes wins.
-    seed
+    seed : int
         Another seed strikes other requests.
     """
 
@@ -166,15 +166,15 @@ class FaultPlan:
 
         Parameters
         ----------
-        kind
+        kind : RequestKind
             What kind of request it is.
-        digest
+        digest : bytes
             Of what is asked.
-        num_before
+        num_before : int
             How often the same was asked before.
-        model
+        model : str | None
             The model it is about, if it is about one.
-        counters
+        counters : CounterTable
             Where faults are counted.
         """
         for rule in self.rules:
@@ -192,7 +192,7 @@ class FaultPlan:
 
 
 def read_fault_plan(texts: Iterable[str], default_rate: float, seed: int) -> FaultPlan:
-    """Build a plan from the texts of its rules; see `FaultRule.from_text` for errors."""
+    """Build a plan from the texts of its rules; see ``FaultRule.from_text`` for errors."""
     return FaultPlan([FaultRule.from_text(text, default_rate) for text in texts], seed)
 
 

@@ -21,7 +21,7 @@ class StoredFile:
     """Name that the client gave it."""
 
     purpose: str
-    """What the client means to do with it, for example `fine-tune`."""
+    """What the client means to do with it, for example ``fine-tune``."""
 
     created_at: int
     """Time of the upload in seconds since 1970."""
@@ -91,7 +91,7 @@ class FileTable:
 
 
 def number_in(identifier: str, prefix: str) -> int:
-    """Read the number in an identifier such as `file-00000012`; 0, which nothing has, if none."""
+    """Read the number in an identifier such as ``file-00000012``; 0, which nothing has, if none."""
     digits = identifier.removeprefix(prefix)
     is_one = identifier.startswith(prefix) and digits.isascii() and digits.isdigit()
     return int(digits) if is_one and len(digits) < 16 else 0

@@ -17,7 +17,7 @@ MAX_FILES_PER_PAGE = 10000
 
 
 async def upload_file(request: Request) -> Response:
-    """Answer `POST /v1/files`."""
+    """Answer ``POST /v1/files``."""
     endpoint: Endpoint = request.app.state.endpoint
     form = read_form(request.headers.get("content-type", ""), await request.body())
     file = form.get("file")
@@ -42,7 +42,7 @@ async def upload_file(request: Request) -> Response:
 
 
 async def list_files(request: Request) -> Response:
-    """Answer `GET /v1/files`, the newest first unless `order=asc`."""
+    """Answer ``GET /v1/files``, the newest first unless ``order=asc``."""
     endpoint: Endpoint = request.app.state.endpoint
     query = request.query_params
 
@@ -65,7 +65,7 @@ async def list_files(request: Request) -> Response:
 
 
 async def get_file(request: Request) -> Response:
-    """Answer `GET /v1/files/ID`."""
+    """Answer ``GET /v1/files/ID``."""
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:
@@ -75,7 +75,7 @@ async def get_file(request: Request) -> Response:
 
 
 async def get_content(request: Request) -> Response:
-    """Answer `GET /v1/files/ID/content`."""
+    """Answer ``GET /v1/files/ID/content``."""
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:
@@ -86,7 +86,7 @@ async def get_content(request: Request) -> Response:
 
 
 async def delete_file(request: Request) -> Response:
-    """Answer `DELETE /v1/files/ID`."""
+    """Answer ``DELETE /v1/files/ID``."""
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:

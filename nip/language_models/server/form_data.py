@@ -1,4 +1,4 @@
-"""Forms with files in them, as `multipart/form-data` sends them."""
+"""Forms with files in them, as ``multipart/form-data`` sends them."""
 
 from dataclasses import dataclass
 from email.message import Message
@@ -25,9 +25,9 @@ def read_form(content_type: str, body: bytes) -> dict[str, FormPart]:
 
     Parameters
     ----------
-    content_type
+    content_type : str
         The header of this name, which says where one field ends.
-    body
+    body : bytes
         The form.
 
     Raises

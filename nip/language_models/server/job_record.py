@@ -38,7 +38,7 @@ class JobRecord:
     """Seconds that it takes at least."""
 
     fate: str = "succeeded"
-    """How it will end: a final status, or `paused` for one that pauses on its way to success."""
+    """How it will end: a final status, or ``paused`` for one that pauses on its way to success."""
 
     error: dict[str, Any] | None = None
     """What is wrong when it fails."""

@@ -23,9 +23,9 @@ def read_job_request(body: dict[str, Any]) -> dict[str, Any]:
 
     Returns
     -------
-    request
-        With `model`, `training_file`, `validation_file`, `suffix`, `seed`, `metadata` and `method`,
-        whose hyper-parameters are all given.
+    request : dict[str, Any]
+        With ``model``, ``training_file``, ``validation_file``, ``suffix``, ``seed``, ``metadata``
+        and ``method``, whose hyper-parameters are all given.
 
     Raises
     ------

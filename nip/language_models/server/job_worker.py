@@ -29,7 +29,7 @@ class JobWorker:
 
     Parameters
     ----------
-    endpoint
+    endpoint : Endpoint
         Whose jobs they are.
     """
 
@@ -43,11 +43,11 @@ class JobWorker:
 
         Parameters
         ----------
-        request
-            What `read_job_request` gave.
-        file
+        request : dict[str, Any]
+            What ``read_job_request`` gave.
+        file : StoredFile
             The training file.
-        fault
+        fault : str | None
             What will go wrong with the job.
         """
         method = request["method"]
@@ -90,9 +90,9 @@ class JobWorker:
 
         Parameters
         ----------
-        job
+        job : JobRecord
             The job.
-        is_changed
+        is_changed : bool
             Whether something about it is still to be stored.
         """
         now = time.time()

@@ -20,7 +20,7 @@ from nip.language_models.server.refusals import server_error
 
 
 async def create_job(request: Request) -> Response:
-    """Answer `POST /v1/fine_tuning/jobs`."""
+    """Answer ``POST /v1/fine_tuning/jobs``."""
     endpoint: Endpoint = request.app.state.endpoint
     wanted = read_job_request(await read_json_object(request))
     file = endpoint.state.files.get(wanted["training_file"])
@@ -52,7 +52,7 @@ async def create_job(request: Request) -> Response:
 
 
 async def list_jobs(request: Request) -> Response:
-    """Answer `GET /v1/fine_tuning/jobs`, the newest first."""
+    """Answer ``GET /v1/fine_tuning/jobs``, the newest first."""
     endpoint: Endpoint = request.app.state.endpoint
     query = request.query_params
     filters = {
@@ -83,27 +83,27 @@ async def list_jobs(request: Request) -> Response:
 
 
 async def get_job(request: Request) -> Response:
-    """Answer `GET /v1/fine_tuning/jobs/ID`, which brings the job one step on."""
+    """Answer ``GET /v1/fine_tuning/jobs/ID``, which brings the job one step on."""
     return await _with_job(request, lambda workshop, job: workshop.poll(job))
 
 
 async def cancel_job(request: Request) -> Response:
-    """Answer `POST /v1/fine_tuning/jobs/ID/cancel`."""
+    """Answer ``POST /v1/fine_tuning/jobs/ID/cancel``."""
     return await _with_job(request, lambda workshop, job: workshop.cancel(job))
 
 
 async def pause_job(request: Request) -> Response:
-    """Answer `POST /v1/fine_tuning/jobs/ID/pause`."""
+    """Answer ``POST /v1/fine_tuning/jobs/ID/pause``."""
     return await _with_job(request, lambda workshop, job: workshop.pause(job))
 
 
 async def resume_job(request: Request) -> Response:
-    """Answer `POST /v1/fine_tuning/jobs/ID/resume`."""
+    """Answer ``POST /v1/fine_tuning/jobs/ID/resume``."""
     return await _with_job(request, lambda workshop, job: workshop.resume(job))
 
 
 async def list_events(request: Request) -> Response:
-    """Answer `GET /v1/fine_tuning/jobs/ID/events`, the newest first."""
+    """Answer ``GET /v1/fine_tuning/jobs/ID/events``, the newest first."""
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:
@@ -120,7 +120,7 @@ async def list_events(request: Request) -> Response:
 
 
 async def list_checkpoints(request: Request) -> Response:
-    """Answer `GET /v1/fine_tuning/jobs/ID/checkpoints`: the end of a job that has succeeded."""
+    """Answer ``GET /v1/fine_tuning/jobs/ID/checkpoints``: the end of a job that has succeeded."""
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:

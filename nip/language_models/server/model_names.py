@@ -34,11 +34,11 @@ def fine_tuned_name(request: dict[str, Any], content_sha256: str, organization: 
 
     Parameters
     ----------
-    request
+    request : dict[str, Any]
         The job as it was asked for, with its hyper-parameters.
-    content_sha256
+    content_sha256 : str
         Fingerprint of the training file.
-    organization
+    organization : str
         Whose model it is.
     """
     parts = [request["model"], content_sha256, request["method"], request["seed"]]

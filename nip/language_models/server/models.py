@@ -11,7 +11,7 @@ from nip.language_models.server.model_names import BASE_MODELS, is_fine_tuned
 
 
 async def list_models(request: Request) -> Response:
-    """Answer `GET /v1/models`."""
+    """Answer ``GET /v1/models``."""
     endpoint: Endpoint = request.app.state.endpoint
 
     def work() -> Response:
@@ -23,7 +23,7 @@ async def list_models(request: Request) -> Response:
 
 
 async def get_model(request: Request) -> Response:
-    """Answer `GET /v1/models/NAME`."""
+    """Answer ``GET /v1/models/NAME``."""
     endpoint: Endpoint = request.app.state.endpoint
     name = request.path_params["name"]
 
@@ -37,7 +37,7 @@ async def get_model(request: Request) -> Response:
 
 
 async def delete_model(request: Request) -> Response:
-    """Answer `DELETE /v1/models/NAME`; only fine-tuned models can be deleted."""
+    """Answer ``DELETE /v1/models/NAME``; only fine-tuned models can be deleted."""
     endpoint: Endpoint = request.app.state.endpoint
     name = request.path_params["name"]
 

@@ -19,10 +19,10 @@ class EndpointOptions:
     """
 
     brain: str = "dialogue"
-    """What answers: `dialogue`, `echo`, `local`, or a brain of your own."""
+    """What answers: ``dialogue``, ``echo``, ``local``, or a brain of your own."""
 
     brain_file: str | None = None
-    """What the brain is made from: rules (`dialogue`), or a model folder (`local`)."""
+    """What the brain is made from: rules (``dialogue``), or a model folder (``local``)."""
 
     latency_s: float = 0.0
     """Seconds that each answer takes."""
@@ -34,7 +34,7 @@ class EndpointOptions:
     """Seconds that a fine-tuning job takes at least."""
 
     faults: tuple[str, ...] = ()
-    """Faults to show: names, or names with selectors, such as `rate_limit?rate=0.5&first=10`."""
+    """Faults to show: names, or names with selectors, such as ``rate_limit?rate=0.5&first=10``."""
 
     fault_rate: float = 0.2
     """Share of requests that meet each fault that names no rate of its own."""
@@ -52,7 +52,7 @@ class EndpointOptions:
     """Seconds after which a client that was told to slow down is to come back."""
 
     stall_s: float = 0.05
-    """Seconds for which a request that meets the fault `timeout` hangs before it is dropped."""
+    """Seconds for which a request that meets the fault ``timeout`` hangs before it is dropped."""
 
     def __post_init__(self) -> None:
         for name in (*COUNTS, *SECONDS):

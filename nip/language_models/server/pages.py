@@ -24,21 +24,21 @@ def page_of(
 
     Parameters
     ----------
-    items
+    items : Sequence[T]
         The whole list, in the order of the pages.
-    query
-        May hold `limit` and, to go on, `after`: the last item of the page before.
-    default_limit, max_limit
+    query : QueryParams
+        May hold ``limit`` and, to go on, ``after``: the last item of the page before.
+    default_limit, max_limit : int
         Length of a page.
-    id_of
+    id_of : Callable[[T], str]
         Gives the name of an item.
-    show
+    show : Callable[[T], dict[str, Any]]
         Gives what clients get to see of it.
 
     Raises
     ------
     ApiError
-        If limit is no number in range, or nothing is called `after`.
+        If limit is no number in range, or nothing is called ``after``.
     """
     limit = _read_limit(query.get("limit"), default_limit, max_limit)
     start = 0

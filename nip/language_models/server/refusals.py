@@ -40,9 +40,9 @@ def refusal(fault: str, retry_after_s: float = 0.0) -> ApiError | None:
 
     Parameters
     ----------
-    fault
+    fault : str
         Name of the fault.
-    retry_after_s
+    retry_after_s : float
         Seconds after which a client that was told to slow down is to come back.
     """
     if fault == "rate_limit":

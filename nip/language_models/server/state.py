@@ -55,7 +55,7 @@ class EndpointState:
 
     Parameters
     ----------
-    path
+    path : str, optional
         SQLite file, made when it is missing; None keeps everything in memory.
 
     Raises

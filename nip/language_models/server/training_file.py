@@ -21,12 +21,12 @@ def read_examples(content: bytes, method: str) -> list[TrainingExample]:
 
     Parameters
     ----------
-    content
+    content : bytes
         One JSON object per line.
-    method
-        `supervised`: each line is `{"messages": [...]}`, and the last message of the assistant is
-        learnt. `dpo`: each line is `{"input": {"messages": [...]}, "preferred_output": [...],
-        "non_preferred_output": [...]}`.
+    method : str
+        ``supervised``: each line is ``{"messages": [...]}``, and the last message of the assistant
+        is learnt. ``dpo``: each line is ``{"input": {"messages": [...]}, "preferred_output": [...],
+        "non_preferred_output": [...]}``.
 
     Raises
     ------

@@ -20,7 +20,7 @@ class UnusedOptionRule:
     """Their dotted names; a group stands for all of its fields."""
 
     because: str
-    """What makes them idle, as it completes `... has no effect ...`."""
+    """What makes them idle, as it completes ``... has no effect ...``."""
 
     is_idle: Callable[[HyperParameters], bool]
     """Whether the condition holds."""
@@ -34,7 +34,7 @@ class UnusedAgentOptionRule:
     """Their dotted names below the agent."""
 
     because: str
-    """What makes them idle, as it completes `... has no effect ...`."""
+    """What makes them idle, as it completes ``... has no effect ...``."""
 
     is_idle: Callable[[HyperParameters, Any], bool]
     """Whether the condition holds, given the tree and the parameters of the agent."""

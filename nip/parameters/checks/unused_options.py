@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 RL_OF_TEXT = ("num_iterations", "rollouts_per_iteration")
-"""The parameters of `rl` that trainers of language models read."""
+"""The parameters of ``rl`` that trainers of language models read."""
 
 
 def _learns_by_rl_only(hyper_params: HyperParameters) -> bool:

@@ -9,10 +9,10 @@ from nip.parameters.parameters_base import to_plain
 
 
 def apply_changes(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Put new values into a copy of a tree as `HyperParameters.to_dict` writes it.
+    """Put new values into a copy of a tree as ``HyperParameters.to_dict`` writes it.
 
-    An agent that is not listed in the tree starts from the entry `_default`. Whether the names and
-    values are any good shows when the tree is read.
+    An agent that is not listed in the tree starts from the entry ``_default``. Whether the names
+    and values are any good shows when the tree is read.
     """
     changed = copy.deepcopy(dict(tree))
     for dotted, value in changes.items():

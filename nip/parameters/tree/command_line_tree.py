@@ -24,17 +24,17 @@ MISSING = "???"
 
 
 def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
-    """Write all defaults as nested plain data, in the form that `HyperParameters.from_dict` reads.
+    """Return all defaults as nested plain data, as ``HyperParameters.from_dict`` reads it.
 
-    The agents take each value from the entry `_default` by interpolation
-    (`${agents._default.num_gnn_layers}`), so that overriding it there reaches all of them. Update
-    schedules list the fields of all classes; `_type` chooses one.
+    The agents take each value from the entry ``_default`` by interpolation
+    (``${agents._default.num_gnn_layers}``), so that overriding it there reaches all of them. Update
+    schedules list the fields of all classes; ``_type`` chooses one.
 
     Parameters
     ----------
-    scenario
+    scenario : str
         Name of the scenario, which decides the parameters of the agents.
-    agent_names
+    agent_names : Sequence[str]
         Names of the agents of the protocol.
 
     Raises

@@ -32,10 +32,10 @@ class Difference(NamedTuple):
     """Dotted name of the parameter."""
 
     old: Any
-    """Its value in the first tree; `ABSENT` if it has none."""
+    """Its value in the first tree; ``ABSENT`` if it has none."""
 
     new: Any
-    """Its value in the second tree; `ABSENT` if it has none."""
+    """Its value in the second tree; ``ABSENT`` if it has none."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.old!r} → {self.new!r}"
@@ -46,17 +46,17 @@ def difference(
 ) -> list[Difference]:
     """List the parameters in which two trees differ.
 
-    An agent that only one of them lists is compared with the entry `_default` of the other. Who
+    An agent that only one of them lists is compared with the entry ``_default`` of the other. Who
     wrote the trees, and what only repeats other parameters for the reader, does not count.
 
     Parameters
     ----------
-    old, new
-        Trees, or what their `to_dict` gives.
+    old, new : HyperParameters | Mapping[str, Any]
+        Trees, or what their ``to_dict`` gives.
 
     Returns
     -------
-    differences
+    differences : list[Difference]
         In the order of the first tree.
     """
     first, second = to_plain(old), to_plain(new)

@@ -109,7 +109,7 @@ class HyperParameters(SubParameters):
     """Number of symbols in that set."""
 
     agents: Group[AgentsParameters] = GROUP_DEFAULT
-    """Parameters of each agent by its name; `_default` holds for agents that are not listed."""
+    """Parameters of each agent by its name; ``_default`` holds for agents that are not listed."""
 
     rl: Group[RlParameters] = GROUP_DEFAULT
     """What all reinforcement-learning trainers share."""
@@ -127,13 +127,13 @@ class HyperParameters(SubParameters):
     """How gradients become steps of the optimizer."""
 
     loss_terms: tuple[LossTermParameters, ...] = ()
-    """Terms added to the loss: names, or mappings with `name`, `weight` and options."""
+    """Terms added to the loss: names, or mappings with ``name``, ``weight`` and options."""
 
     eval_every: Count | None = None
     """Iterations from one evaluation on the test split to the next; None: only at the end."""
 
     callbacks: tuple[CallbackParameters, ...] = ()
-    """What watches or steps in: names, or mappings with `name` and options."""
+    """What watches or steps in: names, or mappings with ``name`` and options."""
 
     reinforce: Group[ReinforceParameters] = GROUP_DEFAULT
     """Plain policy gradient."""
@@ -163,13 +163,13 @@ class HyperParameters(SubParameters):
     """Rewards and rules that most protocols share."""
 
     nip_protocol: Group[NipProtocolParameters] = GROUP_DEFAULT
-    """Parameters of the `nip` protocol."""
+    """Parameters of the ``nip`` protocol."""
 
     debate_protocol: Group[DebateProtocolParameters] = GROUP_DEFAULT
-    """Parameters of the `debate` protocol."""
+    """Parameters of the ``debate`` protocol."""
 
     mnip_protocol: Group[MnipProtocolParameters] = GROUP_DEFAULT
-    """Parameters of the `mnip` protocol."""
+    """Parameters of the ``mnip`` protocol."""
 
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
     """Groups that plugins have registered, by name; in stored trees they stand at the root."""
@@ -197,12 +197,12 @@ class HyperParameters(SubParameters):
         return [*names, *self.plugin_groups]
 
     def to_dict(self, *, stamp: bool = False) -> dict[str, Any]:
-        """Write the tree as plain data, with a class name under `_type` in each group.
+        """Write the tree as plain data, with a class name under ``_type`` in each group.
 
         Parameters
         ----------
-        stamp
-            Add `_package_name` and `_package_version`, by which old files are recognised.
+        stamp : bool
+            Add ``_package_name`` and ``_package_version``, by which old files are recognised.
         """
         tree = super().to_dict()
         del tree["plugin_groups"]
@@ -215,9 +215,9 @@ class HyperParameters(SubParameters):
 
         Parameters
         ----------
-        data
-            A tree as `to_dict` writes it. What is missing keeps its default.
-        ignore_unknown
+        data : Mapping[str, Any]
+            A tree as ``to_dict`` writes it. What is missing keeps its default.
+        ignore_unknown : bool
             Leave out unknown names instead of refusing them.
 
         Raises
@@ -238,9 +238,9 @@ class HyperParameters(SubParameters):
 
         Parameters
         ----------
-        source
-            The text itself as a string, or the path of a file as a `Path`.
-        ignore_unknown
+        source : str | Path
+            The text itself as a string, or the path of a file as a ``Path``.
+        ignore_unknown : bool
             Leave out unknown names instead of refusing them.
         """
         text = source.read_text() if isinstance(source, Path) else source
@@ -251,8 +251,8 @@ class HyperParameters(SubParameters):
 
         Parameters
         ----------
-        changes
-            New values by dotted name, for example `{"rl.lr": 1e-4, "agents.prover.d_gnn": 32}`.
+        changes : Mapping[str, Any]
+            New values by dotted name, for example ``{"rl.lr": 1e-4, "agents.prover.d_gnn": 32}``.
 
         Raises
         ------

@@ -33,8 +33,8 @@ class MigrationChain:
 
         Parameters
         ----------
-        version
-            First version that no longer needs the translation, for example `"0.2.0"`.
+        version : str
+            First version that no longer needs the translation, for example ``"0.2.0"``.
         """
 
         def enter(step: Callable[[Tree], Tree]) -> Callable[[Tree], Tree]:
@@ -60,7 +60,7 @@ class MigrationChain:
 
 
 def parse_version(text: str) -> Version:
-    """Read `MAJOR.MINOR.PATCH`, whatever comes after it.
+    """Read ``MAJOR.MINOR.PATCH``, whatever comes after it.
 
     Raises
     ------
@@ -81,7 +81,7 @@ chain = MigrationChain()
 """The translations of this package."""
 
 migration = chain.migration
-"""Decorator that enters a translation: `@migration("0.2.0")`."""
+"""Decorator that enters a translation: ``@migration("0.2.0")``."""
 
 migrate = chain.migrate
 

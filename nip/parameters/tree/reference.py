@@ -24,10 +24,10 @@ from nip.parameters.validation import describe
 
 @dataclass(frozen=True)
 class ParameterEntry:
-    """One parameter as the reference and `--help` show it."""
+    """One parameter as the reference and ``--help`` show it."""
 
     name: str
-    """Dotted name from the root of the tree; `<agent>` stands for the name of any agent."""
+    """Dotted name from the root of the tree; ``<agent>`` stands for the name of any agent."""
 
     values: str
     """In words, which values it takes."""

@@ -50,4 +50,4 @@ class TextAgentSpec:
     for, and is stated so that a reader of the spec sees it; None: whatever the protocol says."""
 
     prompt: str | None = None
-    """Template of its system prompt; None: the file `<protocol>/<agent>.txt` of the scenario."""
+    """Template of its system prompt; None: the file ``<protocol>/<agent>.txt`` of the scenario."""

@@ -9,10 +9,10 @@ from nip.registry import Registry
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 
 MakeSpecs = Callable[[ProtocolHandler], Mapping[str, TextAgentSpec]]
-"""Gives the spec of each agent of a protocol; its parameters are in `protocol.hyper_params`."""
+"""Gives the spec of each agent of a protocol; its parameters are in ``protocol.hyper_params``."""
 
 agent_spec_registry: Registry[MakeSpecs] = Registry("text side of a protocol")
-"""The text sides of protocols, by `<scenario>/<protocol>`."""
+"""The text sides of protocols, by ``<scenario>/<protocol>``."""
 
 F = TypeVar("F", bound=MakeSpecs)
 

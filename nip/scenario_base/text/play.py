@@ -17,7 +17,7 @@ from nip.scenario_base.text.rollout import MessageRecord, Rollout, RolloutPlan
 from nip.seeding import stable_seed
 
 Complete = Callable[[Call], Awaitable[Completion]]
-"""Asks a model; `Engine.complete` is one."""
+"""Asks a model; ``Engine.complete`` is one."""
 
 NUM_SEEDS = 2**31
 """Services take seeds below this."""

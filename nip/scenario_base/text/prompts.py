@@ -62,7 +62,7 @@ class PromptNeeds:
 
 
 def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
-    """Read the template `<protocol>/<agent>.txt` of a folder.
+    """Read the template ``<protocol>/<agent>.txt`` of a folder.
 
     Raises
     ------

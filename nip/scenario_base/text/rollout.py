@@ -107,7 +107,7 @@ class RolloutPlan:
     """All randomness of the dialogue, in [0, 2^31)."""
 
     key_prefix: str = ""
-    """Beginning of its keys in the journal: `<phase>/<iteration>/<position>`; empty: no journal."""
+    """Prefix of its journal keys: ``<phase>/<iteration>/<position>``; empty: no journal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class TextScenario(ABC):
     """The name under which the scenario is registered; set by ``register_text_scenario``."""
 
     prompts: ClassVar[Path]
-    """Folder with the built-in system prompts, `<protocol>/<agent>.txt`."""
+    """Folder with the built-in system prompts, ``<protocol>/<agent>.txt``."""
 
     rehearsal_rules: ClassVar[Path | None] = None
     """Rules by which the models answer in a rehearsal; None: general ones."""

@@ -1,8 +1,8 @@
 """Named arrays in one file, without pickling: an ``.npz`` archive and an index in JSON.
 
-The archive holds `index` (the JSON text as bytes) and, for the i-th entry, either `array_i`, or for
-strings `bytes_i` (all of them one after the other, in UTF-8) and `lengths_i` (in bytes; −1 for one
-that is missing).
+The archive holds ``index`` (the JSON text as bytes) and, for the i-th entry, either ``array_i``, or
+for strings ``bytes_i`` (all of them one after the other, in UTF-8) and ``lengths_i`` (in bytes; −1
+for one that is missing).
 """
 
 import io
@@ -45,7 +45,7 @@ def write_arrays(path: Path, batch_size: tuple[int, ...], arrays: ArraysByName) 
 
 
 def read_arrays(path: Path) -> tuple[tuple[int, ...], dict[tuple[str, ...], NDArray[Any]]]:
-    """Read what `write_arrays` wrote.
+    """Read what ``write_arrays`` wrote.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Named numpy arrays that share their first dimensions: what a batch of texts is kept in.
 
-A `NestedArrayDict` is to numpy arrays what a `TensorDict` is to tensors. It exists because tensors
-cannot hold strings.
+A ``NestedArrayDict`` is to numpy arrays what a ``TensorDict`` is to tensors. It exists because
+tensors cannot hold strings.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,14 +30,14 @@ class NestedArrayDict:
     """Arrays by name, possibly nested, that all begin with the same batch dimensions.
 
     Numeric arrays are kept, not copied. Strings, lists of them and object arrays become arrays of
-    `numpy.dtypes.StringDType(na_object=None)`, in which `None` stands for what is missing; beware
-    that numpy's `==` takes `None` for an empty string.
+    ``numpy.dtypes.StringDType(na_object=None)``, in which ``None`` stands for what is missing;
+    beware that numpy's ``==`` takes ``None`` for an empty string.
 
     Parameters
     ----------
-    data
-        Entries by name; a mapping as an entry becomes a nested `NestedArrayDict`.
-    batch_size
+    data : Mapping[str, Any]
+        Entries by name; a mapping as an entry becomes a nested ``NestedArrayDict``.
+    batch_size : int | Sequence[int]
         The dimensions with which the shape of every entry begins.
 
     Raises
@@ -80,7 +80,7 @@ class NestedArrayDict:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The same as `batch_size`."""
+        """The same as ``batch_size``."""
         return self._batch_size
 
     def __len__(self) -> int:
@@ -158,9 +158,9 @@ class NestedArrayDict:
 
         Parameters
         ----------
-        include_nested
+        include_nested : bool
             Also list the entries of entries, by their paths.
-        leaves_only
+        leaves_only : bool
             Leave out the nested dictionaries themselves.
         """
         found: list[Key] = []
@@ -174,7 +174,7 @@ class NestedArrayDict:
     def items(
         self, include_nested: bool = False, leaves_only: bool = False
     ) -> list[tuple[Key, Any]]:
-        """List names and entries; see `keys`."""
+        """List names and entries; see ``keys``."""
         return [(key, self[key]) for key in self.keys(include_nested, leaves_only)]
 
     def update(self, other: "Mapping[str, Any] | NestedArrayDict") -> "NestedArrayDict":
@@ -226,12 +226,12 @@ class NestedArrayDict:
 
         Parameters
         ----------
-        path
-            A file whose name ends in `.npz`, or a folder that exists.
+        path : Path | str
+            A file whose name ends in ``.npz``, or a folder that exists.
 
         Returns
         -------
-        path
+        path : Path
             The file that was written.
         """
         file = _file_in(path)
@@ -241,7 +241,7 @@ class NestedArrayDict:
 
     @classmethod
     def load(cls, path: Path | str) -> "NestedArrayDict":
-        """Read what `save` wrote.
+        """Read what ``save`` wrote.
 
         Raises
         ------

@@ -3,7 +3,7 @@
 from typing import TypeAlias, TypeGuard
 
 Key: TypeAlias = str | tuple[str, ...]
-"""A name, or the names on the way to an entry of an entry: `("agents", "reward")`."""
+"""A name, or the names on the way to an entry of an entry: ``("agents", "reward")``."""
 
 
 def is_path(key: object) -> TypeGuard[tuple[str, ...]]:

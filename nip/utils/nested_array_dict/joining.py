@@ -16,9 +16,9 @@ def stack(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
 
     Parameters
     ----------
-    batches
+    batches : Sequence[NestedArrayDict]
         At least one; all have the same names and shapes.
-    dim
+    dim : int
         Where the new dimension goes, among the batch dimensions of the result.
 
     Raises
@@ -38,9 +38,9 @@ def concatenate(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArray
 
     Parameters
     ----------
-    batches
-        At least one; all have the same names, and the same shapes but along `dim`.
-    dim
+    batches : Sequence[NestedArrayDict]
+        At least one; all have the same names, and the same shapes but along ``dim``.
+    dim : int
         Along which batch dimension.
 
     Raises

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRING = np.dtypes.StringDType(na_object=None)
-"""The type of all string arrays: UTF-8 of any length, `None` for what is missing."""
+"""The type of all string arrays: UTF-8 of any length, ``None`` for what is missing."""
 
 NUMBERS = frozenset("biufc")
 """Kinds of the other arrays: truth values, integers, floating-point and complex numbers."""
@@ -32,7 +32,7 @@ def may_replace(old: NDArray[Any], new: NDArray[Any]) -> bool:
 def as_array(value: Any) -> NDArray[Any]:
     """Turn numbers, strings, lists of them or any numpy array into an array that can be kept.
 
-    Numeric arrays and string arrays of type `STRING` are returned as they are, not copied.
+    Numeric arrays and string arrays of type ``STRING`` are returned as they are, not copied.
 
     Raises
     ------

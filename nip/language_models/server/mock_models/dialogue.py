@@ -21,7 +21,7 @@ class DialogueModel(MockModel):
     """Answers by the rules of a file, and remembers what it was trained to say.
 
     Of each training example it keeps the answer under the first message of the conversation. Rules
-    with `recall: true` give that answer whenever a conversation begins with the same message.
+    with ``recall: true`` give that answer whenever a conversation begins with the same message.
     """
 
     def __init__(self, file: str | None = None) -> None:

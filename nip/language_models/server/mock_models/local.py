@@ -1,4 +1,4 @@
-"""The brain that is a real model, from a folder of the `transformers` library."""
+"""The brain that is a real model, from a folder of the ``transformers`` library."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -60,7 +60,7 @@ class MockModel(ABC):
 
     Parameters
     ----------
-    file
+    file : str, optional
         What the brain is made from, a file or folder; None for its own default.
     """
 
@@ -83,16 +83,16 @@ class MockModel(ABC):
 
         Parameters
         ----------
-        base_model_data
+        base_model_data : Any
             What earlier training made of the model; None: it was never trained.
-        examples
+        examples : Sequence[TrainingExample]
             What is to be learnt.
-        method
-            `supervised` or `dpo`.
+        method : str
+            ``supervised`` or ``dpo``.
 
         Returns
         -------
-        model_data
+        model_data : Any
             What the new model knows, as plain data that JSON can hold.
 
         Raises

@@ -32,5 +32,5 @@ def build_mock_model(name: str, file: str | None = None) -> MockModel:
 
 
 def check_mock_model(name: str, file: str | None = None) -> None:
-    """Tell what would keep a brain from being built; see `build_mock_model` for errors."""
+    """Tell what would keep a brain from being built; see ``build_mock_model`` for errors."""
     build_mock_model(name, file)

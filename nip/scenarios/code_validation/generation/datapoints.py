@@ -26,13 +26,13 @@ class GeneratedDatapoint:
     """What the problem is about."""
 
     origin: str
-    """`rewrite` of a correct program, `mutation` of such a rewrite, or `language_model`."""
+    """``rewrite`` of a correct program, ``mutation`` of such a rewrite, or ``language_model``."""
 
     mutation: str | None
     """What kind of mistake was put in, if one was."""
 
     kind: str | None
-    """`wrong_answer`, `exception` or `timeout` for a buggy program."""
+    """``wrong_answer``, ``exception`` or ``timeout`` for a buggy program."""
 
     failing_input: str | None
     """Arguments for which a buggy program fails, as a list in JSON."""

@@ -30,7 +30,7 @@ class Outcome:
     """What a program did with one input."""
 
     kind: str
-    """`value`, `strange` (not a value of JSON, or too long), `exception` or `timeout`."""
+    """``value``, ``strange`` (not a value of JSON, or too long), ``exception`` or ``timeout``."""
 
     text: str
     """The value as JSON, the type of a strange one, or the error; empty for a timeout."""
@@ -59,8 +59,8 @@ class Sandbox:
     """A process that runs programs on a list of inputs, each program in a child of its own.
 
     A child has no network, opens no files, starts no processes, imports little, and has limits of
-    memory and time; see `sandbox_worker`. A call that runs too long is recognised by its number of
-    steps, so that no label depends on how busy the machine is. Used in a ``with`` statement.
+    memory and time; see ``sandbox_worker``. A call that runs too long is recognised by its number
+    of steps, so that no label depends on how busy the machine is. Used in a ``with`` statement.
 
     Parameters
     ----------

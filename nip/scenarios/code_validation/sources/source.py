@@ -16,7 +16,7 @@ class DatasetRequest:
     """Which dataset is wanted, and how."""
 
     name: str
-    """What the hyper-parameter `dataset` says."""
+    """What the hyper-parameter ``dataset`` says."""
 
     data_dir: Path
     """Folder in which datasets lie."""

@@ -1,4 +1,4 @@
-"""The course of the learning rate, by the schedulers of `torch.optim.lr_scheduler`."""
+"""The course of the learning rate, by the schedulers of ``torch.optim.lr_scheduler``."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

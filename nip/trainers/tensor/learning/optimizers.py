@@ -1,4 +1,4 @@
-"""One optimizer of `torch.optim` for all agents, with a group for each part of each agent."""
+"""One optimizer of ``torch.optim`` for all agents, with a group for each part of each agent."""
 
 import inspect
 from collections.abc import Callable, Mapping

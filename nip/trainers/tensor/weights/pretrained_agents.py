@@ -14,7 +14,7 @@ from nip.scenario_base.normalization import NORMALIZED_KEYS, ObservationNormaliz
 from nip.utils.files import write_atomically
 
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
-"""What `huggingface_hub.PyTorchModelHubMixin` calls its files."""
+"""What ``huggingface_hub.PyTorchModelHubMixin`` calls its files."""
 
 
 class PretrainedAgent(nn.Module):

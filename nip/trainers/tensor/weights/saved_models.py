@@ -1,6 +1,6 @@
 """Weights of all agents in one folder, to use elsewhere or to train on with other parameters.
 
-A saved model is a checkpoint (see `nip.run_store.checkpoint_files`) without what only training
+A saved model is a checkpoint (see ``nip.run_store.checkpoint_files``) without what only training
 needs: one safetensors file for each part of each agent, the scaling of observations, and the
 history. So the checkpoints of a run can be read in its place.
 """
