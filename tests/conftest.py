@@ -1,5 +1,6 @@
 """What every test shares: checked shapes, one thread, derandomised properties, a clean folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,20 @@ def one_torch_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Compute in 64 bits, so that sums in another order differ far less than a mistake does.
+
+    In 32 bits the difference depends on the processor, its instruction set and the batch size.
+    """
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One agent: its parts, put together, and what it makes of a batch of observations."""
+"""An agent of networks: its parts in one module, and its output for a batch of observations."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,10 @@ from nip.scenario_base.agents import (
 )
 
 LegalityRule = Callable[[AgentContext, Tensor, Mapping[str, Tensor]], Tensor]
-"""Fills the logits of illegal symbols, (batch, channel, position, symbol), in a batch of states."""
+"""Replaces the logits of illegal symbols: (context, logits, observation) -> logits.
+
+Logits are (batch, channel, position, symbol).
+"""
 
 CHANNEL_DIMS = {
     "x": 2,
@@ -27,61 +30,61 @@ CHANNEL_DIMS = {
     "message": 1,
     "linear_message": 1,
 }
-"""Observation keys which have a channel dimension, and where it is."""
+"""Channel dimension of each observation key that has one."""
 
 
 @dataclass(frozen=True)
 class AgentOutput:
-    """What an agent makes of a batch of observations.
+    """Logits and values of one agent for a batch of observations.
 
-    Logits cover all channels; on a channel which the agent does not see every symbol is illegal.
+    Logits cover all channels; on a channel that the agent cannot read every symbol is illegal.
     """
 
     message_logits: Float[Tensor, "batch channel position symbol"]
-    """Of each symbol."""
+    """Logits of the symbols."""
 
     decision_logits: Float[Tensor, "batch decision"] | None
-    """Of reject, accept and continue; None for an agent which does not decide."""
+    """Logits of reject, accept and continue; None for an agent that is not a verifier."""
 
     linear_message_logits: Float[Tensor, "batch channel position linear_symbol"] | None
-    """Of each symbol of the plain message; None where there is no such message."""
+    """Logits of the linear symbols; None without a linear message space."""
 
     value: Float[Tensor, " batch"]
-    """What it expects; zeros where it was not asked."""
+    """Estimated return; zeros if it was not requested."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of an agent with a learning rate of its own."""
+    """A part of an agent with its own learning rate."""
 
     name: str
     """Name within the agent, ``body.gnn`` for instance."""
 
     parameters: tuple[nn.Parameter, ...]
-    """Its parameters, which are in no other part."""
+    """Its parameters, disjoint from those of all other parts."""
 
     role: str
-    """``actor`` or ``critic``: which of a pair of learning rate factors counts."""
+    """``actor`` or ``critic``: selects which of a pair of learning rate factors applies."""
 
     factors: tuple[str, ...]
-    """Names of the agent parameters which multiply the base learning rate."""
+    """Names of the agent parameters that multiply the base learning rate."""
 
 
 class Agent(nn.Module):
-    """An agent which reads observations and gives logits and a value.
+    """Maps observations to the logits and the value of one agent.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     body : AgentBody
-        Shared by the heads, or the actor's alone where there is a ``value_body``.
+        Body of all heads, or of the actor alone if there is a ``value_body``.
     policy_head, value_head, solo_head : optional
-        What the trainer needs of them.
+        The heads that the trainer uses.
     value_body : AgentBody, optional
-        A body of the critic's own.
+        Separate body of the critic.
     is_random : bool
-        Whether the agent plays uniformly and is never trained.
+        Whether the agent acts uniformly at random and is never trained.
     """
 
     _visible: Tensor
@@ -110,7 +113,7 @@ class Agent(nn.Module):
         self.register_buffer("_visible", torch.tensor(visible), persistent=False)
 
     def observe(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Keep of the message keys only the channels which the agent sees."""
+        """Restrict the message keys to the channels that the agent can read."""
         if self._sees_all:
             return dict(observation)
         return {
@@ -135,11 +138,12 @@ class Agent(nn.Module):
         )
         seen = self.observe(observation)
         shared = self.body(seen)
-        # Whatever the networks compute in, the outside reads the usual 32 bits.
-        logits = {name: each.float() for name, each in self.policy_head(shared, seen).items()}
+        # Under autocast the networks return 16-bit floats, too coarse for losses.
+        raw_logits = self.policy_head(shared, seen)
+        logits = {name: _in_default_dtype(each) for name, each in raw_logits.items()}
         linear = logits.get("linear_message")
         value = (
-            self._value(seen, shared).float()
+            _in_default_dtype(self._value(seen, shared))
             if with_value
             else observation["message"].new_zeros(len(observation["message"]))
         )
@@ -151,19 +155,20 @@ class Agent(nn.Module):
         )
 
     def value(self, observation: Mapping[str, Tensor]) -> Tensor:
-        """Return the value of a batch of observations, (batch,), and nothing else."""
+        """Return only the value of a batch of observations, (batch,)."""
         seen = self.observe(observation)
-        return self._value(seen, self.body(seen) if self.value_body is None else {}).float()
+        shared = self.body(seen) if self.value_body is None else {}
+        return _in_default_dtype(self._value(seen, shared))
 
     def solo_logits(self, observation: Mapping[str, Tensor]) -> Tensor:
-        """Return the logits of the two labels, (batch, 2), as the solo head sees them."""
+        """Return the logits of the two labels from the solo head, (batch, 2)."""
         if self.solo_head is None:
             raise RuntimeError(f"Agent {self.context.agent_name!r} was built without a solo head.")
         seen = self.observe(observation)
         return self.solo_head(self.body(seen), seen)
 
     def parts(self) -> Iterator[Part]:
-        """Yield the pieces that have parameters, each parameter in exactly one of them."""
+        """Yield the parts; each parameter of the agent is in exactly one of them."""
         yield from self._body_parts("body", self.body, "actor")
         if self.value_body is not None:
             yield from self._body_parts("value_body", self.value_body, "critic")
@@ -196,16 +201,20 @@ class Agent(nn.Module):
         return full.index_copy(1, self._visible, logits)
 
 
+def _in_default_dtype(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.get_default_dtype())
+
+
 class RandomAgentBody(AgentBody):
-    """A body without parameters, for an agent which plays at random."""
+    """Body without parameters, for a random agent."""
 
     def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return nothing: a random agent does not look."""
+        """Return an empty representation."""
         return {}
 
 
 class RandomPolicyHead(PolicyHead):
-    """Uniform over the legal symbols, and over the decisions where the agent decides."""
+    """Policy that is uniform over the legal symbols and, for a verifier, over the decisions."""
 
     def __init__(self, context: AgentContext, legality: LegalityRule | None = None) -> None:
         super().__init__(context)
@@ -214,7 +223,7 @@ class RandomPolicyHead(PolicyHead):
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return logits which are 0 for everything legal."""
+        """Return logits that are 0 for all legal actions."""
         message = observation["message"]
         shape = (len(message), self.context.num_visible_channels, self.context.message_size)
         uniform = message.new_zeros(*shape, self.context.num_symbols)
@@ -229,7 +238,7 @@ class RandomPolicyHead(PolicyHead):
 
 
 class ZeroValueHead(ValueHead):
-    """Expects nothing."""
+    """Value head that always returns zeros."""
 
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]

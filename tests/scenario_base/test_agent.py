@@ -10,6 +10,8 @@ from nip.scenario_base.agents import ILLEGAL_LOGIT
 from nip.scenario_base.registry import scenario_registry
 from tests.experiments import make_instance, make_params, tiny_graph_agent
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 
 def random_play(instance, num_steps=2):
     """Return the state after some rounds of random play, without its answers."""

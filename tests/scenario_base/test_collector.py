@@ -9,6 +9,8 @@ from nip.scenario_base.registry import scenario_registry
 from nip.scenario_instance import ScenarioInstance
 from tests.experiments import make_instance, make_params
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 CONTINUE, ACCEPT = 2, 1
 
 

@@ -17,6 +17,8 @@ from tests.experiments import (
     tiny_graph_agent,
 )
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 OBJECTIVES = {
     "ppo_clip": ("vanilla_ppo", {"ppo": {"entropy_eps": 0.1}, "rl": {"clip_value": True}}),
     "ppo_kl": ("vanilla_ppo", {"ppo": {"loss_type": "kl_penalty"}}),
@@ -80,7 +82,7 @@ def test_acting_in_the_rows_that_count_equals_acting_in_all(
     assert sparse.keys() == dense.keys()
     is_asked = active.any(-1) | needs_value
     for name in sparse:
-        torch.testing.assert_close(sparse[name][is_asked], dense[name][is_asked], atol=1e-6, rtol=0)
+        torch.testing.assert_close(sparse[name][is_asked], dense[name][is_asked])
     assert not sparse["value"][~is_asked].any()
     assert (sparse["decision"][~is_asked] == 2).all()
 
@@ -95,7 +97,7 @@ def test_losses_of_the_rows_that_count_equal_those_of_all(protocol, kind, data_d
     assert any(value.any() for name, value in sparse.items() if name.endswith("weight"))
     for name in sparse:
         scale = max(1.0, float(dense[name].abs().max()))
-        torch.testing.assert_close(sparse[name], dense[name], atol=1e-6 * scale, rtol=0)
+        torch.testing.assert_close(sparse[name], dense[name], atol=1e-9 * scale, rtol=0)
 
 
 def losses_and_gradients(protocol, kind, data_dir) -> dict[str, torch.Tensor]:
@@ -183,10 +185,10 @@ def test_a_sampled_action_has_the_log_probability_that_is_stored(data_dir):
         output, choice, turn = instance.agents.evaluate(index, frames, rows, with_value=True)
         stored = frames["agents", "sample_log_prob"][rows, index]
         log_prob = combined_agents.log_prob(output, choice, turn)
-        torch.testing.assert_close(log_prob, stored, atol=1e-5, rtol=0)
+        torch.testing.assert_close(log_prob, stored)
         assert (stored < 0).all()
         value = frames["agents", "value"][rows, index]
-        torch.testing.assert_close(output.value, value, atol=1e-6, rtol=0)
+        torch.testing.assert_close(output.value, value)
 
 
 def test_random_agents_play_at_random_even_in_a_greedy_test(data_dir):

@@ -42,5 +42,6 @@ def fill_illegal_nodes(
     observation: Mapping[str, Tensor],
 ) -> Float[Tensor, "batch channel position symbol"]:
     """Return the logits with those of illegal nodes replaced by ``ILLEGAL_LOGIT``."""
-    # In float16 there is no such number.
-    return logits.float().masked_fill(~legal_nodes(context, observation), ILLEGAL_LOGIT)
+    # float16 cannot represent ILLEGAL_LOGIT.
+    logits = logits.to(torch.get_default_dtype())
+    return logits.masked_fill(~legal_nodes(context, observation), ILLEGAL_LOGIT)

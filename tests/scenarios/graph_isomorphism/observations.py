@@ -64,7 +64,7 @@ def make_observation(
     marks = torch.nn.functional.one_hot(graph.squeeze(-1) * num_nodes + node, 2 * num_nodes)
     was_played = torch.arange(context.num_rounds) < rounds.unsqueeze(-1)
     history = marks * was_played.view(*was_played.shape, 1, 1, 1)
-    history = history.float().unflatten(-1, (2, num_nodes))
+    history = history.to(torch.get_default_dtype()).unflatten(-1, (2, num_nodes))
     last = (rounds - 1).clamp_min(0)
     observation = {
         "adjacency": is_edge.int(),

@@ -16,6 +16,8 @@ from tests.scenarios.graph_isomorphism.observations import (
     swap_graphs,
 )
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 VARIANTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("prover", {}, {}),
     ("verifier", {"message_size": 3}, {"use_dual_gnn": False}),
@@ -185,7 +187,7 @@ def test_the_graph_network_is_the_part_with_its_own_learning_rate() -> None:
 def test_by_default_matrices_start_orthogonal_and_biases_zero() -> None:
     body = make_body(use_orthogonal_initialisation=True, orthogonal_initialisation_gain=0.5)
     weight = body.gnn.mlps[0][0].weight
-    torch.testing.assert_close(weight.T @ weight, 0.25 * torch.eye(16), atol=1e-5, rtol=0)
+    assert_close(weight.T @ weight, 0.25 * torch.eye(16))
     assert (body.token_layer.bias == 0).all()
 
 
@@ -212,4 +214,4 @@ def has_gradient(weight: Tensor) -> bool:
 
 def assert_close(first: Tensor, second: Tensor) -> None:
     """Compare up to the rounding errors of sums in different orders."""
-    torch.testing.assert_close(first, second, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(first, second, atol=1e-9, rtol=1e-9)

@@ -63,7 +63,7 @@ def test_generated_pairs_are_separated_exactly_up_to_their_score(
     differences = pooled_differences(pairs, num_layers, seed)
     is_separable = (scores > 0) & (scores <= num_layers)
     assert torch.equal(differences > 1e-9, is_separable)
-    assert differences[~is_separable].max() < 1e-13
+    assert differences[~is_separable].max() < 1e-11
 
 
 def test_the_mix_of_generated_scores_bounds_what_one_agent_can_do_alone() -> None:

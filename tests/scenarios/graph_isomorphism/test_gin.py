@@ -7,6 +7,8 @@ from torch import Tensor
 from nip.scenario_base.networks import initialise_orthogonally
 from nip.scenarios.graph_isomorphism.gin import Gin
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 PATH = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
 TRIANGLE = 1 - torch.eye(3).int()
 

@@ -10,6 +10,8 @@ from nip.scenarios.graph_isomorphism.transformer import (
     attend_with_products,
 )
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 BATCH, LENGTH, D_MODEL, NUM_HEADS = 3, 7, 8, 2
 
 
@@ -34,14 +36,14 @@ def test_it_computes_the_same_as_the_encoder_of_pytorch(num_layers: int) -> None
     other_tokens = tokens.detach().clone().requires_grad_()
     result = own(tokens, mask)
     expected = stock(other_tokens, mask.repeat_interleave(NUM_HEADS, dim=0))
-    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(result, expected, atol=1e-9, rtol=1e-9)
     weights = torch.randn_like(result)
     (result * weights).sum().backward()
     (expected * weights).sum().backward()
-    torch.testing.assert_close(tokens.grad, other_tokens.grad, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(tokens.grad, other_tokens.grad, atol=1e-9, rtol=1e-9)
     expected_grads = {name: parameter.grad for name, parameter in stock.named_parameters()}
     for name, parameter in own.named_parameters():
-        torch.testing.assert_close(parameter.grad, expected_grads[name], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(parameter.grad, expected_grads[name], atol=1e-9, rtol=1e-9)
 
 
 def test_the_kernel_for_accelerators_computes_the_same_as_plain_products() -> None:

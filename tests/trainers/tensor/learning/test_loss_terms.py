@@ -30,7 +30,7 @@ class Context(TrainingContext):
 
 
 @pytest.fixture
-def agents():
+def agents(float64):
     return make_instance(make_params()).agents
 
 
@@ -53,7 +53,7 @@ def test_l2_is_the_weighted_sum_of_the_squares_of_what_learns(agents):
     terms = built(LossTermParameters(name="l2", weight=0.25))
     expected = sum(float((p.detach().double() ** 2).sum()) for p in agents.parameters())
     loss = figures_of(terms, Context(agents))["loss_l2"]
-    assert loss.item() == pytest.approx(0.25 * expected, rel=1e-6)
+    assert loss.item() == pytest.approx(0.25 * expected, rel=1e-9)
     loss.backward()
     for parameter in agents.parameters():
         assert torch.allclose(parameter.grad, 0.5 * parameter)
@@ -61,7 +61,7 @@ def test_l2_is_the_weighted_sum_of_the_squares_of_what_learns(agents):
     verifier = agents.agents["verifier"].parameters()
     expected = sum(float((p.detach().double() ** 2).sum()) for p in verifier)
     loss = figures_of(terms, Context(agents))["loss_l2"]
-    assert loss.item() == pytest.approx(0.25 * expected, rel=1e-6)
+    assert loss.item() == pytest.approx(0.25 * expected, rel=1e-9)
 
 
 def test_proximal_is_half_the_squared_distance_from_the_start_of_the_iteration(agents):
@@ -71,7 +71,7 @@ def test_proximal_is_half_the_squared_distance_from_the_start_of_the_iteration(a
     assert start.item() == 0.0
     shift(agents, 0.5)
     moved = figures_of(terms, Context(agents, iteration=4))["loss_proximal"]
-    assert moved.item() == pytest.approx(3 * num * 0.5**2 / 2, rel=1e-5)
+    assert moved.item() == pytest.approx(3 * num * 0.5**2 / 2, rel=1e-9)
     moved.backward()
     for parameter in agents.parameters():
         assert torch.allclose(parameter.grad, torch.full_like(parameter, 1.5))
@@ -149,7 +149,7 @@ def test_a_term_of_ones_own_is_chosen_by_name_with_its_options(agents):
         assert params.loss_terms == (PullParameters(name="pull", target=3.0, weight=2.0),)
         loss = figures_of(built(*params.loss_terms), Context(agents))["loss_pull"]
         weights = next(agents.parameters()).detach().double()
-        assert loss.item() == pytest.approx(2 * float(((weights - 3) ** 2).sum()), rel=1e-6)
+        assert loss.item() == pytest.approx(2 * float(((weights - 3) ** 2).sum()), rel=1e-9)
     finally:
         loss_term_registry.unregister("pull")
         loss_term_specs.unregister("pull")
