@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def create(options: argparse.Namespace) -> None:
     """Make both splits, then write them."""
-    from nip.scenario_base.dataset_writing import refuse_existing
+    from nip.scenario_base.dataset_files import refuse_existing
     from nip.scenarios.code_validation.generation.dataset_writer import write_dataset
     from nip.scenarios.code_validation.problems.collection import choose_problems
 

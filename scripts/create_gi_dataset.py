@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def create(options: argparse.Namespace) -> None:
     """Generate both splits, then write them."""
-    from nip.scenario_base.dataset_writing import refuse_existing
+    from nip.scenario_base.dataset_files import refuse_existing
     from nip.scenarios.graph_isomorphism.generation import check_num_pairs
     from nip.scenarios.graph_isomorphism.pair_files import write_dataset
 

@@ -1,4 +1,4 @@
-"""Choosing messages and decisions from logits, and the probability of what was chosen."""
+"""Choosing messages and decisions from logits; log-probabilities and entropies of the choices."""
 
 from dataclasses import dataclass
 
@@ -11,31 +11,31 @@ from nip.scenario_base.agent import AgentOutput
 
 @dataclass(frozen=True)
 class ActionMask:
-    """What of one agent's actions counts in a batch of states."""
+    """Which actions of one agent take effect in a batch of states."""
 
     active: Bool[Tensor, "batch channel"]
-    """Whether it writes on a channel."""
+    """Whether the agent writes on the channel."""
 
     decides: Bool[Tensor, " batch"]
-    """Whether its decision counts."""
+    """Whether the agent's decision takes effect."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What one agent chose in a batch of states."""
+    """Actions that one agent chose in a batch of states."""
 
     message: Int[Tensor, "batch channel position"]
     """Chosen symbols."""
 
     decision: Int[Tensor, " batch"] | None
-    """0 to reject, 1 to accept, 2 to continue; None for an agent which cannot decide."""
+    """0 to reject, 1 to accept, 2 to continue; None for an agent that is not a verifier."""
 
     linear_message: Int[Tensor, "batch channel position"] | None
-    """Chosen symbols of the plain message."""
+    """Chosen linear symbols; None without a linear message space."""
 
 
 def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> Choice:
-    """Sample from the policy, or take what is most probable.
+    """Sample actions from the policy, or take the most probable ones.
 
     Parameters
     ----------
@@ -44,15 +44,15 @@ def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> 
     generator : torch.Generator
         Source of randomness, on the device of the logits.
     greedy : bool
-        Whether to take the most probable symbols.
+        Whether to take the most probable actions.
     """
 
     def draw(logits: Tensor) -> Tensor:
         if greedy:
             return logits.argmax(-1)
         # Gumbel-max: the largest of logits plus Gumbel noise has the softmax distribution.
-        waiting = torch.empty_like(logits).exponential_(generator=generator)
-        return (logits - waiting.log()).argmax(-1)
+        exponential = torch.empty_like(logits).exponential_(generator=generator)
+        return (logits - exponential.log()).argmax(-1)
 
     decision, linear = output.decision_logits, output.linear_message_logits
     return Choice(
@@ -63,10 +63,10 @@ def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> 
 
 
 def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Tensor, " batch"]:
-    """Return the log-probability of a choice.
+    """Return the log-probability of the actions that take effect.
 
-    Only what counts is counted: symbols on channels where the agent is active, and its decision
-    where it decides.
+    These are the symbols on channels on which the agent writes, and its decision where
+    ``mask.decides`` is true.
     """
     total = _chosen(output.message_logits, choice.message, mask.active)
     if output.linear_message_logits is not None and choice.linear_message is not None:
@@ -79,7 +79,7 @@ def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Ten
 
 
 def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, " batch"]:
-    """Return the entropy of the policy in nats, of what counts only."""
+    """Return the entropy of the policy in nats, over the actions that take effect."""
     total = (categorical_entropy(output.message_logits).sum(-1) * mask.active).sum(-1)
     if output.linear_message_logits is not None:
         linear = categorical_entropy(output.linear_message_logits).sum(-1)

@@ -1,4 +1,4 @@
-"""The parts that an agent is made of, and what they need to know to build themselves."""
+"""Base classes of the parts of an agent, and the context that they are built from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ __all__ = [
 ]
 
 ILLEGAL_LOGIT = -1e9
-"""Logit of a symbol which may not be chosen: finite, so that no gradient becomes NaN."""
+"""Logit of a symbol that must not be chosen. It is finite, so that gradients are never NaN."""
 
 NUM_DECISIONS = 3
-"""Reject, accept and continue."""
+"""Number of decisions: reject, accept and continue."""
 
 
 @dataclass(frozen=True)
 class AgentContext:
-    """Everything that the parts of one agent need to build themselves.
+    """Context that the parts of one agent are built from.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class AgentContext:
     agent_name : str
         The agent's name in the protocol.
     protocol : ProtocolHandler
-        Who speaks when, and who hears it.
+        The protocol: turns, visibility and rewards.
     message_shape : tuple of int
-        Shape ``S`` of the grid out of which one symbol is chosen, ``(2, N)`` for graph pairs.
+        Shape ``S`` of the grid from which one symbol is chosen, ``(2, N)`` for graph pairs.
     """
 
     hyper_params: HyperParameters
@@ -62,13 +62,13 @@ class AgentContext:
 
     @property
     def visible_channels(self) -> tuple[int, ...]:
-        """Indices of the channels which the agent hears."""
+        """Indices of the channels that the agent can read."""
         row = self.protocol.visibility[self.agent_index]
         return tuple(index for index, visible in enumerate(row) if visible)
 
     @property
     def num_visible_channels(self) -> int:
-        """Number of channels which the agent hears, ``Cv``."""
+        """Number of channels that the agent can read, ``Cv``."""
         return len(self.visible_channels)
 
     @property
@@ -78,7 +78,7 @@ class AgentContext:
 
     @property
     def message_size(self) -> int:
-        """Symbols in one message, ``P``."""
+        """Number of symbols in one message, ``P``."""
         return self.hyper_params.message_size
 
     @property
@@ -88,7 +88,7 @@ class AgentContext:
 
     @property
     def linear_symbols(self) -> int | None:
-        """Symbols ``L`` of the extra plain message, or None where there is none."""
+        """Number of linear symbols, ``L``; None without a linear message space."""
         if not self.hyper_params.include_linear_message_space:
             return None
         return self.hyper_params.d_linear_message_space
@@ -100,7 +100,7 @@ class AgentContext:
 
     @property
     def is_decider(self) -> bool:
-        """Whether the agent decides the question."""
+        """Whether the agent is a verifier, so that its decision can end the episode."""
         return self.agent_name in self.protocol.verifier_names
 
     @property
@@ -110,10 +110,10 @@ class AgentContext:
 
 
 class AgentPart(nn.Module, ABC):
-    """A part of one agent, built from its context.
+    """Base class of the parts of an agent.
 
-    All parts read plain tensors with one leading batch dimension. Message keys hold the
-    channels that the agent sees, and no others.
+    All parts read plain tensors with one leading batch dimension. Message keys hold only the
+    channels that the agent can read.
     """
 
     def __init__(self, context: AgentContext) -> None:
@@ -122,7 +122,7 @@ class AgentPart(nn.Module, ABC):
 
 
 class AgentBody(AgentPart):
-    """Turns an observation into a representation which the heads read.
+    """Maps an observation to the representation that the heads read.
 
     A body may set ``sub_parts``, a dictionary from names to modules: the learning rate of a
     module ``gnn`` is multiplied by the agent's ``gnn_lr_factor``.
@@ -138,7 +138,7 @@ class AgentBody(AgentPart):
 
 
 class PolicyHead(AgentPart):
-    """Gives the logits of the agent's messages and, for the verifier, of its decision."""
+    """Computes the logits of the agent's messages and, for a verifier, of its decision."""
 
     @abstractmethod
     def forward(
@@ -149,9 +149,9 @@ class PolicyHead(AgentPart):
         Returns
         -------
         logits : dict of str to Tensor
-            ``message`` (batch, channel, position, symbol); ``decision`` (batch, 3) of an
-            agent which decides; ``linear_message`` (batch, channel, position, linear symbol)
-            where there is such a message. What is illegal has the logit ``ILLEGAL_LOGIT``.
+            ``message`` (batch, channel, position, symbol); for a verifier ``decision``
+            (batch, 3); with a linear message space ``linear_message`` (batch, channel, position,
+            linear symbol). Illegal symbols have the logit ``ILLEGAL_LOGIT``.
         """
 
 
@@ -166,7 +166,7 @@ class ValueHead(AgentPart):
 
 
 class SoloHead(AgentPart):
-    """Decides the question alone, without any messages."""
+    """Predicts the label of a datapoint without any messages, for solo training."""
 
     @abstractmethod
     def forward(

@@ -1,4 +1,4 @@
-"""How many environments run side by side, and for how many steps, in one iteration."""
+"""Size of a batch: the number of parallel environments and of their steps in one iteration."""
 
 from dataclasses import dataclass
 
@@ -8,35 +8,35 @@ from nip.parameters.trainers import RlParameters
 
 @dataclass(frozen=True)
 class BatchShape:
-    """Size of the batch which one iteration collects."""
+    """Size of the batch that one iteration collects."""
 
     num_environments: int
-    """Environments which run side by side."""
+    """Number of parallel environments."""
 
     num_steps: int
-    """Steps of each environment."""
+    """Number of steps of each environment."""
 
     @property
     def num_frames(self) -> int:
-        """Frames in one batch."""
+        """Number of frames in one batch."""
         return self.num_environments * self.num_steps
 
 
 def compute_batch_shape(
     rl: RlParameters, max_message_rounds: int, dataset_size: int, num_ranks: int = 1
 ) -> BatchShape:
-    """Work out the batch from the parameters.
+    """Compute the size of a batch from the parameters.
 
     Parameters
     ----------
     rl : RlParameters
-        The sizes asked for.
+        The parameters of the training.
     max_message_rounds : int
-        The longest episode, which is the default number of steps.
+        Length of the longest episode, the default number of steps.
     dataset_size : int
-        Number of training datapoints, the number of rollouts where no size is given.
+        Number of training datapoints, the default number of environments.
     num_ranks : int
-        Processes which share the environments.
+        Number of processes that share the environments.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def compute_batch_shape(
         nearest = f"{lower} or {lower + num_steps}" if lower else f"{num_steps}"
         raise ParameterError(
             f"rl.frames_per_batch={rl.frames_per_batch} is not a multiple of the {num_steps} steps "
-            "of each environment. Environments run side by side for the same number of steps. "
+            "of each environment. All environments run for the same number of steps. "
             f"Set rl.frames_per_batch to {nearest}, or set rl.steps_per_env_per_iteration."
         )
     shape = BatchShape(num_environments, num_steps)
@@ -63,7 +63,7 @@ def compute_batch_shape(
     if rl.minibatch_size > shape.num_frames:
         raise ParameterError(
             f"rl.minibatch_size={rl.minibatch_size} is larger than the batch of "
-            f"{shape.num_frames} frames, so there would be no update. Lower rl.minibatch_size, "
+            f"{shape.num_frames} frames, so no update is possible. Lower rl.minibatch_size, "
             "or raise rl.frames_per_batch."
         )
     return shape
@@ -76,6 +76,6 @@ def _does_not_divide(rl: RlParameters, shape: BatchShape, num_ranks: int) -> str
         way_out = f"rl.frames_per_batch to {environments * shape.num_steps}"
     return (
         f"The batch of {shape.num_environments} environments cannot be divided by {num_ranks} "
-        "processes, each of which is to play equally many. Set "
+        "processes into equal shares. Set "
         f"{way_out}, or start another number of processes with --nproc_per_node."
     )

@@ -1,4 +1,4 @@
-"""Playing episodes and keeping what happened."""
+"""Collection of rollouts: batches of frames, carried over from one batch to the next."""
 
 from collections.abc import Mapping
 
@@ -15,17 +15,17 @@ STATE_PREFIX, DATA_PREFIX = "state.", "data."
 
 
 class RolloutCollector:
-    """Collects batches of frames; the environments are carried over from one to the next.
+    """Collects batches of frames, and keeps the state of the environments between batches.
 
-    An episode which is over starts anew at once, and the last one of each environment may be cut
-    off at the end of a batch, to go on in the next.
+    A finished episode is replaced by a new one in the next step. The last episode of each
+    environment may be cut off at the end of a batch; it continues in the next batch.
 
     Parameters
     ----------
     environment : TensorDictEnvironment
         The environments, ``B`` of them.
     agents : CombinedAgents
-        Who plays.
+        The agents that choose the actions.
     num_steps : int
         Steps of each environment in a batch, ``S``.
     seed : int
@@ -33,7 +33,7 @@ class RolloutCollector:
     greedy : bool
         Whether the agents take their most probable actions.
     with_values : bool
-        Whether the critics are asked.
+        Whether to compute the values.
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class RolloutCollector:
         -------
         batch : TensorDict
             Of batch size (B, S). At its root the observations; under ``agents`` the actions,
-            ``sample_log_prob``, ``value``, the logits, ``active`` (who wrote where), ``decides``
-            (whose decision counted) and ``value_known`` (where the critic was asked); under
-            ``next`` ``done``, ``terminated``, ``verdict`` (the decision that counted) and for each
-            agent ``reward``, ``done``, ``terminated`` and ``episode_reward``, the sum since the
-            episode began. With values there is also ``bootstrap_value`` under ``agents``: in the
-            last step the value of the state after it, where the episode goes on, else 0.
+            ``sample_log_prob``, ``value``, the logits, ``active`` (on which channels the agent
+            wrote), ``decides`` (whether its decision took effect) and ``value_known`` (whether its
+            value was computed); under ``next`` ``done``, ``terminated``, ``verdict`` (the decision
+            that took effect) and for each agent ``reward``, ``done``, ``terminated`` and
+            ``episode_reward``, the sum since the episode began. With values there is also
+            ``bootstrap_value`` under ``agents``: in the last step the value of the following
+            state where the episode continues, else 0.
         """
         frames = [self._play_step(is_first=step == 0) for step in range(self.num_steps)]
         stacked = {key: torch.stack([frame[key] for frame in frames], dim=1) for key in frames[0]}
@@ -83,7 +84,7 @@ class RolloutCollector:
         return batch
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that the next batch depends on, besides the agents."""
+        """Return the state that the next batch depends on, apart from the agents."""
         state = {f"{STATE_PREFIX}{name}": value for name, value in self._state.items()}
         data = self.environment.data_state_dict()
         return {
@@ -94,7 +95,7 @@ class RolloutCollector:
         }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Continue where ``state_dict`` was taken."""
+        """Restore a state returned by ``state_dict``."""
         device = self.environment.device
         self._state = {
             name.removeprefix(STATE_PREFIX): value.to(device)
@@ -116,8 +117,8 @@ class RolloutCollector:
         protocol = self.environment.tensor_protocol
         active = protocol.active_mask(state["round"], state["seed"])
         decides = protocol.counting_mask(state["round"], state["seed"])
-        # Where the last batch was cut inside an episode, its returns were bootstrapped with the
-        # values of these states, whoever's turn it was: so the critic has to learn them.
+        # If the last batch ended within an episode, its returns were bootstrapped with the values
+        # of these states for all agents, active or not, so the critic has to learn them.
         carried_over = (state["round"] > 0) & is_first
         needs_value = carried_over.unsqueeze(-1).expand(-1, active.shape[1])
         actions = self.agents.act(

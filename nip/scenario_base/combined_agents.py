@@ -1,4 +1,4 @@
-"""All agents of an experiment acting together, each only where it matters."""
+"""All agents of an experiment in one module, each evaluated only in the rows that need it."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,10 +11,10 @@ from nip.scenario_base.agent import Agent, AgentOutput
 from nip.scenario_base.agents import NUM_DECISIONS
 
 HIDDEN_KEYS = frozenset({"y", "datapoint_id"})
-"""Observation keys which no agent ever reads."""
+"""Observation keys that are hidden from all agents."""
 
 NESTED_KEYS = frozenset({"agents", "next"})
-"""Keys of a batch which hold no observations."""
+"""Keys of a batch that are not observations."""
 
 
 def readable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -23,10 +23,10 @@ def readable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def rows_where(mask: Tensor) -> Tensor | None:
-    """Return the rows in which a mask holds, or None for all rows.
+    """Return the indices of the rows in which a mask is true, or None for all rows.
 
-    What does not count is left out on every device, although an accelerator has to tell the host
-    how many rows there are: batch norm must not see frames that do not count.
+    The other rows are left out on every device, although counting them synchronises an accelerator
+    with the host: batch norm must not see frames in which an agent's actions have no effect.
     """
     rows = mask.nonzero().squeeze(-1)
     return None if len(rows) == len(mask) else rows
@@ -47,7 +47,7 @@ class CombinedAgents(nn.Module):
     agents : mapping of str to Agent
         The agents by name.
     message_key : str
-        Name of the action which chooses a symbol.
+        Key of the action that chooses the symbols of a message.
     """
 
     def __init__(self, agents: Mapping[str, Agent], message_key: str) -> None:
@@ -81,22 +81,22 @@ class CombinedAgents(nn.Module):
         *,
         greedy: bool = False,
     ) -> dict[str, Tensor]:
-        """Let every agent act in a batch of states.
+        """Choose the actions of every agent in a batch of states.
 
-        An agent is only asked in the rows where it is active or its value is needed; elsewhere
-        its decision is to continue, all else about it is 0, and nobody reads it.
+        An agent is evaluated only in the rows where it is active or its value is needed. In all
+        other rows its decision is to continue and its other entries are 0; they are never read.
 
         Parameters
         ----------
         state : mapping of str to Tensor
             Observations with one leading batch dimension.
         active : Tensor
-            Who writes where, (batch, agent, channel).
+            On which channels each agent writes, (batch, agent, channel).
         decides : Tensor
-            Whose decision counts, (batch, agent).
+            Whether the decision of each agent takes effect, (batch, agent).
         needs_value : Tensor, optional
-            Where the value of an agent is needed besides, (batch, agent); None where no values
-            are needed at all.
+            Where the value of an inactive agent is needed, (batch, agent); None if no values are
+            needed, not even those of active agents.
         generator : torch.Generator
             Source of randomness.
         greedy : bool
@@ -105,7 +105,7 @@ class CombinedAgents(nn.Module):
         Returns
         -------
         actions : dict of str to Tensor
-            By the names that they have under ``agents`` in a batch, each (batch, agent, ...).
+            Actions by their keys under ``agents`` in a batch, each (batch, agent, ...).
         """
         result = self._blank(active)
         observation = readable(state)
@@ -125,7 +125,7 @@ class CombinedAgents(nn.Module):
         return result
 
     def values(self, state: Mapping[str, Tensor], needed: Tensor) -> Tensor:
-        """Return the value of each agent where it is needed, (batch, agent), else 0."""
+        """Return the value of each agent, (batch, agent), and 0 where it is not needed."""
         result = torch.zeros(needed.shape, device=needed.device)
         observation = readable(state)
         for index, _, agent in self:
@@ -139,27 +139,27 @@ class CombinedAgents(nn.Module):
     def evaluate(
         self, agent_index: int, batch: TensorDictBase, rows: Tensor | None, *, with_value: bool
     ) -> tuple[AgentOutput, Choice, ActionMask]:
-        """Ask one agent again about frames which it has played.
+        """Evaluate one agent, with its present weights, on frames that it has played.
 
         Parameters
         ----------
         agent_index : int
-            Which agent.
+            Index of the agent.
         batch : TensorDictBase
             Frames with one batch dimension, as the collector made them.
         rows : Tensor or None
-            The frames which matter, (row,); None for all.
+            Indices of the frames to evaluate, (row,); None for all.
         with_value : bool
-            Whether the value is needed.
+            Whether to compute the value.
 
         Returns
         -------
         output : AgentOutput
-            What the agent makes of them now.
+            Logits and values of the agent.
         choice : Choice
-            What it chose then.
+            The actions that it chose when the frames were collected.
         turn : ActionMask
-            What counted.
+            Which of these actions took effect.
         """
         agent = self.agents[self.names[agent_index]]
         observed = {name: batch.get(name) for name in batch.keys() if name not in NESTED_KEYS}
@@ -179,7 +179,7 @@ class CombinedAgents(nn.Module):
         return output, choice, ActionMask(played["active"], played["decides"])
 
     def _no_output(self, agent_index: int, like: Tensor) -> AgentOutput:
-        """Return what an agent makes of no rows at all, which batch norm would refuse."""
+        """Return the output for zero rows, which batch norm does not accept."""
         blank = {key: value[:, agent_index] for key, value in self._blank(like[:0]).items()}
         return AgentOutput(
             message_logits=blank["main_message_logits"],

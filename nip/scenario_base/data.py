@@ -1,4 +1,4 @@
-"""Datasets as tensors, and the endless shuffled order in which an environment draws from them."""
+"""Datasets of tensors, and the shuffled order in which environments draw datapoints."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TensorDataset:
-    """Questions with their answers, held as tensors of ``n`` rows.
+    """Datapoints with their labels, as tensors of ``n`` rows.
 
     Parameters
     ----------
     observations : mapping of str to Tensor
-        What the agents see of a datapoint, each of shape (n, ...).
+        Observations of the datapoints, each of shape (n, ...).
     y : Tensor
-        The true answers, 0 or 1, of shape (n,).
+        Labels, 0 or 1, of shape (n,).
     message_shape : tuple of int
-        Shape ``S`` of the grid out of which the symbols of a message are chosen.
+        Shape ``S`` of the grid from which the symbols of a message are chosen.
     """
 
     observations: Mapping[str, Tensor]
@@ -38,7 +38,7 @@ class TensorDataset:
         return len(self.y)
 
     def fingerprint(self) -> str:
-        """Return a digest by which another dataset of the same name is told apart."""
+        """Return the SHA-256 of observations and labels, which identifies the dataset."""
         digest = hashlib.sha256()
         for name in sorted(self.observations):
             digest.update(name.encode())
@@ -53,7 +53,7 @@ class TensorDataset:
 
 
 class EndlessShuffledOrder:
-    """Indices of a dataset, shuffled anew after each full pass; no datapoint is ever skipped.
+    """Endless stream of dataset indices, reshuffled after each full pass; none is skipped.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class EndlessShuffledOrder:
 
     def __init__(self, size: int, seed: int) -> None:
         if size < 1:
-            raise ValueError("A dataset needs at least one datapoint, but this one is empty.")
+            raise ValueError("A dataset must have at least 1 datapoint, got none.")
         self._size = size
         self._generator = torch.Generator().manual_seed(seed)
         self._remainder = torch.empty(0, dtype=torch.long)
@@ -83,6 +83,6 @@ class EndlessShuffledOrder:
         return {"remainder": self._remainder.clone(), "generator": self._generator.get_state()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Continue where ``state_dict`` was taken."""
+        """Restore a state returned by ``state_dict``."""
         self._remainder = state["remainder"].clone()
         self._generator.set_state(state["generator"])

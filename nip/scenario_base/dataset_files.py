@@ -1,24 +1,28 @@
-"""Where datasets lie on disk, and what to say when one is not there."""
+"""Folders of datasets on disk: finding, checking and writing them."""
 
 import shlex
+import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from nip.errors import DatasetError, did_you_mean
+from nip.utils.files import write_atomically
 
 DEFAULT_DATA_DIR = "data"
-"""Where the scripts that make datasets put them unless told otherwise."""
+"""Default data folder of the scripts that make datasets."""
 
 MAKING_COMMANDS = {
     "code_validation": "python scripts/create_cv_dataset.py",
     "graph_isomorphism": "python scripts/create_gi_dataset.py",
 }
-"""For scenarios whose datasets a script makes: the command, without the name of the dataset."""
+"""Command that makes a dataset of a scenario, without the name of the dataset."""
 
 MAKING_OPTIONS = {
     ("graph_isomorphism", "demo"): "--score-fractions 0.08 0.2",
     ("graph_isomorphism", "eru10000"): "--score-fractions 0.08 0.2",
 }
-"""What the command needs besides for the datasets of our named experiments."""
+"""Further options of that command for the datasets of the built-in experiments."""
 
 SPLITS = ("train", "test")
 """Splits of a dataset; the files of each lie in ``raw/<split>``."""
@@ -32,19 +36,20 @@ def dataset_folder(
     Parameters
     ----------
     data_dir : Path or str
-        Folder of all data; a dataset lies in ``<data_dir>/<scenario>/<dataset>``.
+        Folder of all datasets, ``<data_dir>/<scenario>/<dataset>``.
     scenario : str
         Name of the scenario.
     dataset : str
-        Name of the dataset, or the path of its folder: whatever has a slash in it, like ``./mine``.
+        Name of the dataset, or the path of its folder, which must contain a slash, like ``./mine``.
     making_command : str, optional
-        For the error message: a command that makes a dataset when its name is put behind, and
-        accepts ``--data-dir``. By default the one that is known for the scenario, if any.
+        Command that the error message suggests, followed by the dataset's name and, if needed,
+        ``--data-dir``. Default: the script of the built-in scenario, if it has one.
 
     Raises
     ------
     DatasetError
-        If there is no such folder. The message lists those that exist, and how to make one.
+        If the folder does not exist. The message lists the existing datasets and the command that
+        makes a new one.
     """
     home = Path(data_dir) / scenario
     if is_path(dataset):
@@ -52,7 +57,7 @@ def dataset_folder(
         if folder.is_dir():
             return folder
         raise DatasetError(
-            f"There is no folder {dataset!r} with a dataset of {scenario!r}. Give the path of an "
+            f"The folder {dataset!r} of a {scenario!r} dataset does not exist. Give the path of an "
             f"existing folder, or the name of a dataset in {home}."
         )
     known = dataset_names(home)
@@ -61,7 +66,7 @@ def dataset_folder(
     parts = [
         f"There is no dataset {dataset!r} of {scenario!r} in {home}.",
         did_you_mean(dataset, known),
-        f"There are: {', '.join(known)}." if known else "There are none yet.",
+        f"Existing datasets: {', '.join(known)}." if known else "It has no datasets yet.",
     ]
     if making_command := making_command or MAKING_COMMANDS.get(scenario):
         is_default = Path(data_dir) == Path(DEFAULT_DATA_DIR)
@@ -79,12 +84,12 @@ def check_splits(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Folder of the dataset. One without ``raw`` in it has a layout of its own, and passes.
+        Folder of the dataset. A folder without ``raw`` has another layout and is not checked.
 
     Raises
     ------
     DatasetError
-        If there is nothing in the folder of a split.
+        If the folder of a split is missing or empty.
     """
     if not (folder / "raw").is_dir():
         return
@@ -97,21 +102,75 @@ def check_splits(folder: Path) -> None:
 def missing_split(folder: Path, split: str) -> DatasetError:
     """Return the error for a dataset that lacks a split."""
     return DatasetError(
-        f"The dataset {folder} has no {split} split: there is no file of data in "
-        f"{folder / 'raw' / split}. Put one there (copy that of another split or dataset if you "
-        "mean to reuse it), or choose or make a dataset with both splits."
+        f"The dataset {folder} has no {split} split: {folder / 'raw' / split} contains no data "
+        "file. Add one (to reuse another split, copy its file), or choose or make a dataset with "
+        "both splits."
     )
 
 
 def is_path(dataset: str) -> bool:
-    """Tell whether a dataset was given as the path of a folder instead of by its name."""
+    """Return whether a dataset is given as the path of a folder instead of by name."""
     return any(separator in dataset for separator in "/\\")
 
 
 def dataset_names(home: Path) -> list[str]:
-    """List the datasets in the folder of a scenario; hidden folders are unfinished ones."""
+    """List the datasets in a scenario's folder, without hidden folders, which are incomplete."""
     if not home.is_dir():
         return []
     return sorted(
         entry.name for entry in home.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     )
+
+
+def write_dataset_folder(
+    folder: Path, files: Mapping[str, bytes | str], overwrite: bool = False
+) -> None:
+    """Write a dataset so that its folder appears only when all files are complete.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the dataset; missing parents are created.
+    files : mapping
+        Contents by path within the folder, like ``raw/train/data.jsonl``.
+    overwrite : bool
+        Whether to replace an existing dataset.
+
+    Raises
+    ------
+    DatasetError
+        If the folder exists and ``overwrite`` is false.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        new = temporary / "new"
+        for name, content in files.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(new / name, content)
+        refuse_existing(folder, overwrite)
+        _exchange(folder, new, temporary / "old")
+    finally:
+        shutil.rmtree(temporary)
+
+
+def _exchange(folder: Path, new: Path, old: Path) -> None:
+    """Replace a folder by a new one; if that fails, restore it."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+
+
+def refuse_existing(folder: Path, overwrite: bool) -> None:
+    """Raise a DatasetError if a dataset exists and ``overwrite`` is false."""
+    if folder.exists() and not overwrite:
+        raise DatasetError(
+            f"The dataset {folder} exists already. Choose another name, or give --overwrite to "
+            "replace it."
+        )

@@ -1,33 +1,39 @@
-"""The environment in which agents exchange messages, many episodes side by side."""
+"""The environment in which agents exchange messages: a batch of parallel episodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from jaxtyping import Bool, Float, Int
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
-from torchrl.data import Binary, Categorical, Composite, Unbounded
 from torchrl.envs import EnvBase
 
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset
+from nip.scenario_base.environment_specs import (
+    make_action_spec,
+    make_done_spec,
+    make_observation_spec,
+    make_reward_spec,
+)
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.seeding import stable_seed
 
 NUM_EPISODE_SEEDS = 2**16
-"""Episode seeds are drawn from this many integers."""
+"""Episode seeds are integers below this number."""
 
 State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Transition:
-    """What one step gives back; every tensor leads with the batch of environments."""
+    """Result of one step; the first dimension of every tensor is the batch of environments."""
 
     state: State
-    """The next observations, before any reset."""
+    """The next observations, before finished episodes are reset."""
 
     reward: Float[Tensor, "batch agent"]
     """Reward of each agent."""
@@ -36,39 +42,39 @@ class Transition:
     """Whether the episode is over."""
 
     terminated: Bool[Tensor, " batch"]
-    """Whether the episode ran out of rounds without a decision."""
+    """Whether the episode reached its last round without a decision."""
 
     agent_done: Bool[Tensor, "batch agent"]
-    """Whether the protocol is over for each agent; running out of rounds is not in it."""
+    """Whether the protocol has ended for each agent, not counting ``terminated``."""
 
     verdict: Int[Tensor, " batch"]
-    """The decision that counted, 2 where there was none."""
+    """The decision that took effect, 2 where there was none."""
 
 
 class TensorDictEnvironment(EnvBase):
     """Message exchange over a dataset, as a TorchRL environment.
 
-    The work is done on plain dictionaries of tensors by ``initial_state``, ``advance`` and
-    ``reset_finished``; TorchRL's ``reset`` and ``step`` wrap them.
+    ``initial_state``, ``advance`` and ``reset_finished`` work on plain dictionaries of tensors;
+    TorchRL's ``reset`` and ``step`` wrap them.
 
     Parameters
     ----------
     hyper_params : HyperParameters
         The experiment.
     protocol : ProtocolHandler
-        Who speaks when, who hears it, and who is paid.
+        The protocol: turns, visibility and rewards.
     dataset : TensorDataset
-        The questions.
+        The datapoints.
     message_key : str
-        Name of the action which chooses a symbol, ``node_selected`` for graph pairs.
+        Key of the action that chooses the symbols of a message, ``node_selected`` for graph pairs.
     num_environments : int
-        Episodes which run side by side, ``B``.
+        Number of parallel episodes, ``B``.
     seed : int
-        Seed of the order of the data and of the episode seeds.
+        Seed of the data order and of the episode seeds.
     normalizer : ObservationNormalizer
-        Scales what the agents read.
+        Scales the messages that the agents read.
     device : torch.device or str
-        Where the tensors live.
+        Device of all tensors.
     """
 
     def __init__(
@@ -90,14 +96,13 @@ class TensorDictEnvironment(EnvBase):
         self.message_key = message_key
         self.normalizer = normalizer
         self.num_rounds = protocol.max_message_rounds
-        self.num_symbols = int(torch.Size(dataset.message_shape).numel())
         self._hyper_params = hyper_params
         self._message_size = hyper_params.message_size
-        self._linear_symbols = (
-            hyper_params.d_linear_message_space
-            if hyper_params.include_linear_message_space
-            else None
-        )
+        self._num_action_values = {"decision": 3, message_key: prod(dataset.message_shape)}
+        self._linear_symbols: int | None = None
+        if hyper_params.include_linear_message_space:
+            self._linear_symbols = hyper_params.d_linear_message_space
+            self._num_action_values["linear_message_selected"] = self._linear_symbols
         self._rows = torch.arange(num_environments, device=self.device)
         self._state: State = {}
         self._set_seed(seed)
@@ -105,16 +110,16 @@ class TensorDictEnvironment(EnvBase):
 
     @property
     def num_environments(self) -> int:
-        """Episodes which run side by side, ``B``."""
+        """Number of parallel episodes, ``B``."""
         return self.batch_size[0]
 
     def initial_state(self) -> State:
-        """Start all episodes on the next datapoints."""
+        """Start all episodes with the next datapoints."""
         indices = self._order.draw(self.num_environments)
         return self.state_of(indices.to(self.device), self._draw_seeds(self.num_environments))
 
     def state_of(self, indices: Tensor, seeds: Tensor) -> State:
-        """Return the first observations of episodes on given datapoints.
+        """Return the first observations of episodes with given datapoints.
 
         Parameters
         ----------
@@ -156,15 +161,16 @@ class TensorDictEnvironment(EnvBase):
         Parameters
         ----------
         state : dict of str to Tensor
-            Current observations; left as they are.
+            Current observations, which are not changed.
         actions : mapping of str to Tensor
             ``decision`` (batch, agent), the message key (batch, agent, channel, position) and,
-            where there is a linear message, ``linear_message_selected`` of the same shape.
+            with a linear message space, ``linear_message_selected`` of the same shape.
         """
         round_, seed = state["round"], state["seed"]
         active = self.tensor_protocol.active_mask(round_, seed)
         following = dict(state)
-        message = self._written(actions[self.message_key], active, self.num_symbols)
+        num_symbols = self._num_action_values[self.message_key]
+        message = _sum_symbols(actions[self.message_key], active, num_symbols)
         message = message.view(*message.shape[:3], *self.dataset.message_shape)
         history = state["message_history"].clone()
         history[self._rows, round_] = message
@@ -172,7 +178,7 @@ class TensorDictEnvironment(EnvBase):
         following["x"] = self.normalizer("x", history)
         following["message"] = self.normalizer("message", message)
         if self._linear_symbols is not None:
-            linear = self._written(actions["linear_message_selected"], active, self._linear_symbols)
+            linear = _sum_symbols(actions["linear_message_selected"], active, self._linear_symbols)
             linear_history = state["linear_message_history"].clone()
             linear_history[self._rows, round_] = self.normalizer("linear_message_history", linear)
             following["linear_message_history"] = linear_history
@@ -195,7 +201,7 @@ class TensorDictEnvironment(EnvBase):
         )
 
     def reset_finished(self, state: State, done: Tensor) -> State:
-        """Start new episodes where the old ones are over, (batch,), and keep the others."""
+        """Replace the finished episodes, where ``done`` (batch,) is true, by new ones."""
         finished = done.nonzero().squeeze(-1)
         count = len(finished)
         if count == 0:
@@ -205,29 +211,22 @@ class TensorDictEnvironment(EnvBase):
         return {name: value.index_copy(0, finished, fresh[name]) for name, value in state.items()}
 
     def random_actions(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw actions uniformly, for fitting the normalizer."""
-        agents, channels = self.protocol.num_agents, self.protocol.num_channels
-        batch = (self.num_environments, agents)
-        symbols = (*batch, channels, self._message_size)
-        draw = {
-            "decision": torch.randint(3, batch, generator=generator),
-            self.message_key: torch.randint(self.num_symbols, symbols, generator=generator),
+        """Draw uniformly random actions, for fitting the normalizer."""
+        shapes = self._action_shapes()
+        return {
+            name: torch.randint(number, shapes[name], generator=generator).to(self.device)
+            for name, number in self._num_action_values.items()
         }
-        if self._linear_symbols is not None:
-            draw["linear_message_selected"] = torch.randint(
-                self._linear_symbols, symbols, generator=generator
-            )
-        return {name: value.to(self.device) for name, value in draw.items()}
 
     def fresh_copy(self, seed: int, num_environments: int | None = None) -> "TensorDictEnvironment":
-        """Return the same environments, or so many, at the beginning of another order of the data.
+        """Return a copy of this environment with another data order.
 
         Parameters
         ----------
         seed : int
-            Seed of the order and of the episode seeds.
+            Seed of the data order and of the episode seeds.
         num_environments : int, optional
-            How many; by default as many as here.
+            Number of parallel episodes; default: the same as here.
         """
         return TensorDictEnvironment(
             self._hyper_params,
@@ -241,12 +240,12 @@ class TensorDictEnvironment(EnvBase):
         )
 
     def data_state_dict(self) -> dict[str, Tensor]:
-        """Return the position in the data and the state of the episode seeds."""
+        """Return the position in the data and the state of the episode seed generator."""
         state = {f"order.{name}": value for name, value in self._order.state_dict().items()}
         return {**state, "episode_seeds": self._generator.get_state()}
 
     def load_data_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Continue where ``data_state_dict`` was taken."""
+        """Restore a state returned by ``data_state_dict``."""
         prefix = "order."
         self._order.load_state_dict(
             {
@@ -256,32 +255,6 @@ class TensorDictEnvironment(EnvBase):
             }
         )
         self._generator.set_state(state["episode_seeds"])
-
-    def _written(
-        self,
-        selected: Int[Tensor, "batch agent channel position"],
-        active: Bool[Tensor, "batch agent channel"],
-        num_symbols: int,
-    ) -> Float[Tensor, "batch channel position symbol"]:
-        """Sum the one-hot symbols of the agents that are active on each channel.
-
-        Parameters
-        ----------
-        selected : Tensor
-            Chosen symbols.
-        active : Tensor
-            Who writes where.
-        num_symbols : int
-            Number of symbols.
-        """
-        batch, _, channels, positions = selected.shape
-        weights = active.unsqueeze(-1).expand_as(selected).to(torch.get_default_dtype())
-        message = weights.new_zeros(batch, channels, positions, num_symbols)
-        return message.scatter_add_(
-            -1,
-            selected.permute(0, 2, 3, 1),
-            weights.permute(0, 2, 3, 1),
-        )
 
     def _draw_seeds(self, count: int) -> Tensor:
         seeds = torch.randint(NUM_EPISODE_SEEDS, (count,), generator=self._generator)
@@ -327,50 +300,46 @@ class TensorDictEnvironment(EnvBase):
 
     def _make_specs(self) -> None:
         batch, agents = self.num_environments, self.protocol.num_agents
-        example = self.state_of(
-            torch.zeros(batch, dtype=torch.long, device=self.device),
-            torch.zeros(batch, dtype=torch.long, device=self.device),
+        zeros = torch.zeros(batch, dtype=torch.long, device=self.device)
+        self.observation_spec = make_observation_spec(
+            self.state_of(zeros, zeros),
+            {
+                "round": self.num_rounds,
+                "seed": NUM_EPISODE_SEEDS,
+                "decision_restriction": 3,
+                "y": 2,
+                "datapoint_id": len(self.dataset),
+            },
+            self.device,
         )
-        limits = {
-            "round": self.num_rounds,
-            "seed": NUM_EPISODE_SEEDS,
-            "decision_restriction": 3,
-            "y": 2,
-            "datapoint_id": len(self.dataset),
-        }
-        self.observation_spec = Composite(
-            {name: self._spec_like(value, limits.get(name)) for name, value in example.items()},
-            shape=self.batch_size,
-        )
-        symbols = (batch, agents, self.protocol.num_channels, self._message_size)
-        actions = {
-            "decision": Categorical(3, shape=(batch, agents), device=self.device),
-            self.message_key: Categorical(self.num_symbols, shape=symbols, device=self.device),
-        }
-        if self._linear_symbols is not None:
-            actions["linear_message_selected"] = Categorical(
-                self._linear_symbols, shape=symbols, device=self.device
-            )
-        self.action_spec = self._agents_spec(actions)
-        self.reward_spec = self._agents_spec(
-            {"reward": Unbounded(shape=(batch, agents), device=self.device)}
-        )
-        flag = Binary(shape=self.batch_size, dtype=torch.bool, device=self.device)
-        agent_flag = Binary(shape=(batch, agents), dtype=torch.bool, device=self.device)
-        self.done_spec = Composite(
-            done=flag,
-            terminated=flag.clone(),
-            agents=Composite(done=agent_flag, terminated=agent_flag.clone(), shape=self.batch_size),
-            shape=self.batch_size,
-        )
+        shapes = self._action_shapes()
+        self.action_spec = make_action_spec(self._num_action_values, shapes, self.device)
+        self.reward_spec = make_reward_spec(batch, agents, self.device)
+        self.done_spec = make_done_spec(batch, agents, self.device)
 
-    def _agents_spec(self, specs: dict) -> Composite:
-        inner = Composite(specs, shape=self.batch_size)
-        return Composite(agents=inner, shape=self.batch_size)
+    def _action_shapes(self) -> dict[str, tuple[int, ...]]:
+        batch = (self.num_environments, self.protocol.num_agents)
+        symbols = (*batch, self.protocol.num_channels, self._message_size)
+        return {name: batch if name == "decision" else symbols for name in self._num_action_values}
 
-    def _spec_like(self, value: Tensor, num_values: int | None) -> Categorical | Unbounded | Binary:
-        if num_values is not None:
-            return Categorical(num_values, shape=value.shape, dtype=value.dtype, device=self.device)
-        if value.dtype == torch.bool:
-            return Binary(shape=value.shape, dtype=torch.bool, device=self.device)
-        return Unbounded(shape=value.shape, dtype=value.dtype, device=self.device)
+
+def _sum_symbols(
+    selected: Int[Tensor, "batch agent channel position"],
+    active: Bool[Tensor, "batch agent channel"],
+    num_symbols: int,
+) -> Float[Tensor, "batch channel position symbol"]:
+    """Sum the one-hot symbols of the agents that write on each channel.
+
+    Parameters
+    ----------
+    selected : Tensor
+        Chosen symbols.
+    active : Tensor
+        Whether each agent writes on each channel.
+    num_symbols : int
+        Number of symbols.
+    """
+    batch, _, channels, positions = selected.shape
+    weights = active.unsqueeze(-1).expand_as(selected).to(torch.get_default_dtype())
+    message = weights.new_zeros(batch, channels, positions, num_symbols)
+    return message.scatter_add_(-1, selected.permute(0, 2, 3, 1), weights.permute(0, 2, 3, 1))

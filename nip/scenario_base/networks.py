@@ -1,4 +1,4 @@
-"""Small pieces out of which the networks of agents are made."""
+"""Building blocks of the agents' networks: perceptrons, initialisation and rounding."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
 }
-"""Activation functions by the names that they have in the parameters."""
+"""Activation functions by their names in the parameters."""
 
 
 def build_mlp(
@@ -23,7 +23,7 @@ def build_mlp(
     d_in, d_hidden, d_out : int
         Widths of its input, of all hidden layers and of its output.
     num_layers : int
-        Number of linear layers. There are always at least two, the first and the last.
+        Number of linear layers; at least two are built, the first and the last.
     activation : str
         Name of the activation function between two linear layers.
 
@@ -43,7 +43,7 @@ def build_mlp(
 def initialise_orthogonally(module: nn.Module, gain: float = 1.0) -> None:
     """Make every matrix of a module orthogonal and every bias zero.
 
-    Vectors which are no biases, such as the scale of a normalisation, keep their values.
+    Other vectors, such as the scale of a normalisation layer, keep their values.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def initialise_orthogonally(module: nn.Module, gain: float = 1.0) -> None:
 
 
 class RoundHalfEven(torch.autograd.Function):
-    """Rounding that passes gradients on as if it were not there.
+    """Rounding with a straight-through gradient.
 
-    The true gradient is zero nearly everywhere and would cut off whatever comes before.
+    The true gradient is zero almost everywhere, so the layers before it would not learn.
     """
 
     @staticmethod
@@ -77,5 +77,5 @@ class RoundHalfEven(torch.autograd.Function):
 
 
 def round_through(values: Tensor, num_decimals: int) -> Tensor:
-    """Round to a number of decimals; the gradient is that of the identity."""
+    """Round to a number of decimals, with the gradient of the identity."""
     return RoundHalfEven.apply(values, num_decimals)

@@ -1,22 +1,31 @@
-"""Affine scaling of the observed messages to mean 0 and standard deviation 1."""
+"""Scaling of the observed messages to mean 0 and standard deviation 1."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import ceil
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from nip.seeding import stable_seed
+
+if TYPE_CHECKING:
+    from nip.scenario_base.environment import State, TensorDictEnvironment
+
 MIN_STD = 1e-3
-"""Smallest divisor: a key which never varies keeps its scale instead of becoming NaN."""
+"""Smallest divisor, so that a key that never varies is not divided by zero."""
 
 NORMALIZED_KEYS = ("x", "message", "linear_message_history")
-"""Observation keys which are scaled; each has one mean and one standard deviation."""
+"""Observation keys that are scaled; each has one mean and one standard deviation."""
 
 
 class ObservationNormalizer(nn.Module):
     """Scales messages by statistics of the training environment.
 
-    Until its statistics are set it changes nothing. The same normalizer serves training and
-    testing, so that an agent reads the same numbers in both.
+    Before ``fit`` it is the identity. Training and testing share one normalizer, so that an agent
+    reads the same numbers in both.
     """
 
     def __init__(self) -> None:
@@ -26,7 +35,7 @@ class ObservationNormalizer(nn.Module):
             self.register_buffer(f"{key}_std", torch.ones(()))
 
     def reset(self) -> None:
-        """Change nothing again, so that raw observations can be measured."""
+        """Become the identity again, so that raw observations can be measured."""
         for key in NORMALIZED_KEYS:
             getattr(self, f"{key}_mean").zero_()
             getattr(self, f"{key}_std").fill_(1.0)
@@ -49,5 +58,34 @@ class ObservationNormalizer(nn.Module):
             getattr(self, f"{key}_std").copy_(values.std(correction=0).clamp_min(MIN_STD))
 
     def forward(self, key: str, value: Tensor) -> Tensor:
-        """Return ``value``, an observation under ``key``, scaled."""
+        """Scale ``value``, an observation under ``key``."""
         return (value - getattr(self, f"{key}_mean")) / getattr(self, f"{key}_std")
+
+
+def fit_normalizer(environment: TensorDictEnvironment, num_frames: int, seed: int) -> None:
+    """Fit the normalizer of an environment to episodes with random actions.
+
+    Parameters
+    ----------
+    environment : TensorDictEnvironment
+        The training environment; its position in the data does not change.
+    num_frames : int
+        Number of frames to play over all environments together, rounded up to full steps.
+    seed : int
+        Seed of the random episodes.
+    """
+    num_steps = ceil(num_frames / environment.num_environments)
+    environment.normalizer.reset()
+    copy = environment.fresh_copy(seed)
+    environment.normalizer.fit(_random_states(copy, num_steps, seed))
+
+
+def _random_states(
+    environment: TensorDictEnvironment, num_steps: int, seed: int
+) -> Iterator[State]:
+    generator = torch.Generator().manual_seed(stable_seed(seed, "random actions"))
+    state = environment.initial_state()
+    for _ in range(num_steps):
+        yield state
+        transition = environment.advance(state, environment.random_actions(generator))
+        state = environment.reset_finished(transition.state, transition.done)

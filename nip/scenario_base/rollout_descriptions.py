@@ -1,4 +1,4 @@
-"""Rollouts of networks in words and numbers, for people to read."""
+"""Readable descriptions of the rollouts of networks."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ _LINEAR = "linear_message_selected"
 
 
 def describe_rollouts(rollouts: TensorDictBase, protocol: ProtocolHandler) -> list[dict[str, Any]]:
-    """Tell round by round who wrote and decided what.
+    """Describe messages and decisions of rollouts, round by round.
 
     Parameters
     ----------
     rollouts : TensorDictBase
-        What ``sample_rollouts`` gave, of batch size (episode, step).
+        Result of ``sample_rollouts``, of batch size (episode, step).
     protocol : ProtocolHandler
-        Names agents and channels.
+        Gives the names of agents and channels.
 
     Returns
     -------
     descriptions : list of dict
-        One of plain data for each episode: ``datapoint_id``, ``label``, ``verdict`` (``none``
-        where nothing was decided), ``rewards`` (of the whole episode, by agent) and ``rounds``.
-        Each round has ``messages``, by channel, agent and kind the symbols written, and
-        ``decisions``, by agent. A symbol out of a grid is the list of its coordinates.
+        Plain data of each episode: ``datapoint_id``, ``label``, ``verdict`` (``none`` without a
+        decision), ``rewards`` (of the whole episode, by agent) and ``rounds``. Each round has
+        ``messages``, the symbols by channel, agent and action key, and ``decisions`` by agent. A
+        symbol from a grid is the list of its coordinates.
     """
     return [_describe_episode(episode.cpu(), protocol) for episode in rollouts.unbind(0)]
 
@@ -52,8 +52,8 @@ def _describe_round(step: TensorDictBase, protocol: ProtocolHandler) -> dict[str
     agents = step["agents"]
     messages: dict[str, Any] = {}
     for agent, channel in agents["active"].nonzero().tolist():
-        heard = messages.setdefault(protocol.channel_names[channel], {})
-        heard[protocol.agent_names[agent]] = {
+        written = messages.setdefault(protocol.channel_names[channel], {})
+        written[protocol.agent_names[agent]] = {
             key: _symbols(agents[key][agent, channel], _grid(key, step))
             for key in sorted(agents.keys())
             if _is_message(agents[key])
@@ -66,12 +66,12 @@ def _describe_round(step: TensorDictBase, protocol: ProtocolHandler) -> dict[str
 
 
 def _is_message(value: Tensor) -> bool:
-    """Tell whether an entry under ``agents`` holds chosen symbols, (agent, channel, position)."""
+    """Return whether an entry under ``agents`` holds symbols, (agent, channel, position)."""
     return value.dtype == torch.long and value.ndim == 3
 
 
 def _grid(key: str, step: TensorDictBase) -> torch.Size:
-    """Return the shape of the grid out of which the symbols of a message are chosen."""
+    """Return the shape of the grid from which the symbols of a message are chosen."""
     name = "linear_message" if key == _LINEAR else "message"
     return step[name].shape[2:]
 

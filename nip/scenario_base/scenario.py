@@ -1,4 +1,4 @@
-"""What a scenario names: its data and the parts of its agents."""
+"""Base class of scenarios for networks: their data and the parts of their agents."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -16,22 +16,22 @@ from nip.scenario_base.data import TensorDataset
 
 
 class Scenario(ABC):
-    """A task. A subclass names its parts, so that a reader sees all of them in one place."""
+    """A task for networks. A subclass names the classes of its agents' parts as class variables."""
 
     message_key: ClassVar[str]
-    """Name of the action which chooses a symbol."""
+    """Key of the action that chooses the symbols of a message."""
 
     body: ClassVar[type[AgentBody]]
-    """Turns observations into representations."""
+    """Class of the body, which maps observations to representations."""
 
     policy_head: ClassVar[type[PolicyHead]]
-    """Gives the logits of messages and decisions."""
+    """Class of the head that computes the logits of messages and decisions."""
 
     value_head: ClassVar[type[ValueHead]]
-    """Estimates the return."""
+    """Class of the head that estimates the return."""
 
     solo_head: ClassVar[type[SoloHead] | None] = None
-    """Decides alone; None where the scenario has no such task."""
+    """Class of the head for solo training; None if the scenario has no solo task."""
 
     def __init__(self, hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
         self.hyper_params = hyper_params
@@ -42,7 +42,7 @@ class Scenario(ABC):
         """Return the ``train`` or ``test`` split."""
 
     def legality(self) -> LegalityRule | None:
-        """Return which symbols agents may choose that play at random; None for all."""
+        """Return the rule for the symbols that random agents may choose; None allows all."""
         return None
 
     def build_body(self, context: AgentContext) -> AgentBody:
@@ -60,7 +60,7 @@ class Scenario(ABC):
         return ZeroValueHead(context) if context.params.is_random else self.value_head(context)
 
     def build_solo_head(self, context: AgentContext) -> SoloHead | None:
-        """Build the solo head of an agent; None where it cannot have one."""
+        """Build the solo head; None for random agents and scenarios without a solo task."""
         if self.solo_head is None or context.params.is_random:
             return None
         return self.solo_head(context)

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
-from nip.scenario_base.normalizer_fitting import fit_normalizer
+from nip.scenario_base.normalization import fit_normalizer
 from nip.seeding import stable_seed
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts

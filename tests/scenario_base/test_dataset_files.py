@@ -38,7 +38,7 @@ def test_a_missing_dataset_lists_those_there_and_how_to_make_it(data_dir: Path) 
         dataset_folder(data_dir, "graph_isomorphism", "er100")
     assert str(caught.value) == (
         "There is no dataset 'er100' of 'graph_isomorphism' in data/graph_isomorphism. "
-        "Did you mean 'er1000'? There are: er1000, small. "
+        "Did you mean 'er1000'? Existing datasets: er1000, small. "
         "Make it with: python scripts/create_gi_dataset.py er100"
     )
 
@@ -55,7 +55,7 @@ def test_the_command_names_an_unusual_data_folder(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         dataset_folder(tmp_path / "my data", "graph_isomorphism", "new")
     assert str(caught.value).endswith(
-        f"There are none yet. Make it with: python scripts/create_gi_dataset.py new "
+        f"It has no datasets yet. Make it with: python scripts/create_gi_dataset.py new "
         f"--data-dir '{tmp_path}/my data'"
     )
 
@@ -63,12 +63,12 @@ def test_the_command_names_an_unusual_data_folder(tmp_path: Path) -> None:
 def test_scenarios_may_have_commands_of_their_own_or_none(data_dir: Path) -> None:
     with pytest.raises(DatasetError, match=r"Make it with: make_it new$"):
         dataset_folder(data_dir, "my_scenario", "new", making_command="make_it")
-    with pytest.raises(DatasetError, match=r"There are none yet\.$"):
+    with pytest.raises(DatasetError, match=r"It has no datasets yet\.$"):
         dataset_folder(data_dir, "my_scenario", "new")
 
 
 def test_a_missing_path_is_reported(data_dir: Path) -> None:
-    with pytest.raises(DatasetError, match=r"There is no folder './nowhere'"):
+    with pytest.raises(DatasetError, match=r"folder './nowhere' of a .* does not exist"):
         dataset_folder(data_dir, "graph_isomorphism", "./nowhere")
 
 

@@ -5,8 +5,7 @@ from math import sqrt
 import pytest
 import torch
 
-from nip.scenario_base.normalization import MIN_STD, ObservationNormalizer
-from nip.scenario_base.normalizer_fitting import fit_normalizer
+from nip.scenario_base.normalization import MIN_STD, ObservationNormalizer, fit_normalizer
 from tests.experiments import make_instance, make_params
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from nip.language_models.chat import ChatMessage
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
-from nip.scenario_base.text.answer_parsing import AnswerForm
+from nip.scenario_base.text.answers.parsing import AnswerForm
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.prompt_values import prompt_values

@@ -13,8 +13,8 @@ from nip.parameters.text_agents import TextAgentParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import TextAgentSpec
-from nip.scenario_base.text.answer_parsing import header_key
-from nip.scenario_base.text.decision_scales import DecisionScale, find_scale
+from nip.scenario_base.text.answers.decision_scales import DecisionScale, find_scale
+from nip.scenario_base.text.answers.parsing import header_key
 from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_prompt, load_prompt
 

@@ -9,7 +9,7 @@ from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsa
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.protocols.rules import VERIFIER, Decision
 from nip.scenario_base.text.agent import TextAgent
-from nip.scenario_base.text.answer_parsing import ParsedAnswer, parse_answer
+from nip.scenario_base.text.answers.parsing import ParsedAnswer, parse_answer
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules

@@ -17,8 +17,7 @@ from jaxtyping import Bool, Int
 from safetensors.numpy import load_file, save
 
 from nip.errors import DatasetError
-from nip.scenario_base.dataset_files import SPLITS, missing_split
-from nip.scenario_base.dataset_writing import write_dataset_folder
+from nip.scenario_base.dataset_files import SPLITS, missing_split, write_dataset_folder
 
 FILE_NAMES = ("data.safetensors", "data.pt")
 """Accepted names of the file of a split; the first one found is read."""

@@ -14,7 +14,7 @@ from nip.protocols.rules import VERIFIER
 from nip.run_store import Run
 from nip.run_store.database import RunDatabase
 from nip.run_store.rollout_table import RolloutPhase
-from nip.scenario_base.text.answer_parsing import with_decision
+from nip.scenario_base.text.answers.parsing import with_decision
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenario_base.text.play import NUM_SEEDS, Complete, play_rollout

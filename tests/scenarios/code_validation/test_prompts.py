@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from nip.protocols import build_protocol_handler, protocol_registry
-from nip.scenario_base.text.answer_parsing import parse_answer
+from nip.scenario_base.text.answers.decision_scales import DECISION_SCALES
+from nip.scenario_base.text.answers.parsing import parse_answer
 from nip.scenario_base.text.conversation import Conversation
-from nip.scenario_base.text.decision_scales import DECISION_SCALES
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.rollout import MessageRecord
 from tests.scenario_base.text.dialogues import DATAPOINT, PLAYABLE, rules_of, text_params

@@ -12,9 +12,9 @@ from nip.language_models.chat import Completion, TokenUsage
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.agent import TextAgent
+from nip.scenario_base.text.answers.decision_scales import DECISION_SCALES
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDatapoint
-from nip.scenario_base.text.decision_scales import DECISION_SCALES
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.play import play_rollout
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan

@@ -153,7 +153,7 @@ def test_an_interrupted_write_leaves_nothing_behind(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nip.scenario_base.dataset_writing.write_atomically", interrupt)
+    monkeypatch.setattr("nip.scenario_base.dataset_files.write_atomically", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "mine", {"train": example()}, {})
     assert not list(tmp_path.iterdir())

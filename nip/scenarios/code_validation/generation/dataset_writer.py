@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nip.scenario_base.dataset_writing import write_dataset_folder
+from nip.scenario_base.dataset_files import write_dataset_folder
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.dataset_builder import (
     DatasetBuilderParameters,

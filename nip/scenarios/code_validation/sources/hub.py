@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from nip.errors import DatasetError
-from nip.scenario_base.dataset_files import SPLITS
-from nip.scenario_base.dataset_writing import write_dataset_folder
+from nip.scenario_base.dataset_files import SPLITS, write_dataset_folder
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenarios.code_validation.sources.folders import SCENARIO, load_folder
 from nip.scenarios.code_validation.sources.source import (

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nip.protocols.rules import Decision
-from nip.scenario_base.text.decision_scales import DecisionScale
+from nip.scenario_base.text.answers.decision_scales import DecisionScale
 
 _MARKUP = re.compile(r"[*_`~]")
 _BEFORE_LINE = " \t#>-"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.scenario_base.text.answer_parsing import (
+from nip.scenario_base.text.answers.decision_scales import DECISION_SCALES, find_scale
+from nip.scenario_base.text.answers.parsing import (
     AnswerForm,
     parse_answer,
     split_decision,
     with_decision,
 )
-from nip.scenario_base.text.decision_scales import DECISION_SCALES, find_scale
 
 SCALE = find_scale("accept_reject")
 PROVER = AnswerForm(channels=("main",))

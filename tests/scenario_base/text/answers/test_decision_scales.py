@@ -3,7 +3,7 @@
 import pytest
 
 from nip.errors import UnknownNameError
-from nip.scenario_base.text.decision_scales import DECISION_SCALES, find_scale
+from nip.scenario_base.text.answers.decision_scales import DECISION_SCALES, find_scale
 
 
 @pytest.mark.parametrize(

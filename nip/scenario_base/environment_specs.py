@@ -1,0 +1,79 @@
+"""TorchRL specs of the environment: shapes, types and ranges of its tensors."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torchrl.data import Binary, Categorical, Composite, TensorSpec, Unbounded
+
+
+def make_observation_spec(
+    example: Mapping[str, Tensor], num_values: Mapping[str, int], device: torch.device
+) -> Composite:
+    """Describe observations like those of an example.
+
+    Parameters
+    ----------
+    example : mapping of str to Tensor
+        Observations of all environments.
+    num_values : mapping of str to int
+        Number of values of each categorical observation.
+    device : torch.device
+        Device of the environment.
+    """
+    specs = {
+        name: _spec_like(value, num_values.get(name), device) for name, value in example.items()
+    }
+    return Composite(specs, shape=example["round"].shape)
+
+
+def make_action_spec(
+    num_values: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]], device: torch.device
+) -> Composite:
+    """Describe the actions of all agents.
+
+    Parameters
+    ----------
+    num_values : mapping of str to int
+        Number of values of each action.
+    shapes : mapping of str to tuple of int
+        Shape of each action, (batch, agent, ...).
+    device : torch.device
+        Device of the environment.
+    """
+    return _under_agents(
+        {
+            name: Categorical(number, shape=shapes[name], device=device)
+            for name, number in num_values.items()
+        }
+    )
+
+
+def make_reward_spec(num_environments: int, num_agents: int, device: torch.device) -> Composite:
+    """Describe the rewards of all agents."""
+    return _under_agents({"reward": Unbounded(shape=(num_environments, num_agents), device=device)})
+
+
+def make_done_spec(num_environments: int, num_agents: int, device: torch.device) -> Composite:
+    """Describe the flags of ended episodes, for the environments and for each agent."""
+    flag = Binary(shape=(num_environments,), dtype=torch.bool, device=device)
+    agent_flag = Binary(shape=(num_environments, num_agents), dtype=torch.bool, device=device)
+    return Composite(
+        done=flag,
+        terminated=flag.clone(),
+        agents=Composite(done=agent_flag, terminated=agent_flag.clone(), shape=(num_environments,)),
+        shape=(num_environments,),
+    )
+
+
+def _under_agents(specs: Mapping[str, TensorSpec]) -> Composite:
+    batch_size = next(iter(specs.values())).shape[:1]
+    return Composite(agents=Composite(dict(specs), shape=batch_size), shape=batch_size)
+
+
+def _spec_like(value: Tensor, num_values: int | None, device: torch.device) -> TensorSpec:
+    if num_values is not None:
+        return Categorical(num_values, shape=value.shape, dtype=value.dtype, device=device)
+    if value.dtype == torch.bool:
+        return Binary(shape=value.shape, dtype=torch.bool, device=device)
+    return Unbounded(shape=value.shape, dtype=value.dtype, device=device)
