@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from nip.language_models.server.counters import Counters
 from nip.language_models.server.state import EndpointState
+from nip.language_models.server.tables import Counters
 from nip.parameters import HyperParameters
 from nip.run import run_experiment
 from tests.text_experiments import make_text_params, text_settings

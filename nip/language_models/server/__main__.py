@@ -1,4 +1,4 @@
-"""Serve an endpoint that speaks as hosted language models do, to rehearse against."""
+"""Serve a mock of a hosted language model API over HTTP, to rehearse experiments."""
 
 import argparse
 import logging
@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from nip.errors import NipError, ParameterError
-from nip.language_models.server.options import EndpointOptions
+from nip.language_models.server.endpoint import EndpointOptions
 
 EPILOG = """\
-Clients reach it at the address that it prints, whatever key they give:
+Clients use the printed address as base URL, with any key:
   OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=none python my_program.py
 
-A fault may carry selectors, which say whom it strikes:
+Selectors restrict a fault to some requests:
   --faults "rate_limit?rate=0.5&first=10" "server_error?request=chat&model=gpt-4o"
 
-GET /admin/counters tells what it did; POST /admin/faults switches faults while it runs.
+GET /admin/counters returns the request counters; POST /admin/faults changes the faults.
 """
 
 STALL_S = 3600.0
-"""Longer than the clients' patience: over HTTP they end a request that hangs."""
+"""Longer than any client timeout: over HTTP, clients end a hanging request themselves."""
 
 RETRY_AFTER_S = 1.0
 
@@ -29,15 +29,15 @@ _BACKLOG = 2048
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """An argument parser that prints errors in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the message and leave."""
+        """Print the message and exit with status 2."""
         self.exit(2, f"error: {message}. See {self.prog} --help.\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Build the argument parser."""
     parser = Parser(
         prog="python -m nip.language_models.server",
         description=__doc__,
@@ -46,37 +46,51 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
+    add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine only)")
     add(
         "--port",
         type=port_number,
         default=8000,
-        help="port to listen at; 0 takes a free one (8000)",
+        help="port to listen on; 0 selects a free port (8000)",
     )
-    add("--brain", default="dialogue", help="what answers: dialogue, echo, local (dialogue)")
+    add("--brain", default="dialogue", help="mock model: dialogue, echo, local (dialogue)")
     add("--brain-file", metavar="PATH", help="rules of dialogue, or folder of a local model")
-    add("--latency", type=float, default=0.0, metavar="S", help="seconds per answer (0)")
-    add("--job-polls", type=int, default=2, metavar="N", help="questions until a job is done (2)")
-    add("--job-seconds", type=float, default=0.0, metavar="S", help="least time of a job (0)")
-    add("--faults", nargs="+", default=[], metavar="FAULT", help="faults to show (none)")
-    add("--fault-rate", type=float, default=0.2, metavar="P", help="share that meets each (0.2)")
-    add("--seed", type=int, default=0, help="decides who meets a fault (0)")
-    add("--state", metavar="FILE", help="SQLite file that keeps everything (only in memory)")
-    add("--api-key-variable", metavar="NAME", help="environment variable with the key to demand")
-    add("--retry-after", type=float, default=RETRY_AFTER_S, metavar="S", help="told at a limit (1)")
-    add("--stall", type=float, default=STALL_S, metavar="S", help="length of a timeout (3600)")
+    add("--latency", type=float, default=0.0, metavar="S", help="seconds per chat response (0)")
+    add(
+        "--job-polls", type=int, default=2, metavar="N", help="status requests until a job ends (2)"
+    )
+    add("--job-seconds", type=float, default=0.0, metavar="S", help="minimum duration of a job (0)")
+    add("--faults", nargs="+", default=[], metavar="FAULT", help="faults to inject (none)")
+    add(
+        "--fault-rate",
+        type=float,
+        default=0.2,
+        metavar="P",
+        help="share of requests hit (0.2)",
+    )
+    add("--seed", type=int, default=0, help="seed that selects requests for faults (0)")
+    add("--state", metavar="FILE", help="SQLite file for the state (in memory)")
+    add("--api-key-variable", metavar="NAME", help="environment variable of the required key")
+    add(
+        "--retry-after",
+        type=float,
+        default=RETRY_AFTER_S,
+        metavar="S",
+        help="Retry-After of limits (1)",
+    )
+    add("--stall", type=float, default=STALL_S, metavar="S", help="seconds a timeout hangs (3600)")
     return parser
 
 
 def port_number(text: str) -> int:
-    """Accept a port."""
+    """Parse a port number."""
     if not (text.isascii() and text.isdigit() and int(text) < 2**16):
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be an integer from 0 to 65535, got {text!r}")
     return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C."""
+    """Run the server until Ctrl-C."""
     given = build_parser().parse_args(arguments)
     try:
         serve(given)
@@ -84,13 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 2
     except KeyboardInterrupt:
-        # The server has shut down in order before it passes this on.
+        # uvicorn re-raises this after an orderly shutdown.
         sys.stderr.write("Stopped.\n")
     return 0
 
 
 def serve(given: argparse.Namespace) -> None:
-    """Open the port, say where it is, and answer."""
+    """Open the port, print the address, and serve requests."""
     import uvicorn
 
     from nip.language_models.server.app import create_app
@@ -124,12 +138,12 @@ def serve(given: argparse.Namespace) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a port.
+    """Open a listening socket.
 
     Raises
     ------
     ParameterError
-        If that is impossible, for example because another program has it.
+        If the port cannot be opened, for example because another program uses it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -137,31 +151,32 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((host, port))
-            # Whoever reads the address may come at once, before the server is up.
+            # The address is printed before uvicorn starts: clients that connect until then wait in
+            # the backlog instead of being refused.
             opened.listen(_BACKLOG)
         except BaseException:
             opened.close()
             raise
     except OSError as error:
         raise ParameterError(
-            f"Nothing can listen at {host}, port {port}: {error.strerror}. Choose another --port "
-            "(0 takes a free one) or --host."
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another --port "
+            "(0 selects a free one) or --host."
         ) from error
     return opened
 
 
 def address(host: str, port: int) -> str:
-    """Return what clients take for ``base_url``."""
+    """Return the ``base_url`` for clients."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """Tell whether an error of the server is none that faults, or the end of it, bring along."""
+    """Filter log records: drop errors that injected faults or the shutdown cause."""
     import asyncio
 
     import httpx2
 
-    from nip.language_models.server.broken_responses import CutConnectionError
+    from nip.language_models.server.errors import CutConnectionError
 
     expected = (CutConnectionError, httpx2.ReadTimeout, asyncio.CancelledError)
     error = record.exc_info[1] if record.exc_info else None

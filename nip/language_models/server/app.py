@@ -1,4 +1,4 @@
-"""The application: which address leads where."""
+"""The Starlette application of the mock API: routes, and the admin interface."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,31 +10,34 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from nip.language_models.server import admin, chat, files, jobs, models
-from nip.language_models.server.endpoint import Endpoint
-from nip.language_models.server.errors import ApiError
-from nip.language_models.server.options import EndpointOptions
+from nip.errors import NipError
+from nip.language_models.server import chat, files, jobs, models
+from nip.language_models.server.endpoint import Endpoint, EndpointOptions
+from nip.language_models.server.errors import ApiError, invalid
+from nip.language_models.server.faults import fault_registry, read_fault_plan
+from nip.language_models.server.json_io import read_json_object
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(options: EndpointOptions | None = None) -> Starlette:
-    """Build an endpoint that speaks as hosted language models do.
+    """Build a mock of a hosted language model API.
 
-    Serve it over HTTP, or give it to a client in the same process:
-    ``httpx2.ASGITransport(app=create_app())``. Its addresses begin with ``/v1``. What it did is
-    told by ``GET /admin/counters``, and by ``app.state.endpoint.counters()``. A server closes it
-    when it shuts down; whoever uses it in process awaits ``app.state.endpoint.aclose()``.
+    Serve it over HTTP, or pass it to a client in the same process:
+    ``httpx2.ASGITransport(app=create_app())``. All API paths begin with ``/v1``. Request counters
+    are available as ``GET /admin/counters`` and as ``app.state.endpoint.counters()``. An HTTP
+    server closes the endpoint on shutdown; in-process users must await
+    ``app.state.endpoint.aclose()``.
 
     Parameters
     ----------
     options : EndpointOptions, optional
-        How it behaves; None: the defaults.
+        Behaviour of the mock API; None uses the defaults.
 
     Raises
     ------
     ParameterError, UnknownNameError
-        If an option cannot be used.
+        If an option is invalid.
     """
     endpoint = Endpoint(options or EndpointOptions())
 
@@ -45,15 +48,48 @@ def create_app(options: EndpointOptions | None = None) -> Starlette:
 
     app = Starlette(
         routes=[
-            Route(path, _checked(endpoint, handler), methods=[method])
+            Route(path, _with_key_check(endpoint, handler), methods=[method])
             for method, path, handler in _ROUTES
         ],
-        # Handlers are declared for any exception, and get those of their class only.
+        # Starlette types handlers as taking any exception, but calls each only for its own class.
         exception_handlers={ApiError: _show_api_error, HTTPException: _show_http_error},
         lifespan=lifespan,
     )
     app.state.endpoint = endpoint
     return app
+
+
+async def get_counters(request: Request) -> Response:
+    """Handle ``GET /admin/counters``."""
+    endpoint: Endpoint = request.app.state.endpoint
+    return JSONResponse(endpoint.counters().to_dict())
+
+
+async def get_faults(request: Request) -> Response:
+    """Handle ``GET /admin/faults``."""
+    endpoint: Endpoint = request.app.state.endpoint
+    rules = [rule.to_text() for rule in endpoint.faults.rules]
+    return JSONResponse({"faults": rules, "known": fault_registry.names()})
+
+
+async def set_faults(request: Request) -> Response:
+    """Handle ``POST /admin/faults`` with ``{"faults": [...], "fault_rate": 0.2, "seed": 0}``."""
+    endpoint: Endpoint = request.app.state.endpoint
+    body = await read_json_object(request)
+    names = body.get("faults")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise invalid("faults", f"faults must be a list of names, got {names!r}.")
+    rate = body.get("fault_rate", endpoint.options.fault_rate)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise invalid("fault_rate", f"fault_rate must be between 0 and 1, got {rate!r}.")
+    seed = body.get("seed", endpoint.options.seed)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise invalid("seed", f"seed must be an integer, got {seed!r}.")
+    try:
+        endpoint.faults = read_fault_plan(names, rate, seed)
+    except NipError as error:
+        raise invalid("faults", str(error)) from error
+    return await get_faults(request)
 
 
 _JOB = "/v1/fine_tuning/jobs/{job_id}"
@@ -76,13 +112,13 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_JOB}/resume", jobs.resume_job),
     ("GET", f"{_JOB}/events", jobs.list_events),
     ("GET", f"{_JOB}/checkpoints", jobs.list_checkpoints),
-    ("GET", "/admin/counters", admin.get_counters),
-    ("GET", "/admin/faults", admin.get_faults),
-    ("POST", "/admin/faults", admin.set_faults),
+    ("GET", "/admin/counters", get_counters),
+    ("GET", "/admin/faults", get_faults),
+    ("POST", "/admin/faults", set_faults),
 )
 
 
-def _checked(endpoint: Endpoint, handler: Handler) -> Handler:
+def _with_key_check(endpoint: Endpoint, handler: Handler) -> Handler:
     async def check_and_handle(request: Request) -> Response:
         endpoint.check_key(request)
         return await handler(request)

@@ -1,4 +1,4 @@
-"""Chat completions: the next message of a conversation."""
+"""The route ``/v1/chat/completions``."""
 
 import asyncio
 import json
@@ -11,48 +11,51 @@ from starlette.responses import JSONResponse, Response
 
 from nip.language_models.chat import FinishReason
 from nip.language_models.errors import BadRequestError, LanguageModelError
-from nip.language_models.server.chat_request import ChatRequest
+from nip.language_models.server.chat_request import (
+    ChatRequest,
+    count_prompt_tokens,
+    count_tokens,
+    cut_to_tokens,
+)
 from nip.language_models.server.endpoint import Endpoint
-from nip.language_models.server.errors import ApiError, invalid, unknown_model
+from nip.language_models.server.errors import ApiError, invalid, server_error, unknown_model
 from nip.language_models.server.faults import Fault
-from nip.language_models.server.json_body import read_json_object
+from nip.language_models.server.json_io import read_json_object
 from nip.language_models.server.mock_models.mock_model import MockAnswer, MockRequest
-from nip.language_models.server.model_names import is_fine_tuned
-from nip.language_models.server.refusals import server_error
-from nip.language_models.server.tokens import count_prompt_tokens, count_tokens, cut_to_tokens
+from nip.language_models.server.models import is_fine_tuned
 from nip.seeding import stable_seed
 
 INVALID_ANSWER = "\n"
-"""What the fault ``invalid_answer`` says: nothing, which no protocol takes for a message."""
+"""Text of a completion with the fault ``invalid_answer``: blank, which no protocol accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatChoice:
-    """One answer, as it is sent."""
+    """One completion of a response."""
 
     text: str
     """The message."""
 
     finish_reason: FinishReason
-    """Why it ends there."""
+    """Why the text ends."""
 
 
 async def complete_chat(request: Request) -> Response:
-    """Answer ``POST /v1/chat/completions``."""
+    """Handle ``POST /v1/chat/completions``."""
     endpoint: Endpoint = request.app.state.endpoint
     arrived = time.monotonic()
     chat = ChatRequest.from_body(await read_json_object(request))
     digest = chat.digest()
-    fault = endpoint.meet("chat", digest, chat.model)
+    fault = endpoint.choose_fault("chat", digest, chat.model)
 
-    async def work() -> Response:
+    async def complete() -> Response:
         choices = await _choices(endpoint, chat, fault)
         remaining = endpoint.options.latency_s - (time.monotonic() - arrived)
         if remaining > 0:
             await asyncio.sleep(remaining)
         return _respond(endpoint, chat, digest, choices, fault)
 
-    return await endpoint.answer(fault, work, chat.model)
+    return await endpoint.respond(fault, complete, chat.model)
 
 
 async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -> list[ChatChoice]:
@@ -62,9 +65,9 @@ async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -
     data, seed, choices = models.data(chat.model), chat.seed(), []
     for index in range(chat.num_choices):
         own_seed = stable_seed(seed, index) if index else seed
-        asked = MockRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
+        mock_request = MockRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
         try:
-            answer = await endpoint.brain.answer(asked)
+            answer = await endpoint.mock_model.answer(mock_request)
         except BadRequestError as error:
             raise invalid("messages", str(error)) from error
         except LanguageModelError as error:
@@ -74,10 +77,10 @@ async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -
 
 
 def _finish(answer: MockAnswer, chat: ChatRequest, fault: Fault | None) -> ChatChoice:
-    """Cut an answer to the length that was asked for, or do to it what a fault does."""
+    """Cut an answer to ``max_tokens``, and apply faults that change the completion."""
     name = None if fault is None else fault.name
     if name == "content_filter":
-        # Half of the filters refuse the question, the others the answer.
+        # Real filters reject either the prompt (an error) or the completion (an empty one).
         if chat.digest()[0] % 2:
             raise ApiError(
                 400,
@@ -106,7 +109,7 @@ def _respond(
     prompt_tokens = count_prompt_tokens(chat.messages)
     completion_tokens = sum(count_tokens(choice.text) for choice in choices)
     if fault is None or fault.has_answer:
-        endpoint.state.counters.generate(digest, prompt_tokens, completion_tokens)
+        endpoint.state.counters.count_generation(digest, prompt_tokens, completion_tokens)
     if fault is not None and fault.name == "empty_choices":
         choices = []
     envelope = {
@@ -144,7 +147,7 @@ def _show(choice: ChatChoice, index: int) -> dict[str, Any]:
 def _stream(
     envelope: dict[str, Any], usage: dict[str, int] | None, choices: list[ChatChoice]
 ) -> Response:
-    """Send the answer as server-sent events, line by line."""
+    """Return the completions as server-sent events, one per line of text."""
     chunks: list[dict[str, Any]] = []
     for index, choice in enumerate(choices):
         lines = choice.text.splitlines(keepends=True)

@@ -1,48 +1,49 @@
-"""What clients ask of a model, read and checked."""
+"""Parse chat completion requests, and estimate their token counts."""
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from nip.language_models.chat import ChatMessage, Role, Sampling
 from nip.language_models.server.errors import ApiError, invalid
 
-# What newer models call the role of the system message.
+# Newer models call the role of the system message "developer".
 _ROLE_NAMES = {"developer": "system"}
 _MAX_CHOICES = 128
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request for the next message of a conversation."""
+    """A parsed chat completion request."""
 
     model: str
-    """The model that is to answer."""
+    """Name of the model."""
 
     messages: tuple[ChatMessage, ...]
     """The conversation so far."""
 
     sampling: Sampling
-    """How the answer is drawn."""
+    """Sampling parameters."""
 
     num_choices: int = 1
-    """Answers that are wanted."""
+    """Number of completions, the field ``n``."""
 
     is_streamed: bool = False
-    """Whether the answer is to come in pieces."""
+    """Whether to send server-sent events."""
 
     includes_usage: bool = True
-    """Whether the last piece tells the tokens."""
+    """Whether the last chunk of a stream contains the token usage."""
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> "ChatRequest":
-        """Read the JSON of a request.
+        """Parse the JSON body of a request.
 
         Raises
         ------
         ApiError
-            If something is missing or of the wrong kind.
+            If a field is missing or invalid.
         """
         is_streamed = bool(body.get("stream"))
         stream_options = body.get("stream_options") or {}
@@ -58,11 +59,11 @@ class ChatRequest:
         )
 
     def digest(self) -> bytes:
-        """Return the fingerprint of model, messages and sampling."""
+        """Return the SHA-256 of model, messages and sampling."""
         return chat_digest(self.model, self.messages, self.sampling, self.num_choices)
 
     def seed(self) -> int:
-        """Return the client's seed, or one made of the conversation."""
+        """Return the client's seed, or one derived from the messages."""
         if self.sampling.seed is not None:
             return self.sampling.seed
         text = json.dumps(_plain(self.messages))
@@ -72,7 +73,7 @@ class ChatRequest:
 def chat_digest(
     model: str, messages: tuple[ChatMessage, ...], sampling: Sampling, num_choices: int = 1
 ) -> bytes:
-    """Return the SHA-256 of what is asked; equal questions have equal digests."""
+    """Return the SHA-256 of a chat request; equal requests have equal digests."""
     asked = [
         model,
         _plain(messages),
@@ -109,20 +110,20 @@ def _read_message(value: Any, number: int) -> ChatMessage:
 
 
 def _read_content(value: Any, at: str) -> str:
-    """Read a text, or the list of its parts."""
+    """Return a text; a list of text parts is concatenated."""
     parts = [{"type": "text", "text": value}] if isinstance(value, str) else value
     if not isinstance(parts, list):
-        raise invalid(f"{at}.content", f"{at}.content must be a text.")
+        raise invalid(f"{at}.content", f"{at}.content must be a string.")
     for part in parts:
         if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-            raise invalid(f"{at}.content", f"{at}.content must hold nothing but text.")
+            raise invalid(f"{at}.content", f"{at}.content must contain only text parts.")
     return "".join(part["text"] for part in parts)
 
 
 def _read_sampling(body: dict[str, Any]) -> Sampling:
-    most = 2**31
-    newer = _read_number(body, "max_completion_tokens", int, 1, most)
-    older = _read_number(body, "max_tokens", int, 1, most)
+    max_int = 2**31
+    newer = _read_number(body, "max_completion_tokens", int, 1, max_int)
+    older = _read_number(body, "max_tokens", int, 1, max_int)
     return Sampling(
         temperature=_read_number(body, "temperature", float, 0, 2),
         top_p=_read_number(body, "top_p", float, 0, 1),
@@ -139,6 +140,33 @@ def _read_number(
         return None
     is_number = isinstance(value, int | kind) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
-        noun = "whole number" if kind is int else "number"
-        raise invalid(name, f"{name} must be a {noun} from {least} to {most}, got {value!r}.")
+        noun = "an integer" if kind is int else "a number"
+        raise invalid(name, f"{name} must be {noun} from {least} to {most}, got {value!r}.")
     return kind(value)
+
+
+TOKENS_PER_MESSAGE = 4
+"""Estimated tokens that delimit a message and name its role."""
+
+
+def count_tokens(text: str) -> int:
+    """Estimate the tokens of a text as four for every three words, rounded."""
+    return _tokens_of(len(text.split()))
+
+
+def count_prompt_tokens(messages: Iterable[ChatMessage]) -> int:
+    """Estimate the prompt tokens of a conversation."""
+    return sum(TOKENS_PER_MESSAGE + count_tokens(message["content"]) for message in messages)
+
+
+def cut_to_tokens(text: str, max_tokens: int) -> str:
+    """Return the longest prefix of a text with at most ``max_tokens`` estimated tokens."""
+    num_words = max_tokens * 3 // 4
+    words = text.split(None, num_words)
+    if len(words) <= num_words:
+        return text
+    return text[: len(text) - len(words[-1])].rstrip()
+
+
+def _tokens_of(num_words: int) -> int:
+    return (4 * num_words + 2) // 3

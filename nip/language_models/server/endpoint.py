@@ -1,88 +1,154 @@
-"""What all requests have in common: the key, the faults, the counts."""
+"""Options, state and request handling that all routes of the mock API share."""
 
 import asyncio
 import hashlib
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from nip.errors import ParameterError
-from nip.language_models.server.broken_responses import CutResponse, StalledResponse, mangled
-from nip.language_models.server.counters import Counters
-from nip.language_models.server.errors import unknown_model
+from nip.language_models.server.errors import (
+    CutResponse,
+    StalledResponse,
+    mangled,
+    refusal,
+    unknown_model,
+    wrong_key,
+)
 from nip.language_models.server.faults import Fault, FaultPlan, RequestKind, read_fault_plan
 from nip.language_models.server.mock_models.registry import build_mock_model
-from nip.language_models.server.options import EndpointOptions
-from nip.language_models.server.refusals import refusal, wrong_key
 from nip.language_models.server.state import EndpointState
+from nip.language_models.server.tables import Counters
 
 SLOW_FACTOR = 10
-"""How many times the usual latency a slow answer takes."""
+"""Latency of a response with the fault ``slow``, in multiples of the usual latency."""
 
-SLOW_LEAST_S = 0.02
-"""Seconds that a slow answer takes at least."""
+MIN_SLOW_S = 0.02
+"""Minimum latency, in seconds, of a response with the fault ``slow``."""
+
+_NON_NEGATIVE_OPTIONS = ("job_polls", "latency_s", "job_seconds", "retry_after_s", "stall_s")
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """Behaviour of the mock API.
+
+    Raises
+    ------
+    ParameterError
+        If a number is out of range.
+    """
+
+    brain: str = "dialogue"
+    """Name of the mock model: ``dialogue``, ``echo``, ``local``, or a registered one."""
+
+    brain_file: str | None = None
+    """File of the mock model: answer rules (``dialogue``), or a model folder (``local``)."""
+
+    latency_s: float = 0.0
+    """Seconds before each chat response."""
+
+    job_polls: int = 2
+    """Number of status requests after which a fine-tuning job finishes."""
+
+    job_seconds: float = 0.0
+    """Minimum duration of a fine-tuning job in seconds."""
+
+    faults: tuple[str, ...] = ()
+    """Faults to inject: names, or names with selectors, like ``rate_limit?rate=0.5&first=10``."""
+
+    fault_rate: float = 0.2
+    """Share of requests that get each fault without a ``rate`` selector."""
+
+    seed: int = 0
+    """Seed that selects the requests that get a fault."""
+
+    state_path: str | None = None
+    """SQLite file that stores the state; None keeps it in memory."""
+
+    api_key_variable: str | None = None
+    """Environment variable with the required API key; None accepts any key, or none."""
+
+    retry_after_s: float = 0.05
+    """Seconds in the ``Retry-After`` header of rate limit errors."""
+
+    stall_s: float = 0.05
+    """Seconds for which a request with the fault ``timeout`` hangs before it is dropped."""
+
+    def __post_init__(self) -> None:
+        for name in _NON_NEGATIVE_OPTIONS:
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ParameterError(
+                    f"{name} must be a finite number of at least 0, got {value!r}."
+                )
+        if not 0 <= self.fault_rate <= 1:
+            raise ParameterError(f"fault_rate must be between 0 and 1, got {self.fault_rate!r}.")
 
 
 class Endpoint:
-    """One endpoint: its options, what it remembers, what answers, and what goes wrong.
+    """The mock API behind the routes: options, stored state, mock model and fault plan.
 
     Parameters
     ----------
     options : EndpointOptions
-        How it behaves.
+        Behaviour of the mock API.
 
     Raises
     ------
     ParameterError, UnknownNameError
-        If an option cannot be used.
+        If an option is invalid.
     """
 
     def __init__(self, options: EndpointOptions) -> None:
         self.options = options
         self._key = _read_key(options.api_key_variable)
         self.faults: FaultPlan = read_fault_plan(options.faults, options.fault_rate, options.seed)
-        self.brain = build_mock_model(options.brain, options.brain_file)
+        self.mock_model = build_mock_model(options.brain, options.brain_file)
         self.state = EndpointState(options.state_path)
 
     def counters(self) -> Counters:
-        """Say what was done so far."""
+        """Return the request counters."""
         return self.state.counters.read(len(self.state.jobs))
 
     def close(self) -> None:
-        """Close the file of the state. A brain that holds something open needs ``aclose``."""
+        """Close the state file. A mock model with open resources needs ``aclose`` instead."""
         self.state.close()
 
     async def aclose(self) -> None:
-        """Close all that is open."""
-        await self.brain.aclose()
+        """Close the mock model and the state file."""
+        await self.mock_model.aclose()
         self.close()
 
     def check_key(self, request: Request) -> None:
-        """Refuse a request without the right key.
+        """Check the API key of a request.
 
         Raises
         ------
         ApiError
-            If the key is missing or wrong.
+            If a key is required and the given one is missing or different.
         """
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self._key is not None and given != self._key:
             raise wrong_key()
 
-    def meet(self, kind: RequestKind, digest: bytes, model: str | None = None) -> Fault | None:
-        """Count a request, and say which fault it meets, if any."""
-        num_before = self.state.counters.arrive(digest)
+    def choose_fault(
+        self, kind: RequestKind, digest: bytes, model: str | None = None
+    ) -> Fault | None:
+        """Count a request, and return the fault to inject into its response, if any."""
+        num_before = self.state.counters.count_request(digest)
         return self.faults.choose(kind, digest, num_before, model, self.state.counters)
 
-    async def answer(
+    async def respond(
         self,
         fault: Fault | None,
         work: Callable[[], Awaitable[Response] | Response],
         model: str | None = None,
     ) -> Response:
-        """Do what was asked, unless a fault comes before; spoil the answer, if one comes after.
+        """Process a request with ``work``, and inject a fault before or after it.
 
         Raises
         ------
@@ -97,19 +163,18 @@ class Endpoint:
         if name == "timeout":
             return StalledResponse(self.options.stall_s)
         if name == "slow":
-            await asyncio.sleep(max(SLOW_LEAST_S, SLOW_FACTOR * self.options.latency_s))
+            await asyncio.sleep(max(MIN_SLOW_S, SLOW_FACTOR * self.options.latency_s))
         response = work()
         response = response if isinstance(response, Response) else await response
         if name == "cut_connection":
             return CutResponse(response)
         return mangled(response) if name == "malformed_json" else response
 
-
-def read_digest(request: Request) -> bytes:
-    """Return the fingerprint of a request without a body."""
-    return hashlib.sha256(
-        f"{request.method} {request.url.path}?{request.url.query}".encode()
-    ).digest()
+    async def respond_to_read(self, request: Request, work: Callable[[], Response]) -> Response:
+        """Process a request without a body, identified by its method and URL."""
+        url = f"{request.method} {request.url.path}?{request.url.query}"
+        fault = self.choose_fault("read", hashlib.sha256(url.encode()).digest())
+        return await self.respond(fault, work)
 
 
 def _read_key(variable: str | None) -> str | None:
@@ -117,7 +182,7 @@ def _read_key(variable: str | None) -> str | None:
         return None
     if not (key := os.environ.get(variable)):
         raise ParameterError(
-            f"The environment variable {variable!r} must hold the key that clients are to give, "
-            "but it is not set. Set it, or leave out api_key_variable."
+            f"api_key_variable={variable!r} names an environment variable that is not set. Set it "
+            "to the key that clients must send, or leave out api_key_variable."
         )
     return key

@@ -1,4 +1,4 @@
-"""Faults that the endpoint can be asked to show, and who meets them."""
+"""Faults that the mock API can inject, and the plan that selects requests for them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from nip.errors import ParameterError, UnknownNameError, unknown_name
-from nip.language_models.server.counters import FAULTS, MATCHES, CounterTable
+from nip.language_models.server.tables import FAULTS, MATCHES, CounterTable
 from nip.registry import Registry
 from nip.seeding import stable_seed
 
@@ -17,30 +17,30 @@ EVERYWHERE: tuple[RequestKind, ...] = ("chat", "upload", "create_job", "read")
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that can go wrong."""
+    """A kind of failure that can be injected."""
 
     name: str
-    """How users ask for it."""
+    """Registered name."""
 
     kinds: tuple[RequestKind, ...]
-    """Requests that can meet it."""
+    """Kinds of requests that can get the fault."""
 
     is_of_the_request: bool = False
-    """Whether it sticks to what is asked, so that asking the same again meets it again."""
+    """Whether a retry of the same request gets the fault again."""
 
     has_answer: bool = False
-    """Whether a model's answer reaches the client all the same, so that it counts as generated."""
+    """Whether the client still receives a completion, so that it counts as generated."""
 
 
 fault_registry: Registry[Fault] = Registry("fault")
 
 
-def _enter(*faults: Fault) -> None:
+def _register(*faults: Fault) -> None:
     for fault in faults:
         fault_registry.register(fault.name, fault)
 
 
-_enter(
+_register(
     *(
         Fault(name, EVERYWHERE)
         for name in (
@@ -58,7 +58,7 @@ _enter(
     Fault("slow", EVERYWHERE, has_answer=True),
     Fault("empty_choices", ("chat",)),
     Fault("unknown_model", ("chat",)),
-    # Filters and models do the same to the same conversation each time.
+    # Content filters and models treat the same conversation in the same way each time.
     Fault("content_filter", ("chat",), is_of_the_request=True),
     Fault("invalid_answer", ("chat",), is_of_the_request=True, has_answer=True),
     Fault("truncated", ("chat",), is_of_the_request=True, has_answer=True),
@@ -79,33 +79,33 @@ _enter(
 
 @dataclass(frozen=True)
 class FaultRule:
-    """Which requests meet a fault."""
+    """A fault together with the requests that get it."""
 
     fault: Fault
-    """What they meet."""
+    """The fault."""
 
     rate: float
-    """Share of them that does."""
+    """Share of the matching requests that get the fault."""
 
     first: int | None = None
-    """Only so many requests that the fault can strike, from the first on; None: all."""
+    """Only the first so many matching requests; None: all."""
 
     model: str | None = None
-    """Only requests for this model; None: any."""
+    """Only requests for this model; None: any model."""
 
     request: RequestKind | None = None
-    """Only requests of this kind; None: all that the fault can strike."""
+    """Only requests of this kind; None: all kinds that the fault applies to."""
 
     @classmethod
     def from_text(cls, text: str, default_rate: float) -> "FaultRule":
-        """Read a name with selectors, such as ``rate_limit?rate=0.5&model=m&request=chat``.
+        """Parse a name with selectors, such as ``rate_limit?rate=0.5&model=m&request=chat``.
 
         Raises
         ------
         UnknownNameError
-            If there is no such fault or selector.
+            If the fault or a selector does not exist.
         ParameterError
-            If the value of a selector cannot be used.
+            If the value of a selector is invalid.
         """
         name, _, query = text.partition("?")
         fault = fault_registry.get(name)
@@ -119,35 +119,35 @@ class FaultRule:
         rule = cls(fault, **values)
         if rule.request is not None and rule.request not in fault.kinds:
             raise ParameterError(
-                f"{text!r}: only requests of the kinds {', '.join(fault.kinds)} can meet the "
-                f"fault {name!r}, got request={rule.request!r}."
+                f"{text!r}: the fault {name!r} applies only to requests of the kinds "
+                f"{', '.join(fault.kinds)}, got request={rule.request!r}."
             )
         return rule
 
     def to_text(self) -> str:
-        """Return what ``from_text`` reads."""
+        """Return the text from which ``from_text`` parses this rule."""
         values = {name: getattr(self, name) for name in _SELECTORS}
         query = urlencode({name: value for name, value in values.items() if value is not None})
         return f"{self.fault.name}?{query}"
 
     def matches(self, kind: RequestKind, model: str | None) -> bool:
-        """Tell whether a request is one that the rule is about."""
+        """Tell whether the rule applies to a request."""
         kinds = self.fault.kinds if self.request is None else (self.request,)
         return kind in kinds and self.model in (None, model)
 
 
 class FaultPlan:
-    """Decides which fault a request meets.
+    """Chooses the fault of each request.
 
-    The decision is a function of the seed, of what is asked, and of how often the same was asked
-    before: it does not depend on the order of different requests.
+    The choice depends only on the seed, on the content of the request, and on the number of equal
+    requests before it, so it does not depend on the order in which different requests arrive.
 
     Parameters
     ----------
     rules : Iterable[FaultRule]
-        Tried in this order; the first that strikes wins.
+        Rules in order of priority; the first whose draw succeeds applies.
     seed : int
-        Another seed strikes other requests.
+        Seed of the draws.
     """
 
     def __init__(self, rules: Iterable[FaultRule], seed: int) -> None:
@@ -162,37 +162,37 @@ class FaultPlan:
         model: str | None,
         counters: CounterTable,
     ) -> Fault | None:
-        """Say which fault a request meets, if any, and count it.
+        """Return the fault of a request, if any, and count it.
 
         Parameters
         ----------
         kind : RequestKind
-            What kind of request it is.
+            Kind of the request.
         digest : bytes
-            Of what is asked.
+            Digest of the request.
         num_before : int
-            How often the same was asked before.
+            Number of equal requests before this one.
         model : str | None
-            The model it is about, if it is about one.
+            The model that the request names, if any.
         counters : CounterTable
-            Where faults are counted.
+            Counts the injected faults.
         """
         for rule in self.rules:
             if not rule.matches(kind, model):
                 continue
-            if rule.first is not None and counters.tally(MATCHES, rule.to_text()) >= rule.first:
+            if rule.first is not None and counters.increment(MATCHES, rule.to_text()) >= rule.first:
                 continue
             fault = rule.fault
             attempt = 0 if fault.is_of_the_request else num_before
             draw = stable_seed(self._seed, "fault", fault.name, digest.hex(), attempt)
             if draw < rule.rate * 2**63:
-                counters.tally(FAULTS, fault.name)
+                counters.increment(FAULTS, fault.name)
                 return fault
         return None
 
 
 def read_fault_plan(texts: Iterable[str], default_rate: float, seed: int) -> FaultPlan:
-    """Build a plan from the texts of its rules; see ``FaultRule.from_text`` for errors."""
+    """Build a plan from the texts of its rules. Raises the errors of ``FaultRule.from_text``."""
     return FaultPlan([FaultRule.from_text(text, default_rate) for text in texts], seed)
 
 
@@ -210,8 +210,8 @@ def _read_selector(text: str, selector: str, value: str) -> float | int | str:
     if (selector == "model" and value) or (selector == "request" and value in EVERYWHERE):
         return value
     rules = {
-        "rate": "a number within 0 and 1",
-        "first": "a whole number from 1 up",
+        "rate": "a number between 0 and 1",
+        "first": "an integer of at least 1",
         "model": "the name of a model",
         "request": f"one of {', '.join(EVERYWHERE)}",
     }

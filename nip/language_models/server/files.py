@@ -1,52 +1,49 @@
-"""Files: what clients upload to train on."""
+"""The routes under ``/v1/files``: upload, list, download and delete training files."""
 
 import hashlib
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from nip.language_models.server.counters import UPLOADS
-from nip.language_models.server.endpoint import Endpoint, read_digest
-from nip.language_models.server.errors import ApiError, invalid
-from nip.language_models.server.file_table import StoredFile
-from nip.language_models.server.form_data import FormPart, read_form
-from nip.language_models.server.pages import page_of
-from nip.language_models.server.refusals import server_error
+from nip.language_models.server.endpoint import Endpoint
+from nip.language_models.server.errors import ApiError, invalid, server_error
+from nip.language_models.server.json_io import page_of
+from nip.language_models.server.tables import UPLOADS, StoredFile
 
 MAX_FILES_PER_PAGE = 10000
 
 
 async def upload_file(request: Request) -> Response:
-    """Answer ``POST /v1/files``."""
+    """Handle ``POST /v1/files``, a form with the fields ``file`` and ``purpose``."""
     endpoint: Endpoint = request.app.state.endpoint
-    form = read_form(request.headers.get("content-type", ""), await request.body())
-    file = form.get("file")
-    if file is None or file.file_name is None:
-        raise invalid("file", "The form must hold a file under the name file.")
-    purpose = form.get("purpose", FormPart(b"")).content.decode(errors="replace")
-    if not purpose:
-        raise invalid("purpose", "The form must say the purpose of the file, such as fine-tune.")
-    digest = hashlib.sha256(b"\0".join((file.file_name.encode(), purpose.encode(), file.content)))
-    fault = endpoint.meet("upload", digest.digest())
+    async with request.form() as form:
+        file, purpose = form.get("file"), form.get("purpose")
+        if not isinstance(file, UploadFile) or file.filename is None:
+            raise invalid("file", "The form must contain a file in the field file.")
+        if not isinstance(purpose, str) or not purpose:
+            raise invalid("purpose", "The form must contain a purpose, for example fine-tune.")
+        name, content = file.filename, await file.read()
+    digest = hashlib.sha256(b"\0".join((name.encode(), purpose.encode(), content))).digest()
+    fault = endpoint.choose_fault("upload", digest)
 
-    def work() -> Response:
-        assert file.file_name is not None
+    def store() -> Response:
         with endpoint.state.transaction():
-            stored = endpoint.state.files.add(file.file_name, purpose, file.content)
-            endpoint.state.counters.tally(UPLOADS, stored.sha256)
+            stored = endpoint.state.files.add(name, purpose, content)
+            endpoint.state.counters.increment(UPLOADS, stored.sha256)
         if fault is not None and fault.name == "upload_lost":
             raise server_error()
         return JSONResponse(stored.to_dict())
 
-    return await endpoint.answer(fault, work)
+    return await endpoint.respond(fault, store)
 
 
 async def list_files(request: Request) -> Response:
-    """Answer ``GET /v1/files``, the newest first unless ``order=asc``."""
+    """Handle ``GET /v1/files``; newest first unless ``order=asc``."""
     endpoint: Endpoint = request.app.state.endpoint
     query = request.query_params
 
-    def work() -> Response:
+    def list_matching() -> Response:
         files = [
             file
             for file in endpoint.state.files.all()
@@ -61,40 +58,36 @@ async def list_files(request: Request) -> Response:
             show=StoredFile.to_dict,
         )
 
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, list_matching)
 
 
 async def get_file(request: Request) -> Response:
-    """Answer ``GET /v1/files/ID``."""
+    """Handle ``GET /v1/files/ID``."""
     endpoint: Endpoint = request.app.state.endpoint
-
-    def work() -> Response:
-        return JSONResponse(_find(request).to_dict())
-
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, lambda: JSONResponse(_find(request).to_dict()))
 
 
 async def get_content(request: Request) -> Response:
-    """Answer ``GET /v1/files/ID/content``."""
+    """Handle ``GET /v1/files/ID/content``."""
     endpoint: Endpoint = request.app.state.endpoint
 
-    def work() -> Response:
+    def read() -> Response:
         content = endpoint.state.files.content(_find(request))
         return Response(content, media_type="application/octet-stream")
 
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, read)
 
 
 async def delete_file(request: Request) -> Response:
-    """Answer ``DELETE /v1/files/ID``."""
+    """Handle ``DELETE /v1/files/ID``."""
     endpoint: Endpoint = request.app.state.endpoint
 
-    def work() -> Response:
+    def delete() -> Response:
         file = _find(request)
         endpoint.state.files.delete(file)
         return JSONResponse({"id": file.id, "object": "file", "deleted": True})
 
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, delete)
 
 
 def _find(request: Request) -> StoredFile:

@@ -1,4 +1,4 @@
-"""One fine-tuning job, and how it advances."""
+"""The record of one fine-tuning job, and its status transitions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,80 +6,80 @@ from typing import Any
 FINAL_STATUSES = ("succeeded", "failed", "cancelled")
 ORGANIZATION = "nip"
 NUM_PAUSED_POLLS = 3
-"""How often a job that pauses by itself must be asked for until it goes on."""
+"""Number of status requests after which a job with the fault ``job_paused`` resumes."""
 
 
 @dataclass
 class JobRecord:
-    """A fine-tuning job."""
+    """A fine-tuning job. Stored as JSON: the field names are part of the state file's format."""
 
     number: int
-    """Counts the jobs from 1."""
+    """Number of the job, from 1."""
 
     request: dict[str, Any]
-    """What the client asked for, with the hyper-parameters that were chosen for it."""
+    """The parsed request, with defaults for hyper-parameters that the client left out."""
 
     created_at: float
-    """Time of making in seconds since 1970."""
+    """Creation time in seconds since 1970."""
 
     fine_tuned_model: str
-    """Name of the model that it makes."""
+    """Name of the model that the job creates."""
 
     trained_tokens: int
-    """Tokens that are paid for when it succeeds."""
+    """Tokens billed when the job succeeds."""
 
     num_steps: int
-    """Optimizer steps that it takes."""
+    """Number of optimizer steps."""
 
     num_polls: int
-    """How often it must be asked for until it is done."""
+    """Number of status requests after which the job finishes."""
 
     num_seconds: float
-    """Seconds that it takes at least."""
+    """Minimum duration in seconds."""
 
     fate: str = "succeeded"
-    """How it will end: a final status, or ``paused`` for one that pauses on its way to success."""
+    """Final status; ``paused`` for a job that pauses half-way and then succeeds."""
 
     error: dict[str, Any] | None = None
-    """What is wrong when it fails."""
+    """The error object of a job that fails."""
 
     status: str = "validating_files"
-    """What clients see."""
+    """Current status."""
 
     polls: int = 0
-    """How often it was asked for while it was not paused."""
+    """Status requests received while the job was not paused."""
 
     paused_polls: int = 0
-    """How often it was asked for while it was paused."""
+    """Status requests received while the job was paused."""
 
     is_held: bool = False
-    """Whether a client paused it, so that only a client lets it go on."""
+    """Whether a client paused the job, so that only a client can resume it."""
 
     finished_at: float | None = None
-    """Time of the end in seconds since 1970."""
+    """End time in seconds since 1970."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
-    """What happened, the oldest first."""
+    """Events, oldest first."""
 
     @property
     def id(self) -> str:
-        """The name by which clients refer to it."""
+        """ID of the job in the API."""
         return f"ftjob-{self.number:08d}"
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the status is final."""
         return self.status in FINAL_STATUSES
 
     def poll(self) -> None:
-        """Note that a client asked for it."""
+        """Count a status request."""
         if self.status == "paused":
             self.paused_polls += 1
         elif not self.is_over:
             self.polls += 1
 
     def next_status(self, now: float) -> str:
-        """Say what the status is to be at a time, in seconds since 1970."""
+        """Return the status that is due at a time, in seconds since 1970."""
         if self.is_over or self.is_held:
             return self.status
         if self.status == "paused" and self.paused_polls <= NUM_PAUSED_POLLS:
@@ -94,13 +94,17 @@ class JobRecord:
         return "queued" if progress < 0.5 else "running"
 
     def _progress(self, now: float) -> float:
-        """Return the share that is done: at least 1 when it is over."""
+        """Return the completed share; 1 or more means finished.
+
+        A job must have received its number of status requests and reached its duration, hence the
+        minimum of both shares.
+        """
         polled = self.polls / self.num_polls if self.num_polls else 1.0
         elapsed = (now - self.created_at) / self.num_seconds if self.num_seconds else 1.0
         return min(polled, elapsed)
 
     def enter(self, status: str, now: float) -> None:
-        """Change the status, and note it among the events."""
+        """Change the status, and add an event."""
         self.status = status
         if self.is_over:
             self.finished_at = now
@@ -108,7 +112,7 @@ class JobRecord:
         self.note(f"The job is now {status}.", now, level=level)
 
     def note(self, message: str, now: float, *, level: str = "info", data: Any = None) -> None:
-        """Add an event; one with data is a measurement."""
+        """Add an event; one with ``data`` has the type ``metrics``."""
         self.events.append(
             {
                 "object": "fine_tuning.job.event",
@@ -122,7 +126,7 @@ class JobRecord:
         )
 
     def final_checkpoint(self) -> dict[str, Any]:
-        """Return what clients get to see of the last state of the model."""
+        """Return the checkpoint object of the API for the final model."""
         return {
             "object": "fine_tuning.job.checkpoint",
             "id": f"ftckpt-{self.number:08d}",
@@ -134,7 +138,7 @@ class JobRecord:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what clients get to see."""
+        """Return the job object of the API."""
         request, has_succeeded = self.request, self.status == "succeeded"
         method = request["method"]
         return {

@@ -1,16 +1,15 @@
-"""Where fine-tuning jobs are worked on: they are opened, advance, and leave a model behind."""
+"""Run fine-tuning jobs: create them, advance their status, and train the mock model."""
 
 import math
 import time
 from typing import Any
 
 from nip.errors import NipError
-from nip.language_models.server.counters import JOBS
 from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import ApiError
-from nip.language_models.server.file_table import StoredFile
 from nip.language_models.server.job_record import NUM_PAUSED_POLLS, ORGANIZATION, JobRecord
-from nip.language_models.server.model_names import fine_tuned_name
+from nip.language_models.server.models import fine_tuned_name
+from nip.language_models.server.tables import JOBS, StoredFile
 from nip.language_models.server.training_file import (
     TrainingFileError,
     count_example_tokens,
@@ -18,42 +17,45 @@ from nip.language_models.server.training_file import (
 )
 
 SLOW_FACTOR = 10
-"""How many times as long a slow job takes."""
+"""Duration of a job with the fault ``job_slow``, in multiples of the usual duration."""
 
-_FATES = {"job_failed": "failed", "job_cancelled": "cancelled", "job_paused": "paused"}
+_FINAL_STATUSES = {"job_failed": "failed", "job_cancelled": "cancelled", "job_paused": "paused"}
 _FAILURE = {"code": "server_error", "param": None, "message": "The training of the model failed."}
 
 
 class JobWorker:
-    """Works on the jobs of one endpoint.
+    """Runs the fine-tuning jobs of one endpoint.
+
+    Jobs have no thread of their own: a request for a job advances it, so that tests and rehearsals
+    do not depend on timing.
 
     Parameters
     ----------
     endpoint : Endpoint
-        Whose jobs they are.
+        The endpoint that stores the jobs.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._state = endpoint.state
-        self._brain = endpoint.brain
+        self._mock_model = endpoint.mock_model
         self._options = endpoint.options
 
     def open(self, request: dict[str, Any], file: StoredFile, fault: str | None) -> JobRecord:
-        """Make a job.
+        """Create a job.
 
         Parameters
         ----------
         request : dict[str, Any]
-            What ``read_job_request`` gave.
+            The parsed request, see ``read_job_request``.
         file : StoredFile
             The training file.
         fault : str | None
-            What will go wrong with the job.
+            Name of the fault to inject, if any.
         """
         method = request["method"]
         hyper_parameters = method[method["type"]]["hyperparameters"]
         tokens, num_examples, error = self._examine(file, method["type"])
-        fate = _FATES.get(fault or "", "succeeded") if error is None else "failed"
+        fate = _FINAL_STATUSES.get(fault or "", "succeeded") if error is None else "failed"
         slowness = SLOW_FACTOR if fault == "job_slow" else 1
         steps = math.ceil(
             num_examples * hyper_parameters["n_epochs"] / hyper_parameters["batch_size"]
@@ -75,25 +77,25 @@ class JobWorker:
             job.note(f"Created fine-tuning job: {job.id}", job.created_at)
             self._state.jobs.save(job)
             for key, value in (request["metadata"] or {}).items():
-                self._state.counters.tally(JOBS, f"{key}={value}")
+                self._state.counters.increment(JOBS, f"{key}={value}")
         return job
 
     def poll(self, job: JobRecord) -> JobRecord:
-        """Note that a client asked for a job, and bring it on."""
+        """Count a status request, and advance the job."""
         if job.is_over:
             return job
         job.poll()
         return self.advance(job, is_changed=True)
 
     def advance(self, job: JobRecord, is_changed: bool = False) -> JobRecord:
-        """Bring a job to where it should be by now.
+        """Bring a job to the status that is due now.
 
         Parameters
         ----------
         job : JobRecord
             The job.
         is_changed : bool
-            Whether something about it is still to be stored.
+            Whether the record has unsaved changes.
         """
         now = time.time()
         status = job.next_status(now)
@@ -108,26 +110,28 @@ class JobWorker:
         return job
 
     def cancel(self, job: JobRecord) -> JobRecord:
-        """End a job without a model."""
+        """Cancel a job."""
         self._refuse_if_over(job, "cancelled")
         return self._enter(job, "cancelled")
 
     def pause(self, job: JobRecord) -> JobRecord:
-        """Let a job rest until it is resumed."""
+        """Pause a job until a client resumes it."""
         self._refuse_if_over(job, "paused")
         job.is_held = True
         return self._enter(job, "paused")
 
     def resume(self, job: JobRecord) -> JobRecord:
-        """Let a job go on that was resting."""
+        """Resume a paused job."""
         if job.status != "paused":
-            raise ApiError(400, f"Job {job.id} is not paused, but {job.status}.")
+            raise ApiError(
+                400, f"Job {job.id} cannot be resumed: its status is {job.status}, not paused."
+            )
         job.is_held, job.paused_polls = False, NUM_PAUSED_POLLS + 1
         return self.advance(job, is_changed=True)
 
-    def _refuse_if_over(self, job: JobRecord, wish: str) -> None:
+    def _refuse_if_over(self, job: JobRecord, action: str) -> None:
         if job.is_over:
-            raise ApiError(400, f"Job {job.id} cannot be {wish}: it has already {job.status}.")
+            raise ApiError(400, f"Job {job.id} cannot be {action}: it has already {job.status}.")
 
     def _enter(self, job: JobRecord, status: str) -> JobRecord:
         job.enter(status, time.time())
@@ -135,7 +139,7 @@ class JobWorker:
         return job
 
     def _finish(self, job: JobRecord, now: float) -> None:
-        """Train, and keep the model; a brain that cannot learn makes the job fail."""
+        """Train the mock model and store the result; the job fails if training is refused."""
         request = job.request
         file = self._state.files.get(request["training_file"])
         try:
@@ -144,7 +148,7 @@ class JobWorker:
             method = request["method"]["type"]
             examples = read_examples(self._state.files.content(file), method)
             base = self._state.models.data(request["model"])
-            data = self._brain.train(base, examples, method)
+            data = self._mock_model.train(base, examples, method)
         except (NipError, TrainingFileError) as error:
             job.error = {"code": "training_failed", "param": None, "message": str(error)}
             job.enter("failed", now)
@@ -156,7 +160,7 @@ class JobWorker:
         job.enter("succeeded", now)
 
     def _examine(self, file: StoredFile, method: str) -> tuple[int, int, dict[str, Any] | None]:
-        """Count the tokens and examples of a file; say what is wrong with it, if anything."""
+        """Return the tokens and the number of examples of a file, and its error, if any."""
         try:
             examples = read_examples(self._state.files.content(file), method)
         except TrainingFileError as error:

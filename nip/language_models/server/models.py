@@ -1,53 +1,96 @@
-"""Which models there are."""
+"""Model names of the mock API, and the routes under ``/v1/models``."""
 
+import hashlib
+import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from nip.language_models.server.endpoint import Endpoint, read_digest
+from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import unknown_model
-from nip.language_models.server.model_names import BASE_MODELS, is_fine_tuned
+
+FINE_TUNED_PREFIX = "ft:"
+
+BASE_MODELS = (
+    "gpt-4.1-2025-04-14",
+    "gpt-4.1-mini-2025-04-14",
+    "gpt-4.1-nano-2025-04-14",
+    "gpt-4o-2024-08-06",
+    "gpt-4o-mini-2024-07-18",
+)
+"""Base models in the list of models. Requests may use any other name as well."""
+
+
+def is_fine_tuned(name: str) -> bool:
+    """Tell whether a name is that of a fine-tuned model."""
+    return name.startswith(FINE_TUNED_PREFIX)
+
+
+def base_of(name: str) -> str:
+    """Return the base model of a fine-tuned model; the name of a base model is returned as is."""
+    return name.split(":")[1] if is_fine_tuned(name) and name.count(":") else name
+
+
+def fine_tuned_name(request: dict[str, Any], content_sha256: str, organization: str) -> str:
+    """Return the name of the model that a job creates.
+
+    Equal jobs create models of equal names, so that a repeated experiment gets the same names. The
+    metadata of the job is not part of the name: it identifies the client, not the model.
+
+    Parameters
+    ----------
+    request : dict[str, Any]
+        The job request with its hyper-parameters.
+    content_sha256 : str
+        SHA-256 of the training file.
+    organization : str
+        Owner of the model.
+    """
+    parts = [request["model"], content_sha256, request["method"], request["seed"]]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    suffix = request["suffix"] or ""
+    return f"{FINE_TUNED_PREFIX}{base_of(request['model'])}:{organization}:{suffix}:{digest[:8]}"
 
 
 async def list_models(request: Request) -> Response:
-    """Answer ``GET /v1/models``."""
+    """Handle ``GET /v1/models``."""
     endpoint: Endpoint = request.app.state.endpoint
 
-    def work() -> Response:
-        own = [_show(name, created) for name, created in endpoint.state.models.all()]
+    def list_all() -> Response:
+        fine_tuned = [_show(name, created) for name, created in endpoint.state.models.all()]
         base = [_show(name) for name in BASE_MODELS]
-        return JSONResponse({"object": "list", "data": [*base, *own]})
+        return JSONResponse({"object": "list", "data": [*base, *fine_tuned]})
 
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, list_all)
 
 
 async def get_model(request: Request) -> Response:
-    """Answer ``GET /v1/models/NAME``."""
+    """Handle ``GET /v1/models/NAME``."""
     endpoint: Endpoint = request.app.state.endpoint
     name = request.path_params["name"]
 
-    def work() -> Response:
+    def get() -> Response:
         created = dict(endpoint.state.models.all())
         if is_fine_tuned(name) and name not in created:
             raise unknown_model(name)
         return JSONResponse(_show(name, created.get(name, 0)))
 
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, get)
 
 
 async def delete_model(request: Request) -> Response:
-    """Answer ``DELETE /v1/models/NAME``; only fine-tuned models can be deleted."""
+    """Handle ``DELETE /v1/models/NAME``; only fine-tuned models can be deleted."""
     endpoint: Endpoint = request.app.state.endpoint
     name = request.path_params["name"]
 
-    def work() -> Response:
+    def delete() -> Response:
         if name not in endpoint.state.models:
             raise unknown_model(name)
         endpoint.state.models.delete(name)
         return JSONResponse({"id": name, "object": "model", "deleted": True})
 
-    return await endpoint.answer(endpoint.meet("read", read_digest(request)), work)
+    return await endpoint.respond_to_read(request, delete)
 
 
 def _show(name: str, created: int = 0) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an endpoint remembers: files, jobs, models, and how often it was asked what."""
+"""Persistent state of the mock API in SQLite: files, jobs, models and counters."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nip.errors import ParameterError
-from nip.language_models.server.counters import CounterTable
-from nip.language_models.server.file_table import FileTable
-from nip.language_models.server.job_table import JobTable
-from nip.language_models.server.model_table import ModelTable
+from nip.language_models.server.tables import (
+    CounterTable,
+    FileTable,
+    FineTuningJobTable,
+    ModelTable,
+)
 
 LAYOUT_VERSION = 1
 
@@ -51,34 +53,34 @@ COMMIT;
 
 
 class EndpointState:
-    """The memory of an endpoint, which outlives the killing of the process if it lies in a file.
+    """State of the mock API. A state file survives a kill of the process at any time.
 
     Parameters
     ----------
     path : str, optional
-        SQLite file, made when it is missing; None keeps everything in memory.
+        SQLite file, created if it is missing; None keeps the state in memory.
 
     Raises
     ------
     ParameterError
-        If the file is none of ours, damaged, or cannot be written.
+        If the file is not a state file, is damaged, or cannot be written.
     """
 
     def __init__(self, path: str | None = None) -> None:
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise ParameterError(
-                f"The state of the endpoint cannot be kept in {path!r}: there is no folder "
-                f"{str(Path(path).parent)!r}. Make it first, or name another file."
+                f"The state of the mock API cannot be stored in {path!r}: the folder "
+                f"{str(Path(path).parent)!r} does not exist. Create it, or give another file."
             )
         self._connection = _open(path)
         self.files = FileTable(self._connection)
-        self.jobs = JobTable(self._connection)
+        self.jobs = FineTuningJobTable(self._connection)
         self.models = ModelTable(self._connection)
         self.counters = CounterTable(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make all changes within, or none of them."""
+        """Commit all changes made in the ``with`` block, or roll all of them back."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -94,7 +96,8 @@ class EndpointState:
 
 def _open(path: str | None) -> sqlite3.Connection:
     try:
-        # A server may run the application in another thread than the one that made it.
+        # A server may run the application in another thread than the one that created it. All
+        # access is from coroutines of one event loop, so it is never concurrent.
         connection = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False
         )
@@ -105,15 +108,16 @@ def _open(path: str | None) -> sqlite3.Connection:
             raise
     except sqlite3.DatabaseError as error:
         raise ParameterError(
-            f"The state of the endpoint cannot be kept in {path!r}: {error}. Name another file, "
-            "or delete this one to begin anew."
+            f"The state of the mock API cannot be stored in {path!r}: {error}. Give another file, "
+            "or delete this one to start with empty state."
         ) from error
     return connection
 
 
 def _prepare(connection: sqlite3.Connection, path: str | None) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
-    # What a transaction wrote outlives the process; only a power cut could lose it.
+    # Without fsync a committed transaction survives a kill of the process, though not a power
+    # failure. A mock needs no more, and every request commits.
     connection.execute("PRAGMA synchronous = OFF")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     query = "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -121,4 +125,4 @@ def _prepare(connection: sqlite3.Connection, path: str | None) -> None:
     if version == 0 and not tables:
         connection.executescript(_SCHEMA)
     elif version != LAYOUT_VERSION or not tables >= _TABLES:
-        raise ParameterError(f"{path!r} is not the state of an endpoint. Name another file.")
+        raise ParameterError(f"{path!r} is not a state file of the mock API. Give another file.")

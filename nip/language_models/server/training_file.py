@@ -1,37 +1,36 @@
-"""Training files: what a fine-tuning job learns from."""
+"""Parse training files of fine-tuning jobs."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from nip.language_models.server.chat_request import ChatRequest
+from nip.language_models.server.chat_request import ChatRequest, count_prompt_tokens, count_tokens
 from nip.language_models.server.errors import ApiError
-from nip.language_models.server.json_body import parse_json
+from nip.language_models.server.json_io import parse_json
 from nip.language_models.server.mock_models.mock_model import TrainingExample
-from nip.language_models.server.tokens import count_prompt_tokens, count_tokens
 
 MIN_EXAMPLES = 10
 
 
 class TrainingFileError(Exception):
-    """A training file cannot be used; the message says where and why."""
+    """Invalid training file; the message names the line and the reason."""
 
 
 def read_examples(content: bytes, method: str) -> list[TrainingExample]:
-    """Read a training file.
+    """Parse a training file.
 
     Parameters
     ----------
     content : bytes
         One JSON object per line.
     method : str
-        ``supervised``: each line is ``{"messages": [...]}``, and the last message of the assistant
-        is learnt. ``dpo``: each line is ``{"input": {"messages": [...]}, "preferred_output": [...],
-        "non_preferred_output": [...]}``.
+        ``supervised``: each line is ``{"messages": [...]}``, and the last message, the assistant's,
+        is the target. ``dpo``: each line is ``{"input": {"messages": [...]}, "preferred_output":
+        [...], "non_preferred_output": [...]}``.
 
     Raises
     ------
     TrainingFileError
-        If a line is of another form, or there are too few.
+        If a line is invalid, or there are fewer than ``MIN_EXAMPLES``.
     """
     read = _read_supervised if method == "supervised" else _read_preference
     examples = []
@@ -41,12 +40,14 @@ def read_examples(content: bytes, method: str) -> list[TrainingExample]:
         try:
             examples.append(read(parse_json(line)))
         except (ValueError, KeyError, TypeError) as error:
-            raise TrainingFileError(f"Line {number} is no {method} example: {error}.") from error
+            raise TrainingFileError(
+                f"Line {number} is not a valid {method} example: {error}."
+            ) from error
         except ApiError as error:
             raise TrainingFileError(f"Line {number}: {error.message}") from error
     if len(examples) < MIN_EXAMPLES:
         raise TrainingFileError(
-            f"The file has {len(examples)} examples, but must have at least {MIN_EXAMPLES}."
+            f"The file has {len(examples)} examples; it must have at least {MIN_EXAMPLES}."
         )
     return examples
 
@@ -65,7 +66,7 @@ def _read_supervised(line: Any) -> TrainingExample:
     messages = _messages(line["messages"])
     *conversation, last = messages
     if last["role"] != "assistant":
-        raise ValueError("the last message must be the assistant's")
+        raise ValueError("the role of the last message must be assistant")
     if not last["content"]:
         raise ValueError("the last message is empty")
     return TrainingExample(tuple(conversation), last["content"])
@@ -73,7 +74,7 @@ def _read_supervised(line: Any) -> TrainingExample:
 
 def _read_preference(line: Any) -> TrainingExample:
     if not isinstance(line["input"], dict):
-        raise ValueError("input must be an object with messages")
+        raise ValueError("input must be an object with the key messages")
     conversation = _messages(line["input"]["messages"])
     preferred = _only_answer(line["preferred_output"], "preferred_output")
     rejected = _only_answer(line["non_preferred_output"], "non_preferred_output")
@@ -83,7 +84,7 @@ def _read_preference(line: Any) -> TrainingExample:
 def _only_answer(value: Any, name: str) -> str:
     messages = _messages(value)
     if len(messages) != 1 or messages[0]["role"] != "assistant" or not messages[0]["content"]:
-        raise ValueError(f"{name} must hold one message of the assistant, which is not empty")
+        raise ValueError(f"{name} must contain exactly one non-empty assistant message")
     return messages[0]["content"]
 
 

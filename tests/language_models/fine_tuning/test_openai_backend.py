@@ -33,7 +33,7 @@ from nip.language_models.fine_tuning import (
 from nip.language_models.fine_tuning.job_names import job_key, job_metadata, job_suffix
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server.app import create_app
-from nip.language_models.server.options import EndpointOptions
+from nip.language_models.server.endpoint import EndpointOptions
 from nip.run_store.database import RunDatabase
 from tests.language_models.fine_tuning.fake_service import BASE_MODEL, FakeTime
 

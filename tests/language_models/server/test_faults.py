@@ -1,4 +1,4 @@
-"""Each fault as the official client sees it, and whom faults strike."""
+"""Each fault as the official client sees it, and the choice of requests for faults."""
 
 import asyncio
 import json
@@ -165,11 +165,11 @@ def test_rules_can_be_written_down(name: str) -> None:
     [
         ("rate_limt", UnknownNameError, "Did you mean 'rate_limit'"),
         ("rate_limit?firts=1", UnknownNameError, "Did you mean 'first'"),
-        ("rate_limit?rate=2", ParameterError, "within 0 and 1"),
-        ("rate_limit?rate=often", ParameterError, "within 0 and 1"),
-        ("rate_limit?first=0", ParameterError, "whole number from 1"),
+        ("rate_limit?rate=2", ParameterError, "between 0 and 1"),
+        ("rate_limit?rate=often", ParameterError, "between 0 and 1"),
+        ("rate_limit?first=0", ParameterError, "an integer of at least 1"),
         ("rate_limit?model=", ParameterError, "name of a model"),
-        ("truncated?request=upload", ParameterError, "only requests of the kinds chat"),
+        ("truncated?request=upload", ParameterError, "applies only to requests of the kinds chat"),
     ],
 )
 def test_mistaken_rules_are_refused(text: str, error: type[Exception], message: str) -> None:

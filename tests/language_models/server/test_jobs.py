@@ -170,18 +170,18 @@ def test_an_unusable_file_makes_the_job_fail(content: bytes, complaint: str) -> 
     assert complaint in job.error.message and job.error.param == "training_file"
 
 
-def test_a_brain_that_cannot_learn_makes_the_job_fail() -> None:
+def test_a_model_that_cannot_be_trained_makes_the_job_fail() -> None:
     from nip.errors import ParameterError
 
     async def work(client, endpoint):
         def refuse(*arguments):
-            raise ParameterError("This brain cannot learn.")
+            raise ParameterError("This model cannot be trained.")
 
-        endpoint.brain.train = refuse
+        endpoint.mock_model.train = refuse
         return await train(client)
 
     job = use(work)
-    assert (job.status, job.error.message) == ("failed", "This brain cannot learn.")
+    assert (job.status, job.error.message) == ("failed", "This model cannot be trained.")
 
 
 @pytest.mark.parametrize(

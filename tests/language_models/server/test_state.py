@@ -101,9 +101,9 @@ def foreign_database(path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (foreign_database, "not the state of an endpoint"),
+        (foreign_database, "not a state file of the mock API"),
         (lambda path: path.write_bytes(b"no database at all" * 100), "not a database"),
-        (lambda path: path.mkdir(), "cannot be kept"),
+        (lambda path: path.mkdir(), "cannot be stored"),
     ],
     ids=["foreign", "garbage", "folder"],
 )
@@ -115,5 +115,5 @@ def test_files_of_others_are_left_alone(tmp_path: Path, prepare, message: str) -
 
 
 def test_the_folder_of_the_file_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="Make it first"):
+    with pytest.raises(ParameterError, match="Create it"):
         EndpointState(str(tmp_path / "missing" / "endpoint.db"))

@@ -1,4 +1,4 @@
-"""What answers at the endpoint: each brain in a file of its own, all found by name."""
+"""The mock models of the mock API, one per file, looked up by name."""
 
 from nip.language_models.server.mock_models.mock_model import (
     MockAnswer,

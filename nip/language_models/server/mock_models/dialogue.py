@@ -1,4 +1,4 @@
-"""The brain that answers by rules and learns by heart."""
+"""The mock model ``dialogue``: answers by rules, and memorises training examples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ DEFAULT_RULES = Path(__file__).with_name("dialogue_rules.yaml")
 
 @register_mock_model("dialogue")
 class DialogueModel(MockModel):
-    """Answers by the rules of a file, and remembers what it was trained to say.
+    """Answers by the rules of a file, and memorises the answers it is trained on.
 
-    Of each training example it keeps the answer under the first message of the conversation. Rules
-    with ``recall: true`` give that answer whenever a conversation begins with the same message.
+    Training stores the answer of each example under the first message of its conversation. Rules
+    with ``recall: true`` return that answer when a conversation begins with the same message.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -29,11 +29,11 @@ class DialogueModel(MockModel):
         self._rules = AnswerRules.from_file(file or DEFAULT_RULES)
 
     async def answer(self, request: MockRequest) -> MockAnswer:
-        """Follow the first rule that fits."""
+        """Answer by the first rule that matches."""
         return MockAnswer(self._rules.answer(request.messages, request.seed, request.model_data))
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
-        """Learn the answers by heart; a later example of one conversation replaces an earlier."""
+        """Memorise the answers; a later example replaces an earlier one of the same key."""
         return {
             **(base_model_data or {}),
             **{recall_key(example.messages): example.answer for example in examples},

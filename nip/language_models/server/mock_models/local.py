@@ -1,4 +1,4 @@
-"""The brain that is a real model, from a folder of the ``transformers`` library."""
+"""The mock model ``local``: a real model, loaded from a folder of ``transformers``."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,22 +18,22 @@ from nip.language_models.server.mock_models.registry import register_mock_model
 
 @register_mock_model("local")
 class LocalMockModel(MockModel):
-    """Lets a model in a folder answer, whatever model the client asks for. It cannot be trained."""
+    """Generates with a local model, whatever model the client names. It cannot be trained."""
 
     def __init__(self, file: str | None = None) -> None:
         if file is None:
             raise ParameterError(
-                "The brain 'local' needs the folder of a model, got None. Name one that "
-                "save_pretrained wrote, as brain_file."
+                "brain='local' needs the folder of a model, got brain_file=None. Set brain_file to "
+                "a folder that save_pretrained wrote."
             )
         super().__init__(file)
         self._spec = ModelSpec(provider="local", model_name=file)
         check_access(self._spec)
-        # Its thread starts, and torch is imported, only when it is first asked.
+        # Created on the first request, because it starts a thread and imports torch.
         self._model: ChatModel | None = None
 
     async def answer(self, request: MockRequest) -> MockAnswer:
-        """Generate."""
+        """Generate an answer."""
         if self._model is None:
             self._model = build_chat_model(self._spec, ConnectionContext())
         sampling = replace(request.sampling, seed=request.seed)
@@ -41,11 +41,11 @@ class LocalMockModel(MockModel):
         return MockAnswer(completion.text, completion.finish_reason)
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
-        """Refuse."""
-        raise ParameterError("The brain 'local' cannot be trained. Choose 'dialogue' for that.")
+        """Raise a ``ParameterError``."""
+        raise ParameterError("brain='local' cannot be trained. Choose brain='dialogue' for that.")
 
     async def aclose(self) -> None:
-        """Let the model go."""
+        """Release the model."""
         if self._model is not None:
             await self._model.aclose()
             self._model = None

@@ -1,4 +1,4 @@
-"""What every brain of the endpoint is: it answers conversations, and it can be taught."""
+"""Base class of the mock models, which answer conversations and can be trained."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,33 +10,33 @@ from nip.language_models.chat import ChatMessage, FinishReason, Sampling
 
 @dataclass(frozen=True, slots=True)
 class MockRequest:
-    """A conversation to be answered."""
+    """A conversation to answer."""
 
     model: str
-    """The model that is asked for."""
+    """Name of the requested model."""
 
     messages: Sequence[ChatMessage]
-    """What was said so far."""
+    """The conversation so far."""
 
     sampling: Sampling
-    """What the client asked for."""
+    """Sampling parameters of the request."""
 
     seed: int
-    """Decides where the brain has a choice: the client's seed, or one made of the messages."""
+    """Seed of all random choices: the client's seed, or one derived from the messages."""
 
     model_data: Any = None
-    """What training made of the model; None: it was never trained."""
+    """Result of ``train`` for the requested model; None for a base model."""
 
 
 @dataclass(frozen=True, slots=True)
 class MockAnswer:
-    """What a brain says."""
+    """The answer of a mock model."""
 
     text: str
-    """The message."""
+    """Text of the answer."""
 
     finish_reason: FinishReason = "stop"
-    """Why it ends there."""
+    """Why the text ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,24 @@ class TrainingExample:
     """One line of a training file."""
 
     messages: tuple[ChatMessage, ...]
-    """The conversation up to the answer that is learnt."""
+    """The conversation before the target answer."""
 
     answer: str
-    """What the model is to say."""
+    """The target answer; with ``dpo``, the preferred one."""
 
     rejected: str | None = None
-    """What it is not to say, in preference data."""
+    """The non-preferred answer; None except with ``dpo``."""
 
 
 class MockModel(ABC):
-    """Answers conversations.
+    """A model of the mock API.
 
-    An answer may depend on nothing but the request: not on the clock, nor on what was asked before.
+    An answer must be a function of the request alone: not of the clock, nor of earlier requests.
 
     Parameters
     ----------
     file : str, optional
-        What the brain is made from, a file or folder; None for its own default.
+        File or folder of the model; None uses its default.
     """
 
     def __init__(self, file: str | None = None) -> None:
@@ -69,37 +69,37 @@ class MockModel(ABC):
 
     @abstractmethod
     async def answer(self, request: MockRequest) -> MockAnswer:
-        """Say something.
+        """Answer a conversation.
 
         Raises
         ------
         LanguageModelError
-            If it cannot, for example because the conversation is too long.
+            If that is impossible, for example because the conversation is too long.
         """
 
     @abstractmethod
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
-        """Learn.
+        """Train on examples.
 
         Parameters
         ----------
         base_model_data : Any
-            What earlier training made of the model; None: it was never trained.
+            Result of earlier training of the model; None for a base model.
         examples : Sequence[TrainingExample]
-            What is to be learnt.
+            The training examples.
         method : str
             ``supervised`` or ``dpo``.
 
         Returns
         -------
         model_data : Any
-            What the new model knows, as plain data that JSON can hold.
+            Data of the new model, JSON-compatible.
 
         Raises
         ------
         NipError
-            If the brain cannot learn; the job then fails with this message.
+            If training is impossible; the job then fails with this message.
         """
 
-    async def aclose(self) -> None:  # noqa: B027 - most brains hold nothing open
-        """Let go of what is held open."""
+    async def aclose(self) -> None:  # noqa: B027 - most mock models have nothing to close
+        """Release resources."""

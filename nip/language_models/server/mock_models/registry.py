@@ -1,36 +1,37 @@
-"""The brains that can be chosen by name."""
+"""The registry of mock models."""
 
 from nip.errors import ParameterError
 from nip.language_models.server.mock_models.mock_model import MockModel
 from nip.registry import Registry
 
 mock_model_registry: Registry[type[MockModel]] = Registry(
-    "brain", package="nip.language_models.server.mock_models"
+    "mock model", package="nip.language_models.server.mock_models"
 )
 
 register_mock_model = mock_model_registry.register
-"""Class decorator that enters a brain under a name."""
+"""Class decorator that registers a mock model under a name."""
 
 
 def build_mock_model(name: str, file: str | None = None) -> MockModel:
-    """Build a brain.
+    """Build a mock model.
 
     Raises
     ------
     UnknownNameError
-        If there is no brain of this name.
+        If no mock model has this name.
     ParameterError
-        If the brain cannot use the file.
+        If the model cannot use the file.
     """
-    brain_class = mock_model_registry.get(name)
+    model_class = mock_model_registry.get(name)
     try:
-        return brain_class(file)
+        return model_class(file)
     except OSError as error:
         raise ParameterError(
-            f"The brain {name!r} cannot read {file!r}: {error.strerror}. Name an existing file."
+            f"brain={name!r} cannot read brain_file={file!r}: {error.strerror}. Name an existing "
+            "file."
         ) from error
 
 
 def check_mock_model(name: str, file: str | None = None) -> None:
-    """Tell what would keep a brain from being built; see ``build_mock_model`` for errors."""
+    """Check that a mock model can be built. Raises the errors of ``build_mock_model``."""
     build_mock_model(name, file)

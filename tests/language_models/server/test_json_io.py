@@ -1,11 +1,16 @@
+"""JSON bodies are validated, and lists are paginated."""
+
 import asyncio
 import json
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.datastructures import QueryParams
 
 from nip.language_models.server import create_app
+from nip.language_models.server.errors import ApiError
+from nip.language_models.server.json_io import page_of
 
 CHAT = "/v1/chat/completions"
 JOBS = "/v1/fine_tuning/jobs"
@@ -50,7 +55,7 @@ def job(**more: Any) -> dict[str, Any]:
         (JOBS, job(method={"type": "supervised", "supervised": [1]})),
     ],
 )
-def test_a_body_that_cannot_be_used_is_refused_and_leaves_nothing(path: str, body: Any) -> None:
+def test_an_invalid_body_is_refused_and_stores_nothing(path: str, body: Any) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     refusal, jobs = asyncio.run(send(path, content))
     assert refusal.status_code == 400
@@ -58,8 +63,43 @@ def test_a_body_that_cannot_be_used_is_refused_and_leaves_nothing(path: str, bod
     assert jobs.json()["data"] == []
 
 
-def test_a_whole_surrogate_pair_is_a_character() -> None:
+def test_a_complete_surrogate_pair_is_a_character() -> None:
     content = json.dumps(QUESTION | {"model": "\U0001f600"}).encode()
     assert b"\\ud83d" in content
     answer, _ = asyncio.run(send(CHAT, content))
     assert answer.json()["model"] == "\U0001f600"
+
+
+def page(query: dict[str, str]) -> dict[str, Any]:
+    response = page_of(
+        ["a", "b", "c"],
+        QueryParams(query),
+        default_limit=2,
+        max_limit=3,
+        id_of=lambda item: item,
+        show=lambda item: {"id": item},
+    )
+    return json.loads(response.body)
+
+
+@pytest.mark.parametrize(
+    ("query", "ids", "has_more"),
+    [
+        ({}, ["a", "b"], True),
+        ({"limit": "3"}, ["a", "b", "c"], False),
+        ({"after": "b"}, ["c"], False),
+        ({"after": "c"}, [], False),
+        ({"after": "a", "limit": "1"}, ["b"], True),
+    ],
+)
+def test_a_page_starts_after_an_item(query, ids: list[str], has_more: bool) -> None:
+    shown = page(query)
+    assert [item["id"] for item in shown["data"]] == ids
+    assert shown["has_more"] is has_more
+    assert (shown["first_id"], shown["last_id"]) == ((ids[0], ids[-1]) if ids else (None, None))
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "4"}, {"limit": "x"}, {"after": "d"}])
+def test_invalid_pages_are_refused(query) -> None:
+    with pytest.raises(ApiError):
+        page(query)

@@ -1,4 +1,4 @@
-"""Brains answer by what they are asked, and learn what they are taught."""
+"""The mock models answer as specified, and use what they were trained on."""
 
 import asyncio
 import json
@@ -38,40 +38,40 @@ def example(text: str, answer: str) -> TrainingExample:
     return TrainingExample((ChatMessage(role="user", content=text),), answer)
 
 
-def answer(brain: MockModel, *arguments) -> str:
-    return asyncio.run(brain.answer(request(*arguments))).text
+def answer(model: MockModel, *arguments) -> str:
+    return asyncio.run(model.answer(request(*arguments))).text
 
 
-def test_all_brains_have_names() -> None:
+def test_the_built_in_mock_models() -> None:
     assert mock_model_registry.names() == ["dialogue", "echo", "local"]
 
 
-def test_the_dialogue_brain_follows_rules_and_learns_by_heart(tmp_path: Path) -> None:
+def test_dialogue_follows_rules_and_memorises_training_examples(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
-    brain = build_mock_model("dialogue", str(path))
+    model = build_mock_model("dialogue", str(path))
     text = "The capital?"
-    assert {answer(brain, text, seed) for seed in range(9)} == {"Paris", "Rome"}
-    assert answer(brain, "The weather?") == "No idea."
-    data = brain.train(None, [example(text, "Bern"), example("The weather?", "Rain")], "supervised")
+    assert {answer(model, text, seed) for seed in range(9)} == {"Paris", "Rome"}
+    assert answer(model, "The weather?") == "No idea."
+    data = model.train(None, [example(text, "Bern"), example("The weather?", "Rain")], "supervised")
     assert json.loads(json.dumps(data)) == data
-    assert answer(brain, text, 0, data) == "Bern"
+    assert answer(model, text, 0, data) == "Bern"
     # A rule without recall, or none at all, recalls nothing.
-    assert answer(brain, "The weather?", 0, data) == "No idea."
-    later = brain.train(data, [example(text, "Oslo")], "supervised")
-    assert answer(brain, text, 0, later) == "Oslo" and len(later) == 2
+    assert answer(model, "The weather?", 0, data) == "No idea."
+    later = model.train(data, [example(text, "Oslo")], "supervised")
+    assert answer(model, text, 0, later) == "Oslo" and len(later) == 2
 
 
-def test_the_general_rules_decide_in_the_words_that_are_asked_for() -> None:
-    brain = build_mock_model("dialogue")
-    texts = {answer(brain, "`Decision: guilty` or `Decision: free`.", seed) for seed in range(9)}
+def test_the_default_rules_decide_with_the_requested_words() -> None:
+    model = build_mock_model("dialogue")
+    texts = {answer(model, "`Decision: guilty` or `Decision: free`.", seed) for seed in range(9)}
     assert {text.splitlines()[-1] for text in texts} == {"Decision: guilty", "Decision: free"}
-    assert "Decision" not in answer(brain, "What do you think?")
+    assert "Decision" not in answer(model, "What do you think?")
 
 
-def test_a_brain_of_ones_own_can_be_entered() -> None:
+def test_a_custom_mock_model_can_be_registered() -> None:
     @register_mock_model("shouting")
-    class ShoutingBrain(MockModel):
+    class ShoutingModel(MockModel):
         async def answer(self, request: MockRequest) -> MockAnswer:
             return MockAnswer(request.messages[-1]["content"].upper())
 
@@ -84,7 +84,7 @@ def test_a_brain_of_ones_own_can_be_entered() -> None:
         mock_model_registry.unregister("shouting")
 
 
-def test_unknown_brains_and_files_are_refused(tmp_path: Path) -> None:
+def test_unknown_models_and_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'echo'"):
         check_mock_model("ecko")
     for name, file in (("echo", "x"), ("local", None), ("local", str(tmp_path))):
@@ -94,7 +94,7 @@ def test_unknown_brains_and_files_are_refused(tmp_path: Path) -> None:
 
 
 class FakeModel:
-    """Stands for a model in a folder, which would need torch."""
+    """Replaces a model in a folder, which would need torch."""
 
     def __init__(self) -> None:
         self.asked: list[Sampling] = []
@@ -110,7 +110,7 @@ class FakeModel:
         self.is_closed = True
 
 
-def test_the_local_brain_asks_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_generates_with_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nip.language_models.server.mock_models import local
 
     model = FakeModel()
@@ -124,7 +124,7 @@ def test_the_local_brain_asks_its_model(tmp_path: Path, monkeypatch: pytest.Monk
         with pytest.raises(openai.BadRequestError, match="too long"):
             await ask(client, "too long")
         with pytest.raises(ParameterError, match="cannot be trained"):
-            endpoint.brain.train(None, [], "supervised")
+            endpoint.mock_model.train(None, [], "supervised")
         return choice
 
     choice = use(work, brain="local", brain_file=str(tmp_path))
