@@ -267,7 +267,7 @@ def _result(run: Run | None, folder: Path, ranks: Ranks) -> RunResult:
 
 def _print_summary(run: Run) -> None:
     # Imported when needed: layout for terminals takes a while, and a mistake is to be told at once.
-    from nip.run_store.display import print_summary
+    from nip.run_store.report.terminal_summary import print_summary
 
     print_summary(run)
 

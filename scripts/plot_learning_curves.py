@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(options.label) > len(options.runs):
         parser.error(f"{len(options.label)} labels for {len(options.runs)} run(s)")
     # Imported after the command line is known to be sound: --help need not wait for matplotlib.
-    from nip.run_store.comparison import ReferenceLine, draw_comparison
+    from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison
 
     output = options.output or options.runs_dir / "learning_curves.png"
     try:

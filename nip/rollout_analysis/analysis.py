@@ -9,7 +9,7 @@ from nip.language_models.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.rollout_analysis.analyser import Analyser, ComputedAnalyser, ModelAnalyser
 from nip.rollout_analysis.subject import Subject
-from nip.run_store.analysis_store import AnalysisRow, Finding
+from nip.run_store.database.analysis_store import AnalysisRow, Finding
 from nip.seeding import stable_seed
 
 NUM_ATTEMPTS = 4

@@ -31,7 +31,7 @@ from nip.rollout_analysis.registry import analyser_registry
 from nip.rollout_analysis.summary import SummaryRow, summarise, summary_json
 from nip.rollout_analysis.text_run import PHASES, TextRun, open_text_run
 from nip.run_store import RolloutPhase
-from nip.run_store.analysis_store import AnalysisStore
+from nip.run_store.database.analysis_store import AnalysisStore
 from nip.trainers.text.model_connection import choose_engine_options, close_connection
 from nip.utils.event_loop import call_without_event_loop
 from nip.utils.files import write_atomically

@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.table import Table
 
 from nip.rollout_analysis.registry import analyser_registry
-from nip.run_store.analysis_store import AnalysisRow
+from nip.run_store.database.analysis_store import AnalysisRow
 from nip.utils.clustered_mean import clustered_mean
 
 

@@ -9,7 +9,7 @@ from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import RolloutPhase, open_database
-from nip.run_store.database import DIGEST_OF_THE, RunDatabase
+from nip.run_store.database import DIGEST_PREFIX, RunDatabase
 from nip.run_store.reading import read_parameters, read_settings
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.stored_rollouts import StoredRollouts
@@ -119,7 +119,7 @@ def _check_same_data(
     """Refuse questions and solutions that are not those of the dialogues."""
     for name, digest in instance.digests().items():
         is_dataset = name.endswith("dataset")
-        if is_dataset and database.get_state(f"{DIGEST_OF_THE}{name}", digest) != digest:
+        if is_dataset and database.get_state(f"{DIGEST_PREFIX}{name}", digest) != digest:
             raise ParameterError(
                 f"The {name} of run {folder.name!r} has been exchanged since the run began, so its "
                 "dialogues are not about these questions. Put the old one back."

@@ -11,9 +11,9 @@ from nip.errors import ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.yaml_text import dump
 from nip.run_store.environment import append_start, describe_start
-from nip.run_store.lock import FileLock
 from nip.run_store.resume_check import check_same_parameters, store_parameters
 from nip.run_store.run_id import check_run_id, describe_existing, is_run_folder
+from nip.utils.file_lock import FileLock
 from nip.utils.files import flush_to_disk, remove_temporary_files, write_atomically
 
 ResumePolicy = Literal["auto", "must", "never"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from nip.errors import ParameterError
 from nip.parameters.yaml_text import load_mapping
-from nip.run_store.database import STATE_OF_THE_WORK, RunDatabase
-from nip.run_store.history import RunHistory
+from nip.run_store.database import STATE_PREFIX, RunDatabase
+from nip.run_store.database.history import RunHistory
 from nip.run_store.run_id import describe_existing, is_run_folder
 
 
@@ -85,7 +85,7 @@ def read_state(folder: Path, key: str) -> Any:
         started.
     """
     with open_database(folder) as database:
-        stored = database.get_state(f"{STATE_OF_THE_WORK}{key}", "")
+        stored = database.get_state(f"{STATE_PREFIX}{key}", "")
     return json.loads(stored) if stored else None
 
 

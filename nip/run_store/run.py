@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.yaml_text import load_mapping
-from nip.run_store.best_checkpoint import BestMark, checkpoint_path, read_best, write_best
-from nip.run_store.checkpoint import Checkpoint
-from nip.run_store.database import DIGEST_OF_THE, STATE_OF_THE_WORK, RunDatabase
-from nip.run_store.exact_json import dump_exactly
-from nip.run_store.history import RunHistory
-from nip.run_store.lock import FileLock
+from nip.run_store.checkpoints.checkpoint import (
+    BestCheckpoint,
+    Checkpoint,
+    checkpoint_path,
+    read_best,
+    write_best,
+)
+from nip.run_store.database import DIGEST_PREFIX, STATE_PREFIX, RunDatabase
+from nip.run_store.database.history import RunHistory
 from nip.run_store.opening import ResumePolicy, note_start, open_run_folder
+from nip.utils.exact_json import dump_exactly
+from nip.utils.file_lock import FileLock
 from nip.utils.files import write_atomically
 
 if TYPE_CHECKING:
-    from nip.run_store.checkpoints import CheckpointFolder
+    from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 
 RunStatus = Literal["running", "completed", "failed"]
 
@@ -148,7 +153,7 @@ class Run:
 
     def get_state(self, key: str, default: Any = None) -> Any:
         """Read what ``set_state`` stored; ``default`` if there is nothing."""
-        stored = self._database.get_state(f"{STATE_OF_THE_WORK}{key}", "")
+        stored = self._database.get_state(f"{STATE_PREFIX}{key}", "")
         return json.loads(stored) if stored else default
 
     def set_state(self, key: str, value: Any) -> None:
@@ -159,7 +164,7 @@ class Run:
         TypeError
             If the value holds something that JSON would change or cannot hold.
         """
-        self._database.set_state(f"{STATE_OF_THE_WORK}{key}", dump_exactly(value))
+        self._database.set_state(f"{STATE_PREFIX}{key}", dump_exactly(value))
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Store the metrics of one iteration, on disk and in ``history``, in one transaction."""
@@ -233,7 +238,9 @@ class Run:
         best when it goes on: so a kill between any two of these loses neither.
         """
         if (self.folder / _CHECKPOINTS).is_dir():
-            write_best(self.folder / _CHECKPOINTS, BestMark(int(iteration), metric, float(value)))
+            write_best(
+                self.folder / _CHECKPOINTS, BestCheckpoint(int(iteration), metric, float(value))
+            )
 
     @property
     def best_checkpoint(self) -> Path | None:
@@ -276,19 +283,19 @@ class Run:
     @property
     def _checkpoints(self) -> "CheckpointFolder":
         # Imported when needed, because it brings torch along.
-        from nip.run_store.checkpoints import CheckpointFolder
+        from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 
         return CheckpointFolder(self.folder / _CHECKPOINTS)
 
     def _check_same_data(self, data: Mapping[str, str]) -> None:
         for name, digest in data.items():
-            if self._database.get_state(f"{DIGEST_OF_THE}{name}", digest) != digest:
+            if self._database.get_state(f"{DIGEST_PREFIX}{name}", digest) != digest:
                 raise ResumeError(
                     f"The {name} of run {self.run_id!r} has been exchanged since the run began. "
                     "Put the old one back to go on, or choose another run_id for a new run."
                 )
         for name, digest in data.items():
-            self._database.set_state(f"{DIGEST_OF_THE}{name}", digest)
+            self._database.set_state(f"{DIGEST_PREFIX}{name}", digest)
 
     def _warn_of_other_rounding(self) -> None:
         stored = load_mapping((self.folder / "settings.yaml").read_text(encoding="utf-8"))
@@ -318,7 +325,7 @@ class Run:
         return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def _draw_learning_curve(self) -> None:
-        from nip.run_store.learning_curve import draw_learning_curve
+        from nip.run_store.report.learning_curve import draw_learning_curve
 
         try:
             draw_learning_curve(self.history, self.run_id, self.folder / "learning_curve.png")

@@ -16,8 +16,8 @@ import torch.utils.tensorboard
 
 import nip.factory
 import nip.run
-import nip.run_store.checkpoint_files as checkpoint_files
-import nip.run_store.learning_curve as learning_curve
+import nip.run_store.checkpoints.checkpoint_files as checkpoint_files
+import nip.run_store.report.learning_curve as learning_curve
 from nip.parameters import HyperParameters
 from nip.run_store import Run
 from nip.trainers.callbacks import Callback

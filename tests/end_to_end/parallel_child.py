@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from nip.factory import build_scenario_instance
 from nip.parameters import HyperParameters
 from nip.run import run_experiment
-from nip.run_store import Run, learning_curve
+from nip.run_store import Run
+from nip.run_store.report import learning_curve
 from nip.scenario_base.registry import scenario_registry
 from nip.trainers.callbacks import Callback, TrainingContext
 from nip.trainers.core.components import TrainerComponents

@@ -42,7 +42,7 @@ def rehearse(
 
 def run_quietly(params: HyperParameters, runs_dir: Path, **settings: Any) -> dict[str, float]:
     """Run an experiment without drawing a picture of it, which other tests do."""
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         run_experiment(params, run_id="run", settings=text_settings(runs_dir, **settings))
     metrics: dict[str, float] = result_of(runs_dir)["metrics"]
     return metrics

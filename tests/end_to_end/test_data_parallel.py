@@ -18,7 +18,7 @@ from nip.errors import ResumeError
 from nip.parameters import HyperParameters
 from nip.run import run_experiment
 from nip.run_store import Checkpoint, read_history
-from nip.run_store.checkpoints import CheckpointFolder
+from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.registry import build_trainer
 from tests.command_line_process import SCRIPT

@@ -26,7 +26,7 @@ each_trainer = pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.fixture(autouse=True)
 def no_pictures():
     """Leave out the pictures of the curves, which other tests draw."""
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 

@@ -92,7 +92,7 @@ def test_every_step_of_an_interrupted_training_has_the_rate_of_pytorchs_own(
         parts = TrainerComponents(callbacks=callbacks)
         run_experiment(params, run_id="run", settings=settings, components=parts)
 
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         with pytest.raises(KeyboardInterrupt):
             start(before, Interrupt())
         start(after)

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from nip.errors import DivergenceError
 from nip.run import run_experiment
 from nip.run_store import read_history
-from nip.run_store.checkpoints import CheckpointFolder
+from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.tensor.rollout_samples import load_rollouts, save_rollouts
 from nip.trainers.trainer_base import IterationContext, TensorDictTrainer, attach_progress_bar
@@ -25,7 +25,7 @@ each_trainer = pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.fixture(autouse=True)
 def no_pictures():
     """Leave out the pictures of the curves, which other tests draw."""
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 

@@ -19,7 +19,7 @@ from tests.text_experiments import make_text_params, text_settings
 @pytest.fixture(autouse=True)
 def no_pictures():
     """Leave out the pictures of the curves, which other tests draw."""
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 

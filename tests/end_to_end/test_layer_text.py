@@ -22,7 +22,7 @@ PATIENT = {"name": "early_stopping", "patience": 2, "min_delta": 10.0}
 @pytest.fixture(autouse=True)
 def no_pictures():
     """Leave out the pictures of the curves, which other tests draw."""
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 
@@ -97,7 +97,7 @@ LAST = [*PLAY, "iteration_end", "checkpoint"]
 def straight(tmp_path_factory):
     """Run once without any interruption: folder, what a callback was told, and its counts."""
     folder, counting = tmp_path_factory.mktemp("straight"), Counting()
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         result = run(folder, counting, callbacks=["csv"])
     return result.folder, counting
 

@@ -13,7 +13,7 @@ from nip.errors import ResumeError
 from nip.parameters import ContiguousPeriodicUpdateSchedule, HyperParameters
 from nip.run import run_experiment
 from nip.run_store import Checkpoint, read_history
-from nip.run_store.checkpoints import CheckpointFolder
+from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 from tests.end_to_end.everything_on import SETTINGS, everything_on
 from tests.end_to_end.processes import KILLED, Start, run_in_processes
 from tests.experiments import make_params, make_settings, tiny_graph_agent, trainer_variants

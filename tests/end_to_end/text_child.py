@@ -18,15 +18,15 @@ from contextlib import contextmanager
 import uvicorn
 
 import nip.experiment.text_parts
-import nip.run_store.learning_curve as learning_curve
+import nip.run_store.report.learning_curve as learning_curve
 import nip.trainers.builtin.pure_text_ei
 from nip.language_models.fine_tuning.openai_backend import OpenAIBackend
 from nip.language_models.server import EndpointOptions, create_app
 from nip.parameters import HyperParameters
 from nip.run import run_experiment
-from nip.run_store.job_table import JobTable
-from nip.run_store.journal import RunJournal
-from nip.run_store.rollout_table import RolloutTable
+from nip.run_store.database.job_table import JobTable
+from nip.run_store.database.journal import RunJournal
+from nip.run_store.database.rollout_table import RolloutTable
 from nip.run_store.run import Run
 from nip.scenarios.code_validation.scenario import CodeValidationScenario
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer

@@ -31,7 +31,7 @@ from nip.rollout_analysis import (
     register_analyser,
     run_analysers,
 )
-from nip.run_store.analysis_store import AnalysisRow, AnalysisStore
+from nip.run_store.database.analysis_store import AnalysisRow, AnalysisStore
 from nip.utils.clustered_mean import clustered_mean
 
 ASKING = ["prover_holds_role", "prover_quotes_solution", "questions_follow_up"]

@@ -13,6 +13,7 @@ from tests.run_store.kill import run_until_killed
 
 SAVE_ONE = "run = open_run()\nrun.save_checkpoint(checkpoint(1))\n"
 SAVE_TWO = "\nrun.save_checkpoint(checkpoint(2))"
+FILES = "import nip.run_store.checkpoints.checkpoint_files as files\n"
 DIE_AT_CALL = """
 original, count = {name}, 0
 def counted(*args, **kwargs):
@@ -24,20 +25,17 @@ def counted(*args, **kwargs):
 
 # Where the child kills itself while it writes checkpoint 2, with checkpoint 1 complete.
 IN_SAVING = {
-    "before_the_first_file": "import nip.run_store.checkpoint_files as f; f.save_file = die",
-    "between_two_files": "import nip.run_store.checkpoint_files as f\n"
-    + DIE_AT_CALL.format(name="f.save_file", number=2),
-    "in_the_middle_of_a_file": """
-import nip.run_store.checkpoint_files as f
-f.save_file = lambda tensors, path: (path.write_bytes(b"half"), die())
-""",
-    "before_the_manifest": "import nip.run_store.checkpoint_files as f; f._fingerprint = die",
+    "before_the_first_file": FILES + "files.save_file = die",
+    "between_two_files": FILES + DIE_AT_CALL.format(name="files.save_file", number=2),
+    "in_the_middle_of_a_file": FILES
+    + 'files.save_file = lambda tensors, path: (path.write_bytes(b"half"), die())',
+    "before_the_manifest": FILES + "files._fingerprint = die",
     "before_the_files_are_flushed": "os.fsync = die",
     "before_the_last_rename": "import pathlib; pathlib.Path.rename = die",
 }
 AFTER_SAVING = {
     "after_the_last_rename": SAVE_ONE
-    + "import nip.run_store.checkpoints as c; c.flush_to_disk = die"
+    + "import nip.run_store.checkpoints.checkpoint_folder as c; c.flush_to_disk = die"
     + SAVE_TWO,
 }
 # While a checkpoint is replaced, first the old one is renamed, then the new one.

@@ -318,7 +318,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_spoil_the_run(settings, monkeyp
     def fail(*_arguments):
         raise RuntimeError("no fonts")
 
-    monkeypatch.setattr("nip.run_store.learning_curve.draw_learning_curve", fail)
+    monkeypatch.setattr("nip.run_store.report.learning_curve.draw_learning_curve", fail)
     with begin(settings) as run:
         run.log(1, {"mean_accuracy": 0.5})
         with pytest.warns(NipWarning, match="no fonts"):

@@ -63,7 +63,8 @@ def test_runs_may_be_given_as_folders_and_the_folder_of_the_picture_is_made(
 def test_a_run_label_that_is_taken_gives_way_to_the_folder(main, runs_dir, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "nip.run_store.comparison.draw_comparison", lambda histories, *_: drawn.extend(histories)
+        "nip.run_store.report.comparison_plot.draw_comparison",
+        lambda histories, *_: drawn.extend(histories),
     )
     folder = str(runs_dir / "demo")
     assert main(["demo", folder, "--runs-dir", str(runs_dir), "--output", str(tmp_path / "x")]) == 0

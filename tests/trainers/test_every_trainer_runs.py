@@ -29,7 +29,7 @@ TRAINERS = trainer_registry.names()
 @pytest.fixture(autouse=True)
 def no_pictures():
     """Leave out the pictures of the curves, which other tests draw."""
-    with patch("nip.run_store.learning_curve.draw_learning_curve"):
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 
@@ -89,7 +89,7 @@ import json, sys
 from pathlib import Path
 from tests.trainers.test_every_trainer_runs import TRAINERS, run
 from unittest.mock import patch
-with patch("nip.run_store.learning_curve.draw_learning_curve"):
+with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
     print(json.dumps({name: run(Path(sys.argv[1]), name, name) for name in TRAINERS}))
 """
 

@@ -18,7 +18,7 @@ from tests.text_experiments import make_text_params, run_text_experiment
 
 tests_once = {"text_rl": {"test_scheme": "last"}}
 prepare_experiment(make_text_params())
-with patch("nip.run_store.learning_curve.draw_learning_curve"):
+with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
     result = run_text_experiment("runs", "run", **tests_once)
     assert run_text_experiment("runs", "run", **tests_once) == result
 modules = [name for name in sys.argv[1].split(",") if name in sys.modules]

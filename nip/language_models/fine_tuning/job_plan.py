@@ -14,7 +14,7 @@ from nip.language_models.fine_tuning.job_names import (
     remote_file_name,
     without_missing,
 )
-from nip.run_store.job_table import FineTuningJobRow
+from nip.run_store import FineTuningJobRow
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from nip.language_models.fine_tuning.job_plan import (
 )
 from nip.language_models.fine_tuning.waiting import FINAL, finish, wait_for_end
 from nip.language_models.prices import Prices
-from nip.run_store.job_table import FineTuningJobRow
+from nip.run_store import FineTuningJobRow
 from nip.utils.files import write_atomically
 
 

@@ -9,7 +9,7 @@ from nip.language_models.errors import LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, is_transient
 from nip.language_models.prices import Prices
-from nip.run_store.job_table import FineTuningJobRow, JobStatus
+from nip.run_store import FineTuningJobRow, JobStatus
 
 Save = Callable[[FineTuningJobRow], FineTuningJobRow]
 

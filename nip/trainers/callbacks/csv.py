@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nip.parameters.callbacks import CsvParameters
-from nip.run_store.history import RunHistory
+from nip.run_store import RunHistory
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nip.errors import warn_user
-from nip.run_store.history import RunHistory
+from nip.run_store import RunHistory
 from nip.trainers.core.context import TrainingContext
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nip.parameters.callbacks import TensorBoardParameters
-from nip.run_store.history import RunHistory
+from nip.run_store import RunHistory
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.core.callback import Callback

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tensordict import TensorDictBase
     from torch import Tensor
 
-    from nip.run_store.history import RunHistory
+    from nip.run_store import RunHistory
     from nip.scenario_base.combined_agents import CombinedAgents
     from nip.trainers.core.trainer import Trainer
 

@@ -11,8 +11,7 @@ from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
-from nip.run_store import Run
-from nip.run_store.history import RunHistory
+from nip.run_store import Run, RunHistory
 from nip.scenario_instance import ScenarioInstance
 from nip.trainers.core.callback import Callback, Event, check_callback
 from nip.trainers.core.callback_registry import build_callback

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nip.parameters import HyperParameters
-from nip.run_store.rollout_table import RolloutPhase
+from nip.run_store import RolloutPhase
 from nip.seeding import stable_seed
 
 

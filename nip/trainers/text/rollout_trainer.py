@@ -10,8 +10,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.language_models.engine_stats import EngineStats
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
-from nip.run_store import Run
-from nip.run_store.rollout_table import RolloutPhase
+from nip.run_store import RolloutPhase, Run
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.core.progress import IterationContext
 from nip.trainers.core.trainer import Trainer, shown_metrics

@@ -13,8 +13,7 @@ from nip.language_models.engine_stats import EngineStats
 from nip.language_models.errors import LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.usage_tracker import UsageTracker
-from nip.run_store import Run
-from nip.run_store.rollout_table import RolloutPhase
+from nip.run_store import RolloutPhase, Run
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.stored_rollouts import PlayOne
 from nip.utils.live_tasks import run_all

@@ -11,9 +11,8 @@ import numpy as np
 from nip.language_models.chat import ChatMessage
 from nip.parameters import HyperParameters
 from nip.protocols.rules import VERIFIER
-from nip.run_store import Run
+from nip.run_store import RolloutPhase, Run
 from nip.run_store.database import RunDatabase
-from nip.run_store.rollout_table import RolloutPhase
 from nip.scenario_base.text.answers.parsing import with_decision
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDataset

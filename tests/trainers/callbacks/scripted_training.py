@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from nip.run_store.history import RunHistory
+from nip.run_store import RunHistory
 from nip.trainers.core.context import TrainingContext
 
 

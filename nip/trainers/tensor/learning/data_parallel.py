@@ -7,8 +7,7 @@ import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 
-from nip.run_store import Checkpoint
-from nip.run_store.history import RunHistory
+from nip.run_store import Checkpoint, RunHistory
 from nip.utils.ranks import Ranks
 
 Files = Mapping[str, Mapping[str, Tensor]]

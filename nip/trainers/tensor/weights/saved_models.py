@@ -1,8 +1,8 @@
 """Weights of all agents in one folder, to use elsewhere or to train on with other parameters.
 
-A saved model is a checkpoint (see ``nip.run_store.checkpoint_files``) without what only training
-needs: one safetensors file for each part of each agent, the scaling of observations, and the
-history. So the checkpoints of a run can be read in its place.
+A saved model is a checkpoint (see ``nip.run_store.checkpoints.checkpoint_files``) without what only
+training needs: one safetensors file for each part of each agent, the scaling of observations, and
+the history. So the checkpoints of a run can be read in its place.
 """
 
 import shutil
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from nip.errors import CheckpointError, ParameterError
 from nip.run_store import Checkpoint, RunHistory, read_history
-from nip.run_store.best_checkpoint import read_best
-from nip.run_store.checkpoint_files import write_checkpoint
-from nip.run_store.checkpoints import CheckpointFolder, read_intact
+from nip.run_store.checkpoints.checkpoint import read_best
+from nip.run_store.checkpoints.checkpoint_files import write_checkpoint
+from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder, read_intact
 from nip.run_store.run_id import is_run_folder
 from nip.scenario_base.agent import Agent
 from nip.scenario_base.combined_agents import CombinedAgents

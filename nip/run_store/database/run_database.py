@@ -8,17 +8,17 @@ from operator import itemgetter
 from pathlib import Path
 
 from nip.errors import ResumeError
-from nip.run_store.history import RunHistory
-from nip.run_store.job_table import JobTable
-from nip.run_store.journal import RunJournal
-from nip.run_store.rollout_table import RolloutTable
-from nip.run_store.schema import SCHEMA_VERSION, bring_up_to_date, stand_in_for_missing
-from nip.run_store.transactions import Transactions
+from nip.run_store.database.history import RunHistory
+from nip.run_store.database.job_table import JobTable
+from nip.run_store.database.journal import RunJournal
+from nip.run_store.database.rollout_table import RolloutTable
+from nip.run_store.database.schema import SCHEMA_VERSION, bring_up_to_date, stand_in_for_missing
+from nip.run_store.database.transactions import Transactions
 
-STATE_OF_THE_WORK = "state of the work: "
+STATE_PREFIX = "state of the work: "
 """Keeps the state that others store apart from that of the store itself, such as the status."""
 
-DIGEST_OF_THE = "digest of the "
+DIGEST_PREFIX = "digest of the "
 """Keeps the digests of what a run learns from, by name."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ResumeError
-from nip.run_store.analysis_store import AnalysisRow, AnalysisStore
+from nip.run_store.database.analysis_store import AnalysisRow, AnalysisStore
 
 ROW = AnalysisRow("holds", "openai:m", "abc", "test", 2, 7, "prover", "d1", "yes", "Answer: yes", 1)
 

@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nip.run_store.checkpoint import Checkpoint
-from nip.run_store.exact_json import dump_exactly
+from nip.run_store.checkpoints.checkpoint import Checkpoint
+from nip.utils.exact_json import dump_exactly
 from nip.utils.files import flush_all_to_disk, flush_to_disk
 
 _FORMAT = 1

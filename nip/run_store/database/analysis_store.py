@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from nip.errors import ResumeError
-from nip.run_store.exact_json import dump_exactly
-from nip.run_store.journal import RunJournal
-from nip.run_store.lock import FileLock
-from nip.run_store.transactions import Transactions
+from nip.run_store.database.journal import RunJournal
+from nip.run_store.database.transactions import Transactions
+from nip.utils.exact_json import dump_exactly
+from nip.utils.file_lock import FileLock
 
 FILE_NAME = "analyses.db"
 LAYOUT_VERSION = 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nip.run_store.main_metrics import (
+from nip.run_store.report.main_metrics import (
     PANELS,
     main_metrics,
     metrics_of_panel,

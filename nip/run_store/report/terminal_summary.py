@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nip.run_store.main_metrics import main_metrics
-from nip.run_store.run import Run
+from nip.run_store.report.main_metrics import main_metrics
+
+if TYPE_CHECKING:
+    from nip.run_store.run import Run
 
 _MAX_ROWS = 16
 _FILES = {
@@ -26,7 +29,7 @@ _FILES = {
 }
 
 
-def print_summary(run: Run, console: Console | None = None) -> None:
+def print_summary(run: "Run", console: Console | None = None) -> None:
     """Print how a run ended: its main metrics on both splits, and where to look.
 
     Parameters

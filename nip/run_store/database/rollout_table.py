@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from nip.run_store.exact_json import dump_compactly
-from nip.run_store.journal import RunJournal
-from nip.run_store.transactions import Transactions
+from nip.run_store.database.journal import RunJournal
+from nip.run_store.database.transactions import Transactions
+from nip.utils.exact_json import dump_compactly
 
 RolloutPhase = Literal["train", "test"]
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nip.run_store.exact_json import dump_compactly
-from nip.run_store.transactions import Transactions
+from nip.run_store.database.transactions import Transactions
+from nip.utils.exact_json import dump_compactly
 
 
 class RunJournal:

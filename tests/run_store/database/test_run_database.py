@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nip.errors import ResumeError
 from nip.run_store.database import RunDatabase
-from nip.run_store.history import RunHistory
+from nip.run_store.database.history import RunHistory
 
 
 def bits(value: float) -> bytes:

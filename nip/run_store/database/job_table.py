@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nip.run_store.exact_json import dump_compactly
-from nip.run_store.transactions import Transactions
+from nip.run_store.database.transactions import Transactions
+from nip.utils.exact_json import dump_compactly
 
 JobStatus = Literal[
     "PLANNED",

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from nip.run_store.history import RunHistory
-from nip.run_store.main_metrics import (
+from nip.run_store.database.history import RunHistory
+from nip.run_store.report.main_metrics import (
     PANELS,
     MetricName,
     Panel,
     metrics_of_panel,
     parse_metric_name,
 )
-from nip.run_store.plot_style import (
+from nip.run_store.report.plot_style import (
     LINE_STYLES,
     colours_for,
     draw_series,

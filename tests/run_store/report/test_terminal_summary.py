@@ -7,7 +7,7 @@ from rich.console import Console
 
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store import Run
-from nip.run_store.display import print_summary
+from nip.run_store.report.terminal_summary import print_summary
 
 
 @pytest.fixture

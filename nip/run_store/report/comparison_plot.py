@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
-from nip.run_store.history import RunHistory
-from nip.run_store.main_metrics import PANELS, parse_metric_name
-from nip.run_store.plot_style import (
+from nip.run_store.database.history import RunHistory
+from nip.run_store.report.main_metrics import PANELS, parse_metric_name
+from nip.run_store.report.plot_style import (
     GREY,
     colours_for,
     draw_series,

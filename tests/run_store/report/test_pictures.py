@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 
 from nip.errors import UnknownNameError
 from nip.run_store import RunHistory
-from nip.run_store.comparison import ReferenceLine, draw_comparison
-from nip.run_store.learning_curve import draw_learning_curve
-from nip.run_store.plot_style import COLOURS, moving_mean
+from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison
+from nip.run_store.report.learning_curve import draw_learning_curve
+from nip.run_store.report.plot_style import COLOURS, moving_mean
 
 
 @pytest.fixture
 def figures(monkeypatch):
     """Collect the figures instead of writing them."""
     collected = []
-    for module in ("comparison", "learning_curve"):
+    for module in ("comparison_plot", "learning_curve"):
         monkeypatch.setattr(
-            f"nip.run_store.{module}.save_figure", lambda figure, _path: collected.append(figure)
+            f"nip.run_store.report.{module}.save_figure",
+            lambda figure, _path: collected.append(figure),
         )
     return collected
 

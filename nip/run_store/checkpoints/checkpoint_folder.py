@@ -12,9 +12,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from nip.errors import CheckpointError, NipWarning, ResumeError
-from nip.run_store.best_checkpoint import checkpoint_path, read_best
-from nip.run_store.checkpoint import Checkpoint
-from nip.run_store.checkpoint_files import (
+from nip.run_store.checkpoints.checkpoint import Checkpoint, checkpoint_path, read_best
+from nip.run_store.checkpoints.checkpoint_files import (
     DamagedCheckpointError,
     read_checkpoint,
     write_checkpoint,

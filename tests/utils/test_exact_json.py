@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nip.run_store.exact_json import dump_exactly
+from nip.utils.exact_json import dump_exactly
 
 
 def test_tuples_become_lists():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nip.errors import NipWarning, ResumeError
 from nip.run_store import Checkpoint
-from nip.run_store.checkpoints import CheckpointFolder
+from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 
 # Without the types that torch itself cannot copy: quantized ones, and those narrower than a byte.
 NO_TENSORS = re.compile(r"torch\.(q|bits|uint[1-7]$|int[1-7]$)")

@@ -1,0 +1,1 @@
+"""How a run went: learning curves, comparisons of runs, and the summary in the terminal."""
