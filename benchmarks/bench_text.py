@@ -29,7 +29,6 @@ from pathlib import Path
 from statistics import median
 
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.call import Call
 from nip.language_models.chat import (
     ChatMessage,
     Completion,
@@ -37,16 +36,17 @@ from nip.language_models.chat import (
     Sampling,
     TokenUsage,
 )
-from nip.language_models.engine import Engine
-from nip.language_models.engine_options import EngineOptions
-from nip.language_models.engine_stats import EngineStats
-from nip.language_models.journal import MemoryJournal
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.call import Call
+from nip.language_models.engine.engine import Engine
+from nip.language_models.engine.journal import MemoryJournal
+from nip.language_models.engine.options import EngineOptions
+from nip.language_models.engine.stats import EngineStats
 from nip.language_models.provider_registry import (
     ConnectionContext,
     ProvidedChatModel,
     register_chat_provider,
 )
-from nip.language_models.usage_tracker import UsageTracker
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
 from nip.run_store import Run

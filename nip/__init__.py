@@ -1,6 +1,7 @@
 """Experiments with interactive protocols between learning agents."""
 
 from nip.experiment_settings import ExperimentSettings
+from nip.moved_modules import MOVED
 from nip.parameters import HyperParameters
 from nip.run import RunResult, prepare_experiment, run_experiment
 

@@ -90,7 +90,7 @@ def make_plan(
         Where it is to be run.
     """
     if isinstance(instance, PureTextScenarioInstance):
-        from nip.language_models.price_file import read_prices
+        from nip.language_models.costs.price_file import read_prices
         from nip.trainers.text.plan import make_text_plan
 
         return make_text_plan(hyper_params, instance, read_prices(settings.prices))

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.cache import check_response_cache
+from nip.language_models.costs.price_file import read_prices
+from nip.language_models.engine.cache import check_response_cache
 from nip.language_models.fine_tuning import (
     check_fine_tuning_access,
     fine_tuning_backend_registry,
 )
-from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import check_access
 from nip.language_models.server.faults import read_fault_plan
 from nip.language_models.server.mock_models.registry import check_mock_model

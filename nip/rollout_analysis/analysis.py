@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from nip.errors import ParameterError
-from nip.language_models.call import Call
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
-from nip.language_models.engine import Engine
+from nip.language_models.engine.call import Call
+from nip.language_models.engine.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.rollout_analysis.analyser import Analyser, ComputedAnalyser, ModelAnalyser
 from nip.rollout_analysis.subject import Subject

@@ -11,14 +11,14 @@ from typing import Any
 
 from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.cache import ResponseCache
-from nip.language_models.engine import Engine
+from nip.language_models.costs.estimate import CallPlan, Estimate, estimate
+from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.prices import Prices
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.cache import ResponseCache
+from nip.language_models.engine.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
-from nip.language_models.estimate import CallPlan, Estimate, estimate
-from nip.language_models.price_file import read_prices
-from nip.language_models.prices import Prices
 from nip.language_models.provider_registry import ConnectionContext
-from nip.language_models.usage_tracker import UsageTracker
 from nip.rollout_analysis.analyser import ModelAnalyser
 from nip.rollout_analysis.analysis import Analysis, model_of
 from nip.rollout_analysis.choice import AnalysisChoice

@@ -1,3 +1,1 @@
 """How agents learn."""
-
-from nip.trainers.moved_modules import MOVED

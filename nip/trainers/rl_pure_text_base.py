@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nip.errors import ParameterError
-from nip.language_models.price_file import read_prices
+from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.provider_registry import ConnectionContext
-from nip.language_models.usage_tracker import UsageTracker
 from nip.trainers.core.callback import Event
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.text.data_order import (

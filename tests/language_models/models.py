@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from nip.language_models.call import Call
 from nip.language_models.chat import (
     ChatMessage,
     ChatModel,
@@ -15,8 +14,9 @@ from nip.language_models.chat import (
     Sampling,
     TokenUsage,
 )
-from nip.language_models.engine import Engine
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine.call import Call
+from nip.language_models.engine.engine import Engine
+from nip.language_models.engine.options import EngineOptions
 
 SPEC = ModelSpec("scripted", "a-model")
 

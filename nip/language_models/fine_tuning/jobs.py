@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nip.errors import ResumeError, warn_user
+from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import BadRequestError, ErrorPolicy, LanguageModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
@@ -27,7 +28,6 @@ from nip.language_models.fine_tuning.job_plan import (
     request_of,
 )
 from nip.language_models.fine_tuning.waiting import FINAL, finish, wait_for_end
-from nip.language_models.prices import Prices
 from nip.run_store import FineTuningJobRow
 from nip.utils.files import write_atomically
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from nip.errors import warn_user
 from nip.language_models.chat import ModelSpec
+from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, is_transient
-from nip.language_models.prices import Prices
 from nip.run_store import FineTuningJobRow, JobStatus
 
 Save = Callable[[FineTuningJobRow], FineTuningJobRow]

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from nip.language_models.call import Call
 from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
+from nip.language_models.engine.call import Call
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.protocols.rules import VERIFIER, Decision
 from nip.scenario_base.text.agent import TextAgent

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ChatMessage
+from nip.language_models.costs.price_file import read_prices
 from nip.language_models.fine_tuning import (
     FineTuningBackend,
     FineTuningDataset,
@@ -16,7 +17,6 @@ from nip.language_models.fine_tuning import (
     PollingPolicy,
     build_fine_tuning_backend,
 )
-from nip.language_models.price_file import read_prices
 from nip.language_models.provider_registry import ConnectionContext
 from nip.parameters import HyperParameters
 from nip.run_store import Run

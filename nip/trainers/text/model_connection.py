@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ModelSpec
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine.options import EngineOptions
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server import EndpointOptions, create_app
 from nip.parameters import HyperParameters

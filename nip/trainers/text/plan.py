@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from nip.language_models.estimate import CallPlan, Estimate, estimate
-from nip.language_models.prices import Prices
+from nip.language_models.costs.estimate import CallPlan, Estimate, estimate
+from nip.language_models.costs.prices import Prices
 from nip.parameters import HyperParameters
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 from nip.scenario_base.text.conversation import Conversation

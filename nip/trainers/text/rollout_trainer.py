@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.engine_stats import EngineStats
+from nip.language_models.engine.stats import EngineStats
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
 from nip.run_store import RolloutPhase, Run

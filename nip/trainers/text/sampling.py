@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nip.language_models.cache import ResponseCache
-from nip.language_models.engine import Engine
-from nip.language_models.engine_options import EngineOptions
-from nip.language_models.engine_stats import EngineStats
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.cache import ResponseCache
+from nip.language_models.engine.engine import Engine
+from nip.language_models.engine.options import EngineOptions
+from nip.language_models.engine.stats import EngineStats
 from nip.language_models.errors import LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
-from nip.language_models.usage_tracker import UsageTracker
 from nip.run_store import RolloutPhase, Run
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.stored_rollouts import PlayOne

@@ -9,8 +9,8 @@ from typing import Any
 import nip.scenarios.code_validation
 from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.call import Call
 from nip.language_models.chat import Completion, ModelSpec, TokenUsage
+from nip.language_models.engine.call import Call
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.agent import TextAgent

@@ -7,8 +7,8 @@ import pytest
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.answer_rules import AnswerRules, recall_key
-from nip.language_models.call import Call
 from nip.language_models.chat import Completion, TokenUsage
+from nip.language_models.engine.call import Call
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.agent import TextAgent

@@ -4,7 +4,7 @@ import pytest
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ModelSpec
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine.options import EngineOptions
 from nip.trainers.text.model_connection import choose_engine_options
 
 SERVICE = ModelSpec("openai", "m")

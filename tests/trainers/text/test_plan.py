@@ -7,7 +7,7 @@ import pytest
 from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
-from nip.language_models.prices import Price, Prices
+from nip.language_models.costs.prices import Price, Prices
 from nip.trainers.text.plan import make_text_plan
 from tests.text_experiments import make_text_params
 

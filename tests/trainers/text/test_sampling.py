@@ -7,12 +7,12 @@ import pytest
 
 from nip.errors import NipError
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.call import Call
 from nip.language_models.chat import ModelSpec, Sampling
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.call import Call
+from nip.language_models.engine.options import EngineOptions
 from nip.language_models.errors import AuthenticationError, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
-from nip.language_models.usage_tracker import UsageTracker
 from nip.run_store import Run
 from nip.scenario_base.text.play import begin_rollout
 from nip.scenario_base.text.rollout import MessageRecord, RolloutPlan

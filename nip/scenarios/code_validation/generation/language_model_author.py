@@ -8,9 +8,9 @@ from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from nip.errors import ParameterError
-from nip.language_models.call import Call
 from nip.language_models.chat import ModelSpec, Sampling
-from nip.language_models.engine import Engine
+from nip.language_models.engine.call import Call
+from nip.language_models.engine.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext, check_access
 from nip.scenarios.code_validation.generation.program_rules import objection

@@ -12,8 +12,8 @@ from typing import Any
 
 from nip.errors import ParameterError, warn_user
 from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import BudgetExceededError
-from nip.language_models.prices import Prices
 
 _Open = tuple[str, str, ModelSpec, TokenUsage, bool]
 _AFTER_ALL = "\U0010ffff"

@@ -1,7 +1,7 @@
 import pytest
 
 from nip.language_models.chat import RateLimitState
-from nip.language_models.rate_limiter import RateLimiter
+from nip.language_models.engine.rate_limiter import RateLimiter
 
 
 def test_nothing_is_held_back_until_limits_are_known() -> None:

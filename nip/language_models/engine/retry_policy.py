@@ -2,7 +2,7 @@
 
 import random
 
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine.options import EngineOptions
 from nip.language_models.errors import (
     LanguageModelError,
     MalformedAnswerError,

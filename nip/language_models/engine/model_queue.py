@@ -2,13 +2,13 @@
 
 import asyncio
 
-from nip.language_models.call import Call
 from nip.language_models.chat import ChatModel, Completion
-from nip.language_models.concurrency import AdaptiveLimiter
-from nip.language_models.engine_options import EngineOptions
-from nip.language_models.engine_stats import LaneStats
+from nip.language_models.engine.call import Call
+from nip.language_models.engine.concurrency import AdaptiveLimiter
+from nip.language_models.engine.options import EngineOptions
+from nip.language_models.engine.rate_limiter import RateLimiter, UsageSnapshot
+from nip.language_models.engine.stats import LaneStats
 from nip.language_models.errors import LanguageModelError
-from nip.language_models.rate_limiter import RateLimiter, UsageSnapshot
 
 # English text in the tokenizers of today; only to guess what a request counts for.
 _CHARACTERS_PER_TOKEN = 4

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ParameterError
-from nip.language_models.cache import ResponseCache
+from nip.language_models.engine.cache import ResponseCache
 from tests.language_models.models import FakeModel, call, engine_for
 from tests.language_models.virtual_time import run
 

@@ -11,23 +11,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from nip.language_models.cache import ResponseCache, cache_key
-from nip.language_models.call import Call, request_digest
 from nip.language_models.chat import ChatModel, Completion, ModelSpec
-from nip.language_models.engine_options import EngineOptions
-from nip.language_models.engine_stats import EngineStats
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.cache import ResponseCache, cache_key
+from nip.language_models.engine.call import Call, request_digest
+from nip.language_models.engine.journal import Journal, from_entry, read_journal, to_entry
+from nip.language_models.engine.model_queue import ModelQueue
+from nip.language_models.engine.options import EngineOptions
+from nip.language_models.engine.rate_limiter import UsageSnapshot
+from nip.language_models.engine.retry_policy import RetryPolicy
+from nip.language_models.engine.stats import EngineStats
 from nip.language_models.errors import (
     BudgetExceededError,
     ErrorPolicy,
     LanguageModelError,
     ModelTimeoutError,
 )
-from nip.language_models.journal import Journal, from_entry, read_journal, to_entry
-from nip.language_models.model_queue import ModelQueue
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
-from nip.language_models.rate_limiter import UsageSnapshot
-from nip.language_models.retry_policy import RetryPolicy
-from nip.language_models.usage_tracker import UsageTracker
 
 BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 

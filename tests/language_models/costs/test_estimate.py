@@ -1,7 +1,7 @@
 import pytest
 
 from nip.language_models.chat import ModelSpec, TokenUsage
-from nip.language_models.estimate import CallPlan, estimate
+from nip.language_models.costs.estimate import CallPlan, estimate
 
 
 def test_tokens_and_costs_follow_from_words() -> None:

@@ -2,7 +2,8 @@ import random
 
 import pytest
 
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine.options import EngineOptions
+from nip.language_models.engine.retry_policy import RetryPolicy
 from nip.language_models.errors import (
     LanguageModelError,
     MalformedAnswerError,
@@ -12,7 +13,6 @@ from nip.language_models.errors import (
     RateLimitError,
     UnknownApiError,
 )
-from nip.language_models.retry_policy import RetryPolicy
 
 OPTIONS = EngineOptions(
     num_timeouts=1,

@@ -4,8 +4,8 @@ import pytest
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
-from nip.language_models.price_file import read_prices
-from nip.language_models.prices import PUBLIC_PRICES, Price
+from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.prices import PUBLIC_PRICES, Price
 
 
 def write(folder: Path, text: str) -> str:

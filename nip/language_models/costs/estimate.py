@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nip.language_models.chat import ModelSpec, TokenUsage
-from nip.language_models.prices import Prices
+from nip.language_models.costs.prices import Prices
 
 # English text in the tokenizers of today.
 TOKENS_PER_WORD = 4 / 3

@@ -1,7 +1,7 @@
 import pytest
 
 from nip.errors import ParameterError
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.engine.options import EngineOptions
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from nip.errors import ResumeError
-from nip.language_models.cache import ResponseCache
 from nip.language_models.chat import Completion, ModelSpec, RateLimitState, TokenUsage
-from nip.language_models.engine import Engine
-from nip.language_models.engine_options import EngineOptions
+from nip.language_models.costs.prices import Price, Prices
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.cache import ResponseCache
+from nip.language_models.engine.engine import Engine
+from nip.language_models.engine.journal import MemoryJournal
+from nip.language_models.engine.options import EngineOptions
 from nip.language_models.errors import (
     AuthenticationError,
     BadRequestError,
@@ -26,9 +29,6 @@ from nip.language_models.errors import (
     UnknownApiError,
     UnknownModelError,
 )
-from nip.language_models.journal import MemoryJournal
-from nip.language_models.prices import Price, Prices
-from nip.language_models.usage_tracker import UsageTracker
 from tests.language_models.models import FakeModel, FunctionModel, answer, call, engine_for
 from tests.language_models.virtual_time import now, run
 

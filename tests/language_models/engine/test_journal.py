@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.errors import ResumeError
-from nip.language_models.call import request_digest
 from nip.language_models.chat import Completion, ModelSpec, Sampling, TokenUsage
-from nip.language_models.journal import MemoryJournal, from_entry, read_journal, to_entry
+from nip.language_models.engine.call import request_digest
+from nip.language_models.engine.journal import MemoryJournal, from_entry, read_journal, to_entry
 from tests.language_models.models import answer, call
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from nip.language_models.concurrency import AdaptiveLimiter
+from nip.language_models.engine.concurrency import AdaptiveLimiter
 from nip.language_models.errors import QuotaError
 from tests.language_models.virtual_time import now, run
 

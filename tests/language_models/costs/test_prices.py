@@ -2,7 +2,7 @@ import pytest
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
-from nip.language_models.prices import PUBLIC_PRICES, Price, Prices
+from nip.language_models.costs.prices import PUBLIC_PRICES, Price, Prices
 
 
 def test_a_price_is_per_million_tokens() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from nip.errors import NipWarning, ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.costs.prices import Price, Prices
+from nip.language_models.costs.usage_tracker import Account, UsageTracker
 from nip.language_models.errors import BudgetExceededError
-from nip.language_models.prices import Price, Prices
-from nip.language_models.usage_tracker import Account, UsageTracker
 
 MODEL = ModelSpec("openai", "dear")
 OTHER = ModelSpec("openai", "cheap")

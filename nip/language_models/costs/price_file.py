@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from nip.errors import ParameterError
-from nip.language_models.prices import Price, Prices
+from nip.language_models.costs.prices import Price, Prices
 
 _NAMES = tuple(field.name for field in fields(Price))
 _REQUIRED = ("prompt", "completion")

@@ -1,0 +1,1 @@
+"""Prices of models, usage tracking with budgets, and cost estimates."""
