@@ -55,7 +55,7 @@ def experiments() -> Iterator[tuple[str, dict[str, Any]]]:
             f"text-pure_text_ei-{protocol}",
             {
                 "scenario": "code_validation",
-                "dataset": "builtin",
+                "dataset": "test",
                 "trainer": "pure_text_ei",
                 "interaction_protocol": protocol,
                 "agents": {"_default": {"use_dummy_api": True}},
@@ -113,6 +113,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--json", type=Path, help="write the digests to this file")
+    parser.add_argument("--only", default="", metavar="PREFIX", help="runs whose name begins so")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     digests: dict[str, Any] = {}
@@ -121,6 +122,8 @@ def main() -> None:
         data = root / "data"
         make_graph_pairs(data)
         for run_id, params in experiments():
+            if not run_id.startswith(options.only):
+                continue
             try:
                 result = run_experiment(
                     HyperParameters.from_dict(params),
