@@ -50,11 +50,11 @@ from nip.language_models.provider_registry import (
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
 from nip.run_store import Run
+from nip.scenario_base.registry import scenario_registry
 from nip.scenario_base.text.agent import TextAgent
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.play import Complete, play_rollout
-from nip.scenario_base.text.registry import text_scenario_registry
 from nip.scenario_base.text.response_tree import play_response_tree
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.sampling import RolloutSampler
@@ -205,7 +205,7 @@ def make_dialogues(settings: ExperimentSettings, num_rounds: int, latency_s: Sec
         agents={"prover": params, "verifier": params},
     )
     protocol = build_protocol_handler(hyper_params)
-    scenario = text_scenario_registry["code_validation"](hyper_params, settings)
+    scenario = scenario_registry["code_validation"](hyper_params, settings)
     return Dialogues(scenario.dialogue_rules(protocol), scenario.build_agents(protocol))
 
 

@@ -1,10 +1,9 @@
-"""One registry for everything that can be chosen by name."""
+"""Registry class for everything that can be chosen by name."""
 
 import dataclasses
 import importlib
-import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from nip.errors import PluginError, UnknownNameError, unknown_name
@@ -14,25 +13,32 @@ Value = TypeVar("Value")
 
 
 class Registry(Generic[T]):
-    """Names and what they stand for.
+    """Mapping from names to registered values, with lazy import of the built-in ones.
 
     Parameters
     ----------
     kind : str
-        What the entries are, in the singular, for error messages: ``"trainer"``.
-    package : str, optional
-        Dotted name of the package whose modules hold the built-in entries. All of its modules, also
-        those in sub-packages, are imported the first time that a name is not found or all are asked
-        for, so nobody keeps a list of them. A name is looked for first in the module that is called
-        like it, or in the sub-package: in its module that is called like the kind, then in all of
-        them. So choosing one entry need not import all the others.
+        What an entry is, in the singular, for error messages: ``"trainer"``.
+    package : str or sequence of str, optional
+        Dotted names of the packages whose modules register the built-in entries. They are imported
+        on demand. Looking up one name imports only the module or sub-package of that name (of a
+        sub-package, only its module named after the kind, if there is one). Listing all names, or
+        looking up a name that no module has, imports every module of the package, and for each
+        sub-package the same as a lookup would.
+    light : str, optional
+        Suffix of light modules. If a module ``<name>_<light>.py`` stands beside ``<name>.py``, or a
+        module ``<light>.py`` in the sub-package ``<name>``, only that one is imported. Specs are
+        read in this way without importing PyTorch.
     """
 
-    def __init__(self, kind: str, package: str | None = None) -> None:
+    def __init__(
+        self, kind: str, package: str | Sequence[str] = (), light: str | None = None
+    ) -> None:
         self.kind = kind
-        self.package = package
+        self.packages = (package,) if isinstance(package, str) else tuple(package)
+        self.light = light
         self._entries: dict[str, T] = {}
-        self._is_loaded = package is None
+        self._is_loaded = not self.packages
 
     @overload
     def register(self, name: str) -> Callable[[Value], Value]: ...
@@ -41,18 +47,21 @@ class Registry(Generic[T]):
     def register(self, name: str, value: T) -> T: ...
 
     def register(self, name: str, value: Any = None) -> Any:
-        """Enter a value under a name, directly or as a decorator.
+        """Register a value under a name, directly or as a decorator.
 
-        A module that is imported anew (a notebook cell run twice, ``importlib.reload``) may enter
-        its classes again.
+        A module that is imported again (a notebook cell run twice, ``importlib.reload``) may
+        register its classes again.
 
         Raises
         ------
         PluginError
-            If the name already stands for something else.
+            If another value is registered under the name.
         """
         if value is None:
             return lambda decorated: self.register(name, decorated)
+        if isinstance(value, type) and not value.__module__.startswith(self.packages):
+            # A class from outside must not take the name of a built-in that is not imported yet.
+            self._import_named(name)
         present = self._entries.get(name)
         if present is not None and not _is_same(present, value):
             raise PluginError(
@@ -63,88 +72,108 @@ class Registry(Generic[T]):
         return value
 
     def unregister(self, name: str) -> None:
-        """Forget a name; one that is not there is no error."""
+        """Remove a name; do nothing if it is not registered."""
         self._entries.pop(name, None)
 
     def get(self, name: str) -> T:
-        """Look a name up.
+        """Return the value registered under a name.
 
         Raises
         ------
         UnknownNameError
-            If nobody entered it; the message lists the known names and the closest.
+            If the name is not registered; the message lists the known names and the closest one.
         """
         if name not in self:
             raise UnknownNameError(unknown_name(self.kind, name, self._entries))
         return self._entries[name]
 
     def __getitem__(self, name: str) -> T:
-        """Look a name up, as ``get`` does."""
+        """Return the value registered under a name, as ``get`` does."""
         return self.get(name)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether a name is known."""
+        """Return whether a name is registered."""
         if name not in self._entries:
-            self._load_namesake(name)
+            self._import_named(name)
         if name not in self._entries:
-            self._load()
+            self._import_all()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the names in alphabetical order."""
+        """Iterate over the names in alphabetical order."""
         return iter(self.names())
 
     def __len__(self) -> int:
-        """Count the entries."""
+        """Return the number of entries."""
         return len(self.names())
 
     def names(self) -> list[str]:
-        """All names in alphabetical order."""
-        self._load()
+        """Return all names in alphabetical order."""
+        self._import_all()
         return sorted(self._entries)
 
     def items(self) -> list[tuple[str, T]]:
-        """All entries in the alphabetical order of their names."""
+        """Return all pairs of name and value in the alphabetical order of the names."""
         return [(name, self._entries[name]) for name in self.names()]
 
-    def _load_namesake(self, name: object) -> None:
-        """Import the module or sub-package that is called like an entry, if there is one."""
-        if self._is_loaded or self.package is None or not str(name).isidentifier():
+    def _import_named(self, name: object) -> None:
+        """Import the module or sub-package that has the name of an entry, if there is one."""
+        if self._is_loaded:
             return
-        full_name = f"{self.package}.{name}"
-        if importlib.util.find_spec(full_name) is None:
-            return
-        module = importlib.import_module(full_name)
-        if name in self._entries or not hasattr(module, "__path__"):
-            return
-        main = f"{full_name}.{self.kind.replace(' ', '_')}"
-        if importlib.util.find_spec(main) is not None:
-            importlib.import_module(main)
-        if name not in self._entries:
-            _import_all(full_name)
+        for package in self.packages:
+            if name in self._names_in(package):
+                self._import_from(package, str(name))
 
-    def _load(self) -> None:
-        """Import the modules of the package, once."""
-        if self._is_loaded or self.package is None:
+    def _import_all(self) -> None:
+        """Import all modules of the packages, once."""
+        if self._is_loaded:
             return
-        # Set first: the modules may look something up here while they are being imported.
+        # Set first: the modules may look up a name here while they are being imported.
         self._is_loaded = True
         try:
-            _import_all(self.package)
+            for package in self.packages:
+                for name in self._names_in(package):
+                    self._import_from(package, name)
         except BaseException:
             self._is_loaded = False
             raise
 
+    def _names_in(self, package: str) -> list[str]:
+        """List the modules and sub-packages, a light module under the name of its companion."""
+        suffix = f"_{self.light}" if self.light is not None else ""
+        return list(dict.fromkeys(name.removesuffix(suffix) for name in _modules_in(package)))
 
-def _import_all(name: str) -> None:
-    """Import a module, and if it is a package all modules in it."""
-    module = importlib.import_module(name)
-    for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
-        importlib.import_module(found.name)
+    def _import_from(self, package: str, name: str) -> None:
+        """Import the light module of a name if there is one, otherwise the module itself."""
+        modules = _modules_in(package)
+        if self.light is not None and f"{name}_{self.light}" in modules:
+            importlib.import_module(f"{package}.{name}_{self.light}")
+        elif modules[name]:
+            self._import_sub_package(f"{package}.{name}")
+        else:
+            importlib.import_module(f"{package}.{name}")
+
+    def _import_sub_package(self, package: str) -> None:
+        """Import the module that registers the entry, or all modules if none is named so."""
+        modules = _modules_in(package)
+        for main in (self.light, self.kind.replace(" ", "_")):
+            if main in modules:
+                importlib.import_module(f"{package}.{main}")
+                return
+        for module in pkgutil.walk_packages(
+            importlib.import_module(package).__path__, f"{package}."
+        ):
+            importlib.import_module(module.name)
+
+
+def _modules_in(package: str) -> dict[str, bool]:
+    """Map the names of the modules directly in a package to whether each is a package itself."""
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    return {module.name: module.ispkg for module in found}
 
 
 def _is_same(present: Any, new: Any) -> bool:
-    """Tell whether two values are one thing, possibly defined twice by the same source."""
+    """Return whether two values are the same, possibly defined twice by the same source."""
     if present is new:
         return True
     if isinstance(present, type) or callable(present):
@@ -155,4 +184,6 @@ def _is_same(present: Any, new: Any) -> bool:
             _is_same(getattr(present, field.name), getattr(new, field.name))
             for field in dataclasses.fields(present)
         )
+    if isinstance(present, tuple) and isinstance(new, tuple) and len(present) == len(new):
+        return all(map(_is_same, present, new))
     return bool(present == new)

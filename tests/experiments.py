@@ -12,12 +12,15 @@ from torch import Tensor
 from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
-from nip.parameters import GraphIsomorphismAgentParameters, HyperParameters
+from nip.parameters import GraphIsomorphismAgentParameters, HyperParameters, scenario_specs
 from nip.scenario_instance import ScenarioInstance
 from nip.scenarios.graph_isomorphism.pair_files import PairArrays, write_dataset
 from nip.trainers.core.trainer import Trainer
 from nip.trainers.registry import build_trainer, trainer_registry
 from tests.text_experiments import make_text_params
+
+TENSOR_SCENARIOS = [name for name, spec in scenario_specs.items() if spec.data == "tensordict"]
+"""Scenarios whose agents are networks."""
 
 DATASETS = {"graph_isomorphism": "tiny", "toy": "witness"}
 """A dataset of each scenario."""

@@ -77,8 +77,11 @@ LIGHT_MODULES = [
     "nip.scenarios",
     "nip.seeding",
     "nip.trainers",
+    "nip.trainers.base_specs",
     "nip.trainers.registry",
 ]
+# Light modules that state the spec of a trainer or scenario beside the one that imports torch.
+SPEC_PACKAGES = ["nip.trainers.builtin", "nip.scenarios"]
 MAY_IMPORT_TORCH = {"nip.protocols.tensor_protocol"}
 HEAVY = {"torch", "tensordict", "torchrl", "matplotlib", "safetensors.torch"}
 
@@ -109,7 +112,12 @@ def light_modules() -> list[str]:
         for module in map(module_name, SOURCES)
         if any(module == package or module.startswith(package + ".") for package in LIGHT_PACKAGES)
     ]
-    return sorted({*in_packages, *LIGHT_MODULES} - MAY_IMPORT_TORCH)
+    specs = [
+        module
+        for module in map(module_name, SOURCES)
+        if module.startswith(tuple(SPEC_PACKAGES)) and module.endswith(("_spec", ".spec"))
+    ]
+    return sorted({*in_packages, *specs, *LIGHT_MODULES} - MAY_IMPORT_TORCH)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

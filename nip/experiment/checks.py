@@ -10,9 +10,6 @@ from nip.scenario_base.batch_shape import compute_batch_shape
 from nip.scenario_base.dataset_files import check_splits, dataset_folder
 from nip.utils.ranks import launched_ranks
 
-# Of other trainers, it is known only when they are built whether they sample in batches.
-_GROUPS_OF_ROLLOUT_TRAINERS = ("ppo", "reinforce")
-
 
 def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
     """Check that the parts of an experiment fit each other, without building them.
@@ -83,9 +80,8 @@ def _problems_of_ranks(
 
 def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> None:
     rl = hyper_params.rl
-    group = trainer_specs[hyper_params.trainer].parameter_group
     num_rollouts_is_known = rl.frames_per_batch is not None or rl.rollouts_per_iteration is not None
-    if group in _GROUPS_OF_ROLLOUT_TRAINERS and num_rollouts_is_known:
+    if trainer_specs[hyper_params.trainer].samples_batches and num_rollouts_is_known:
         compute_batch_shape(rl, protocol.max_message_rounds, 0, launched_ranks().size)
 
 

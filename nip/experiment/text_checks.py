@@ -15,8 +15,8 @@ from nip.language_models.server.faults import read_fault_plan
 from nip.language_models.server.mock_models.registry import check_mock_model
 from nip.parameters import HyperParameters, RlParameters, field_rules
 from nip.protocols import ProtocolHandler
+from nip.scenario_base.registry import scenario_registry
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
-from nip.scenario_base.text.registry import text_scenario_registry
 from nip.scenario_base.text.shared_model_group import build_shared_model_groups
 
 
@@ -42,7 +42,7 @@ def check_text_experiment(
     read_prices(settings.prices)
     if settings.response_cache is not None:
         check_response_cache(Path(settings.response_cache))
-    scenario = text_scenario_registry[hyper_params.scenario](hyper_params, settings)
+    scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
     scenario.dialogue_rules(protocol)
     scenario.check_dataset()
     agents = scenario.build_agents(protocol)

@@ -3,7 +3,7 @@
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
-from nip.scenario_base.text.registry import text_scenario_registry
+from nip.scenario_base.registry import scenario_registry
 from nip.scenario_base.text.shared_model_group import build_shared_model_groups
 from nip.scenario_instance import PureTextScenarioInstance
 
@@ -21,7 +21,7 @@ def build_text_instance(
         Where it is to be run.
     """
     protocol = build_protocol_handler(hyper_params)
-    scenario = text_scenario_registry[hyper_params.scenario](hyper_params, settings)
+    scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
     agents = scenario.build_agents(protocol)
     return PureTextScenarioInstance(
         protocol_handler=protocol,

@@ -12,6 +12,7 @@ from nip.parameters.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
 from nip.parameters.training import AgentOptimizerParameters
 from nip.parameters.types import Count, NonNegative, Positive
+from nip.parameters.unused_option_rule import UnusedOptionRule
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
     ConstantUpdateSchedule,
@@ -102,6 +103,24 @@ class AgentParameters(BaseAgentParameters):
 
     orthogonal_initialisation_gain: Positive = 1.0
     """Scale of the orthogonal weight matrices."""
+
+    unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
+        UnusedOptionRule(
+            ("orthogonal_initialisation_gain",),
+            "unless use_orthogonal_initialisation=True",
+            lambda agent, _: not agent.use_orthogonal_initialisation,
+        ),
+        UnusedOptionRule(
+            ("checkpoint_run_id", "checkpoint_version", "checkpoint_project", "checkpoint_entity"),
+            "unless load_checkpoint_and_parameters=True",
+            lambda agent, _: not agent.load_checkpoint_and_parameters,
+        ),
+        UnusedOptionRule(
+            ("checkpoint_entity",),
+            "unless checkpoint_project names a project",
+            lambda agent, _: agent.checkpoint_project is None,
+        ),
+    )
 
 
 @register_parameter_class

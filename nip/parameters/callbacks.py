@@ -10,6 +10,7 @@ from annotated_types import Ge, Lt
 
 from nip.parameters.named_components import NamedComponent
 from nip.parameters.parameters_base import register_parameter_class
+from nip.parameters.specs import trainer_specs
 from nip.parameters.types import Count, CountOrZero, NonNegative
 from nip.registry import Registry
 
@@ -65,11 +66,7 @@ class MonitoringParameters(CallbackParameters):
                 f"{path}.monitor={self.monitor!r} is a metric of tests, but text_rl.test_scheme is "
                 "'none'. Set text_rl.test_scheme=all, or watch a metric of training."
             )
-        num_iterations = (
-            hyper_params.solo_agent.num_epochs
-            if hyper_params.trainer == "solo_agent"
-            else hyper_params.rl.num_iterations
-        )
+        num_iterations = hyper_params.get(trainer_specs[hyper_params.trainer].num_iterations)
         if not is_text and (hyper_params.eval_every or 0) > num_iterations:
             yield (
                 f"{path}.monitor={self.monitor!r} is a metric of evaluations, but eval_every="
@@ -85,11 +82,7 @@ class MonitoringParameters(CallbackParameters):
 
 
 def _learns_from_texts(hyper_params: HyperParameters) -> bool:
-    # The catalogue imports the parameters of agents, which come after these.
-    from nip.parameters.specs import trainer_specs
-
-    known = hyper_params.trainer in trainer_specs
-    return known and trainer_specs[hyper_params.trainer].data == "text"
+    return trainer_specs[hyper_params.trainer].data == "text"
 
 
 @register_parameter_class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from nip.parameters.agents import AgentParameters, LrFactors
 from nip.parameters.group_annotation import GROUP_DEFAULT, Group
@@ -16,6 +16,7 @@ from nip.parameters.types import (
     NonNegative,
     Probability,
 )
+from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class
@@ -106,6 +107,25 @@ class GraphIsomorphismAgentParameters(AgentParameters):
 
     gnn_lr_factor: Group[LrFactors] = GROUP_DEFAULT
     """Multiplies the learning rate of the body for the graph network."""
+
+    unused_rules: ClassVar = (
+        *AgentParameters.unused_rules,
+        UnusedOptionRule(
+            ("num_heads", "d_transformer_mlp", "transformer_dropout"),
+            "with num_transformer_layers=0",
+            lambda agent, _: agent.num_transformer_layers == 0,
+        ),
+        UnusedOptionRule(
+            ("d_linear_message_selector", "num_linear_message_selector_layers"),
+            "unless include_linear_message_space=True",
+            lambda _, hyper_params: not hyper_params.include_linear_message_space,
+        ),
+        UnusedOptionRule(
+            ("pair_difference_scale",),
+            "unless use_pair_invariant_pooling=True",
+            lambda agent, _: not agent.use_pair_invariant_pooling,
+        ),
+    )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that the parts of the network fit together."""

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from nip.errors import ParameterError, PluginError, UnknownNameError, unknown_name, warn_user
 from nip.parameters.dotted_names import join, unknown_parameter
+from nip.parameters.unused_option_rule import UnusedOptionRule
 from nip.parameters.validation import check_value
 from nip.registry import Registry
 
@@ -31,8 +32,20 @@ C = TypeVar("C", bound="type[SubParameters]")
 parameter_classes: Registry[type["SubParameters"]] = Registry("parameter class")
 """All classes of parameters by their own name, which is what ``_type`` holds in a stored tree."""
 
-parameter_groups: Registry[type["SubParameters"]] = Registry("parameter group")
-"""Groups of parameters that plugins add to the root of the tree, by the name they have there."""
+TRAINER_PACKAGE, PROTOCOL_PACKAGE, SCENARIO_PACKAGE = (
+    "nip.trainers.builtin",
+    "nip.protocols.builtin",
+    "nip.scenarios",
+)
+"""Packages whose modules register the built-in trainers, protocols and scenarios."""
+
+SPEC_SUFFIX = "spec"
+"""Suffix of the modules in these packages that state a spec without importing PyTorch."""
+
+parameter_groups: Registry[type["SubParameters"]] = Registry(
+    "parameter group", (TRAINER_PACKAGE, PROTOCOL_PACKAGE, SCENARIO_PACKAGE), light=SPEC_SUFFIX
+)
+"""Groups that trainers, protocols and plugins add to the root of the tree, by their name there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +71,9 @@ class SubParameters:
     Values are checked when a group is built. A built group does not change; make another one with
     ``dataclasses.replace``, or with ``HyperParameters.with_changes`` for a whole tree.
     """
+
+    unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = ()
+    """Rules about fields of the group that have no effect under some condition."""
 
     derived_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that ``to_dict`` writes for the reader and that are ignored on the way back."""

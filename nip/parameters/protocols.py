@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.specs import trainer_specs
 from nip.parameters.types import Count
+from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class
@@ -41,6 +43,14 @@ class CommonProtocolParameters(SubParameters):
 
     force_guess: Literal["zero", "one", "y"] | None = None
     """Replace the verifier's decision by 0, by 1, or by the true label; None: let it decide."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("prover_reward", "randomize_prover_stance"),
+            "with protocol_common.shared_reward=True",
+            lambda common, _: common.shared_reward,
+        ),
+    )
 
 
 @dataclass
@@ -82,14 +92,40 @@ class TwoProversParameters(MessageRoundsParameters):
     randomize_channel_order: bool = True
     """Shuffle, for each episode, the order in which the verifier reads the channels (text)."""
 
+    unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
+        UnusedOptionRule(
+            ("randomize_channel_order",),
+            "with a trainer of networks",
+            lambda _, hyper_params: trainer_specs[hyper_params.trainer].data == "tensordict",
+        ),
+    )
+
 
 @register_parameter_class
 @dataclass
 class DebateProtocolParameters(TwoProversParameters):
     """Parameters of the ``debate`` protocol: two provers argue for opposite decisions."""
 
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("prover0_first",),
+            "unless debate_protocol.sequential=True",
+            lambda params, _: not params.sequential,
+        ),
+        *TwoProversParameters.unused_rules,
+    )
+
 
 @register_parameter_class
 @dataclass
 class MnipProtocolParameters(TwoProversParameters):
     """Parameters of the ``mnip`` protocol: two provers that do not hear each other."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("prover0_first",),
+            "unless mnip_protocol.sequential=True",
+            lambda params, _: not params.sequential,
+        ),
+        *TwoProversParameters.unused_rules,
+    )

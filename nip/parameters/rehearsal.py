@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import CountOrZero, NonNegative, UnitInterval
+from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class
@@ -30,3 +32,20 @@ class RehearsalParameters(SubParameters):
 
     fault_rate: UnitInterval = 0.2
     """Share of the requests that meet each of these faults."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("brain", "brain_file", "latency_s", "job_polls", "faults", "fault_rate"),
+            "unless an agent has use_dummy_api=True",
+            lambda _, hyper_params: (
+                not any(
+                    getattr(agent, "use_dummy_api", False) for agent in hyper_params.agents.values()
+                )
+            ),
+        ),
+        UnusedOptionRule(
+            ("fault_rate",),
+            "unless rehearsal.faults names any",
+            lambda rehearsal, _: not rehearsal.faults,
+        ),
+    )

@@ -1,84 +1,182 @@
-"""What can be chosen by name, with as much as the checks must know of it.
+"""Specs: what the checks need to know of a trainer, scenario or protocol before it is imported.
 
-Checking parameters must not import PyTorch. So the facts that the checks need stand here, apart
-from the classes that do the work; these are found by the registries of their own packages.
+A spec is stated beside the class that it describes, in a module that does not import PyTorch:
+``nip/trainers/builtin/<name>_spec.py`` for a trainer, ``nip/scenarios/<name>_spec.py`` or
+``nip/scenarios/<name>/spec.py`` for a scenario, and the class itself for a protocol. Unused
+options, fitting scenarios, ``--help`` and the reference pages are derived from the specs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from nip.parameters.agents import BaseAgentParameters
-from nip.parameters.code_validation import CodeValidationAgentParameters
-from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
-from nip.parameters.toy import ToyAgentParameters
-from nip.parameters.types import DataType, InteractionProtocolType
+from nip.parameters.parameters_base import (
+    PROTOCOL_PACKAGE,
+    SCENARIO_PACKAGE,
+    SPEC_SUFFIX,
+    TRAINER_PACKAGE,
+    SubParameters,
+    register_parameter_group,
+)
+from nip.parameters.types import DataType
+from nip.parameters.unused_option_rule import UnusedOptionRule
 from nip.registry import Registry
+
+if TYPE_CHECKING:
+    from nip.parameters.agents import BaseAgentParameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionReader:
+    """Which options a trainer, scenario or protocol reads.
+
+    An option which one trainer reads and another does not is reported as unused with the other. The
+    same holds for scenarios and for protocols. An option which none of them names is not reported.
+    """
+
+    reads: tuple[str, ...] | None = None
+    """Dotted names of the groups and options that it reads, apart from its own group. None: not
+    stated, so that no option is reported as unused because of it."""
+
+    ignores: tuple[str, ...] = ()
+    """Dotted names of options that it does not read although their group is among ``reads``."""
+
+    parameter_group: str | None = None
+    """Name of its own group of parameters; None if it has none."""
+
+    unused_options: tuple[UnusedOptionRule, ...] = ()
+    """Further options that have no effect when it is chosen."""
+
+    def states_that_it_reads(self, option: str) -> bool:
+        """Return whether an option is in its own group or among what it reads."""
+        named = (*(self.reads or ()), *filter(None, [self.parameter_group]))
+        return _is_among(option, named) and not _is_among(option, self.ignores)
+
+    def may_read(self, option: str) -> bool:
+        """Return whether it reads an option, or does not state what it reads."""
+        return self.reads is None or self.states_that_it_reads(option)
 
 
 @dataclass(frozen=True)
-class TrainerSpec:
-    """What the parameters must know of a trainer."""
+class TrainerSpec(OptionReader):
+    """What the checks need to know of a trainer."""
 
     data: DataType
     """What the trainer learns from."""
 
-    parameter_group: str | None = None
-    """Name of the group of parameters that is the trainer's own, if it has one."""
+    samples_batches: bool = False
+    """Whether each iteration samples a batch of the shape that ``rl.frames_per_batch`` and its
+    neighbours describe, so that the shape can be checked before the trainer is built."""
+
+    num_iterations: str = "rl.num_iterations"
+    """Dotted name of the option that holds the number of iterations."""
+
+    def extended(
+        self,
+        *,
+        parameter_group: str | None = None,
+        reads: tuple[str, ...] = (),
+        ignores: tuple[str, ...] = (),
+        unused_options: tuple[UnusedOptionRule, ...] = (),
+        num_iterations: str | None = None,
+    ) -> TrainerSpec:
+        """Return the spec of a trainer that reads more options, or fewer.
+
+        Parameters
+        ----------
+        parameter_group : str, optional
+            Name of the trainer's own group of parameters. Not needed for a group that is given to
+            ``register_trainer_spec``.
+        reads, ignores : tuple of str
+            Dotted names of options that it reads, and does not read, beyond those of this spec.
+        unused_options : tuple of UnusedOptionRule
+            Rules beyond those of this spec.
+        num_iterations : str, optional
+            Dotted name of the option that holds the number of iterations, if it is another one.
+        """
+        return replace(
+            self,
+            parameter_group=parameter_group or self.parameter_group,
+            reads=(*(self.reads or ()), *reads),
+            ignores=(*self.ignores, *ignores),
+            unused_options=(*self.unused_options, *unused_options),
+            num_iterations=num_iterations or self.num_iterations,
+        )
 
 
 @dataclass(frozen=True)
-class ScenarioSpec:
-    """What the parameters must know of a scenario."""
+class ScenarioSpec(OptionReader):
+    """What the checks need to know of a scenario."""
 
     data: DataType
-    """What the scenario is made of."""
+    """Whether its questions are tensors or texts."""
 
     agent_parameters: type[BaseAgentParameters]
     """Class of the parameters of its agents."""
 
     builtin_datasets: tuple[str, ...] | None = None
-    """Names of its datasets if they are made on the fly; None if datasets are folders."""
+    """Names of its datasets if they are generated; None if datasets are folders."""
 
 
 @dataclass(frozen=True)
-class ProtocolSpec:
-    """What the parameters must know of an interaction protocol: only that there is one."""
+class ProtocolSpec(OptionReader):
+    """What the checks need to know of an interaction protocol."""
+
+    has_fixed_order: bool = False
+    """Whether the order of the speakers is part of the protocol, so that it ignores
+    ``protocol_common.verifier_first``."""
 
 
-trainer_specs: Registry[TrainerSpec] = Registry("trainer")
-"""Facts of all trainers by name."""
+trainer_specs: Registry[TrainerSpec] = Registry("trainer", TRAINER_PACKAGE, light=SPEC_SUFFIX)
+"""Specs of all trainers by name."""
 
-scenario_specs: Registry[ScenarioSpec] = Registry("scenario")
-"""Facts of all scenarios by name."""
+scenario_specs: Registry[ScenarioSpec] = Registry("scenario", SCENARIO_PACKAGE, light=SPEC_SUFFIX)
+"""Specs of all scenarios by name."""
 
-protocol_specs: Registry[ProtocolSpec] = Registry("interaction protocol")
-"""Facts of all interaction protocols by name."""
-
-trainer_specs.register("pure_text_ei", TrainerSpec("text", "pure_text_ei"))
-trainer_specs.register("reinforce", TrainerSpec("tensordict", "reinforce"))
-trainer_specs.register("solo_agent", TrainerSpec("tensordict", "solo_agent"))
-trainer_specs.register("vanilla_ppo", TrainerSpec("tensordict", "ppo"))
-
-scenario_specs.register("code_validation", ScenarioSpec("text", CodeValidationAgentParameters))
-scenario_specs.register(
-    "graph_isomorphism", ScenarioSpec("tensordict", GraphIsomorphismAgentParameters)
+protocol_specs: Registry[ProtocolSpec] = Registry(
+    "interaction protocol", PROTOCOL_PACKAGE, light=SPEC_SUFFIX
 )
-scenario_specs.register(
-    "toy", ScenarioSpec("tensordict", ToyAgentParameters, ("cheap_talk", "witness"))
-)
+"""Specs of all interaction protocols by name."""
 
-for protocol in get_args(InteractionProtocolType):
-    protocol_specs.register(protocol, ProtocolSpec())
+
+def register_trainer_spec(
+    name: str, spec: TrainerSpec, *, parameters: type[SubParameters] | None = None
+) -> None:
+    """Register the spec of a trainer, and its own group of parameters if it has one.
+
+    Parameters
+    ----------
+    name : str
+        Name of the trainer.
+    spec : TrainerSpec
+        What the checks need to know of it.
+    parameters : type of SubParameters, optional
+        Class of the trainer's own parameters, which become the group ``name``.
+    """
+    if parameters is not None:
+        register_parameter_group(name, parameters)
+        spec = replace(spec, parameter_group=name)
+    trainer_specs.register(name, spec)
+
+
+def register_scenario_spec(name: str, spec: ScenarioSpec) -> None:
+    """Register the spec of a scenario under the name of the scenario."""
+    scenario_specs.register(name, spec)
+
+
+def _is_among(option: str, names: tuple[str, ...]) -> bool:
+    """Return whether an option, or a group that it is in, is among some names."""
+    return any(option == name or option.startswith(f"{name}.") for name in names)
+
 
 ABSENT_TRAINERS: dict[str, DataType] = {
     "pure_text_malt": "text",
     "spg": "tensordict",
 }
-"""Trainers of the published code that are not in this version, for a message that says so."""
+"""Trainers of the published code that this version does not have, for the error message."""
 
 ABSENT_SCENARIOS: dict[str, DataType] = {
     "image_classification": "tensordict",
 }
-"""Scenarios of the published code that are not in this version, for a message that says so."""
+"""Scenarios of the published code that this version does not have, for the error message."""

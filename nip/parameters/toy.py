@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from nip.parameters.agents import AgentParameters
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import CountOrZero
+from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class
@@ -17,6 +18,14 @@ class ToyAgentParameters(AgentParameters):
 
     d_hidden: CountOrZero = 0
     """Width of the hidden layer; 0 for none, which makes the policy a table."""
+
+    unused_rules: ClassVar = (
+        *AgentParameters.unused_rules,
+        UnusedOptionRule(
+            ("use_orthogonal_initialisation", "orthogonal_initialisation_gain"),
+            "with scenario='toy', whose networks use PyTorch's default initialisation",
+        ),
+    )
 
     @classmethod
     def construct_test_params(cls) -> Self:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.specs import trainer_specs
 from nip.parameters.types import (
     Count,
     CountOrZero,
@@ -17,6 +18,7 @@ from nip.parameters.types import (
     Positive,
     UnitInterval,
 )
+from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class
@@ -78,6 +80,22 @@ class RlParameters(SubParameters):
     greedy_test: bool = False
     """Test with the most probable actions instead of sampled ones."""
 
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("rollouts_per_iteration",),
+            "unless rl.frames_per_batch=None",
+            lambda rl, hyper_params: (
+                rl.frames_per_batch is not None
+                and trainer_specs[hyper_params.trainer].data != "text"
+            ),
+        ),
+        UnusedOptionRule(
+            ("num_normalization_steps",),
+            "unless rl.normalize_observations=True",
+            lambda rl, _: not rl.normalize_observations,
+        ),
+    )
+
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that a batch can be divided as asked."""
         frames, steps = self.frames_per_batch, self.steps_per_env_per_iteration
@@ -126,6 +144,14 @@ class PpoParameters(SubParameters):
 
     normalize_advantage: bool = True
     """Shift and scale the advantages of each agent to mean 0 and deviation 1 in each minibatch."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("kl_target", "kl_beta", "kl_decrement", "kl_increment"),
+            "unless ppo.loss_type='kl_penalty'",
+            lambda ppo, _: ppo.loss_type == "clip",
+        ),
+    )
 
 
 @register_parameter_class
@@ -187,6 +213,35 @@ class TextRlParameters(SubParameters):
     test_on_whole_dataset: bool = True
     """Test on every question of the test split once; otherwise on one iteration's worth."""
 
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("transcript_format",),
+            "unless text_rl.save_transcripts=True",
+            lambda text_rl, _: not text_rl.save_transcripts,
+        ),
+        UnusedOptionRule(
+            ("test_on_whole_dataset",),
+            "unless text_rl.test_scheme is other than 'none'",
+            lambda text_rl, hyper_params: (
+                text_rl.test_scheme == "none"
+                and hyper_params.base_run.base_run_type != "rerun_tests"
+            ),
+        ),
+        UnusedOptionRule(
+            (
+                "verifier_guess_replacement_annealing",
+                "verifier_guess_replacement_annealing_rate",
+            ),
+            "unless text_rl.verifier_guess_replacement_proportion is above 0",
+            lambda text_rl, _: text_rl.verifier_guess_replacement_proportion == 0,
+        ),
+        UnusedOptionRule(
+            ("verifier_guess_replacement_annealing_rate",),
+            "unless text_rl.verifier_guess_replacement_annealing is other than 'none'",
+            lambda text_rl, _: text_rl.verifier_guess_replacement_annealing == "none",
+        ),
+    )
+
 
 @register_parameter_class
 @dataclass
@@ -210,6 +265,24 @@ class PureTextEiParameters(SubParameters):
 
     weighting_epsilon: NonNegative = 0.01
     """Weight that is spread evenly over all rollouts before weights are normalised once more."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("reward_threshold",),
+            "unless pure_text_ei.rollout_selection_method='threshold'",
+            lambda params, _: params.rollout_selection_method == "weighted_sampling",
+        ),
+        UnusedOptionRule(
+            (
+                "weighting_sample_size_factor",
+                "weighting_minimum",
+                "weighting_use_replacement",
+                "weighting_epsilon",
+            ),
+            "unless pure_text_ei.rollout_selection_method='weighted_sampling'",
+            lambda params, _: params.rollout_selection_method == "threshold",
+        ),
+    )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that enough rollouts can be drawn."""
@@ -246,3 +319,11 @@ class FineTuningParameters(SubParameters):
 
     deadline_hours: Positive = 24.0
     """How long to wait for a job before it counts as failed."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("num_retries",),
+            "unless fine_tuning.on_failure='retry'",
+            lambda fine_tuning, _: fine_tuning.on_failure != "retry",
+        ),
+    )

@@ -4,15 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import Count, CountOrZero, NonNegative, Positive, UnitInterval
+from nip.parameters.unused_option_rule import UnusedOptionRule
 
 Decay = Annotated[float, Ge(0), Lt(1)]
 """Share of a running average that stays from one step to the next."""
+
+_WITH_BETAS = ("adam", "adamw", "radam", "nadam")
+
+
+def _unless_named(group: str, option: str, names: tuple[str, ...]) -> UnusedOptionRule:
+    """Return the rule for an option that only some optimizers or schedules have."""
+    return UnusedOptionRule(
+        (option,),
+        f"unless {group}.name is {' or '.join(map(repr, names))}",
+        lambda _, hyper_params: hyper_params.get(group).name not in names,
+    )
+
+
+_OPTIMIZER_RULES = {
+    option: _unless_named("optimizer", option, names)
+    for option, names in {
+        "beta1": _WITH_BETAS,
+        "beta2": _WITH_BETAS,
+        "eps": (*_WITH_BETAS, "rmsprop", "adagrad"),
+        "momentum": ("sgd", "rmsprop"),
+        "alpha": ("rmsprop",),
+        "nesterov": ("sgd",),
+    }.items()
+}
+
+_BETA1_OF_ONE_CYCLE = UnusedOptionRule(
+    ("beta1",),
+    "with lr_scheduler.name='one_cycle', which moves it from 0.95 to 0.85 and back",
+    lambda _, hyper_params: (
+        hyper_params.lr_scheduler.name == "one_cycle" and hyper_params.optimizer.name in _WITH_BETAS
+    ),
+)
+
+_SCHEDULER_RULES = tuple(
+    _unless_named("lr_scheduler", option, names)
+    for option, names in {
+        "total": ("linear", "cosine", "polynomial", "one_cycle"),
+        "end_factor": ("linear",),
+        "eta_min": ("cosine",),
+        "gamma": ("exponential", "step", "multistep"),
+        "step_size": ("step",),
+        "milestones": ("multistep",),
+        "power": ("polynomial",),
+        "pct_start": ("one_cycle",),
+        "div_factor": ("one_cycle",),
+        "final_div_factor": ("one_cycle",),
+    }.items()
+)
 
 
 @register_parameter_class
@@ -43,6 +92,8 @@ class OptimizerParameters(SubParameters):
 
     nesterov: bool = False
     """Look ahead by the momentum before measuring the gradient (sgd)."""
+
+    unused_rules: ClassVar = (*_OPTIMIZER_RULES.values(), _BETA1_OF_ONE_CYCLE)
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require what PyTorch requires for Nesterov's momentum."""
@@ -75,6 +126,11 @@ class AgentOptimizerParameters(SubParameters):
 
     momentum: Decay | None = None
     """Share of the last step that is added to the next."""
+
+    unused_rules: ClassVar = (
+        *(_OPTIMIZER_RULES[option] for option in ("beta1", "beta2", "eps", "momentum")),
+        _BETA1_OF_ONE_CYCLE,
+    )
 
 
 @register_parameter_class
@@ -132,6 +188,20 @@ class LrSchedulerParameters(SubParameters):
 
     final_div_factor: Annotated[float, Ge(1)] = 1e4
     """What the rate of the start is divided by at the end (one_cycle)."""
+
+    unused_rules: ClassVar = (
+        *_SCHEDULER_RULES,
+        UnusedOptionRule(
+            ("warmup_start_factor",),
+            "unless lr_scheduler.num_warmup is above 0",
+            lambda schedule, _: schedule.num_warmup == 0,
+        ),
+        UnusedOptionRule(
+            ("interval",),
+            "unless lr_scheduler.name or lr_scheduler.num_warmup changes the learning rate",
+            lambda schedule, _: schedule.name == "constant" and schedule.num_warmup == 0,
+        ),
+    )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require a course that can be gone through."""

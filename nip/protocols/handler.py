@@ -1,24 +1,18 @@
-"""The compiled form of a protocol, which everything that plays it looks things up in."""
+"""Base class of protocols: agents, channels, timetable and rewards as look-up tables."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nip.parameters import HyperParameters
-from nip.protocols.rewards import (
-    decided_table,
-    no_guess_table,
-    rewards_of_agents,
-    terminated_table,
-)
 from nip.protocols.rules import VERIFIER, ProtocolRules
 from nip.protocols.rules_check import check_rules
-from nip.protocols.timetable import compile_active, compile_can_decide, compile_visibility
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from nip.protocols.tensor_protocol import TensorProtocol
 
@@ -26,13 +20,13 @@ if TYPE_CHECKING:
 class ProtocolHandler(ABC):
     """Agents, channels, visibility, timetable and rewards of one experiment's protocol.
 
-    A protocol is a subclass whose ``make_rules`` states all of this as data. It is checked and
-    compiled once, here; at run time there is only looking up.
+    A protocol is a subclass whose ``make_rules`` states all of this as data. The rules are checked
+    and compiled into tables on construction; at run time the tables are only looked up.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        The experiment.
+        Hyper-parameters of the experiment.
 
     Raises
     ------
@@ -41,40 +35,40 @@ class ProtocolHandler(ABC):
     """
 
     name: ClassVar[str] = ""
-    """The name under which the protocol is registered; set by ``register_protocol``."""
+    """Name under which the protocol is registered; set by ``register_protocol``."""
 
     agent_names: tuple[str, ...]
-    """All agents, in the order of every agent axis."""
+    """Names of all agents, in the order of every agent axis."""
 
     prover_names: tuple[str, ...]
-    """The agents with "prover" in their names."""
+    """Names of the agents with "prover" in their names."""
 
     verifier_names: tuple[str, ...]
-    """The agents that decide."""
+    """Names of the agents that decide."""
 
     channel_names: tuple[str, ...]
-    """All channels, in the order of every channel axis."""
+    """Names of all channels, in the order of every channel axis."""
 
     prover_goals: dict[str, int]
     """The decision for which each prover argues: 0 (reject) or 1 (accept)."""
 
     max_message_rounds: int
-    """Rounds for which the message history has room, ``T``."""
+    """Number of rounds in the message history, ``T``."""
 
     num_episode_rounds: int
-    """Rounds after which an episode ends at the latest; at most ``T``."""
+    """Maximum number of rounds of an episode; at most ``T``."""
 
     min_message_rounds: int
-    """A decision counts from round ``min_message_rounds - 1`` on, counted from 0."""
+    """Rounds that must be played before a decision counts."""
 
     visibility: NDArray[np.bool_]
-    """Who sees which channel, (agent, channel)."""
+    """Which agent sees which channel, (agent, channel)."""
 
     active: NDArray[np.bool_]
-    """Who writes where, (variant, round, agent, channel)."""
+    """Which agent writes on which channel, (variant, round, agent, channel)."""
 
     can_decide: NDArray[np.bool_]
-    """Who may decide, (variant, round, agent)."""
+    """Which agent may decide, (variant, round, agent)."""
 
     decided_reward: NDArray[np.float64]
     """Rewards in the round of the decision, (agent, label, decision)."""
@@ -83,7 +77,7 @@ class ProtocolHandler(ABC):
     """Rewards in the last round if nothing was decided, (agent,)."""
 
     no_guess_reward: NDArray[np.float64]
-    """Rewards in a round in which the verifier could have decided but went on, (agent,)."""
+    """Rewards in a round in which the verifier could have decided but did not, (agent,)."""
 
     def __init__(self, hyper_params: HyperParameters) -> None:
         self.hyper_params = hyper_params
@@ -100,27 +94,31 @@ class ProtocolHandler(ABC):
         self.num_episode_rounds = rules.num_rounds
         self.min_message_rounds = rules.min_message_rounds
         self.force_guess = self.common.force_guess
-        self._compile()
+        # Imported here so that protocols can be listed and their names checked without NumPy.
+        from nip.protocols.compilation import compile_rules
+
+        for name, table in compile_rules(rules, self.common)._asdict().items():
+            setattr(self, name, table)
 
     @abstractmethod
     def make_rules(self) -> ProtocolRules:
-        """State the protocol, given ``self.hyper_params`` and ``self.common``."""
+        """Return the rules of the protocol, given ``self.hyper_params`` and ``self.common``."""
 
-    def make_tensor_protocol(self, device: "torch.device | str" = "cpu") -> "TensorProtocol":
-        """Put the tables on a device, for environments of tensors.
+    def make_tensor_protocol(self, device: torch.device | str = "cpu") -> TensorProtocol:
+        """Return the tables as tensors, for the environment.
 
         Parameters
         ----------
         device : torch.device or str
-            Where the tables live.
+            Device of the tensors.
 
         Returns
         -------
         tensor_protocol : TensorProtocol
-            A protocol whose step cannot be said in tables returns a subclass of
-            ``TensorProtocol`` here.
+            A subclass of ``TensorProtocol`` if the step of the protocol cannot be expressed by
+            tables.
         """
-        # Imported here so that a protocol can be named and checked without loading torch.
+        # Imported here so that a protocol can be checked without PyTorch.
         from nip.protocols.tensor_protocol import TensorProtocol
 
         return TensorProtocol(self, device)
@@ -137,47 +135,47 @@ class ProtocolHandler(ABC):
 
     @property
     def num_variants(self) -> int:
-        """Number of timetables between which the episode seed chooses."""
+        """Number of timetables, of which the episode seed chooses one."""
         return len(self.active)
 
     @property
     def max_verifier_questions(self) -> int:
-        """Rounds of an episode in which the verifier writes, at most."""
+        """Maximum number of rounds of an episode in which the verifier writes."""
         return int(self.can_decide.any(axis=-1).sum(axis=-1).max())
 
     @property
     def stackelberg_sequence(self) -> tuple[tuple[str, ...], ...]:
-        """Leaders before followers: the verifiers, then all others, by name in each group."""
+        """Groups of agents, leaders first: the verifiers, then all others, each sorted by name."""
         others = set(self.agent_names) - set(self.verifier_names)
         groups = (tuple(sorted(self.verifier_names)), tuple(sorted(others)))
         return tuple(group for group in groups if group)
 
     @property
     def reward_mid_points(self) -> dict[str, float]:
-        """Mean reward of each agent for a decision, if labels and decisions are coin flips."""
+        """Mean reward of each agent for a decision over uniform labels and decisions."""
         return {
             name: float(table.mean())
             for name, table in zip(self.agent_names, self.decided_reward, strict=True)
         }
 
     def variant(self, seed: int) -> int:
-        """Return the timetable which an episode seed chooses."""
+        """Return the index of the timetable that an episode seed chooses."""
         return seed % self.num_variants
 
     def is_agent_active(self, agent: str, channel: str, round: int, seed: int) -> bool:
-        """Whether an agent writes on a channel in one round of an episode."""
+        """Return whether an agent writes on a channel in one round of an episode."""
         agent_index = self.agent_names.index(agent)
         channel_index = self.channel_names.index(channel)
         return bool(self.active[self.variant(seed), round, agent_index, channel_index])
 
     def can_agent_decide(self, agent: str, round: int, seed: int) -> bool:
-        """Whether an agent may decide in one round of an episode."""
+        """Return whether an agent may decide in one round of an episode."""
         return bool(self.can_decide[self.variant(seed), round, self.agent_names.index(agent)])
 
     def active_agents_by_channel(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:
-        """Return who writes on each channel in one round of an episode.
+        """Return the agents that write on each channel in one round of an episode.
 
-        Channels on which nobody writes are there too, with no agents.
+        A channel on which no agent writes has an empty tuple.
         """
         table = self.active[self.variant(seed), round]
         return {
@@ -190,9 +188,9 @@ class ProtocolHandler(ABC):
         }
 
     def active_channels_by_agent(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:
-        """Return where each agent writes in one round of an episode.
+        """Return the channels on which each agent writes in one round of an episode.
 
-        Agents that do not write are there too, with no channels.
+        An agent that does not write has an empty tuple.
         """
         by_channel = self.active_agents_by_channel(round, seed)
         return {
@@ -201,24 +199,6 @@ class ProtocolHandler(ABC):
         }
 
     def visible_channels(self, agent: str) -> tuple[str, ...]:
-        """Return the channels which an agent sees."""
+        """Return the names of the channels that an agent sees."""
         row = self.visibility[self.agent_names.index(agent)]
         return tuple(name for name, seen in zip(self.channel_names, row, strict=True) if seen)
-
-    def _compile(self) -> None:
-        rewards = rewards_of_agents(self.rules, self.common)
-        self.visibility = compile_visibility(self.rules)
-        self.active = compile_active(self.rules)
-        self.can_decide = compile_can_decide(self.rules, self.active)
-        self.decided_reward = decided_table(rewards)
-        self.terminated_reward = terminated_table(rewards)
-        self.no_guess_reward = no_guess_table(rewards)
-        for table in (
-            self.visibility,
-            self.active,
-            self.can_decide,
-            self.decided_reward,
-            self.terminated_reward,
-            self.no_guess_reward,
-        ):
-            table.setflags(write=False)

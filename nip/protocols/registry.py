@@ -1,4 +1,4 @@
-"""Protocols by name."""
+"""Registry of protocols, and construction of the one that the hyper-parameters name."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,31 +10,37 @@ from nip.parameters import (
     protocol_specs,
     register_parameter_group,
 )
+from nip.parameters.parameters_base import PROTOCOL_PACKAGE
 from nip.protocols.handler import ProtocolHandler
 from nip.registry import Registry
 
 HandlerClass = TypeVar("HandlerClass", bound=type[ProtocolHandler])
 
-protocol_registry: Registry[type[ProtocolHandler]] = Registry(
-    "protocol", package="nip.protocols.builtin"
-)
-"""All protocols, those of plugins among them."""
+protocol_registry: Registry[type[ProtocolHandler]] = Registry("protocol", PROTOCOL_PACKAGE)
+"""All protocols by name."""
 
 
 def register_protocol(
-    name: str, *, parameters: type[SubParameters] | None = None
+    name: str,
+    *,
+    parameters: type[SubParameters] | None = None,
+    reads: tuple[str, ...] | None = None,
+    has_fixed_order: bool = False,
 ) -> Callable[[HandlerClass], HandlerClass]:
-    """Enter a protocol under a name, as a decorator of its class.
-
-    From then on ``interaction_protocol=<name>`` chooses it.
+    """Register a protocol under a name, as a decorator of its class.
 
     Parameters
     ----------
     name : str
-        The name.
+        Value of ``interaction_protocol`` that chooses it.
     parameters : type of SubParameters, optional
-        Parameters of the protocol's own. They stand in the tree under the protocol's name:
+        Class of the protocol's own parameters, which become the group ``name``:
         ``hyper_params.<name>``.
+    reads : tuple of str, optional
+        Dotted names of the groups of other protocols that it reads. If given, all others are
+        reported as unused; by default it may read any.
+    has_fixed_order : bool
+        Whether it ignores ``protocol_common.verifier_first``, which is then reported as unused.
 
     Raises
     ------
@@ -43,14 +49,12 @@ def register_protocol(
     """
 
     def register(handler_class: HandlerClass) -> HandlerClass:
-        # Loads the built-in protocols, so that it is not one of them which finds its name taken.
-        protocol_registry.names()
         protocol_registry.register(name, handler_class)
         if parameters is not None:
             register_parameter_group(name, parameters)
-        # The built-in ones stand in the catalogue from the start.
-        if name not in protocol_specs:
-            protocol_specs.register(name, ProtocolSpec())
+        group = None if parameters is None else name
+        spec = ProtocolSpec(has_fixed_order, reads=reads, parameter_group=group)
+        protocol_specs.register(name, spec)
         handler_class.name = name
         return handler_class
 
@@ -63,7 +67,7 @@ def build_protocol_handler(hyper_params: HyperParameters) -> ProtocolHandler:
     Parameters
     ----------
     hyper_params : HyperParameters
-        The experiment.
+        Hyper-parameters of the experiment.
 
     Raises
     ------

@@ -1,14 +1,11 @@
-"""The rewards of each agent, from the common parameters and from what the protocol states."""
-
-import numpy as np
-from numpy.typing import NDArray
+"""Rewards of each agent, from the common parameters and the rules of the protocol."""
 
 from nip.parameters import CommonProtocolParameters
 from nip.protocols.rules import VERIFIER, AgentRewards, ProtocolRules
 
 
 def verifier_rewards(common: CommonProtocolParameters) -> AgentRewards:
-    """Pay a right decision, and make a wrong one and a missing one cost."""
+    """Return the rewards of the verifier: for a correct, a wrong and a missing decision."""
     right, wrong = common.verifier_reward, common.verifier_incorrect_penalty
     return AgentRewards(
         decided=((right, wrong), (wrong, right)),
@@ -18,7 +15,15 @@ def verifier_rewards(common: CommonProtocolParameters) -> AgentRewards:
 
 
 def prover_rewards(common: CommonProtocolParameters, goal: int) -> AgentRewards:
-    """Pay a prover for one decision, whatever the label; ``goal`` is 0 (reject) or 1 (accept)."""
+    """Return the rewards of a prover, which is paid for one decision whatever the label.
+
+    Parameters
+    ----------
+    common : CommonProtocolParameters
+        The common parameters.
+    goal : int
+        The decision that pays: 0 (reject) or 1 (accept).
+    """
     row = (0.0, common.prover_reward) if goal == 1 else (common.prover_reward, 0.0)
     return AgentRewards(decided=(row, row))
 
@@ -26,11 +31,11 @@ def prover_rewards(common: CommonProtocolParameters, goal: int) -> AgentRewards:
 def rewards_of_agents(
     rules: ProtocolRules, common: CommonProtocolParameters
 ) -> dict[str, AgentRewards]:
-    """Return what each agent earns.
+    """Return the rewards of each agent.
 
-    A table in ``rules.rewards`` goes before the common parameters. Shared rewards go before
-    both: every prover then earns exactly what the verifier earns. An agent that is neither
-    prover nor verifier earns nothing unless it has a table of its own.
+    A table in ``rules.rewards`` takes precedence over the common parameters.
+    ``protocol_common.shared_reward`` takes precedence over both: every prover then earns what the
+    verifier earns. An agent that is neither prover nor verifier earns 0 unless it has a table.
     """
     earned = {}
     for agent in rules.agents:
@@ -44,18 +49,3 @@ def rewards_of_agents(
     if common.shared_reward:
         earned.update(dict.fromkeys(rules.provers, earned[VERIFIER]))
     return earned
-
-
-def decided_table(rewards: dict[str, AgentRewards]) -> NDArray[np.float64]:
-    """Stack the rewards of decisions: (agent, label, decision)."""
-    return np.array([reward.decided for reward in rewards.values()], dtype=np.float64)
-
-
-def terminated_table(rewards: dict[str, AgentRewards]) -> NDArray[np.float64]:
-    """Stack the rewards of running out of rounds: (agent,)."""
-    return np.array([reward.terminated for reward in rewards.values()], dtype=np.float64)
-
-
-def no_guess_table(rewards: dict[str, AgentRewards]) -> NDArray[np.float64]:
-    """Stack the rewards of going on where a decision was possible: (agent,)."""
-    return np.array([reward.no_guess for reward in rewards.values()], dtype=np.float64)

@@ -1,16 +1,22 @@
-"""Scenarios by name."""
+"""Registry of scenarios, those of tensors and those of texts."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nip.parameters.agents import BaseAgentParameters
-from nip.parameters.specs import ScenarioSpec, scenario_specs
+from nip.parameters.parameters_base import SCENARIO_PACKAGE
+from nip.parameters.specs import ScenarioSpec, register_scenario_spec, scenario_specs
 from nip.registry import Registry
-from nip.scenario_base.scenario import Scenario
 
-scenario_registry: Registry[type[Scenario]] = Registry("scenario", package="nip.scenarios")
+if TYPE_CHECKING:
+    # Scenarios of texts are registered without importing PyTorch.
+    from nip.scenario_base.scenario import Scenario
+    from nip.scenario_base.text.scenario import TextScenario
 
-S = TypeVar("S", bound=type[Scenario])
+scenario_registry: Registry[Any] = Registry("scenario", SCENARIO_PACKAGE)
+"""All scenarios by name: subclasses of ``Scenario`` or of ``TextScenario``."""
+
+S = TypeVar("S", bound="type[Scenario] | type[TextScenario]")
 
 
 def register_scenario(
@@ -19,27 +25,27 @@ def register_scenario(
     agent_parameters: type[BaseAgentParameters] | None = None,
     builtin_datasets: tuple[str, ...] | None = None,
 ) -> Callable[[S], S]:
-    """Make a scenario known under a name.
+    """Register a scenario under a name, as a decorator of its class.
 
     Parameters
     ----------
     name : str
-        What ``scenario=`` chooses.
-    agent_parameters : type, optional
-        Parameters of its agents. The built-in scenarios have theirs in the catalogue already.
+        Value of ``scenario`` that chooses it.
+    agent_parameters : type of BaseAgentParameters, optional
+        Class of the parameters of its agents: a subclass of ``AgentParameters``, or of
+        ``TextAgentParameters`` for a scenario of texts. Not needed if a module ``<name>_spec.py``
+        or ``<name>/spec.py`` states the spec of the scenario.
     builtin_datasets : tuple of str, optional
-        Names of the datasets which need no files; without them, a dataset is a folder.
+        Names of all its datasets if they are generated. Without them a dataset is a folder; a
+        scenario of texts looks for it itself.
     """
 
     def decorate(scenario: S) -> S:
         if agent_parameters is not None and name not in scenario_specs:
-            facts = ScenarioSpec(
-                data="tensordict",
-                agent_parameters=agent_parameters,
-                builtin_datasets=builtin_datasets,
-            )
-            scenario_specs.register(name, facts)
+            spec = ScenarioSpec(scenario.data, agent_parameters, builtin_datasets)
+            register_scenario_spec(name, spec)
         scenario_registry.register(name, scenario)
+        scenario.name = name
         return scenario
 
     return decorate

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.parameters.types import DataType
 from nip.scenario_base.agent import (
     LegalityRule,
     RandomAgentBody,
@@ -17,6 +18,12 @@ from nip.scenario_base.data import TensorDataset
 
 class Scenario(ABC):
     """A task for networks. A subclass names the classes of its agents' parts as class variables."""
+
+    data: ClassVar[DataType] = "tensordict"
+    """Questions are tensors."""
+
+    name: ClassVar[str] = ""
+    """Name under which the scenario is registered; set by ``register_scenario``."""
 
     message_key: ClassVar[str]
     """Key of the action that chooses the symbols of a message."""

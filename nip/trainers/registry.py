@@ -1,12 +1,13 @@
-"""Trainers by name."""
+"""Registry of trainers, and construction of the one that the hyper-parameters name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from nip.parameters import SubParameters, register_parameter_group
-from nip.parameters.specs import TrainerSpec, trainer_specs
+from nip.parameters import SubParameters
+from nip.parameters.parameters_base import TRAINER_PACKAGE
+from nip.parameters.specs import TrainerSpec, register_trainer_spec, trainer_specs
 from nip.registry import Registry
 
 if TYPE_CHECKING:
@@ -17,30 +18,34 @@ if TYPE_CHECKING:
     from nip.trainers.core.components import TrainerComponents
     from nip.trainers.trainer_base import Trainer
 
-trainer_registry: Registry[type[Trainer]] = Registry("trainer", package="nip.trainers.builtin")
+trainer_registry: Registry[type[Trainer]] = Registry("trainer", TRAINER_PACKAGE)
+"""All trainers by name."""
 
 T = TypeVar("T", bound="type[Trainer]")
 
 
 def register_trainer(
-    name: str, *, parameters: type[SubParameters] | None = None
+    name: str,
+    *,
+    parameters: type[SubParameters] | None = None,
+    spec: TrainerSpec | None = None,
 ) -> Callable[[T], T]:
-    """Make a trainer known under a name.
+    """Register a trainer under a name, as a decorator of its class.
 
     Parameters
     ----------
     name : str
-        What ``trainer=`` chooses.
-    parameters : type, optional
-        The trainer's own parameters: they become the group ``name`` of the hyper-parameters.
+        Value of ``trainer`` that chooses it.
+    parameters : type of SubParameters, optional
+        Class of the trainer's own parameters, which become the group ``name``.
+    spec : TrainerSpec, optional
+        Which options the trainer reads, so that others are reported as unused. By default it may
+        read any. Not needed if a module ``<name>_spec.py`` states it.
     """
 
     def decorate(trainer: T) -> T:
-        if parameters is not None:
-            register_parameter_group(name, parameters)
-        if name not in trainer_specs:
-            group = name if parameters is not None else None
-            trainer_specs.register(name, TrainerSpec(trainer.data, parameter_group=group))
+        if parameters is not None or spec is not None or name not in trainer_specs:
+            register_trainer_spec(name, spec or TrainerSpec(trainer.data), parameters=parameters)
         trainer_registry.register(name, trainer)
         return trainer
 
@@ -59,15 +64,15 @@ def build_trainer(
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        Hyper-parameters of the experiment.
     scenario_instance : ScenarioInstance
-        The built parts.
+        The built protocol, datasets, agents and environments.
     settings : ExperimentSettings
-        Where it is to be run.
+        Settings that do not influence the result, such as the device.
     run : Run, optional
-        Where the results are kept; without it nothing is written.
+        The run in which results are stored; without it nothing is written.
     components : TrainerComponents, optional
-        Parts to be exchanged.
+        Components that replace those which the hyper-parameters describe.
     """
     trainer = trainer_registry[hyper_params.trainer](hyper_params, scenario_instance, settings, run)
     if components is not None:

@@ -7,8 +7,7 @@ from nip.parameters import GraphIsomorphismAgentParameters, RandomAgentParameter
 from nip.protocols.registry import protocol_registry
 from nip.scenario_base.agent import Agent
 from nip.scenario_base.agents import ILLEGAL_LOGIT
-from nip.scenario_base.registry import scenario_registry
-from tests.experiments import make_instance, make_params, tiny_graph_agent
+from tests.experiments import TENSOR_SCENARIOS, make_instance, make_params, tiny_graph_agent
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -26,7 +25,7 @@ def random_play(instance, num_steps=2):
 
 
 @pytest.mark.parametrize("protocol", protocol_registry.names())
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_every_parameter_belongs_to_one_part(scenario, protocol, data_dir):
     params = make_params(scenario, protocol=protocol, rl={"use_shared_body": False})
     for _, _, agent in make_instance(params, data_dir).agents:
@@ -66,7 +65,7 @@ def test_a_critic_with_a_body_of_its_own_does_not_read_the_actors(data_dir):
     assert not agent(state, with_value=False).value.any()
 
 
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_an_agent_hears_only_what_it_sees(scenario, data_dir):
     params = make_params(scenario, protocol="mnip", include_linear_message_space=True)
     instance = make_instance(params, data_dir)
@@ -102,7 +101,7 @@ def test_only_the_verifier_decides(data_dir):
     assert deciders == ["verifier"]
 
 
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_random_agents_choose_uniformly_among_what_is_legal(scenario, data_dir):
     params = make_params(
         scenario, protocol="nip", agents={"_default": RandomAgentParameters()}, message_size=2

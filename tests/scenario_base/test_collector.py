@@ -5,9 +5,8 @@ import torch
 
 from nip.protocols.registry import protocol_registry
 from nip.scenario_base.collector import RolloutCollector
-from nip.scenario_base.registry import scenario_registry
 from nip.scenario_instance import ScenarioInstance
-from tests.experiments import make_instance, make_params
+from tests.experiments import TENSOR_SCENARIOS, make_instance, make_params
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -38,7 +37,7 @@ def always(instance: ScenarioInstance, decision: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", protocol_registry.names())
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_every_frame_agrees_with_the_step_that_the_environment_makes(scenario, protocol, data_dir):
     instance = make_instance(make_params(scenario, protocol=protocol), data_dir)
     batch = collector_of(instance).collect()
@@ -135,7 +134,7 @@ def test_the_reward_of_an_episode_is_summed_across_batches():
     assert batches["next", "agents", "episode_reward"][0, :, 1].tolist() == sums
 
 
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_a_stored_collector_goes_on_with_the_same_batches(scenario, data_dir):
     params = make_params(scenario, protocol="debate", include_linear_message_space=True)
     collector = collector_of(make_instance(params, data_dir))

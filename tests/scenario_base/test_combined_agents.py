@@ -7,10 +7,10 @@ from nip.protocols.registry import protocol_registry
 from nip.rl_objectives import objective
 from nip.scenario_base import combined_agents
 from nip.scenario_base.collector import RolloutCollector
-from nip.scenario_base.registry import scenario_registry
 from nip.scenario_instance import ScenarioInstance
 from tests.experiments import (
     NUM_ROUNDS,
+    TENSOR_SCENARIOS,
     make_instance,
     make_params,
     make_trainer,
@@ -133,7 +133,7 @@ def losses_and_gradients(protocol, kind, data_dir) -> dict[str, torch.Tensor]:
     return {**dict(losses.detach().items()), **gradients}
 
 
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_agents_never_read_the_answer(scenario, data_dir):
     instance = make_instance(make_params(scenario, protocol="nip"), data_dir)
     state = play(instance)
@@ -145,7 +145,7 @@ def test_agents_never_read_the_answer(scenario, data_dir):
     assert torch.equal(agents.values(changed, needed), agents.values(state, needed))
 
 
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_agents_do_not_read_the_answer_when_they_learn(scenario, data_dir):
     instance = make_instance(make_params(scenario, protocol="nip"), data_dir)
     collector = RolloutCollector(

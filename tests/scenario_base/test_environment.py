@@ -6,8 +6,7 @@ from torchrl.envs.utils import check_env_specs
 
 from nip.protocols.registry import protocol_registry
 from nip.scenario_base.environment import TensorDictEnvironment
-from nip.scenario_base.registry import scenario_registry
-from tests.experiments import make_instance, make_params
+from tests.experiments import TENSOR_SCENARIOS, make_instance, make_params
 
 MAIN, PRIVATE, CHAT = range(3)
 """Channels of multi_channel_test."""
@@ -23,7 +22,7 @@ def toy_environment(protocol="adp", num_environments=2, **changes) -> TensorDict
 
 @pytest.mark.parametrize("linear", [False, True], ids=["", "linear"])
 @pytest.mark.parametrize("protocol", protocol_registry.names())
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_torchrl_accepts_the_specs(scenario, protocol, linear, data_dir):
     params = make_params(
         scenario,

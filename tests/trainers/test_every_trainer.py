@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from nip.protocols.registry import protocol_registry
-from nip.scenario_base.registry import scenario_registry
 from nip.trainers.callbacks import Callback
 from nip.trainers.registry import trainer_registry
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 from nip.trainers.trainer_base import TensorDictTrainer
 from tests.experiments import (
+    TENSOR_SCENARIOS,
     make_params,
     make_trainer,
     same_tensors,
@@ -50,7 +50,7 @@ def random_graph_params(name, **changes):
     )
 
 
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 @pytest.mark.parametrize("variant", trainer_variants())
 def test_it_trains_and_tests(variant, scenario, data_dir):
     trainer_name, changes = trainer_variants()[variant]
@@ -66,7 +66,7 @@ def test_it_trains_and_tests(variant, scenario, data_dir):
 
 
 @pytest.mark.parametrize("protocol", protocol_registry.names())
-@pytest.mark.parametrize("scenario", scenario_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
 def test_every_protocol_can_be_learnt(scenario, protocol, data_dir):
     params = make_params(
         scenario,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from nip.errors import ParameterError, did_you_mean
 from nip.parameters import yaml_text
@@ -34,7 +34,7 @@ from nip.parameters.protocols import (
     NipProtocolParameters,
 )
 from nip.parameters.rehearsal import RehearsalParameters
-from nip.parameters.specs import scenario_specs
+from nip.parameters.specs import scenario_specs, trainer_specs
 from nip.parameters.trainers import (
     FineTuningParameters,
     PpoParameters,
@@ -59,6 +59,15 @@ from nip.parameters.types import (
     ScenarioType,
     TrainerType,
 )
+from nip.parameters.unused_option_rule import UnusedOptionRule
+
+
+def _ends_before_first_evaluation(hyper_params: HyperParameters, _: HyperParameters) -> bool:
+    """Return whether there are fewer iterations than ``eval_every``."""
+    spec = trainer_specs[hyper_params.trainer]
+    if hyper_params.eval_every is None or not spec.states_that_it_reads("eval_every"):
+        return False
+    return bool(hyper_params.eval_every > hyper_params.get(spec.num_iterations))
 
 
 @register_parameter_class
@@ -173,6 +182,17 @@ class HyperParameters(SubParameters):
 
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
     """Groups that plugins have registered, by name; in stored trees they stand at the root."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("d_linear_message_space",),
+            "unless include_linear_message_space=True",
+            lambda hyper_params, _: not hyper_params.include_linear_message_space,
+        ),
+        UnusedOptionRule(
+            ("eval_every",), "with fewer iterations than that", _ends_before_first_evaluation
+        ),
+    )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Yield a message for each impossible combination across groups."""

@@ -6,7 +6,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import Decision, ProtocolRules
 
 
-@register_protocol("debate")
+@register_protocol("debate", reads=("debate_protocol",))
 class DebateProtocol(ProtocolHandler):
     """Two provers compete; everybody hears everything.
 

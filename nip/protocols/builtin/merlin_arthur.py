@@ -5,7 +5,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import Decision, ProtocolRules
 
 
-@register_protocol("merlin_arthur")
+@register_protocol("merlin_arthur", reads=(), has_fixed_order=True)
 class MerlinArthurProtocol(ProtocolHandler):
     """The episode seed picks the prover that sends one message; then the verifier decides.
 

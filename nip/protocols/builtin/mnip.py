@@ -6,7 +6,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("mnip")
+@register_protocol("mnip", reads=("mnip_protocol",))
 class MnipProtocol(ProtocolHandler):
     """A verifier questions two provers apart from each other.
 

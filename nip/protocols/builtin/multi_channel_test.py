@@ -5,7 +5,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("multi_channel_test")
+@register_protocol("multi_channel_test", reads=(), has_fixed_order=True)
 class MultiChannelTestProtocol(ProtocolHandler):
     """Three provers and a verifier on a public, a private and a provers-only channel.
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.text_agents import TextAgentParameters
+from nip.parameters.types import DataType
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.text.agent import TextAgent, base_model_of
 from nip.scenario_base.text.agent_spec_registry import make_agent_specs
@@ -21,8 +22,11 @@ from nip.scenario_base.text.dialogue_rules import (
 class TextScenario(ABC):
     """A task whose questions and answers are texts."""
 
+    data: ClassVar[DataType] = "text"
+    """Questions are texts."""
+
     name: ClassVar[str] = ""
-    """The name under which the scenario is registered; set by ``register_text_scenario``."""
+    """Name under which the scenario is registered; set by ``register_scenario``."""
 
     prompts: ClassVar[Path]
     """Folder with the built-in system prompts, ``<protocol>/<agent>.txt``."""

@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-from nip.parameters.code_validation import CodeValidationAgentParameters
+from nip.scenario_base.registry import register_scenario
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenario_base.text.dialogue_rules import DialogueOptions
-from nip.scenario_base.text.registry import register_text_scenario
 from nip.scenario_base.text.scenario import TextScenario
-from nip.scenarios.code_validation import agent_specs
+from nip.scenarios.code_validation import agent_specs  # noqa: F401 - registers them
 from nip.scenarios.code_validation.dataset import (
     check_code_validation_dataset,
     load_code_validation_dataset,
 )
 
 
-@register_text_scenario(agent_specs.SCENARIO, agent_parameters=CodeValidationAgentParameters)
+@register_scenario("code_validation")
 class CodeValidationScenario(TextScenario):
     """A verifier is to find out whether a Python program solves a programming problem."""
 

@@ -1,12 +1,16 @@
 """Options that change nothing are reported, and only those."""
 
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from nip.errors import NipWarning
-from nip.parameters.checks.unused_options import AGENT_RULES, ROOT_RULES
+from nip.parameters import ProtocolSpec, TrainerSpec, protocol_specs, trainer_specs
+from nip.parameters.checks.unused_options import CHOICES
+from nip.parameters.parameters_base import field_rules, parameter_classes
+from nip.parameters.unused_option_rule import UnusedOptionRule
 from tests.parameters.examples import make_tree
 
 REPORTED: list[tuple[dict[str, Any], str]] = [
@@ -29,6 +33,10 @@ REPORTED: list[tuple[dict[str, Any], str]] = [
     (
         {"interaction_protocol": "adp", "nip_protocol": {"max_message_rounds": 3}},
         r"nip_protocol\.max_message_rounds=3 .*interaction_protocol='nip'",
+    ),
+    (
+        {"code_validation": {"decision_scale": "likert_5"}},
+        r"code_validation\.decision_scale='likert_5' .* unless scenario='code_validation'",
     ),
     (
         {"interaction_protocol": "debate", "debate_protocol": {"prover0_first": False}},
@@ -172,7 +180,7 @@ REPORTED_OF_TRAINING: list[tuple[dict[str, Any], str]] = [
         {"lr_scheduler": {"name": "linear", "warmup_start_factor": 0.5}},
         r"warmup_start_factor=0\.5 .* unless lr_scheduler\.num_warmup is above 0",
     ),
-    ({"lr_scheduler": {"interval": "step"}}, r"interval='step' .* gives the rate a course"),
+    ({"lr_scheduler": {"interval": "step"}}, r"interval='step' .* changes the learning rate"),
     (
         {"rl": {"anneal_lr": True}, "lr_scheduler": {"num_warmup": 3}},
         r"lr_scheduler\.num_warmup=3 has no effect with rl\.anneal_lr=True",
@@ -392,7 +400,6 @@ def test_an_option_of_texts_that_counts_is_not_reported(given: dict[str, Any]) -
         {"pure_text_ei": {"reward_threshold": 0.5}},
         {"fine_tuning": {"on_failure": "skip", "num_retries": 5}},
         {"rehearsal": {"latency_s": 1.0}},
-        {"code_validation": {"decision_scale": "likert_5"}},
         {
             "interaction_protocol": "debate",
             "debate_protocol": {"randomize_channel_order": False},
@@ -407,11 +414,80 @@ def test_options_of_texts_are_idle_with_networks(given: dict[str, Any]) -> None:
     assert named == sorted(f"{group}.{option}" for option in options)
 
 
-def test_rules_name_options_that_exist() -> None:
-    tree = make_tree()
-    for rule in ROOT_RULES:
-        for option in rule.options:
-            tree.get(option)
-    for agent_rule in AGENT_RULES:
-        for option in agent_rule.options:
-            agent_rule.agent_class().get(option)
+@pytest.mark.parametrize("name", parameter_classes.names())
+def test_the_rules_of_a_group_name_its_fields(name: str) -> None:
+    group = parameter_classes[name]
+    options = {option for rule in group.unused_rules for option in rule.options}
+    assert options <= set(field_rules(group))
+
+
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [(choice, name) for choice, specs in CHOICES.items() for name in specs.names()],
+)
+def test_a_spec_names_options_that_exist(choice: str, name: str) -> None:
+    spec = CHOICES[choice][name]
+    rules = [option for rule in spec.unused_options for option in rule.options]
+    for option in (*(spec.reads or ()), *spec.ignores, *rules):
+        make_tree().get(option)
+
+
+def warnings_of(**given: Any) -> list[str]:
+    """Return the messages about unused options of a tree."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make_tree(**given)
+    return [str(each.message) for each in caught]
+
+
+@pytest.fixture
+def my_trainer() -> Iterator[Callable[[TrainerSpec], None]]:
+    yield lambda spec: trainer_specs.register("my_trainer", spec) and None
+    trainer_specs.unregister("my_trainer")
+
+
+def test_a_trainer_that_does_not_state_what_it_reads_may_read_every_group(my_trainer) -> None:
+    my_trainer(TrainerSpec("tensordict"))
+    given = {"ppo": {"clip_epsilon": 0.1}, "reinforce": {"use_advantage_and_critic": True}}
+    assert warnings_of(trainer="my_trainer", **given) == []
+
+
+def test_what_a_trainer_reads_is_derived_from_its_spec(my_trainer) -> None:
+    my_trainer(TrainerSpec("tensordict", reads=("rl", "ppo"), ignores=("rl.lr",)))
+    given = {"ppo": {"clip_epsilon": 0.1}, "rl": {"lr": 0.1}, "optimizer": {"weight_decay": 0.5}}
+    assert sorted(warnings_of(trainer="my_trainer", **given)) == [
+        "optimizer.weight_decay=0.5 has no effect with trainer='my_trainer', only with "
+        "'reinforce' or 'solo_agent' or 'vanilla_ppo'.",
+        "rl.lr=0.1 has no effect with trainer='my_trainer', only with 'reinforce' or "
+        "'vanilla_ppo'.",
+    ]
+    # The group of another trainer, which two trainers read now.
+    (message,) = warnings_of(trainer="reinforce", ppo={"clip_epsilon": 0.1})
+    assert message.endswith("has no effect unless trainer is 'my_trainer' or 'vanilla_ppo'.")
+
+
+def test_a_trainer_has_rules_and_a_count_of_iterations_of_its_own(my_trainer) -> None:
+    rule = UnusedOptionRule(("seed",), "for a reason", lambda tree: tree.rl.num_epochs == 2)
+    my_trainer(
+        TrainerSpec(
+            "tensordict",
+            reads=("rl", "eval_every"),
+            num_iterations="rl.num_epochs",
+            unused_options=(rule,),
+        )
+    )
+    given = {"trainer": "my_trainer", "seed": 1, "eval_every": 3}
+    assert warnings_of(**given) == []
+    assert warnings_of(**given, rl={"num_epochs": 2}) == [
+        "seed=1 has no effect for a reason.",
+        "eval_every=3 has no effect with fewer iterations than that.",
+    ]
+
+
+def test_a_protocol_that_does_not_state_what_it_reads_may_read_every_group() -> None:
+    protocol_specs.register("my_protocol", ProtocolSpec())
+    try:
+        given = {"nip_protocol": {"max_message_rounds": 3}, "mnip_protocol": {"sequential": True}}
+        assert warnings_of(interaction_protocol="my_protocol", **given) == []
+    finally:
+        protocol_specs.unregister("my_protocol")

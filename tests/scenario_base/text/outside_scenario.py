@@ -4,11 +4,11 @@ from pathlib import Path
 
 from nip.parameters.text_agents import TextAgentParameters
 from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.registry import register_scenario
 from nip.scenario_base.text.agent_spec import DECIDE_NOW, TextAgentSpec
 from nip.scenario_base.text.agent_spec_registry import register_agent_specs
 from nip.scenario_base.text.datapoint import TextDatapoint, TextDataset, prover_stance_of
 from nip.scenario_base.text.dialogue_rules import DialogueOptions
-from nip.scenario_base.text.registry import register_text_scenario
 from nip.scenario_base.text.scenario import TextScenario
 
 ABOUT = "You are $agent_name. $agent_stance_string\n\nRiddle: $question\nAnswer: $solution"
@@ -27,7 +27,7 @@ def specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
     }
 
 
-@register_text_scenario("riddles", agent_parameters=TextAgentParameters)
+@register_scenario("riddles", agent_parameters=TextAgentParameters)
 class RiddleScenario(TextScenario):
     """A teacher is to find out whether the answer to a riddle is right."""
 

@@ -11,8 +11,8 @@ from nip.parameters import HyperParameters
 from nip.parameters.specs import scenario_specs
 from nip.plugins import load_plugins
 from nip.run import run_experiment
+from nip.scenario_base.registry import scenario_registry
 from nip.scenario_base.text.agent_spec_registry import agent_spec_registry
-from nip.scenario_base.text.registry import text_scenario_registry
 from tests.text_experiments import text_settings
 
 FILE = Path(__file__).with_name("outside_scenario.py")
@@ -23,7 +23,7 @@ def outside_scenario():
     """Load the file as a plugin, and forget it afterwards."""
     load_plugins([str(FILE)])
     yield
-    for registry in (text_scenario_registry, scenario_specs):
+    for registry in (scenario_registry, scenario_specs):
         registry.unregister("riddles")
     agent_spec_registry.unregister("riddles/nip")
     del sys.modules[FILE.stem]

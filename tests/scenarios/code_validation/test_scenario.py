@@ -11,8 +11,8 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import ScenarioSpec, scenario_specs
 from nip.parameters.code_validation import CodeValidationAgentParameters
 from nip.protocols import build_protocol_handler
+from nip.scenario_base.registry import register_scenario, scenario_registry
 from nip.scenario_base.text.datapoint import TextDatapoint, TextDataset, prover_stance_of
-from nip.scenario_base.text.registry import register_text_scenario, text_scenario_registry
 from nip.scenario_base.text.scenario import TextScenario
 from tests.scenario_base.text.dialogues import PLAYABLE, PROMPTS, text_params
 
@@ -20,7 +20,7 @@ from tests.scenario_base.text.dialogues import PLAYABLE, PROMPTS, text_params
 def scenario_of(tmp_path: Path, protocol: str = "nip", **changes) -> tuple[TextScenario, object]:
     params = text_params(protocol, **changes)
     settings = ExperimentSettings(data_dir=tmp_path, progress=False)
-    scenario = text_scenario_registry["code_validation"](params, settings)
+    scenario = scenario_registry["code_validation"](params, settings)
     return scenario, build_protocol_handler(params)
 
 
@@ -35,7 +35,7 @@ def test_agents_and_rules_of_every_playable_protocol_can_be_built(tmp_path, prot
 
 def test_the_datasets_have_stances_that_follow_from_the_solutions(tmp_path: Path) -> None:
     params = text_params("nip").with_changes({"dataset": "test"})
-    scenario = text_scenario_registry["code_validation"](
+    scenario = scenario_registry["code_validation"](
         params, ExperimentSettings(data_dir=tmp_path, progress=False)
     )
     for split in ("train", "test"):
@@ -63,7 +63,7 @@ def test_another_scenario_of_texts_can_be_registered() -> None:
     facts = ScenarioSpec("text", CodeValidationAgentParameters, ("only",))
     try:
 
-        @register_text_scenario(
+        @register_scenario(
             "proofs",
             agent_parameters=CodeValidationAgentParameters,
             builtin_datasets=("only",),
@@ -74,21 +74,21 @@ def test_another_scenario_of_texts_can_be_registered() -> None:
             def load_dataset(self, split: str) -> TextDataset:
                 return TextDataset([TextDatapoint("a", "q", "s", 1, 0)])
 
-        assert text_scenario_registry["proofs"] is Proofs
+        assert scenario_registry["proofs"] is Proofs
         assert Proofs.name == "proofs"
         assert scenario_specs["proofs"] == facts
     finally:
-        text_scenario_registry.unregister("proofs")
+        scenario_registry.unregister("proofs")
         scenario_specs.unregister("proofs")
 
 
 def test_it_is_found_by_name_without_torch() -> None:
     code = (
         "import sys\n"
-        "from nip.scenario_base.text.registry import text_scenario_registry\n"
+        "from nip.scenario_base.registry import scenario_registry\n"
         "import nip.scenario_base.text.play, nip.scenario_base.text.response_tree\n"
         "import nip.scenario_base.text.rollout_arrays\n"
-        "print(text_scenario_registry['code_validation'].__name__, 'torch' in sys.modules)\n"
+        "print(scenario_registry['code_validation'].__name__, 'torch' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["CodeValidationScenario", "False"]

@@ -1,0 +1,21 @@
+"""Spec of the scenario ``toy``."""
+
+from nip.parameters import ToyAgentParameters
+from nip.parameters.specs import ScenarioSpec, register_scenario_spec
+from nip.parameters.unused_option_rule import UnusedOptionRule
+
+register_scenario_spec(
+    "toy",
+    ScenarioSpec(
+        data="tensordict",
+        agent_parameters=ToyAgentParameters,
+        builtin_datasets=("cheap_talk", "witness"),
+        reads=(),
+        unused_options=(
+            UnusedOptionRule(
+                ("d_representation",),
+                "with scenario='toy', whose agents read their observations directly",
+            ),
+        ),
+    ),
+)
