@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -14,12 +15,20 @@ from nip.scenario_base.actions import ActionMask, Choice, log_prob
 from nip.scenario_base.agent import AgentOutput
 from nip.scenario_base.combined_agents import CombinedAgents, rows_where
 from nip.utils.ranks import current_ranks
+from nip.utils.replaced_methods import refuse_replaced
 
 MIN_ADVANTAGE_STD = 1e-6
 """Smallest divisor when advantages are normalised."""
 
 MIN_COUNT = 1e-6
 """Divisor of a sum that has no terms, so that its mean is 0."""
+
+
+_BUFFERS = (
+    "Keep what the objective adapts in buffers (register_buffer), which checkpoints hold by "
+    "themselves, and anything else in PyTorch's get_extra_state and set_extra_state."
+)
+_REPLACED = {"state_for_checkpoint": _BUFFERS, "load_state_from_checkpoint": _BUFFERS}
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,11 @@ class Objective(LossModule):
 
     default_value_estimator = ValueEstimators.GAE
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse the methods that PyTorch's ``state_dict`` has replaced."""
+        super().__init_subclass__(**kwargs)
+        refuse_replaced(cls, _REPLACED)
+
     def __init__(self, agents: CombinedAgents) -> None:
         super().__init__()
         self.agents = agents
@@ -142,14 +156,11 @@ class Objective(LossModule):
         return None
 
     def finish_iteration(self) -> None:
-        """Adapt whatever changes from one iteration to the next; called after its last update."""
+        """Adapt what changes from one iteration to the next; called after its last update.
 
-    def state_for_checkpoint(self) -> dict[str, Tensor]:
-        """Return whatever the objective adapts while it learns, besides the agents."""
-        return {}
-
-    def load_state_from_checkpoint(self, state: dict[str, Tensor]) -> None:
-        """Continue where ``state_for_checkpoint`` was taken."""
+        Checkpoints hold the objective's ``state_dict`` without the agents, so what is adapted
+        should be a buffer.
+        """
 
     def learning_frames(self, batch: TensorDictBase, *, with_critic: bool) -> Iterator[AgentFrames]:
         """Yield for each agent that learns now the frames of a minibatch that matter to it.

@@ -93,8 +93,9 @@ class PpoObjective(Objective):
         self._clip_value = (params.clip_epsilon if clip_value else None) if is_flag else clip_value
         num_agents = len(agents.names)
         self.register_buffer("kl_beta", torch.full((num_agents,), params.kl_beta))
-        self.register_buffer("_kl_sum", torch.zeros(num_agents))
-        self.register_buffer("_kl_count", torch.zeros(num_agents))
+        # Both are zero after each iteration, so that checkpoints need not hold them.
+        self.register_buffer("_kl_sum", torch.zeros(num_agents), persistent=False)
+        self.register_buffer("_kl_count", torch.zeros(num_agents), persistent=False)
 
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
         """Return ``loss_objective``, ``loss_critic``, ``loss_entropy`` and figures per agent."""
@@ -163,11 +164,3 @@ class PpoObjective(Objective):
             f"{frames.name}.clip_fraction": frames.policy_mean(outside.float()),
             f"{frames.name}.effective_sample_share": mean**2 / mean_square.clamp_min(1e-9),
         }
-
-    def state_for_checkpoint(self) -> dict[str, Tensor]:
-        """Return the KL penalties."""
-        return {"kl_beta": self.kl_beta.clone()}
-
-    def load_state_from_checkpoint(self, state: dict[str, Tensor]) -> None:
-        """Continue with the KL penalties of a checkpoint."""
-        self.kl_beta.copy_(state["kl_beta"])

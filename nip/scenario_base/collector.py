@@ -1,6 +1,7 @@
 """Collection of rollouts: batches of frames, carried over from one batch to the next."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from tensordict import TensorDict
@@ -10,8 +11,6 @@ from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment, Transition
 
 Frame = dict[str | tuple[str, ...], Tensor]
-
-STATE_PREFIX, DATA_PREFIX = "state.", "data."
 
 
 class RolloutCollector:
@@ -83,32 +82,20 @@ class RolloutCollector:
             batch.set(key, tensor)
         return batch
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the state that the next batch depends on, apart from the agents."""
-        state = {f"{STATE_PREFIX}{name}": value for name, value in self._state.items()}
-        data = self.environment.data_state_dict()
         return {
-            **state,
-            **{f"{DATA_PREFIX}{name}": value for name, value in data.items()},
+            "state": dict(self._state),
+            "environment": self.environment.data_state_dict(),
             "episode_reward": self._episode_reward,
             "generator": self._generator.get_state(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``state_dict``."""
         device = self.environment.device
-        self._state = {
-            name.removeprefix(STATE_PREFIX): value.to(device)
-            for name, value in state.items()
-            if name.startswith(STATE_PREFIX)
-        }
-        self.environment.load_data_state_dict(
-            {
-                name.removeprefix(DATA_PREFIX): value
-                for name, value in state.items()
-                if name.startswith(DATA_PREFIX)
-            }
-        )
+        self._state = {name: value.to(device) for name, value in state["state"].items()}
+        self.environment.load_data_state_dict(state["environment"])
         self._episode_reward = state["episode_reward"].to(device)
         self._generator.set_state(state["generator"])
 

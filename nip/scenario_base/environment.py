@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -239,21 +240,16 @@ class TensorDictEnvironment(EnvBase):
             device=self.device,
         )
 
-    def data_state_dict(self) -> dict[str, Tensor]:
-        """Return the position in the data and the state of the episode seed generator."""
-        state = {f"order.{name}": value for name, value in self._order.state_dict().items()}
-        return {**state, "episode_seeds": self._generator.get_state()}
+    def data_state_dict(self) -> dict[str, Any]:
+        """Return the position in the data and the state of the episode seed generator.
 
-    def load_data_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        ``state_dict`` itself is that of ``EnvBase``, which is a module.
+        """
+        return {"order": self._order.state_dict(), "episode_seeds": self._generator.get_state()}
+
+    def load_data_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``data_state_dict``."""
-        prefix = "order."
-        self._order.load_state_dict(
-            {
-                name.removeprefix(prefix): value
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
-        )
+        self._order.load_state_dict(state["order"])
         self._generator.set_state(state["episode_seeds"])
 
     def _draw_seeds(self, count: int) -> Tensor:

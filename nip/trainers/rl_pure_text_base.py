@@ -12,6 +12,7 @@ from nip.language_models.costs.price_file import read_prices
 from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.provider_registry import ConnectionContext
 from nip.trainers.core.callback import Event
+from nip.trainers.core.context import migrated_trainer_state
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.text.data_order import (
     is_tested,
@@ -38,8 +39,8 @@ from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
 from nip.utils.nested_array_dict import NestedArrayDict
 
-LAYER_KEY = "trainer_layer"
-"""Where the state of callbacks and context is kept in a run."""
+TRAINER_STATE_KEY = "trainer_layer"
+"""Name under which a run stores the trainer's state dict; old runs have it flat."""
 
 
 class PureTextRlTrainer(TextRolloutTrainer):
@@ -101,7 +102,9 @@ class PureTextRlTrainer(TextRolloutTrainer):
         first = TextTrainerState(models=(self._current_models(),)).to_dict()
         self.state = TextTrainerState.from_dict(self.run.get_state(STATE_KEY, first))
         self._use_models(self.state.models[-1])
-        self.load_layer_state(self.run.get_state(LAYER_KEY, self.layer_state()))
+        stored = self.run.get_state(TRAINER_STATE_KEY, None)
+        if stored is not None:
+            self._load_whole_state_dict(migrated_trainer_state(stored))
         ledger.training_cost = self._manager.cost
 
     def save_pretrained(self, folder: Path | str) -> None:
@@ -159,7 +162,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
                 self.check_logged()
                 self.notify("on_iteration_end")
             self.run.set_state(STATE_KEY, state.to_dict())
-            self.run.set_state(LAYER_KEY, self.layer_state())
+            self.run.set_state(TRAINER_STATE_KEY, self._whole_state_dict())
         self.state = state
         self.notify("on_checkpoint")
 

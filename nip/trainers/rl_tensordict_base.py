@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from tensordict import TensorDict, TensorDictBase
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -193,14 +193,16 @@ class TensorDictRlTrainer(TensorDictTrainer):
     def _evaluation_names(self) -> Collection[str]:
         return rollout_metric_names(self.scenario_instance.protocol_handler)
 
-    def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that must survive an interruption, nested by name."""
         return {
-            **super()._checkpoint_tensors(),
-            "rollouts": self.collector.state_dict(),
+            **super().state_dict(),
+            "collector": self.collector.state_dict(),
             "minibatches": self._minibatches.state_dict(),
         }
 
-    def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
-        super()._load_checkpoint_tensors(files)
-        self.collector.load_state_dict(files["rollouts"])
-        self._minibatches.load_state_dict(files["minibatches"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        super().load_state_dict(state)
+        self.collector.load_state_dict(state["collector"])
+        self._minibatches.load_state_dict(state["minibatches"])

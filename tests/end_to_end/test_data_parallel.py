@@ -219,7 +219,7 @@ def test_the_first_rank_writes_the_files_and_all_know_the_result(outcome):
         "undisturbed",
     ]
     checkpoint = last_checkpoint(outcome, "undisturbed")
-    assert {"rollouts", "rank_1.rollouts", "generators", "rank_1.generators"} <= set(
+    assert {"collector", "rank_1.collector", "generators", "rank_1.generators"} <= set(
         checkpoint.tensors
     )
     starts = json.loads((folder / "undisturbed" / "environment.json").read_text())

@@ -174,7 +174,7 @@ def test_every_agent_has_a_weight_of_its_own_which_a_checkpoint_keeps():
     objective.finish_iteration()
     assert objective.kl_beta.tolist() == [2.0, 0.5]
     other = objective_of(agents, loss_type="kl_penalty")
-    other.load_state_from_checkpoint(objective.state_for_checkpoint())
+    other.load_state_dict(objective.state_dict())
     assert other.kl_beta.tolist() == [2.0, 0.5]
 
 

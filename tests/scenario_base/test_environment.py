@@ -191,7 +191,7 @@ def test_the_position_in_the_data_can_be_stored_and_restored():
     environment, other = toy_environment(), toy_environment()
     for _ in range(3):
         environment.initial_state()
-    stored = {name: value.clone() for name, value in environment.data_state_dict().items()}
+    stored = environment.data_state_dict()
     expected = [environment.initial_state() for _ in range(6)]
     other.load_data_state_dict(stored)
     for state in expected:

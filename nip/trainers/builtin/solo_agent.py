@@ -1,8 +1,7 @@
 """Supervised training of every agent by itself."""
 
 from collections.abc import Callable, Mapping
-
-from torch import Tensor
+from typing import Any
 
 from nip.trainers.core.components import COMPONENTS
 from nip.trainers.registry import register_trainer
@@ -72,9 +71,11 @@ class SoloAgentTrainer(TensorDictTrainer):
         on_batch()
         return metrics
 
-    def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
-        return {**super()._checkpoint_tensors(), "order": self.rows.generator_state()}
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that must survive an interruption, nested by name."""
+        return {**super().state_dict(), "minibatches": self.rows.state_dict()}
 
-    def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
-        super()._load_checkpoint_tensors(files)
-        self.rows.load_generator_state(files["order"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        super().load_state_dict(state)
+        self.rows.load_state_dict(state["minibatches"])

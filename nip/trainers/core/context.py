@@ -71,6 +71,28 @@ class TrainingContext:
         self.iteration = self.step = 0
         self.stop_reason = self.best = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive an interruption, as JSON can hold it."""
+        return {
+            "iteration": self.iteration,
+            "step": self.step,
+            "metrics": {name: float(value) for name, value in self.metrics.items()},
+            "metrics_iteration": self.metrics_iteration,
+            "state": self.state,
+            "wants_evaluation": self.wants_evaluation,
+            "stop_reason": self.stop_reason,
+            "best": None if self.best is None else list(self.best),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        self.iteration, self.step = state["iteration"], state["step"]
+        self.metrics, self.metrics_iteration = state["metrics"], state["metrics_iteration"]
+        self.state = dict(state["state"])
+        self.wants_evaluation = state["wants_evaluation"]
+        self.stop_reason = state["stop_reason"]
+        self.best = None if state["best"] is None else tuple(state["best"])
+
     def stop(self, reason: str) -> None:
         """Stop training after this iteration, save, and test; the first reason counts."""
         self.stop_reason = self.stop_reason or reason
@@ -135,3 +157,11 @@ class TrainingContext:
         """The schedule of the learning rate, where the trainer has one."""
         learner = getattr(self.trainer, "learner", None)
         return None if learner is None else learner.lr_scheduler
+
+
+def migrated_trainer_state(state: Mapping[str, Any], iteration: int = 0) -> dict[str, Any]:
+    """Return the state of context and callbacks, nested by name, of one that was stored flat."""
+    if "context" in state:
+        return dict(state)
+    context = {key: value for key, value in state.items() if key not in ("callbacks", "learner")}
+    return {"context": {"iteration": iteration, **context}, "callbacks": state["callbacks"]}

@@ -73,7 +73,7 @@ class Trainer(ABC):
         self.context = TrainingContext(trainer=self)
         self.callbacks: list[Callback] = []
         self._has_begun = False
-        self._states_left: dict[str, Mapping[str, Any]] = {}
+        self._unclaimed_states: dict[str, Mapping[str, Any]] = {}
         for params in hyper_params.callbacks:
             self.add_callback(build_callback(params))
 
@@ -127,8 +127,8 @@ class Trainer(ABC):
         if self._has_begun:
             self.check()
             *_, (key, _) = self._named_callbacks()
-            if key in self._states_left:
-                callback.load_state_dict(self._states_left.pop(key))
+            if key in self._unclaimed_states:
+                callback.load_state_dict(self._unclaimed_states.pop(key))
             callback.on_train_start(self.context)
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
@@ -164,10 +164,11 @@ class Trainer(ABC):
         """Tell the callbacks that training begins, unless they know."""
         if not self._has_begun:
             self.check()
-            if self._states_left:
+            if self._unclaimed_states:
+                names = ", ".join(sorted(self._unclaimed_states))
                 warn_user(
-                    f"The checkpoint has a state of {', '.join(sorted(self._states_left))}, but no "
-                    "such callback was given. Give it again, or the run goes on without it."
+                    f"The checkpoint has a state of {names}, but no such callback was given. Give "
+                    "it again, or the run goes on without it."
                 )
             self._has_begun = True
             self.notify("on_train_start")
@@ -216,39 +217,50 @@ class Trainer(ABC):
             self.run.set_state("stop_reason", self.context.stop_reason)
         self.close()
 
-    def layer_state(self) -> dict[str, Any]:
-        """Return what callbacks and context want back when an interrupted run goes on.
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that must survive an interruption, nested by name.
 
-        The states of callbacks stand under their class and their place among those of this class.
+        Leaves are values that JSON can hold or, for trainers of networks, tensors. A subclass
+        extends it with ``super()``.
         """
+        return self._base_state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        self._load_base_state_dict(state)
+
+    def _base_state_dict(self) -> dict[str, Any]:
+        """Return the entries that are saved even if ``state_dict`` leaves them out."""
         states = {key: dict(callback.state_dict()) for key, callback in self._named_callbacks()}
         states = {key: state for key, state in states.items() if state}
         return {
-            "callbacks": {**self._states_left, **states},
-            "state": self.context.state,
-            "metrics": {name: float(value) for name, value in self.context.metrics.items()},
-            "metrics_iteration": self.context.metrics_iteration,
-            "step": self.context.step,
-            "wants_evaluation": self.context.wants_evaluation,
-            "stop_reason": self.context.stop_reason,
-            "best": None if self.context.best is None else list(self.context.best),
+            "context": self.context.state_dict(),
+            "callbacks": {**self._unclaimed_states, **states},
         }
 
-    def load_layer_state(self, layer: Mapping[str, Any]) -> None:
-        """Load what ``layer_state`` returned; a callback that is new begins afresh.
+    def _load_base_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load the entries of ``_base_state_dict``; a callback without a state starts anew.
 
-        The states of those that are missing are kept until they are added.
+        States whose callbacks are missing are kept until those are added.
         """
-        self._states_left = dict(layer["callbacks"])
+        self._has_loaded_base = True
+        self.context.load_state_dict(state["context"])
+        self._unclaimed_states = dict(state["callbacks"])
         for key, callback in self._named_callbacks():
-            if key in self._states_left:
-                callback.load_state_dict(self._states_left.pop(key))
-        self.context.state, self.context.step = dict(layer["state"]), layer["step"]
-        self.context.metrics = layer["metrics"]
-        self.context.metrics_iteration = layer["metrics_iteration"]
-        self.context.wants_evaluation = layer["wants_evaluation"]
-        self.context.stop_reason = layer["stop_reason"]
-        self.context.best = None if layer["best"] is None else tuple(layer["best"])
+            if key in self._unclaimed_states:
+                callback.load_state_dict(self._unclaimed_states.pop(key))
+
+    def _whole_state_dict(self) -> dict[str, Any]:
+        """Return ``state_dict`` with the base entries that a subclass without super() lacks."""
+        state = self.state_dict()
+        return state if "context" in state else {**self._base_state_dict(), **state}
+
+    def _load_whole_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load a state dict, with the base entries if a subclass does not call super()."""
+        self._has_loaded_base = False
+        self.load_state_dict(state)
+        if not self._has_loaded_base:
+            self._load_base_state_dict(state)
 
     @property
     def _keeps_observers(self) -> bool:

@@ -1,4 +1,4 @@
-"""The base of trainers whose agents are networks: what a checkpoint holds of them."""
+"""Base class of trainers whose agents are networks: saving and restoring checkpoints."""
 
 import time
 from collections.abc import Mapping
@@ -9,35 +9,51 @@ from torch import Tensor
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
-from nip.run_store import Checkpoint, Run
+from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.trainers.core.trainer import Trainer
-from nip.trainers.tensor.learning.data_parallel import gather_files, share_checkpoint, share_history
+from nip.trainers.tensor.learning.data_parallel import gather_state, share_history, share_state
 from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.weights.checkpointing import (
     CheckpointClock,
-    agent_tensors,
-    join_tensors,
-    load_agent_tensors,
-    split_tensors,
+    agents_state_dict,
+    checkpoint_state,
+    load_agents_state_dict,
+    make_checkpoint,
 )
 from nip.utils.ranks import current_ranks
+from nip.utils.replaced_methods import refuse_replaced
+
+_STATE_DICT = "Return its entries from state_dict, and load them in load_state_dict."
+_REPLACED = {
+    "_checkpoint_tensors": _STATE_DICT,
+    "_load_checkpoint_tensors": _STATE_DICT,
+    "_checkpoint_state": _STATE_DICT,
+    "_load_checkpoint_state": _STATE_DICT,
+    "files_of_ranks": "Name the entries of state_dict in rank_entries.",
+}
 
 
 class CheckpointedTrainer(Trainer):
-    """Saves all that training depends on, and goes on from there.
+    """Saves everything that training depends on, and restores an interrupted run.
 
-    What the learner, the callbacks and the context need is saved whatever a subclass says in
-    ``_checkpoint_tensors`` and ``_checkpoint_state``.
+    A subclass with a state of its own extends ``state_dict`` and ``load_state_dict`` with
+    ``super()``. Agents, learner, callbacks, context and the other entries of this class are saved
+    and restored even if it does not call ``super()``.
     """
 
     scenario_instance: TensorDictScenarioInstance
 
     learner: Learner
-    """What updates the agents, where there is one."""
+    """Updates the agents, for trainers that have one."""
 
-    files_of_ranks: ClassVar[tuple[str, ...]] = ("generators", "rollouts")
-    """Of ``_checkpoint_tensors``, what each of several ranks has for itself."""
+    rank_entries: ClassVar[tuple[str, ...]] = ("generators", "collector")
+    """Entries of the state dict that differ between ranks, so that each rank has its own."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse the methods that ``state_dict`` and ``load_state_dict`` have replaced."""
+        super().__init_subclass__(**kwargs)
+        refuse_replaced(cls, _REPLACED)
 
     def __init__(
         self,
@@ -55,45 +71,54 @@ class CheckpointedTrainer(Trainer):
     def _has_learner(self) -> bool:
         return hasattr(self, "learner")
 
-    def _checkpoint_tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return all that training depends on, by file; extend it in a subclass."""
-        generators = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            generators["cuda"] = torch.cuda.get_rng_state(self.device)
+    def _base_state_dict(self) -> dict[str, Any]:
+        learner = {"learner": self.learner.state_dict()} if self._has_learner else {}
         return {
-            **agent_tensors(self.agents),
-            "generators": generators,
+            **super()._base_state_dict(),
+            **learner,
+            "agents": agents_state_dict(self.agents),
             "normalizer": self.scenario_instance.normalizer.state_dict(),
+            "generators": self._generator_states(),
         }
 
-    def _load_checkpoint_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Load what ``_checkpoint_tensors`` returned."""
-        load_agent_tensors(self.agents, files)
-        self.scenario_instance.normalizer.load_state_dict(files["normalizer"])
-        torch.set_rng_state(files["generators"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in files["generators"]:
-            torch.cuda.set_rng_state(files["generators"]["cuda"], self.device)
+    def _load_base_state_dict(self, state: Mapping[str, Any]) -> None:
+        load_agents_state_dict(self.agents, state["agents"])
+        self.scenario_instance.normalizer.load_state_dict(state["normalizer"])
+        torch.set_rng_state(state["generators"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in state["generators"]:
+            torch.cuda.set_rng_state(state["generators"]["cuda"], self.device)
+        if self._has_learner:
+            self.learner.load_state_dict(state["learner"])
+        super()._load_base_state_dict(state)
 
-    def _checkpoint_state(self) -> dict[str, Any]:
-        """Return the rest of the state, as JSON can hold it; extend it in a subclass."""
-        return {}
-
-    def _load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
-        """Load what ``_checkpoint_state`` returned."""
+    def _generator_states(self) -> dict[str, Tensor]:
+        """Return the states of PyTorch's global generators, by device."""
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
 
     def restore(self) -> int:
-        """Continue an interrupted run; return the number of iterations already done."""
+        """Restore an interrupted run, and return its number of completed iterations."""
         run, ranks = self.run, current_ranks()
-        loaded = ranks.only_first(lambda: None if run is None else run.load_latest_checkpoint())
-        checkpoint = share_checkpoint(loaded, ranks)
-        if checkpoint is not None:
-            self._load_checkpoint_tensors(checkpoint.tensors)
-            self._load_checkpoint_state(checkpoint.state)
-            self._load_layer(checkpoint)
+
+        def load() -> dict[str, Any] | None:
+            checkpoint = None if run is None else run.load_latest_checkpoint()
+            if checkpoint is None:
+                return None
+            return {"iteration": checkpoint.iteration, "state": checkpoint_state(checkpoint)}
+
+        loaded = share_state(ranks.only_first(load), ranks)
+        if loaded is not None:
+            state = loaded["state"]
+            self._load_whole_state_dict({**state, **state.get(f"rank_{ranks.rank}", {})})
+            self.context.iteration = loaded["iteration"]
+            if run is not None:
+                self.keep_checkpoints()
         if run is not None:
-            run.truncate(-1 if checkpoint is None else checkpoint.iteration)
+            run.truncate(-1 if loaded is None else loaded["iteration"])
         share_history(self.history, ranks)
-        return 0 if checkpoint is None else checkpoint.iteration
+        return 0 if loaded is None else loaded["iteration"]
 
     def save_checkpoint(self, iterations_done: int) -> None:
         """Save everything that the rest of the run depends on."""
@@ -102,34 +127,12 @@ class CheckpointedTrainer(Trainer):
         if run is None and ranks.size == 1:
             return
         started = time.monotonic()
-        files = gather_files(self._checkpoint_tensors(), self.files_of_ranks, ranks)
+        state = gather_state(self._whole_state_dict(), self.rank_entries, ranks)
         if run is not None:
-            self._write_checkpoint(run, iterations_done, files)
+            run.save_checkpoint(make_checkpoint(iterations_done, state))
+            self.keep_checkpoints()
         self._clock.record(started)
         self.notify("on_checkpoint")
-
-    def _write_checkpoint(
-        self, run: Run, iterations_done: int, files: Mapping[str, Mapping[str, Tensor]]
-    ) -> None:
-        """Write the given files, and all that the subclass need not name."""
-        layer, tensors = split_tensors(self.layer_state())
-        if self._has_learner:
-            tensors |= self.learner.tensors()
-            layer["learner"] = self.learner.state_dict()
-        state = {**self._checkpoint_state(), "layer": layer}
-        run.save_checkpoint(Checkpoint(iterations_done, {**files, **tensors}, state))
-        self.keep_checkpoints()
-
-    def _load_layer(self, checkpoint: Checkpoint) -> None:
-        """Load what ``save_checkpoint`` adds to what the subclass names."""
-        layer = join_tensors(checkpoint.state["layer"], checkpoint.tensors)
-        if self._has_learner:
-            self.learner.load_tensors(checkpoint.tensors)
-            self.learner.load_state_dict(layer["learner"])
-        self.context.iteration = checkpoint.iteration
-        self.load_layer_state(layer)
-        if self.run is not None:
-            self.keep_checkpoints()
 
     def keep_checkpoints(self) -> None:
         """Mark the best checkpoint, and delete those that need not be kept."""
@@ -140,7 +143,7 @@ class CheckpointedTrainer(Trainer):
         self.run.prune_checkpoints(protected=[] if best is None else [best[0]])
 
     def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
-        """Save when the period says so, when asked, and always at the end."""
+        """Save if a checkpoint is due or was requested, if training stops, and at the end."""
         context, ranks = self.context, current_ranks()
         stops, is_wanted, is_due = ranks.any(
             [

@@ -119,12 +119,12 @@ class SoloDataset:
         """Yield the rows which were held out, or those to learn from, in batches."""
         return self._batches(self._test_rows if held_out else self._train_rows)
 
-    def generator_state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """Return the state of the generator that shuffles the rows."""
         return {"generator": self._generator.get_state()}
 
-    def load_generator_state(self, state: Mapping[str, Tensor]) -> None:
-        """Continue where ``generator_state`` was taken."""
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Load what ``state_dict`` returned."""
         self._generator.set_state(state["generator"])
 
     def _batches(self, rows: Tensor) -> Iterator[TensorDict]:

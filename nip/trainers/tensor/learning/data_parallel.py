@@ -1,17 +1,18 @@
-"""How ranks that train together share the frames, the figures and the checkpoint."""
+"""Sharing frames, states and the history between ranks that train together."""
 
 import json
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 
-from nip.run_store import Checkpoint, RunHistory
+from nip.run_store import RunHistory
+from nip.trainers.tensor.weights.state_splitting import Files, StateDict, join_state, split_state
 from nip.utils.ranks import Ranks
 
-Files = Mapping[str, Mapping[str, Tensor]]
-"""Tensors of a checkpoint by file and name."""
+_DOCUMENT = "document"
 
 
 def seed_parts(ranks: Ranks) -> tuple[str | int, ...]:
@@ -47,39 +48,31 @@ def joint_batch(batch: TensorDictBase, ranks: Ranks) -> TensorDictBase:
     return TensorDict(joint, batch_size=size).unflatten_keys("/")
 
 
-def gather_files(files: Files, own: Collection[str], ranks: Ranks) -> dict[str, dict[str, Tensor]]:
-    """Return the files of a checkpoint with those in which the other ranks differ.
+def gather_state(state: StateDict, own: Collection[str], ranks: Ranks) -> dict[str, Any]:
+    """Return a state dict with the entries in which the other ranks differ.
 
     Parameters
     ----------
-    files : mapping
-        The files of this rank.
+    state : mapping
+        The state dict of this rank.
     own : collection of str
-        Which of them each rank has for itself; that of rank 1 is called ``rank_1.<file>``.
+        Entries that each rank has for itself; those of rank 1 are added as ``rank_1``.
     ranks : Ranks
         This rank.
     """
-    result = {file: dict(tensors) for file, tensors in files.items()}
-    if ranks.size > 1:
-        gathered = ranks.gather(_flat({file: files[file] for file in own if file in files}))
-        for rank, tensors in enumerate(gathered[1:], start=1):
-            for file, content in _by_file(tensors).items():
-                result[f"rank_{rank}.{file}"] = content
-    return result
-
-
-def share_checkpoint(checkpoint: Checkpoint | None, ranks: Ranks) -> Checkpoint | None:
-    """Return what the first rank has read, on each rank with the files that are its own."""
     if ranks.size == 1:
-        return checkpoint
-    known = None if checkpoint is None else [checkpoint.iteration, checkpoint.state]
-    known = json.loads(ranks.share_text(json.dumps(known)))
-    if known is None:
-        return None
-    files = _by_file(ranks.share({} if checkpoint is None else _flat(checkpoint.tensors)))
-    prefix = f"rank_{ranks.rank}."
-    own = {name.removeprefix(prefix): files[name] for name in files if name.startswith(prefix)}
-    return Checkpoint(known[0], {**files, **own}, known[1])
+        return dict(state)
+    gathered = ranks.gather(_packed({name: state[name] for name in own if name in state}))
+    others = {f"rank_{rank}": _unpacked(each) for rank, each in enumerate(gathered) if rank > 0}
+    return {**state, **others}
+
+
+def share_state(state: StateDict | None, ranks: Ranks) -> dict[str, Any] | None:
+    """Return the state dict that the first rank has given, which may be None, on all ranks."""
+    if ranks.size == 1:
+        return None if state is None else dict(state)
+    shared: dict[str, Any] = _unpacked(ranks.share(_packed({} if state is None else state)))
+    return shared or None
 
 
 def share_history(history: RunHistory, ranks: Ranks) -> None:
@@ -92,13 +85,19 @@ def share_history(history: RunHistory, ranks: Ranks) -> None:
             history.update(iteration, {name: value})
 
 
-def _flat(files: Files) -> dict[str, Tensor]:
-    return {f"{file}/{name}": t for file, tensors in files.items() for name, t in tensors.items()}
+def _packed(state: StateDict) -> dict[str, Tensor]:
+    """Return a state dict as a flat mapping of tensors, which ranks can exchange."""
+    files, document = split_state(state)
+    encoded = torch.tensor(list(json.dumps(document).encode()), dtype=torch.uint8)
+    flat = {f"{file}/{name}": t for file, tensors in files.items() for name, t in tensors.items()}
+    return {_DOCUMENT: encoded, **flat}
 
 
-def _by_file(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    files: dict[str, dict[str, Tensor]] = {}
+def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the state dict that ``_packed`` was given."""
+    files: Files = {}
     for key, tensor in tensors.items():
         file, _, name = key.partition("/")
-        files.setdefault(file, {})[name] = tensor
-    return files
+        if key != _DOCUMENT:
+            files.setdefault(file, {})[name] = tensor
+    return join_state(files, json.loads(bytes(tensors[_DOCUMENT].tolist())))

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from tensordict import TensorDictBase
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -16,13 +15,11 @@ from nip.trainers.core.callback import Event
 from nip.trainers.core.context import TrainingContext
 from nip.trainers.tensor.learning.loss_terms import LossTerm, add_loss_terms
 from nip.trainers.tensor.learning.lr_schedules import (
-    group_state,
-    load_group_state,
-    load_scheduler_state,
-    scheduler_state,
+    load_lr_scheduler_state_dict,
+    lr_scheduler_state_dict,
 )
+from nip.trainers.tensor.learning.optimizers import load_optimizer_state_dict, optimizer_state_dict
 from nip.trainers.tensor.learning.update_step import UpdateStep
-from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
 from nip.utils.ranks import current_ranks
 
 
@@ -122,36 +119,34 @@ class Learner:
         """The rate of the first group of parameters."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return the moments and what the objective adapts, by file."""
-        return {
-            "optimizer": optimizer_tensors(self.optimizer, self.names),
-            "objective": self.objective.state_for_checkpoint(),
-        }
-
-    def load_tensors(self, files: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Load what ``tensors`` returned."""
-        load_optimizer_tensors(self.optimizer, self.names, files["optimizer"])
-        self.objective.load_state_from_checkpoint(dict(files.get("objective", {})))
-
     def state_dict(self) -> dict[str, Any]:
-        """Return the rest of the state, as plain data."""
-        schedule = None if self.lr_scheduler is None else scheduler_state(self.lr_scheduler)
+        """Return the states of optimizer, schedule, update step and objective."""
+        schedule = self.lr_scheduler
         return {
             "num_steps": self.num_steps,
-            "groups": group_state(self.optimizer),
-            "lr_scheduler": schedule,
+            "optimizer": optimizer_state_dict(self.optimizer, self.names),
+            "lr_scheduler": None if schedule is None else lr_scheduler_state_dict(schedule),
             "update_step": self.update_step.state_dict(),
+            "objective": self._objective_state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what ``state_dict`` returned."""
         self.num_steps = state["num_steps"]
         if self.lr_scheduler is not None:
-            load_scheduler_state(self.lr_scheduler, state["lr_scheduler"])
-        load_group_state(self.optimizer, state["groups"])
+            load_lr_scheduler_state_dict(self.lr_scheduler, state["lr_scheduler"])
+        load_optimizer_state_dict(self.optimizer, self.names, state["optimizer"])
         self.update_step.load_state_dict(state["update_step"])
+        self.objective.load_state_dict({**self.objective.state_dict(), **state["objective"]})
         self._note_steps()
+
+    def _objective_state_dict(self) -> dict[str, Any]:
+        """Return the objective's state dict without the agents, which it contains."""
+        of_agents = {id(tensor) for tensor in self._agents.state_dict(keep_vars=True).values()}
+        by_name = self.objective.state_dict(keep_vars=True)
+        own = [name for name, tensor in by_name.items() if id(tensor) not in of_agents]
+        state = self.objective.state_dict()
+        return {name: state[name] for name in own}
 
     def _losses(self, minibatch: TensorDictBase) -> TensorDictBase:
         losses = self.objective(minibatch)

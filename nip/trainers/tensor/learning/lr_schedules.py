@@ -1,6 +1,6 @@
 """The course of the learning rate, by the schedulers of ``torch.optim.lr_scheduler``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -72,32 +72,17 @@ def build_lr_scheduler(
     return scheduler
 
 
-def scheduler_state(scheduler: LRScheduler) -> dict[str, Any]:
-    """Return what a scheduler of any class has to remember, as plain data for JSON.
+def lr_scheduler_state_dict(scheduler: LRScheduler) -> dict[str, Any]:
+    """Return the state of a scheduler of any class, as plain data for JSON.
 
-    What is not plain, such as functions, is the same in one that is built anew.
+    What is not plain, such as functions, is left out: a scheduler that is built again has it.
     """
     return _plain_state(scheduler.state_dict())
 
 
-def load_scheduler_state(scheduler: LRScheduler, state: Mapping[str, Any]) -> None:
-    """Continue where ``scheduler_state`` was taken of one that was built alike."""
+def load_lr_scheduler_state_dict(scheduler: LRScheduler, state: Mapping[str, Any]) -> None:
+    """Load what ``lr_scheduler_state_dict`` returned for a scheduler that was built alike."""
     scheduler.load_state_dict(_merged(scheduler.state_dict(), state))
-
-
-def group_state(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Return the numbers of each group of parameters that a schedule may move, for JSON."""
-    return [
-        {name: _listed(value) for name, value in group.items() if _is_number_or_pair(value)}
-        for group in optimizer.param_groups
-    ]
-
-
-def load_group_state(optimizer: Optimizer, state: Sequence[Mapping[str, Any]]) -> None:
-    """Load what ``group_state`` returned of an optimizer that was built alike."""
-    for group, saved in zip(optimizer.param_groups, state, strict=True):
-        for name, value in saved.items():
-            group[name] = tuple(value) if isinstance(value, list) else value
 
 
 def _build(optimizer: Optimizer, params: LrSchedulerParameters, total: int) -> LRScheduler:
@@ -183,12 +168,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
     return value is None or isinstance(value, bool | int | float | str)
-
-
-def _is_number_or_pair(value: Any) -> bool:
-    entries = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

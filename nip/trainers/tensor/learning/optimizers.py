@@ -86,6 +86,61 @@ def build_optimizer(
     return kind(groups or [_nothing()], **options)
 
 
+def optimizer_state_dict(optimizer: Optimizer, names: Mapping[nn.Parameter, str]) -> dict[str, Any]:
+    """Return the state of an optimizer by the names of its parameters.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        An optimizer of any class.
+    names : mapping
+        The name of each parameter.
+
+    Returns
+    -------
+    state : dict
+        ``state``: the moments, as ``<parameter>:<moment>``; ``param_groups``: the numbers of each
+        group of parameters, such as learning rates and momenta.
+    """
+    moments = {
+        f"{name}:{key}": torch.as_tensor(value)
+        for parameter, name in names.items()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
+    groups = [
+        {name: _listed(value) for name, value in group.items() if _is_number_or_pair(value)}
+        for group in optimizer.param_groups
+    ]
+    return {"state": moments, "param_groups": groups}
+
+
+def load_optimizer_state_dict(
+    optimizer: Optimizer, names: Mapping[nn.Parameter, str], state: Mapping[str, Any]
+) -> None:
+    """Load what ``optimizer_state_dict`` returned for an optimizer that was built alike.
+
+    Each moment finds its parameter by name, so that their order may differ.
+    """
+    by_name = {name: parameter for parameter, name in names.items()}
+    optimizer.state.clear()
+    for key, value in state["state"].items():
+        name, _, moment = key.rpartition(":")
+        parameter = by_name[name]
+        optimizer.state[parameter][moment] = value.to(parameter.device, copy=True)
+    for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
+        for name, value in saved.items():
+            group[name] = tuple(value) if isinstance(value, list) else value
+
+
+def _is_number_or_pair(value: Any) -> bool:
+    entries = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _learning_rate(base: float, params: AgentParameters, part: Part) -> float:
     """Multiply the base rate, or the agent's own, by the factors of a part."""
     rate = base if params.optimizer.lr is None else params.optimizer.lr

@@ -2,9 +2,11 @@
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters
+from nip.run_store.checkpoints import read_intact
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.tensor.weights.checkpoint_source import source_folder
-from nip.trainers.tensor.weights.saved_models import load_agents, read_weights
+from nip.trainers.tensor.weights.checkpointing import checkpoint_state
+from nip.trainers.tensor.weights.saved_models import find_weights, load_agents
 
 
 def load_agent_checkpoints(agents: CombinedAgents, settings: ExperimentSettings) -> None:
@@ -26,5 +28,6 @@ def load_agent_checkpoints(agents: CombinedAgents, settings: ExperimentSettings)
         if not params.load_checkpoint_and_parameters:
             continue
         folder = source_folder(name, params, settings)
-        path, checkpoint = read_weights(folder, params.checkpoint_version)
-        load_agents({name: agent}, checkpoint.tensors, path)
+        path = find_weights(folder, params.checkpoint_version)
+        state = checkpoint_state(read_intact(path))
+        load_agents({name: agent}, state["agents"], path)

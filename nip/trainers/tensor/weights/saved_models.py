@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from nip.errors import CheckpointError, ParameterError
-from nip.run_store import Checkpoint, RunHistory, read_history
+from nip.run_store import RunHistory, read_history
 from nip.run_store.checkpoints.checkpoint import read_best
 from nip.run_store.checkpoints.checkpoint_files import write_checkpoint
 from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder, read_intact
@@ -20,16 +20,13 @@ from nip.run_store.run_id import is_run_folder
 from nip.scenario_base.agent import Agent
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.normalization import ObservationNormalizer
-from nip.trainers.tensor.weights.checkpointing import agent_tensors
+from nip.trainers.tensor.weights.checkpointing import (
+    agents_state_dict,
+    checkpoint_state,
+    make_checkpoint,
+)
+from nip.trainers.tensor.weights.state_splitting import StateDict
 from nip.utils.files import flush_to_disk
-
-Files = Mapping[str, Mapping[str, Tensor]]
-"""Tensors by file and name."""
-
-NORMALIZER = "normalizer"
-"""The file with the scaling of observations."""
-
-_HISTORY = "history"
 
 
 def save_model(
@@ -69,8 +66,12 @@ def save_model(
     new, old = (folder.with_name(f".{folder.name}.{state}") for state in ("saving", "replaced"))
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    tensors = {**agent_tensors(agents), NORMALIZER: normalizer.state_dict()}
-    write_checkpoint(new, Checkpoint(iteration, tensors, {_HISTORY: history.to_dict()}))
+    state = {
+        "agents": agents_state_dict(agents),
+        "normalizer": normalizer.state_dict(),
+        "history": history.to_dict(),
+    }
+    write_checkpoint(new, make_checkpoint(iteration, state))
     if folder.exists():
         folder.rename(old)
     new.rename(folder)
@@ -109,11 +110,13 @@ def load_model(
     ParameterError
         If they are those of other agents, or of networks with other sizes.
     """
-    path, checkpoint = read_weights(Path(folder), which)
-    load_agents({name: agent for _, name, agent in agents}, checkpoint.tensors, path)
-    normalizer.load_state_dict(dict(checkpoint.tensors[NORMALIZER]))
-    if _HISTORY in checkpoint.state:
-        return RunHistory.from_dict(checkpoint.state[_HISTORY])
+    path = find_weights(Path(folder), which)
+    checkpoint = read_intact(path)
+    state = checkpoint_state(checkpoint)
+    load_agents({name: agent for _, name, agent in agents}, state["agents"], path)
+    normalizer.load_state_dict(state["normalizer"])
+    if "history" in state:
+        return RunHistory.from_dict(state["history"])
     run = path.parent.parent
     if not is_run_folder(run):
         return RunHistory()
@@ -142,27 +145,24 @@ def find_weights(folder: Path, which: int | str | None = None) -> Path:
     return folder
 
 
-def read_weights(folder: Path, which: int | str | None = None) -> tuple[Path, Checkpoint]:
-    """Find and read what ``find_weights`` finds.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none, or it is damaged.
-    """
-    folder = find_weights(folder, which)
-    return folder, read_intact(folder)
-
-
-def load_agents(agents: Mapping[str, Agent], files: Files, source: Path) -> None:
+def load_agents(agents: Mapping[str, Agent], state: StateDict, source: Path) -> None:
     """Give agents the weights that agents of the same names have in a checkpoint.
+
+    Parameters
+    ----------
+    agents : mapping of str to Agent
+        The agents, changed in place.
+    state : mapping
+        The entry ``agents`` of a checkpoint's state dict.
+    source : Path
+        Folder of the checkpoint, for messages.
 
     Raises
     ------
     ParameterError
         If anything does not fit, whereupon nothing is changed; the message lists all of it.
     """
-    misfits = [misfit for name, agent in agents.items() for misfit in _misfits(name, agent, files)]
+    misfits = [misfit for name, agent in agents.items() for misfit in _misfits(name, agent, state)]
     if misfits:
         listing = "\n".join(f"  {misfit}" for misfit in misfits)
         raise ParameterError(
@@ -172,25 +172,23 @@ def load_agents(agents: Mapping[str, Agent], files: Files, source: Path) -> None
         )
     for name, agent in agents.items():
         for part_name, part in agent.named_children():
-            part.load_state_dict(dict(files[f"{name}.{part_name}"]))
+            part.load_state_dict(state[name][part_name])
 
 
-def _misfits(name: str, agent: Agent, files: Files) -> Iterator[str]:
-    """Yield what is missing, too much, or of another shape."""
-    known = [file.removesuffix(".body") for file in files if file.endswith(".body")]
-    if name not in known:
-        yield f"agent {name!r}: not among {', '.join(known)}"
+def _misfits(name: str, agent: Agent, state: StateDict) -> Iterator[str]:
+    """Yield a message for each tensor that is missing, unknown or of another shape."""
+    if name not in state:
+        yield f"agent {name!r}: not among {', '.join(state)}"
         return
     for part_name, part in agent.named_children():
-        file = f"{name}.{part_name}"
-        if file not in files:
-            yield f"{file}: absent"
+        if part_name not in state[name]:
+            yield f"{name}.{part_name}: absent"
             continue
-        stored, needed = _shapes(files[file]), _shapes(part.state_dict())
+        stored, needed = _shapes(state[name][part_name]), _shapes(part.state_dict())
         for key in dict.fromkeys([*needed, *stored]):
             if stored.get(key) != needed.get(key):
                 shapes = f"{stored.get(key, 'absent')} → {needed.get(key, 'absent')}"
-                yield f"{file}, tensor {key}: {shapes}"
+                yield f"{name}.{part_name}, tensor {key}: {shapes}"
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -11,12 +11,14 @@ from nip.errors import ParameterError
 from nip.parameters import LrSchedulerParameters
 from nip.trainers.tensor.learning.lr_schedules import (
     build_lr_scheduler,
-    group_state,
-    load_group_state,
-    load_scheduler_state,
-    scheduler_state,
+    load_lr_scheduler_state_dict,
+    lr_scheduler_state_dict,
 )
-from nip.trainers.tensor.learning.optimizers import OPTIMIZERS
+from nip.trainers.tensor.learning.optimizers import (
+    OPTIMIZERS,
+    load_optimizer_state_dict,
+    optimizer_state_dict,
+)
 
 RATES = (0.5, 0.02)
 """Base rates of two groups."""
@@ -100,6 +102,12 @@ def values_of_steps(optimizer, scheduler, num_intervals, steps_per_interval=1):
     return values
 
 
+def dumped(scheduler, optimizer):
+    """Return the states of a schedule and of the groups that it moves, as a checkpoint has them."""
+    groups = optimizer_state_dict(optimizer, names={})
+    return json.dumps([lr_scheduler_state_dict(scheduler), groups])
+
+
 @pytest.mark.parametrize("steps_per_interval", [1, 3], ids=["step", "iteration"])
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize(("name", "num_warmup"), CASES)
@@ -114,13 +122,13 @@ def test_each_step_has_the_rate_of_pytorchs_own_also_across_a_resume(
         optimizer = make_optimizer(kind)
         scheduler = make_ours(optimizer, name, num_warmup)
         values = values_of_steps(optimizer, scheduler, stop, steps_per_interval)
-        state = json.dumps([scheduler_state(scheduler), group_state(optimizer)])
+        state = dumped(scheduler, optimizer)
         optimizer = make_optimizer(kind)
         scheduler = make_ours(optimizer, name, num_warmup)
         of_scheduler, of_groups = json.loads(state)
-        load_scheduler_state(scheduler, of_scheduler)
-        load_group_state(optimizer, of_groups)
-        assert json.dumps([scheduler_state(scheduler), group_state(optimizer)]) == state
+        load_lr_scheduler_state_dict(scheduler, of_scheduler)
+        load_optimizer_state_dict(optimizer, {}, of_groups)
+        assert dumped(scheduler, optimizer) == state
         values += values_of_steps(optimizer, scheduler, TOTAL - stop, steps_per_interval)
         assert values == expected
 
@@ -193,10 +201,10 @@ def test_a_schedule_may_go_before_its_optimizer():
         optimizer = make_optimizer()
         scheduler = make_ours(optimizer, name, num_warmup)
         scheduler.step()
-        state = scheduler_state(scheduler)
+        state = lr_scheduler_state_dict(scheduler)
         optimizer = make_optimizer()
         scheduler = make_ours(optimizer, name, num_warmup)
-        load_scheduler_state(scheduler, state)
+        load_lr_scheduler_state_dict(scheduler, state)
         for _ in range(4):
             scheduler.step()
 
@@ -235,19 +243,19 @@ def test_a_scheduler_of_ones_own_is_built_saved_and_loaded():
         optimizer = make_optimizer()
         scheduler = factory(optimizer)
         values = values_of_steps(optimizer, scheduler, 5)
-        state = json.loads(json.dumps([scheduler_state(scheduler), group_state(optimizer)]))
+        state = json.loads(dumped(scheduler, optimizer))
         optimizer = make_optimizer()
         scheduler = build_lr_scheduler(optimizer, LrSchedulerParameters(), 5, factory)
-        load_scheduler_state(scheduler, state[0])
-        load_group_state(optimizer, state[1])
+        load_lr_scheduler_state_dict(scheduler, state[0])
+        load_optimizer_state_dict(optimizer, {}, state[1])
         assert values + values_of_steps(optimizer, scheduler, 3) == expected
 
     optimizer = make_optimizer()
     scheduler = plateau(optimizer)
     scheduler.step(2.0)
     scheduler.step(3.0)
-    state = json.loads(json.dumps(scheduler_state(scheduler)))
+    state = json.loads(json.dumps(lr_scheduler_state_dict(scheduler)))
     again = plateau(make_optimizer())
     assert again.best == inf
-    load_scheduler_state(again, state)
+    load_lr_scheduler_state_dict(again, state)
     assert again.best == 2.0

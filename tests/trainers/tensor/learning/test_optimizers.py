@@ -13,9 +13,12 @@ from nip.parameters import (
     RandomAgentParameters,
     ToyAgentParameters,
 )
-from nip.trainers.tensor.learning.lr_schedules import group_state, load_group_state
-from nip.trainers.tensor.learning.optimizers import OPTIMIZERS, build_optimizer
-from nip.trainers.tensor.weights.checkpointing import load_optimizer_tensors, optimizer_tensors
+from nip.trainers.tensor.learning.optimizers import (
+    OPTIMIZERS,
+    build_optimizer,
+    load_optimizer_state_dict,
+    optimizer_state_dict,
+)
 from tests.experiments import make_instance, make_params, tiny_graph_agent
 
 CLASSES = {
@@ -212,11 +215,33 @@ def test_a_gradient_may_come_late_and_moments_survive_a_checkpoint(name, momentu
 
     first, names, optimizer = start()
     steps(first, optimizer, range(2))
-    tensors = {key: value.clone() for key, value in optimizer_tensors(optimizer, names).items()}
-    groups = json.loads(json.dumps(group_state(optimizer)))
+    state = optimizer_state_dict(optimizer, names)
+    state = {
+        "state": {key: value.clone() for key, value in state["state"].items()},
+        "param_groups": json.loads(json.dumps(state["param_groups"])),
+    }
     second, names, optimizer = start()
     second.load_state_dict(first.state_dict())
-    load_optimizer_tensors(optimizer, names, tensors)
-    load_group_state(optimizer, groups)
+    load_optimizer_state_dict(optimizer, names, state)
     steps(second, optimizer, range(2, 4))
     assert all(map(torch.equal, whole.parameters(), second.parameters()))
+
+
+def test_moments_find_their_parameters_by_name():
+    first = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    names = dict(zip(first, ("a", "b", "c"), strict=True))
+    optimizer = torch.optim.Adam(first, lr=0.1)
+    for scale, parameter in enumerate(first[:2], start=1):
+        parameter.grad = torch.full((2,), float(scale))
+    optimizer.step()
+    stored = optimizer_state_dict(optimizer, names)
+    assert set(stored["state"]) == {
+        f"{name}:{key}" for name in ("a", "b") for key in ("step", "exp_avg", "exp_avg_sq")
+    }
+    second = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    reordered = torch.optim.Adam(second[::-1], lr=0.1)
+    load_optimizer_state_dict(reordered, dict(zip(second, ("a", "b", "c"), strict=True)), stored)
+    for old, new in zip(first, second, strict=True):
+        expected, found = optimizer.state.get(old, {}), reordered.state.get(new, {})
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in expected)

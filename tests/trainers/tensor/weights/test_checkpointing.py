@@ -10,10 +10,8 @@ from nip.trainers.registry import build_trainer
 from nip.trainers.tensor.weights import checkpointing
 from nip.trainers.tensor.weights.checkpointing import (
     CheckpointClock,
-    agent_tensors,
-    load_agent_tensors,
-    load_optimizer_tensors,
-    optimizer_tensors,
+    agents_state_dict,
+    load_agents_state_dict,
 )
 from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent
 
@@ -51,19 +49,19 @@ def test_without_a_period_it_costs_a_twentieth_of_the_time(time):
     assert clock.is_due(3)
 
 
-def test_every_part_of_every_agent_has_a_file(data_dir):
+def test_every_part_of_every_agent_has_an_entry(data_dir):
     agents = {"prover": RandomAgentParameters(), "_default": tiny_graph_agent()}
     params = make_params(
         "graph_isomorphism", protocol="nip", agents=agents, rl={"use_shared_body": False}
     )
-    files = agent_tensors(make_instance(params, data_dir).agents)
-    parts = ("body", "policy_head", "value_head")
-    assert set(files) == {
-        *(f"prover.{part}" for part in parts),
-        *(f"verifier.{part}" for part in (*parts, "value_body")),
+    state = agents_state_dict(make_instance(params, data_dir).agents)
+    parts = {"body", "policy_head", "value_head"}
+    assert {name: set(parts) for name, parts in state.items()} == {
+        "prover": parts,
+        "verifier": {*parts, "value_body"},
     }
-    assert files["prover.body"] == {}
-    assert any(name.endswith("running_mean") for name in files["verifier.body"])
+    assert state["prover"]["body"] == {}
+    assert any(name.endswith("running_mean") for name in state["verifier"]["body"])
 
 
 def test_weights_come_back_into_a_fresh_instance(data_dir):
@@ -73,29 +71,9 @@ def test_weights_come_back_into_a_fresh_instance(data_dir):
         ).agents
         for seed in (1, 2)
     )
-    load_agent_tensors(other, agent_tensors(agents))
+    load_agents_state_dict(other, agents_state_dict(agents))
     expected, found = agents.state_dict(), other.state_dict()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-
-
-def test_moments_find_their_parameters_by_name():
-    first = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
-    names = dict(zip(first, ("a", "b", "c"), strict=True))
-    optimizer = torch.optim.Adam(first, lr=0.1)
-    for scale, parameter in enumerate(first[:2], start=1):
-        parameter.grad = torch.full((2,), float(scale))
-    optimizer.step()
-    stored = optimizer_tensors(optimizer, names)
-    assert set(stored) == {
-        f"{name}:{key}" for name in ("a", "b") for key in ("step", "exp_avg", "exp_avg_sq")
-    }
-    second = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
-    reordered = torch.optim.Adam(second[::-1], lr=0.1)
-    load_optimizer_tensors(reordered, dict(zip(second, ("a", "b", "c"), strict=True)), stored)
-    for old, new in zip(first, second, strict=True):
-        expected, found = optimizer.state.get(old, {}), reordered.state.get(new, {})
-        assert expected.keys() == found.keys()
-        assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
 def test_a_run_is_saved_at_the_end_and_then_goes_on_from_there(tmp_path):

@@ -85,7 +85,7 @@ def test_a_fresh_instance_gives_identical_outputs_after_loading(saved, data_dir)
 def test_there_is_one_file_for_each_part_of_each_agent(saved):
     folder, _, _ = saved
     parts = [
-        f"{agent}.{part}.safetensors"
+        f"agents.{agent}.{part}.safetensors"
         for agent in ("prover", "verifier")
         for part in ("body", "policy_head", "value_head")
     ]
@@ -117,7 +117,7 @@ def test_a_missing_folder_or_file_is_file_not_found(saved, tmp_path, data_dir):
     with pytest.raises(FileNotFoundError, match=r"no saved weights in .*nowhere.*save_model") as e:
         load(tmp_path / "nowhere", instance)
     assert isinstance(e.value, NipError)
-    (folder / "verifier.body.safetensors").unlink()
+    (folder / "agents.verifier.body.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"verifier\.body\.safetensors"):
         load(folder, instance)
 

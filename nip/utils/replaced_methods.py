@@ -1,0 +1,25 @@
+"""Refusing classes that define methods which nothing calls any more."""
+
+from collections.abc import Mapping
+
+from nip.errors import PluginError
+
+
+def refuse_replaced(cls: type, replaced: Mapping[str, str]) -> None:
+    """Raise an error if a class defines a method or attribute that was replaced by another.
+
+    Parameters
+    ----------
+    cls : type
+        A class derived from one of ours.
+    replaced : mapping of str to str
+        What to write instead, by the old name.
+
+    Raises
+    ------
+    PluginError
+        If the class has one of the old names.
+    """
+    for name, advice in replaced.items():
+        if name in vars(cls):
+            raise PluginError(f"{cls.__name__}.{name} is no longer used. {advice}")
