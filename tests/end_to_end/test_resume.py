@@ -14,6 +14,7 @@ from nip.parameters import ContiguousPeriodicUpdateSchedule, HyperParameters
 from nip.run import run_experiment
 from nip.run_store import Checkpoint, read_history
 from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
+from nip.trainers.tensor.weights.checkpointing import checkpoint_state
 from tests.end_to_end.everything_on import SETTINGS, everything_on
 from tests.end_to_end.processes import KILLED, Start, run_in_processes
 from tests.experiments import make_params, make_settings, tiny_graph_agent, trainer_variants
@@ -195,54 +196,55 @@ def test_the_order_of_sets_changes_nothing(experiment, runs):
 def test_what_is_compared_is_everything_that_counts(runs):
     checkpoint = last_checkpoint(runs / "vanilla_ppo-kl")
     assert {
-        "prover.body",
-        "prover.policy_head",
-        "prover.value_body",
-        "prover.value_head",
-        "verifier.body",
-        "optimizer",
+        "agents.prover.body",
+        "agents.prover.policy_head",
+        "agents.prover.value_body",
+        "agents.prover.value_head",
+        "agents.verifier.body",
+        "learner.optimizer.state",
+        "learner.objective",
         "generators",
         "minibatches",
         "normalizer",
-        "objective",
-        "rollouts",
+        "collector",
     } <= set(checkpoint.tensors)
-    assert any(name.endswith("running_var") for name in checkpoint.tensors["verifier.body"])
-    assert any(name.endswith(":exp_avg_sq") for name in checkpoint.tensors["optimizer"])
-    assert checkpoint.tensors["objective"]["kl_beta"].tolist() != [1, 1]
+    state = checkpoint_state(checkpoint)
+    assert any(name.endswith("running_var") for name in state["agents"]["verifier"]["body"])
+    moments = state["learner"]["optimizer"]["state"]
+    assert any(name.endswith(":exp_avg_sq") for name in moments)
+    assert state["learner"]["objective"]["kl_beta"].tolist() != [1, 1]
     # Episodes were cut off, so that environments had to be carried over.
-    assert checkpoint.tensors["rollouts"]["state.round"].any()
-    assert float(checkpoint.tensors["normalizer"]["x_std"]) != 1
+    assert state["collector"]["state"]["round"].any()
+    assert float(state["normalizer"]["x_std"]) != 1
     history = read_history(runs / "vanilla_ppo-kl" / "run")
     iterations = [iteration for iteration, _ in history.values("learning_rate")]
     assert iterations == [1, 2, 3, 4]
 
 
-def test_what_is_compared_of_the_layer_is_everything_that_counts(runs):
-    checkpoint = last_checkpoint(runs / "everything-ppo")
-    layer, callbacks = checkpoint.state["layer"], checkpoint.state["layer"]["callbacks"]
+def test_what_is_compared_of_callbacks_and_learner_is_everything_that_counts(runs):
+    state = checkpoint_state(last_checkpoint(runs / "everything-ppo"))
+    context, callbacks = state["context"], state["callbacks"]
     assert callbacks["EarlyStopping-1"]["num_without_improvement"] == 3
-    assert layer["stop_reason"].startswith("test_mean_accuracy=")
+    assert context["stop_reason"].startswith("test_mean_accuracy=")
     # Two steps in each of four iterations: after four of warm-up, half of the other eight is left.
-    assert callbacks["Remembering-1"]["num_steps"] == layer["step"] == 8
-    assert len(layer["state"]["losses"]) == 3
-    rates = [group["lr"] for group in layer["learner"]["groups"]]
+    assert callbacks["Remembering-1"]["num_steps"] == context["step"] == 8
+    assert len(context["state"]["losses"]) == 3
+    rates = [group["lr"] for group in state["learner"]["optimizer"]["param_groups"]]
     assert (rates[0], rates[-1]) == pytest.approx((0.003 / 2, 0.002 / 2))
     history = read_history(runs / "everything-ppo" / "run")
     factors = (0.01, 0.01 + 0.99 * 2 / 4, 1.0, 0.75)
     rates = [rate for _, rate in history.values("learning_rate")]
     assert rates == pytest.approx([0.003 * factor for factor in factors])
-    assert checkpoint.tensors["callback.Remembering-1"]["drift"].all()
-    averaged = checkpoint.tensors["callback.AverageAgentWeights-1"]
+    assert callbacks["Remembering-1"]["drift"].all()
+    averaged = callbacks["AverageAgentWeights-1"]
     assert {name.partition(".")[0] for name in averaged} == {"anchor", "velocity"}
 
-    halves = last_checkpoint(runs / "everything-reinforce")
-    learner = halves.state["layer"]["learner"]
+    learner = checkpoint_state(last_checkpoint(runs / "everything-reinforce"))["learner"]
     # Losses were scaled by 2^16; each overflow halved that, and took the place of a step.
     num_overflows = 16 - log2(learner["update_step"]["scale"])
     assert 0 < num_overflows == 8 - learner["num_steps"] < 8
-    assert {name.split(".")[1] for name in halves.tensors["optimizer"]} == {"prover"}
-    (momentum,) = {group["momentum"] for group in learner["groups"]}
+    assert {name.split(".")[1] for name in learner["optimizer"]["state"]} == {"prover"}
+    (momentum,) = {group["momentum"] for group in learner["optimizer"]["param_groups"]}
     assert 0.85 < momentum < 0.95
 
 
