@@ -15,6 +15,7 @@ from nip.scenario_instance import (
 
 if TYPE_CHECKING:
     from nip.trainers.text.plan import TextPlan
+    from nip.trainers.trainer_base import TensorDictTrainer
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class ExperimentPlan:
     """Iterations of all loops of the trainer together, the test among them."""
 
     rollouts: IterationPlan | None
-    """Size of an iteration; None for a trainer whose iterations are its own affair."""
+    """Size of an iteration; None for a trainer that collects no rollouts."""
 
 
 def make_plan(
@@ -125,16 +126,12 @@ def _make_tensor_plan(
         num_train_datapoints=len(instance.train_dataset),
         num_test_datapoints=len(instance.test_dataset),
         num_iterations=trainer.num_iterations,
-        rollouts=_rollout_plan(hyper_params, instance) if learns_from_rollouts else None,
+        rollouts=_iteration_plan(instance, trainer) if learns_from_rollouts else None,
     )
 
 
-def _rollout_plan(
-    hyper_params: HyperParameters, instance: TensorDictScenarioInstance
+def _iteration_plan(
+    instance: TensorDictScenarioInstance, trainer: TensorDictTrainer
 ) -> IterationPlan:
     shape = instance.batch_shape
-    # A last minibatch that is not full is left out, so that all updates weigh the same.
-    num_minibatches = shape.num_frames // hyper_params.rl.minibatch_size
-    return IterationPlan(
-        shape.num_environments, shape.num_steps, hyper_params.rl.num_epochs * num_minibatches
-    )
+    return IterationPlan(shape.num_environments, shape.num_steps, trainer.num_steps_per_iteration)

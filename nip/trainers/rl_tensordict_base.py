@@ -16,7 +16,7 @@ from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.tensor.learning.data_parallel import joint_batch
 from nip.trainers.tensor.learning.learner_building import build_learner
-from nip.trainers.tensor.learning.minibatches import ShuffledMinibatches
+from nip.trainers.tensor.learning.minibatches import Minibatches, ShuffledMinibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.trainers.tensor.pretraining import pretrain_agents
 from nip.trainers.tensor.rollout_collection import play_for_evaluation, training_collector
@@ -58,11 +58,14 @@ class TensorDictRlTrainer(TensorDictTrainer):
         """Iterations of the training loop."""
         return self.hyper_params.rl.num_iterations
 
-    @property
-    def num_minibatches(self) -> int:
-        """Minibatches of an iteration."""
-        rl, num_frames = self.hyper_params.rl, self.scenario_instance.batch_shape.num_frames
-        return rl.num_epochs * (num_frames // rl.minibatch_size)
+    def _default_minibatches(self) -> Minibatches:
+        rl = self.hyper_params.rl
+        return ShuffledMinibatches(
+            rl.minibatch_size,
+            stable_seed(self.hyper_params.seed, "minibatches"),
+            num_frames=self.scenario_instance.batch_shape.num_frames,
+            num_epochs=rl.num_epochs,
+        )
 
     @property
     def lr_schedule(self) -> LrSchedulerParameters:
@@ -111,7 +114,6 @@ class TensorDictRlTrainer(TensorDictTrainer):
             if make_data is None
             else make_data(self)
         )
-        self._minibatches = ShuffledMinibatches(rl.minibatch_size, stable_seed(seed, "minibatches"))
 
     def _make_loss(self) -> tuple[Objective, AdvantageEstimator | None]:
         make = self.components.loss
@@ -173,7 +175,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
         """Yield minibatches of frames, (frame,), over all epochs."""
-        for epoch in range(self.hyper_params.rl.num_epochs):
+        assert self._minibatches is not None, "setup() builds them"
+        for epoch in range(self._minibatches.num_epochs):
             self.context.epoch = epoch
             yield from self._minibatches.of(batch)
 
@@ -198,11 +201,9 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return {
             **super().state_dict(),
             "collector": self.collector.state_dict(),
-            "minibatches": self._minibatches.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what ``state_dict`` returned."""
         super().load_state_dict(state)
         self.collector.load_state_dict(state["collector"])
-        self._minibatches.load_state_dict(state["minibatches"])

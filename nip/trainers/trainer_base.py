@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from math import ceil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -23,6 +23,7 @@ from nip.trainers.tensor.checkpointed_trainer import CheckpointedTrainer
 from nip.trainers.tensor.learning.data_parallel import seed_parts
 from nip.trainers.tensor.learning.loss_terms import build_loss_terms, term_figure_names
 from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
+from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.trainers.tensor.rollout_samples import sample_rollouts
 from nip.trainers.tensor.weights.initial_weights import load_agent_checkpoints
@@ -61,6 +62,7 @@ class TensorDictTrainer(CheckpointedTrainer):
         super().__init__(hyper_params, scenario_instance, settings, run)
         self._stack = ExitStack()
         self._evaluated: int | None = None
+        self._minibatches: Minibatches | None = None
 
     # ---- what a subclass fills in
 
@@ -69,10 +71,12 @@ class TensorDictTrainer(CheckpointedTrainer):
         """Iterations of the training loop; 0 where ``train`` has loops of its own."""
         return 0
 
-    @property
-    def num_minibatches(self) -> int:
-        """Minibatches of an iteration."""
-        return 1
+    def _default_minibatches(self) -> Minibatches | None:
+        """Return what divides the data of an iteration, unless it is exchanged.
+
+        Called before ``_set_up`` as well. None for a trainer without minibatches.
+        """
+        return None
 
     @property
     def lr_schedule(self) -> LrSchedulerParameters:
@@ -106,17 +110,37 @@ class TensorDictTrainer(CheckpointedTrainer):
         return ()
 
     @property
+    def num_minibatches(self) -> int:
+        """Minibatches of an iteration; 1 without a component that divides its data."""
+        minibatches = self._make_minibatches() if self._minibatches is None else self._minibatches
+        return 1 if minibatches is None else len(minibatches)
+
+    @property
+    def num_steps_per_iteration(self) -> int:
+        """Steps of the optimizer in an iteration."""
+        step = self.components.update_step or self.hyper_params.update_step
+        return ceil(self.num_minibatches / step.num_accumulation_steps)
+
+    @property
     def num_schedule_intervals(self) -> int:
         """Intervals of the whole run, as the schedule of the learning rate counts them."""
-        step = self.components.update_step
-        num_accumulated = (
-            self.hyper_params.update_step.num_accumulation_steps
-            if step is None
-            else step.num_accumulation_steps
-        )
-        num_steps = ceil(self.num_minibatches / num_accumulated)
         by_step = self.lr_schedule.interval == "step"
-        return self.num_train_iterations * (num_steps if by_step else 1)
+        return self.num_train_iterations * (self.num_steps_per_iteration if by_step else 1)
+
+    def _make_minibatches(self) -> Minibatches | None:
+        make = self.components.minibatches
+        return self._default_minibatches() if make is None else make(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that must survive an interruption, nested by name."""
+        own = {} if self._minibatches is None else {"minibatches": self._minibatches.state_dict()}
+        return {**super().state_dict(), **own}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        super().load_state_dict(state)
+        if self._minibatches is not None:
+            self._minibatches.load_state_dict(state["minibatches"])
 
     def check(self) -> None:
         """Refuse what can never work; called before anything is written."""
@@ -144,6 +168,7 @@ class TensorDictTrainer(CheckpointedTrainer):
         self._stack.close()
         try:
             self._build_train_context(self._stack)
+            self._minibatches = self._make_minibatches()
             self._set_up()
             if self.restore() > 0:
                 self.begin()

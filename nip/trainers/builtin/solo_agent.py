@@ -1,17 +1,19 @@
 """Supervised training of every agent by itself."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+
+from tensordict import TensorDictBase
 
 from nip.trainers.core.components import COMPONENTS
 from nip.trainers.registry import register_trainer
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
 from nip.trainers.tensor.learning.learner_building import build_learner
+from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.trainers.tensor.solo_training import (
     SoloDataset,
     SoloObjective,
     answer_alone,
-    mean_figures,
+    mean_metrics,
     solo_rules,
 )
 from nip.trainers.trainer_base import TensorDictTrainer
@@ -31,15 +33,15 @@ class SoloAgentTrainer(TensorDictTrainer):
         """Passes over the training rows."""
         return self.hyper_params.solo_agent.num_epochs
 
-    @property
-    def num_minibatches(self) -> int:
-        """Minibatches of a pass."""
-        environment = self.scenario_instance.train_environment
-        return SoloDataset(environment, self.hyper_params).num_batches
+    def _default_minibatches(self) -> Minibatches:
+        return self._make_dataset().minibatches()
+
+    def _make_dataset(self) -> SoloDataset:
+        return SoloDataset(self.scenario_instance.train_environment, self.hyper_params)
 
     def _set_up(self) -> None:
         params = self.hyper_params.solo_agent
-        self.rows = SoloDataset(self.scenario_instance.train_environment, self.hyper_params)
+        self.dataset = self._make_dataset()
         self.objective = self._make_objective()
         self.learner = build_learner(
             self,
@@ -54,28 +56,31 @@ class SoloAgentTrainer(TensorDictTrainer):
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Pass over the training rows once; return each agent's mean loss and accuracy."""
-        self.context.epoch, ranks = iteration, current_ranks()
         train_learning_parts(self.agents)
         with self.stage("train"):
-            figures = [
-                (self.train_step(batch[ranks.rank :: ranks.size]), len(batch))
-                for batch in self.rows.shuffled()
-            ]
+            metrics = [self._learn(rows) for rows in self._divided_rows(iteration)]
             self.learner.finish_iteration()
-        return mean_figures(figures)
+        return mean_metrics(metrics)
+
+    def _divided_rows(self, iteration: int) -> Iterator[TensorDictBase]:
+        """Yield the minibatches of the training rows, over all epochs of an iteration."""
+        minibatches = self._minibatches
+        assert minibatches is not None, "setup() builds them"
+        for epoch in range(minibatches.num_epochs):
+            self.context.epoch = iteration * minibatches.num_epochs + epoch
+            yield from minibatches.of(self.dataset.train_rows)
+
+    def _learn(self, rows: TensorDictBase) -> tuple[TensorDictBase, int]:
+        """Learn from a minibatch; return its metrics and its number of rows.
+
+        Of N ranks each learns from every N-th row.
+        """
+        ranks = current_ranks()
+        return self.train_step(self.dataset.questions(rows[ranks.rank :: ranks.size])), len(rows)
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
         """Answer the held-out questions, or those that were learnt from."""
         with self._autocast():
-            metrics = answer_alone(self.objective, self.rows, held_out=split == "test")
+            metrics = answer_alone(self.objective, self.dataset, held_out=split == "test")
         on_batch()
         return metrics
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that must survive an interruption, nested by name."""
-        return {**super().state_dict(), "minibatches": self.rows.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load what ``state_dict`` returned."""
-        super().load_state_dict(state)
-        self.rows.load_state_dict(state["minibatches"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nip.trainers.core.callback import Callback
     from nip.trainers.core.context import TrainingContext
     from nip.trainers.core.trainer import Trainer
+    from nip.trainers.tensor.learning.minibatches import Minibatches
     from nip.trainers.tensor.learning.update_step import UpdateStep
 
 
@@ -45,6 +46,9 @@ class TrainerComponents:
 
     data: Callable[[Any], RolloutCollector] | None = None
     """Makes what collects the batches, for a trainer."""
+
+    minibatches: Callable[[Any], Minibatches] | None = None
+    """Makes what divides the data of an iteration into minibatches, for a trainer."""
 
     evaluate: Callable[[Trainer, str], Mapping[str, float]] | None = None
     """Evaluates the agents on a split, ``train`` or ``test``, in the context of a test."""

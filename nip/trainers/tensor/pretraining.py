@@ -25,7 +25,7 @@ from nip.trainers.tensor.solo_training import (
     SoloDataset,
     SoloObjective,
     answer_alone,
-    mean_figures,
+    mean_metrics,
     solo_rules,
 )
 from nip.utils.files import write_atomically
@@ -123,7 +123,8 @@ def _train(
     metrics: dict[str, float] = {}
     with _own_randomness(hyper_params, settings), _thawed(instance.agents):
         params = hyper_params.solo_agent
-        rows = SoloDataset(instance.train_environment, hyper_params)
+        dataset = SoloDataset(instance.train_environment, hyper_params)
+        minibatches = dataset.minibatches()
         objective = SoloObjective(instance.agents)
         optimizer = build_optimizer(
             instance.agents,
@@ -135,11 +136,16 @@ def _train(
         update_step = UpdateStep(max_grad_norm=params.max_grad_norm)
         learner = Learner(instance.agents, objective, optimizer, update_step=update_step)
         for _ in range(params.num_epochs):
-            metrics = mean_figures([(learner.step(batch), len(batch)) for batch in rows.shuffled()])
+            metrics = mean_metrics(
+                [
+                    (learner.step(dataset.questions(rows)), len(rows))
+                    for rows in minibatches.of(dataset.train_rows)
+                ]
+            )
             on_epoch(metrics)
         instance.agents.eval()
         with torch.no_grad():
-            tested = answer_alone(objective, rows, held_out=True)
+            tested = answer_alone(objective, dataset, held_out=True)
         metrics |= {f"test_{name}": value for name, value in tested.items()}
         instance.agents.train()
     return {f"{METRIC_PREFIX}{name}": value for name, value in metrics.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents, readable
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
+from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.utils.ranks import current_ranks
 
 TRAINED_PARTS = ("body", "solo_head")
@@ -84,6 +86,43 @@ class SoloObjective(Objective):
         return [*self.figure_names(), *(f"loss_{name}" for name in self._learners)]
 
 
+class RowMinibatches(Minibatches):
+    """Minibatches of the rows of a dataset in random order; the last one may be smaller.
+
+    Parameters
+    ----------
+    num_rows : int
+        Rows to learn from.
+    size : int
+        Rows of a minibatch.
+    generator : torch.Generator
+        Draws the orders.
+    """
+
+    def __init__(self, num_rows: int, size: int, generator: torch.Generator) -> None:
+        self._num_rows = num_rows
+        self._size = size
+        self._generator = generator
+
+    @property
+    def num_per_epoch(self) -> int:
+        """Number of minibatches of a pass over the rows."""
+        return ceil(self._num_rows / self._size)
+
+    def of(self, batch: TensorDictBase) -> Iterator[TensorDictBase]:
+        """Yield the minibatches of one pass over the rows."""
+        permutation = torch.randperm(len(batch), generator=self._generator)
+        yield from batch[permutation].split(self._size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the generator."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        self._generator.set_state(state["generator"])
+
+
 class SoloDataset:
     """The training data, divided into rows to learn from and rows held out.
 
@@ -103,47 +142,36 @@ class SoloDataset:
         self._generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(environment.dataset), generator=self._generator)
         num_test = min(max(1, round(hyper_params.test_size * len(order))), len(order) - 1)
-        self._test_rows, self._train_rows = order[:num_test], order[num_test:]
+        rows = TensorDict({"row": order}, batch_size=[len(order)])
+        self.test_rows, self.train_rows = rows[:num_test], rows[num_test:]
 
-    @property
-    def num_batches(self) -> int:
-        """Batches of a pass over the rows to learn from."""
-        return -(-len(self._train_rows) // self._batch_size)
+    def minibatches(self) -> RowMinibatches:
+        """Return the minibatches of the training rows, whose orders continue the split's seed."""
+        return RowMinibatches(len(self.train_rows), self._batch_size, self._generator)
 
-    def shuffled(self) -> Iterator[TensorDict]:
-        """Yield the rows to learn from in batches, each time in another order."""
-        permutation = torch.randperm(len(self._train_rows), generator=self._generator)
-        return self._batches(self._train_rows[permutation])
+    def questions(self, rows: TensorDictBase) -> TensorDict:
+        """Return the first observations of episodes about some rows, with their labels."""
+        device = self._environment.device
+        indices = rows["row"].to(device)
+        state = self._environment.state_of(indices, torch.zeros_like(indices))
+        return TensorDict(state, batch_size=[len(rows)], device=device)
 
     def in_order(self, *, held_out: bool) -> Iterator[TensorDict]:
-        """Yield the rows which were held out, or those to learn from, in batches."""
-        return self._batches(self._test_rows if held_out else self._train_rows)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the state of the generator that shuffles the rows."""
-        return {"generator": self._generator.get_state()}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Load what ``state_dict`` returned."""
-        self._generator.set_state(state["generator"])
-
-    def _batches(self, rows: Tensor) -> Iterator[TensorDict]:
-        for batch in rows.split(self._batch_size):
-            indices = batch.to(self._environment.device)
-            state = self._environment.state_of(indices, torch.zeros_like(indices))
-            yield TensorDict(state, batch_size=[len(batch)], device=self._environment.device)
+        """Yield the questions of the test rows or of the training rows, in batches."""
+        rows = self.test_rows if held_out else self.train_rows
+        return (self.questions(batch) for batch in rows.split(self._batch_size))
 
 
 def answer_alone(
     objective: SoloObjective, rows: SoloDataset, *, held_out: bool
 ) -> dict[str, float]:
     """Return each agent's mean loss and accuracy on the rows held out, or on those learnt from."""
-    return mean_figures(
+    return mean_metrics(
         [(objective(batch), len(batch)) for batch in rows.in_order(held_out=held_out)]
     )
 
 
-def mean_figures(figures: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:
+def mean_metrics(figures: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:
     """Average figures over rows.
 
     Parameters

@@ -31,25 +31,38 @@ def ready(data_dir):
 
 
 def test_the_rows_held_out_are_a_share_of_the_training_data(ready):
-    rows = ready(test_size=0.25).rows
-    held_out, kept = rows._test_rows.tolist(), rows._train_rows.tolist()
+    dataset = ready(test_size=0.25).dataset
+    held_out, kept = dataset.test_rows["row"].tolist(), dataset.train_rows["row"].tolist()
     assert len(held_out) == 2
     assert sorted(held_out + kept) == list(range(8))
 
 
 def test_something_is_always_left_to_learn_from(ready):
-    rows = ready(test_size=0.99).rows
-    assert (len(rows._train_rows), len(rows._test_rows)) == (1, 7)
-    assert rows.num_batches == 1
+    dataset = ready(test_size=0.99).dataset
+    assert (len(dataset.train_rows), len(dataset.test_rows)) == (1, 7)
+    assert len(dataset.minibatches()) == 1
 
 
 def test_the_rows_come_in_batches_each_time_in_another_order(ready):
-    rows = ready(test_size=0.25).rows
-    passes = [[batch["y"].flatten().tolist() for batch in rows.shuffled()] for _ in range(8)]
-    assert rows.num_batches == 2
-    assert {tuple(map(len, batches)) for batches in passes} == {(4, 2)}
-    assert len({str(batches) for batches in passes}) > 1
-    assert len({str(sorted(y for batch in batches for y in batch)) for batches in passes}) == 1
+    dataset = ready(test_size=0.25).dataset
+    minibatches = dataset.minibatches()
+    passes = [
+        [rows["row"].tolist() for rows in minibatches.of(dataset.train_rows)] for _ in range(8)
+    ]
+    assert len(minibatches) == 2
+    assert {tuple(map(len, each)) for each in passes} == {(4, 2)}
+    assert len({str(each) for each in passes}) > 1
+    expected = sorted(dataset.train_rows["row"].tolist())
+    assert all(sorted(first + second) == expected for first, second in passes)
+
+
+def test_a_stored_order_continues_where_it_was(ready):
+    dataset = ready(test_size=0.25).dataset
+    minibatches, other = dataset.minibatches(), ready(test_size=0.25, seed=4).dataset.minibatches()
+    list(minibatches.of(dataset.train_rows))
+    other.load_state_dict(minibatches.state_dict())
+    first, second = (list(each.of(dataset.train_rows)) for each in (minibatches, other))
+    assert [rows["row"].tolist() for rows in first] == [rows["row"].tolist() for rows in second]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -57,7 +70,8 @@ def test_the_figures_are_the_cross_entropy_and_the_share_of_right_answers(ready,
     trainer = ready()
     instance = trainer.scenario_instance
     metrics = trainer.evaluate(split)
-    rows = trainer.rows._test_rows if split == "test" else trainer.rows._train_rows
+    dataset = trainer.dataset
+    rows = (dataset.test_rows if split == "test" else dataset.train_rows)["row"]
     state = instance.train_environment.state_of(rows, torch.zeros_like(rows))
     y = instance.train_dataset.y[rows]
     instance.agents.eval()

@@ -1,34 +1,83 @@
-"""Dividing a batch of frames into minibatches."""
+"""Minibatches: how the data of an iteration is divided for learning."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from tensordict import TensorDictBase
-from torch import Tensor
 
 from nip.trainers.tensor.learning.data_parallel import own_rows
 from nip.utils.ranks import current_ranks
 
 
-class ShuffledMinibatches:
-    """Minibatches of frames, without replacement in each epoch.
+class Minibatches(ABC):
+    """Base class of everything that divides a batch into minibatches.
+
+    ``len`` is the number of minibatches of an iteration.
+    """
+
+    num_epochs: int = 1
+    """Passes over the batch of an iteration."""
+
+    @property
+    @abstractmethod
+    def num_per_epoch(self) -> int:
+        """Number of minibatches of one pass."""
+
+    @abstractmethod
+    def of(self, batch: TensorDictBase) -> Iterator[TensorDictBase]:
+        """Yield the ``num_per_epoch`` minibatches, (row,), of one pass over a batch.
+
+        Parameters
+        ----------
+        batch : TensorDictBase
+            What an iteration learns from: frames of any batch size, or the rows of a dataset.
+        """
+
+    def __len__(self) -> int:
+        """Return the number of minibatches of an iteration, over all epochs."""
+        return self.num_epochs * self.num_per_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive an interruption, such as the state of a generator."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - may have no state
+        """Load what ``state_dict`` returned."""
+
+
+class ShuffledMinibatches(Minibatches):
+    """Minibatches of frames in random order, without replacement in each epoch.
 
     Parameters
     ----------
     size : int
-        Frames of a minibatch; what is left over at the end of an epoch waits for the next.
+        Frames of a minibatch. Frames that are left over at the end of an epoch are not used in it.
     seed : int
-        Seed of their orders.
+        Seed of the orders.
+    num_frames : int
+        Frames of a batch, of all ranks together.
+    num_epochs : int
+        Passes over each batch.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
+    def __init__(self, size: int, seed: int, *, num_frames: int, num_epochs: int = 1) -> None:
+        self.num_epochs = num_epochs
         self._size = size
+        self._num_frames = num_frames
         self._generator = torch.Generator().manual_seed(seed)
 
-    def of(self, batch: TensorDictBase) -> Iterator[TensorDictBase]:
-        """Yield the minibatches of an epoch, (frame,), of a batch of any shape.
+    @property
+    def num_per_epoch(self) -> int:
+        """Number of full minibatches of a batch."""
+        return self._num_frames // self._size
 
-        Of several ranks each yields, of the minibatches of their joint batch, what lies on it.
+    def of(self, batch: TensorDictBase) -> Iterator[TensorDictBase]:
+        """Yield the minibatches of one epoch, (frame,).
+
+        All ranks draw the same minibatches of their joint batch, and each yields the frames that
+        are its own.
         """
         ranks = current_ranks()
         frames = batch.exclude("next").reshape(-1)
@@ -38,10 +87,10 @@ class ShuffledMinibatches:
         for start in range(0, num_frames - self._size + 1, self._size):
             yield frames[own_rows(order[start : start + self._size], len(frames), ranks)]
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator."""
         return {"generator": self._generator.get_state()}
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Continue where ``state_dict`` was taken."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
         self._generator.set_state(state["generator"])
