@@ -15,7 +15,6 @@ from nip.scenario_instance import (
 
 if TYPE_CHECKING:
     from nip.trainers.text.plan import TextPlan
-    from nip.trainers.trainer_base import TensorDictTrainer
 
 
 @dataclass(frozen=True)
@@ -120,18 +119,15 @@ def _make_tensor_plan(
         for _, name, agent in instance.agents
     )
     trainer = build_trainer(hyper_params, instance, settings)
-    learns_from_rollouts = isinstance(trainer, TensorDictRlTrainer)
+    rollouts = None
+    if isinstance(trainer, TensorDictRlTrainer):
+        shape = instance.batch_shape
+        num_updates = trainer.num_steps_per_iteration
+        rollouts = IterationPlan(shape.num_environments, shape.num_steps, num_updates)
     return ExperimentPlan(
         agents=agents,
         num_train_datapoints=len(instance.train_dataset),
         num_test_datapoints=len(instance.test_dataset),
         num_iterations=trainer.num_iterations,
-        rollouts=_iteration_plan(instance, trainer) if learns_from_rollouts else None,
+        rollouts=rollouts,
     )
-
-
-def _iteration_plan(
-    instance: TensorDictScenarioInstance, trainer: TensorDictTrainer
-) -> IterationPlan:
-    shape = instance.batch_shape
-    return IterationPlan(shape.num_environments, shape.num_steps, trainer.num_steps_per_iteration)

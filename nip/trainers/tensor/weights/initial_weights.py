@@ -2,7 +2,7 @@
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters
-from nip.run_store.checkpoints import read_intact
+from nip.run_store.checkpoints.checkpoint_folder import read_intact
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.tensor.weights.checkpoint_source import source_folder
 from nip.trainers.tensor.weights.checkpointing import checkpoint_state

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from nip.parameters import HyperParameters
 from nip.run_store import Checkpoint, Run
-from nip.run_store.checkpoints import read_intact
+from nip.run_store.checkpoints.checkpoint_folder import read_intact
 from nip.trainers.registry import build_trainer
 from nip.trainers.tensor.weights.checkpointing import checkpoint_state
 from nip.trainers.tensor.weights.saved_models import load_model

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.run_store import Checkpoint
-from nip.run_store.checkpoint_files import read_checkpoint, write_checkpoint
+from nip.run_store.checkpoints.checkpoint_files import read_checkpoint, write_checkpoint
 from nip.trainers.tensor.weights.checkpointing import checkpoint_state, make_checkpoint
 from nip.trainers.tensor.weights.state_splitting import join_state, split_state
 
