@@ -1,4 +1,4 @@
-"""Named numpy arrays, nested and in batches: what a ``TensorDict`` is, for texts."""
+"""Nested dictionaries of numpy arrays with common batch dimensions, a ``TensorDict`` for text."""
 
 from nip.utils.nested_array_dict.batch import NestedArrayDict
 from nip.utils.nested_array_dict.joining import concatenate, stack

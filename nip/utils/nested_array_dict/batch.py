@@ -1,20 +1,21 @@
-"""Named numpy arrays that share their first dimensions: what a batch of texts is kept in.
-
-A ``NestedArrayDict`` is to numpy arrays what a ``TensorDict`` is to tensors. It exists because
-tensors cannot hold strings.
-"""
+"""``NestedArrayDict``: a ``TensorDict`` of numpy arrays, which unlike tensors can hold strings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeGuard, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nip.errors import UnknownNameError, unknown_name
-from nip.utils.nested_array_dict.array_files import read_arrays, write_arrays
-from nip.utils.nested_array_dict.batch_index import Index, full_index, size_of_part
-from nip.utils.nested_array_dict.entry_paths import Key, as_path, is_path, shown_path
+from nip.utils.nested_array_dict.indexing import (
+    Index,
+    Key,
+    as_path,
+    format_path,
+    full_index,
+    is_path,
+    size_of_part,
+)
 from nip.utils.nested_array_dict.string_arrays import (
     as_array,
     is_string_array,
@@ -22,28 +23,25 @@ from nip.utils.nested_array_dict.string_arrays import (
     may_replace,
 )
 
-FILE_NAME = "arrays.npz"
-"""Name of the file when only a folder is given."""
-
 
 class NestedArrayDict:
-    """Arrays by name, possibly nested, that all begin with the same batch dimensions.
+    """Named, possibly nested numpy arrays with common leading batch dimensions.
 
-    Numeric arrays are kept, not copied. Strings, lists of them and object arrays become arrays of
-    ``numpy.dtypes.StringDType(na_object=None)``, in which ``None`` stands for what is missing;
-    beware that numpy's ``==`` takes ``None`` for an empty string.
+    Numeric arrays are stored without a copy. Strings, lists of strings and object arrays are
+    converted to ``numpy.dtypes.StringDType(na_object=None)``, where ``None`` is a missing value;
+    note that numpy's ``==`` treats ``None`` as an empty string.
 
     Parameters
     ----------
     data : Mapping[str, Any]
-        Entries by name; a mapping as an entry becomes a nested ``NestedArrayDict``.
+        Entries by name. A mapping becomes a nested ``NestedArrayDict``.
     batch_size : int | Sequence[int]
-        The dimensions with which the shape of every entry begins.
+        Leading dimensions of every entry.
 
     Raises
     ------
     ValueError
-        If an entry does not begin with the batch dimensions, or is no array of numbers or strings.
+        If an entry has other leading dimensions, or is not an array of numbers or strings.
 
     Examples
     --------
@@ -67,7 +65,7 @@ class NestedArrayDict:
     def _of(
         cls, entries: dict[str, "NDArray[Any] | NestedArrayDict"], batch_size: tuple[int, ...]
     ) -> "NestedArrayDict":
-        """Wrap entries that are known to fit, without looking at them."""
+        """Wrap entries that are known to be valid, without checking them."""
         made = cls.__new__(cls)
         made._entries = entries
         made._batch_size = batch_size
@@ -75,12 +73,12 @@ class NestedArrayDict:
 
     @property
     def batch_size(self) -> tuple[int, ...]:
-        """The dimensions that all entries share."""
+        """The leading dimensions of all entries."""
         return self._batch_size
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The same as ``batch_size``."""
+        """Alias of ``batch_size``."""
         return self._batch_size
 
     def __len__(self) -> int:
@@ -89,10 +87,10 @@ class NestedArrayDict:
         return self._batch_size[0]
 
     def __bool__(self) -> bool:
-        raise TypeError("Whether a NestedArrayDict is true is ambiguous. Ask for its len or keys.")
+        raise TypeError("The truth value of a NestedArrayDict is ambiguous. Use len() or keys().")
 
     def __iter__(self) -> "Iterator[NestedArrayDict]":
-        """Go over the rows, as over those of an array."""
+        """Iterate over the first batch dimension."""
         return (self[row] for row in range(len(self)))
 
     def __contains__(self, key: object) -> bool:
@@ -106,8 +104,8 @@ class NestedArrayDict:
             found = found._entries[name]
         return True
 
-    # An entry is an array or a NestedArrayDict. Saying so would make every caller prove which, so
-    # the type is left open.
+    # An entry is an array or a NestedArrayDict. The union type would force every caller to narrow
+    # it, so the return type is Any.
     @overload
     def __getitem__(self, key: Key) -> Any: ...
 
@@ -115,7 +113,7 @@ class NestedArrayDict:
     def __getitem__(self, key: Index) -> "NestedArrayDict": ...
 
     def __getitem__(self, key: Key | Index) -> Any:
-        """Look up an entry by its name or path, or select along the batch dimensions."""
+        """Return an entry by name or path, or a part along the batch dimensions."""
         if isinstance(key, str):
             try:
                 return self._entries[key]
@@ -127,12 +125,12 @@ class NestedArrayDict:
         return self._part(index, size_of_part(self._batch_size, index))
 
     def __setitem__(self, key: Key | Index, value: Any) -> None:
-        """Enter an array, or overwrite a part of all entries.
+        """Set an entry, or overwrite a part of all entries.
 
         Raises
         ------
         ValueError
-            If the value does not fit; for a part, also if it has not the same names.
+            If shape or type do not match or, for a part, if the names differ.
         """
         if isinstance(key, str):
             self._entries[key] = self._checked((key,), value)
@@ -147,21 +145,21 @@ class NestedArrayDict:
         del self._look_up(path[:-1])._entries[path[-1]]
 
     def get(self, key: Key, default: Any = None) -> Any:
-        """Return an entry, or the default if there is none of that name."""
+        """Return an entry, or ``default`` if the name is unknown."""
         try:
             return self[key]
         except UnknownNameError:
             return default
 
     def keys(self, include_nested: bool = False, leaves_only: bool = False) -> list[Key]:
-        """List the names of the entries, in the order in which they were entered.
+        """Return the names of the entries in insertion order.
 
         Parameters
         ----------
         include_nested : bool
-            Also list the entries of entries, by their paths.
+            Include nested entries, as paths.
         leaves_only : bool
-            Leave out the nested dictionaries themselves.
+            Exclude the nested dictionaries themselves.
         """
         found: list[Key] = []
         for name, entry in self._entries.items():
@@ -174,11 +172,11 @@ class NestedArrayDict:
     def items(
         self, include_nested: bool = False, leaves_only: bool = False
     ) -> list[tuple[Key, Any]]:
-        """List names and entries; see ``keys``."""
+        """Return names and entries; see ``keys``."""
         return [(key, self[key]) for key in self.keys(include_nested, leaves_only)]
 
     def update(self, other: "Mapping[str, Any] | NestedArrayDict") -> "NestedArrayDict":
-        """Enter all entries of another; nested ones are joined with those of the same name."""
+        """Set all entries of another mapping; nested dictionaries of the same name are merged."""
         for name, value in _named(other):
             present = self._entries.get(name)
             if isinstance(present, NestedArrayDict) and _is_nested(value):
@@ -188,31 +186,31 @@ class NestedArrayDict:
         return self
 
     def select(self, *keys: Key) -> "NestedArrayDict":
-        """Return a dictionary of some of the arrays."""
+        """Return a new dictionary with some of the entries; arrays are shared."""
         chosen = self._of({}, self._batch_size)
         for key in keys:
             chosen[key] = self[key]
         return chosen
 
     def exclude(self, *keys: Key) -> "NestedArrayDict":
-        """Return a dictionary of the same arrays without some of the names."""
+        """Return a new dictionary without some of the entries; arrays are shared."""
         rest = self._mapped(lambda array: array, self._batch_size)
         for key in keys:
             del rest[key]
         return rest
 
     def reshape(self, *batch_size: int) -> "NestedArrayDict":
-        """Give the batch other dimensions; one of them may be −1."""
+        """Reshape the batch dimensions; one of them may be −1."""
         num_dims = len(self._batch_size)
         new = np.broadcast_to(False, self._batch_size).reshape(batch_size).shape
         return self._mapped(lambda array: array.reshape(new + array.shape[num_dims:]), new)
 
     def copy(self) -> "NestedArrayDict":
-        """Return a dictionary that shares no memory with this one."""
+        """Return a deep copy."""
         return self._mapped(lambda array: array.copy(), self._batch_size)
 
     def equals(self, other: object) -> bool:
-        """Whether names, shapes, kinds and values are the same; NaN equals NaN."""
+        """Return whether names, shapes, kinds and values are equal; NaN equals NaN."""
         if not isinstance(other, NestedArrayDict) or self._batch_size != other._batch_size:
             return False
         if self._entries.keys() != other._entries.keys():
@@ -220,41 +218,6 @@ class NestedArrayDict:
         return all(_same(entry, other._entries[name]) for name, entry in self._entries.items())
 
     __eq__ = equals
-
-    def save(self, path: Path | str) -> Path:
-        """Write all arrays to one file, atomically and without pickling.
-
-        Parameters
-        ----------
-        path : Path | str
-            A file whose name ends in ``.npz``, or a folder that exists.
-
-        Returns
-        -------
-        path : Path
-            The file that was written.
-        """
-        file = _file_in(path)
-        leaves = {as_path(key): entry for key, entry in self.items(True, True)}
-        write_arrays(file, self._batch_size, leaves)
-        return file
-
-    @classmethod
-    def load(cls, path: Path | str) -> "NestedArrayDict":
-        """Read what ``save`` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file holds something else.
-        """
-        batch_size, arrays = read_arrays(_file_in(path))
-        loaded = cls({}, batch_size)
-        for key, array in arrays.items():
-            loaded[key] = array
-        return loaded
 
     def __repr__(self) -> str:
         lines = [
@@ -284,7 +247,7 @@ class NestedArrayDict:
         return self._of(entries, size)
 
     def _nesting(self) -> set[tuple[str, bool]]:
-        """Return the names of the entries, and whether each is a dictionary."""
+        """Return the name of each entry and whether it is a dictionary."""
         return {(name, isinstance(entry, NestedArrayDict)) for name, entry in self._entries.items()}
 
     def _look_up(self, path: tuple[str, ...]) -> Any:
@@ -296,20 +259,20 @@ class NestedArrayDict:
         return found
 
     def _parent(self, path: tuple[str, ...]) -> "NestedArrayDict":
-        """Return the dictionary in which the last name of a path stands, made where it lacks."""
+        """Return the dictionary that holds the last name of a path; create missing ones."""
         found = self
         for depth, name in enumerate(path[:-1]):
             entry = found._entries.setdefault(name, self._of({}, self._batch_size))
             if not isinstance(entry, NestedArrayDict):
                 raise ValueError(
-                    f"{path!r} cannot be entered: {path[: depth + 1]!r} is an array of shape "
+                    f"{path!r} cannot be set: {path[: depth + 1]!r} is an array of shape "
                     f"{entry.shape}. Delete it first, or choose another name."
                 )
             found = entry
         return found
 
     def _checked(self, path: tuple[str, ...], value: Any) -> "NDArray[Any] | NestedArrayDict":
-        """Return a value in the form in which it is kept, or say why it does not fit."""
+        """Convert a value to the stored form; raise ValueError if it is not valid."""
         if _is_nested(value):
             nested = self._of({}, self._batch_size)
             for name, entry in _named(value):
@@ -318,10 +281,10 @@ class NestedArrayDict:
         try:
             array = as_array(value)
         except ValueError as error:
-            raise ValueError(f"The entry {shown_path(path)} {error}.") from error
+            raise ValueError(f"The entry {format_path(path)} {error}.") from error
         if array.shape[: len(self._batch_size)] != self._batch_size:
             raise ValueError(
-                f"The entry {shown_path(path)} has the shape {array.shape}, which must begin with "
+                f"The entry {format_path(path)} has the shape {array.shape}, which must begin with "
                 f"the batch size {self._batch_size}."
             )
         return array
@@ -335,7 +298,7 @@ class NestedArrayDict:
             wanted = size + array.shape[len(self._batch_size) :]
             if new.shape != wanted or not may_replace(array, new):
                 raise ValueError(
-                    f"The new values for a part of {shown_path(as_path(key))} must be "
+                    f"The new values for a part of {format_path(as_path(key))} must be "
                     f"{kind_of(array)}{list(wanted)}, got {kind_of(new)}{list(new.shape)}."
                 )
         for key, array in self.items(include_nested=True, leaves_only=True):
@@ -343,20 +306,20 @@ class NestedArrayDict:
 
 
 def check_same_names(batches: Sequence[NestedArrayDict], path: tuple[str, ...] = ()) -> None:
-    """Refuse dictionaries that do not have the same names, nested in the same way.
+    """Raise unless all dictionaries have the same names with the same nesting.
 
     Raises
     ------
     ValueError
-        Naming the entries in which two of them differ.
+        With the names of the entries that differ.
     """
     first = batches[0]
     for number, batch in enumerate(batches):
         differing = first._nesting() ^ batch._nesting()
         if differing:
-            names = sorted({shown_path((*path, name)) for name, _ in differing})
+            names = sorted({format_path((*path, name)) for name, _ in differing})
             raise ValueError(
-                f"All must have the same entries, but number 0 and number {number} differ in "
+                f"All dictionaries must have the same entries; numbers 0 and {number} differ in "
                 f"{', '.join(names)}."
             )
     for name, is_nested in sorted(first._nesting()):
@@ -370,7 +333,7 @@ def _same(one: NDArray[Any] | NestedArrayDict, other: NDArray[Any] | NestedArray
     if one.dtype.kind != other.dtype.kind or one.shape != other.shape:
         return False
     if is_string_array(one):
-        return one.tolist() == other.tolist()  # numpy takes a missing string for an empty one
+        return one.tolist() == other.tolist()  # numpy treats a missing string as an empty one
     return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
 
 
@@ -388,13 +351,8 @@ def _named(entries: Mapping[str, Any] | NestedArrayDict) -> Iterator[tuple[str, 
 def _unknown(found: Any, path: tuple[str, ...], depth: int) -> UnknownNameError:
     if not isinstance(found, NestedArrayDict):
         return UnknownNameError(
-            f"There is no entry {path!r}: {shown_path(path[:depth])} is an array of shape "
-            f"{found.shape}, which has no entries."
+            f"There is no entry {path!r}: {format_path(path[:depth])} is an array of shape "
+            f"{found.shape}, not a dictionary."
         )
-    where = f"entry in {shown_path(path[:depth])} called" if depth else "entry"
+    where = f"entry in {format_path(path[:depth])} called" if depth else "entry"
     return UnknownNameError(unknown_name(where, path[depth], found._entries))
-
-
-def _file_in(path: Path | str) -> Path:
-    path = Path(path)
-    return path / FILE_NAME if path.is_dir() else path

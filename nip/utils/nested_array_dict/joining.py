@@ -1,4 +1,4 @@
-"""Making one batch of several."""
+"""Stacking and concatenating batches."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,24 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.utils.nested_array_dict.batch import NestedArrayDict, check_same_names
-from nip.utils.nested_array_dict.entry_paths import shown_path
+from nip.utils.nested_array_dict.indexing import format_path
 from nip.utils.nested_array_dict.string_arrays import is_string_array, kind_of
 
 
 def stack(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
-    """Lay batches of equal size along a new batch dimension.
+    """Stack batches of equal size along a new batch dimension.
 
     Parameters
     ----------
     batches : Sequence[NestedArrayDict]
-        At least one; all have the same names and shapes.
+        At least one, all with the same names and shapes.
     dim : int
-        Where the new dimension goes, among the batch dimensions of the result.
+        Position of the new dimension among the batch dimensions of the result.
 
     Raises
     ------
     ValueError
-        If there is none, or names or shapes differ.
+        If ``batches`` is empty, or names or shapes differ.
     """
     first = _first(batches)
     check_same_names(batches)
@@ -34,19 +34,19 @@ def stack(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
 
 
 def concatenate(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
-    """Lay batches one after the other along one of their batch dimensions.
+    """Concatenate batches along one of their batch dimensions.
 
     Parameters
     ----------
     batches : Sequence[NestedArrayDict]
-        At least one; all have the same names, and the same shapes but along ``dim``.
+        At least one, all with the same names, and the same shapes except along ``dim``.
     dim : int
-        Along which batch dimension.
+        The batch dimension to concatenate along.
 
     Raises
     ------
     ValueError
-        If there is none, or names or shapes differ.
+        If ``batches`` is empty, or names or shapes differ.
     """
     first = _first(batches)
     check_same_names(batches)
@@ -58,13 +58,13 @@ def concatenate(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArray
 
 def _first(batches: Sequence[NestedArrayDict]) -> NestedArrayDict:
     if not batches:
-        raise ValueError("There is nothing to join: give one NestedArrayDict or more.")
+        raise ValueError("Nothing to join: pass at least one NestedArrayDict.")
     first = batches[0]
     for number, batch in enumerate(batches):
         if len(batch.batch_size) != len(first.batch_size):
             raise ValueError(
-                f"Only batches of equally many dimensions can be joined: number 0 has the batch "
-                f"size {first.batch_size}, number {number} has {batch.batch_size}."
+                f"Batches must have the same number of dimensions: number 0 has the batch size "
+                f"{first.batch_size}, number {number} has {batch.batch_size}."
             )
     return first
 
@@ -93,14 +93,14 @@ def _joined(
         if len({is_string_array(array) for array in entries}) > 1:
             kinds = ", ".join(kind_of(array) for array in entries)
             raise ValueError(
-                f"{shown_path((*path, name))} cannot be joined: its types are {kinds}."
+                f"{format_path((*path, name))} cannot be joined: its types are {kinds}."
             )
         try:
             joined[name] = join(entries, axis=dim)
         except ValueError as error:
             shapes = ", ".join(str(array.shape) for array in entries)
             raise ValueError(
-                f"{shown_path((*path, name))} cannot be joined along dimension {dim}: its shapes "
+                f"{format_path((*path, name))} cannot be joined along dimension {dim}: its shapes "
                 f"are {shapes}."
             ) from error
     return NestedArrayDict._of(joined, size)

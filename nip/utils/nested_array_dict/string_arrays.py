@@ -1,4 +1,4 @@
-"""Arrays that may stand in a batch: numbers, truth values, and strings of any length."""
+"""Conversion of values to arrays of numbers, booleans, or strings of any length."""
 
 from typing import Any
 
@@ -6,39 +6,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRING = np.dtypes.StringDType(na_object=None)
-"""The type of all string arrays: UTF-8 of any length, ``None`` for what is missing."""
+"""Type of all string arrays: UTF-8 of any length, with ``None`` for missing values."""
 
 NUMBERS = frozenset("biufc")
-"""Kinds of the other arrays: truth values, integers, floating-point and complex numbers."""
+"""Kinds of all other arrays: booleans, integers, floating-point and complex numbers."""
 
 
 def is_string_array(array: NDArray[Any]) -> bool:
-    """Tell whether an array holds strings in the one form that is used here."""
+    """Return whether an array has the type ``STRING``."""
     return array.dtype == STRING
 
 
 def kind_of(array: NDArray[Any]) -> str:
-    """Name the type of an array for error messages."""
+    """Return the name of the type of an array, for error messages."""
     return "str" if is_string_array(array) else str(array.dtype)
 
 
 def may_replace(old: NDArray[Any], new: NDArray[Any]) -> bool:
-    """Tell whether values can be written over others without becoming another kind of thing."""
+    """Return whether new values can be written into an array without changing their kind."""
     if is_string_array(old) or is_string_array(new):
         return is_string_array(old) and is_string_array(new)
     return np.can_cast(new.dtype, old.dtype, "same_kind")
 
 
 def as_array(value: Any) -> NDArray[Any]:
-    """Turn numbers, strings, lists of them or any numpy array into an array that can be kept.
+    """Convert numbers, strings, lists of them, or a numpy array to a supported array.
 
-    Numeric arrays and string arrays of type ``STRING`` are returned as they are, not copied.
+    Numeric arrays and arrays of type ``STRING`` are returned without a copy.
 
     Raises
     ------
     ValueError
-        If the value is ragged, holds something else than numbers or strings, mixes them, or a
-        string is not valid Unicode.
+        If the value is ragged, has elements other than numbers and strings, mixes them, or has a
+        string that is not valid Unicode.
     """
     if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS:
         return value
@@ -63,7 +63,7 @@ def _from_other_array(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind == "U":
         return array.astype(STRING)
     if array.dtype.kind != "O":
-        raise ValueError(f"has the type {array.dtype}; only numbers and strings can be kept")
+        raise ValueError(f"has the type {array.dtype}; only numbers and strings are supported")
     values = array.reshape(-1).tolist()
     only_missing = bool(values) and all(item is None for item in values)
     if only_missing or any(isinstance(item, str) for item in values):
@@ -72,19 +72,19 @@ def _from_other_array(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _from_strings(values: list[Any]) -> NDArray[Any]:
-    strange = next((item for item in values if not isinstance(item, str | None)), None)
-    if strange is not None:
-        raise ValueError(f"mixes strings with {strange!r} of type {type(strange).__name__}")
+    unsupported = next((item for item in values if not isinstance(item, str | None)), None)
+    if unsupported is not None:
+        raise ValueError(f"mixes strings with {unsupported!r} of type {type(unsupported).__name__}")
     try:
         return np.array(values, dtype=STRING)
     except UnicodeEncodeError as error:
-        raise ValueError(f"holds a string that is not valid Unicode: {error}") from error
+        raise ValueError(f"has a string that is not valid Unicode: {error}") from error
 
 
 def _from_numbers(values: list[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    strange = [item for item in values if not np.isscalar(item)]
-    if strange:
+    unsupported = [item for item in values if not np.isscalar(item)]
+    if unsupported:
         raise ValueError(
-            f"is ragged or holds something else than numbers and strings: {strange[0]!r}"
+            f"is ragged or has elements other than numbers and strings: {unsupported[0]!r}"
         )
     return np.array(values).reshape(shape)

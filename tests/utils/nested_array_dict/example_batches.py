@@ -1,4 +1,4 @@
-"""Arbitrary batches of named arrays."""
+"""A small batch, and a hypothesis strategy for arbitrary batches."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -28,3 +28,13 @@ def batches(batch_size):
         max_leaves=3,
     )
     return entries.map(lambda data: NestedArrayDict(data, batch_size))
+
+
+def example() -> NestedArrayDict:
+    return NestedArrayDict(
+        {
+            "y": [0, 1, 1],
+            "agents": {"text": ["a", None, "c"], "reward": np.arange(6.0).reshape(3, 2)},
+        },
+        3,
+    )

@@ -1,27 +1,45 @@
-"""Selecting along the first dimensions of arrays, leaving the others alone."""
+"""Keys of a ``NestedArrayDict``: names, paths of names, and indices along the batch dimensions."""
 
 from types import EllipsisType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+
+Key: TypeAlias = str | tuple[str, ...]
+"""Name of an entry, or path to a nested entry, such as ``("agents", "reward")``."""
 
 OneIndex: TypeAlias = (
     int | np.integer | slice | EllipsisType | NDArray[Any] | list[int] | list[bool]
 )
 Index: TypeAlias = OneIndex | tuple[OneIndex, ...]
-"""What selects along the batch dimensions, as in numpy."""
+"""Index along the batch dimensions, as in numpy."""
+
+
+def is_path(key: object) -> TypeGuard[tuple[str, ...]]:
+    """Return whether a key is a path; an index may be a tuple as well."""
+    return isinstance(key, tuple) and key != () and all(isinstance(name, str) for name in key)
+
+
+def as_path(key: Key) -> tuple[str, ...]:
+    """Return a key as a path."""
+    return (key,) if isinstance(key, str) else key
+
+
+def format_path(path: tuple[str, ...]) -> str:
+    """Format a path as the key that looks it up."""
+    return repr(path[0] if len(path) == 1 else path)
 
 
 def full_index(index: Index, batch_size: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return an index for arrays that begin with the batch dimensions and have any more.
+    """Extend an index along the batch dimensions to arrays with further dimensions.
 
     Raises
     ------
     IndexError
-        If the index reaches beyond the batch dimensions, or a mask has another shape than they.
+        If the index has more dimensions than the batch, or a mask has the wrong shape.
     TypeError
-        If something in it is no index.
+        If a part is not a valid index.
     """
     parts = index if isinstance(index, tuple) else (index,)
     normal: list[Any] = []
@@ -44,7 +62,7 @@ def full_index(index: Index, batch_size: tuple[int, ...]) -> tuple[Any, ...]:
                     f"A mask of shape {array.shape} cannot select from the batch size "
                     f"{batch_size}: it must have the shape {expected} there."
                 )
-            # The positions serve all entries, so a mask is searched only once.
+            # All entries share these positions, so the mask is searched only once.
             normal += array.nonzero()
             dimension += array.ndim
         else:
@@ -59,7 +77,7 @@ def full_index(index: Index, batch_size: tuple[int, ...]) -> tuple[Any, ...]:
 
 
 def size_of_part(batch_size: tuple[int, ...], index: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the batch size of what a full index selects."""
+    """Return the batch size of the part that a full index selects."""
     if len(index) == 2:
         only = index[0]
         if isinstance(only, slice):
@@ -72,7 +90,7 @@ def size_of_part(batch_size: tuple[int, ...], index: tuple[Any, ...]) -> tuple[i
 
 
 def _width(part: OneIndex) -> int:
-    """Return along how many dimensions a part of an index selects."""
+    """Return the number of dimensions that one part of an index selects from."""
     if isinstance(part, slice):
         return 1
     array = _index_array(part)

@@ -3,22 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from nip.errors import UnknownNameError
-from nip.utils.nested_array_dict import NestedArrayDict, concatenate, stack
+from nip.utils.nested_array_dict import NestedArrayDict
 from nip.utils.nested_array_dict.string_arrays import STRING
-from tests.utils.nested_array_dict.arbitrary_batches import batches
-
-
-def example() -> NestedArrayDict:
-    return NestedArrayDict(
-        {
-            "y": [0, 1, 1],
-            "agents": {"text": ["a", None, "c"], "reward": np.arange(6.0).reshape(3, 2)},
-        },
-        3,
-    )
+from tests.utils.nested_array_dict.example_batches import batches, example
 
 
 def test_entries_are_reached_by_name_and_by_path():
@@ -118,10 +107,10 @@ def test_an_unknown_name_is_answered_with_the_closest_one(key, words):
         ({"z": [1, 2]}, r"\('x', 'z'\) has the shape \(2,\)"),
         (["a", 1, "b"], "'x' mixes strings with 1 of type int"),
         ([[1], [2, 3], [4]], "'x' is ragged"),
-        ([1, None, 2], "'x' is ragged or holds something else"),
-        (["\ud800", "", ""], "'x' holds a string that is not valid Unicode"),
+        ([1, None, 2], "'x' is ragged or has elements other"),
+        (["\ud800", "", ""], "'x' has a string that is not valid Unicode"),
         (np.array([b"a", b"b", b"c"]), "'x' has the type |S1"),
-        ([object()] * 3, "'x' is ragged or holds something else"),
+        ([object()] * 3, "'x' is ragged or has elements other"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_shape(value, words):
@@ -133,7 +122,7 @@ def test_what_does_not_fit_is_named_with_its_shape(value, words):
 
 def test_an_array_has_no_entries():
     batch = example()
-    with pytest.raises(ValueError, match=r"\('y', 'x'\) cannot be entered: \('y',\) is an array"):
+    with pytest.raises(ValueError, match=r"\('y', 'x'\) cannot be set: \('y',\) is an array"):
         batch["y", "x"] = [1, 2, 3]
     with pytest.raises(TypeError, match="must be a string, got 3"):
         NestedArrayDict({3: [1]}, 1)
@@ -145,70 +134,8 @@ def test_an_array_has_no_entries():
         len(batch[0])
 
 
-INDICES = st.sampled_from(
-    [
-        0,
-        -1,
-        np.int64(1),
-        slice(1, None),
-        slice(None, None, -2),
-        Ellipsis,
-        [2, 0, 0],
-        [],
-        np.array([[0, 1], [2, 2]]),
-        [True, False, True],
-        np.zeros((3, 2), dtype=bool),
-        np.array([[True, False], [False, True], [True, True]]),
-        (0, 1),
-        (slice(1, 3), 0),
-        (Ellipsis, 1),
-        (0, Ellipsis),
-        (Ellipsis, np.array([True, False])),
-        (np.array([0, 2]), np.array([1, 1])),
-        (np.array([True, False, True]), slice(None)),
-        (slice(None), [1, 0, 1]),
-    ]
-)
-
-
-@given(batch=batches((3, 2)), index=INDICES)
-def test_selecting_is_numpys_selecting_along_the_batch_dimensions(batch, index):
-    part = batch[index]
-    assert part.batch_size == np.zeros((3, 2))[index].shape
-    rows, columns = divmod(np.arange(6).reshape(3, 2)[index], 2)
-    for key, array in batch.items(True, True):
-        expected = NestedArrayDict({"x": array[rows, columns]}, part.batch_size)
-        assert NestedArrayDict({"x": part[key]}, part.batch_size) == expected
-
-
-@pytest.mark.parametrize(
-    ("index", "words"),
-    [
-        ((0, 1), r"selects along 2 dimensions, the batch size \(3,\) has 1"),
-        (np.zeros((3, 2), dtype=bool), r"mask of shape \(3, 2\) cannot select"),
-        ([True, False], r"mask of shape \(2,\) cannot select from the batch size \(3,\)"),
-        (3, "index 3 is out of bounds"),
-    ],
-)
-def test_an_index_stays_within_the_batch(index, words):
-    with pytest.raises(IndexError, match=words):
-        example()[index]
-
-
-def test_something_that_is_no_index_is_refused():
-    with pytest.raises(TypeError, match="neither a name nor an index"):
-        example()[1.5]
-
-
 def test_rows_are_gone_over_in_order():
     assert [row["y"].item() for row in example()] == [0, 1, 1]
-
-
-@given(batch=batches((3, 2)), index=INDICES)
-def test_overwriting_a_part_with_itself_changes_nothing(batch, index):
-    before = batch.copy()
-    batch[index] = before[index]
-    assert batch == before
 
 
 def test_a_part_is_overwritten_in_all_entries():
@@ -232,39 +159,6 @@ def test_a_part_that_does_not_fit_is_refused_whole():
     with pytest.raises(ValueError, match=r"part of 'y' must be int64\[2\], got int64\[3\]"):
         batch[:2] = example()
     assert batch == example()
-
-
-@given(batch=batches((3, 2)))
-def test_stacked_batches_come_apart_again(batch):
-    for dim in (-3, -2, -1, 0, 1, 2):
-        stacked = stack([batch, batch[::-1]], dim)
-        place = (slice(None),) * (dim % 3)
-        assert stacked.batch_size == np.stack([np.zeros((3, 2))] * 2, dim).shape
-        assert stacked[(*place, 0)] == batch
-        assert stacked[(*place, 1)] == batch[::-1]
-
-
-@given(batch=batches((3, 2)))
-def test_parts_that_are_concatenated_give_the_whole(batch):
-    assert concatenate([batch[:1], batch[1:1], batch[1:]]) == batch
-    assert concatenate([batch[:, :1], batch[:, 1:]], dim=-1) == batch
-    assert concatenate([batch[:, :1], batch[:, 1:]], dim=1).batch_size == (3, 2)
-
-
-def test_what_cannot_be_joined_is_named():
-    batch = example()
-    with pytest.raises(ValueError, match="nothing to join"):
-        stack([])
-    with pytest.raises(ValueError, match=r"differ in \('agents', 'text'\)"):
-        concatenate([batch, batch.exclude(("agents", "text"))])
-    with pytest.raises(ValueError, match=r"'y' cannot be joined.*\(3,\), \(2,\)"):
-        stack([batch, batch[:2]])
-    with pytest.raises(ValueError, match=r"'y' cannot be joined: its types are int64, str"):
-        stack([batch.select("y"), NestedArrayDict({"y": ["a", "b", "c"]}, 3)])
-    with pytest.raises(ValueError, match="number 1 has"):
-        concatenate([batch, batch.reshape(1, 3)])
-    with pytest.raises(ValueError, match="dim must be a batch dimension, from -1 to 0, got 1"):
-        concatenate([batch, batch], dim=1)
 
 
 @given(batch=batches((3, 2)))
