@@ -1,7 +1,7 @@
-"""The errors a user of ``nip`` can meet, each also a subclass of the built-in that fits.
+"""Errors and warnings for users of ``nip``, each also a subclass of a matching built-in error.
 
-Every message states the value, the rule it breaks and the way out. Broken invariants of our own are
-``assert``s, not these.
+A message states the value, the rule it breaks and a remedy. Internal invariants are checked with
+``assert`` instead.
 """
 
 import sys
@@ -11,15 +11,15 @@ from difflib import get_close_matches
 
 
 class NipError(Exception):
-    """Root of all errors that a user can mend."""
+    """Base class of all errors that a user can correct."""
 
 
 class NipWarning(UserWarning):
-    """Something was asked for that will have no effect, or not the one it seems to have."""
+    """An option has no effect, or not the expected one."""
 
 
 def warn_user(message: str) -> None:
-    """Issue a ``NipWarning`` that points at the line outside this package which led to it."""
+    """Issue a ``NipWarning`` attributed to the calling line outside this package."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "nip":
         level, frame = level + 1, frame.f_back
@@ -27,15 +27,15 @@ def warn_user(message: str) -> None:
 
 
 class UnknownNameError(NipError, KeyError):
-    """A name was looked up that nobody entered."""
+    """A name is not registered or not known."""
 
     def __str__(self) -> str:
-        """Give the message as it was written: ``KeyError`` would print its ``repr``."""
+        """Return the message itself; ``KeyError`` would return its ``repr``."""
         return Exception.__str__(self)
 
 
 class ParameterError(NipError, ValueError):
-    """One or more hyper-parameters or settings cannot be used.
+    """One or more hyper-parameters or settings are invalid.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ParameterError(NipError, ValueError):
         super().__init__(*problems)
 
     def __str__(self) -> str:
-        """Give the only problem as it is, several as a list."""
+        """Return a single problem unchanged, several as a list."""
         if len(self.problems) == 1:
             return self.problems[0]
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
@@ -72,31 +72,31 @@ class ResumeError(NipError, RuntimeError):
 
 
 class RankError(NipError, RuntimeError):
-    """Another process which trains the same experiment has failed."""
+    """Another rank of a distributed training has failed."""
 
 
 class PluginError(NipError, ImportError):
-    """An outside module could not be loaded."""
+    """A plugin module could not be imported."""
 
 
 class ProtocolError(NipError, ValueError):
-    """A protocol contradicts itself or the parameters."""
+    """A protocol is inconsistent in itself or with the parameters."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that is closest to a misspelt one.
+    """Suggest the known name closest to a misspelt one.
 
     Returns
     -------
     suggestion : str
-        ``"Did you mean 'nip'?"``, or an empty string if nothing known is close.
+        ``"Did you mean 'nip'?"``, or an empty string if no known name is close.
     """
     found = closest(name, known)
     return f"Did you mean {found!r}?" if found else ""
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Find the known name that is closest to a misspelt one; None if nothing known is close."""
+    """Return the known name closest to a misspelt one; None if no known name is close."""
     candidates = sorted(known)
     by_lower_case = {candidate.lower(): candidate for candidate in reversed(candidates)}
     close = get_close_matches(name.lower(), list(by_lower_case), n=1)
@@ -104,16 +104,16 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Word the message for a name that is not among the known ones.
+    """Format the error message for an unknown name.
 
     Parameters
     ----------
     kind : str
-        What the name should have named, for example ``"trainer"``.
+        What the name refers to, for example ``"trainer"``.
     name : str
-        The name as the user wrote it.
+        The unknown name.
     known : Iterable[str]
-        All names that would have been accepted.
+        All valid names.
     """
     names = sorted(known)
     parts = [f"There is no {kind} {name!r}."]

@@ -1,13 +1,13 @@
-"""Seeds that are the same in every process, on every machine."""
+"""Seeds derived by hashing, identical in every process and on every machine."""
 
 import hashlib
 
 
 def stable_seed(*parts: int | str) -> int:
-    """Derive a seed from numbers and words, for example ``stable_seed(seed, "agent", name)``.
+    """Derive a seed from integers and strings, for example ``stable_seed(seed, "agent", name)``.
 
     Unlike ``hash``, the result does not vary between processes. Different parts give independent
-    seeds; ``("ab", "c")`` differs from ``("a", "bc")``, and ``1`` from ``"1"``.
+    seeds: ``("ab", "c")`` differs from ``("a", "bc")``, and ``1`` from ``"1"``.
 
     Returns
     -------
@@ -17,7 +17,7 @@ def stable_seed(*parts: int | str) -> int:
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, bool) or not isinstance(part, int | str):
-            raise TypeError(f"A seed is made of integers and strings, got {part!r}.")
+            raise TypeError(f"The parts of a seed must be integers and strings, got {part!r}.")
         text = str(part).encode()
         digest.update(f"{type(part).__name__}:{len(text)}:".encode())
         digest.update(text)

@@ -33,9 +33,8 @@ from nip.rollout_analysis.text_run import PHASES, TextRun, open_text_run
 from nip.run_store import RolloutPhase
 from nip.run_store.database.analysis_store import AnalysisStore
 from nip.trainers.text.model_connection import choose_engine_options, close_connection
-from nip.utils.event_loop import call_without_event_loop
+from nip.utils.event_loop import call_without_event_loop, run_all
 from nip.utils.files import write_atomically
-from nip.utils.live_tasks import run_all
 from nip.utils.progress import ProgressBar
 
 RESULT_FILE = "analyses.json"

@@ -1,1 +1,1 @@
-"""Small helpers that know nothing of the rest of the package."""
+"""General helpers that import nothing else of the package but its errors."""

@@ -1,4 +1,4 @@
-"""The mean of values that come in clusters, and how well it is known."""
+"""Means of clustered values, with cluster-robust standard errors and confidence intervals."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from nip.utils.student_t import two_sided_quantile
 
 CONFIDENCE = 0.95
-"""Probability with which an interval is to hold the true mean."""
+"""Coverage probability of the confidence intervals."""
 
 
 @dataclass(frozen=True)
 class ClusteredMean:
-    """A mean, with what its clusters say about its uncertainty."""
+    """A mean with its cluster-robust confidence interval."""
 
     mean: float
     """Mean over all values."""
@@ -30,16 +30,16 @@ class ClusteredMean:
     """Upper end of the confidence interval; None with a single cluster."""
 
     num_clusters: int
-    """Number of clusters that occur."""
+    """Number of clusters."""
 
 
 def clustered_mean(
     values: ArrayLike, clusters: ArrayLike, *, is_share: bool = False
 ) -> ClusteredMean:
-    r"""Estimate a mean and its 95 % confidence interval when values within a cluster go together.
+    r"""Estimate a mean and its 95 % confidence interval from correlated values within clusters.
 
-    Several rollouts of one question are not independent: playing each question ten times tells
-    less than ten times as many questions would. With n values in G clusters and the deviations
+    Several rollouts of one question are not independent: ten rollouts of each question are less
+    informative than ten times as many questions. With n values in G clusters and the deviations
     :math:`e_{ci}` from the mean,
 
     .. math:: \mathrm{SE}^2 = \frac{G}{G - 1}\,\frac{1}{n^2} \sum_c \Big(\sum_i e_{ci}\Big)^2,
@@ -51,31 +51,31 @@ def clustered_mean(
     Practitioner's Guide to Cluster-Robust Inference", sections VI.B and VI.D). With clusters of
     size 1 it is the ordinary standard error; repeating every value does not change it.
 
-    An interval for a share is cut off at 0 and 1. When all values of a share are equal, the
-    formula would claim certainty; the exact interval of Clopper and Pearson (1934) for G
-    independent outcomes is given instead, which leaves room of about 3.7 / G. Other quantities
-    without any spread get an interval of width 0.
+    The interval of a proportion is clipped to [0, 1]. If all values of a proportion are equal, the
+    formula would give an interval of width 0; the exact interval of Clopper and Pearson (1934) for
+    G independent outcomes is returned instead, whose width is about 3.7 / G. For other quantities
+    without variance the interval has width 0.
 
     Parameters
     ----------
     values : ArrayLike
         Numbers, (value,).
     clusters : ArrayLike
-        The cluster of each value, (value,): integers or strings.
+        The cluster of each value, (value,), as integers or strings.
     is_share : bool
-        Whether each value is 0 or 1.
+        Whether the values are 0 or 1, so that their mean is a proportion.
 
     Raises
     ------
     ValueError
-        If there are no values, or not as many clusters as values.
+        If there are no values, or the number of clusters differs from the number of values.
     """
     sample = np.asarray(values, dtype=np.float64)
     labels = np.asarray(clusters)
     if sample.ndim != 1 or labels.shape != sample.shape or len(sample) == 0:
         raise ValueError(
-            f"Each of one or more values needs a cluster, got values of shape {sample.shape} and "
-            f"clusters of shape {labels.shape}."
+            f"values and clusters must be non-empty one-dimensional arrays of the same length, got "
+            f"shapes {sample.shape} and {labels.shape}."
         )
     mean = float(sample.mean())
     sums = sum_by_cluster(sample - mean, labels)
@@ -89,20 +89,20 @@ def clustered_mean(
 
 
 def sum_by_cluster(values: NDArray[Any], clusters: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the sum of the values of each cluster that occurs, (cluster,), in sorted order."""
+    """Return the sum of the values of each cluster, (cluster,), in sorted order of clusters."""
     _, inverse = np.unique(clusters, return_inverse=True)
     return np.bincount(inverse, weights=values.astype(np.float64)).astype(np.float64)
 
 
 def mean_by_cluster(values: NDArray[Any], clusters: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the mean of the values of each cluster that occurs, (cluster,), in sorted order."""
+    """Return the mean of the values of each cluster, (cluster,), in sorted order of clusters."""
     return sum_by_cluster(values, clusters) / sum_by_cluster(np.ones(len(values)), clusters)
 
 
 def _interval(mean: float, error: float, num_clusters: int, is_share: bool) -> tuple[float, float]:
     if is_share and mean in (0.0, 1.0):
-        room = 1 - ((1 - CONFIDENCE) / 2) ** (1 / num_clusters)
-        return (1 - room, 1.0) if mean == 1 else (0.0, room)
+        width = 1 - ((1 - CONFIDENCE) / 2) ** (1 / num_clusters)
+        return (1 - width, 1.0) if mean == 1 else (0.0, width)
     half_width = two_sided_quantile(CONFIDENCE, num_clusters - 1) * error
     low, high = mean - half_width, mean + half_width
     return (max(low, 0.0), min(high, 1.0)) if is_share else (low, high)

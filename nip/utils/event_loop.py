@@ -1,18 +1,20 @@
-"""Running coroutines from ordinary code, also where an event loop runs already."""
+"""Helpers for asyncio: nested event loops, bounded concurrency, exception groups."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from nip.errors import NipError
 
 T = TypeVar("T")
 
 
 def call_without_event_loop(function: Callable[[], T]) -> T:
-    """Call a function that runs event loops of its own.
+    """Call a function that starts event loops of its own.
 
-    In a notebook, a loop runs in the thread that executes the cells, and a second one cannot run
-    in it; then the function is called in another thread, and this one waits.
+    If a loop is already running in this thread, as in a notebook, the function is called in another
+    thread, because a second loop cannot run in the same one.
     """
     try:
         asyncio.get_running_loop()
@@ -22,19 +24,54 @@ def call_without_event_loop(function: Callable[[], T]) -> T:
         return pool.submit(function).result()
 
 
-def report_no_interrupts(loop: asyncio.AbstractEventLoop, report: dict[str, Any]) -> None:
-    """Handle what an event loop reports, without a word about tasks that Ctrl-C has ended.
+async def run_all(
+    items: Iterable[T], work: Callable[[T], Awaitable[None]], max_concurrency: int
+) -> None:
+    """Process all items concurrently; the first error cancels the others.
 
-    A task which a ``KeyboardInterrupt`` ran through has passed it on; asyncio, which does not know
-    this, would print the whole story once more, and at any time: when the task is collected.
+    Parameters
+    ----------
+    items : Iterable[T]
+        Consumed one by one as capacity allows, so that they need not all be in memory.
+    work : Callable[[T], Awaitable[None]]
+        Processes one item.
+    max_concurrency : int
+        Maximum number of items processed at the same time.
     """
-    if not isinstance(report.get("exception"), KeyboardInterrupt):
-        loop.default_exception_handler(report)
+    capacity = asyncio.Semaphore(max_concurrency)
+
+    async def work_and_release(item: T) -> None:
+        try:
+            await work(item)
+        finally:
+            capacity.release()
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for item in items:
+                await capacity.acquire()
+                tasks.create_task(work_and_release(item))
+    except BaseExceptionGroup as group:
+        error = first_error(group)
+        # For a user's error the message is enough; for others the context helps.
+        if isinstance(error, NipError):
+            raise error from None
+        raise error from group
 
 
 def first_error(group: BaseExceptionGroup) -> BaseException:
-    """Return the first error in a group, looking into groups within it."""
+    """Return the first exception of a possibly nested exception group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def report_no_interrupts(loop: asyncio.AbstractEventLoop, report: dict[str, Any]) -> None:
+    """Exception handler of an event loop that ignores ``KeyboardInterrupt``.
+
+    A task interrupted by Ctrl-C has already propagated the exception. asyncio would report it again
+    when the task is garbage-collected.
+    """
+    if not isinstance(report.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(report)

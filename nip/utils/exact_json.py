@@ -1,4 +1,4 @@
-"""JSON for states that must come back as they went."""
+"""Strict and compact JSON encoding of plain data."""
 
 import json
 from collections.abc import Mapping
@@ -8,37 +8,37 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def dump_exactly(value: Any) -> str:
-    """Write a tree of plain values as JSON, refusing what would come back changed.
+    """Encode plain data as JSON, refusing values that would not be restored exactly.
 
-    Floats come back bit for bit, NaN and the infinities included (as Python writes and reads them);
-    tuples come back as lists.
+    Floats are restored bit for bit, including NaN and infinities (in Python's JSON dialect); tuples
+    become lists.
 
     Raises
     ------
     TypeError
-        For a key that is no string (JSON would turn it into one) or a value that JSON lacks; the
-        message names the place.
+        For a key that is not a string (JSON would convert it) or a value of an unsupported type;
+        the message names its path.
     """
     _check(value, "state")
     return json.dumps(value, ensure_ascii=False)
 
 
 def dump_compactly(value: Any) -> str:
-    """Write plain values as one line of JSON that any database takes, in microseconds.
+    """Encode plain data as one line of JSON that is valid UTF-8, in microseconds.
 
-    Unlike ``dump_exactly`` this does not look for keys that are no strings.
+    Unlike ``dump_exactly`` this does not check that all keys are strings.
 
     Raises
     ------
     TypeError
-        For a value that JSON has no word for.
+        For a value of a type that JSON does not support.
     """
     text = _COMPACT.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair, which a language model may well write: UTF-8 has no place for
-        # it, JSON has an escape.
+        # A lone surrogate, which a language model may produce, cannot be encoded as UTF-8; JSON can
+        # escape it.
         return json.dumps(value)
     return text
 
@@ -48,8 +48,8 @@ def _check(value: Any, place: str) -> None:
         for key, entry in value.items():
             if not isinstance(key, str):
                 raise TypeError(
-                    f"{place} has the key {key!r} of type {type(key).__name__}; JSON knows only "
-                    "strings as keys. Store it as a list of pairs, or with str() around the key."
+                    f"{place} has the key {key!r} of type {type(key).__name__}; JSON keys "
+                    "must be strings. Store a list of pairs, or convert the key with str()."
                 )
             _check(entry, f"{place}.{key}")
     elif isinstance(value, list | tuple):

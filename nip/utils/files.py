@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never meets half of one."""
+"""Atomic and durable writing of files."""
 
 import os
 import threading
@@ -11,25 +11,25 @@ from typing import BinaryIO
 _MAX_SIMULTANEOUS_FLUSHES = 16
 
 TEMPORARY_SUFFIX = ".tmp"
-"""Ending of the hidden files that ``write_atomically`` leaves behind when it is killed."""
+"""Suffix of the hidden temporary files that a killed ``write_atomically`` leaves behind."""
 
 
 def write_atomically(path: Path | str, content: bytes | str) -> None:
-    """Replace a file in one step: afterwards it holds the old content or the new, never a part.
+    """Replace a file atomically: it always has either the old content or the new.
 
-    The content goes to a hidden file beside the target, is flushed to the disk and renamed.
+    The content is written to a hidden file in the same folder, flushed to disk and renamed.
 
     Parameters
     ----------
     path : Path | str
-        The file to write. Its folder must exist.
+        The file to write, in an existing folder.
     content : bytes | str
-        The whole content; text is written as UTF-8.
+        The content; text is encoded as UTF-8.
 
     Raises
     ------
     OSError
-        If the folder is missing or cannot be written; the old file is untouched then.
+        If the folder is missing or not writable; the old file is then unchanged.
     """
     with open_atomically(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -37,17 +37,17 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
 
 @contextmanager
 def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
-    """Replace a file as ``write_atomically`` does, but piece by piece.
+    """Open a file for atomic replacement; see ``write_atomically``.
 
-    What is written takes the file's place when the block ends, and never if it raises.
+    The new content replaces the file when the block ends, and is discarded if the block raises.
 
     Raises
     ------
     OSError
-        As ``write_atomically``.
+        See ``write_atomically``.
     """
     path = Path(path)
-    # Process and thread in the name keep two writers of one file from mixing their bytes.
+    # Two concurrent writers of one file must not write to the same temporary file.
     temporary = path.with_name(
         f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY_SUFFIX}"
     )
@@ -64,13 +64,13 @@ def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
 
 
 def flush_to_disk(path: Path | str) -> None:
-    """Force a finished file, or the list of names in a folder, onto the disk.
+    """Flush a file, or the directory entries of a folder, to disk.
 
-    A rename survives a power cut only once the folder that holds the name has been flushed too.
+    A rename survives a power failure only after the folder has been flushed.
     """
     path = Path(path)
     if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open folders; it journals renames by itself.
+        return  # Windows cannot open folders, and journals renames itself.
     descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -79,18 +79,18 @@ def flush_to_disk(path: Path | str) -> None:
 
 
 def flush_all_to_disk(paths: Iterable[Path]) -> None:
-    """Force several finished files onto the disk, at the same time.
+    """Flush several files to disk concurrently.
 
-    Each flush is mostly waiting, and file systems serve many at once in the time of one.
+    A flush is mostly waiting, and file systems serve many in about the time of one.
     """
     with ThreadPoolExecutor(max_workers=_MAX_SIMULTANEOUS_FLUSHES) as pool:
         list(pool.map(flush_to_disk, paths))
 
 
 def remove_temporary_files(folder: Path | str) -> None:
-    """Delete what killed calls of ``write_atomically`` left in a folder and in those below it.
+    """Delete temporary files of killed ``write_atomically`` calls, recursively.
 
-    Only for a folder that no other process writes to at the moment.
+    No other process may be writing to the folder.
     """
     for leftover in Path(folder).rglob(f".*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A progress bar with the figures that matter; plain lines where there is no terminal."""
+"""Progress bar with metrics, or plain lines of text if the output is not a terminal."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -22,21 +22,21 @@ _SHARE_BETWEEN_LINES = 0.01
 
 
 class ProgressBar:
-    """Shows how far a loop is, how fast it goes, and its latest figures.
+    """Progress of a loop: completed steps, speed, and latest metrics.
 
-    On a terminal, a live bar. Elsewhere (a file, a batch system) a line now and then: at most two a
-    minute and a hundred in all, and one at the end. Used in a ``with`` statement.
+    On a terminal, a live bar. Otherwise (a file, a batch system) occasional lines: at most two per
+    minute and a hundred in total, and one at the end. Use it as a context manager.
 
     Parameters
     ----------
     description : str
-        What is being done.
+        Text before the bar.
     total : int
-        Number of steps of the whole.
+        Total number of steps.
     enabled : bool
-        Whether to show anything at all.
+        Whether to show anything.
     console : Console, optional
-        Where to show it; by default standard output.
+        Where to print; by default standard output.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ProgressBar:
         self._lines = _Lines(self._console) if enabled and not is_live else None
 
     def advance(self, count: int = 1) -> None:
-        """Say that steps have been done."""
+        """Report completed steps."""
         self._completed += count
         if self._live is not None:
             self._live.advance(self._live.task_id, count)
@@ -60,13 +60,13 @@ class ProgressBar:
             self._lines.advance(self._description, self._completed, self._total, self._metrics)
 
     def set_description(self, description: str) -> None:
-        """Say what is being done now."""
+        """Replace the text before the bar."""
         self._description = description
         if self._live is not None:
             self._live.update(self._live.task_id, description=description)
 
     def set_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Show these figures from now on, in this order, in place of those before."""
+        """Replace the metrics shown, in this order."""
         self._metrics = dict(metrics)
         if self._live is not None:
             self._live.metrics = format_metrics(metrics)
@@ -78,18 +78,18 @@ class ProgressBar:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Leave the bar on the screen as it is."""
+        """Stop updating the bar; it stays on the screen."""
         if self._live is not None:
             self._live.stop()
 
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Write figures in one line."""
-    return "  ".join(f"{name} {_format_figure(value)}" for name, value in metrics.items())
+    """Format metrics in one line."""
+    return "  ".join(f"{name} {_format_value(value)}" for name, value in metrics.items())
 
 
-def _format_figure(value: float) -> str:
-    """Write counts out, and round everything else."""
+def _format_value(value: float) -> str:
+    """Format large integers in full, and round everything else to three digits."""
     is_large_count = float(value).is_integer() and 1000 <= abs(value) < 1e12
     return f"{value:,.0f}" if is_large_count else f"{value:.3g}"
 
@@ -103,7 +103,7 @@ class _RateColumn(ProgressColumn):
 
 
 class _LiveBar(Progress):
-    """A bar with a line of figures below it: beside it, a narrow window would have no room."""
+    """A bar with the metrics on a line below it, so that both fit into a narrow window."""
 
     def __init__(self, description: str, total: int, console: Console) -> None:
         self.metrics = ""
@@ -124,7 +124,7 @@ class _LiveBar(Progress):
 
 
 class _Lines:
-    """Decides when another line is due, and prints it."""
+    """Prints a line when one is due."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -143,9 +143,9 @@ class _Lines:
         rate = self._rate.per_second()
         prefix = f"{description}: " if description else ""
         left = _format_left(total - completed, rate)
-        figures = (f"{completed}/{total}", _format_rate(rate), left, format_metrics(metrics))
+        parts = (f"{completed}/{total}", _format_rate(rate), left, format_metrics(metrics))
         self._console.print(
-            prefix + ", ".join(part for part in figures if part),
+            prefix + ", ".join(part for part in parts if part),
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -161,7 +161,7 @@ class _Lines:
 
 
 class _Rate:
-    """Speed since the first report, which may tell of steps that an earlier run has done."""
+    """Speed since the first report, whose steps may have been completed by an earlier process."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None

@@ -1,8 +1,8 @@
-"""Processes that train one experiment together, each on its share of the data.
+"""Collectives between the ranks of a data-parallel training.
 
-``torchrun`` starts them and tells each its rank. All of them run the same code; at the points where
-they have to agree they meet in a collective, which all must reach, in the same order. Only tensors
-travel, and nothing is pickled. A process which is alone does nothing here, and imports no torch.
+``torchrun`` starts the processes and sets the rank of each. All ranks run the same code and must
+call the same collectives in the same order. Only tensors are sent; nothing is pickled. With a
+single process all operations are no-ops and torch is not imported.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TIMEOUT = timedelta(minutes=30)
-"""How long a process waits for the others; torchrun ends them much sooner when one has failed."""
+"""Timeout of collectives; torchrun stops all ranks much sooner when one has failed."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """A process among those which train together; by default it is alone."""
+    """Rank of this process and number of ranks; the default is a single process."""
 
     rank: int = 0
-    """Number of this process, counted from 0."""
+    """Index of this process, from 0."""
 
     size: int = 1
-    """Number of processes."""
+    """Number of processes (world size)."""
 
     local_rank: int = 0
-    """Number of this process among those of its machine."""
+    """Index of this process on its machine."""
 
     local_size: int = 1
     """Number of processes on this machine."""
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes the files."""
+        """Whether this is rank 0, the only one that writes files."""
         return self.rank == 0
 
     def sum_(self, tensor: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Ranks:
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its mean over all ranks, in one collective.
 
-        A rank without a gradient counts as zeros; where no rank has one it stays None.
+        A missing gradient counts as zeros; if it is missing on all ranks, it stays None.
         """
         learning = [parameter for parameter in parameters if parameter.requires_grad]
         if self.size == 1 or not learning:
@@ -74,7 +74,7 @@ class Ranks:
         present = gradients[0].new_tensor(has_gradient)
         flat = self.mean_(torch.cat([each.flatten() for each in (*gradients, present)]))
         *means, present = flat.split([each.numel() for each in (*gradients, present)])
-        # Only who lacks a gradient has to look whether another rank has it.
+        # Reading the flags synchronises with the device: skipped if no gradient is missing.
         is_there = has_gradient if all(has_gradient) else present.tolist()
         for parameter, mean, is_known in zip(learning, means, is_there, strict=True):
             parameter.grad = mean.view_as(parameter).to(parameter.dtype) if is_known else None
@@ -91,15 +91,15 @@ class Ranks:
             buffer.copy_(mean.view_as(buffer))
 
     def share_weights(self, *modules: nn.Module) -> None:
-        """Give modules the weights that they have on the first rank."""
+        """Copy the weights of modules from rank 0 to all ranks."""
         if self.size > 1:
             for module in modules:
                 module.load_state_dict(self.share(module.state_dict()))
 
     def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-        """Return what each rank has given, in the order of ranks, on the CPU.
+        """Return the tensors of each rank, in the order of ranks, on the CPU.
 
-        Names, shapes and types may differ from rank to rank.
+        Names, shapes and dtypes may differ between ranks.
         """
         if self.size == 1:
             return [dict(tensors)]
@@ -115,7 +115,7 @@ class Ranks:
         return [_decode(each[:length]) for each, length in zip(received, lengths, strict=True)]
 
     def share(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what the first rank has given, on the CPU; what the others give does not count."""
+        """Return the tensors of rank 0, on the CPU; those of other ranks are ignored."""
         if self.size == 1:
             return dict(tensors)
         import torch
@@ -128,7 +128,7 @@ class Ranks:
         return _decode(data)
 
     def share_text(self, text: str) -> str:
-        """Return the text that the first rank has given."""
+        """Return the text of rank 0."""
         if self.size == 1:
             return text
         import torch
@@ -137,7 +137,7 @@ class Ranks:
         return bytes(self.share({"text": encoded})["text"].tolist()).decode()
 
     def first(self, values: Sequence[float]) -> list[float]:
-        """Return the numbers that the first rank has given; all ranks give equally many."""
+        """Return the numbers of rank 0; all ranks must pass equally many."""
         if self.size == 1:
             return list(values)
         import torch
@@ -148,7 +148,7 @@ class Ranks:
         return numbers.tolist()
 
     def any(self, flags: Sequence[bool]) -> list[bool]:
-        """Return for each flag whether it is set on any rank."""
+        """Return, for each flag, whether it is set on any rank."""
         if self.size == 1:
             return list(flags)
         import torch
@@ -156,18 +156,18 @@ class Ranks:
         return [count > 0 for count in self.sum_(torch.tensor(flags, dtype=torch.long)).tolist()]
 
     def barrier(self) -> None:
-        """Wait until all ranks are here."""
+        """Wait until all ranks have called this."""
         self.any([False])
 
     def only_first(self, action: Callable[[], T]) -> T | None:
-        """Let the first rank alone do something, and return its result there, elsewhere None.
+        """Call a function on rank 0 only; return its result there and None on other ranks.
 
-        The others wait until it is done.
+        The other ranks wait until it has returned.
 
         Raises
         ------
         RankError
-            On the other ranks, if it has failed on the first, where the error itself is raised.
+            On the other ranks, if the call failed on rank 0, where the error itself is raised.
         """
         result, failure = None, None
         if self.is_first:
@@ -177,7 +177,7 @@ class Ranks:
                 failure = error
         (has_failed,) = self.any([failure is not None])
         if has_failed:
-            raise failure or RankError("The first process has failed. Its message says why.")
+            raise failure or RankError("Rank 0 has failed; see its error message.")
         return result
 
 
@@ -185,7 +185,7 @@ ALONE = Ranks()
 
 
 def launched_ranks() -> Ranks:
-    """Return what torchrun has told this process, whether the ranks are connected or not."""
+    """Return the ranks set by torchrun, whether or not they are connected."""
     if "RANK" not in os.environ:
         return ALONE
     defaults = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
@@ -193,21 +193,21 @@ def launched_ranks() -> Ranks:
 
 
 def current_ranks() -> Ranks:
-    """Return the ranks which are connected now; a process is alone before and after."""
+    """Return the connected ranks; ``ALONE`` outside of ``connected_ranks``."""
     return _connected
 
 
 @contextmanager
 def connected_ranks(device: str) -> Iterator[Ranks]:
-    """Connect the processes that torchrun has started, until the end of the ``with`` statement.
+    """Connect the processes started by torchrun for the duration of a ``with`` block.
 
-    Tensors on the CPU travel by gloo, those on a GPU by NCCL. Where there is one process, or where
-    the ranks are connected already, nothing happens.
+    CPU tensors are sent with gloo, GPU tensors with NCCL. With a single process, or if the ranks
+    are already connected, this does nothing.
 
     Parameters
     ----------
     device : str
-        Where this process computes.
+        Device of this process.
     """
     global _connected
     launched = launched_ranks()
@@ -221,7 +221,7 @@ def connected_ranks(device: str) -> Iterator[Ranks]:
     if is_on_gpu:
         torch.cuda.set_device(device)
     store, rank, size = next(dist.rendezvous("env://", timeout=TIMEOUT))
-    # Of two groups one after the other, the second must not meet the addresses of the first.
+    # A second group must not read the addresses that the first one left in the store.
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if is_on_gpu else "gloo",
         store=dist.PrefixStore(f"nip {next(_numbers)}", store),
@@ -236,8 +236,8 @@ def connected_ranks(device: str) -> Iterator[Ranks]:
     except RuntimeError as error:
         if "gloo" not in str(error):
             raise
-        # All that gloo knows is that it lost a connection.
-        raise RankError("Another process has failed. Its message says why.") from error
+        # gloo reports only a lost connection, not its cause.
+        raise RankError("Another rank has failed; see its error message.") from error
     finally:
         _connected = ALONE
         dist.destroy_process_group()
@@ -248,7 +248,7 @@ _numbers = itertools.count()
 
 
 def _encode(tensors: Mapping[str, Tensor]) -> Tensor:
-    """Write tensors as the bytes of a safetensors file."""
+    """Encode tensors as the bytes of a safetensors file."""
     import torch
     from safetensors.torch import save
 
@@ -259,5 +259,5 @@ def _encode(tensors: Mapping[str, Tensor]) -> Tensor:
 def _decode(data: Tensor) -> dict[str, Tensor]:
     from safetensors.torch import load
 
-    # Copies, because what a file gives lies at odd addresses, on which rounding may depend.
+    # Copied, because tensors in a file are not aligned, and rounding may depend on alignment.
     return {name: tensor.clone() for name, tensor in load(data.numpy().tobytes()).items()}

@@ -1,7 +1,7 @@
-"""YAML for people: texts of several lines stand there as they are.
+"""YAML output in which multi-line strings are always block scalars.
 
-PyYAML would write a text in quotes, in one line, as soon as one of its lines ends with a space,
-which language models like to do; and it is slow. Any YAML reader reads what is written here.
+PyYAML quotes a multi-line string on one line as soon as one of its lines ends with a space, which
+is common in the output of language models, and it is slow. The output is standard YAML.
 """
 
 import json
@@ -18,25 +18,25 @@ _UNPRINTABLE = re.compile(
 
 
 def dump_readable(tree: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Write mappings, sequences, strings, numbers, truth values and None.
+    """Dump mappings, sequences, strings, numbers, booleans and None.
 
-    Reading it with ``yaml.safe_load`` gives the same back, tuples as lists.
+    ``yaml.safe_load`` restores the same data, with tuples as lists.
 
     Raises
     ------
     TypeError
-        If something else is in the tree.
+        If the tree contains any other type.
     """
     if not isinstance(tree, Mapping | list | tuple):
-        raise TypeError(f"Only mappings and sequences can be written, got {tree!r}.")
+        raise TypeError(f"The root must be a mapping or a sequence, got {tree!r}.")
     first, *rest = _node(tree, 0)
     return "\n".join([*([first] if first else []), *rest]) + "\n"
 
 
 def _node(value: Any, column: int) -> Iterator[str]:
-    """Yield what follows a key or a dash, then the further lines.
+    """Yield the text after a key or dash, then the remaining lines.
 
-    The column is where the block stands that the value would open.
+    ``column`` is the indentation of a block opened by the value.
     """
     if isinstance(value, Mapping) and value:
         yield ""
@@ -53,11 +53,11 @@ def _node(value: Any, column: int) -> Iterator[str]:
 
 
 def _entry(start: str, value: Any, column: int) -> Iterator[str]:
-    """Yield an entry of a block that stands at a column."""
+    """Yield the lines of one entry of a block with the given indentation."""
     lines = _node(value, column + 2)
     first = next(lines)
     if not first and start.endswith("-"):
-        # The first line of a mapping or sequence stands beside the dash.
+        # The first line of a mapping or sequence follows the dash.
         yield f"{start} {next(lines).lstrip(' ')}"
     else:
         yield f"{start} {first}" if first else start
@@ -90,9 +90,7 @@ def _scalar(value: Any) -> str:
         return _string_in_line(value)
     if isinstance(value, Mapping | list | tuple):
         return "{}" if isinstance(value, Mapping) else "[]"
-    raise TypeError(
-        f"Only plain data can be written, got {value!r} of type {type(value).__name__}."
-    )
+    raise TypeError(f"Only plain data can be dumped, got {value!r} of type {type(value).__name__}.")
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Keeping keys out of everything that is shown or stored."""
+"""Removal of API keys from text that is shown or stored."""
 
 import os
 import re
@@ -13,28 +13,28 @@ _SCRUBBED = "[key removed]"
 
 
 def scrub(text: str, *key_variables: str | None) -> str:
-    """Take everything out of a text that is, or looks like, a key.
+    """Remove everything that is, or looks like, a key.
 
     Parameters
     ----------
     text : str
-        What is to be shown or stored.
+        The text to show or store.
     *key_variables : str | None
-        Environment variables that hold a key under a name that does not say so. The values of all
-        variables whose name holds KEY, TOKEN, SECRET or PASSWORD are removed anyway.
+        Further environment variables that contain keys. The values of all variables with KEY,
+        TOKEN, SECRET or PASSWORD in their name are always removed.
     """
     return _KEY_LIKE.sub(_SCRUBBED, _without_values(text, key_variables))
 
 
 def scrub_code(text: str) -> str:
-    """Take out of program code what is a key beyond doubt; names such as ``sk_test`` stay."""
+    """Remove unambiguous keys from program code; names such as ``sk_test`` are kept."""
     return _SURE_KEY.sub(_SCRUBBED, _without_values(text, ()))
 
 
 def _without_values(text: str, key_variables: tuple[str | None, ...]) -> str:
     named = {name for name in key_variables if name}
     values = {
-        # Keys are sent without the line end that a file may have brought along.
+        # A key read from a file may end with a newline, which is not sent with it.
         value.strip()
         for name, value in os.environ.items()
         if name in named or _KEY_VARIABLE.search(name)

@@ -7,15 +7,16 @@ from statistics import NormalDist
 import numpy as np
 
 _EXACT_UP_TO = 200
-"""Degrees of freedom above which the expansion around the normal distribution is exact enough."""
+"""Largest number of degrees of freedom for which the finite series is used."""
 
 
 @lru_cache(maxsize=256)
 def two_sided_quantile(confidence: float, degrees_of_freedom: int) -> float:
-    """Return the t for which a Student variable lies in [−t, t] with the given probability.
+    r"""Return the t with P(|T| ≤ t) = confidence for a Student t variable T.
 
-    Up to 200 degrees of freedom by inverting the finite series of Abramowitz and Stegun (1964,
-    26.7.3 and 26.7.4), above by the expansion 26.7.5, whose error is then below 1e-8.
+    Up to 200 degrees of freedom, the finite series of Abramowitz and Stegun (1964, 26.7.3 and
+    26.7.4) is inverted by bisection. Above, the expansion 26.7.5 is used, whose error is below
+    1e-8 there.
 
     Parameters
     ----------

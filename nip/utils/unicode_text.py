@@ -1,10 +1,10 @@
-"""Texts from elsewhere, made such that files and databases take them."""
+"""Repair of strings that cannot be encoded as UTF-8."""
 
 
 def valid_unicode(text: str) -> str:
-    """Replace halves of surrogate pairs, which JSON may hold and UTF-8 cannot.
+    """Replace surrogates, which JSON allows and UTF-8 cannot encode.
 
-    Two halves that belong together become their character, others U+FFFD.
+    A pair of surrogates becomes the character it encodes, a lone one U+FFFD.
     """
     if text.isascii():
         return text

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import gc
 import threading
+from collections.abc import Iterator
 
 import pytest
 
+from nip.errors import ParameterError
 from nip.run import run_experiment
-from nip.utils.event_loop import call_without_event_loop, first_error, report_no_interrupts
+from nip.utils.event_loop import call_without_event_loop, first_error, report_no_interrupts, run_all
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 
 
@@ -74,3 +76,42 @@ def test_an_interrupted_task_is_not_reported_when_it_is_collected(is_handled, nu
     gc.collect()
     reports = [each for each in caplog.records if "never retrieved" in each.message]
     assert len(reports) == num_reports
+
+
+def test_items_are_consumed_only_as_capacity_allows():
+    taken, live, most = 0, 0, 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(20):
+            taken += 1
+            yield number
+
+    async def work(number: int) -> None:
+        nonlocal live, most
+        live += 1
+        most = max(most, live)
+        assert taken <= number + 4
+        await asyncio.sleep(0)
+        live -= 1
+
+    asyncio.run(run_all(items(), work, max_concurrency=3))
+    assert (taken, live, most) == (20, 0, 3)
+
+
+@pytest.mark.parametrize("error", [ParameterError("wrong"), KeyError("a bug")])
+def test_the_first_error_cancels_the_others_and_is_raised_itself(error):
+    finished = []
+
+    async def work(number: int) -> None:
+        if number == 2:
+            raise error
+        await asyncio.sleep(0 if number < 2 else 60)
+        finished.append(number)
+
+    with pytest.raises(type(error)) as caught:
+        asyncio.run(run_all(range(100), work, max_concurrency=4))
+    assert caught.value is error
+    assert finished == [0, 1]
+    # A user's error is raised without its context, any other with it.
+    assert (caught.value.__cause__ is None) == isinstance(error, ParameterError)

@@ -59,7 +59,7 @@ def test_numbers_that_are_none():
 
 
 def test_other_things_are_refused():
-    with pytest.raises(TypeError, match="Only plain data can be written, got"):
+    with pytest.raises(TypeError, match="Only plain data can be dumped, got"):
         dump_readable({"a": object()})
     with pytest.raises(TypeError, match="keys of a mapping must be strings, got 3"):
         dump_readable({3: "a"})

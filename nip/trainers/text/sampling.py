@@ -16,7 +16,7 @@ from nip.language_models.provider_registry import ConnectionContext
 from nip.run_store import RolloutPhase, Run
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.stored_rollouts import PlayOne
-from nip.utils.live_tasks import run_all
+from nip.utils.event_loop import run_all
 
 MAX_LIVE_ROLLOUTS = 1024
 """Rollouts that are under way at once, at least; more wait outside, so that memory stays flat."""
