@@ -1,4 +1,4 @@
-"""Make a dataset of graph pairs for the graph isomorphism scenario."""
+"""Create a dataset of graph pairs for the graph isomorphism scenario."""
 
 import argparse
 import sys
@@ -6,9 +6,14 @@ from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nip.command_line.script_parser import ScriptParser, dataset_name, exit_code_of
+from nip.command_line.script_parser import (
+    ScriptParser,
+    dataset_name,
+    exit_code_of,
+    given_fields,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,11 +22,11 @@ if TYPE_CHECKING:
     from nip.scenarios.graph_isomorphism.graph_pool import Split
     from nip.scenarios.graph_isomorphism.pair_files import PairArrays
 
-# The rest of the package is imported where it is used, so that --help comes at once.
+# Everything else is imported where it is used, so that --help is fast.
 
 EPILOG = """\
-Half of the pairs are isomorphic. The score of another pair is the first round of colour refinement
-that separates its graphs: a graph network needs as many layers to tell them apart by itself.
+Half of the pairs are isomorphic. The score of any other pair is the first round of colour
+refinement that distinguishes its graphs: a graph network needs as many layers to distinguish them.
 
 example:
   python scripts/create_gi_dataset.py my_graphs --num-train 10000 --num-test 1000 --seed 1
@@ -29,50 +34,49 @@ example:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Build the argument parser."""
     parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
     add("name", type=dataset_name, help="name of the dataset")
     add("--num-train", type=int, default=10000, metavar="N", help="training pairs (10000)")
     add("--num-test", type=int, default=1000, metavar="N", help="test pairs (1000)")
-    add("--seed", type=int, default=0, help="the same seed makes the same dataset (0)")
+    add("--seed", type=int, default=0, help="random seed; determines the dataset (0)")
     add("--sizes", type=int, nargs="+", metavar="N", help="numbers of nodes (7 8 9 10 11)")
     add(
         "--edge-probabilities",
         type=float,
         nargs="+",
         metavar="P",
-        help="probabilities with which two nodes are joined (0.2 0.4 0.6 0.8)",
+        help="probabilities of an edge between two nodes (0.2 0.4 0.6 0.8)",
     )
     add(
         "--score-fractions",
         type=float,
         nargs=2,
         metavar=("S1", "S2"),
-        help="shares of scores 1 and 2 among the pairs that are not isomorphic; the others "
-        "score more (0.1 0.2; the public files have 0.08 0.2)",
+        help="fractions of scores 1 and 2 among non-isomorphic pairs; the others have higher "
+        "scores (0.1 0.2; 0.08 0.2 in the public files)",
     )
-    add("--max-rounds", type=int, metavar="K", help="the highest score of a pair (5)")
-    add("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it (data)")
-    add("--overwrite", action="store_true", help="replace a dataset of this name")
+    add("--max-rounds", type=int, metavar="K", help="highest score of a pair (5)")
+    parser.add_dataset_arguments()
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the dataset and report what is in it."""
+    """Create the dataset and print its statistics."""
     options = build_parser().parse_args(arguments)
     return exit_code_of(lambda: create(options), "Interrupted; nothing was written.")
 
 
 def create(options: argparse.Namespace) -> None:
-    """Generate both splits, then write them."""
+    """Generate both splits and write them."""
     from nip.scenario_base.dataset_files import refuse_existing
-    from nip.scenarios.graph_isomorphism.generation import check_num_pairs
+    from nip.scenarios.graph_isomorphism.generation import GenerationParameters, check_num_pairs
     from nip.scenarios.graph_isomorphism.pair_files import write_dataset
 
     folder = options.data_dir / "graph_isomorphism" / options.name
     refuse_existing(folder, options.overwrite)
-    parameters = generation_parameters(options)
+    parameters = GenerationParameters(**given_fields(GenerationParameters, options))
     counts: dict[Split, int] = {"train": options.num_train, "test": options.num_test}
     for split, count in counts.items():
         check_num_pairs(count, split)
@@ -83,22 +87,10 @@ def create(options: argparse.Namespace) -> None:
     report(folder, splits)
 
 
-def generation_parameters(options: argparse.Namespace) -> "GenerationParameters":
-    """Take what was given; the rest has its defaults in one place, the dataclass."""
-    from nip.scenarios.graph_isomorphism.generation import GenerationParameters
-
-    names = ("sizes", "edge_probabilities", "score_fractions", "max_rounds")
-    given: dict[str, Any] = {}
-    for name in names:
-        if (value := getattr(options, name)) is not None:
-            given[name] = tuple(value) if isinstance(value, list) else value
-    return GenerationParameters(**given)
-
-
 def generate(
     counts: "dict[Split, int]", seed: int, parameters: "GenerationParameters"
 ) -> "dict[str, PairArrays]":
-    """Make the pairs of both splits under a progress bar."""
+    """Generate the pairs of both splits, with a progress bar."""
     from rich.progress import Progress
 
     from nip.scenarios.graph_isomorphism.generation import generate_pairs
@@ -116,7 +108,7 @@ def generate(
 def metadata(
     counts: "dict[Split, int]", seed: int, parameters: "GenerationParameters"
 ) -> dict[str, object]:
-    """Say how the dataset was made, so that it can be made again."""
+    """Return what is needed to reproduce the dataset."""
     return {
         "scenario": "graph_isomorphism",
         "package_version": version("nip"),
@@ -127,7 +119,7 @@ def metadata(
 
 
 def report(folder: Path, splits: "dict[str, PairArrays]") -> None:
-    """Show how many pairs there are of each score and size."""
+    """Print the number of pairs by score and size."""
     import numpy as np
     from rich.console import Console
     from rich.table import Table

@@ -1,82 +1,84 @@
-"""Draw one metric of several runs in one picture.
-
-python scripts/plot_learning_curves.py demo demo_random_prover --line 0.64:"ceiling" --smooth 5
-"""
+"""Plot one metric of several runs in one figure."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nip.errors import NipError
+from nip.command_line.script_parser import ScriptParser, exit_code_of, positive_integer, run_folder
 from nip.run_store import RunHistory, read_history
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line, draw the picture, and say where it is.
-
-    Returns
-    -------
-    exit_code : int
-        0, or 2 after a mistake of the user.
-    """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if len(options.label) > len(options.runs):
-        parser.error(f"{len(options.label)} labels for {len(options.runs)} run(s)")
-    # Imported after the command line is known to be sound: --help need not wait for matplotlib.
-    from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison
-
-    output = options.output or options.runs_dir / "learning_curves.png"
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        draw_comparison(
-            _read_histories(options.runs, options.label, options.runs_dir),
-            options.metric,
-            output,
-            [ReferenceLine(value, label) for value, label in options.line],
-            options.smooth,
-            options.title,
-        )
-    except (NipError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    print(f"Learning curves: {output}")
-    return 0
+EPILOG = """\
+example:
+  python scripts/plot_learning_curves.py demo demo_random_prover --line 0.64:ceiling --smooth 5
+"""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Draw one metric of several runs in one picture.")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run id, or the folder of a run")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
-    parser.add_argument("--metric", default="mean_accuracy", help="default: mean_accuracy")
-    parser.add_argument(
+def build_parser() -> argparse.ArgumentParser:
+    """Build the argument parser."""
+    parser = ScriptParser(__doc__, EPILOG)
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help="run id, or the folder of a run")
+    add("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (runs)")
+    add("--metric", default="mean_accuracy", help="name of the metric (mean_accuracy)")
+    add(
         "--line",
         type=_reference_line,
         action="append",
         default=[],
         metavar="VALUE:LABEL",
-        help="dashed horizontal line to compare with; may be given several times",
+        help="dashed horizontal reference line; can be repeated",
     )
-    parser.add_argument(
+    add(
         "--label",
         action="append",
         default=[],
         metavar="LABEL",
-        help="name of a run in the legend, in the order of the runs; default: the run id",
+        help="legend labels of the runs, in their order; can be repeated (the run ids)",
     )
-    parser.add_argument(
+    add(
         "--smooth",
-        type=_positive,
+        type=positive_integer,
         default=1,
         metavar="N",
-        help="draw the mean of N neighbouring iterations over the faint original; default: 1",
+        help="plot the moving mean of N iterations over the faint original (1)",
     )
-    parser.add_argument("--title", help="default: the name of the metric")
-    parser.add_argument(
-        "--output", type=Path, help="PNG file to write; default: learning_curves.png in RUNS_DIR"
-    )
+    add("--title", help="title of the figure (the name of the metric)")
+    add("--output", type=Path, help="PNG file to write (learning_curves.png in the folder of runs)")
     return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plot the runs and print the path of the figure.
+
+    Returns
+    -------
+    exit_code : int
+        0, 2 after a user error, or 130 after Ctrl-C.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if len(options.label) > len(options.runs):
+        parser.error(f"{len(options.label)} labels for {len(options.runs)} run(s)")
+    return exit_code_of(lambda: plot(options), "Stopped.")
+
+
+def plot(options: argparse.Namespace) -> None:
+    """Write the figure."""
+    # Imported late, because --help need not wait for matplotlib.
+    from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison
+
+    output = options.output or options.runs_dir / "learning_curves.png"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    draw_comparison(
+        _read_histories(options.runs, options.label, options.runs_dir),
+        options.metric,
+        output,
+        [ReferenceLine(value, label) for value, label in options.line],
+        options.smooth,
+        options.title,
+    )
+    print(f"Learning curves: {output}")
 
 
 def _reference_line(text: str) -> tuple[float, str]:
@@ -89,22 +91,15 @@ def _reference_line(text: str) -> tuple[float, str]:
         ) from None
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number of at least 1")
-    return int(text)
-
-
 def _read_histories(
     runs: Sequence[str], labels: Sequence[str], runs_dir: Path
 ) -> dict[str, RunHistory]:
-    """Read the runs by the names that they get in the legend."""
+    """Read the metrics of the runs by their legend labels."""
     histories = {}
     for position, run in enumerate(runs):
-        # A run id has no separator, so anything with one is the path of a folder.
-        folder = Path(run) if Path(run).name != run else runs_dir / run
+        folder = run_folder(run, runs_dir)
         label = labels[position] if position < len(labels) else folder.name
-        # Runs of one name in two folders must not hide each other.
+        # Two runs of the same name in different folders need different labels.
         histories[str(folder) if label in histories else label] = read_history(folder)
     return histories
 

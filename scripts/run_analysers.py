@@ -1,18 +1,23 @@
-"""Ask questions about the dialogues of a run: of a language model, or answered by computing."""
+"""Analyse the dialogues of a run by questions that a language model or code answers."""
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from nip.command_line.script_parser import ScriptParser, exit_code_of
+from nip.command_line.script_parser import (
+    ScriptParser,
+    exit_code_of,
+    given_fields,
+    import_plugins,
+    run_folder,
+)
 
-# The rest of the package is imported where it is used, so that --help comes at once.
+# Everything else is imported where it is used, so that --help is fast.
 
 EPILOG = """\
-Answers are kept in analyses.db in the folder of the run; started again, only what is missing is
-asked. The summary is printed, and written to analyses.json.
+Answers are stored in analyses.db in the folder of the run; a repeated analysis asks only questions
+without a stored answer. The summary is printed and written to analyses.json.
 
 examples:
   python scripts/run_analysers.py my_run --dry-run
@@ -23,60 +28,56 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Build the argument parser."""
     parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
     add("run", metavar="RUN", nargs="?", help="run id, or the folder of a run")
-    add("--list", action="store_true", help="list the analysers and leave")
-    add("--analysers", nargs="+", metavar="NAME", help="which of them (all)")
-    add("--model", metavar="PROVIDER:NAME", help="who is asked (openai:gpt-4o-mini-2024-07-18)")
-    add("--base-url", metavar="URL", help="address of the service (the provider's own)")
-    add("--api-key-variable", metavar="NAME", help="variable with the key (the provider's own)")
-    add("--iterations", type=int, nargs="+", metavar="N", help="counted from 1 (all)")
-    add("--phase", choices=("train", "test"), help="dialogues to learn from, or of tests (both)")
-    add("--max-rollouts", type=int, metavar="N", help="most dialogues of each stage (all)")
-    add("--dry-run", action="store_true", help="tell the number of calls and their cost only")
-    add("--max-cost", type=float, metavar="DOLLARS", help="stop when so much is spent (no limit)")
-    add("--prices", metavar="FILE", help="prices of your own, as in settings.prices (public ones)")
-    add("--max-concurrency", type=int, metavar="N", help="calls under way at once (100)")
-    add("--runs-dir", metavar="DIR", help="where the runs are (runs)")
-    add("--data-dir", metavar="DIR", help="where the datasets are (where the run had them)")
-    add("--plugins", nargs="+", default=[], metavar="P", help="modules with analysers of your own")
+    add("--list", action="store_true", help="list the analysers and exit")
+    add("--analysers", dest="names", nargs="+", metavar="NAME", help="analysers to run (all)")
+    add("--model", metavar="PROVIDER:NAME", help="model (openai:gpt-4o-mini-2024-07-18)")
+    add("--base-url", metavar="URL", help="address of the service (the provider's)")
+    add("--api-key-variable", metavar="NAME", help="variable with the key (the provider's)")
+    add("--iterations", type=int, nargs="+", metavar="N", help="iterations, from 1 (all)")
+    add("--phase", choices=("train", "test"), help="training or test dialogues (both)")
+    add("--max-rollouts", type=int, metavar="N", help="maximum dialogues per stage (all)")
+    add("--dry-run", action="store_true", help="only print the number of calls and their cost")
+    add("--max-cost", type=float, metavar="DOLLARS", help="maximum cost (no limit)")
+    add("--prices", metavar="FILE", help="price file, see settings.prices (public prices)")
+    add("--max-concurrency", type=int, metavar="N", help="maximum concurrent calls (100)")
+    parser.add_run_arguments()
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Analyse a run and report.
+    """Analyse a run and print the summary.
 
     Returns
     -------
     exit_code : int
-        0, 2 after a mistake of the user, or 130 after Ctrl-C.
+        0, 2 after a user error, or 130 after Ctrl-C.
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
     if options.run is None and not options.list:
         parser.error("name a run")
     return exit_code_of(
-        lambda: analyse(options), "\nStopped. The same command goes on with what is missing."
+        lambda: analyse(options), "\nStopped. Run the same command again to resume."
     )
 
 
 def analyse(options: argparse.Namespace) -> None:
-    """Do what was asked for."""
+    """List the analysers, print the plan, or run the analysis."""
     from rich.console import Console
 
-    from nip.plugins import load_installed_plugins, load_plugins
     from nip.rollout_analysis import plan_analyses, run_analysers
     from nip.rollout_analysis.summary import summary_tables
 
-    load_installed_plugins()
-    load_plugins(options.plugins)
+    import_plugins(options)
     console = Console()
     if options.list:
         list_analysers(console)
         return
-    run_id, chosen = options_of_function(options)
+    run_id, chosen = run_and_options(options)
     if options.dry_run:
         print_plan(plan_analyses(run_id, **chosen), console)
         return
@@ -86,30 +87,21 @@ def analyse(options: argparse.Namespace) -> None:
     console.print(f"Written to {result.path}", soft_wrap=True, highlight=False)
 
 
-def options_of_function(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """Name the run, and what was given as ``run_analysers`` takes it; the rest has its default."""
-    # A run id has no separator, so anything with one is the path of a folder.
-    is_path = Path(options.run).name != options.run
-    names = {
-        "names": options.analysers,
-        "model": options.model,
-        "base_url": options.base_url,
-        "api_key_variable": options.api_key_variable,
-        "iterations": options.iterations,
-        "phases": options.phase and (options.phase,),
-        "max_rollouts": options.max_rollouts,
-        "max_cost": options.max_cost,
-        "prices": options.prices,
-        "max_concurrency": options.max_concurrency,
-        "runs_dir": Path(options.run).parent if is_path else options.runs_dir,
-        "data_dir": options.data_dir,
-    }
-    given = {name: value for name, value in names.items() if value is not None}
-    return Path(options.run).name, given
+def run_and_options(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Return the run id and the keyword arguments of ``run_analysers``."""
+    from nip.experiment_settings import ExperimentSettings
+    from nip.rollout_analysis import AnalysisOptions
+
+    folder = run_folder(options.run, options.runs_dir)
+    chosen = given_fields(AnalysisOptions, options) | given_fields(ExperimentSettings, options)
+    chosen |= {"runs_dir": str(folder.parent)}
+    if options.phase is not None:
+        chosen |= {"phases": (options.phase,)}
+    return folder.name, chosen
 
 
 def list_analysers(console: Any) -> None:
-    """Print the name of each analyser and its question."""
+    """Print the name and the question of each analyser."""
     from rich.table import Table
 
     from nip.rollout_analysis import ModelAnalyser, analyser_registry
@@ -121,17 +113,17 @@ def list_analysers(console: Any) -> None:
 
 
 def print_plan(plan: Any, console: Any) -> None:
-    """Print what would be asked."""
+    """Print the number of calls and their estimated cost."""
     usage = plan.estimate.usage
     console.print(
         f"{plan.estimate.num_calls:,} calls, {plan.num_computed:,} answers without a call, "
         f"{plan.num_stored:,} stored already.\n"
-        f"About {usage.prompt_tokens:,} tokens read and {usage.completion_tokens:,} written, about "
-        f"${plan.estimate.cost:,.2f}.",
+        f"About {usage.prompt_tokens:,} prompt tokens and {usage.completion_tokens:,} completion "
+        f"tokens, about ${plan.estimate.cost:,.2f}.",
         highlight=False,
     )
     for model in plan.estimate.models_without_price:
-        console.print(f"Not counted: {model.model_name}, no price is known.", highlight=False)
+        console.print(f"Not included: {model.model_name}, whose price is unknown.", highlight=False)
     console.print("Nothing was asked (--dry-run).", highlight=False)
 
 

@@ -1,14 +1,19 @@
-"""Show dialogues of a run, which may still be running."""
+"""Show the dialogues of a run, which may still be running."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
 
-from nip.command_line.script_parser import ScriptParser, exit_code_of
+from nip.command_line.script_parser import (
+    ScriptParser,
+    exit_code_of,
+    import_plugins,
+    positive_integer,
+    run_folder,
+)
 
-# The rest of the package is imported where it is used, so that --help comes at once.
+# Everything else is imported where it is used, so that --help is fast.
 
 EPILOG = """\
 examples:
@@ -18,40 +23,37 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Build the argument parser."""
     parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
     add("run", metavar="RUN", help="run id, or the folder of a run")
     add("--iteration", type=int, nargs="+", metavar="N", help="iterations, counted from 1 (all)")
-    add("--phase", choices=("train", "test"), help="dialogues to learn from, or of tests (both)")
-    add("--wrong", action="store_true", help="only those without the right decision")
-    add("--failed", action="store_true", help="only those that an error ended")
-    add("--datapoint", metavar="ID", help="only those about this question")
-    add("--limit", type=_positive, metavar="N", help="show at most so many (10)", default=10)
-    add("--raw", action="store_true", help="answers as they came, before they were parsed")
-    add("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="(runs)")
-    add("--data-dir", metavar="DIR", help="where the datasets are (where the run had them)")
-    add("--plugins", nargs="+", default=[], metavar="P", help="modules that the run needs")
+    add("--phase", choices=("train", "test"), help="training or test dialogues (both)")
+    add("--wrong", action="store_true", help="only dialogues without a correct verdict")
+    add("--failed", action="store_true", help="only dialogues that ended with an error")
+    add("--datapoint", metavar="ID", help="only dialogues about this datapoint")
+    add("--limit", type=positive_integer, metavar="N", help="maximum number (10)", default=10)
+    add("--raw", action="store_true", help="show the unparsed output of the models")
+    parser.add_run_arguments()
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show what was asked for.
+    """Show the selected dialogues.
 
     Returns
     -------
     exit_code : int
-        0, 2 after a mistake of the user, or 130 after Ctrl-C.
+        0, 2 after a user error, or 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
     return exit_code_of(lambda: show(options), "Stopped.")
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print the dialogues that fit."""
+    """Print the selected dialogues."""
     from rich.console import Console
 
-    from nip.plugins import load_installed_plugins, load_plugins
     from nip.rollout_analysis.text_run import PHASES, open_text_run
     from nip.rollout_analysis.transcript_view import (
         TranscriptFilter,
@@ -59,11 +61,8 @@ def show(options: argparse.Namespace) -> None:
         render_transcript,
     )
 
-    load_installed_plugins()
-    load_plugins(options.plugins)
-    # A run id has no separator, so anything with one is the path of a folder.
-    is_path = Path(options.run).name != options.run
-    folder = Path(options.run) if is_path else options.runs_dir / options.run
+    import_plugins(options)
+    folder = run_folder(options.run, options.runs_dir)
     chosen = TranscriptFilter(options.wrong, options.failed, options.datapoint)
     console = Console()
     with open_text_run(folder, options.data_dir) as run:
@@ -80,15 +79,9 @@ def show(options: argparse.Namespace) -> None:
             num_shown += 1
         is_more = next(found, None) is not None
     if not num_shown:
-        console.print("No dialogue fits.")
+        console.print("No dialogue matches.")
     elif is_more:
         console.print(f"There are more; --limit shows more than {num_shown}.", highlight=False)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number of at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":

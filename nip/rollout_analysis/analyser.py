@@ -1,6 +1,7 @@
-"""What an analyser is: one question about what an agent did in a dialogue, answered yes or no."""
+"""Base classes of analysers: yes-or-no questions about one agent in one dialogue."""
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from string import Template
@@ -10,50 +11,54 @@ from nip.errors import ParameterError, unknown_name
 from nip.language_models.chat import ChatMessage
 from nip.protocols.handler import ProtocolHandler
 from nip.rollout_analysis.subject import Subject
-from nip.rollout_analysis.yes_or_no import read_yes_or_no
 
 PLACEHOLDERS = {
-    "agent_name": "the name of the agent that is asked about",
-    "goal": "what that agent is rewarded for",
+    "agent_name": "name of the agent",
+    "goal": "what the agent is rewarded for",
     "question": "the problem",
-    "solution": "the solution that is judged",
-    "messages": "what the agent said, message by message",
-    "dialogue": "what everybody said, round by round",
+    "solution": "the solution that the dialogue is about",
+    "messages": "all messages of the agent",
+    "dialogue": "all messages of the dialogue",
 }
-"""What a prompt may use, with what it stands for."""
+"""Placeholders of prompts and their meaning."""
+
+_MARKUP = re.compile(r"[*_`~#>]")
+_ANSWER_LINE = re.compile(r"(?:final\s+)?answer\s*[:：]\s*(yes|no)\b", re.IGNORECASE)
+_BARE_LINE = re.compile(r"(yes|no)\b\W*", re.IGNORECASE)
+_WORD = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 
 
 class Analyser(ABC):
-    """One question about what an agent did in a dialogue, answered yes or no."""
+    """A yes-or-no question about one agent in one dialogue."""
 
     name: ClassVar[str]
-    """Under which it is registered."""
+    """Registered name."""
 
     question: ClassVar[str]
     """The question in a few words, for tables and ``--list``."""
 
     @abstractmethod
     def agents(self, protocol: ProtocolHandler) -> tuple[str, ...]:
-        """Return the agents about which the question is asked, none where it has no meaning.
+        """Return the agents that the question is about; none if it does not fit the protocol.
 
         Parameters
         ----------
         protocol : ProtocolHandler
-            Names all agents.
+            The protocol of the run.
         """
 
     def applies(self, subject: Subject) -> bool:
-        """Tell whether the question has a meaning in this dialogue."""
+        """Return whether the question applies to this dialogue."""
         return True
 
     @property
     @abstractmethod
     def digest(self) -> str:
-        """Fingerprint of what decides the answers; with another one, all are given anew."""
+        """Hash of everything that determines the answers; if it changes, all are answered again."""
 
 
 class ComputedAnalyser(Analyser):
-    """A question that needs no model."""
+    """An analyser that computes its answers."""
 
     @abstractmethod
     def compute(self, subject: Subject) -> bool:
@@ -61,28 +66,28 @@ class ComputedAnalyser(Analyser):
 
     @property
     def digest(self) -> str:
-        """Nothing: what is computed is computed anew every time."""
+        """Empty, because computed answers are recomputed every time."""
         return ""
 
 
 class ModelAnalyser(Analyser):
-    """A question that is put to a language model.
+    """An analyser that asks a language model.
 
     Raises
     ------
     ParameterError
-        On construction, if the prompt cannot be read or filled in.
+        On construction, if the prompt cannot be read or has unknown placeholders.
     """
 
     prompt: ClassVar[Path | str]
-    """Template of the prompt, or the file that holds it; ``PLACEHOLDERS`` lists what it may use."""
+    """Template of the prompt, or its file; see ``PLACEHOLDERS``."""
 
     def __init__(self) -> None:
         self._template = Template(_read(self.prompt))
         if not self._template.is_valid():
             raise ParameterError(
-                f"The prompt of analyser {self.name!r} has a dollar sign that begins no name. For "
-                "a plain one, write $$."
+                f"The prompt of analyser {self.name!r} has a dollar sign that does not begin a "
+                "placeholder. Write $$ for a literal dollar sign."
             )
         for name in self._template.get_identifiers():
             if name not in PLACEHOLDERS:
@@ -93,11 +98,11 @@ class ModelAnalyser(Analyser):
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the prompt."""
+        """SHA-256 of the prompt."""
         return hashlib.sha256(self._template.template.encode()).hexdigest()
 
     def conversation(self, subject: Subject) -> list[ChatMessage]:
-        """Write what the model is asked."""
+        """Return the messages sent to the model."""
         text = self._template.substitute(
             agent_name=subject.agent,
             goal=subject.goal,
@@ -109,8 +114,38 @@ class ModelAnalyser(Analyser):
         return [ChatMessage(role="user", content=text)]
 
     def read(self, answer: str) -> bool | None:
-        """Read what the model answered; None if it is neither yes nor no."""
+        """Parse the answer of the model; None if it is neither yes nor no."""
         return read_yes_or_no(answer)
+
+
+def read_yes_or_no(answer: str) -> bool | None:
+    """Parse a yes-or-no answer.
+
+    The last line of the form ``Answer: yes`` decides; otherwise a last or first line that is only
+    yes or no; otherwise the word yes or no in the last line, if only one of them occurs there.
+    Markup, case and punctuation are ignored.
+
+    Parameters
+    ----------
+    answer : str
+        Output of the model.
+
+    Returns
+    -------
+    is_yes : bool | None
+        None if the answer is neither yes nor no.
+    """
+    lines = [line for each in answer.splitlines() if (line := _MARKUP.sub("", each).strip())]
+    if not lines:
+        return None
+    for line in reversed(lines):
+        if found := _ANSWER_LINE.match(line):
+            return found[1].lower() == "yes"
+    for line in (lines[-1], lines[0]):
+        if found := _BARE_LINE.fullmatch(line):
+            return found[1].lower() == "yes"
+    words = {word.lower() for word in _WORD.findall(lines[-1])}
+    return "yes" in words if len(words) == 1 else None
 
 
 def _read(prompt: Path | str) -> str:

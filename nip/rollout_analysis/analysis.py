@@ -1,4 +1,4 @@
-"""One question about one dialogue, on its way to an answer."""
+"""One question about one dialogue, and how it is answered."""
 
 from dataclasses import dataclass
 
@@ -13,42 +13,42 @@ from nip.run_store.database.analysis_store import AnalysisRow, Finding
 from nip.seeding import stable_seed
 
 NUM_ATTEMPTS = 4
-"""How often a model is asked until its answer counts as unknown."""
+"""Attempts to get a readable answer before it counts as unknown."""
 
 NUM_SEEDS = 2**31
 UNREADABLE = (
     "Your answer could not be read. End with a line that is exactly `Answer: yes` or `Answer: no`."
 )
-"""What a model is told when it is asked again."""
+"""Message to a model whose answer could not be read."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """One analyser and one agent in one dialogue."""
+    """The question of one analyser about one agent in one dialogue."""
 
     analyser: Analyser
-    """Asks."""
+    """The analyser."""
 
     subject: Subject
-    """What it is asked about."""
+    """The dialogue and the agent."""
 
     model: ModelSpec
-    """Whom it asks, if it asks at all."""
+    """The model that is asked, if the analyser asks one."""
 
     seed: int
     """Seed of the run."""
 
     @property
     def needs_model(self) -> bool:
-        """Whether it takes a call, or several, to answer the question."""
+        """Whether the question is answered by calls of a model."""
         return isinstance(self.analyser, ModelAnalyser) and self.analyser.applies(self.subject)
 
     @property
     def key(self) -> str:
-        """Prefix of its calls in the journal."""
+        """Key prefix of its calls in the journal."""
         subject = self.subject
         asked = f"{self.model.provider}:{self.model.model_name}/{self.analyser.digest}"
-        place = f"{subject.phase}/{subject.iteration}/{subject.rollout.position}/{subject.agent}"
+        place = "/".join(map(str, subject.place))
         return f"{self.analyser.name}/{asked}/{place}"
 
     async def answer(self, engine: Engine) -> AnalysisRow:
@@ -57,7 +57,7 @@ class Analysis:
         Raises
         ------
         LanguageModelError
-            If there was no answer and a later attempt may have one.
+            If the service did not answer, and a later attempt may succeed.
         """
         if not self.analyser.applies(self.subject):
             return self._row("not_applicable")
@@ -71,7 +71,7 @@ class Analysis:
         return await self._ask(self.analyser, engine)
 
     async def _ask(self, analyser: ModelAnalyser, engine: Engine) -> AnalysisRow:
-        """Ask until the answer can be read, or patience is used up."""
+        """Ask the model until its answer can be read, at most ``NUM_ATTEMPTS`` times."""
         messages = analyser.conversation(self.subject)
         text = ""
         for attempt in range(NUM_ATTEMPTS):
@@ -127,14 +127,14 @@ class Analysis:
             agent=subject.agent,
             datapoint_id=subject.rollout.datapoint_id,
             finding=finding,
-            # A service may send half a surrogate pair, which no database can hold.
+            # A service may send a lone surrogate, which SQLite cannot store.
             answer=answer.encode("utf-8", errors="replace").decode(),
             num_retries=num_retries,
         )
 
 
 def model_of(analyser: Analyser, model: ModelSpec) -> str:
-    """Write whom an analyser asks, as it is stored; nothing if it asks nobody."""
+    """Return provider and name of the model of an analyser; empty if it asks none."""
     is_asked = isinstance(analyser, ModelAnalyser)
     return f"{model.provider}:{model.model_name}" if is_asked else ""
 

@@ -1,4 +1,4 @@
-"""Finding what a text quotes of a program, and whether it quotes it rightly."""
+"""Detection of quotations of a program in a text, and whether they are accurate."""
 
 import re
 from collections.abc import Iterator
@@ -9,32 +9,32 @@ _SPAN = re.compile(r"`([^`\n]+)`|“([^”\n]+)”|\"([^\"\n]+)\"")
 _SPACE = re.compile(r"\s+")
 
 MIN_LENGTH = 6
-"""Characters, without spaces, below which a piece of code is a name or a value, no quotation."""
+"""Minimum length of a quotation without spaces; shorter code is a name or a value."""
 
-LEAST_LIKENESS = 0.6
-"""Likeness to a line of the program from which a piece that differs is a quotation gone wrong.
+MIN_SIMILARITY = 0.6
+"""Minimum similarity to a line of the program for code to count as an inaccurate quotation.
 
-It is that of ``difflib``: twice the characters in common over all characters of both.
+Similarity is the ratio of ``difflib``: twice the matching characters over the characters of both.
 """
 
 
-def is_quoted_rightly(text: str, program: str) -> bool | None:
-    """Tell whether all that a text quotes of a program stands there word for word.
+def is_quoted_accurately(text: str, program: str) -> bool | None:
+    """Return whether all quotations of a program in a text are verbatim.
 
-    Quotations are lines of fenced code, and pieces in backticks or quotation marks, that stand in
-    the program or are like one of its lines. Spaces do not count. Anything else in such marks, an
-    example of an input for instance, is no quotation.
+    Quotations are lines of fenced code, and text in backticks or quotation marks, that occur in the
+    program or are similar to one of its lines, ignoring whitespace. Other marked text, such as an
+    example input, is not a quotation.
 
     Parameters
     ----------
     text : str
-        What was said.
+        The text to check.
     program : str
-        The program that it is about.
+        The quoted program.
 
     Returns
     -------
-    is_right : bool | None
+    is_accurate : bool | None
         None if nothing is quoted.
     """
     whole = _without_spaces(program)
@@ -45,13 +45,13 @@ def is_quoted_rightly(text: str, program: str) -> bool | None:
             continue
         if piece in whole:
             found = True
-        elif any(_is_like(piece, line) for line in lines):
+        elif any(_is_similar(piece, line) for line in lines):
             return False
     return True if found else None
 
 
 def _marked_pieces(text: str) -> Iterator[str]:
-    """Yield what stands in fences, line by line, and what stands in other marks outside them."""
+    """Yield the lines of fenced code, and text in other marks outside of fences."""
     for block in _FENCED.findall(text):
         yield from block.splitlines()
     for groups in _SPAN.findall(_FENCED.sub("\n", text)):
@@ -62,11 +62,11 @@ def _without_spaces(text: str) -> str:
     return _SPACE.sub("", text)
 
 
-def _is_like(piece: str, line: str) -> bool:
+def _is_similar(piece: str, line: str) -> bool:
     matcher = SequenceMatcher(None, piece, line, autojunk=False)
-    # The quick estimates are never too low, and spare most of the comparisons.
+    # The quick ratios are upper bounds and avoid most of the full comparisons.
     return (
-        matcher.real_quick_ratio() >= LEAST_LIKENESS
-        and matcher.quick_ratio() >= LEAST_LIKENESS
-        and matcher.ratio() >= LEAST_LIKENESS
+        matcher.real_quick_ratio() >= MIN_SIMILARITY
+        and matcher.quick_ratio() >= MIN_SIMILARITY
+        and matcher.ratio() >= MIN_SIMILARITY
     )

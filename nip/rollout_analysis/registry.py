@@ -1,4 +1,4 @@
-"""Analysers by name."""
+"""Registry of analysers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ A = TypeVar("A", bound="type[Analyser]")
 
 
 def register_analyser(name: str) -> Callable[[A], A]:
-    """Make an analyser known under a name.
+    """Register an analyser under a name.
 
     Parameters
     ----------
     name : str
-        What ``--analysers`` chooses, and under which its results are stored.
+        Name for ``--analysers``, under which results are stored.
     """
 
     def decorate(analyser: A) -> A:

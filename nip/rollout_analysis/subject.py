@@ -1,4 +1,4 @@
-"""What an analyser sees: one finished dialogue, and the agent that is asked about."""
+"""``Subject``: the dialogue and the agent that a question is about."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +11,7 @@ from nip.scenario_base.text.prompt_values import CLAIMS, VERIFIER_STANCE
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
 
 NOTHING = "(nothing)"
-"""Stands for a message that is empty."""
+"""Text of an empty message."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +25,30 @@ class Subject:
     """The iteration, counted from 0."""
 
     rollout: Rollout
-    """What was said."""
+    """The dialogue."""
 
     datapoint: TextDatapoint
-    """What it was about."""
+    """The problem and the solution."""
 
     rules: DialogueRules
-    """How the agents converse."""
+    """Rules of the dialogue."""
 
     agent: str
-    """The agent that is asked about."""
+    """The agent that the question is about."""
+
+    @property
+    def place(self) -> tuple[str, int, int, str]:
+        """Phase, iteration, position and agent."""
+        return (self.phase, self.iteration, self.rollout.position, self.agent)
 
     @cached_property
     def messages(self) -> tuple[MessageRecord, ...]:
-        """What the agent said, in the order of the rounds."""
+        """Messages of the agent, in the order of rounds."""
         return tuple(each for each in self.rollout.messages if each.agent == self.agent)
 
     @property
     def goal(self) -> str:
-        """What the agent is rewarded for, in a sentence."""
+        """A sentence that states what the agent is rewarded for."""
         if self.agent == VERIFIER:
             return VERIFIER_STANCE
         if self.rules.protocol.common.shared_reward:
@@ -52,13 +57,13 @@ class Subject:
         return f"The agent argues that the solution is {CLAIMS[side]}, and is rewarded for that."
 
     def messages_text(self) -> str:
-        """Write what the agent said, message by message."""
-        return "\n\n".join(_written(each) for each in self.messages) or NOTHING
+        """Format the messages of the agent."""
+        return "\n\n".join(_format(each) for each in self.messages) or NOTHING
 
     def dialogue_text(self) -> str:
-        """Write what everybody said, round by round."""
-        return "\n\n".join(map(_written, self.rollout.messages)) or NOTHING
+        """Format all messages of the dialogue."""
+        return "\n\n".join(map(_format, self.rollout.messages)) or NOTHING
 
 
-def _written(message: MessageRecord) -> str:
+def _format(message: MessageRecord) -> str:
     return f"[Round {message.round + 1}, {message.agent}]\n{message.text.strip() or NOTHING}"

@@ -1,4 +1,4 @@
-"""How often each question is answered yes, and how well that is known."""
+"""Proportions of yes among the answers, with confidence intervals."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,16 +14,16 @@ from nip.utils.clustered_mean import clustered_mean
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """What an analyser found out about an agent in one stage."""
+    """Results of one analyser for one agent in one stage."""
 
     analyser: str
     """Name of the analyser."""
 
     model: str
-    """Provider and name of the model that was asked; empty where none was needed."""
+    """Provider and name of the model; empty if none was asked."""
 
     prompt_sha256: str
-    """Fingerprint of what it was asked; empty where none was needed."""
+    """Hash of the prompt; empty if no model was asked."""
 
     phase: str
     """``train`` or ``test``."""
@@ -32,10 +32,10 @@ class SummaryRow:
     """The iteration, counted from 1 as in transcripts and metrics."""
 
     agent: str
-    """The agent that the question was about."""
+    """The agent that the question is about."""
 
     share: float | None
-    """Share of yes among all answers that are yes or no; None without any."""
+    """Proportion of yes among the answers yes and no; None if there are none."""
 
     ci_low: float | None
     """Lower end of its 95 % confidence interval, clustered by datapoint."""
@@ -44,16 +44,16 @@ class SummaryRow:
     """Upper end of its 95 % confidence interval."""
 
     num_yes: int
-    """Dialogues for which the answer is yes."""
+    """Dialogues with the answer yes."""
 
     num_no: int
-    """Dialogues for which it is no."""
+    """Dialogues with the answer no."""
 
     num_unknown: int
-    """Dialogues for which no answer could be read."""
+    """Dialogues without a readable answer."""
 
     num_not_applicable: int
-    """Dialogues in which the question has no meaning."""
+    """Dialogues that the question does not apply to."""
 
 
 def summarise(rows: Iterable[AnalysisRow]) -> list[SummaryRow]:
@@ -68,7 +68,7 @@ def summarise(rows: Iterable[AnalysisRow]) -> list[SummaryRow]:
 
 
 def summary_tables(summary: Sequence[SummaryRow]) -> Iterator[Table]:
-    """Lay a summary out for the terminal, in one table for each analyser."""
+    """Yield one table per analyser, for the terminal."""
     for name, rows in groupby(summary, key=lambda row: row.analyser):
         title = f"{name}: {analyser_registry[name].question}"
         table = Table("agent", "stage", title=title, title_justify="left")
@@ -88,7 +88,7 @@ def summary_tables(summary: Sequence[SummaryRow]) -> Iterator[Table]:
 
 
 def summary_json(run_id: str, summary: Sequence[SummaryRow]) -> str:
-    """Write a summary as JSON."""
+    """Encode a summary as JSON."""
     tree = {"run_id": run_id, "summary": [asdict(row) for row in summary]}
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
@@ -102,7 +102,7 @@ def _key(row: AnalysisRow) -> _Key:
         row.model,
         row.prompt_sha256,
         row.iteration,
-        # Training comes before the test of an iteration.
+        # Training before the test of the same iteration.
         {"train": "0", "test": "1"}.get(row.phase, "2") + row.phase,
         row.agent,
     )

@@ -1,4 +1,4 @@
-"""A run of language models, opened for reading; it may still be running."""
+"""A run of language models opened for reading, possibly while it is running."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,19 +22,19 @@ Stage = tuple[RolloutPhase, int]
 
 @dataclass(frozen=True)
 class TextRun:
-    """A run of language models and the parts that it was made of."""
+    """A run of language models and the parts of its experiment."""
 
     folder: Path
-    """Where the run lies."""
+    """Folder of the run."""
 
     hyper_params: HyperParameters
-    """What was run."""
+    """Hyper-parameters of the run."""
 
     instance: PureTextScenarioInstance
-    """Protocol, data and rules of the dialogues."""
+    """Protocol, datasets and dialogue rules."""
 
     database: RunDatabase
-    """Its database, only to be read."""
+    """Its database, opened read-only."""
 
     stored: StoredRollouts
     """Its rollouts."""
@@ -44,19 +44,19 @@ class TextRun:
         phases: Sequence[RolloutPhase] = PHASES,
         iterations: Sequence[int] | None = None,
     ) -> list[Stage]:
-        """Return the stages that have rollouts, in the order in which they were played.
+        """Return the stages with rollouts, in chronological order.
 
         Parameters
         ----------
         phases : Sequence[RolloutPhase]
-            Which phases.
+            Phases to include.
         iterations : Sequence[int], optional
-            Which iterations, counted from 1 as in transcripts and metrics; None: all.
+            Iterations to include, counted from 1 as in transcripts and metrics; None: all.
 
         Raises
         ------
         ParameterError
-            If there is no rollout in any of them; the message says where there are.
+            If none of them has rollouts; the message lists the stages that have.
         """
         played = [
             (phase, iteration)
@@ -72,8 +72,8 @@ class TextRun:
         if not chosen:
             known = ", ".join(f"{phase} {iteration + 1}" for phase, iteration in played)
             raise ParameterError(
-                f"Run {self.folder.name!r} has no rollouts there. It has those of "
-                f"{known or 'no iteration yet'}. Choose other iterations or phases."
+                f"Run {self.folder.name!r} has no rollouts in the chosen iterations and phases. It "
+                f"has rollouts in: {known or 'no iteration yet'}. Choose among these."
             )
         return chosen
 
@@ -87,22 +87,22 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
     folder : Path
         Folder of the run.
     data_dir : str, optional
-        Where the datasets lie; None: where they lay when the run was started last.
+        Folder of the datasets; None: that of the last start of the run.
 
     Raises
     ------
     NipError
-        If there is no such run, its agents are no language models, or its dataset is not there or
-        has been exchanged.
+        If the run does not exist, its agents are not language models, or its dataset is missing or
+        has changed.
     """
-    # Brings numpy along, for which a mistake in the name of the run need not wait.
+    # Imported late because it imports numpy: an unknown run should be reported quickly.
     from nip.experiment.text_parts import build_text_instance
 
     hyper_params = HyperParameters.from_dict(read_parameters(folder))
     if trainer_specs[hyper_params.trainer].data != "text":
         raise ParameterError(
-            f"Run {folder.name!r} has trainer={hyper_params.trainer!r}, whose agents exchange no "
-            "words. Choose a run of language models."
+            f"Run {folder.name!r} has trainer={hyper_params.trainer!r}, whose agents are not "
+            "language models. Choose a run of language models."
         )
     settings = ExperimentSettings.from_dict(read_settings(folder), ignore_unknown=True)
     settings = settings if data_dir is None else replace(settings, data_dir=data_dir)
@@ -116,11 +116,11 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
 def _check_same_data(
     folder: Path, database: RunDatabase, instance: PureTextScenarioInstance
 ) -> None:
-    """Refuse questions and solutions that are not those of the dialogues."""
+    """Raise if a dataset is not the one that the dialogues are about."""
     for name, digest in instance.digests().items():
         is_dataset = name.endswith("dataset")
         if is_dataset and database.get_state(f"{DIGEST_PREFIX}{name}", digest) != digest:
             raise ParameterError(
-                f"The {name} of run {folder.name!r} has been exchanged since the run began, so its "
-                "dialogues are not about these questions. Put the old one back."
+                f"The {name} of run {folder.name!r} has changed since the run started, so its "
+                "dialogues are about other questions. Restore the original dataset."
             )

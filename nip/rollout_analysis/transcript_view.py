@@ -1,4 +1,4 @@
-"""Showing dialogues in the terminal."""
+"""Rendering of dialogues in the terminal."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ _VERIFIER_COLOUR = "green"
 
 @dataclass(frozen=True)
 class TranscriptFilter:
-    """Which dialogues are shown."""
+    """Criteria by which dialogues are selected."""
 
     wrong: bool = False
-    """Only those that did not end with the right decision, undecided ones included."""
+    """Only dialogues without a correct verdict, including those without any."""
 
     failed: bool = False
-    """Only those that an error ended."""
+    """Only dialogues that ended with an error."""
 
     datapoint_id: str | None = None
-    """Only those about this question."""
+    """Only dialogues about this datapoint."""
 
     def admits(self, rollout: Rollout) -> bool:
-        """Tell whether a dialogue is shown."""
+        """Return whether a dialogue is selected."""
         if self.wrong and (rollout.is_failed or rollout.verdict == rollout.y):
             return False
         if self.failed and not rollout.is_failed:
@@ -43,16 +43,16 @@ class TranscriptFilter:
 def chosen_transcripts(
     run: TextRun, stage: Stage, chosen: TranscriptFilter
 ) -> Iterator[dict[str, Any]]:
-    """Go through the dialogues of a stage that are to be shown, as ``transcript_of`` writes them.
+    """Yield the selected dialogues of a stage in the format of ``transcript_of``.
 
     Parameters
     ----------
     run : TextRun
         The run.
     stage : Stage
-        Where the dialogues are.
+        Phase and iteration.
     chosen : TranscriptFilter
-        Which of them are shown.
+        Which dialogues to select.
     """
     phase, _ = stage
     agent_names = run.instance.protocol_handler.agent_names
@@ -65,18 +65,18 @@ def chosen_transcripts(
 def render_transcript(
     transcript: dict[str, Any], stage: Stage, agent_names: tuple[str, ...], *, raw: bool = False
 ) -> RenderableType:
-    """Lay a dialogue out for the terminal.
+    """Render a dialogue for the terminal.
 
     Parameters
     ----------
     transcript : dict[str, Any]
-        As ``transcript_of`` writes it.
+        Output of ``transcript_of``.
     stage : Stage
-        Where it comes from.
+        Phase and iteration of the dialogue.
     agent_names : tuple[str, ...]
-        The agents in the order of the protocol, which decides their colours.
+        The agents in the order of the protocol, which determines their colours.
     raw : bool
-        Show the answers of the models as they came, rather than what reached each channel.
+        Show the unparsed output of the models instead of the messages on each channel.
     """
     parts: list[RenderableType] = [
         Rule(Text(_title(transcript, stage)), align="left"),

@@ -291,8 +291,8 @@ class Run:
         for name, digest in data.items():
             if self._database.get_state(f"{DIGEST_PREFIX}{name}", digest) != digest:
                 raise ResumeError(
-                    f"The {name} of run {self.run_id!r} has been exchanged since the run began. "
-                    "Put the old one back to go on, or choose another run_id for a new run."
+                    f"The {name} of run {self.run_id!r} has changed since the run started. "
+                    "Restore the original to resume, or choose another run_id for a new run."
                 )
         for name, digest in data.items():
             self._database.set_state(f"{DIGEST_PREFIX}{name}", digest)

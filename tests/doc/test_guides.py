@@ -13,7 +13,7 @@ import pytest
 
 from nip.command_line.composition import ConfigFolders, compose_run
 from scripts.create_gi_dataset import build_parser as dataset_parser
-from scripts.plot_learning_curves import _parser as plot_parser
+from scripts.plot_learning_curves import build_parser as plot_parser
 from scripts.run_analysers import build_parser as analysis_parser
 from scripts.show_transcripts import build_parser as transcript_parser
 from tests.doc.pages import DOC, EXAMPLES, GUIDES, Command, all_commands, code_blocks

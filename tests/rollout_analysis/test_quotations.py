@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.rollout_analysis.quotations import is_quoted_rightly
+from nip.rollout_analysis.quotations import is_quoted_accurately
 
 PROGRAM = """\
 def solve(numbers):
@@ -32,15 +32,15 @@ def solve(numbers):
     ],
 )
 def test_quotations_are_compared(text: str, expected: bool | None) -> None:
-    assert is_quoted_rightly(text, PROGRAM) is expected
+    assert is_quoted_accurately(text, PROGRAM) is expected
 
 
 @given(st.sampled_from([line for line in PROGRAM.splitlines() if len(line.strip()) > 8]))
-def test_every_line_is_quoted_rightly_in_every_mark(line: str) -> None:
+def test_every_line_is_quoted_accurately_in_every_mark(line: str) -> None:
     for text in (f"`{line.strip()}`", f"“{line}”", f"```py\n{line}\n```", f"So:\n```\n{line}\n```"):
-        assert is_quoted_rightly(text, PROGRAM) is True
+        assert is_quoted_accurately(text, PROGRAM) is True
 
 
 @given(st.text())
 def test_any_text_is_looked_through(text: str) -> None:
-    assert is_quoted_rightly(text, PROGRAM) in (True, False, None)
+    assert is_quoted_accurately(text, PROGRAM) in (True, False, None)

@@ -279,7 +279,7 @@ def test_mistakes_are_told(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> N
         run_analysers("played", model="gpt-4o", **how)
     with pytest.raises(ParameterError, match="OPENAI_API_KEY"):
         run_analysers("played", **how)
-    with pytest.raises(ParameterError, match="It has those of train 1, test 1, train 2, test 2"):
+    with pytest.raises(ParameterError, match="has rollouts in: train 1, test 1, train 2, test 2"):
         run_analysers("played", iterations=[3], **how)
     with pytest.raises(ParameterError, match="max_rollouts must be at least 1, got 0"):
         run_analysers("played", max_rollouts=0, **how)
@@ -294,7 +294,7 @@ def test_mistakes_are_told(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_exchanged_dataset_is_noticed(runs_dir: Path) -> None:
     with closing(sqlite3.connect(runs_dir / "played" / "run.db")) as database, database:
         database.execute("UPDATE run_state SET value = 'x' WHERE key LIKE 'digest of the test%'")
-    with pytest.raises(ParameterError, match=r"test dataset of run 'played' has been exchanged"):
+    with pytest.raises(ParameterError, match=r"test dataset of run 'played' has changed"):
         run_analysers("played", runs_dir=runs_dir, **REHEARSED)
 
 

@@ -303,7 +303,7 @@ def test_a_run_does_not_go_on_with_other_data_of_the_same_name(settings):
         run.start({"train dataset": "abc"})
     with begin(settings) as run:
         run.start({"train dataset": "abc"})
-        with pytest.raises(ResumeError, match=r"train dataset of run 'r' has been exchanged"):
+        with pytest.raises(ResumeError, match=r"train dataset of run 'r' has changed"):
             run.start({"train dataset": "abd"})
 
 

@@ -53,7 +53,7 @@ def test_analysers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["played", "--analysers", "prover_holds_rule"], "Did you mean 'prover_holds_role'?"),
         (["played", "--model", "x"], "must be a provider, a colon and a name, got 'x'"),
         (["played", "--model", "opnai:x"], "There is no model provider 'opnai'."),
-        (["played", "--iterations", "7"], "It has those of train 1, test 1."),
+        (["played", "--iterations", "7"], "It has rollouts in: train 1, test 1."),
     ],
 )
 def test_a_mistake_is_one_message(

@@ -72,7 +72,7 @@ def test_raw_answers_keep_what_was_parsed(
 def test_without_any_that_fits_it_says_so(
     runs_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert shown(runs_dir, capsys, "--failed") == "No dialogue fits.\n"
+    assert shown(runs_dir, capsys, "--failed") == "No dialogue matches.\n"
 
 
 def test_a_run_that_is_open_elsewhere_can_be_read(
@@ -93,7 +93,7 @@ def test_a_run_that_is_open_elsewhere_can_be_read(
     ("words", "said"),
     [
         (["palyed"], "Did you mean 'played'?"),
-        (["played", "--iteration", "4"], "It has those of train 1, test 1."),
+        (["played", "--iteration", "4"], "It has rollouts in: train 1, test 1."),
     ],
 )
 def test_a_mistake_is_one_message(

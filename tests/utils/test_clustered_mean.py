@@ -89,9 +89,9 @@ def test_another_quantity_without_spread_has_no_width():
 
 
 def test_values_without_clusters_are_refused():
-    with pytest.raises(ValueError, match=r"values of shape \(0,\)"):
+    with pytest.raises(ValueError, match=r"shapes \(0,\)"):
         clustered_mean([], [])
-    with pytest.raises(ValueError, match=r"clusters of shape \(1,\)"):
+    with pytest.raises(ValueError, match=r"and \(1,\)"):
         clustered_mean([1.0, 2.0], [1])
 
 

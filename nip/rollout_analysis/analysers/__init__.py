@@ -1,1 +1,1 @@
-"""The analysers that come with the package; each file registers one."""
+"""Built-in analysers, one per module."""

@@ -1,4 +1,4 @@
-"""Whether a prover argues throughout for what it is rewarded for."""
+"""Whether a prover argues for its assigned side throughout."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from nip.rollout_analysis.subject import Subject
 
 @register_analyser("prover_holds_role")
 class ProverHoldsRole(ModelAnalyser):
-    """Whether a prover argues throughout for what it is rewarded for."""
+    """Whether a prover argues for its assigned side throughout."""
 
     question = "argues for its side from beginning to end"
     prompt = Path(__file__).parents[1] / "prompts" / "prover_holds_role.txt"
@@ -20,5 +20,5 @@ class ProverHoldsRole(ModelAnalyser):
         return protocol.prover_names
 
     def applies(self, subject: Subject) -> bool:
-        """Leave out provers that never spoke."""
+        """Exclude provers without a message."""
         return any(message.text for message in subject.messages)

@@ -1,4 +1,4 @@
-"""Whether a prover quotes the program that it argues about."""
+"""Whether a prover quotes the solution."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from nip.rollout_analysis.subject import Subject
 
 @register_analyser("prover_quotes_solution")
 class ProverQuotesSolution(ModelAnalyser):
-    """Whether a prover quotes the program that it argues about."""
+    """Whether a prover quotes the solution."""
 
     question = "quotes lines of the solution"
     prompt = Path(__file__).parents[1] / "prompts" / "prover_quotes_solution.txt"
@@ -20,5 +20,5 @@ class ProverQuotesSolution(ModelAnalyser):
         return protocol.prover_names
 
     def applies(self, subject: Subject) -> bool:
-        """Leave out provers that never spoke."""
+        """Exclude provers without a message."""
         return any(message.text for message in subject.messages)

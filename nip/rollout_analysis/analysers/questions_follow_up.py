@@ -1,4 +1,4 @@
-"""Whether the verifier's questions take up what it was answered."""
+"""Whether later questions of the verifier refer to earlier answers."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from nip.rollout_analysis.subject import Subject
 
 @register_analyser("questions_follow_up")
 class QuestionsFollowUp(ModelAnalyser):
-    """Whether the verifier's questions take up what it was answered before."""
+    """Whether later questions of the verifier refer to earlier answers."""
 
     question = "later questions take up earlier answers"
     prompt = Path(__file__).parents[1] / "prompts" / "questions_follow_up.txt"
 
     def agents(self, protocol: ProtocolHandler) -> tuple[str, ...]:
-        """Return the verifier, where there is somebody to answer it."""
+        """Return the verifier if there are provers to answer it."""
         return protocol.verifier_names if protocol.prover_names else ()
 
     def applies(self, subject: Subject) -> bool:
-        """Ask only where the verifier wrote something else than its decision after an answer."""
+        """Require a message of the verifier, other than its decision, after an answer."""
         answered = False
         for message in subject.rollout.messages:
             if message.agent != subject.agent:

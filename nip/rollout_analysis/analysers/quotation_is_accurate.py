@@ -1,15 +1,15 @@
-"""Whether what a prover quotes of the program stands there."""
+"""Whether the quotations of a prover are verbatim."""
 
 from nip.protocols.handler import ProtocolHandler
 from nip.rollout_analysis.analyser import ComputedAnalyser
-from nip.rollout_analysis.quotations import is_quoted_rightly
+from nip.rollout_analysis.quotations import is_quoted_accurately
 from nip.rollout_analysis.registry import register_analyser
 from nip.rollout_analysis.subject import Subject
 
 
 @register_analyser("quotation_is_accurate")
 class QuotationIsAccurate(ComputedAnalyser):
-    """Whether all that a prover quotes of the solution stands there word for word."""
+    """Whether all quotations of the solution by a prover are verbatim."""
 
     question = "quotes the solution word for word, if at all"
 
@@ -18,13 +18,13 @@ class QuotationIsAccurate(ComputedAnalyser):
         return protocol.prover_names
 
     def applies(self, subject: Subject) -> bool:
-        """Leave out provers that quote nothing."""
-        return self._is_right(subject) is not None
+        """Exclude provers that quote nothing."""
+        return self._is_accurate(subject) is not None
 
     def compute(self, subject: Subject) -> bool:
         """Compare the quotations with the solution."""
-        return bool(self._is_right(subject))
+        return bool(self._is_accurate(subject))
 
-    def _is_right(self, subject: Subject) -> bool | None:
+    def _is_accurate(self, subject: Subject) -> bool | None:
         text = "\n".join(message.text for message in subject.messages)
-        return is_quoted_rightly(text, subject.datapoint.solution)
+        return is_quoted_accurately(text, subject.datapoint.solution)

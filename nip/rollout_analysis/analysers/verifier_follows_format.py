@@ -1,4 +1,4 @@
-"""Whether the verifier words its messages as it is told to."""
+"""Whether the messages of the verifier have the required format."""
 
 from nip.protocols.handler import ProtocolHandler
 from nip.rollout_analysis.analyser import ComputedAnalyser
@@ -8,7 +8,7 @@ from nip.rollout_analysis.subject import Subject
 
 @register_analyser("verifier_follows_format")
 class VerifierFollowsFormat(ComputedAnalyser):
-    """Whether all messages of the verifier were valid at once, and none was cut."""
+    """Whether all messages of the verifier were valid at the first attempt and complete."""
 
     question = "every message valid at the first attempt and none cut"
 
@@ -17,11 +17,11 @@ class VerifierFollowsFormat(ComputedAnalyser):
         return protocol.verifier_names
 
     def applies(self, subject: Subject) -> bool:
-        """Leave out dialogues in which the verifier had no turn."""
+        """Exclude dialogues without a turn of the verifier."""
         return bool(subject.messages)
 
     def compute(self, subject: Subject) -> bool:
-        """Look at what was noted when the messages were read."""
+        """Check retries, validity and completeness of the messages."""
         return not any(
             message.num_retries or message.is_invalid or message.is_cut
             for message in subject.messages

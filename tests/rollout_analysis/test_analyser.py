@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.rollout_analysis.yes_or_no import read_yes_or_no
+from nip.rollout_analysis.analyser import read_yes_or_no
 
 
 @pytest.mark.parametrize(
