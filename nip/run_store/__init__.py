@@ -1,4 +1,4 @@
-"""All that a run leaves on disk: parameters, metrics, checkpoints, result, pictures."""
+"""Storage of a run on disk: parameters, metrics, checkpoints, result, figures."""
 
 from nip.run_store.checkpoints.checkpoint import Checkpoint
 from nip.run_store.database.history import RunHistory

@@ -1,4 +1,4 @@
-"""``environment.json``: what a run was computed with, one entry for each time it was started."""
+"""``environment.json``: versions, machine and code of each start of a run."""
 
 import json
 import os
@@ -16,22 +16,22 @@ from nip.utils.files import write_atomically
 from nip.utils.secrets import scrub_code
 
 _PACKAGE_FOLDER = Path(__file__).parents[1]
-# Noted also where nip itself runs from a folder and is not installed.
+# Recorded even if nip is not installed and its requirements are unknown.
 _MAIN_LIBRARIES = ("numpy", "torch")
 _MAX_DIFF_CHARACTERS = 200_000
 _GIT_TIMEOUT_SECONDS = 10
 
 
 def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe the present process: versions, machine, state of the code, command line.
+    """Describe the current process: versions, machine, state of the code, command line.
 
-    Nothing is taken from environment variables, which may hold passwords and keys, and what is a
-    key is removed from the rest.
+    Environment variables are not recorded, because they may contain passwords and keys; keys are
+    removed from everything else.
 
     Parameters
     ----------
     settings : Mapping[str, Any]
-        The experiment settings of this start, which may differ from those of the last.
+        The experiment settings of this start.
     """
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,14 +49,14 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def append_start(path: Path, start: Mapping[str, Any]) -> None:
-    """Add one start to ``environment.json``, making the file when it is missing."""
+    """Append a start to ``environment.json``; create the file if missing."""
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"starts": []}
     content["starts"].append(start)
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _package_versions() -> dict[str, str]:
-    """Give the versions of nip and of all its direct dependencies that are installed."""
+    """Return the versions of nip and its installed direct dependencies."""
     requirements = [*_MAIN_LIBRARIES, *_installed_requirements("nip")]
     names = {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() for line in requirements}
     versions = {name: _installed_version(name) for name in sorted(names)}
@@ -80,14 +80,14 @@ def _installed_version(package: str) -> str | None:
 
 
 def describe_code(folder: Path) -> dict[str, Any] | None:
-    """Describe the git repository that holds a Python package.
+    """Describe the git repository of a Python package.
 
     Returns
     -------
     description : dict[str, Any] | None
-        The commit, and the difference between it and the files as they are (cut off when very
-        long; new files that git does not know are not in it). None if there is no git, no commit,
-        or if the package merely lies in a folder that git ignores, as in a virtual environment.
+        The commit, and the diff of the working tree (truncated if very long, without untracked
+        files). None without git or a commit, or if git ignores the package, as in a virtual
+        environment.
     """
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
@@ -98,15 +98,15 @@ def describe_code(folder: Path) -> dict[str, Any] | None:
     if len(diff) > _MAX_DIFF_CHARACTERS:
         omitted = len(diff) - _MAX_DIFF_CHARACTERS
         diff = f"{diff[:_MAX_DIFF_CHARACTERS]}\n... {omitted} more characters\n"
-    # Some try a key out in their code before they put it into a variable.
+    # Keys are sometimes written into the code during development.
     return {"commit": commit.strip(), "diff": scrub_code(diff)}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Run git in a folder and return what it prints, or None if it fails in any way."""
+    """Run git in a folder and return its output; None if it fails."""
     try:
         result = subprocess.run(
-            # Without the option, git may take a lock in a repository that is only to be looked at.
+            # Without the option, git may lock a repository that is only read.
             ["git", "--no-optional-locks", "-C", str(folder), *arguments],
             capture_output=True,
             check=True,

@@ -1,4 +1,4 @@
-"""Making the folder of a run, or finding that it may be gone on with."""
+"""Creation of a run folder, or the checks before an existing run is resumed."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,26 +24,26 @@ _LOCK_NAME = ".lock"
 
 @dataclass(frozen=True)
 class OpenedFolder:
-    """A run folder that this process may write to."""
+    """A locked run folder."""
 
     path: Path
-    """Where the run lies."""
+    """Folder of the run."""
 
     is_new: bool
-    """Whether it was made just now."""
+    """Whether it was just created."""
 
     lock: FileLock
-    """The lock that keeps other processes out."""
+    """Lock that excludes other writers."""
 
 
 def open_run_folder(
     settings: ExperimentSettings, run_id: str, parameters: Mapping[str, Any], resume: ResumePolicy
 ) -> OpenedFolder:
-    """Make or find the folder of a run and lock it; see ``Run.open``."""
+    """Create or check the folder of a run, and lock it; see ``Run.open``."""
     check_run_id(run_id)
     folder = Path(settings.runs_dir) / run_id
     _check_policy(folder, resume)
-    with _no_other_opening(folder.parent):
+    with _opening_lock(folder.parent):
         _check_policy(folder, resume)
         is_new = _is_vacant(folder)
         if is_new:
@@ -61,7 +61,7 @@ def open_run_folder(
 
 
 def _is_vacant(folder: Path) -> bool:
-    """Tell whether a run may be made here; an empty folder is as good as none."""
+    """Return whether a folder does not exist or is empty."""
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
@@ -71,31 +71,31 @@ def _check_policy(folder: Path, resume: ResumePolicy) -> None:
         if resume == "must":
             raise ResumeError(
                 f"There is no run {run_id!r} to resume, and resume=must forbids a new one. "
-                f"{describe_existing(run_id, runs_dir)} To begin it, use resume=auto."
+                f"{describe_existing(run_id, runs_dir)} To create it, use resume=auto."
             )
     elif not is_run_folder(folder):
         raise ResumeError(
-            f"{folder} exists but holds no run (no hyper_params.yaml). Choose another run_id, or "
-            "move it out of the way."
+            f"{folder} exists but is not a run (it has no hyper_params.yaml). Choose another "
+            "run_id, or move the folder."
         )
     elif resume == "never":
         raise ResumeError(
-            f"Run {run_id!r} exists already in {runs_dir}, and resume=never forbids to go on with "
-            "it. Choose another run_id, or use resume=auto."
+            f"Run {run_id!r} already exists in {runs_dir}, and resume=never forbids resuming it. "
+            "Choose another run_id, or use resume=auto."
         )
 
 
 @contextmanager
-def _no_other_opening(runs_dir: Path) -> Iterator[None]:
-    """Let one process at a time open a run, so that two cannot both make the same one."""
+def _opening_lock(runs_dir: Path) -> Iterator[None]:
+    """Let only one process at a time open a run, so that only one of them creates it."""
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         lock = FileLock(runs_dir / _LOCK_NAME)
         lock.acquire(wait=True)
     except OSError as error:
         raise ParameterError(
-            f"Runs cannot be written to settings.runs_dir={str(runs_dir)!r}: {error.strerror}. "
-            "Choose a folder that can be written to."
+            f"settings.runs_dir={str(runs_dir)!r} is not writable: {error.strerror}. Choose "
+            "another folder."
         ) from error
     try:
         yield
@@ -108,19 +108,19 @@ def _create(
     parameters: Mapping[str, Any],
     settings: ExperimentSettings,
 ) -> None:
-    """Make the folder of a run under a hidden name and let it appear when it is complete."""
+    """Create the folder of a run under a hidden name, and rename it when it is complete."""
     temporary = folder.with_name(f".{folder.name}{_CREATING}")
-    if temporary.exists():  # left by a process that was killed just here
+    if temporary.exists():  # left by a killed process
         shutil.rmtree(temporary)
     temporary.mkdir()
     store_parameters(temporary, parameters)
-    note_start(temporary, settings)
+    record_start(temporary, settings)
     temporary.rename(folder)
     flush_to_disk(folder.parent)
 
 
-def note_start(folder: Path, settings: ExperimentSettings) -> None:
-    """Write down when, where and how the run was started once more."""
+def record_start(folder: Path, settings: ExperimentSettings) -> None:
+    """Record the environment and the settings of a start."""
     append_start(folder / "environment.json", describe_start(settings.to_dict()))
     write_atomically(folder / "settings.yaml", dump(settings.to_dict()))
 
@@ -129,7 +129,7 @@ def _lock(folder: Path) -> FileLock:
     lock = FileLock(folder / _LOCK_NAME)
     if not lock.acquire(wait=False):
         raise ResumeError(
-            f"Run {folder.name!r} is in use by {lock.holder()}. Wait until it has ended, or choose "
+            f"Run {folder.name!r} is in use by {lock.holder()}. Wait until it ends, or choose "
             "another run_id."
         )
     return lock

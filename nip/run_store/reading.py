@@ -1,4 +1,4 @@
-"""Looking at runs without opening them for writing, also while they are running."""
+"""Read access to runs, which may be running in another process."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from nip.run_store.run_id import describe_existing, is_run_folder
 
 
 def read_history(folder: Path) -> RunHistory:
-    """Read the metrics of a run; one that is running may write on meanwhile.
+    """Read the metrics of a run, which may be running.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def read_history(folder: Path) -> RunHistory:
     Raises
     ------
     ParameterError
-        If there is no run in the folder; the message lists those beside it.
+        If the folder is not a run.
     """
     _check_is_run(folder)
     if not (folder / "run.db").exists():
@@ -34,7 +34,7 @@ def read_history(folder: Path) -> RunHistory:
 
 
 def read_parameters(folder: Path) -> dict[str, Any]:
-    """Read the tree of parameters of a run as it was stored, with the version that wrote it.
+    """Read the stored parameters of a run, without migration.
 
     Parameters
     ----------
@@ -44,15 +44,14 @@ def read_parameters(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ParameterError
-        If there is no run in the folder (the message lists those beside it), or its parameters
-        cannot be read.
+        If the folder is not a run, or its parameters cannot be read.
     """
     _check_is_run(folder)
     return load_mapping((folder / "hyper_params.yaml").read_text(encoding="utf-8"))
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read how and where a run was started last, as plain data.
+    """Read the settings of the last start of a run, as plain data.
 
     Parameters
     ----------
@@ -62,27 +61,26 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ParameterError
-        If there is no run in the folder; the message lists those beside it.
+        If the folder is not a run.
     """
     _check_is_run(folder)
     return load_mapping((folder / "settings.yaml").read_text(encoding="utf-8"))
 
 
 def read_state(folder: Path, key: str) -> Any:
-    """Read what a run has stored with ``Run.set_state``; None if it has stored nothing.
+    """Read a value stored with ``Run.set_state``; None if the key is missing.
 
     Parameters
     ----------
     folder : Path
-        Folder of the run; another process may be writing it.
+        Folder of the run.
     key : str
-        As it was given to ``set_state``.
+        Key given to ``set_state``.
 
     Raises
     ------
     ParameterError
-        If there is no run in the folder (the message lists those beside it), or none that was ever
-        started.
+        If the folder is not a run, or the run was never started.
     """
     with open_database(folder) as database:
         stored = database.get_state(f"{STATE_PREFIX}{key}", "")
@@ -91,7 +89,7 @@ def read_state(folder: Path, key: str) -> Any:
 
 @contextmanager
 def open_database(folder: Path) -> Iterator[RunDatabase]:
-    """Open the database of a run for reading; one that is running may write on meanwhile.
+    """Open the database of a run for reading, while the run may be running.
 
     Parameters
     ----------
@@ -101,8 +99,7 @@ def open_database(folder: Path) -> Iterator[RunDatabase]:
     Raises
     ------
     ParameterError
-        If there is no run in the folder (the message lists those beside it), or none that was ever
-        started.
+        If the folder is not a run, or the run was never started.
     """
     _check_is_run(folder)
     path = folder / "run.db"

@@ -1,4 +1,4 @@
-"""Whether the parameters of a run are those that it was begun with."""
+"""Storage of the parameters of a run, and their comparison when it is resumed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,26 +16,26 @@ FILE_NAME = "hyper_params.yaml"
 
 
 def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
-    """Write the tree of parameters, with the version of nip whose names it uses."""
+    """Write the parameters, with the version of nip that defines their names."""
     write_atomically(folder / FILE_NAME, dump({**package_stamp(), **parameters}))
 
 
 def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run under other parameters.
+    """Raise if a run would be resumed with different parameters.
 
-    Callbacks that only look on may come and go: they change no number.
+    Observer callbacks are ignored, because they do not change results.
 
     Parameters
     ----------
     folder : Path
         Folder of the run.
     parameters : Mapping[str, Any]
-        The full tree that it is to go on with, as plain data.
+        The full tree of parameters to resume with, as plain data.
 
     Raises
     ------
     ResumeError
-        If any parameter differs; the message lists each with both values.
+        If a parameter differs; the message lists each difference with both values.
     """
     stored = _load_parameters(folder)
     differences = difference(_without_observers(stored), _without_observers(parameters))
@@ -43,9 +43,8 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
         return
     listing = "\n".join(f"  {each}" for each in differences)
     raise ResumeError(
-        f"Run {folder.name!r} was begun with other parameters (stored → now):\n{listing}\n"
-        "Choose another run_id for a new run, or give these their stored values again to go on "
-        "with this one."
+        f"Run {folder.name!r} was started with other parameters (stored → now):\n{listing}\n"
+        "Choose another run_id for a new run, or restore the stored values to resume this one."
     )
 
 
@@ -62,7 +61,7 @@ def _is_observer(entry: Any) -> bool:
 
 
 def _load_parameters(folder: Path) -> dict[str, Any]:
-    """Read the stored tree in the form that the present version of nip would give it."""
+    """Read the stored parameters, migrated to the present version of nip."""
     path = folder / FILE_NAME
     try:
         stored = load_mapping(path.read_text(encoding="utf-8"))
@@ -72,6 +71,6 @@ def _load_parameters(folder: Path) -> dict[str, Any]:
         return HyperParameters.from_dict(stored).to_dict()
     except ParameterError as error:
         raise ResumeError(
-            f"The parameters of run {folder.name!r} cannot be read any more ({path}): {error}\n"
+            f"The parameters of run {folder.name!r} cannot be read ({path}): {error}\n"
             "Correct the file, or choose another run_id for a new run."
         ) from error

@@ -1,4 +1,4 @@
-"""A run: one experiment and all that it leaves on disk."""
+"""``Run``: the folder of one experiment, opened for writing."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from nip.run_store.checkpoints.checkpoint import (
 )
 from nip.run_store.database import DIGEST_PREFIX, STATE_PREFIX, RunDatabase
 from nip.run_store.database.history import RunHistory
-from nip.run_store.opening import ResumePolicy, note_start, open_run_folder
+from nip.run_store.opening import ResumePolicy, open_run_folder, record_start
 from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
 from nip.utils.files import write_atomically
@@ -34,26 +34,27 @@ _CHECKPOINTS = "checkpoints"
 
 
 class Run:
-    """An open run, of which this process is the only writer.
+    """A run opened for writing, by this process only.
 
-    Made by ``Run.open``; close it, or use it in a ``with`` statement, to let another process go on.
+    Create it with ``Run.open``. Close it, or use it as a context manager, so that other processes
+    can open the run.
 
     Attributes
     ----------
     run_id
-        Name of the run and of its folder.
+        Name of the run and its folder.
     folder
-        Where everything lies.
+        Folder of the run.
     is_new
-        Whether this start made the run, rather than going on with an old one.
+        Whether ``open`` created the run, rather than resuming it.
     history
-        All metrics so far, those of earlier starts included.
+        All metrics, including those of earlier processes.
     journal
-        Every finished message of the rollouts that are not finished.
+        Finished messages of unfinished rollouts.
     rollouts
-        The finished rollouts.
+        Finished rollouts.
     jobs
-        The fine-tuning jobs.
+        Fine-tuning jobs.
     """
 
     def __init__(
@@ -78,29 +79,29 @@ class Run:
         parameters: Mapping[str, Any],
         resume: ResumePolicy = "auto",
     ) -> Self:
-        """Begin a run, or go on with one that has the same parameters.
+        """Create a run, or resume one that has the same parameters.
 
-        A new folder appears complete or not at all.
+        A new run folder is created atomically.
 
         Parameters
         ----------
         settings : ExperimentSettings
-            Where runs lie, and what is noted about this start.
+            Folder of the runs, and further settings to record.
         run_id : str
             Name of the run.
         parameters : Mapping[str, Any]
             The full tree of hyper-parameters, as plain data.
         resume : ResumePolicy
-            What to do if the run exists: go on (``auto``, ``must``) or refuse (``never``); and if
-            it does not: begin it (``auto``, ``never``) or refuse (``must``).
+            If the run exists: resume it (``auto``, ``must``) or raise (``never``). If it does not:
+            create it (``auto``, ``never``) or raise (``must``).
 
         Raises
         ------
         ResumeError
-            If ``resume`` does not allow it, if any parameter differs from the stored one (the
-            message lists them), or if another process has the run open.
+            If ``resume`` forbids it, if a parameter differs from the stored one (the message lists
+            the differences), or if another process has the run open.
         ParameterError
-            If ``run_id`` is no safe name for a folder.
+            If ``run_id`` is not a valid folder name.
         """
         opened = open_run_folder(settings, run_id, parameters, resume)
         try:
@@ -110,98 +111,98 @@ class Run:
             raise
 
     def start(self, data: Mapping[str, str] | None = None) -> None:
-        """Note that the work begins, or goes on; until then an existing run is left as it was.
+        """Mark the run as running. Until then, opening an existing run leaves it unchanged.
 
         Parameters
         ----------
         data : Mapping[str, str], optional
-            Digests, by name, of what the run learns from.
+            Digests of the datasets, by name.
 
         Raises
         ------
         ResumeError
-            If a digest is not the one that the run began with.
+            If a digest differs from that of the first start.
         """
         self._check_same_data(data or {})
         if not self.is_new:
-            self._warn_of_other_rounding()
-            note_start(self.folder, self._settings)
+            self._warn_of_different_rounding()
+            record_start(self.folder, self._settings)
         self._database.set_state("status", "running")
         (self.folder / "result.json").unlink(missing_ok=True)
 
     @property
     def status(self) -> RunStatus:
-        """How far the run is: ``running`` also after a kill, until it is finished."""
+        """Status of the run; ``running`` until ``finish`` is called, even after a kill."""
         status = self._database.get_state("status", "running")
         assert status in ("running", "completed", "failed"), status
         return status  # type: ignore[return-value]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Store all that happens within, or, after an error or a kill, nothing of it.
+        """Store all writes of a ``with`` block atomically, or none after an error or a kill.
 
-        Metrics, state, messages, rollouts and jobs take part, files do not. Do not ``await``
-        within: what other tasks store meanwhile would become a part of it.
+        This covers metrics, state, messages, rollouts and jobs, but not files. Do not ``await`` in
+        the block: writes of other tasks would become part of the transaction.
         """
         try:
             with self._database.transaction():
                 yield
         except BaseException:
-            # Metrics that were logged within are in memory already.
+            # Metrics logged in the block are already in memory.
             self.history.replace(self._database.load_history())
             raise
 
     def get_state(self, key: str, default: Any = None) -> Any:
-        """Read what ``set_state`` stored; ``default`` if there is nothing."""
+        """Return a value stored with ``set_state``, or ``default``."""
         stored = self._database.get_state(f"{STATE_PREFIX}{key}", "")
         return json.loads(stored) if stored else default
 
     def set_state(self, key: str, value: Any) -> None:
-        """Store plain data, such as the stage that comes next.
+        """Store plain data, such as the next stage.
 
         Raises
         ------
         TypeError
-            If the value holds something that JSON would change or cannot hold.
+            If the value cannot be restored exactly from JSON.
         """
         self._database.set_state(f"{STATE_PREFIX}{key}", dump_exactly(value))
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Store the metrics of one iteration, on disk and in ``history``, in one transaction."""
+        """Store the metrics of one iteration on disk and in ``history``."""
         self._database.log_metrics(int(iteration), metrics)
         self.history.update(iteration, metrics)
 
     def truncate(self, iteration: int) -> None:
-        """Drop the metrics of all iterations after this one, which will be computed again.
+        """Delete the metrics of all later iterations.
 
-        Called when a run goes on from a checkpoint: a killed process may have logged more than it
-        had saved. With -1 everything goes.
+        Called when a run resumes from a checkpoint: a killed process may have logged metrics of
+        iterations after its last checkpoint. -1 deletes all metrics.
         """
         self._database.truncate_metrics(iteration)
         self.history.truncate(iteration)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint; it counts once all of it, and all metrics so far, are on the disk."""
+        """Write a checkpoint, after flushing all metrics so far to disk."""
         self._database.flush()
         self._checkpoints.save(checkpoint)
 
     def load_latest_checkpoint(self) -> Checkpoint | None:
-        """Read the newest intact checkpoint; None if the run has none yet.
+        """Load the newest intact checkpoint; None if the run has no checkpoints.
 
         Raises
         ------
         ResumeError
-            If there are checkpoints, but none is intact.
+            If there are checkpoints, but all are damaged.
         """
         return self._checkpoints.load_latest()
 
     def load_checkpoint(self, which: int | str = "latest") -> Checkpoint:
-        """Read a certain checkpoint: ``latest``, ``best``, or that of an iteration.
+        """Load a checkpoint: ``latest``, ``best``, or the number of an iteration.
 
         Raises
         ------
         CheckpointError
-            If there is no such checkpoint (the message lists those there are), or it is damaged.
+            If the checkpoint does not exist (the message lists the existing ones) or is damaged.
         """
         return self._checkpoints.load(which)
 
@@ -211,14 +212,14 @@ class Run:
         permanent_every: int | None = None,
         protected: Collection[int] = (),
     ) -> None:
-        """Delete what need not be kept; the best checkpoint always is.
+        """Delete old checkpoints, except the best one.
 
         Parameters
         ----------
         keep_last : int, optional
-            So many of the newest are kept; None: as the settings say.
+            Number of newest checkpoints to keep; None: from the settings.
         permanent_every : int, optional
-            Those of every so many iterations are kept for good; None: as the settings say.
+            Keep every checkpoint whose iteration is a multiple of this; None: from the settings.
         protected : Collection[int]
             Further iterations to keep.
         """
@@ -230,12 +231,12 @@ class Run:
         )
 
     def mark_best(self, iteration: int, metric: str, value: float) -> None:
-        """Note that a saved checkpoint is the best so far; the mark of another one is replaced.
+        """Record a saved checkpoint as the best so far.
 
-        A run without checkpoints, one of language models for instance, has none to mark.
+        Without checkpoints, as in a run of language models, this does nothing.
 
-        A trainer saves, marks, and only then prunes, and marks once more what its state calls the
-        best when it goes on: so a kill between any two of these loses neither.
+        A trainer saves, marks, and then prunes, and marks the best checkpoint of its state again
+        when it resumes, so that a kill between two of these steps loses neither checkpoint.
         """
         if (self.folder / _CHECKPOINTS).is_dir():
             write_best(
@@ -244,7 +245,7 @@ class Run:
 
     @property
     def best_checkpoint(self) -> Path | None:
-        """Folder of the best checkpoint; None if none was marked."""
+        """Folder of the best checkpoint; None if none is recorded."""
         folder = self.folder / _CHECKPOINTS
         best = read_best(folder)
         return None if best is None else checkpoint_path(folder, best.iteration)
@@ -252,28 +253,28 @@ class Run:
     def finish(
         self, status: Literal["completed", "failed"], error: BaseException | str | None = None
     ) -> None:
-        """Note how the run ended: status, ``result.json``, and a picture of the learning curves.
+        """Record how the run ended: status, ``result.json``, and a plot of the learning curves.
 
         Parameters
         ----------
         status : Literal["completed", "failed"]
-            A completed run is not trained again; a failed one goes on when it is started again.
+            A completed run is not trained again; a failed one can be resumed.
         error : BaseException | str, optional
-            What made it fail.
+            The error that ended the run.
         """
         write_atomically(self.folder / "result.json", self._result(status, error))
         self._draw_learning_curve()
-        # Last: a run that is killed before this line goes on, and finishes once more.
+        # Last, so that a run killed before this line is resumed and finished again.
         self._database.set_state("status", status)
         self._database.flush()
 
     def close(self) -> None:
-        """Close all files and let other processes open the run."""
+        """Close all files and release the lock."""
         self._database.close()
         self._lock.release()
 
     def __enter__(self) -> Self:
-        """Give the run itself."""
+        """Return the run."""
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -282,7 +283,7 @@ class Run:
 
     @property
     def _checkpoints(self) -> "CheckpointFolder":
-        # Imported when needed, because it brings torch along.
+        # Imported late, because it imports torch.
         from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 
         return CheckpointFolder(self.folder / _CHECKPOINTS)
@@ -297,22 +298,22 @@ class Run:
         for name, digest in data.items():
             self._database.set_state(f"{DIGEST_PREFIX}{name}", digest)
 
-    def _warn_of_other_rounding(self) -> None:
+    def _warn_of_different_rounding(self) -> None:
         stored = load_mapping((self.folder / "settings.yaml").read_text(encoding="utf-8"))
         for name in ("device", "num_threads"):
             now = getattr(self._settings, name)
             if stored.get(name, now) != now:
                 warn_user(
-                    f"Run {self.run_id!r} goes on with settings.{name}={now!r} after "
-                    f"{stored[name]!r}: sums may be rounded differently, so that its numbers are "
-                    "no longer those of a run that was never interrupted."
+                    f"Run {self.run_id!r} resumes with settings.{name}={now!r} instead of "
+                    f"{stored[name]!r}: sums may be rounded differently, so that its results can "
+                    "differ from those of an uninterrupted run."
                 )
 
     def _result(self, status: str, error: BaseException | str | None) -> str:
         result: dict[str, Any] = {
             "run_id": self.run_id,
             "status": status,
-            # Strict JSON has no NaN and no infinity; readers in other languages choke on them.
+            # Strict JSON has no NaN and infinity, which parsers in other languages reject.
             "metrics": {
                 name: value if math.isfinite(value) else None
                 for name, value in self.history.latest_all().items()
@@ -331,8 +332,8 @@ class Run:
             draw_learning_curve(self.history, self.run_id, self.folder / "learning_curve.png")
         except Exception as error:
             warnings.warn(
-                f"The learning curve of run {self.run_id!r} could not be drawn ({error!r}). The "
-                "numbers are safe; scripts/plot_learning_curves.py can try again.",
+                f"The learning curve of run {self.run_id!r} could not be plotted ({error!r}). All "
+                "metrics are stored; scripts/plot_learning_curves.py can plot them.",
                 NipWarning,
                 stacklevel=3,
             )

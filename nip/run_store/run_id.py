@@ -1,4 +1,4 @@
-"""Names of runs, which are also the names of their folders."""
+"""Validation and listing of run ids, which are folder names."""
 
 import re
 from pathlib import Path
@@ -10,18 +10,18 @@ _MAX_LENGTH = 100
 
 
 def check_run_id(run_id: str) -> None:
-    """Refuse a name that is no safe name for a folder.
+    """Raise if a run id is not a valid folder name on all systems.
 
     Raises
     ------
     ParameterError
-        If the name is empty, too long, or has other characters than letters, digits, ``.``, ``_``
-        and ``-``, or does not begin with a letter or digit.
+        If it is empty, too long, has characters other than letters, digits, ``.``, ``_`` and
+        ``-``, or does not begin with a letter or digit.
     """
     if not _ALLOWED.fullmatch(run_id):
         raise ParameterError(
-            f"run_id must begin with a letter or digit and hold only letters, digits, '.', '_' and "
-            f"'-', because it names a folder; got {run_id!r}. {_suggestion(run_id)}"
+            f"run_id must begin with a letter or digit and contain only letters, digits, '.', '_' "
+            f"and '-', because it is a folder name; got {run_id!r}. {_suggestion(run_id)}"
         )
     if len(run_id) > _MAX_LENGTH:
         raise ParameterError(
@@ -31,7 +31,7 @@ def check_run_id(run_id: str) -> None:
 
 
 def existing_run_ids(runs_dir: Path) -> list[str]:
-    """List the runs in a folder, sorted by name."""
+    """Return the ids of all runs in a folder, sorted."""
     if not runs_dir.is_dir():
         return []
     return sorted(
@@ -42,12 +42,12 @@ def existing_run_ids(runs_dir: Path) -> list[str]:
 
 
 def is_run_folder(path: Path) -> bool:
-    """Tell whether a folder holds a run."""
+    """Return whether a folder is a run."""
     return (path / "hyper_params.yaml").is_file()
 
 
 def describe_existing(run_id: str, runs_dir: Path) -> str:
-    """Say which runs there are, and which has the closest name."""
+    """Describe the existing runs, for error messages, with the closest name first."""
     known = existing_run_ids(runs_dir)
     if not known:
         return f"There are no runs in {runs_dir}."

@@ -127,16 +127,6 @@ def test_nothing_is_asked_twice(runs_dir: Path, judge: type[Judge]) -> None:
     assert other.estimate.num_calls == num_all
 
 
-def test_a_smaller_sample_is_part_of_a_larger_one(runs_dir: Path, judge: type[Judge]) -> None:
-    few = {"runs_dir": runs_dir, "phases": ["train"], "iterations": [1], **JUDGED}
-    run_analysers("played", ASKING[:1], max_rollouts=3, **few)
-    first = {row.position for row in rows_of(runs_dir)}
-    run_analysers("played", ASKING[:1], max_rollouts=6, **few)
-    second = {row.position for row in rows_of(runs_dir)}
-    assert (len(first), len(second)) == (3, 6)
-    assert first < second
-
-
 def test_an_analysis_that_was_killed_goes_on(runs_dir: Path, judge: type[Judge]) -> None:
     child = os.fork()
     if child == 0:

@@ -1,16 +1,14 @@
 """The command line that makes datasets of graph pairs."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
 
-from nip.scenarios.graph_isomorphism.generation import GenerationParameters
 from nip.scenarios.graph_isomorphism.pair_files import read_split
 from scripts.create_gi_dataset import main
+from tests.scripts.command_lines import error_of
 
 SMALL = ["--num-train", "40", "--num-test", "20", "--sizes", "7", "8"]
 
@@ -55,8 +53,7 @@ def test_an_existing_dataset_is_replaced_only_on_demand(
     working_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["mine", *SMALL]) == 0
-    assert main(["mine", *SMALL, "--seed", "1"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "exists already" in error_of(main, ["mine", *SMALL, "--seed", "1"], capsys)
     assert main(["mine", *SMALL, "--seed", "1", "--overwrite"]) == 0
     stored = json.loads(Path("data/graph_isomorphism/mine/metadata.json").read_text())
     assert stored["seed"] == 1
@@ -81,15 +78,7 @@ def test_nonsense_gives_one_message_and_nothing_is_written(
     arguments: list[str],
     message: str,
 ) -> None:
-    try:
-        code = main(arguments)
-    except SystemExit as leaving:
-        code = leaving.code
-    assert code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert message in error
+    assert message in error_of(main, arguments, capsys)
     assert not list(working_folder.iterdir())
 
 
@@ -103,22 +92,3 @@ def test_interruption_leaves_nothing(
     assert main(["mine", *SMALL]) == 130
     assert "nothing was written" in capsys.readouterr().err
     assert not list(working_folder.iterdir())
-
-
-def test_help_states_the_true_defaults_and_imports_nothing_heavy(repository: Path) -> None:
-    program = (
-        "import sys; sys.argv = ['create_gi_dataset.py', '--help']\n"
-        "import atexit; from scripts.create_gi_dataset import main\n"
-        "atexit.register(lambda: print(*sorted({'torch', 'numpy', 'rich'} & set(sys.modules))))\n"
-        "main()"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True
-    )
-    *text, heavy = finished.stdout.splitlines()
-    words = " ".join(" ".join(text).split())
-    defaults = GenerationParameters()
-    for values in (defaults.sizes, defaults.edge_probabilities, defaults.score_fractions):
-        assert f"({' '.join(map(str, values))}" in words
-    assert f"score of a pair ({defaults.max_rounds})" in words
-    assert heavy == ""

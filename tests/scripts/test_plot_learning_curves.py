@@ -1,13 +1,11 @@
 """The script that compares runs."""
 
-import importlib.util
-import subprocess
-import sys
-
 import pytest
 
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store import Run
+from scripts.plot_learning_curves import main
+from tests.scripts.command_lines import error_of
 
 
 @pytest.fixture(scope="module")
@@ -21,46 +19,22 @@ def runs_dir(tmp_path_factory):
     return runs_dir
 
 
-@pytest.fixture(scope="module")
-def script(repository):
-    return repository / "scripts" / "plot_learning_curves.py"
-
-
-@pytest.fixture
-def main(script):
-    """Return the main function of the script."""
-    specification = importlib.util.spec_from_file_location(script.stem, script)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.main
-
-
-def test_it_draws_the_runs_and_says_where(script, runs_dir):
-    result = subprocess.run(
-        [
-            *(sys.executable, str(script), "demo", "demo_random_prover"),
-            *("--runs-dir", str(runs_dir), "--smooth", "5", "--line", "0.64:a verifier alone"),
-            *("--label", "learnt", "--label", "random"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+def test_it_draws_the_runs_and_says_where(runs_dir, capsys):
+    arguments = ["demo", "demo_random_prover", "--runs-dir", str(runs_dir), "--smooth", "5"]
+    arguments += ["--line", "0.64:a verifier alone", "--label", "learnt", "--label", "random"]
+    assert main(arguments) == 0
     path = runs_dir / "learning_curves.png"
-    assert str(path) in result.stdout
+    assert str(path) in capsys.readouterr().out
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_runs_may_be_given_as_folders_and_the_folder_of_the_picture_is_made(
-    main, runs_dir, tmp_path
-):
+def test_runs_may_be_given_as_folders_and_the_folder_of_the_picture_is_made(runs_dir, tmp_path):
     path = tmp_path / "pictures" / "one.png"
     assert main([str(runs_dir / "demo"), "--output", str(path)]) == 0
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_label_that_is_taken_gives_way_to_the_folder(main, runs_dir, tmp_path, monkeypatch):
+def test_a_run_label_that_is_taken_gives_way_to_the_folder(runs_dir, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
         "nip.run_store.report.comparison_plot.draw_comparison",
@@ -82,10 +56,5 @@ def test_a_run_label_that_is_taken_gives_way_to_the_folder(main, runs_dir, tmp_p
         (["demo", "--output", "/dev/null/x.png"], "/dev/null"),
     ],
 )
-def test_mistakes_end_with_one_message_and_exit_code_2(main, runs_dir, capsys, arguments, message):
-    try:
-        exit_code = main([*arguments, "--runs-dir", str(runs_dir)])
-    except SystemExit as exit_by_argparse:
-        exit_code = exit_by_argparse.code
-    assert exit_code == 2
-    assert message in capsys.readouterr().err
+def test_mistakes_end_with_one_message(runs_dir, capsys, arguments, message):
+    assert message in error_of(main, [*arguments, "--runs-dir", str(runs_dir)], capsys)

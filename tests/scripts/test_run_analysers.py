@@ -1,14 +1,12 @@
 """The command line of the analysers."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.run_analysers import main
-from tests.source_files import REPOSITORY
+from tests.scripts.command_lines import error_of
 from tests.text_experiments import run_text_experiment
 
 
@@ -59,27 +57,8 @@ def test_analysers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_mistake_is_one_message(
     words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words) == 2
-    assert said in capsys.readouterr().err
+    assert said in error_of(main, words, capsys)
 
 
 def test_a_run_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([])
-    assert end.value.code == 2
-    assert "name a run" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("script", ["run_analysers", "show_transcripts"])
-def test_help_imports_nothing_heavy(script: str) -> None:
-    code = (
-        f"import runpy, sys; sys.argv = ['{script}.py', '--help']\n"
-        f"try:\n    runpy.run_path({str(REPOSITORY / 'scripts' / script)!r} + '.py', "
-        "run_name='__main__')\nexcept SystemExit as end:\n"
-        "    sys.exit(end.code or bool({'torch', 'numpy', 'rich'} & set(sys.modules)))\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert process.returncode == 0, process.stderr
-    assert "examples:" in process.stdout
+    assert "name a run" in error_of(main, [], capsys)

@@ -10,6 +10,7 @@ import pytest
 from nip.run_store import Run
 from nip.scenario_base.text.rollout import Rollout
 from scripts.show_transcripts import main
+from tests.scripts.command_lines import error_of
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 
 
@@ -99,5 +100,4 @@ def test_a_run_that_is_open_elsewhere_can_be_read(
 def test_a_mistake_is_one_message(
     words: list[str], said: str, runs_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*words, "--runs-dir", str(runs_dir)]) == 2
-    assert said in capsys.readouterr().err
+    assert said in error_of(main, [*words, "--runs-dir", str(runs_dir)], capsys)

@@ -17,5 +17,5 @@ def test_the_smallest_difference_between_floats_survives():
 
 @pytest.mark.parametrize("key", [1, None, True, (1, 2)])
 def test_keys_that_json_would_turn_into_text_are_refused(key):
-    with pytest.raises(TypeError, match=r"state\.a has the key .* only strings"):
+    with pytest.raises(TypeError, match=r"state\.a has the key .* must be strings"):
         dump_exactly({"a": {key: 1}})

@@ -1,8 +1,7 @@
-"""The files inside one checkpoint.
+"""Reading and writing of the files of one checkpoint.
 
-One safetensors file per group of tensors, ``state.json``, and ``manifest.json``, which holds the
-size and the checksum of all others. They reveal what went wrong after the writing: a copy that
-broke off, a flipped bit.
+A checkpoint has one safetensors file per group of tensors, ``state.json``, and ``manifest.json``
+with size and checksum of all other files, which detect incomplete copies and flipped bits.
 """
 
 import json
@@ -25,8 +24,8 @@ _FORMAT = 1
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CHUNK_BYTES = 1 << 22
 
-# Tensors of any other type (complex, 8-bit floats ...) are stored as their bytes: what safetensors
-# knows beyond these depends on its version.
+# Tensors of other types (complex, 8-bit floats ...) are stored as bytes, because support for them
+# depends on the version of safetensors.
 _PLAIN_TYPES = frozenset(
     getattr(torch, name)
     for name in (
@@ -37,7 +36,7 @@ _PLAIN_TYPES = frozenset(
 
 
 class DamagedCheckpointError(Exception):
-    """A checkpoint is not what was written."""
+    """A file of a checkpoint is missing or has changed."""
 
     def __init__(self, folder: Path, problem: str) -> None:
         super().__init__(f"The checkpoint {folder} is damaged: {problem}")
@@ -45,18 +44,18 @@ class DamagedCheckpointError(Exception):
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint into a new folder and force it onto the disk.
+    """Write a checkpoint into a new folder and flush it to disk.
 
     Raises
     ------
     TypeError
-        If the state holds something that JSON would change or cannot hold.
+        If the state cannot be restored exactly from JSON.
     """
     state = dump_exactly(checkpoint.state)
     folder.mkdir()
     as_bytes = {}
     for group, tensors in checkpoint.tensors.items():
-        assert _GROUP_NAME.fullmatch(group), f"{group!r} cannot be the name of a file"
+        assert _GROUP_NAME.fullmatch(group), f"{group!r} is not a valid file name"
         path = folder / f"{group}.safetensors"
         save_file({name: _for_disk(tensor) for name, tensor in tensors.items()}, path)
         as_bytes[group] = {
@@ -78,12 +77,12 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint and check that it is what was written.
+    """Read a checkpoint and verify its checksums.
 
     Raises
     ------
     DamagedCheckpointError
-        If a file is missing or not what was written.
+        If a file is missing or has changed.
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -107,10 +106,10 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _read_group(folder: Path, group: str, manifest: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Read one safetensors file into memory of torch's own.
+    """Read one safetensors file into newly allocated tensors.
 
-    The copies matter: tensors in a mapped file sit at other addresses than freshly made ones, and
-    on some processors the last bits of a sum depend on the alignment.
+    Tensors in a mapped file are aligned differently, and on some processors the last bits of a sum
+    depend on the alignment.
     """
     tensors = {name: t.clone() for name, t in load_file(folder / f"{group}.safetensors").items()}
     for name, original in manifest["stored_as_bytes"][group].items():
@@ -120,7 +119,7 @@ def _read_group(folder: Path, group: str, manifest: Mapping[str, Any]) -> dict[s
 
 
 def _for_disk(tensor: Tensor) -> Tensor:
-    """Return a contiguous copy on the CPU that shares its memory with no other tensor."""
+    """Return a contiguous copy on the CPU that shares no memory with other tensors."""
     copy = tensor.detach().resolve_conj().resolve_neg().to("cpu", copy=True).contiguous()
     return copy if copy.dtype in _PLAIN_TYPES else copy.reshape(-1).view(torch.uint8)
 

@@ -1,8 +1,8 @@
-"""``checkpoints/``: snapshots from which a run goes on as if it had never stopped.
+"""``CheckpointFolder``: saving, loading and pruning the checkpoints of a run.
 
-One folder per checkpoint, ``iteration_000012/``. It is written under a hidden name and renamed when
-all of it is on the disk, so a folder with a proper name is complete, whenever the process was
-killed. One of them may be marked as the best, in ``best.json``.
+Each checkpoint is a folder such as ``iteration_000012/``. It is written under a hidden name and
+renamed when all files have been flushed, so that a folder with a regular name is complete even if
+the process is killed. ``best.json`` records the best checkpoint.
 """
 
 import re
@@ -28,7 +28,7 @@ _DAMAGED = ".damaged"
 
 
 def read_intact(folder: Path) -> Checkpoint:
-    """Read a checkpoint that somebody has chosen.
+    """Read a checkpoint chosen by the user.
 
     Raises
     ------
@@ -38,46 +38,46 @@ def read_intact(folder: Path) -> Checkpoint:
     try:
         return read_checkpoint(folder)
     except DamagedCheckpointError as error:
-        raise CheckpointError(f"{error}. Put a copy there, or choose another one.") from error
+        raise CheckpointError(f"{error}. Restore it from a copy, or choose another one.") from error
 
 
 class CheckpointFolder:
     """The checkpoints of one run.
 
-    Only one process may use an instance at a time; the lock of the run sees to that.
+    Only one process may write at a time, which the lock of the run ensures.
 
     Parameters
     ----------
     folder : Path
-        Where the checkpoints lie; made by the first save.
+        Folder of the checkpoints; created by the first save.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def iterations(self) -> list[int]:
-        """Return the iterations of all complete checkpoints, in numeric order."""
+        """Return the iterations of all complete checkpoints in ascending order."""
         if not self.folder.is_dir():
             return []
         matches = [_FOLDER_NAME.fullmatch(path.name) for path in self.folder.iterdir()]
         return sorted(int(match.group(1)) for match in matches if match)
 
     def path(self, iteration: int) -> Path:
-        """Return the folder of one checkpoint, whether it exists or not."""
+        """Return the folder of a checkpoint, whether it exists or not."""
         return checkpoint_path(self.folder, iteration)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint; one of the same iteration is replaced.
+        """Write a checkpoint, replacing one of the same iteration.
 
         Raises
         ------
         TypeError
-            If the state holds something that JSON would change or cannot hold.
+            If the state cannot be restored exactly from JSON.
         """
         if not self.folder.exists():
             self.folder.mkdir()
             flush_to_disk(self.folder.parent)
-        self._tidy()
+        self._clean_up()
         final = self.path(checkpoint.iteration)
         temporary = self.folder / f".{final.name}{_SAVING}"
         write_checkpoint(temporary, checkpoint)
@@ -90,18 +90,18 @@ class CheckpointFolder:
             shutil.rmtree(replaced)
 
     def load_latest(self) -> Checkpoint | None:
-        """Read the newest checkpoint that is intact; None if there are no checkpoints at all.
+        """Load the newest intact checkpoint; None if there are no checkpoints.
 
-        A damaged one is set aside with a warning (its folder gets the ending ``.damaged``) and the
-        one before it is used: a run computes the same numbers from any of its checkpoints, so this
-        costs time but changes nothing.
+        Damaged checkpoints are renamed with the suffix ``.damaged``, with a warning, and an earlier
+        one is loaded. This costs time but does not change results, because a run computes the same
+        numbers from any of its checkpoints.
 
         Raises
         ------
         ResumeError
-            If there are checkpoints, but none is intact.
+            If there are checkpoints, but all are damaged.
         """
-        self._tidy()
+        self._clean_up()
         damaged: list[DamagedCheckpointError] = []
         for iteration in reversed(self.iterations()):
             try:
@@ -116,12 +116,13 @@ class CheckpointFolder:
             return None
         listing = "\n".join(f"  {error}" for error in damaged)
         raise ResumeError(
-            f"No checkpoint of this run can be read:\n{listing}\nPut a copy of one there to go on; "
-            f"to start again from the beginning, choose another run_id or delete {self.folder}."
+            f"No checkpoint of this run can be read:\n{listing}\nRestore one from a copy to "
+            "resume; to start from the beginning, choose another run_id or delete "
+            f"{self.folder}."
         )
 
     def find(self, which: int | str) -> Path:
-        """Return the folder of one checkpoint, which may be that of another process's run.
+        """Return the folder of a checkpoint; the run may be open in another process.
 
         Parameters
         ----------
@@ -131,7 +132,7 @@ class CheckpointFolder:
         Raises
         ------
         CheckpointError
-            If there is no such checkpoint; the message lists those there are.
+            If the checkpoint does not exist; the message lists the existing ones.
         """
         iterations = self.iterations()
         if which == "best":
@@ -150,7 +151,7 @@ class CheckpointFolder:
         )
 
     def load(self, which: int | str) -> Checkpoint:
-        """Read one checkpoint and change nothing in the folder.
+        """Load a checkpoint without changing the folder.
 
         Parameters
         ----------
@@ -160,21 +161,21 @@ class CheckpointFolder:
         Raises
         ------
         CheckpointError
-            If there is no such checkpoint, or it is damaged.
+            If the checkpoint does not exist or is damaged.
         """
         return read_intact(self.find(which))
 
     def prune(
         self, keep_last: int, permanent_every: int | None = None, protected: Collection[int] = ()
     ) -> None:
-        """Delete what need not be kept; the best checkpoint always is.
+        """Delete old checkpoints, except the best one.
 
         Parameters
         ----------
         keep_last : int
-            So many of the newest are kept.
+            Number of newest checkpoints to keep.
         permanent_every : int, optional
-            Those of every so many iterations are kept for good.
+            Keep every checkpoint whose iteration is a multiple of this.
         protected : Collection[int]
             Further iterations to keep.
         """
@@ -186,14 +187,14 @@ class CheckpointFolder:
             if is_permanent or iteration in kept:
                 continue
             path = self.path(iteration)
-            # A kill during the deletion must not leave a half-empty folder that bears the name of
-            # a complete checkpoint.
-            doomed = self.folder / f".{path.name}{_REMOVING}"
-            path.rename(doomed)
-            shutil.rmtree(doomed)
+            # A kill during the deletion must not leave an incomplete folder with the name of a
+            # complete checkpoint.
+            removed = self.folder / f".{path.name}{_REMOVING}"
+            path.rename(removed)
+            shutil.rmtree(removed)
 
-    def _tidy(self) -> None:
-        """Undo or finish what a killed process left half done."""
+    def _clean_up(self) -> None:
+        """Undo or finish the operations of a killed process."""
         if not self.folder.is_dir():
             return
         for suffix in (_SAVING, _REMOVING):
@@ -212,8 +213,8 @@ class CheckpointFolder:
             shutil.rmtree(aside)
         error.folder.rename(aside)
         warnings.warn(
-            f"{error}. It is now called {aside.name}, and the run goes on from the checkpoint "
-            "before it: it computes the lost iterations again, with the same numbers.",
+            f"{error}. It was renamed to {aside.name}, and the run resumes from an earlier "
+            "checkpoint: the lost iterations are computed again, with the same results.",
             NipWarning,
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""``analyses.db``: what analysers found out about the rollouts of a run, beside its ``run.db``."""
+"""``AnalysisStore``: the results of analysers, in ``analyses.db`` beside ``run.db``."""
 
 import json
 import sqlite3
@@ -44,16 +44,16 @@ Place = tuple[str, int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRow:
-    """What one analyser found out about one agent in one rollout."""
+    """Result of one analyser for one agent in one rollout."""
 
     analyser: str
     """Name of the analyser."""
 
     model: str
-    """Provider and name of the model that was asked; empty where none was needed."""
+    """Provider and name of the model; empty if none was asked."""
 
     prompt_sha256: str
-    """Fingerprint of what the model was asked; empty where none was needed."""
+    """Hash of the prompt; empty if no model was asked."""
 
     phase: str
     """``train`` or ``test``."""
@@ -62,22 +62,22 @@ class AnalysisRow:
     """The iteration, counted from 0, as in ``run.db``."""
 
     position: int
-    """Place of the rollout in its stage."""
+    """Position of the rollout in its stage."""
 
     agent: str
-    """The agent that the question was about."""
+    """The agent that the question is about."""
 
     datapoint_id: str
-    """What the rollout was about."""
+    """Id of the datapoint of the rollout."""
 
     finding: Finding
-    """``unknown`` if no answer could be read; ``not_applicable`` if the question does not apply."""
+    """``unknown`` without a readable answer; ``not_applicable`` if the question does not apply."""
 
     answer: str = ""
-    """What the model wrote last, or why it did not."""
+    """Last output of the model, or the error."""
 
     num_retries: int = 0
-    """How often it was asked again because its answer could not be read."""
+    """Number of further attempts after unreadable answers."""
 
     @property
     def place(self) -> Place:
@@ -86,17 +86,17 @@ class AnalysisRow:
 
 
 class AnalysisStore:
-    """An open ``analyses.db``, of which this process is the only user.
+    """An open ``analyses.db``, used by this process only.
 
     Parameters
     ----------
     folder : Path
-        Folder of the run. The run itself may be open elsewhere.
+        Folder of the run, which may be open in another process.
 
     Raises
     ------
     ResumeError
-        If another process has it open, or the file cannot be read.
+        If another process has it open, or it cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -105,7 +105,7 @@ class AnalysisStore:
         if not self._lock.acquire(wait=False):
             raise ResumeError(
                 f"The analyses of run {folder.name!r} are in use by {self._lock.holder()}. Wait "
-                "until it has ended."
+                "until it ends."
             )
         try:
             self._connection = _open(self.path)
@@ -116,17 +116,19 @@ class AnalysisStore:
         self.journal = RunJournal(self._transactions)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Store all that happens within, or, after an error or a kill, nothing of it."""
+        """Store all writes of a ``with`` block atomically, or none after an error or a kill."""
         return self._transactions()
 
     def add(self, row: AnalysisRow) -> None:
-        """Store a result; one that is there is replaced."""
-        marks = ", ".join("?" for _ in fields(AnalysisRow))
+        """Store a result, replacing an existing one."""
+        placeholders = ", ".join("?" for _ in fields(AnalysisRow))
         with self._transactions() as connection:
-            connection.execute(f"INSERT OR REPLACE INTO results VALUES ({marks})", astuple(row))
+            connection.execute(
+                f"INSERT OR REPLACE INTO results VALUES ({placeholders})", astuple(row)
+            )
 
     def places(self, analyser: str, model: str, prompt_sha256: str) -> set[Place]:
-        """Return where an analyser has its results, given whom it asks what."""
+        """Return the places with results of an analyser for a model and a prompt."""
         query = (
             "SELECT phase, iteration, position, agent FROM results "
             "WHERE analyser = ? AND model = ? AND prompt_sha256 = ?"
@@ -135,14 +137,14 @@ class AnalysisStore:
             return set(connection.execute(query, (analyser, model, prompt_sha256)))
 
     def rows(self) -> list[AnalysisRow]:
-        """Return all results in the order of their keys."""
+        """Return all results, ordered by key."""
         key = "analyser, model, prompt_sha256, phase, iteration, position, agent"
         with self._transactions.reading() as connection:
             found = connection.execute(f"SELECT * FROM results ORDER BY {key}").fetchall()
         return [AnalysisRow(*row) for row in found]
 
     def get_state(self, key: str, default: Any = None) -> Any:
-        """Read what ``set_state`` stored; ``default`` if there is nothing."""
+        """Return a value stored with ``set_state``, or ``default``."""
         query = "SELECT value FROM state WHERE key = ?"
         with self._transactions.reading() as connection:
             row = connection.execute(query, (key,)).fetchone()
@@ -156,12 +158,12 @@ class AnalysisStore:
             )
 
     def close(self) -> None:
-        """Close the file and let other processes open it."""
+        """Close the file and release the lock."""
         self._connection.close()
         self._lock.release()
 
     def __enter__(self) -> Self:
-        """Give the store itself."""
+        """Return the store."""
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -184,13 +186,12 @@ def _open(path: Path) -> sqlite3.Connection:
         elif version != LAYOUT_VERSION:
             raise ResumeError(
                 f"{path} has layout {version}, this version of nip reads layout {LAYOUT_VERSION}. "
-                "Use the version of nip that wrote it, or move the file away to begin anew."
+                "Use the version of nip that wrote it, or move the file to start again."
             )
     except sqlite3.DatabaseError as error:
         connection.close()
         raise ResumeError(
-            f"{path} cannot be read: {error}. Put a copy of it there, or move it away to begin "
-            "anew."
+            f"{path} cannot be read: {error}. Restore it from a copy, or move it to start again."
         ) from error
     except BaseException:
         connection.close()

@@ -1,4 +1,4 @@
-"""The course of every metric of a run, in memory."""
+"""``RunHistory``: all metrics of a run, in memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -9,17 +9,17 @@ from nip.errors import UnknownNameError, unknown_name
 class RunHistory:
     """The value of each metric at each iteration.
 
-    Iterations count from 0. A metric need not have a value at every iteration: evaluations, for
-    instance, may come only now and then.
+    Iterations count from 0. A metric need not have a value at every iteration; evaluations, for
+    example, may be less frequent.
     """
 
     def __init__(self) -> None:
         self._series: dict[str, dict[int, float]] = {}
 
     def update(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Enter the metrics of one iteration; a value already there is replaced."""
+        """Add the metrics of one iteration, replacing existing values."""
         for name, value in metrics.items():
-            # Adding 0 turns -0.0 into 0.0, as SQLite does: a reloaded history is the same.
+            # Adding 0 converts -0.0 to 0.0, as SQLite does, so that a reloaded history is equal.
             self._series.setdefault(name, {})[int(iteration)] = float(value) + 0.0
 
     def names(self) -> list[str]:
@@ -27,22 +27,22 @@ class RunHistory:
         return sorted(self._series)
 
     def values(self, name: str) -> list[tuple[int, float]]:
-        """Return the (iteration, value) pairs of a metric, in the order of iterations.
+        """Return the (iteration, value) pairs of a metric, ordered by iteration.
 
         Raises
         ------
         UnknownNameError
-            If no such metric was ever logged.
+            If the metric was never logged.
         """
         return sorted(self._get(name).items())
 
     def latest(self, name: str) -> float:
-        """Return the value of a metric at the last iteration that has one.
+        """Return the last value of a metric.
 
         Raises
         ------
         UnknownNameError
-            If no such metric was ever logged.
+            If the metric was never logged.
         """
         series = self._get(name)
         return series[max(series)]
@@ -53,11 +53,11 @@ class RunHistory:
 
     @property
     def last_iteration(self) -> int | None:
-        """The highest iteration that has any value, or None when there is none."""
+        """The last iteration with a value; None if there are no values."""
         return max((max(series) for series in self._series.values()), default=None)
 
     def truncate(self, iteration: int) -> None:
-        """Forget what was logged after an iteration, and metrics that have nothing before it."""
+        """Delete the values of all later iterations."""
         kept = {
             name: {i: value for i, value in series.items() if i <= iteration}
             for name, series in self._series.items()
@@ -65,16 +65,16 @@ class RunHistory:
         self._series = {name: series for name, series in kept.items() if series}
 
     def replace(self, other: "RunHistory") -> None:
-        """Become equal to another history."""
+        """Replace all values by a copy of another history."""
         self._series = {name: dict(series) for name, series in other._series.items()}
 
     def to_dict(self) -> dict[str, list[tuple[int, float]]]:
-        """Return all values by metric, as (iteration, value) pairs that JSON can hold."""
+        """Return all (iteration, value) pairs by metric, as JSON-compatible data."""
         return {name: self.values(name) for name in self.names()}
 
     @classmethod
     def from_dict(cls, series: Mapping[str, Sequence[Sequence[float]]]) -> Self:
-        """Build a history from what ``to_dict`` returned, also after JSON."""
+        """Create a history from the output of ``to_dict``."""
         history = cls()
         for name, pairs in series.items():
             for iteration, value in pairs:
@@ -82,7 +82,7 @@ class RunHistory:
         return history
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete all values."""
         self._series.clear()
 
     def _get(self, name: str) -> dict[int, float]:

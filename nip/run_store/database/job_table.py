@@ -1,4 +1,4 @@
-"""The fine-tuning jobs of a run, from the plan to the model."""
+"""``JobTable``: the fine-tuning jobs of a run."""
 
 import dataclasses
 import json
@@ -25,25 +25,25 @@ JobStatus = Literal[
 
 @dataclass(frozen=True)
 class FineTuningJobRow:
-    """What is known of one attempt at one job."""
+    """One attempt at a fine-tuning job."""
 
     key: str
-    """Name of the attempt, made of all that defines it; the service is told it too."""
+    """Idempotency key of the attempt, derived from its definition and sent to the service."""
 
     iteration: int
-    """Iteration whose rollouts the job learns from."""
+    """Iteration whose rollouts the job trains on."""
 
     model_group: str
-    """The group of agents whose model is trained."""
+    """Model group that is trained."""
 
     attempt: int
-    """0 for the first attempt, higher after failures."""
+    """Number of the attempt, from 0; incremented after a failure."""
 
     status: JobStatus
-    """How far it is."""
+    """Status of the job."""
 
     backend: str
-    """Registered name of the service."""
+    """Registered name of the fine-tuning backend."""
 
     base_model: str
     """The model that training starts from."""
@@ -52,49 +52,49 @@ class FineTuningJobRow:
     """``supervised`` or ``dpo``."""
 
     hyper_params: Mapping[str, Any]
-    """What the service was told of how to train; what is missing is its own choice."""
+    """Training options sent to the service; it chooses the missing ones."""
 
     seed: int
     """Seed of the training, below 2^31."""
 
     suffix: str
-    """Ending of the name of the resulting model."""
+    """Suffix of the name of the resulting model."""
 
     dataset_path: str
-    """The dataset, relative to the folder of the run."""
+    """File of the dataset, relative to the folder of the run."""
 
     dataset_sha256: str
-    """Hex digest of the dataset."""
+    """SHA-256 of the dataset, in hexadecimal."""
 
     num_examples: int
-    """Examples in the dataset."""
+    """Number of examples in the dataset."""
 
     file_name: str
-    """Name of the dataset at the service."""
+    """File name of the dataset at the service."""
 
     file_id: str | None = None
-    """What the service calls the uploaded dataset."""
+    """Id of the uploaded dataset at the service."""
 
     job_id: str | None = None
-    """What the service calls the job."""
+    """Id of the job at the service."""
 
     model: str | None = None
-    """The resulting model."""
+    """Name of the resulting model."""
 
     trained_tokens: int | None = None
-    """Tokens that the service counted."""
+    """Number of training tokens reported by the service."""
 
     cost: float | None = None
-    """Dollars; None where the price is not known."""
+    """Cost in dollars; None if the price is unknown."""
 
     error: str | None = None
-    """Why it did not succeed."""
+    """Error message of a failed job."""
 
     has_stopped_run: bool = False
-    """Whether the run stopped because it failed; whoever starts it again wants another attempt."""
+    """Whether the failure stopped the run; resuming the run then starts another attempt."""
 
     events: tuple[Mapping[str, Any], ...] = field(default=())
-    """What the service reported, metrics included, oldest first."""
+    """Events and metrics reported by the service, oldest first."""
 
 
 _FIELDS = tuple(each.name for each in dataclasses.fields(FineTuningJobRow))
@@ -108,15 +108,15 @@ _INSERT = (
 
 
 class JobTable:
-    """All attempts at all jobs of a run.
+    """All fine-tuning jobs of a run, including failed attempts.
 
     Parameters
     ----------
     transactions : Transactions
-        Those of the database of the run.
+        Transactions of the database.
     flush : Callable[[], None]
-        Forces what was stored onto the disk. Called after each ``save`` outside a transaction: what
-        is known of a paid job should outlive a power cut as well.
+        Flushes the database to disk. Called after each ``save`` outside a transaction, because a
+        paid job should survive a power failure.
     """
 
     def __init__(self, transactions: Transactions, flush: Callable[[], None]) -> None:
@@ -124,12 +124,12 @@ class JobTable:
         self._flush = flush
 
     def save(self, job: FineTuningJobRow) -> None:
-        """Store an attempt, or what is now known of it.
+        """Insert or update an attempt.
 
         Raises
         ------
         sqlite3.IntegrityError
-            If the same attempt of the same group and iteration is there under another key.
+            If another key exists for the same attempt, group and iteration.
         """
         values = [getattr(job, name) for name in _FIELDS]
         row = [
@@ -142,16 +142,16 @@ class JobTable:
             self._flush()
 
     def get(self, key: str) -> FineTuningJobRow | None:
-        """Return the attempt with this key; None if there is none."""
+        """Return the attempt with this key; None if it does not exist."""
         found = self._select("WHERE key = ?", key)
         return found[0] if found else None
 
     def of_iteration(self, iteration: int) -> list[FineTuningJobRow]:
-        """Return the attempts of an iteration, in the order of groups and attempts."""
+        """Return the attempts of an iteration, ordered by group and attempt."""
         return self._select("WHERE iteration = ? ORDER BY model_group, attempt", iteration)
 
     def all(self) -> list[FineTuningJobRow]:
-        """Return all attempts, in the order of iterations, groups and attempts."""
+        """Return all attempts, ordered by iteration, group and attempt."""
         return self._select("ORDER BY iteration, model_group, attempt")
 
     def _select(self, condition: str, *values: Any) -> list[FineTuningJobRow]:

@@ -1,4 +1,4 @@
-"""The finished rollouts of a run."""
+"""``RolloutTable``: the finished rollouts of a run."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ RolloutPhase = Literal["train", "test"]
 
 
 class RolloutTable:
-    """Records of rollouts, by phase, iteration and position within the iteration.
+    """Records of rollouts by phase, iteration and position.
 
     Parameters
     ----------
     transactions : Transactions
-        Those of the database of the run.
+        Transactions of the database.
     journal : RunJournal
-        Where the messages of unfinished rollouts are.
+        Journal of the messages of unfinished rollouts.
     """
 
     def __init__(self, transactions: Transactions, journal: RunJournal) -> None:
@@ -34,21 +34,21 @@ class RolloutTable:
         record: Mapping[str, Any],
         forget: str | None = None,
     ) -> None:
-        """Store a rollout, and drop its messages from the journal, in one transaction.
+        """Store a rollout and delete its messages from the journal, atomically.
 
         Parameters
         ----------
         phase, iteration, position
-            Where it belongs; a rollout that is there is replaced.
+            Key of the rollout; an existing one is replaced.
         record : Mapping[str, Any]
-            The rollout as plain data.
+            The rollout, as plain data.
         forget : str, optional
-            Prefix of the keys of its messages in the journal. None leaves the journal alone.
+            Key prefix of its messages in the journal; None: delete none.
 
         Raises
         ------
         TypeError
-            If the record holds something that JSON has no word for; nothing is stored then.
+            If the record has values that JSON does not support; nothing is stored then.
         """
         row = (phase, iteration, position, dump_compactly(record))
         with self._transactions() as connection:
@@ -57,15 +57,15 @@ class RolloutTable:
                 self._journal.forget(forget)
 
     def positions(self, phase: RolloutPhase, iteration: int) -> list[int]:
-        """Return the positions that are stored, in ascending order."""
+        """Return the stored positions in ascending order."""
         query = "SELECT position FROM rollouts WHERE phase = ? AND iteration = ? ORDER BY position"
         with self._transactions.reading() as connection:
             return [row[0] for row in connection.execute(query, (phase, iteration))]
 
     def load(self, phase: RolloutPhase, iteration: int) -> Iterator[dict[str, Any]]:
-        """Go through the records of an iteration in the order of their positions.
+        """Yield the records of an iteration, ordered by position.
 
-        One record is in memory at a time; the list of positions is that of the first step.
+        Only one record is in memory at a time. Rollouts added during the iteration are not yielded.
         """
         query = "SELECT record FROM rollouts WHERE phase = ? AND iteration = ? AND position = ?"
         for position in self.positions(phase, iteration):
@@ -75,13 +75,13 @@ class RolloutTable:
                 yield json.loads(row[0])
 
     def iterations(self, phase: RolloutPhase) -> list[int]:
-        """Return the iterations that have any rollout of the phase, in ascending order."""
+        """Return the iterations with rollouts of the phase, in ascending order."""
         query = "SELECT DISTINCT iteration FROM rollouts WHERE phase = ? ORDER BY iteration"
         with self._transactions.reading() as connection:
             return [row[0] for row in connection.execute(query, (phase,))]
 
     def delete(self, phase: RolloutPhase, iteration: int) -> None:
-        """Drop all rollouts of an iteration."""
+        """Delete all rollouts of an iteration."""
         with self._transactions() as connection:
             connection.execute(
                 "DELETE FROM rollouts WHERE phase = ? AND iteration = ?", (phase, iteration)

@@ -1,4 +1,4 @@
-"""``run.db``: metrics, state, messages, rollouts and jobs of one run, in SQLite."""
+"""``RunDatabase``: the SQLite file ``run.db`` of a run."""
 
 import math
 import sqlite3
@@ -12,46 +12,45 @@ from nip.run_store.database.history import RunHistory
 from nip.run_store.database.job_table import JobTable
 from nip.run_store.database.journal import RunJournal
 from nip.run_store.database.rollout_table import RolloutTable
-from nip.run_store.database.schema import SCHEMA_VERSION, bring_up_to_date, stand_in_for_missing
+from nip.run_store.database.schema import SCHEMA_VERSION, create_temporary, migrate
 from nip.run_store.database.transactions import Transactions
 
 STATE_PREFIX = "state of the work: "
-"""Keeps the state that others store apart from that of the store itself, such as the status."""
+"""Key prefix that separates the trainer's state from that of the run store, such as the status."""
 
 DIGEST_PREFIX = "digest of the "
-"""Keeps the digests of what a run learns from, by name."""
+"""Key prefix of the digests of the datasets."""
 
 
 class RunDatabase:
-    """An open ``run.db``.
+    """An open ``run.db``: metrics, state, messages, rollouts and fine-tuning jobs.
 
-    Every call is one transaction, or joins the one that ``transaction`` has begun, so a reader, or
-    a process started after a crash, sees all of it or nothing. In WAL mode with
-    ``synchronous=NORMAL`` a transaction outlives the killing of the process; ``flush`` makes it
-    outlive a power cut as well.
+    Every method call is atomic, or part of an open ``transaction``. In WAL mode with
+    ``synchronous=NORMAL`` a transaction survives a kill of the process; after ``flush`` it also
+    survives a power failure.
 
-    SQLite has no NaN, which is stored as NULL and comes back as NaN, and takes -0.0 for 0.0. All
-    other values come back bit for bit.
+    SQLite has no NaN, which is stored as NULL and restored, and stores -0.0 as 0.0. All other
+    values are restored bit for bit.
 
     Parameters
     ----------
     path : Path
-        The database file. It is made when it is missing, unless ``read_only``.
+        The database file. It is created if missing, unless ``read_only``.
     read_only : bool
-        For looking at a run that another process may be writing. In a file of an older layout the
-        tables that it lacks are found empty; a writer adds them.
+        For reading a run that another process may be writing. Tables missing in a file of an older
+        layout appear empty; a writer adds them.
 
     Attributes
     ----------
     transaction
-        ``with database.transaction():`` makes everything within it one transaction.
+        ``with database.transaction():`` makes all writes of the block one transaction.
     journal, rollouts, jobs
-        The finished messages, the finished rollouts and the fine-tuning jobs.
+        Tables of finished messages, finished rollouts, and fine-tuning jobs.
 
     Raises
     ------
     ResumeError
-        If the file is damaged, or of a later version of this package.
+        If the file is damaged, or was written by a later version of nip.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
@@ -70,7 +69,7 @@ class RunDatabase:
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise ResumeError(
-                f"{path} cannot be read: {error}. Put a copy of it there, or start again under "
+                f"{path} cannot be read: {error}. Restore it from a copy, or start a new run with "
                 "another run_id."
             ) from error
         except BaseException:
@@ -87,16 +86,16 @@ class RunDatabase:
         if is_unknown:
             raise ResumeError(
                 f"{path} has layout {version}, this version of nip reads layout {SCHEMA_VERSION}. "
-                "Use the version of nip that wrote it, or start again under another run_id."
+                "Use the version of nip that wrote it, or start a new run with another run_id."
             )
         if read_only:
-            stand_in_for_missing(self._connection, version)
+            create_temporary(self._connection, version)
             self._connection.execute("PRAGMA query_only = ON")
         elif version < SCHEMA_VERSION:
-            bring_up_to_date(self._connection, version)
+            migrate(self._connection, version)
 
     def log_metrics(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Store the metrics of one iteration; a value already there is replaced."""
+        """Store the metrics of one iteration, replacing existing values."""
         rows = [(iteration, name, _to_sql(value)) for name, value in metrics.items()]
         with self.transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", rows)
@@ -107,7 +106,7 @@ class RunDatabase:
             connection.execute("DELETE FROM metrics WHERE iteration > ?", (iteration,))
 
     def load_history(self) -> RunHistory:
-        """Read all metrics back."""
+        """Load all metrics."""
         history = RunHistory()
         query = "SELECT iteration, name, value FROM metrics ORDER BY iteration, name"
         with self.transaction.reading() as connection:
@@ -117,23 +116,23 @@ class RunDatabase:
         return history
 
     def set_state(self, key: str, value: str) -> None:
-        """Store one entry of the state of the run."""
+        """Store one value of the state of the run."""
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO run_state VALUES (?, ?)", (key, value))
 
     def get_state(self, key: str, default: str) -> str:
-        """Read one entry of the state of the run."""
+        """Load one value of the state of the run."""
         query = "SELECT value FROM run_state WHERE key = ?"
         with self.transaction.reading() as connection:
             row = connection.execute(query, (key,)).fetchone()
         return default if row is None else str(row[0])
 
     def flush(self) -> None:
-        """Force all that was stored onto the disk."""
+        """Flush all stored data to disk."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
-        """Close the file; SQLite then folds the ``-wal`` file into it."""
+        """Close the file; SQLite then merges the ``-wal`` file into it."""
         self._connection.close()
 
 

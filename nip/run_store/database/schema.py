@@ -1,11 +1,11 @@
-"""The tables of ``run.db``, by the layout that brought them."""
+"""Tables of ``run.db`` by the layout version that added them, and migration."""
 
 import sqlite3
 
 SCHEMA_VERSION = 2
 
-# Rows that hold a small value only are kept in the order of the key (WITHOUT ROWID): one write
-# per value, not two. For rows of more than a few hundred bytes that would cost more than it saves.
+# Rows with a small value are stored in the primary key (WITHOUT ROWID), which halves the writes.
+# For rows of more than a few hundred bytes this would be slower.
 _LAYOUTS = {
     1: (
         """
@@ -71,8 +71,8 @@ CREATE {temporary} TABLE fine_tuning_jobs (
 }
 
 
-def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
-    """Make the tables that a file of an older layout, or an empty one, lacks; all or none."""
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Create the tables that a file of an older layout, or an empty one, lacks; atomically."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement in _missing(version):
@@ -84,8 +84,8 @@ def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
     connection.execute("COMMIT")
 
 
-def stand_in_for_missing(connection: sqlite3.Connection, version: int) -> None:
-    """Let a reader of an older layout find the tables that it lacks empty; the file stays."""
+def create_temporary(connection: sqlite3.Connection, version: int) -> None:
+    """Create missing tables as empty temporary tables, without changing the file."""
     for statement in _missing(version):
         connection.execute(statement.format(temporary="TEMPORARY"))
 

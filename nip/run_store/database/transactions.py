@@ -1,4 +1,4 @@
-"""All or nothing: several writes to ``run.db`` as one."""
+"""Nested transactions on one SQLite connection."""
 
 import sqlite3
 import threading
@@ -7,19 +7,18 @@ from contextlib import contextmanager
 
 
 class Transactions:
-    """The transactions of one connection, which may lie within one another.
+    """Nested transactions of one connection.
 
-    The outermost decides: what happens within it is on the disk when it ends, and not before. An
-    inner one that fails undoes its own part only, so an error that is caught leaves nothing half
-    done.
+    Writes are committed when the outermost transaction ends. An inner transaction that fails is
+    rolled back to its savepoint, so that a caught error leaves no partial writes.
 
-    One thread at a time is within a transaction; others wait. In asyncio, do not ``await`` within
-    one: what other tasks write meanwhile would become a part of it.
+    Only one thread at a time can be in a transaction; others wait. In asyncio, do not ``await`` in
+    a transaction: writes of other tasks would become part of it.
 
     Parameters
     ----------
     connection : sqlite3.Connection
-        An SQLite connection with ``isolation_level=None``, which begins nothing by itself.
+        An SQLite connection with ``isolation_level=None``, which starts no implicit transactions.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -29,18 +28,18 @@ class Transactions:
 
     @property
     def is_open(self) -> bool:
-        """Whether something is being written that is not yet stored."""
+        """Whether a transaction is open."""
         return self._depth > 0
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for a query; what an open transaction has written is seen."""
+        """Yield the connection for a query, which sees the writes of an open transaction."""
         with self._lock:
             yield self._connection
 
     @contextmanager
     def __call__(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection; keep all that is written with it, or, after an error, nothing."""
+        """Yield the connection; commit the writes of the block, or roll them back on an error."""
         with self._lock:
             begin, commit, undo = _statements(self._depth)
             self._connection.execute(begin)
@@ -49,13 +48,13 @@ class Transactions:
                 yield self._connection
                 self._connection.execute(commit)
             except BaseException:
-                self._undo(undo)
+                self._roll_back(undo)
                 raise
             finally:
                 self._depth -= 1
 
-    def _undo(self, statements: tuple[str, ...]) -> None:
-        # After some errors, a full disk for example, SQLite has undone everything by itself.
+    def _roll_back(self, statements: tuple[str, ...]) -> None:
+        # After some errors, such as a full disk, SQLite has already rolled back.
         if self._connection.in_transaction:
             for statement in statements:
                 self._connection.execute(statement)

@@ -1,1 +1,1 @@
-"""How a run went: learning curves, comparisons of runs, and the summary in the terminal."""
+"""Plots of metrics and the summary of a run in the terminal."""

@@ -1,4 +1,4 @@
-"""One metric of several runs in one picture."""
+"""Plot of one metric of several runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from nip.run_store.report.plot_style import (
     GREY,
     colours_for,
     draw_series,
-    legend_place,
+    legend_location,
     new_figure,
     save_figure,
     style_axes,
@@ -27,13 +27,13 @@ _CLOSE_LINES = 0.06
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """A value to compare with, such as a ceiling or the result of a paper."""
+    """A horizontal reference line, such as an upper bound or a published result."""
 
     value: float
-    """Height of the line."""
+    """Value of the metric."""
 
     label: str
-    """What the value is."""
+    """Label of the line."""
 
 
 def draw_comparison(
@@ -44,22 +44,22 @@ def draw_comparison(
     smoothing: int = 1,
     title: str | None = None,
 ) -> None:
-    """Draw one metric of several runs, with what each reached on the test split.
+    """Plot one metric of several runs, with the final value of each on the test split.
 
     Parameters
     ----------
     histories : Mapping[str, RunHistory]
-        The metrics of each run, by the name it has in the legend.
+        The metrics of each run by its legend label.
     metric : str
         Name of the metric on the training split.
     path : Path
         The PNG file to write.
     lines : Sequence[ReferenceLine]
-        Horizontal lines to compare with.
+        Reference lines.
     smoothing : int
-        Number of neighbouring iterations that each point is the mean of; 1 draws all as it is.
+        Window of the moving mean, in iterations; 1: no smoothing.
     title : str, optional
-        By default, the name of the metric.
+        Title; by default the name of the metric.
 
     Raises
     ------
@@ -81,14 +81,14 @@ def draw_comparison(
     axes.set_ylabel(metric.replace("_", " "), color=GREY)
     _mark_test_values(axes, test_values)
     if is_share:
-        _zoom_in(axes, lines)
+        _set_lower_limit(axes, lines)
     _draw_lines(axes, lines)
     _draw_legend(axes, has_test_values=bool(test_values), smoothing=smoothing)
     save_figure(figure, path)
 
 
 def _test_value(history: RunHistory, metric: str) -> float | None:
-    """Find the last value of the same metric on the test split."""
+    """Return the last value of the same metric on the test split."""
     key = parse_metric_name(metric).key
     for name in history.names():
         parsed = parse_metric_name(name)
@@ -99,7 +99,7 @@ def _test_value(history: RunHistory, metric: str) -> float | None:
 
 
 def _mark_test_values(axes: Axes, values: Mapping[str, tuple[int, float]]) -> None:
-    """Put a star and a number at the end of each curve, by its colour."""
+    """Draw a star and the value at the end of each curve, by colour."""
     for colour, (iteration, value) in values.items():
         axes.plot(
             iteration,
@@ -125,7 +125,7 @@ def _mark_test_values(axes: Axes, values: Mapping[str, tuple[int, float]]) -> No
 
 
 def _draw_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
-    """Draw the lines to compare with, and what they are on the right, where curves are flat."""
+    """Draw the reference lines, with labels on the right, where curves are flat."""
     ordered = sorted(lines, key=lambda line: line.value)
     for line in ordered:
         axes.axhline(line.value, color=GREY, linestyle="--", linewidth=1.1, zorder=1)
@@ -147,8 +147,8 @@ def _draw_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
         )
 
 
-def _zoom_in(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
-    """Cut off the empty part below curves of shares, which all end at 1."""
+def _set_lower_limit(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
+    """Set the lower limit of an axis of proportions just below the lowest value."""
     curves = [np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()]
     lowest = np.nanmin(np.concatenate([*curves, [line.value for line in lines]]))
     axes.set_ylim(bottom=max(0.0, math.floor(lowest * 10) / 10) - 0.03)
@@ -158,7 +158,7 @@ def _draw_legend(axes: Axes, has_test_values: bool, smoothing: int) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if has_test_values:
         handles += axes.plot([], [], linestyle="", marker="*", markersize=12, color=GREY)
-        labels.append("test split, at the end")
+        labels.append("final value on the test split")
     title = f"mean of {smoothing} iterations" if smoothing > 1 else None
     legend = axes.legend(
         handles,
@@ -167,6 +167,6 @@ def _draw_legend(axes: Axes, has_test_values: bool, smoothing: int) -> None:
         fontsize=9,
         framealpha=0.85,
         edgecolor="none",
-        loc=legend_place(axes),
+        loc=legend_location(axes),
     )
     legend.get_title().set_fontsize(8)

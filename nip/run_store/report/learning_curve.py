@@ -1,4 +1,4 @@
-"""``learning_curve.png``: how one run went, at a glance."""
+"""``learning_curve.png``: plots of the main metrics of a run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from nip.run_store.report.plot_style import (
     LINE_STYLES,
     colours_for,
     draw_series,
-    legend_place,
+    legend_location,
     new_figure,
     save_figure,
     style_axes,
@@ -32,18 +32,18 @@ _PANEL_HEIGHT = 3.4
 
 
 def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
-    """Draw the main metrics of a run, a panel for each kind.
+    """Plot the main metrics of a run, one panel per kind.
 
-    A run that logged none of the main metrics shows the first few that it has. Values on the test
-    split are drawn in the colour of their training counterparts: dashed where there are several,
-    a star where there is one, with its value in the legend. Without any metric, no picture is made.
+    Without any of the main metrics, the first few others are plotted; without any metric, no file
+    is written. Metrics of the test split have the colour of their training counterparts: a dashed
+    line for several values, a star for a single one, whose value is in the legend.
 
     Parameters
     ----------
     history : RunHistory
         The metrics.
     run_id : str
-        Goes into the title.
+        Run id, for the title.
     path : Path
         The PNG file to write.
     """
@@ -66,8 +66,8 @@ def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
 
 
 def _panels_with_data(history: RunHistory) -> list[tuple[Panel, list[MetricName]]]:
-    """Choose the panels, and what goes into each."""
-    names = [name for name in history.names() if _drawable(history, name)]
+    """Return the panels with data and their metrics."""
+    names = [name for name in history.names() if _has_finite_value(history, name)]
     panels = [(panel, metrics_of_panel(panel, names)) for panel in PANELS]
     panels = [(panel, metrics) for panel, metrics in panels if metrics]
     if panels:
@@ -75,12 +75,12 @@ def _panels_with_data(history: RunHistory) -> list[tuple[Panel, list[MetricName]
     return [(Panel(name, (name,)), [parse_metric_name(name)]) for name in names[:_MAX_OTHER_PANELS]]
 
 
-def _drawable(history: RunHistory, name: str) -> bool:
+def _has_finite_value(history: RunHistory, name: str) -> bool:
     return any(math.isfinite(value) for _, value in history.values(name))
 
 
 def _subjects(panels: Sequence[tuple[Panel, list[MetricName]]]) -> list[str]:
-    """List the agents, so that each keeps its colour through all panels."""
+    """Return the agents, so that each has the same colour in all panels."""
     return sorted({metric.subject for _, metrics in panels for metric in metrics if metric.subject})
 
 
@@ -91,12 +91,12 @@ def _draw_panel(
     history: RunHistory,
     agent_colours: Mapping[str, str],
 ) -> None:
-    looks = _looks(metrics, agent_colours)
+    styles_by_key = _line_styles(metrics, agent_colours)
     stars = {m.key: m for m in metrics if m.is_test and len(history.values(m.name)) == 1}
     curves = [metric for metric in metrics if stars.get(metric.key) is not metric]
     for metric in curves:
         points = history.values(metric.name)
-        label, (colour, line_style) = _label(metric, metrics), looks[metric.key]
+        label, (colour, line_style) = _label(metric, metrics), styles_by_key[metric.key]
         if metric.is_test:
             draw_series(axes, points, f"{label} (test)", colour, "--")
         else:
@@ -108,18 +108,18 @@ def _draw_panel(
     for key, star in stars.items():
         point = history.values(star.name)[0]
         label = "" if key in with_curve else f"{_label(star, metrics)} (test {point[1]:.3g})"
-        _draw_star(axes, point, looks[key][0], label)
+        _draw_star(axes, point, styles_by_key[key][0], label)
     style_axes(axes, panel.title, panel.is_share)
     if len(metrics) > 1 or metrics[0].subject:
         axes.legend(
-            fontsize=8, handlelength=3, framealpha=0.8, edgecolor="none", loc=legend_place(axes)
+            fontsize=8, handlelength=3, framealpha=0.8, edgecolor="none", loc=legend_location(axes)
         )
 
 
-def _looks(
+def _line_styles(
     metrics: Sequence[MetricName], agent_colours: Mapping[str, str]
 ) -> dict[str, tuple[str, str]]:
-    """Choose colour and line style by key: colours tell agents apart, or else quantities."""
+    """Return colour and line style by key: one colour per agent, or else per quantity."""
     quantities = list(dict.fromkeys(metric.quantity for metric in metrics))
     colours = colours_for(quantities)
     styles = dict(zip(quantities, cycle(LINE_STYLES), strict=False))
@@ -132,7 +132,7 @@ def _looks(
 
 
 def _draw_star(axes: Axes, point: tuple[int, float], colour: str, label: str) -> None:
-    """Mark the one value on the test split; usually the legend names it with its curve."""
+    """Mark a single value on the test split; its label is usually that of its curve."""
     axes.plot(
         *point,
         linestyle="",
@@ -147,7 +147,7 @@ def _draw_star(axes: Axes, point: tuple[int, float], colour: str, label: str) ->
 
 
 def _label(metric: MetricName, others: Sequence[MetricName]) -> str:
-    """Name a curve by its agent, and by its quantity where the panel does not tell."""
+    """Label a curve by its agent, and by its quantity if the panel shows several."""
     quantity = metric.quantity.removeprefix("mean_").replace("_", " ")
-    is_told = metric.subject and all(other.quantity == metric.quantity for other in others)
-    return " ".join(part for part in (metric.subject, "" if is_told else quantity) if part)
+    is_implied = metric.subject and all(other.quantity == metric.quantity for other in others)
+    return " ".join(part for part in (metric.subject, "" if is_implied else quantity) if part)

@@ -1,8 +1,8 @@
-"""Which metrics a person wants to see first, and what they are called in pictures and tables.
+"""The main metrics of a run, and the parts of a metric's name.
 
-A name is made of whom it concerns and of a quantity: ``prover.mean_episode_reward``. What was
-measured in the test after training has ``test_`` before the name. What begins with ``pretrain_``
-belongs to no curve.
+A name consists of a subject, usually an agent, and a quantity: ``prover.mean_episode_reward``.
+Metrics of the test split have the prefix ``test_``. Metrics with the prefix ``pretrain_`` are not
+plotted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,16 +14,16 @@ PRETRAINING_PREFIX = "pretrain_"
 
 @dataclass(frozen=True)
 class Panel:
-    """Metrics that belong into one picture, because they answer one question in one unit."""
+    """Metrics that are plotted together, because they have the same unit."""
 
     title: str
-    """What the panel shows."""
+    """Title of the panel."""
 
     quantities: tuple[str, ...]
-    """What is measured, the most important first."""
+    """Quantities of the panel, in order of importance."""
 
     is_share: bool = False
-    """Whether all values lie between 0 and 1."""
+    """Whether the values are proportions between 0 and 1."""
 
 
 PANELS = (
@@ -35,42 +35,42 @@ PANELS = (
     Panel("Entropy (share of the maximum)", ("mean_message_entropy", "mean_decision_entropy")),
     Panel("Episode length (rounds)", ("mean_episode_length",)),
 )
-"""All panels that can be shown, the most important first."""
+"""All panels, in order of importance."""
 
 
 @dataclass(frozen=True)
 class MetricName:
-    """A metric's name, taken apart."""
+    """The parts of a metric's name."""
 
     name: str
-    """The whole name."""
+    """The full name."""
 
     subject: str
-    """Whom it concerns, usually an agent; empty for the run as a whole."""
+    """The agent that it belongs to; empty for metrics of the whole run."""
 
     quantity: str
-    """What was measured."""
+    """The measured quantity."""
 
     is_test: bool
-    """Whether it was measured in the test after training."""
+    """Whether it was measured on the test split."""
 
     @property
     def key(self) -> str:
-        """What the training metric and the test metric of one kind have in common."""
+        """Key shared by a metric on the training split and on the test split."""
         return f"{self.subject}.{self.quantity}" if self.subject else self.quantity
 
 
 def parse_metric_name(name: str) -> MetricName:
-    """Take a metric's name apart, as in ``test_prover.loss``."""
+    """Parse a metric's name, such as ``test_prover.loss``."""
     subject, _, quantity = name.removeprefix(TEST_PREFIX).rpartition(".")
     return MetricName(name, subject, quantity, name.startswith(TEST_PREFIX))
 
 
 def metrics_of_panel(panel: Panel, names: Iterable[str]) -> list[MetricName]:
-    """Choose the metrics of a panel, by importance, then agent, training before test.
+    """Return the metrics of a panel, ordered by importance, agent, and training before test.
 
-    Where a quantity is known of each agent, its value for the whole run is left out: it is their
-    sum.
+    If a quantity is logged for each agent, its value for the whole run is excluded, because it is
+    their sum.
     """
     parsed = [parse_metric_name(name) for name in names if not name.startswith(PRETRAINING_PREFIX)]
     chosen = [metric for metric in parsed if metric.quantity in panel.quantities]
@@ -80,10 +80,7 @@ def metrics_of_panel(panel: Panel, names: Iterable[str]) -> list[MetricName]:
 
 
 def main_metrics(names: Iterable[str]) -> Sequence[MetricName]:
-    """Choose what to show in a small place: the metrics of all panels, the important ones first.
-
-    Without any of those, all metrics are returned.
-    """
+    """Return the metrics of all panels, in order of importance; all metrics if there are none."""
     names = sorted(names)
     chosen = [metric for panel in PANELS for metric in metrics_of_panel(panel, names)]
     return chosen or [parse_metric_name(name) for name in names]

@@ -1,4 +1,4 @@
-"""The looks that all pictures of runs share."""
+"""Common style of all plots."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from nip.utils.files import write_atomically
 
-# Okabe & Ito (2008): distinguishable with every kind of colour blindness. Their yellow is left out,
-# which is too pale for lines on white.
+# Okabe & Ito (2008): distinguishable with all kinds of colour blindness. Their yellow is excluded,
+# because it is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINE_STYLES = ("-", "--", ":", "-.")
 GREY = "#555555"
@@ -27,7 +27,7 @@ _MAX_POINTS_TO_SEARCH = 20_000
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure that needs no display and touches no global state of matplotlib."""
+    """Create a figure without a display and without global state of matplotlib."""
     layout = ConstrainedLayoutEngine(w_pad=_PADDING, h_pad=_PADDING)
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
@@ -35,14 +35,14 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, in one step."""
+    """Write a figure to a PNG file, atomically."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
     write_atomically(path, buffer.getvalue())
 
 
 def style_axes(axes: Axes, title: str, is_share: bool = False) -> None:
-    """Give axes over iterations a title, a light grid and whole numbers below."""
+    """Set title, grid and integer ticks of axes over iterations."""
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.set_xlabel("iteration", color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
@@ -62,22 +62,23 @@ def draw_series(
     line_style: str = "-",
     smoothing: int = 1,
 ) -> None:
-    """Draw one metric: faint as it is and, if smoothed, strong on top.
+    """Draw one metric; if smoothed, over a faint line of the original values.
 
     Parameters
     ----------
     axes : Axes
-        Where to draw.
+        Axes to draw on.
     points : Sequence[tuple[int, float]]
-        Pairs of iteration and value. Short series also get markers, so that a single point shows.
+        Pairs of iteration and value. Short series also have markers, so that a single point is
+        visible.
     label : str
-        Name in the legend.
+        Legend label.
     colour : str
         Colour of the line.
     line_style : str
         One of ``LINE_STYLES``.
     smoothing : int
-        Number of neighbouring points that each point of the strong line is the mean of.
+        Window of the moving mean, in points.
     """
     iterations, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
     marker = "o" if len(points) <= _MAX_POINTS_WITH_MARKERS else ""
@@ -96,29 +97,29 @@ def draw_series(
     )
 
 
-def legend_place(axes: Axes) -> str:
-    """Choose where the legend goes: where it hides least, unless the search would take long."""
+def legend_location(axes: Axes) -> str:
+    """Return the location of the legend; the best one if the search is not too slow."""
     num_points = sum(np.size(line.get_xdata()) for line in axes.get_lines())
     return "best" if num_points <= _MAX_POINTS_TO_SEARCH else "upper left"
 
 
 def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Replace each value by the mean of those around it.
+    """Return the centred moving mean.
 
-    At the ends, the window shrinks on both sides alike, so that a slope is not bent. NaN and
-    infinities are left out of the means.
+    At the ends the window shrinks symmetrically, which preserves linear trends. NaN and infinities
+    are excluded from the means.
 
     Parameters
     ----------
     values : np.ndarray
         Of shape (n,).
     window : int
-        Number of values in each mean; an even one counts as the next larger odd one.
+        Number of values in each mean; even numbers are rounded up to odd ones.
 
     Returns
     -------
     means : np.ndarray
-        Of shape (n,); NaN where the whole window is.
+        Of shape (n,); NaN if no value of the window is finite.
     """
     half = window // 2
     is_known = np.isfinite(values)
@@ -133,5 +134,5 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def colours_for(names: Sequence[str]) -> dict[str, str]:
-    """Give each name a colour, in their order."""
+    """Assign a colour to each name, in order."""
     return dict(zip(names, islice(cycle(COLOURS), len(names)), strict=True))

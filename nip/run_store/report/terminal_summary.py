@@ -1,4 +1,4 @@
-"""What the terminal says about a run when it has ended."""
+"""Summary of a finished run in the terminal."""
 
 import json
 from pathlib import Path
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 16
 _FILES = {
-    "learning_curve.png": "the course of the main metrics",
-    "result.json": "the last value of every metric",
-    "run.db": "every metric, and every message of language models (SQLite)",
-    "metrics.csv": "every metric, as a table",
-    "tensorboard": "every metric, for tensorboard --logdir",
-    "wandb": "what goes to Weights & Biases",
-    "profile": "where the time went",
-    "rollouts": "samples of rollouts, for people to read",
-    "transcripts": "the dialogues, for people to read",
-    "fine_tuning": "what the models were fine-tuned on",
-    "checkpoints": "weights and all other state",
+    "learning_curve.png": "plot of the main metrics",
+    "result.json": "last value of every metric",
+    "run.db": "all metrics, and all messages of language models (SQLite)",
+    "metrics.csv": "all metrics, as a table",
+    "tensorboard": "all metrics, for tensorboard --logdir",
+    "wandb": "data for Weights & Biases",
+    "profile": "profile of the running time",
+    "rollouts": "samples of rollouts",
+    "transcripts": "transcripts of the dialogues",
+    "fine_tuning": "fine-tuning datasets",
+    "checkpoints": "weights and training state",
 }
 
 
 def print_summary(run: "Run", console: Console | None = None) -> None:
-    """Print how a run ended: its main metrics on both splits, and where to look.
+    """Print the main metrics of a run on both splits, and its files.
 
     Parameters
     ----------
     run : Run
-        The run; it may have been closed.
+        The run; it may be closed.
     console : Console, optional
         Where to print; by default the terminal.
     """
@@ -46,13 +46,13 @@ def print_summary(run: "Run", console: Console | None = None) -> None:
         console.print(_table(run.run_id, rows))
     if reason := _stop_reason(run.folder):
         console.print(Text(f"Stopped early: {reason}"), soft_wrap=True)
-    # Not broken into lines, so that the path can be copied.
+    # Not wrapped, so that the path can be copied.
     console.print(Text(f"Where to look: {run.folder}"), soft_wrap=True)
     console.print(_files(run.folder))
 
 
 def _stop_reason(folder: Path) -> str | None:
-    """Read why training was stopped before its end, if it was."""
+    """Return why training was stopped early; None if it was not."""
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def _stop_reason(folder: Path) -> str | None:
 
 
 def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:
-    """Put the value on the training split and that on the test split side by side."""
+    """Return name, training value and test value of each main metric."""
     rows: dict[str, list[str]] = {}
     for metric in main_metrics(metrics):
         cells = rows.setdefault(metric.key, ["", ""])
@@ -83,7 +83,7 @@ def _table(run_id: str, rows: list[tuple[str, str, str]]) -> Table:
 
 
 def _files(folder: Path) -> Table:
-    """List the files that are there, and what is in them."""
+    """Return the existing files and their contents."""
     files = Table.grid(padding=(0, 2))
     for name, meaning in _FILES.items():
         if (folder / name).exists():

@@ -1,0 +1,103 @@
+"""Creating the folder of a run, and opening an existing one."""
+
+import os
+
+import pytest
+
+from nip.errors import ParameterError, ResumeError
+from nip.experiment_settings import ExperimentSettings
+from tests.run_store.open_runs import begin, everything_in
+
+
+def test_never_refuses_an_existing_run_and_changes_nothing(settings, runs_dir):
+    begin(settings).close()
+    before = everything_in(runs_dir)
+    with pytest.raises(ResumeError, match=r"'r' already exists.*resume=never.*another run_id"):
+        begin(settings, resume="never")
+    assert everything_in(runs_dir) == before
+    begin(settings, "other", resume="never").close()
+
+
+def test_must_refuses_a_missing_run_and_names_those_there_are(settings, runs_dir):
+    with pytest.raises(ResumeError, match=r"no run 'r' to resume.*There are no runs in"):
+        begin(settings, resume="must")
+    assert not runs_dir.exists()
+    begin(settings, "first_run").close()
+    begin(settings, "second_run").close()
+    with pytest.raises(ResumeError, match=r"Did you mean 'first_run'\?.*first_run, second_run"):
+        begin(settings, "frist_run", resume="must")
+    begin(settings, "first_run", resume="must").close()
+
+
+def test_a_folder_that_is_no_run_is_left_alone_but_an_empty_one_is_used(settings, runs_dir):
+    (runs_dir / "r").mkdir(parents=True)
+    (runs_dir / "r" / "thesis.tex").write_text("precious")
+    with pytest.raises(ResumeError, match="is not a run"):
+        begin(settings)
+    assert (runs_dir / "r" / "thesis.tex").read_text() == "precious"
+    (runs_dir / "empty").mkdir()
+    begin(settings, "empty").close()
+
+
+def test_a_folder_that_cannot_be_made_is_the_users_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ParameterError, match=r"settings\.runs_dir='.*file/runs'"):
+        begin(ExperimentSettings(runs_dir=tmp_path / "file" / "runs"))
+
+
+def test_a_failure_while_a_run_is_made_leaves_no_folder(settings, runs_dir, monkeypatch):
+    def fail(*_arguments):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nip.run_store.opening.append_start", fail)
+        with pytest.raises(OSError, match="disk full"):
+            begin(settings)
+    assert not (runs_dir / "r").exists()
+    with begin(settings) as run:
+        assert run.is_new
+    assert sorted(os.listdir(runs_dir)) == [".lock", "r"]
+
+
+def test_a_second_user_of_an_open_run_is_refused(settings):
+    with begin(settings):
+        with pytest.raises(ResumeError, match=rf"'r' is in use by process {os.getpid()} on .*"):
+            begin(settings)
+        begin(settings, "other").close()
+    begin(settings).close()
+
+
+def test_of_processes_that_open_the_same_new_run_one_wins(settings):
+    start, results = os.pipe(), os.pipe()
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            open_when_told(settings, start[0], results[1])
+        children.append(child)
+    os.write(start[1], b"go!")
+    answers = sorted(os.read(results[0], 7) for _ in children)
+    os.write(start[1], b"end")
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert answers == [b"opened ", b"refused", b"refused"]
+
+
+def open_when_told(settings, start, result):
+    """Open the run after reading one byte; keep it open until the next."""
+    os.read(start, 1)
+    try:
+        begin(settings)
+    except ResumeError as error:
+        os.write(result, b"refused" if "'r' is in use by process" in str(error) else b"failed ")
+    else:
+        os.write(result, b"opened ")
+    os.read(start, 1)
+    os._exit(0)
+
+
+def test_leftovers_of_killed_writers_go_when_the_run_is_opened(settings):
+    with begin(settings) as run:
+        leftover = run.folder / ".result.json.12-34.tmp"
+    leftover.write_text("half")
+    begin(settings).close()
+    assert not leftover.exists()
