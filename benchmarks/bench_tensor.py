@@ -1,8 +1,8 @@
-"""Speed of the tensor trainers, as ratios against plain PyTorch in the same process.
+"""Speed of the tensor trainers relative to plain PyTorch in the same process.
 
-The setting is that of the public reference: default networks, ``nip``, 1000 frames in an
-iteration, 4 epochs, minibatches of 64. Both sides of a ratio run in turn, so that a drift of the
-machine's speed meets both; the median over all rounds is reported.
+The setting is that of the public reference: default networks, protocol ``nip``, 1000 frames per
+iteration, 4 epochs, minibatches of 64. Both sides of a ratio alternate, so that changes in the
+speed of the machine affect both; the median over all rounds is reported.
 
     python benchmarks/bench_tensor.py --json out.json
 """
@@ -36,7 +36,7 @@ Seconds = float
 
 
 def build_bench_trainer(data_dir: Path, device: str) -> VanillaPpoTrainer:
-    """Build the trainer of the reference's setting on a small dataset, ready to iterate."""
+    """Build the trainer of the reference setting on a small dataset, ready to iterate."""
     splits = {split: generate_pairs(1000, split, seed=0) for split in ("train", "test")}
     write_dataset(data_dir / "graph_isomorphism" / "bench", splits, metadata={"seed": 0})
     hyper_params = HyperParameters(
@@ -54,7 +54,7 @@ def build_bench_trainer(data_dir: Path, device: str) -> VanillaPpoTrainer:
 
 
 def timed(work: Callable[[], Any], device: str) -> Seconds:
-    """Return how long some work takes."""
+    """Return the time of a call."""
     if device != "cpu":
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -65,9 +65,9 @@ def timed(work: Callable[[], Any], device: str) -> Seconds:
 
 
 class PlainStep:
-    """One PPO step of the same networks on the same minibatch, as one would write it by hand.
+    """One PPO step of the same networks on the same minibatch in plain PyTorch.
 
-    Every agent is asked about every frame; there are no TensorDicts inside.
+    All agents process all frames, without TensorDicts.
     """
 
     def __init__(self, trainer: VanillaPpoTrainer, minibatch: TensorDict) -> None:
@@ -79,7 +79,7 @@ class PlainStep:
         self.played = dict(minibatch["agents"].items())
 
     def __call__(self) -> None:
-        """Forward, backward and Adam."""
+        """Run forward, backward and an Adam step."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.played["value"].device)
         for index, _, agent in self.agents:
@@ -101,7 +101,7 @@ class PlainStep:
 
 
 class PlainCollection:
-    """The forwards of one batch in a loop as one would write it by hand: all agents, all rows."""
+    """The forward passes of one batch in a plain loop: all agents on all rows."""
 
     def __init__(self, trainer: VanillaPpoTrainer) -> None:
         self.agents = trainer.agents
@@ -111,7 +111,7 @@ class PlainCollection:
 
     @torch.no_grad()
     def __call__(self) -> None:
-        """Ask every agent about every environment, and write the symbols down."""
+        """Run all agents on all environments, and write their messages into the state."""
         state = self.environment.initial_state()
         rows = torch.arange(self.environment.num_environments, device=self.environment.device)
         kept = []
@@ -130,7 +130,7 @@ class PlainCollection:
 def compare(
     ours: Callable[[], Any], plain: Callable[[], Any], rounds: int, device: str
 ) -> dict[str, float]:
-    """Time two pieces of work in turn; return the medians in ms, and of the ratios."""
+    """Time two functions alternately; return the medians of times in ms and of their ratio."""
     for work in (ours, plain):
         work()
     pairs = [(timed(ours, device), timed(plain, device)) for _ in range(rounds)]
@@ -180,20 +180,20 @@ def measure(trainer: VanillaPpoTrainer, rounds: int, device: str) -> dict[str, f
 
 
 def main() -> None:
-    """Measure, print, and write the figures down."""
+    """Run the benchmark, print the results, and write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--json", type=Path, help="output file")
     parser.add_argument("--rounds", type=int, default=50, help="rounds of each comparison")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         trainer = build_bench_trainer(Path(folder), arguments.device)
-        figures = measure(trainer, arguments.rounds, arguments.device)
-    for name, value in figures.items():
+        results = measure(trainer, arguments.rounds, arguments.device)
+    for name, value in results.items():
         print(f"{name:18s} {value:10.3f}")
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""Speed and memory of the text side, as ratios against what no program could beat.
+"""Speed and memory of the training of language models, relative to lower bounds.
 
-N rollouts of R calls, one after another, at latency L with C calls at once take at least
+N rollouts of R sequential calls at latency L with C concurrent calls take at least
 max(R L, N R L / C).
 
-engine   the engine alone, asking a model that sleeps: time against that bound
-own      what the house itself spends on a message: a whole dialogue, stored in a real run.db, with
-         a model that answers at once
-tree     a tree of responses, whose longest path is all that it should take
-http     the official SDK over HTTP against the local endpoint in a process of its own
-memory   growth of the process over many rollouts, as a trainer plays and stores them
+engine   the engine with a model that sleeps: time relative to this bound
+own      overhead per message: whole dialogues, stored in run.db, with a model without latency
+tree     a tree of responses: time relative to its longest path
+http     the official SDK over HTTP against the mock server in another process
+memory   growth of the process over many rollouts, sampled and stored as by a trainer
 
     python benchmarks/bench_text.py --json out.json
 """
@@ -60,7 +59,7 @@ from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.sampling import RolloutSampler
 
 Seconds = float
-Figures = dict[str, float]
+Metrics = dict[str, float]
 WORDS = " ".join(["word"] * 150)
 MESSAGES_IN_MEMORY_PART = 4
 TREE_DEPTH, TREE_RESPONSES = 6, 2
@@ -76,12 +75,12 @@ TARGETS = {
     "http_ratio_c200": 1.25,
     "rss_growth_mb": 16.0,
 }
-"""What the figures should not exceed; the others are for information."""
+"""Upper limits of some metrics; the others are informative."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is played."""
+    """Sizes of the benchmarks."""
 
     num_rollouts: int
     num_rounds: int
@@ -93,21 +92,21 @@ class Sizes:
     http_latency_s: Seconds
 
     def bound(self, latency_s: Seconds, concurrency: int) -> Seconds:
-        """Return the time that no schedule can beat."""
+        """Return the lower bound on the time of any schedule."""
         one = self.num_rounds * latency_s
         return max(one, self.num_rollouts * one / concurrency)
 
 
 @register_chat_provider("benchmark")
 class SleepingModel(ProvidedChatModel):
-    """Answers with 150 words after the seconds that its name says, and decides when it must."""
+    """Answers with 150 words after a latency given by its name, and decides in the last round."""
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:
-        """Nothing is needed to reach it."""
+        """Accept any specification."""
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Sleep and answer."""
+        """Sleep, then answer."""
         await asyncio.sleep(float(self._spec.model_name))
         must_decide = "must decide now" in messages[-1]["content"]
         text = f"{WORDS}\n\nDecision: accept" if must_decide else WORDS
@@ -116,7 +115,7 @@ class SleepingModel(ProvidedChatModel):
 
 
 async def play_calls(engine: Engine, spec: ModelSpec, number: int, num_rounds: int) -> None:
-    """Play a rollout without any rules: a conversation that grows by an answer every round."""
+    """Run a conversation that grows by one answer per round, without a protocol."""
     messages: list[ChatMessage] = [{"role": "system", "content": WORDS}]
     for round in range(num_rounds):
         key = f"train/0/{number}/{round}/prover/0"
@@ -126,7 +125,7 @@ async def play_calls(engine: Engine, spec: ModelSpec, number: int, num_rounds: i
 
 
 async def time_calls(sizes: Sizes, spec: ModelSpec, concurrency: int) -> tuple[Seconds, Seconds]:
-    """Return the seconds on the clock and of this process for all rollouts at once."""
+    """Return wall time and CPU time of all rollouts, run concurrently."""
     options = EngineOptions(max_concurrency=concurrency)
     async with Engine(None, options, journal=MemoryJournal()) as engine:
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -135,36 +134,36 @@ async def time_calls(sizes: Sizes, spec: ModelSpec, concurrency: int) -> tuple[S
         return time.perf_counter() - start, time.process_time() - cpu_start
 
 
-def measure_engine(sizes: Sizes) -> Figures:
-    """Compare the engine with the bound."""
+def measure_engine(sizes: Sizes) -> Metrics:
+    """Measure the engine relative to the lower bound."""
     spec = ModelSpec("benchmark", str(sizes.latency_s))
-    figures = {}
+    metrics = {}
     for concurrency in sizes.engine_concurrencies:
         seconds = [
             asyncio.run(time_calls(sizes, spec, concurrency))[0] for _ in range(sizes.num_repeats)
         ]
         bound = sizes.bound(sizes.latency_s, concurrency)
-        figures[f"makespan_ratio_c{concurrency}"] = median(seconds) / bound
-    return figures
+        metrics[f"makespan_ratio_c{concurrency}"] = median(seconds) / bound
+    return metrics
 
 
-def measure_http(sizes: Sizes) -> Figures:
-    """Compare the SDK over HTTP with the bound."""
-    figures = {}
+def measure_http(sizes: Sizes) -> Metrics:
+    """Measure the SDK over HTTP relative to the lower bound."""
+    metrics = {}
     num_calls = sizes.num_rollouts * sizes.num_rounds
     with serve(sizes.http_latency_s) as address:
         spec = ModelSpec("openai", "gpt-4o-mini", base_url=address)
         for concurrency in sizes.http_concurrencies:
             seconds, cpu_seconds = asyncio.run(time_calls(sizes, spec, concurrency))
             bound = sizes.bound(sizes.http_latency_s, concurrency)
-            figures[f"http_ratio_c{concurrency}"] = seconds / bound
-            figures[f"cpu_ms_per_call_c{concurrency}"] = 1e3 * cpu_seconds / num_calls
-    return figures
+            metrics[f"http_ratio_c{concurrency}"] = seconds / bound
+            metrics[f"cpu_ms_per_call_c{concurrency}"] = 1e3 * cpu_seconds / num_calls
+    return metrics
 
 
 @contextmanager
 def serve(latency_s: Seconds) -> Iterator[str]:
-    """Run the local endpoint in a process of its own; give its address."""
+    """Run the mock server in another process; yield its address."""
     module = ["-m", "nip.language_models.server"]
     options = ["--port", "0", "--brain", "echo", "--latency", str(latency_s)]
     command = [sys.executable, *module, *options]
@@ -173,7 +172,7 @@ def serve(latency_s: Seconds) -> Iterator[str]:
             assert process.stdout is not None
             found = re.search(r"http://\S+?/v1", process.stdout.readline())
             if found is None:
-                raise RuntimeError(f"The endpoint did not start: {' '.join(command)}")
+                raise RuntimeError(f"The mock server did not start: {' '.join(command)}")
             yield found.group()
         finally:
             process.terminate()
@@ -181,19 +180,19 @@ def serve(latency_s: Seconds) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Dialogues:
-    """What it takes to play dialogues of one length, whose model takes its time."""
+    """Rules and agents of dialogues with a given number of rounds and latency."""
 
     rules: DialogueRules
     agents: dict[str, TextAgent]
 
 
 def datapoint(number: int) -> TextDatapoint:
-    """Return a question of 150 words about a solution of 150 words."""
+    """Return a datapoint with a question and a solution of 150 words each."""
     return TextDatapoint(str(number), WORDS, WORDS, y=number % 2, prover_stance=1)
 
 
 def make_dialogues(settings: ExperimentSettings, num_rounds: int, latency_s: Seconds) -> Dialogues:
-    """Return dialogues between a prover and a verifier, who writes last."""
+    """Return dialogues between a prover and a verifier, who writes the last message."""
     params = {"model_provider": "benchmark", "model_name": str(latency_s)}
     hyper_params = HyperParameters(
         scenario="code_validation",
@@ -210,7 +209,7 @@ def make_dialogues(settings: ExperimentSettings, num_rounds: int, latency_s: Sec
 
 
 async def time_tree(latency_s: Seconds) -> Seconds:
-    """Return the seconds that a whole tree takes."""
+    """Return the time of a whole tree."""
     dialogues = make_dialogues(ExperimentSettings(), TREE_DEPTH, latency_s)
     plan = RolloutPlan(position=0, datapoint=0, seed=1, key_prefix="train/0/0")
     async with Engine(None, EngineOptions(), journal=MemoryJournal()) as engine:
@@ -228,8 +227,8 @@ async def time_tree(latency_s: Seconds) -> Seconds:
     return seconds
 
 
-def measure_tree(sizes: Sizes) -> Figures:
-    """Compare a tree of responses with its longest path."""
+def measure_tree(sizes: Sizes) -> Metrics:
+    """Measure a tree of responses relative to its longest path."""
     seconds = [asyncio.run(time_tree(sizes.latency_s)) for _ in range(sizes.num_repeats)]
     return {"tree_ratio": median(seconds) / (TREE_DEPTH * sizes.latency_s)}
 
@@ -237,12 +236,12 @@ def measure_tree(sizes: Sizes) -> Figures:
 def sample(
     num_rollouts: int, num_rounds: int, on_rollout: Callable[[EngineStats], None]
 ) -> tuple[Seconds, float]:
-    """Play and store rollouts in a run of their own, as the trainers do, at no latency.
+    """Sample and store rollouts in a new run, as the trainers do, without latency.
 
     Returns
     -------
     seconds, megabytes
-        What it takes, and the size of the database.
+        Time, and size of the database.
     """
     plans = [
         RolloutPlan(position=i, datapoint=i, seed=i, key_prefix=f"train/0/{i}")
@@ -269,19 +268,19 @@ def sample(
 
 
 def ignore(_: EngineStats) -> None:
-    """Show no progress."""
+    """Ignore the progress."""
 
 
-def measure_own(sizes: Sizes) -> Figures:
-    """Measure what the house spends on a message when nobody has to be waited for."""
+def measure_own(sizes: Sizes) -> Metrics:
+    """Measure the overhead per message."""
     seconds = [
         sample(sizes.num_rollouts, sizes.num_rounds, ignore)[0] for _ in range(sizes.num_repeats)
     ]
     return {"own_ms_per_message": 1e3 * median(seconds) / sizes.num_rollouts / sizes.num_rounds}
 
 
-def measure_memory(sizes: Sizes) -> Figures:
-    """Measure by how much the process grows once the first tenth of the rollouts is stored."""
+def measure_memory(sizes: Sizes) -> Metrics:
+    """Measure the growth of the process after the first tenth of the rollouts."""
     megabytes: list[float] = []
     seconds, file_megabytes = sample(
         sizes.num_rollouts_for_memory,
@@ -296,7 +295,7 @@ def measure_memory(sizes: Sizes) -> Figures:
 
 
 def resident_megabytes() -> float:
-    """Return the memory of this process; where the system does not say, the most it ever had."""
+    """Return the resident memory of this process; its peak where the current value is unknown."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20
@@ -305,7 +304,7 @@ def resident_megabytes() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-PARTS: dict[str, Callable[[Sizes], Figures]] = {
+PARTS: dict[str, Callable[[Sizes], Metrics]] = {
     "engine": measure_engine,
     "own": measure_own,
     "tree": measure_tree,
@@ -314,10 +313,10 @@ PARTS: dict[str, Callable[[Sizes], Figures]] = {
 }
 
 
-def table(figures: Figures) -> str:
-    """Return the figures beside their targets."""
+def table(metrics: Metrics) -> str:
+    """Format the metrics with their targets."""
     lines = [f"{'':24s} {'measured':>10s} {'target':>8s}"]
-    for name, value in figures.items():
+    for name, value in metrics.items():
         target = TARGETS.get(name)
         verdict = (
             "" if target is None else f" {target:>8.2f}{'' if value <= target else '  missed'}"
@@ -327,26 +326,37 @@ def table(figures: Figures) -> str:
 
 
 def read_arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--json", type=Path, help="where to write the figures")
-    add("--parts", nargs="+", choices=[*PARTS], default=[*PARTS], help="what to measure (all)")
-    add("--rollouts", type=int, default=200, help="rollouts at once, N (200)")
-    add("--rounds", type=int, default=9, help="calls of a rollout, R (9)")
-    add("--repeats", type=int, default=3, help="repeats, of which the median counts (3)")
-    add("--latency", type=float, default=0.05, help="seconds of a call, L (0.05)")
-    add("--concurrency", type=int, nargs="+", default=[8, 32, 100, 200], help="calls at once, C")
-    add("--http-latency", type=float, default=1.0, help="seconds of a call over HTTP (1)")
-    add("--http-concurrency", type=int, nargs="+", default=[50, 200], help="calls at once there")
-    add("--memory-rollouts", type=int, default=10_000, help="rollouts of memory (10000)")
+    add("--json", type=Path, help="output file")
+    add("--parts", nargs="+", choices=[*PARTS], default=[*PARTS], help="benchmarks to run (all)")
+    add("--rollouts", type=int, default=200, help="concurrent rollouts, N (200)")
+    add("--rounds", type=int, default=9, help="calls per rollout, R (9)")
+    add("--repeats", type=int, default=3, help="number of repeats; the median is reported (3)")
+    add("--latency", type=float, default=0.05, help="latency in seconds, L (0.05)")
+    add("--concurrency", type=int, nargs="+", default=[8, 32, 100, 200], help="concurrent calls, C")
+    add("--http-latency", type=float, default=1.0, help="latency over HTTP in seconds (1)")
+    add(
+        "--http-concurrency",
+        type=int,
+        nargs="+",
+        default=[50, 200],
+        help="concurrent HTTP calls",
+    )
+    add(
+        "--memory-rollouts",
+        type=int,
+        default=10_000,
+        help="rollouts for memory (10000)",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, print, and write the figures down."""
+    """Run the benchmarks, print the metrics, and write them to a file."""
     arguments = read_arguments()
     sizes = Sizes(
         num_rollouts=arguments.rollouts,
@@ -358,12 +368,12 @@ def main() -> None:
         latency_s=arguments.latency,
         http_latency_s=arguments.http_latency,
     )
-    figures: Figures = {}
+    metrics: Metrics = {}
     for part in arguments.parts:
-        figures |= PARTS[part](sizes)
-    print(table(figures))
+        metrics |= PARTS[part](sizes)
+    print(table(metrics))
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 if __name__ == "__main__":

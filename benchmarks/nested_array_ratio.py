@@ -1,4 +1,4 @@
-"""Speed of ``NestedArrayDict`` in the operations of the trainers, against dicts of numpy arrays.
+"""Speed of ``NestedArrayDict`` relative to dictionaries of numpy arrays.
 
 python benchmarks/nested_array_ratio.py --json out.json
 """
@@ -23,7 +23,7 @@ Work: TypeAlias = Callable[[], Any]
 
 
 def make_entries() -> Plain:
-    """Return the arrays of 1000 rollouts as the text trainers get them."""
+    """Return arrays of 1000 rollouts as in the text trainers."""
     rng = np.random.default_rng(0)
     turns = (NUM_ROLLOUTS, NUM_ROUNDS, NUM_AGENTS)
     message = np.array(["word " * 150, ""], dtype=STRING)
@@ -47,7 +47,7 @@ def make_entries() -> Plain:
 
 
 def mapped(entries: Plain, change: Callable[[Any], Any]) -> Plain:
-    """Change all arrays of nested plain dicts, as one would write it by hand."""
+    """Apply a function to all arrays of nested plain dictionaries."""
     return {
         name: mapped(entry, change) if isinstance(entry, dict) else change(entry)
         for name, entry in entries.items()
@@ -55,7 +55,7 @@ def mapped(entries: Plain, change: Callable[[Any], Any]) -> Plain:
 
 
 def joined(batches: list[Plain], join: Callable[[list[Any]], Any]) -> Plain:
-    """Join all arrays of several nested plain dicts, as one would write it by hand."""
+    """Join all arrays of several nested plain dictionaries."""
     return {
         name: joined([batch[name] for batch in batches], join)
         if isinstance(entry, dict)
@@ -65,7 +65,7 @@ def joined(batches: list[Plain], join: Callable[[list[Any]], Any]) -> Plain:
 
 
 def make_work() -> dict[str, tuple[Work, Work]]:
-    """Return each operation, on our arrays and on plain ones."""
+    """Return each operation on ``NestedArrayDict`` and on plain dictionaries."""
     plain = make_entries()
     ours = NestedArrayDict(plain, NUM_ROLLOUTS)
     mask = ~plain["failed"]
@@ -115,7 +115,7 @@ def make_work() -> dict[str, tuple[Work, Work]]:
 
 
 def seconds(work: Work, num_calls: int) -> float:
-    """Return how long some calls take together."""
+    """Return the total time of a number of calls."""
     start = time.perf_counter()
     for _ in range(num_calls):
         work()
@@ -125,16 +125,16 @@ def seconds(work: Work, num_calls: int) -> float:
 def measure(num_rounds: int = 15, round_seconds: float = 0.005) -> dict[str, float]:
     """Compare all operations.
 
-    Both sides of a ratio run in turn, so that a drift of the machine's speed meets both. Reading
-    and setting include the least that one does with an array, a sum or a copy: finding an entry by
-    its name alone takes well under a microsecond, but a plain dict needs only some nanoseconds.
+    Both sides of a ratio alternate, so that changes in the speed of the machine affect both.
+    Reading and setting include a sum or a copy of the array: looking up an entry takes less than a
+    microsecond, but only nanoseconds in a plain dictionary.
 
     Parameters
     ----------
     num_rounds : int
-        The median of so many ratios is reported.
+        Number of ratios, whose median is reported.
     round_seconds : float
-        About how long one side runs in each round; at least one call.
+        Approximate time of one side in each round; at least one call.
 
     Returns
     -------
@@ -151,16 +151,16 @@ def measure(num_rounds: int = 15, round_seconds: float = 0.005) -> dict[str, flo
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark, print the results, and write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of which to take the median")
+    parser.add_argument("--json", type=Path, help="output file")
+    parser.add_argument("--rounds", type=int, default=15, help="number of rounds (15)")
     arguments = parser.parse_args()
-    figures = measure(arguments.rounds)
-    for name, value in figures.items():
+    results = measure(arguments.rounds)
+    for name, value in results.items():
         print(f"{name:40} {value:6.2f}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2))
+        arguments.json.write_text(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":

@@ -86,11 +86,11 @@ def open_when_told(settings, start, result):
     """Open the run after reading one byte; keep it open until the next."""
     os.read(start, 1)
     try:
-        begin(settings)
+        run = begin(settings)
     except ResumeError as error:
         os.write(result, b"refused" if "'r' is in use by process" in str(error) else b"failed ")
     else:
-        os.write(result, b"opened ")
+        os.write(result, b"opened " if run.is_new else b"resumed")
     os.read(start, 1)
     os._exit(0)
 

@@ -64,8 +64,17 @@ def test_a_forked_child_that_ends_does_not_release_the_lock(path):
     assert not FileLock(path).acquire(wait=False)
 
 
-def test_waiting_ends_when_another_thread_releases_the_lock(path):
-    lock = FileLock(path)
-    lock.acquire(wait=False)
-    threading.Timer(0.1, lock.release).start()
+def test_a_thread_waits_until_another_releases_the_lock(path):
+    lock, is_held = FileLock(path), threading.Event()
+
+    def hold():
+        lock.acquire(wait=False)
+        is_held.set()
+        time.sleep(0.1)
+        lock.release()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait()
     assert FileLock(path).acquire(wait=True)
+    holder.join()
