@@ -12,6 +12,10 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		>/dev/null 2>&1 && { echo $$candidate; break; }; done)
 RUN := $(BIN)/python scripts/run_experiment.py
+# In the order of the folders: what is large comes first, so that no worker is left alone with it.
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# What an old processor does: other kernels, which add in another order.
+OTHER_INSTRUCTIONS := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,16 +61,17 @@ test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
+	$(OTHER_INSTRUCTIONS) $(PYTEST) -m "numerics and not slow"
 
-check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, tests (the last failures first)
+check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, unit tests (the last failures first)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -x --failed-first -n $(WORKERS) --dist loadfile -m "not slow"
+	$(PYTEST) -x --failed-first -m "not slow and not whole_run"
 
 test-slow: $(VENV)/.installed-dev  ## The tests that take minutes
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow
+	$(PYTEST) -m slow
 
 docs: $(VENV)/.installed-dev  ## Build the documentation into doc/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html

@@ -1,51 +1,61 @@
 """Running `scripts/run_experiment.py` as a user does: in a process of its own."""
 
-import json
 import os
-import subprocess
+import runpy
+import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
-SCRIPT = REPOSITORY / "scripts" / "run_experiment.py"
+from tests.fork_server import REPOSITORY, SCRIPT, Ending, Fork, fork_server
 
-# Runs the script as `python script ...` would, and tells at the end what it has imported.
-_WRAPPER = """
-import json, runpy, sys
-script, report, *sys.argv[1:] = sys.argv[1:]
-sys.argv[0] = script
-sys.path[0] = script.rpartition("/")[0]
-try:
-    runpy.run_path(script, run_name="__main__")
-finally:
-    heavy = sorted({"torch", "tensordict", "torchrl", "matplotlib"} & set(sys.modules))
-    with open(report, "w") as file:
-        json.dump(heavy, file)
-"""
+__all__ = ["REPOSITORY", "RUN_SCRIPT", "SCRIPT", "run_command_line", "start_command_line"]
+
+RUN_SCRIPT = f"{__name__}:run_script"
+"""The function by which forks run any script."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a command line ended."""
+def run_command_line(
+    arguments: Sequence[str], folder: Path, *, imports_matter: bool = True, **environment: str
+) -> Ending:
+    """Run the script in a folder, and wait for its end.
 
-    exit_code: int
-    stdout: str
-    stderr: str
-    heavy_imports: list[str]
+    Parameters
+    ----------
+    arguments : sequence of str
+        The command line.
+    folder : Path
+        The working folder.
+    imports_matter : bool
+        Whether the process begins without torch, as a user's does. Without this, a run of
+        networks begins seconds earlier, and what it has imported means nothing.
+    **environment : str
+        Further environment variables.
+    """
+    ending = start_command_line(
+        arguments, folder, imports_matter=imports_matter, **environment
+    ).wait(280)
+    assert ending is not None
+    return ending
 
 
-def run_command_line(arguments: Sequence[str], folder: Path, **environment: str) -> Outcome:
-    """Run the script in a folder, with the given arguments."""
-    report = folder.parent / f"{folder.name}_imports.json"
-    process = subprocess.run(
-        [sys.executable, "-c", _WRAPPER, str(SCRIPT), str(report), *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "120", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
+def start_command_line(
+    arguments: Sequence[str], folder: Path, *, imports_matter: bool = True, **environment: str
+) -> Fork:
+    """Start the script in a folder, as `run_command_line` does."""
+    return fork_server(with_torch=not imports_matter).start(
+        RUN_SCRIPT,
+        str(SCRIPT),
+        *arguments,
+        folder=folder,
+        environment={**os.environ, "COLUMNS": "120", **environment},
     )
-    heavy_imports = json.loads(report.read_text())
-    return Outcome(process.returncode, process.stdout, process.stderr, heavy_imports)
+
+
+def run_script(script: str, *arguments: str) -> None:
+    """Do what ``python script arguments`` does, in a fresh process."""
+    # Shells let what they start in the background ignore Ctrl-C, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = [script, *arguments]
+    sys.path.insert(0, str(Path(script).parent))
+    runpy.run_path(script, run_name="__main__")

@@ -1,16 +1,40 @@
 """What every test shares: checked shapes, one thread, derandomised properties, a clean folder."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.fork_server import close_fork_servers
 from tests.shape_checks import check_shapes
+
+# Compiling the package anew costs each interpreter that the tests start about a second, and the
+# code that checks shapes many.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("nip", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("nip")
 check_shapes()
+
+
+FOLDERS_OF_WHOLE_RUNS = ("end_to_end", "doc")
+"""Folders whose tests run whole experiments; elsewhere, the marker is in the module."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of these folders."""
+    for item in items:
+        if item.path.parent.name in FOLDERS_OF_WHOLE_RUNS:
+            item.add_marker(pytest.mark.whole_run)
+
+
+def pytest_sessionfinish() -> None:
+    """End the interpreters that forked for tests."""
+    close_fork_servers()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,8 @@
 """The command line as a user meets it, mistakes included."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from nip.command_line.application import how_to_go_on, stopped_early
 from nip.command_line.composition import ConfigFolders, compose_run
 from nip.command_line.errors import plain_messages
 from nip.command_line.request import read_request
-from tests.command_line_process import REPOSITORY, SCRIPT, run_command_line
+from tests.command_line_process import REPOSITORY, run_command_line, start_command_line
 
 TOY = ["scenario=toy", "dataset=witness", "trainer=vanilla_ppo"]
 TINY = ["rl.num_iterations=2", "rl.frames_per_batch=32", "rl.minibatch_size=16"]
@@ -274,9 +272,8 @@ def test_a_dataset_without_test_split_is_refused_at_once(working_folder: Path) -
 
 
 def test_a_random_agent_is_chosen_without_a_plus(working_folder: Path) -> None:
-    outcome = run_command_line(
-        [*TOY, *TINY, "agents.prover.is_random=true", "dry_run=true"], working_folder
-    )
+    arguments = [*TOY, *TINY, "agents.prover.is_random=true", "dry_run=true"]
+    outcome = run_command_line(arguments, working_folder, imports_matter=False)
     assert outcome.exit_code == 0, outcome.stderr
     assert "prover (random)" in outcome.stdout
 
@@ -286,7 +283,8 @@ def test_an_update_schedule_is_chosen_without_a_plus(working_folder: Path) -> No
     period = f"{schedule}.ContiguousPeriodicUpdateSchedule"
     arguments = [f"{schedule}._type=ContiguousPeriodicUpdateSchedule"]
     arguments += [f"{period}.period=4", f"{period}.start=0", f"{period}.stop=2"]
-    outcome = run_command_line([*TOY, *TINY, *arguments, "dry_run=true"], working_folder)
+    arguments = [*TOY, *TINY, *arguments, "dry_run=true"]
+    outcome = run_command_line(arguments, working_folder, imports_matter=False)
     assert outcome.exit_code == 0, outcome.stderr
 
 
@@ -296,6 +294,7 @@ def test_a_dry_run_reports_and_leaves_nothing_behind(working_folder: Path) -> No
     outcome = run_command_line(
         [*TOY, *sizes, "rl.num_iterations=5", "rl.num_test_iterations=2", "dry_run=true"],
         working_folder,
+        imports_matter=False,
     )
     assert outcome.exit_code == 0, outcome.stderr
     for line in (
@@ -312,7 +311,7 @@ def test_a_dry_run_reports_and_leaves_nothing_behind(working_folder: Path) -> No
 
 def test_a_run_is_kept_and_not_repeated(working_folder: Path) -> None:
     arguments = [*TOY, *TINY, "run_id=first"]
-    outcome = run_command_line(arguments, working_folder)
+    outcome = run_command_line(arguments, working_folder, imports_matter=False)
     assert outcome.exit_code == 0, outcome.stderr
     folder = working_folder / "runs" / "first"
     result = json.loads((folder / "result.json").read_text())
@@ -347,7 +346,9 @@ def test_resuming_what_does_not_exist_is_refused(working_folder: Path) -> None:
 
 def test_each_job_of_a_sweep_is_a_run_with_a_name_of_its_own(working_folder: Path) -> None:
     outcome = run_command_line(
-        [*TOY, "--multirun", "seed=1,2", *TINY, "rl.gamma=0.5,0.75", "run_id=grid"], working_folder
+        [*TOY, "--multirun", "seed=1,2", *TINY, "rl.gamma=0.5,0.75", "run_id=grid"],
+        working_folder,
+        imports_matter=False,
     )
     assert outcome.exit_code == 0, outcome.stderr
     runs = {path.name: path for path in (working_folder / "runs").glob("[!.]*")}
@@ -360,7 +361,8 @@ def test_each_job_of_a_sweep_is_a_run_with_a_name_of_its_own(working_folder: Pat
 
 def test_a_sweep_over_protocols_gives_each_its_agents(working_folder: Path) -> None:
     protocols = "interaction_protocol=nip,solo_verifier"
-    outcome = run_command_line([*TOY, *TINY, protocols, "run_id=p", "--multirun"], working_folder)
+    arguments = [*TOY, *TINY, protocols, "run_id=p", "--multirun"]
+    outcome = run_command_line(arguments, working_folder, imports_matter=False)
     assert outcome.exit_code == 0, outcome.stderr
     stored = working_folder / "runs" / "p-interaction_protocol-solo_verifier" / "hyper_params.yaml"
     assert "prover" not in yaml.safe_load(stored.read_text())["agents"]
@@ -395,12 +397,14 @@ class WarmTrainer(VanillaPpoTrainer):
 def test_a_plugin_brings_a_trainer_and_its_parameters(name: str, working_folder: Path) -> None:
     (working_folder / "warm_plugin.py").write_text(PLUGIN)
     arguments = ["scenario=toy", "dataset=witness", "trainer=warm", *TINY, f"plugins=[{name}]"]
-    outcome = run_command_line([*arguments, "warm.temperature=0.5", "run_id=warm"], working_folder)
+    right = [*arguments, "warm.temperature=0.5", "run_id=warm"]
+    outcome = run_command_line(right, working_folder, imports_matter=False)
     assert outcome.exit_code == 0, outcome.stderr
     assert "temperature 0.5" in outcome.stdout
     stored = yaml.safe_load((working_folder / "runs/warm/hyper_params.yaml").read_text())
     assert stored["warm"]["temperature"] == 0.5
-    misspelt = run_command_line([*arguments, "warm.temperatur=0.5"], working_folder)
+    wrong = [*arguments, "warm.temperatur=0.5"]
+    misspelt = run_command_line(wrong, working_folder, imports_matter=False)
     assert misspelt.exit_code == 2
     assert "Did you mean 'warm.temperature'?" in misspelt.stderr
 
@@ -420,7 +424,8 @@ def test_a_plugin_named_in_yaml_is_loaded(working_folder: Path) -> None:
     arguments = write_experiment(
         working_folder, "with_plugin", text + "warm: {temperature: 0.75}\n"
     )
-    outcome = run_command_line([*arguments, *TINY, "run_id=warm"], working_folder)
+    arguments = [*arguments, *TINY, "run_id=warm"]
+    outcome = run_command_line(arguments, working_folder, imports_matter=False)
     assert outcome.exit_code == 0, outcome.stderr
     assert "temperature 0.75" in outcome.stdout
 
@@ -444,24 +449,19 @@ def test_ctrl_c_before_anything_was_begun_says_so(
 def test_ctrl_c_says_how_to_go_on(working_folder: Path) -> None:
     arguments = [*TOY, "rl.num_iterations=100000", "rl.frames_per_batch=32", "rl.minibatch_size=16"]
     checkpoints = working_folder / "runs" / "long" / "checkpoints"
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT), *arguments, "run_id=long", "settings.checkpoint_period=1"],
-        cwd=working_folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Shells let what they start in the background ignore Ctrl-C, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        try:
-            while not (checkpoints.is_dir() and any(checkpoints.iterdir())):
-                assert process.poll() is None, process.communicate()[1]
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            _, stderr = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 130
-    assert "run_id=long" in stderr
-    assert "Traceback" not in stderr
+    process = start_command_line(
+        [*arguments, "run_id=long", "settings.checkpoint_period=1"],
+        working_folder,
+        imports_matter=False,
+    )
+    try:
+        while not (checkpoints.is_dir() and any(checkpoints.iterdir())):
+            assert process.wait(0.05) is None
+        os.kill(process.pid, signal.SIGINT)
+        ended = process.wait(60)
+    finally:
+        process.kill()
+    assert ended is not None and ended.exit_code == 130
+    assert "run_id=long" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert not (working_folder / "runs" / "long" / "result.json").exists()

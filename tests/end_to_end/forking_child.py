@@ -1,20 +1,12 @@
-"""Runs experiments that come on standard input, each in a fork, and prints how each ended.
+"""Runs an experiment, in a process that may kill itself at a given moment."""
 
-One interpreter imports torch once and forks for each start, so that many starts take little time.
-"""
-
-import json
 import os
 import shutil
 import signal
-import sys
-import traceback
 import warnings
 
 import torch
-import torch.utils.tensorboard
 
-import nip.factory
 import nip.run
 import nip.run_store.checkpoints.checkpoint_files as checkpoint_files
 import nip.run_store.report.learning_curve as learning_curve
@@ -22,7 +14,6 @@ from nip.parameters import HyperParameters
 from nip.run_store import Run
 from nip.trainers.callbacks import Callback
 from nip.trainers.core.callback_registry import register_callback
-from nip.trainers.registry import trainer_registry
 
 
 @register_callback("remembering")
@@ -106,31 +97,11 @@ def expect_first_iteration(iteration):
     Run.log = checked
 
 
-def run(start) -> int:
-    """Run one experiment; return the exit code."""
-    try:
-        exec(start["preparation"], globals())
-        hyper_params = HyperParameters.from_dict(start["parameters"])
-        nip.run.run_experiment(hyper_params, run_id=start["run_id"], **start["settings"])
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
-
-
-def main():
-    trainer_registry.names()
+def run(start):
+    """Run one experiment."""
     warnings.simplefilter("ignore")
     # Pictures are drawn in other tests.
     learning_curve.draw_learning_curve = lambda *_: None
-    for start in json.load(sys.stdin):
-        child = os.fork()
-        if child == 0:
-            code = run(start)
-            sys.stderr.flush()
-            os._exit(code)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    exec(start["preparation"], globals())
+    hyper_params = HyperParameters.from_dict(start["parameters"])
+    nip.run.run_experiment(hyper_params, run_id=start["run_id"], **start["settings"])

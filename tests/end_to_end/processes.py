@@ -1,21 +1,17 @@
 """Running whole experiments in processes of their own, some of which kill themselves."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-KILLED = -signal.SIGKILL
+from tests.fork_server import KILLED, fork_server
+
+__all__ = ["KILLED", "Start", "run_in_processes"]
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start of an experiment in a fresh process."""
+    """One start of an experiment in a process of its own."""
 
     run_id: str
     """Name of the run."""
@@ -45,16 +41,9 @@ def run_in_processes(starts: Sequence[Start], *, hash_seed: int = 0) -> list[int
     exit_codes : list of int
         Of each process; ``KILLED`` for one that was killed.
     """
-    child = subprocess.run(
-        [sys.executable, Path(__file__).with_name("forking_child.py")],
-        input=json.dumps([asdict(start) for start in starts]),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
-    )
-    codes = [int(line) for line in child.stdout.splitlines()]
-    assert set(codes) <= {0, KILLED}, child.stderr
-    assert len(codes) == len(starts), child.stderr
+    server, codes = fork_server(hash_seed), []
+    for start in starts:
+        ending = server.call("tests.end_to_end.forking_child:run", asdict(start))
+        assert ending.exit_code in (0, KILLED), ending.stderr
+        codes.append(ending.exit_code)
     return codes

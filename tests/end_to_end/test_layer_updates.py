@@ -14,6 +14,9 @@ from nip.trainers.tensor.learning.update_step import UpdateStep
 from tests.end_to_end.layer_runs import TRAINERS, Steps, params_for, train, weights
 from tests.experiments import make_trainer, same_tensors
 
+ROUNDING = 1e-5
+"""More than float32 loses in the sums of a step, whose values are near 1; effects are larger."""
+
 WEIGHT = 0.01
 RATE = 0.125
 CLIP = 1e-3
@@ -57,14 +60,14 @@ def test_an_added_l2_term_is_its_weight_times_the_sum_of_squares(trainer, by_par
     else:
         trained = train(params_for(trainer), look, loss_terms=[(WEIGHT, squares)])
     assert len(look.expected) == 4
-    assert max(look.errors) <= 1e-6
+    assert max(look.errors) <= ROUNDING
     assert look.expected[0] > 0.02
     # Two minibatches are an iteration; alone, agents have six rows to learn from.
     shares = (4 / 6, 2 / 6) if trainer == "solo_agent" else (1 / 2, 1 / 2)
     for iteration, logged in trained.history.values(look.name):
         of_steps = look.expected[2 * iteration - 2 : 2 * iteration]
         mean = sum(share * value for share, value in zip(shares, of_steps, strict=True))
-        assert logged == pytest.approx(mean, abs=1e-6)
+        assert logged == pytest.approx(mean, abs=ROUNDING)
 
 
 @each_trainer
@@ -89,7 +92,7 @@ def test_one_step_of_an_exchanged_optimizer_goes_where_the_term_pulls(trainer):
     assert learning and learning <= names
     for name in learning:
         moved = weights(pulled)[name] - weights(plain)[name]
-        torch.testing.assert_close(moved, -2 * RATE * WEIGHT * start[name], atol=1e-6, rtol=0)
+        torch.testing.assert_close(moved, -2 * RATE * WEIGHT * start[name], atol=ROUNDING, rtol=0)
 
 
 @each_trainer
@@ -175,10 +178,10 @@ def test_accumulating_3_of_8_minibatches_gives_3_updates_of_their_means():
     assert trained.context.step == len(steps.norms) == 3
     num_weights = sum(p.numel() for p in trained.agents.parameters())
     expected = [mean * num_weights**0.5 for mean in (2, 5, 7.5)]
-    assert steps.norms == pytest.approx(expected, rel=1e-6)
+    assert steps.norms == pytest.approx(expected, rel=ROUNDING)
     for name, value in weights(trained).items():
         if value.is_floating_point():
-            torch.testing.assert_close(value, start[name] - RATE * 14.5, atol=1e-6, rtol=0)
+            torch.testing.assert_close(value, start[name] - RATE * 14.5, atol=ROUNDING, rtol=0)
 
 
 @pytest.mark.parametrize("trainer", ["reinforce", "solo_agent"])
@@ -195,9 +198,9 @@ def test_2_minibatches_of_4_equal_1_of_8_for_a_mean_loss(trainer):
     halves = train(in_two, first, **parts)
     wholes = train(params_for(trainer, **shared, **whole), second, **parts)
     assert halves.context.step == wholes.context.step == 2
-    assert first.norms == pytest.approx(second.norms, abs=1e-6)
+    assert first.norms == pytest.approx(second.norms, abs=ROUNDING)
     for name, value in weights(wholes).items():
-        torch.testing.assert_close(weights(halves)[name], value, atol=1e-6, rtol=0)
+        torch.testing.assert_close(weights(halves)[name], value, atol=ROUNDING, rtol=0)
     assert not same_tensors(weights(make_trainer(in_two)), weights(halves))
 
 

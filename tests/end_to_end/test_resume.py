@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ KILLS = {
 }
 
 OF_ONE_EXPERIMENT = {
+    "in_the_middle_of_saving": "toy",
     "logged_but_not_saved": "vanilla_ppo-clip",
     "before_the_first_checkpoint": "pretrained",
     "in_the_test": "reinforce-critic",
@@ -82,6 +84,7 @@ def graph_experiment(trainer: str, **changes: Any) -> HyperParameters:
     )
 
 
+@cache
 def experiments() -> dict[str, dict[str, Any]]:
     """Return, as plain data, every way in which every trainer can learn, and much at once."""
     variants = {
@@ -102,38 +105,57 @@ def experiments() -> dict[str, dict[str, Any]]:
 INTERRUPTED = [
     (experiment, kill)
     for kill in KILLS
-    for experiment in ([OF_ONE_EXPERIMENT[kill]] if kill in OF_ONE_EXPERIMENT else experiments())
+    for experiment in experiments()
+    if experiment == OF_ONE_EXPERIMENT.get(kill, experiment)
+]
+"""Each experiment is killed once, and each moment is that of one experiment."""
+
+ALSO_INTERRUPTED = [
+    pytest.param(experiment, "in_the_middle_of_saving", marks=pytest.mark.slow)
+    for experiment in experiments()
+    if (experiment, "in_the_middle_of_saving") not in INTERRUPTED
 ]
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
-    """Run everything undisturbed in one interpreter, and with interruptions in another.
+class Runs:
+    """Runs of the experiments, each made when it is first asked for.
 
-    The two differ in the order of sets, too.
+    Those that are killed go on under another order of sets than those that are not.
     """
-    folder = tmp_path_factory.mktemp("runs")
 
-    def start(experiment: str, run_id: str, code: str = "", period: int | None = 1) -> Start:
+    def __init__(self, folder: Path, data_dir: Path) -> None:
+        self._folder, self._data_dir = folder, data_dir
+
+    def undisturbed(self, experiment: str) -> Path:
+        """Return the folder of a run that nothing has interrupted."""
+        folder = self._folder / experiment
+        if not folder.exists():
+            assert run_in_processes([self._start(experiment, folder)], hash_seed=0) == [0]
+        return folder
+
+    def killed(self, experiment: str, name: str) -> Path:
+        """Return the folder of a run that was killed and has gone on."""
+        kill, folder = KILLS[name], self._folder / f"{experiment}-{name}"
+        if not folder.exists():
+            period = None if kill.goes_on_with is None else 1
+            check = "" if period is None else f"expect_first_iteration({kill.goes_on_with})"
+            starts = [self._start(experiment, folder, code, period) for code in (kill.code, check)]
+            assert run_in_processes(starts, hash_seed=1) == [KILLED, 0]
+        return folder
+
+    def _start(
+        self, experiment: str, folder: Path, code: str = "", period: int | None = 1
+    ) -> Start:
         # Each run has a cache of its own, so that pretraining is done in each.
         rules = SETTINGS if experiment in everything_on() else {}
-        settings = make_settings(folder / run_id, data_dir, checkpoint_period=period, **rules)
+        settings = make_settings(folder, self._data_dir, checkpoint_period=period, **rules)
         return Start("run", experiments()[experiment], settings.to_dict(), code)
 
-    undisturbed = [start(name, name) for name in experiments()]
-    disturbed = [start(name, f"{name}-again") for name in experiments()]
-    for experiment, name in INTERRUPTED:
-        kill, run_id = KILLS[name], f"{experiment}-{name}"
-        period = None if kill.goes_on_with is None else 1
-        check = "" if period is None else f"expect_first_iteration({kill.goes_on_with})"
-        disturbed += [
-            start(experiment, run_id, kill.code, period),
-            start(experiment, run_id, check, period),
-        ]
-    assert run_in_processes(undisturbed, hash_seed=0) == [0] * len(undisturbed)
-    expected = [0] * len(experiments()) + [KILLED, 0] * len(INTERRUPTED)
-    assert run_in_processes(disturbed, hash_seed=1) == expected
-    return folder
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Runs:
+    """Return runs of the experiments."""
+    return Runs(tmp_path_factory.mktemp("runs"), data_dir)
 
 
 def assert_same_run(first: Path, second: Path) -> None:
@@ -171,30 +193,27 @@ def last_checkpoint(folder: Path) -> Checkpoint:
     return checkpoint
 
 
-@pytest.mark.parametrize(("experiment", "kill"), INTERRUPTED)
-def test_a_killed_run_ends_with_the_same_numbers(experiment, kill, runs):
-    assert_same_run(runs / experiment, runs / f"{experiment}-{kill}")
+@pytest.mark.parametrize(("experiment", "kill"), [*INTERRUPTED, *ALSO_INTERRUPTED])
+def test_a_killed_run_ends_with_the_same_numbers_whatever_the_order_of_sets(
+    experiment: str, kill: str, runs: Runs
+) -> None:
+    assert_same_run(runs.undisturbed(experiment), runs.killed(experiment, kill))
 
 
 @pytest.mark.parametrize(
     ("experiment", "kill"), [entry for entry in INTERRUPTED if entry[0] in everything_on()]
 )
-def test_a_killed_run_leaves_the_same_behind(experiment, kill, runs):
-    expected = left_behind(runs / experiment)
-    assert left_behind(runs / f"{experiment}-{kill}") == expected
+def test_a_killed_run_leaves_the_same_behind(experiment: str, kill: str, runs: Runs) -> None:
+    expected = left_behind(runs.undisturbed(experiment))
+    assert left_behind(runs.killed(experiment, kill)) == expected
     if experiment != "everything-solo":
         # The second is permanent, the third had the highest learning rate, the fourth is the last.
         kept = [name for name in expected if name.startswith("iteration") and "." not in name]
         assert sorted(kept) == [f"iteration_00000{number}" for number in (2, 3, 4)]
 
 
-@pytest.mark.parametrize("experiment", experiments())
-def test_the_order_of_sets_changes_nothing(experiment, runs):
-    assert_same_run(runs / experiment, runs / f"{experiment}-again")
-
-
 def test_what_is_compared_is_everything_that_counts(runs):
-    checkpoint = last_checkpoint(runs / "vanilla_ppo-kl")
+    checkpoint = last_checkpoint(runs.undisturbed("vanilla_ppo-kl"))
     assert {
         "agents.prover.body",
         "agents.prover.policy_head",
@@ -216,13 +235,13 @@ def test_what_is_compared_is_everything_that_counts(runs):
     # Episodes were cut off, so that environments had to be carried over.
     assert state["collector"]["state"]["round"].any()
     assert float(state["normalizer"]["x_std"]) != 1
-    history = read_history(runs / "vanilla_ppo-kl" / "run")
+    history = read_history(runs.undisturbed("vanilla_ppo-kl") / "run")
     iterations = [iteration for iteration, _ in history.values("learning_rate")]
     assert iterations == [1, 2, 3, 4]
 
 
 def test_what_is_compared_of_callbacks_and_learner_is_everything_that_counts(runs):
-    state = checkpoint_state(last_checkpoint(runs / "everything-ppo"))
+    state = checkpoint_state(last_checkpoint(runs.undisturbed("everything-ppo")))
     context, callbacks = state["context"], state["callbacks"]
     assert callbacks["EarlyStopping-1"]["num_without_improvement"] == 3
     assert context["stop_reason"].startswith("test_mean_accuracy=")
@@ -231,7 +250,7 @@ def test_what_is_compared_of_callbacks_and_learner_is_everything_that_counts(run
     assert len(context["state"]["losses"]) == 3
     rates = [group["lr"] for group in state["learner"]["optimizer"]["param_groups"]]
     assert (rates[0], rates[-1]) == pytest.approx((0.003 / 2, 0.002 / 2))
-    history = read_history(runs / "everything-ppo" / "run")
+    history = read_history(runs.undisturbed("everything-ppo") / "run")
     factors = (0.01, 0.01 + 0.99 * 2 / 4, 1.0, 0.75)
     rates = [rate for _, rate in history.values("learning_rate")]
     assert rates == pytest.approx([0.003 * factor for factor in factors])
@@ -239,7 +258,7 @@ def test_what_is_compared_of_callbacks_and_learner_is_everything_that_counts(run
     averaged = callbacks["AverageAgentWeights-1"]
     assert {name.partition(".")[0] for name in averaged} == {"anchor", "velocity"}
 
-    learner = checkpoint_state(last_checkpoint(runs / "everything-reinforce"))["learner"]
+    learner = checkpoint_state(last_checkpoint(runs.undisturbed("everything-reinforce")))["learner"]
     # Losses were scaled by 2^16; each overflow halved that, and took the place of a step.
     num_overflows = 16 - log2(learner["update_step"]["scale"])
     assert 0 < num_overflows == 8 - learner["num_steps"] < 8

@@ -48,6 +48,16 @@ KILLS = {
     "when a job is over": "die_when_job_is_saved('SUCCEEDED', 1)",
 }
 
+RARE = {
+    *(f"after stage {number}" for number in (1, 3, 4, 5)),
+    "late in the dialogues",
+    "before a rollout is stored",
+    "with a job planned",
+    "before the upload is noted",
+    "with one of two jobs made",
+}
+"""Moments that resemble others: these runs are left to the slow tests."""
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -60,41 +70,58 @@ class Ending:
     """All that the run has left."""
 
 
+class Endings:
+    """Runs that are killed once, each made when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._endings: dict[str, Ending] = {}
+
+    def __getitem__(self, kill: str) -> Ending:
+        if kill not in self._endings:
+            runs_dir = self._folder / str(len(self._endings))
+            # One call at a time: when a run is killed after an answer, no other is under way.
+            to_kill = Start(runs_dir, parameters(), KILLS.get(kill, ""), max_concurrency=1)
+            starts = [to_kill, Start(runs_dir, parameters())]
+            (outcomes,) = run_groups([starts if kill in KILLS else starts[1:]])
+            self._endings[kill] = Ending(outcomes, everything(runs_dir))
+        return self._endings[kill]
+
+
 @pytest.fixture(scope="module")
-def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ending]:
-    """Run the experiment once without a kill, and once for each of them."""
-    folder = tmp_path_factory.mktemp("runs")
-    runs_dirs = {name: folder / str(number) for number, name in enumerate([NO_KILL, *KILLS])}
-    # One call at a time: when a run is killed after an answer, no other is under way.
-    groups = [
-        [
-            Start(runs_dir, parameters(), KILLS.get(name, ""), max_concurrency=1),
-            Start(runs_dir, parameters()),
-        ]
-        for name, runs_dir in runs_dirs.items()
-    ]
-    outcomes = dict(zip(runs_dirs, run_groups(groups), strict=True))
-    return {
-        name: Ending(outcomes[name], everything(runs_dir)) for name, runs_dir in runs_dirs.items()
-    }
+def endings(tmp_path_factory: pytest.TempPathFactory) -> Endings:
+    """Return runs of the experiment, without a kill, and with each of them."""
+    return Endings(tmp_path_factory.mktemp("runs"))
 
 
-@pytest.mark.parametrize("kill", KILLS)
-def test_a_killed_run_ends_like_one_that_was_not(kill: str, endings: dict[str, Ending]) -> None:
+each_kill = pytest.mark.parametrize(
+    "kill", [pytest.param(kill, marks=[pytest.mark.slow] * (kill in RARE)) for kill in KILLS]
+)
+
+
+@each_kill
+def test_a_killed_run_ends_like_one_that_was_not(kill: str, endings: Endings) -> None:
     assert [outcome.exit_code for outcome in endings[kill].outcomes] == [KILLED, 0]
     assert endings[kill].left == endings[NO_KILL].left
 
 
-@pytest.mark.parametrize("kill", [NO_KILL, *KILLS])
-def test_nothing_is_paid_for_twice(kill: str, endings: dict[str, Ending]) -> None:
-    counters = endings[kill].outcomes[-1].counters
+def test_an_undisturbed_run_pays_for_nothing_twice(endings: Endings) -> None:
+    check_payments(endings[NO_KILL])
+
+
+@each_kill
+def test_nothing_is_paid_for_twice(kill: str, endings: Endings) -> None:
+    check_payments(endings[kill])
+
+
+def check_payments(ending: Ending) -> None:
+    """Every answer was given once, and every job made once."""
+    counters = ending.outcomes[-1].counters
     assert set(counters["generations"].values()) == {1}
     check_jobs(counters)
 
 
-def test_only_answers_under_way_are_asked_for_again(
-    endings: dict[str, Ending], tmp_path: Path
-) -> None:
+def test_only_answers_under_way_are_asked_for_again(endings: Endings, tmp_path: Path) -> None:
     kill = "die_at_call(RunJournal, 'put', 40, after=True)"
     with endpoint() as service:
         start = Start(tmp_path, parameters(service.address))
@@ -110,7 +137,7 @@ def test_only_answers_under_way_are_asked_for_again(
 @pytest.mark.slow
 @pytest.mark.parametrize("series", range(10))
 def test_a_run_survives_kills_at_random_times(
-    series: int, endings: dict[str, Ending], tmp_path: Path
+    series: int, endings: Endings, tmp_path: Path
 ) -> None:
     """Kill each of ten runs at least five times, at any moment, and let it come to its end."""
     generator = random.Random(series)

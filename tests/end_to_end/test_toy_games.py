@@ -1,20 +1,18 @@
 """The toy games come out as theory says. Wrong payments of any agent would break one of them."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from nip.run import run_experiment
+from tests.command_line_process import run_command_line
 from tests.experiments import make_params, make_settings
 
 RIGHT = ("test_mean_accuracy", "test_completeness", "test_soundness")
 
 
 @pytest.fixture(scope="module")
-def metrics(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+def metrics(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     """Run the named experiment on both games with both kinds of rewards, in one sweep."""
     folder = tmp_path_factory.mktemp("toy")
     arguments = [
@@ -25,12 +23,8 @@ def metrics(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "protocol_common.shared_reward=true,false",
         "settings.progress=false",
     ]
-    subprocess.run(
-        [sys.executable, repository / "scripts" / "run_experiment.py", *arguments],
-        cwd=folder,
-        check=True,
-        timeout=240,
-    )
+    outcome = run_command_line(arguments, folder, imports_matter=False)
+    assert outcome.exit_code == 0, outcome.stderr
     results = (json.loads(path.read_text()) for path in folder.glob("runs/*/result.json"))
     return {result["run_id"]: result["metrics"] for result in results}
 

@@ -1,12 +1,8 @@
 """Running text experiments in processes of their own against an endpoint in another."""
 
 import json
-import os
 import re
-import signal
 import sqlite3
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-KILLED = -signal.SIGKILL
-CHILD = Path(__file__).with_name("text_child.py")
+from tests.fork_server import KILLED, fork_server
+
+RUN = "tests.end_to_end.text_child:run"
 RULES = Path(__file__).parents[2] / "nip" / "scenarios" / "code_validation" / "rehearsal_rules.yaml"
 ADDRESS = "http://endpoint"
 NUM_ITERATIONS = 3
@@ -38,24 +35,14 @@ class Endpoint:
 @contextmanager
 def endpoint(*arguments: str) -> Iterator[Endpoint]:
     """Serve code validation until the end of the `with` statement."""
-    command = [sys.executable, "-m", "nip.language_models.server", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--brain-file", str(RULES), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    options = ["--port", "0", "--brain-file", str(RULES), *arguments]
+    server = fork_server().start("nip.language_models.server.__main__:main", options)
     try:
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if "http://" in line)
-        found = re.search(r"http://[\d.]+:\d+", line)
-        assert found is not None, line
+        while (found := re.search(r"http://[\d.]+:\d+", server.output())) is None:
+            assert server.wait(0.005) is None, server.output("stderr")
         yield Endpoint(found[0])
     finally:
-        process.terminate()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+        server.kill()
 
 
 def parameters(address: str = ADDRESS, **changes: Any) -> dict[str, Any]:
@@ -120,54 +107,33 @@ class Outcome:
     """What the endpoint had done by then."""
 
 
-def run_groups(groups: Sequence[Sequence[Start]], **environment: str) -> list[list[Outcome]]:
+def run_groups(groups: Sequence[Sequence[Start]], *, hash_seed: int = 0) -> list[list[Outcome]]:
     """Run experiments one after the other, each in a process of its own.
 
     Each group of starts has an endpoint of its own, in a process that outlives those that it
     serves; in the parameters, `ADDRESS` stands for where it listens.
     """
-    child = subprocess.run(
-        [sys.executable, CHILD],
-        input=json.dumps([[start.to_dict() for start in group] for group in groups]),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=290,
-        env={**os.environ, **environment},
-    )
-    assert child.returncode == 0, child.stderr
-    outcomes = [
-        [Outcome(**outcome) for outcome in json.loads(line)] for line in child.stdout.splitlines()
-    ]
-    codes = {outcome.exit_code for group in outcomes for outcome in group}
-    assert codes <= {0, KILLED}, child.stderr
+    outcomes = []
+    for group in groups:
+        with endpoint() as service:
+            outcomes.append([run_at(service, start, hash_seed) for start in group])
     return outcomes
+
+
+def run_at(service: Endpoint, start: Start, hash_seed: int) -> Outcome:
+    """Run an experiment with an endpoint; return how it ended."""
+    work = json.loads(json.dumps(start.to_dict()).replace(ADDRESS, service.address))
+    ending = fork_server(hash_seed).call(RUN, work)
+    assert ending.exit_code in (0, KILLED), ending.stderr
+    return Outcome(ending.exit_code, service.counters())
 
 
 def run_and_kill_after(start: Start, seconds: float) -> bool:
     """Run an experiment, and kill it after a while; return whether it ended well before."""
-    child = subprocess.Popen(
-        [sys.executable, CHILD, "--single"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdin is not None and child.stdout is not None and child.stderr is not None
-    child.stdin.write(json.dumps(start.to_dict()))
-    child.stdin.close()
-    # The imports are over when the child says so: the kill is to meet the run, not them.
-    assert child.stdout.readline() == "ready\n", child.stderr.read()
-    try:
-        code = child.wait(seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        code = child.wait(30)
-    errors = child.stderr.read()
-    child.stdout.close()
-    child.stderr.close()
-    assert code in (0, KILLED), errors
-    return code == 0
+    fork = fork_server().start(RUN, start.to_dict())
+    ending = fork.wait(seconds) or fork.kill()
+    assert ending.exit_code in (0, KILLED), ending.stderr
+    return ending.exit_code == 0
 
 
 def everything(runs_dir: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What holds for every registered trainer, in every scenario."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -80,28 +82,44 @@ def test_every_protocol_can_be_learnt(scenario, protocol, data_dir):
     assert all(value == value for _, metrics in logged for value in metrics.values())
 
 
+@cache
+def trained_once(variant, data_dir):
+    """Train with everything random; return the weights and all that was logged."""
+    trainer, logged = train(random_graph_params(variant), data_dir)
+    return weights(trainer), logged
+
+
 @pytest.mark.parametrize("variant", trainer_variants())
 def test_the_same_seed_gives_the_same_numbers(variant, data_dir):
-    torch.manual_seed(1)
-    first, first_log = train(random_graph_params(variant), data_dir)
     torch.manual_seed(2)
     torch.rand(7)
     second, second_log = train(random_graph_params(variant), data_dir)
-    assert same_tensors(weights(first), weights(second))
+    first, first_log = trained_once(variant, data_dir)
+    assert same_tensors(first, weights(second))
     assert first_log == second_log
     other, other_log = train(random_graph_params(variant, seed=4), data_dir)
-    assert not same_tensors(weights(first), weights(other))
+    assert not same_tensors(first, weights(other))
     assert first_log != other_log
 
 
 @pytest.mark.parametrize("variant", trainer_variants())
-def test_training_leaves_the_callers_randomness_and_threads_alone(variant, data_dir):
+def test_training_leaves_the_callers_randomness_threads_and_gradients_alone(variant, data_dir):
     torch.manual_seed(5)
     before, threads = torch.get_rng_state(), torch.get_num_threads()
-    train(random_graph_params(variant), data_dir)
+    trainer = make_trainer(random_graph_params(variant), data_dir)
+    seen = []
+
+    class Look(Callback):
+        def on_evaluation_end(self, context):
+            seen.append((torch.is_grad_enabled(), trainer.agents.training))
+
+    trainer.callbacks.append(Look())
+    trainer.train()
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
     assert torch.is_grad_enabled()
+    # Gradients are off and networks in evaluation mode during the test.
+    assert seen == [(False, False)]
 
 
 class TestInBetween(Callback):
@@ -120,14 +138,13 @@ class TestInBetween(Callback):
 
 @pytest.mark.parametrize("variant", RL_VARIANTS)
 def test_testing_more_changes_no_number_of_the_training(variant, data_dir):
-    params = random_graph_params(variant)
-    plain, plain_log = train(params, data_dir)
-    trainer = make_trainer(params, data_dir)
+    plain, plain_log = trained_once(variant, data_dir)
+    trainer = make_trainer(random_graph_params(variant), data_dir)
     trainer.callbacks.append(TestInBetween())
     logged = []
     trainer.log = lambda iteration, metrics: logged.append((iteration, dict(metrics)))
     trainer.train()
-    assert same_tensors(weights(plain), weights(trainer))
+    assert same_tensors(plain, weights(trainer))
     training = [entry for entry in logged if not any("test_" in name for name in entry[1])]
     assert len(logged) == len(plain_log) + 2
     assert training == plain_log[:2]
@@ -135,10 +152,10 @@ def test_testing_more_changes_no_number_of_the_training(variant, data_dir):
 
 @pytest.mark.parametrize("variant", RL_VARIANTS)
 def test_a_longer_test_changes_no_number_of_the_training(variant, data_dir):
-    short, short_log = train(random_graph_params(variant), data_dir)
+    short, short_log = trained_once(variant, data_dir)
     longer = random_graph_params(variant, rl={"num_test_iterations": 3, "greedy_test": True})
     long, long_log = train(longer, data_dir)
-    assert same_tensors(weights(short), weights(long))
+    assert same_tensors(short, weights(long))
     assert short_log[:2] == long_log[:2]
     assert short_log[2] != long_log[2]
 
@@ -150,17 +167,3 @@ def test_the_number_of_iterations_is_known_in_advance(data_dir):
     }
     # Two iterations of training and one of testing; two epochs and one test.
     assert set(totals.values()) == {3}
-
-
-@pytest.mark.parametrize("variant", trainer_variants())
-def test_gradients_are_off_and_networks_in_evaluation_mode_during_the_test(variant, data_dir):
-    trainer = make_trainer(random_graph_params(variant), data_dir)
-    seen = []
-
-    class Look(Callback):
-        def on_evaluation_end(self, context):
-            seen.append((torch.is_grad_enabled(), trainer.agents.training))
-
-    trainer.callbacks.append(Look())
-    trainer.train()
-    assert seen == [(False, False)]

@@ -3,8 +3,6 @@
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +19,7 @@ from nip.run_store import Run, read_history
 from nip.trainers.core.callback_registry import callback_registry
 from nip.trainers.registry import build_trainer, trainer_registry
 from tests.experiments import make_settings, small_experiment
-from tests.source_files import REPOSITORY
+from tests.fork_server import fork_server
 
 TRAINERS = trainer_registry.names()
 
@@ -78,36 +76,23 @@ def test_it_logs_every_iteration_and_a_test(trainer, straight):
     assert all(value == value for values in metrics.values() for value in values.values())
 
 
-@pytest.mark.parametrize("trainer", TRAINERS)
-def test_the_same_seed_gives_the_same_numbers_and_another_does_not(trainer, straight, tmp_path):
-    assert run(tmp_path, trainer) == straight[trainer]
-    assert run(tmp_path, trainer, "other", seed=4) != straight[trainer]
+def run_all(folder: str) -> dict[str, dict[int, dict[str, float]]]:
+    """Run every trainer once, in a process of its own."""
+    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
+        return {name: run(Path(folder), name, name) for name in TRAINERS}
 
 
-_RUN_ALL = """
-import json, sys
-from pathlib import Path
-from tests.trainers.test_every_trainer_runs import TRAINERS, run
-from unittest.mock import patch
-with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
-    print(json.dumps({name: run(Path(sys.argv[1]), name, name) for name in TRAINERS}))
-"""
-
-
-def test_the_order_of_sets_changes_no_number(straight, tmp_path):
+def test_the_same_seed_gives_the_same_numbers_whatever_the_order_of_sets(straight, tmp_path):
     # This process has a hash seed of its own.
-    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    process = subprocess.run(
-        [sys.executable, "-c", _RUN_ALL, str(tmp_path)],
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    found = json.loads(process.stdout.splitlines()[-1])
-    expected = json.loads(json.dumps(straight))
-    assert found == expected
+    seed = 0 if os.environ.get("PYTHONHASHSEED") != "0" else 1
+    again = fork_server(seed).call("tests.trainers.test_every_trainer_runs:run_all", str(tmp_path))
+    assert again.exit_code == 0, again.stderr
+    assert again.result == json.loads(json.dumps(straight))
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_another_seed_gives_other_numbers(trainer, straight, tmp_path):
+    assert run(tmp_path, trainer, seed=4) != straight[trainer]
 
 
 def run_in_two(folder: Path, trainer: str, **changes) -> dict[int, dict[str, float]]:
