@@ -21,15 +21,25 @@ settings.load_profile("nip")
 check_shapes()
 
 
-FOLDERS_OF_WHOLE_RUNS = ("end_to_end", "doc")
-"""Folders whose tests run whole experiments; elsewhere, the marker is in the module."""
+FOLDERS = {
+    "end_to_end": "whole_run",
+    "doc": "whole_run",
+    "language_models/local_model": "numerics",
+    "rl_objectives": "numerics",
+    "scenario_base": "numerics",
+    "scenarios/graph_isomorphism": "numerics",
+    "trainers/tensor/learning": "numerics",
+}
+"""Folders all of whose tests have a marker; elsewhere, the markers are in the modules."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of these folders."""
     for item in items:
-        if item.path.parent.name in FOLDERS_OF_WHOLE_RUNS:
-            item.add_marker(pytest.mark.whole_run)
+        folder = f"{item.path.parent.relative_to(Path(__file__).parent).as_posix()}/"
+        for name, marker in FOLDERS.items():
+            if folder.startswith(f"{name}/"):
+                item.add_marker(marker)
 
 
 def pytest_sessionfinish() -> None:

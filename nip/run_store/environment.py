@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def append_start(path: Path, start: Mapping[str, Any]) -> None:
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+@cache
 def _package_versions() -> dict[str, str]:
     """Return the versions of nip and its installed direct dependencies."""
     requirements = [*_MAIN_LIBRARIES, *_installed_requirements("nip")]

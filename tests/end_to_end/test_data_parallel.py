@@ -19,7 +19,7 @@ from nip.run_store import Checkpoint, read_history
 from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.registry import build_trainer
-from tests.command_line_process import SCRIPT, run_command_line
+from tests.command_line_process import SCRIPT, start_command_line
 from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent
 from tests.fork_server import fork_server
 from tests.forked_ranks import KILLED, Ending, run_on_ranks
@@ -273,16 +273,18 @@ def test_torchrun_leaves_one_run_and_says_so_once(working_folder):
 
 
 def test_a_batch_that_does_not_divide_is_refused_once(working_folder):
-    """Each rank is started as torchrun starts it."""
+    """Each rank is started as torchrun starts it, which ends the others after the first."""
     two = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     arguments = [*TOY, "rl.rollouts_per_iteration=5"]
-    endings = [
-        run_command_line(arguments, working_folder, RANK=rank, LOCAL_RANK=rank, **two)
+    first, second = (
+        start_command_line(arguments, working_folder, RANK=rank, LOCAL_RANK=rank, **two)
         for rank in ("0", "1")
-    ]
-    assert [each.exit_code for each in endings] == [2, 2]
-    assert [each.stderr.count("error: ") for each in endings] == [1, 0]
-    assert "5 environments cannot be divided by 2 processes" in endings[0].stderr
+    )
+    ending = first.wait(60)
+    assert ending is not None and ending.exit_code == 2
+    assert ending.stderr.count("error: ") == 1
+    assert "5 environments cannot be divided by 2 processes" in ending.stderr
+    assert second.kill().stderr == ""
     assert not list(working_folder.iterdir())
 
 
