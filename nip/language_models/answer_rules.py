@@ -1,6 +1,6 @@
-"""Answers by rule: regular expressions on a conversation choose what is said.
+"""Answer conversations by rules with regular expressions, without a language model.
 
-A file of rules lets a rehearsal or a test play whole dialogues without a language model.
+Used by the provider ``scripted`` and by the mock model ``dialogue``.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ RULE_KEYS = ("when", "when_system", "answers", "recall")
 
 
 def recall_key(messages: Sequence[ChatMessage]) -> str:
-    """Give the name under which an answer to a conversation is remembered.
+    """Return the key under which the answer to a conversation is memorised.
 
     Returns
     -------
@@ -35,32 +35,32 @@ def recall_key(messages: Sequence[ChatMessage]) -> str:
 
 @dataclass(frozen=True)
 class AnswerRule:
-    """What is said in one kind of situation.
+    """Answers for conversations that match two regular expressions.
 
-    An answer is a template: ``$name`` stands for what the group ``(?P<name>...)`` of one of the two
-    expressions matched, and ``$$`` for a dollar sign.
+    An answer is a template: ``$name`` is replaced by the match of the group ``(?P<name>...)`` in
+    one of the two expressions, and ``$$`` by a dollar sign.
     """
 
     when: re.Pattern[str] | None
-    """Searched in the last message of the user; None fits any."""
+    """Searched in the last message of the user; None matches always."""
 
     when_system: re.Pattern[str] | None
-    """Searched in the first message of the conversation; None fits any."""
+    """Searched in the first message of the conversation; None matches always."""
 
     answers: tuple[str, ...]
-    """Templates of what may be said; the seed and the number of messages choose."""
+    """Answer templates; the seed and the number of messages select one."""
 
     recall: bool = False
-    """Whether an answer that is remembered for this conversation goes before ``answers``."""
+    """Whether a memorised answer for the conversation has priority over ``answers``."""
 
     @property
     def group_names(self) -> set[str]:
-        """The names that a template may use."""
+        """The names that templates may use."""
         patterns = [each for each in (self.when, self.when_system) if each is not None]
         return {name for pattern in patterns for name in pattern.groupindex}
 
     def match(self, first: str, last: str) -> dict[str, str] | None:
-        """Say what the named groups matched; None where the rule does not fit."""
+        """Return the matches of the named groups; None if the rule does not match."""
         groups: dict[str, str] = {}
         for pattern, text in ((self.when_system, first), (self.when, last)):
             if pattern is None:
@@ -74,22 +74,22 @@ class AnswerRule:
 
 @dataclass(frozen=True)
 class AnswerRules:
-    """Rules in the order in which they are tried, and what is said where none fits."""
+    """Rules in order of priority, and the answers if none matches."""
 
     rules: tuple[AnswerRule, ...]
-    """The first that fits and has an answer wins."""
+    """The rules; the first that matches and has an answer applies."""
 
     otherwise: tuple[str, ...]
-    """Templates of what may be said where no rule fits."""
+    """Answer templates if no rule applies."""
 
     @classmethod
     def from_file(cls, path: str | Path) -> "AnswerRules":
-        """Read rules from a file of YAML, or of JSON when its name ends in ``.json``.
+        """Read rules from a YAML file, or from a JSON file if the name ends in ``.json``.
 
         Raises
         ------
         ParameterError
-            If the file cannot be read, or does not hold rules; the message names file and rule.
+            If the file cannot be read, or a rule is invalid; the message names file and rule.
         """
         return cls.from_dict(_read_mapping(Path(path)), source=str(path))
 
@@ -102,12 +102,12 @@ class AnswerRules:
         tree : Mapping[str, Any]
             The rules as plain data.
         source : str
-            Where they come from, for error messages.
+            Name of the source, for error messages.
 
         Raises
         ------
         ParameterError
-            If a key is unknown, an expression is none, or an answer is missing or no text.
+            If a key is unknown, an expression is invalid, or answers are missing or not strings.
         """
         _check_keys(tree, ("rules", "otherwise"), source)
         rules = tree.get("rules", ())
@@ -132,12 +132,12 @@ class AnswerRules:
         Parameters
         ----------
         messages : Sequence[ChatMessage]
-            What was said so far.
+            The conversation so far.
         seed : int
-            Chooses among the answers of a rule, together with the number of messages.
+            Selects among the answers of a rule, together with the number of messages.
         recall : Mapping[str, str], optional
-            Answers that are remembered, by ``recall_key`` of the conversation. A rule with
-            ``recall: true`` gives them as they are.
+            Memorised answers by ``recall_key`` of the conversation. A rule with ``recall: true``
+            returns them unchanged.
         """
         first = messages[0]["content"] if messages else ""
         last = next((each["content"] for each in reversed(messages) if each["role"] == "user"), "")
@@ -163,19 +163,19 @@ def _read_mapping(path: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(
-            f"The rules of answers {str(path)!r} cannot be read: {reason}. Name an existing file."
+            f"The answer rules {str(path)!r} cannot be read: {reason}. Name an existing file."
         ) from error
     try:
         tree = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as error:
         kind = "JSON" if path.suffix == ".json" else "YAML"
         raise ParameterError(
-            f"The rules of answers {str(path)!r} are no {kind}: {error}"
+            f"The answer rules {str(path)!r} are not valid {kind}: {error}"
         ) from error
     if not isinstance(tree, Mapping):
         raise ParameterError(
-            f"The rules of answers {str(path)!r} must be a mapping with the keys rules and "
-            f"otherwise, got {type(tree).__name__}."
+            f"The answer rules {str(path)!r} must be a mapping with the keys rules and otherwise, "
+            f"got {type(tree).__name__}."
         )
     return tree
 
@@ -187,9 +187,9 @@ def _read_rule(tree: Any, source: str) -> AnswerRule:
     recall = tree.get("recall", False)
     if not isinstance(recall, bool):
         raise ParameterError(f"{source}: recall must be true or false, got {recall!r}.")
-    # What a rule remembers may be all it says.
-    is_silent = recall and "answers" not in tree
-    answers = () if is_silent else _read_answers(tree.get("answers"), "answers", source)
+    # A rule with recall needs no answers of its own.
+    only_recalls = recall and "answers" not in tree
+    answers = () if only_recalls else _read_answers(tree.get("answers"), "answers", source)
     when, when_system = (_read_pattern(tree, key, source) for key in ("when", "when_system"))
     rule = AnswerRule(when, when_system, answers, recall)
     _check_templates(answers, rule.group_names, source)
@@ -221,8 +221,8 @@ def _read_answers(value: Any, key: str, source: str) -> tuple[str, ...]:
     is_list = isinstance(answers, Sequence) and len(answers) > 0
     if not is_list or not all(isinstance(each, str) for each in answers):
         raise ParameterError(
-            f"{source}: {key} must be one or more texts, got {value!r}. "
-            f"Put what YAML takes for something else into quotation marks."
+            f"{source}: {key} must be one or more strings, got {value!r}. Put values that YAML "
+            "would convert into quotation marks."
         )
     return tuple(answers)
 

@@ -1,4 +1,4 @@
-"""What is said to a language model, and what comes back."""
+"""Messages, sampling parameters, completions, and the base class of chat models."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,42 +15,42 @@ class ChatMessage(TypedDict):
     """One message of a conversation."""
 
     role: Role
-    """Who speaks; the model that is asked is always the assistant."""
+    """Role of the author; the called model is always the assistant."""
 
     content: str
-    """What is said."""
+    """Text of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn; None leaves a choice to the service."""
+    """Sampling parameters; None leaves a parameter to the service."""
 
     temperature: float | None = None
-    """Softness of the distribution over tokens; 0 always takes the likeliest."""
+    """Temperature of the token distribution; 0 selects the most likely token."""
 
     top_p: float | None = None
-    """Share of the probability, from the likeliest token down, that is drawn from."""
+    """Nucleus sampling: probability mass of the most likely tokens that are sampled from."""
 
     max_tokens: int | None = None
-    """Most tokens of an answer; a longer one is cut."""
+    """Maximum number of tokens of a completion; a longer one is cut."""
 
     seed: int | None = None
-    """Makes an answer repeatable where the service can do that."""
+    """Seed, for reproducible completions where the service supports it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """How many tokens were read and written."""
+    """Token counts of one or more calls."""
 
     prompt_tokens: int = 0
-    """Tokens read."""
+    """Tokens of the prompts."""
 
     completion_tokens: int = 0
-    """Tokens written."""
+    """Tokens of the completions."""
 
     @property
     def total_tokens(self) -> int:
-        """Tokens read and written."""
+        """Tokens of prompts and completions."""
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: "TokenUsage") -> "TokenUsage":
@@ -62,48 +62,48 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitState:
-    """What a service says is left of its limits; None where it says nothing."""
+    """Rate limits reported by a service; None for values that it does not report."""
 
     remaining_requests: int | None = None
-    """Requests that may still be sent before the limit is reached."""
+    """Requests left before the limit is reached."""
 
     remaining_tokens: int | None = None
-    """Tokens that may still be used before the limit is reached."""
+    """Tokens left before the limit is reached."""
 
     limit_requests: int | None = None
-    """Requests allowed in a minute, or in whatever time the service counts."""
+    """Requests allowed per period, usually a minute."""
 
     limit_tokens: int | None = None
-    """Tokens allowed in a minute, or in whatever time the service counts."""
+    """Tokens allowed per period, usually a minute."""
 
     reset_requests_s: float | None = None
-    """Seconds until all requests are allowed again."""
+    """Seconds until the full number of requests is available again."""
 
     reset_tokens_s: float | None = None
-    """Seconds until all tokens are allowed again."""
+    """Seconds until the full number of tokens is available again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer."""
+    """The answer of a model to one call."""
 
     text: str
-    """What the model wrote."""
+    """The generated text."""
 
     finish_reason: FinishReason
-    """Why it stopped: by itself, at the token limit, or because a filter stepped in."""
+    """Why the text ends: the model stopped, the token limit, or a content filter."""
 
     usage: TokenUsage
-    """Tokens that it took."""
+    """Tokens of the call."""
 
     model: str
-    """The model that answered, as the service names it."""
+    """Name of the model, as reported by the service."""
 
     rate_limits: RateLimitState | None = None
-    """What the service said about its limits."""
+    """Rate limits reported with the response."""
 
     def __post_init__(self) -> None:
-        # Models write half a surrogate pair now and then, which no file or database takes.
+        # Models occasionally generate an unpaired surrogate, which cannot be encoded as UTF-8.
         for name in ("text", "model"):
             value = getattr(self, name)
             if not value.isascii():
@@ -112,19 +112,19 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Which model is meant, and how to reach it. Equal ones share one limit of concurrency."""
+    """Provider, name and address of a model. Calls with equal specs share one model queue."""
 
     provider: str
     """Name of a registered provider."""
 
     model_name: str
-    """Name of the model, as the provider knows it."""
+    """Name of the model at the provider."""
 
     base_url: str | None = None
-    """Address of the service; None: the provider's own."""
+    """Base URL of the service; None: the provider's default."""
 
     api_key_variable: str | None = None
-    """Environment variable that holds the key; None: the provider's usual one."""
+    """Environment variable with the API key; None: the provider's default."""
 
     def _sort_key(self) -> tuple[str, ...]:
         return (
@@ -138,7 +138,7 @@ class ModelSpec:
         return self._sort_key() < other._sort_key()
 
     def to_dict(self) -> dict[str, str | None]:
-        """Return plain data that JSON can hold."""
+        """Return the spec as JSON-compatible data."""
         return {
             "provider": self.provider,
             "model_name": self.model_name,
@@ -148,34 +148,34 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what ``to_dict`` gave."""
+        """Build a spec from the result of ``to_dict``."""
         return cls(**data)
 
 
 class ChatModel(ABC):
-    """A language model that can be asked.
+    """Base class of chat models.
 
-    Several calls may be under way at once, all on one event loop.
+    Calls may run concurrently, all on one event loop.
     """
 
     @property
     @abstractmethod
     def spec(self) -> ModelSpec:
-        """Which model this is."""
+        """Spec of this model."""
 
     @property
     def address(self) -> str:
-        """Where it is, which the spec may leave to the environment."""
+        """Base URL in use, which may come from the environment instead of the spec."""
         return self.spec.base_url or ""
 
     @abstractmethod
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Ask once, without any retry.
+        """Generate one completion, without retries.
 
         Raises
         ------
         LanguageModelError
-            If no answer came; its class says what is to be done.
+            If the call fails; the class of the error determines whether it is retried.
         """
 
     async def aclose(self) -> None:  # noqa: B027 - most models have nothing to close

@@ -1,8 +1,7 @@
-"""What can go wrong when a language model is asked, and what is then to be done.
+"""Errors of calls of language models, and how callers react to them.
 
-The class of an error decides; services word theirs in a hundred ways, which the providers
-translate.
-No message of these classes ever holds a key.
+The class of an error determines the reaction. Providers translate the errors of services, which
+differ in status codes and wording, to these classes. Messages never contain an API key.
 """
 
 from enum import Enum
@@ -14,19 +13,19 @@ from nip.utils.unicode_text import valid_unicode
 
 
 class ErrorPolicy(Enum):
-    """What an error asks for."""
+    """Reaction to an error."""
 
     RETRY = "retry"
-    """Ask again after a while."""
+    """Retry the call after a delay."""
 
     PAUSE_MODEL = "pause_model"
-    """Ask again after a while, and let no other call reach the model before."""
+    """Retry the call after a delay, and hold back all other calls of the model until then."""
 
     END_CALL = "end_call"
-    """Asking again cannot help: the rollout has failed."""
+    """Do not retry: the call fails, and with it the rollout."""
 
     END_RUN = "end_run"
-    """No call of this run can succeed."""
+    """Stop the run: no further call can succeed."""
 
 
 class LanguageModelError(NipError, RuntimeError):
@@ -35,15 +34,15 @@ class LanguageModelError(NipError, RuntimeError):
     Parameters
     ----------
     message : str
-        What happened; keys in it are removed.
+        Description; API keys in it are removed.
     retry_after : float, optional
-        Seconds after which the service wants to be asked again, where it says so.
+        Seconds until the next try as requested by the service; None if it makes no request.
     """
 
     policy: ClassVar[ErrorPolicy] = ErrorPolicy.END_CALL
 
     is_saturation: ClassVar[bool] = False
-    """Whether it tells of too many calls at once, so that fewer should be under way."""
+    """Whether the error indicates too much concurrency, so that the limit is reduced."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(scrub(valid_unicode(message)))
@@ -51,76 +50,76 @@ class LanguageModelError(NipError, RuntimeError):
 
     @property
     def pauses_model(self) -> bool:
-        """Whether no other call should reach the model for a while either."""
+        """Whether other calls of the model must be held back as well."""
         may_retry = self.policy in (ErrorPolicy.RETRY, ErrorPolicy.PAUSE_MODEL)
         return self.policy is ErrorPolicy.PAUSE_MODEL or (may_retry and bool(self.retry_after))
 
 
 class RateLimitError(LanguageModelError):
-    """The service allows no more requests or tokens for the moment (429)."""
+    """The rate limit for requests or tokens is reached (429)."""
 
     policy = ErrorPolicy.PAUSE_MODEL
     is_saturation = True
 
 
 class OverloadError(LanguageModelError):
-    """The service is overloaded or broken for the moment (500, 502, 503, 529)."""
+    """The service is overloaded or temporarily broken (500, 502, 503, 529)."""
 
     policy = ErrorPolicy.RETRY
     is_saturation = True
 
 
 class ModelTimeoutError(LanguageModelError):
-    """No answer came in time."""
+    """The call timed out."""
 
     policy = ErrorPolicy.RETRY
 
 
 class ModelConnectionError(LanguageModelError):
-    """The service could not be reached, or the connection was cut."""
+    """The connection could not be established, or was closed early."""
 
     policy = ErrorPolicy.RETRY
 
 
 class AuthenticationError(LanguageModelError):
-    """The key is missing, wrong or not allowed to do this (401, 403)."""
+    """The API key is missing, invalid or lacks permission (401, 403)."""
 
     policy = ErrorPolicy.END_RUN
 
 
 class QuotaError(LanguageModelError):
-    """The account has nothing left to spend."""
+    """The quota or the credit of the account is used up."""
 
     policy = ErrorPolicy.END_RUN
 
 
 class BudgetExceededError(LanguageModelError):
-    """The run has spent what it was allowed to spend."""
+    """The budget of the run is used up."""
 
     policy = ErrorPolicy.END_RUN
 
 
 class UnknownModelError(LanguageModelError):
-    """The service has no such model (404)."""
+    """The model does not exist at the service (404)."""
 
     policy = ErrorPolicy.END_RUN
 
 
 class ContentFilterError(LanguageModelError):
-    """The service refuses to answer this conversation."""
+    """A content filter rejected the conversation."""
 
 
 class BadRequestError(LanguageModelError):
-    """The service cannot answer such a request, which may be too long (400, 413, 422)."""
+    """The request is invalid, for example too long (400, 413, 422)."""
 
 
 class MalformedAnswerError(LanguageModelError):
-    """The body of the answer is not what the interface promises."""
+    """The body of the response violates the interface."""
 
     policy = ErrorPolicy.RETRY
 
 
 class UnknownApiError(LanguageModelError):
-    """Something that none of the other classes describes."""
+    """An error that no other class describes."""
 
     policy = ErrorPolicy.RETRY

@@ -1,4 +1,4 @@
-"""The ways to reach language models, by name, and what all of them are given."""
+"""Registry of model providers, and the base class of their chat models."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from nip.language_models.chat import ChatModel, ModelSpec
 from nip.registry import Registry
 
-# What an ASGI server calls for each request.
+# An ASGI application: called with scope, receive and send for each request.
 AsgiApp = Callable[
     [
         MutableMapping[str, Any],
@@ -20,36 +20,35 @@ AsgiApp = Callable[
 
 @dataclass(frozen=True)
 class ConnectionContext:
-    """What reaching a model takes, apart from which one it is. Never holds a key."""
+    """Connection settings that are shared by all models. Never contains an API key."""
 
     timeout_s: float = 600.0
-    """Seconds after which a call without an answer fails with a ``ModelTimeoutError``."""
+    """Seconds after which a call fails with a ``ModelTimeoutError``."""
 
     rehearsal_app: AsgiApp | None = None
-    """The application that answers in the place of a service, for the provider ``rehearsal``."""
+    """The mock API, an ASGI application, which the provider ``rehearsal`` calls in process."""
 
     headers: dict[str, str] = field(default_factory=dict)
-    """Further headers of every request. Not for keys: they belong in the environment."""
+    """Additional headers of every request. Not for API keys, which belong in the environment."""
 
     max_batch_size: int = 32
-    """Most answers that a model in this process writes at once; 1 keeps rounding independent of
-    what else is being asked."""
+    """Maximum batch size of the provider ``local``; 1 makes rounding independent of other calls."""
 
 
 class ProvidedChatModel(ChatModel):
-    """A chat model that a provider makes from a spec.
+    """Base class of chat models that are registered as a provider.
 
     Parameters
     ----------
     spec : ModelSpec
-        Which model is meant.
+        Spec of the model.
     context : ConnectionContext
-        What reaching it takes.
+        Connection settings.
 
     Raises
     ------
     ParameterError
-        If ``check_access`` objects.
+        If ``check_access`` raises it.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -59,17 +58,17 @@ class ProvidedChatModel(ChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:
-        """Tell what is missing before anything is asked or paid.
+        """Check address, API key and files, without sending a request.
 
         Raises
         ------
         ParameterError
-            If the model certainly cannot be reached like this; the message names the way out.
+            If calls of the model would certainly fail; the message says what to change.
         """
 
     @property
     def spec(self) -> ModelSpec:
-        """Which model this is."""
+        """Spec of this model."""
         return self._spec
 
     def __repr__(self) -> str:
@@ -84,42 +83,42 @@ chat_provider_registry: Registry[type[ProvidedChatModel]] = Registry(
 
 
 def register_chat_provider(name: str) -> Callable[[Provided], Provided]:
-    """Enter a class of models under a name; capital letters in names make no difference."""
+    """Register a provider class under a name; names are case-insensitive."""
     return chat_provider_registry.register(name.lower())
 
 
 def find_chat_provider(name: str) -> type[ProvidedChatModel]:
-    """Look a provider up; ``OpenAI`` and ``openai`` are the same.
+    """Return the provider class with a name; names are case-insensitive.
 
     Raises
     ------
     UnknownNameError
-        If there is no such provider.
+        If the provider does not exist.
     """
     return chat_provider_registry.get(name.lower())
 
 
 def check_access(spec: ModelSpec, context: ConnectionContext | None = None) -> None:
-    """Tell what is missing to reach a model, without sending anything.
+    """Check that a model can be reached, without sending a request.
 
     Raises
     ------
     UnknownNameError
-        If there is no such provider.
+        If the provider does not exist.
     ParameterError
-        If the model certainly cannot be reached; the message names the way out.
+        If calls of the model would certainly fail; the message says what to change.
     """
     find_chat_provider(spec.provider).check_access(spec, context or ConnectionContext())
 
 
 def build_chat_model(spec: ModelSpec, context: ConnectionContext) -> ChatModel:
-    """Make a model that can be asked.
+    """Build the chat model of a spec.
 
     Raises
     ------
     UnknownNameError
-        If there is no such provider.
+        If the provider does not exist.
     ParameterError
-        If the model certainly cannot be reached; the message names the way out.
+        If calls of the model would certainly fail; the message says what to change.
     """
     return find_chat_provider(spec.provider)(spec, context)

@@ -214,7 +214,11 @@ class _Session:
                 _response_cache(self.settings) as cache,
             ):
                 async with Engine(
-                    context, options, journal=self.store.journal, ledger=self.usage, cache=cache
+                    context,
+                    options,
+                    journal=self.store.journal,
+                    usage_tracker=self.usage,
+                    cache=cache,
                 ) as engine:
 
                     async def answer(analysis: Analysis) -> None:
@@ -241,7 +245,7 @@ class _Session:
         with self.store.transaction():
             self.store.add(row)
             self.store.journal.forget(analysis.key)
-            self.usage.settle(analysis.key)
+            self.usage.commit(analysis.key)
             self.store.set_state("ledger", self.usage.snapshot())
 
     def finish(self) -> AnalysisResult:

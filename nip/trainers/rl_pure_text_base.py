@@ -1,4 +1,4 @@
-"""The base of trainers whose agents are language models behind an API."""
+"""Base class of trainers whose agents are language models behind an API."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from nip.trainers.text.model_connection import (
     open_connection,
 )
 from nip.trainers.text.pretrained_models import save_pretrained_models
-from nip.trainers.text.rerun_tests import Models, bring_endpoint_of_base_run, rerun_tests
+from nip.trainers.text.rerun_tests import Models, copy_endpoint_of_base_run, rerun_tests
 from nip.trainers.text.rollout_trainer import TextRolloutTrainer
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import (
     STAGES,
-    STAGES_NOT_BEGUN_AFTER_A_STOP,
-    STAGES_OF_THE_LAST,
+    STAGES_NOT_STARTED_AFTER_STOP,
+    STAGES_OF_LAST_ITERATION,
     STATE_KEY,
     TextTrainerState,
 )
@@ -40,30 +40,31 @@ from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
 from nip.utils.nested_array_dict import NestedArrayDict
 
 TRAINER_STATE_KEY = "trainer_layer"
-"""Name under which a run stores the trainer's state dict; old runs have it flat."""
+"""Key of the trainer's state dict in the stored state of a run; old runs store it flat."""
 
 
 class PureTextRlTrainer(TextRolloutTrainer):
-    """Samples rollouts, logs statistics, tests, and fine-tunes the models, again and again.
+    """Alternates between sampling rollouts and fine-tuning the models.
 
-    An iteration has five stages. What a stage produced is stored in one transaction with the note
-    that it is over, so that a killed run goes on with the stage that it was in; within the first
-    one, every finished message is stored, and nothing that was paid for is asked again.
+    An iteration has five stages: sample rollouts, log statistics, test, create fine-tuning jobs,
+    await them. The results of a stage are stored in one transaction with its completion, so that a
+    killed run resumes with the stage that it was in. During sampling, every finished message is
+    stored, so that no paid call is repeated.
 
-    A subclass says what is learnt from, in ``_stage_create_fine_tune_jobs``.
+    Subclasses select the training examples in ``_stage_create_fine_tune_jobs``.
     """
 
     def train(self) -> None:
-        """Go through all stages of all iterations that are not over yet."""
+        """Run all stages of all iterations that are not finished yet."""
         if self.run is None:
             raise ParameterError(
-                f"{type(self).__name__} needs a run, in which every paid message is kept, got "
-                "None. Use nip.run_experiment, or give it a Run."
+                f"{type(self).__name__} needs a run, in which every paid message is stored, got "
+                "None. Use nip.run_experiment, or pass a Run."
             )
         call_without_event_loop(self._train)
 
     def _train(self) -> None:
-        bring_endpoint_of_base_run(self.hyper_params, self.settings, self.run.folder)
+        copy_endpoint_of_base_run(self.hyper_params, self.settings, self.run.folder)
         with asyncio.Runner() as self._runner:
             self._runner.get_loop().set_exception_handler(report_no_interrupts)
             context = open_connection(
@@ -78,14 +79,14 @@ class PureTextRlTrainer(TextRolloutTrainer):
                 self._runner.run(close_connection(context))
 
     def _set_up(self, context: ConnectionContext) -> None:
-        """Find out how far an earlier process came."""
-        self._ledger = ledger = UsageTracker(
+        """Build the parts that training needs, and restore the state of an earlier process."""
+        self._usage_tracker = usage_tracker = UsageTracker(
             read_prices(self.settings.prices), self.settings.max_cost
         )
         models = [agent.model for agent in self.agents.values()]
         options = choose_engine_options(self.settings, models)
         self._sampler = RolloutSampler(
-            self.run, options, context, ledger, self.settings.response_cache
+            self.run, options, context, usage_tracker, self.settings.response_cache
         )
         self._stored = StoredRollouts(self.scenario_instance, self.hyper_params, self.run)
         self._manager = FineTuningManager(
@@ -95,7 +96,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
             context,
             self.shared_model_groups,
             self._stored,
-            self._note_step,
+            self._notify_step,
         )
         for group in self.shared_model_groups.values():
             group.service = self._manager
@@ -105,10 +106,10 @@ class PureTextRlTrainer(TextRolloutTrainer):
         stored = self.run.get_state(TRAINER_STATE_KEY, None)
         if stored is not None:
             self._load_whole_state_dict(migrated_trainer_state(stored))
-        ledger.training_cost = self._manager.cost
+        usage_tracker.training_cost = self._manager.cost
 
     def save_pretrained(self, folder: Path | str) -> None:
-        """Copy the present model of each group of agents, which must be a local one."""
+        """Copy the current model of each model group, which must be local, into a folder."""
         save_pretrained_models(folder, self.scenario_instance.shared_model_groups)
 
     @attach_progress_bar(lambda self: self.num_rollouts)
@@ -122,20 +123,25 @@ class PureTextRlTrainer(TextRolloutTrainer):
             self._run_stage()
 
     def _is_over(self, state: TextTrainerState) -> bool:
-        """Whether nothing is left to do: who is stopped finishes the iteration, if it pays."""
+        """Tell whether training is finished.
+
+        A stop request takes effect before the next sampling stage or the creation of fine-tuning
+        jobs. Statistics and tests of sampled rollouts, and jobs that are already paid for, are
+        still completed.
+        """
         is_stopped = self.context.stop_reason is not None
-        return state.is_done or (is_stopped and state.stage in STAGES_NOT_BEGUN_AFTER_A_STOP)
+        return state.is_done or (is_stopped and state.stage in STAGES_NOT_STARTED_AFTER_STOP)
 
     @property
     def _num_iterations(self) -> int:
-        """Iterations of the run: who is stopped before fine-tuning is in the last one."""
+        """Number of iterations: the current one is the last if stopped before its fine-tuning."""
         is_stopped = self.context.stop_reason is not None
-        if is_stopped and self.state.stage in STAGES_OF_THE_LAST:
+        if is_stopped and self.state.stage in STAGES_OF_LAST_ITERATION:
             return self.state.iteration + 1
         return self.hyper_params.rl.num_iterations
 
     def _test_models(self, models: tuple[Models, ...]) -> dict[str, float]:
-        """Test as in the last of these iterations, each of which has its models."""
+        """Test the models of the last iteration; ``models`` has one entry per iteration."""
         self.state = TextTrainerState(models, "test_during_training")
         self._use_models(models[-1])
         iteration = self.context.iteration = self.state.iteration
@@ -146,7 +152,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
         return metrics
 
     def _run_stage(self) -> None:
-        """Run one stage, and store what it gave together with the news that it is over."""
+        """Run one stage, and store its metrics and the new state in one transaction."""
         iteration = self.context.iteration = self._manager.iteration = self.state.iteration
         if self.state.stage == STAGES[0]:
             self._rollouts = None
@@ -156,7 +162,8 @@ class PureTextRlTrainer(TextRolloutTrainer):
         with self.run.transaction():
             if metrics:
                 self.log(iteration + 1, metrics)
-            # Whoever stops after a test does not pay for jobs whose models nobody will use.
+            # `_num_iterations` is read after the stage: if a callback requested a stop during a
+            # test, this iteration is the last, and no jobs are created for an unused model.
             state = self.state.after_stage(self._num_iterations, self._current_models())
             if state.is_done or state.iteration > iteration:
                 self.check_logged()
@@ -167,7 +174,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
         self.notify("on_checkpoint")
 
     def _do_stage(self, stage: str) -> Mapping[str, float]:
-        """Run a stage; return the metrics that it gives."""
+        """Run a stage, and return its metrics."""
         iteration = self.state.iteration
         self._progress.set_description(f"Iteration {iteration + 1}: {stage.replace('_', ' ')}")
         if stage == "sample_rollouts":
@@ -179,31 +186,31 @@ class PureTextRlTrainer(TextRolloutTrainer):
         ):
             return self._run_test_loop()
         elif stage == "create_fine_tune_jobs":
-            self._ledger.check()
+            self._usage_tracker.check()
             self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
-            self._runner.run(self._manager.send_orders())
+            self._runner.run(self._manager.create_pending_jobs())
         elif stage == "await_fine_tune_jobs":
             self._use_models(self._runner.run(self._manager.wait()))
-            self._ledger.training_cost = self._manager.cost
+            self._usage_tracker.training_cost = self._manager.cost
         return {}
 
     @abstractmethod
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
-        """Choose what is learnt from, and have each group of agents make a fine-tuning job.
+        """Select training examples, and create a fine-tuning job for each model group.
 
         Parameters
         ----------
         rollouts : NestedArrayDict
-            The rollouts of this iteration, or of all so far
-            (``text_rl.fine_tune_on_all_previous_rollouts``), batch ``(rollout,)``.
+            The rollouts of this iteration, or of all iterations so far with
+            ``text_rl.fine_tune_on_all_previous_rollouts``; batch ``(rollout,)``.
         """
 
     def _run_test_loop(self) -> dict[str, float]:
-        """Play on the test split; return the statistics."""
+        """Sample rollouts on the test split, and return their metrics."""
         iteration = self.state.iteration
         self.notify("on_evaluation_start")
-        questions = self._questions("test", iteration)
-        metrics = self._report("test", self._sample_rollouts("test", iteration, questions))
+        requests = self._requests("test", iteration)
+        metrics = self._report("test", self._sample_rollouts("test", iteration, requests))
         self.context.metrics = metrics
         self.notify("on_evaluation_end")
         return metrics
@@ -215,7 +222,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
         for name, model_name in models.items():
             self.shared_model_groups[name].use_model(model_name)
 
-    def _note_step(self, event: Event) -> None:
-        """Tell of a fine-tuning job, which is a step."""
+    def _notify_step(self, event: Event) -> None:
+        """Emit the event of a fine-tuning job, which counts as a step."""
         self.context.step += event == "on_step_end"
         self.notify(event)

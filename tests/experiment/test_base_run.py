@@ -126,11 +126,11 @@ def test_tests_that_are_run_again_keep_the_parameters_of_their_run(tmp_path: Pat
 def test_a_run_at_its_first_iteration_has_nothing_to_test(tmp_path: Path) -> None:
     params = make_text_params()
     with Run.open(text_settings(tmp_path), "base", params.to_dict()) as run:
-        with pytest.raises(ParameterError, match="still at its first iteration"):
+        with pytest.raises(ParameterError, match="still in its first iteration"):
             apply_base_run(rerun_params(), text_settings(tmp_path))
         state = TextTrainerState(models=({"prover": "m"},), stage="create_fine_tune_jobs")
         run.set_state(STATE_KEY, state.to_dict())
-        with pytest.raises(ParameterError, match="still at its first iteration"):
+        with pytest.raises(ParameterError, match="still in its first iteration"):
             apply_base_run(rerun_params(), text_settings(tmp_path))
         run.set_state(STATE_KEY, state.after_stage(2, {}).after_stage(2, {}).to_dict())
         assert apply_base_run(rerun_params(), text_settings(tmp_path)).rl.num_iterations == 2

@@ -89,8 +89,8 @@ def test_json_says_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({}, "otherwise must be one or more texts, got None"),
-        ({"otherwise": []}, "otherwise must be one or more texts"),
+        ({}, "otherwise must be one or more strings, got None"),
+        ({"otherwise": []}, "otherwise must be one or more strings"),
         ({"otherwise": [True]}, "quotation marks"),
         ({"otherwise": "x", "rule": []}, "There is no key 'rule'. Did you mean 'rules'?"),
         ({"otherwise": "x", "rules": "y"}, "rules must be a list, got 'y'"),
@@ -113,8 +113,8 @@ def test_a_mistake_in_rules_is_told(tree: dict, message: str) -> None:
     ("name", "content", "message"),
     [
         ("none.yaml", None, "No such file"),
-        ("bad.yaml", b"rules: [", "are no YAML"),
-        ("bad.json", b"{", "are no JSON"),
+        ("bad.yaml", b"rules: [", "are not valid YAML"),
+        ("bad.json", b"{", "are not valid JSON"),
         ("bytes.yaml", b"\xff\xfe\x00", "it is not UTF-8 text"),
         ("list.yaml", b"- a", "must be a mapping with the keys rules and otherwise, got list"),
     ],

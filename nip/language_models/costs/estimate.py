@@ -1,4 +1,4 @@
-"""What a run will take, before it starts."""
+"""Estimates of calls, tokens and costs before a run starts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,76 +6,76 @@ from dataclasses import dataclass
 from nip.language_models.chat import ModelSpec, TokenUsage
 from nip.language_models.costs.prices import Prices
 
-# English text in the tokenizers of today.
+# Average for English text and current tokenizers.
 TOKENS_PER_WORD = 4 / 3
 
 
 @dataclass(frozen=True, slots=True)
 class CallPlan:
-    """The calls that one agent is going to make of one model."""
+    """The planned calls of one agent to one model."""
 
     agent: str
-    """On whose account they go."""
+    """Name of the agent."""
 
     model: ModelSpec
-    """The model that is asked."""
+    """Spec of the model."""
 
     num_calls: int
-    """How many there are."""
+    """Number of calls."""
 
     prompt_words: float
-    """Words in a typical prompt, all earlier messages included."""
+    """Average words of a prompt, including all earlier messages."""
 
     answer_words: float
-    """Words in a typical answer."""
+    """Average words of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCost:
-    """What the calls of one plan will take."""
+    """Estimated tokens and cost of one plan."""
 
     plan: CallPlan
-    """The calls."""
+    """The planned calls."""
 
     usage: TokenUsage
-    """Tokens, all calls together."""
+    """Total tokens."""
 
     cost: float | None
-    """Dollars; None if the price of the model is not known."""
+    """Cost in dollars; None if the price of the model is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What all planned calls will take together."""
+    """Estimated tokens and costs of all plans."""
 
     parts: tuple[PlannedCost, ...]
-    """Each plan by itself."""
+    """Estimate of each plan."""
 
     @property
     def num_calls(self) -> int:
-        """All calls."""
+        """Total number of calls."""
         return sum(part.plan.num_calls for part in self.parts)
 
     @property
     def usage(self) -> TokenUsage:
-        """All tokens."""
+        """Total tokens."""
         return sum((part.usage for part in self.parts), TokenUsage())
 
     @property
     def cost(self) -> float:
-        """Dollars for the models whose price is known."""
+        """Total cost in dollars of the models with a known price."""
         return sum(part.cost or 0.0 for part in self.parts)
 
     @property
     def models_without_price(self) -> list[ModelSpec]:
-        """The models that ``cost`` leaves out, sorted."""
+        """Models whose cost is not included in ``cost``, sorted."""
         return sorted({part.plan.model for part in self.parts if part.cost is None})
 
 
 def estimate(plans: Iterable[CallPlan], prices: Prices | None = None) -> Estimate:
-    """Work out tokens and costs from typical lengths.
+    """Estimate tokens and costs from average lengths.
 
-    Answers that have to be asked for again are not counted, nor is what a service adds to prompts.
+    Retries, and tokens that a service adds to prompts, are not included.
     """
     table = prices or Prices()
     parts = []

@@ -1,4 +1,4 @@
-"""Prices of one's own, in a YAML file."""
+"""Read user-defined prices from a YAML file."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -15,18 +15,18 @@ _REQUIRED = ("prompt", "completion")
 
 
 def read_prices(path: str | None) -> Prices:
-    """Read prices that come before the public ones.
+    """Read prices that take precedence over the public ones.
 
     Parameters
     ----------
     path : str | None
-        A YAML file that gives for each name of a model ``prompt``, ``completion`` and, where it is
-        fine-tuned, ``training``, in US dollars per million tokens. None: the public prices alone.
+        A YAML file that maps model names to ``prompt``, ``completion`` and, for fine-tuning,
+        ``training``, in US dollars per million tokens. None: only the public prices.
 
     Raises
     ------
     ParameterError
-        If there is no such file, or something else is in it.
+        If the file cannot be read or is invalid.
     """
     if path is None:
         return Prices()
@@ -39,12 +39,12 @@ def _entries(path: str) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or f"it is not YAML ({error})"
         raise ParameterError(
-            f"settings.prices={path!r} cannot be read: {reason}. Name a YAML file of prices."
+            f"settings.prices={path!r} cannot be read: {reason}. Give a YAML file of prices."
         ) from error
     if not isinstance(tree, Mapping) or not all(isinstance(name, str) for name in tree):
         raise ParameterError(
-            f"settings.prices={path!r} must give a price for each name of a model, got {tree!r}. "
-            "Write for example `my-model: {prompt: 0.5, completion: 1.5}`."
+            f"settings.prices={path!r} must map model names to prices, got {tree!r}. Write for "
+            "example `my-model: {prompt: 0.5, completion: 1.5}`."
         )
     return tree
 
@@ -54,9 +54,9 @@ def _price(path: str, name: str, entry: Any) -> Price:
     is_complete = set(_REQUIRED) <= set(given) <= set(_NAMES)
     if not is_complete or not all(_is_number(value) for value in given.values()):
         raise ParameterError(
-            f"settings.prices={path!r}: the price of {name!r} must be dollars per million tokens "
-            f"for {' and '.join(_REQUIRED)}, and for training where there is any, got {entry!r}. "
-            "Write for example `{prompt: 0.5, completion: 1.5}`."
+            f"settings.prices={path!r}: the price of {name!r} must give dollars per million tokens "
+            f"for {' and '.join(_REQUIRED)}, and optionally for training, got {entry!r}. Write for "
+            "example `{prompt: 0.5, completion: 1.5}`."
         )
     return Price(**{key: float(value) for key, value in given.items()})
 

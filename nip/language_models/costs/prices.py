@@ -1,8 +1,8 @@
-"""What tokens cost.
+"""Prices of tokens, by model.
 
-The table is a snapshot of public price lists in US dollars per million tokens, without discounts
-for batches or cached prompts. It serves for estimates and budgets, not for the books: the bill is
-the service's. Prices of one's own come first.
+``PUBLIC_PRICES`` is a snapshot of public price lists in US dollars per million tokens, without
+discounts for batches or cached prompts. It is meant for estimates and budgets; the actual bill is
+that of the service. User-defined prices take precedence.
 """
 
 import re
@@ -13,43 +13,43 @@ from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 
 _MILLION = 1_000_000
-# These run on the user's own machine or not at all, whatever model they are named after.
+# These providers run on the user's machine, even if the model has the name of a hosted one.
 _FREE_PROVIDERS = frozenset({"local", "rehearsal", "scripted"})
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens."""
+    """Prices of one model in US dollars per million tokens."""
 
     prompt: float
-    """Of the prompt."""
+    """Price of prompt tokens."""
 
     completion: float
-    """Of the answer."""
+    """Price of completion tokens."""
 
     training: float | None = None
-    """Of a fine-tuning job, for every epoch; None: not offered or not known."""
+    """Price of training tokens, counted once per epoch; None: not offered or unknown."""
 
     def __post_init__(self) -> None:
         for name in ("prompt", "completion", "training"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise ParameterError(
-                    f"A price cannot be negative, got {name}={value}. Give dollars per million "
-                    "tokens, 0 or more."
+                    f"The price {name} must be at least 0, got {value}. Give dollars per million "
+                    "tokens."
                 )
 
     def of(self, usage: TokenUsage) -> float:
-        """Return the dollars that some tokens cost."""
+        """Return the cost of some tokens in dollars."""
         dollars = usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion
         return dollars / _MILLION
 
     def of_training(self, num_tokens: int) -> float | None:
-        """Return the dollars that training on so many tokens costs; None if not known."""
+        """Return the cost of training on ``num_tokens`` in dollars; None if unknown."""
         return None if self.training is None else num_tokens * self.training / _MILLION
 
 
-# Names that begin with "ft:" are models fine-tuned from the one that follows.
+# The prefix "ft:" marks the prices of models fine-tuned from the base model that follows.
 PUBLIC_PRICES: Mapping[str, Price] = {
     "gpt-3.5-turbo": Price(0.50, 1.50, training=8.00),
     "gpt-4-turbo": Price(10.00, 30.00),
@@ -78,13 +78,13 @@ _DATE = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
 
 
 class Prices:
-    """Looks prices up.
+    """Price table of models.
 
     Parameters
     ----------
     own : Mapping[str, Price], optional
-        Prices by name of a model, which come before the public ones. A dated name falls back on the
-        undated one.
+        User-defined prices by model name, which take precedence over the public ones. A dated name
+        falls back to the undated one.
     """
 
     def __init__(self, own: Mapping[str, Price] | None = None) -> None:
@@ -92,7 +92,7 @@ class Prices:
         self._found: dict[ModelSpec, Price | None] = {}
 
     def get(self, model: ModelSpec) -> Price | None:
-        """Return the price of a model; None if nobody told it."""
+        """Return the price of a model; None if it is unknown."""
         if model not in self._found:
             self._found[model] = self._look_up(model)
         return self._found[model]
@@ -108,7 +108,7 @@ class Prices:
 
 
 def _names(model_name: str) -> list[str]:
-    """Return the names to look for: as it is, without organisation and suffix, without the date."""
+    """Return the names to look up: the full name, without organisation and suffix, and undated."""
     names = [model_name]
     if model_name.startswith("ft:"):
         names.append(":".join(model_name.split(":")[:2]))

@@ -1,7 +1,7 @@
-"""Tokens and costs, per agent and model, and the budget they are held to.
+"""Usage and costs per agent and model, and the budget.
 
-All counts are whole tokens, and costs are worked out from the sums, so that totals do not depend on
-the order in which answers came.
+All counts are integers, and costs are computed from the sums, so that totals do not depend on the
+order of the answers.
 """
 
 import bisect
@@ -15,35 +15,36 @@ from nip.language_models.chat import ModelSpec, TokenUsage
 from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import BudgetExceededError
 
-_Open = tuple[str, str, ModelSpec, TokenUsage, bool]
-_AFTER_ALL = "\U0010ffff"
+_Uncommitted = tuple[str, str, ModelSpec, TokenUsage, bool]
+# Sorts after every key.
+_AFTER_ALL_KEYS = "\U0010ffff"
 
 
 @dataclass(slots=True)
 class Account:
-    """What one agent used of one model."""
+    """Usage of one model by one agent."""
 
     num_calls: int = 0
-    """Answers that were paid for."""
+    """Paid answers."""
 
     prompt_tokens: int = 0
-    """Tokens of the prompts of paid answers."""
+    """Prompt tokens of paid answers."""
 
     completion_tokens: int = 0
-    """Tokens of paid answers."""
+    """Completion tokens of paid answers."""
 
     num_cached_calls: int = 0
-    """Answers that came from the response cache and cost nothing."""
+    """Answers from the response cache, which cost nothing."""
 
     cached_prompt_tokens: int = 0
-    """Tokens of the prompts of cached answers."""
+    """Prompt tokens of cached answers."""
 
     cached_completion_tokens: int = 0
-    """Tokens of cached answers."""
+    """Completion tokens of cached answers."""
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens that were paid for."""
+        """Paid tokens."""
         return TokenUsage(self.prompt_tokens, self.completion_tokens)
 
     def add(self, usage: TokenUsage, is_cached: bool) -> None:
@@ -59,21 +60,21 @@ class Account:
 
 
 class UsageTracker:
-    """Counts what is spent and says when to stop.
+    """Tracks tokens and costs, and checks the budget.
 
-    An answer that is still in the journal may be met again after a kill, and is then counted by
-    the resumed run. So a snapshot holds only what has been *settled*: call ``settle`` when journal
-    entries are dropped, and store the snapshot in the same transaction; then every answer is
-    counted once, whenever the process is killed.
+    A resumed run counts the answers that are still in the journal again. Therefore ``snapshot``
+    contains only committed usage: call ``commit`` when journal entries are deleted, and store the
+    snapshot in the same transaction. Then every answer is counted exactly once, even if the process
+    is killed at any moment.
 
     Parameters
     ----------
     prices : Prices, optional
-        What tokens cost.
+        Prices of tokens.
     max_cost : float, optional
-        Dollars that may be spent; None: no limit.
+        Budget in dollars; None: no limit.
     max_tokens : int, optional
-        Tokens, read and written together, that may be paid for; None: no limit.
+        Budget of prompt and completion tokens together; None: no limit.
     """
 
     def __init__(
@@ -85,17 +86,17 @@ class UsageTracker:
         for name, value in (("max_cost", max_cost), ("max_tokens", max_tokens)):
             if value is not None and value < 0:
                 raise ParameterError(
-                    f"{name} must be at least 0, got {value}. Give a limit, or none at all."
+                    f"{name} must be at least 0, got {value}. Give a limit, or None for no limit."
                 )
         self.prices = prices or Prices()
         self.max_cost = max_cost
         self.max_tokens = max_tokens
         self.training_cost = 0.0
-        """Dollars that fine-tuning jobs have cost, which count against the budget as well."""
+        """Cost of fine-tuning jobs in dollars, which counts against the budget as well."""
         self._accounts: dict[tuple[str, ModelSpec], Account] = {}
-        self._settled: dict[tuple[str, ModelSpec], Account] = {}
-        # In the order of the keys, so that all under a prefix stand together.
-        self._open: list[_Open] = []
+        self._committed: dict[tuple[str, ModelSpec], Account] = {}
+        # Sorted by key, so that all keys with a prefix are contiguous and found by bisection.
+        self._uncommitted: list[_Uncommitted] = []
         self._total = Account()
         self._models_without_price: set[ModelSpec] = set()
 
@@ -113,113 +114,114 @@ class UsageTracker:
         Parameters
         ----------
         agent, model
-            On whose account it goes.
+            Agent and model of the call.
         usage : TokenUsage
-            Tokens that it took.
+            Tokens of the call.
         key : str
-            Its name in the journal; without one it counts as settled at once.
+            Key of the call in the journal; usage without a key is committed immediately.
         cached : bool
-            Whether it came from the response cache, so that nothing was paid.
+            Whether the answer came from the response cache and cost nothing.
         """
         self._add(self._accounts, agent, model, usage, cached)
         self._total.add(usage, cached)
         if key:
             entry = (key, agent, model, usage, cached)
-            bisect.insort(self._open, entry, key=itemgetter(0))
+            bisect.insort(self._uncommitted, entry, key=itemgetter(0))
         else:
-            self._add(self._settled, agent, model, usage, cached)
+            self._add(self._committed, agent, model, usage, cached)
 
-    def settle(self, prefix: str = "") -> None:
-        """Say that journal entries will not be met again: those of a key and of all keys below it.
+    def commit(self, prefix: str = "") -> None:
+        """Commit the usage of a journal key and of all keys below it.
 
-        ``train/3/1`` stands above ``train/3/1/0``, not above ``train/3/17``; the empty prefix above
-        all.
+        ``train/3/1/0`` is below ``train/3/1``, but ``train/3/17`` is not; the empty prefix commits
+        all usage.
         """
         top = prefix.rstrip("/")
-        # "0" follows "/" among the characters.
-        spans = [(top, top + "\0"), (f"{top}/", f"{top}0")] if top else [("", _AFTER_ALL)]
+        # "0" is the character after "/", so the second range holds exactly the keys below.
+        spans = [(top, top + "\0"), (f"{top}/", f"{top}0")] if top else [("", _AFTER_ALL_KEYS)]
         for first, last in spans:
-            start = bisect.bisect_left(self._open, first, key=itemgetter(0))
-            end = bisect.bisect_left(self._open, last, key=itemgetter(0))
-            for _, agent, model, usage, cached in self._open[start:end]:
-                self._add(self._settled, agent, model, usage, cached)
-            del self._open[start:end]
+            start = bisect.bisect_left(self._uncommitted, first, key=itemgetter(0))
+            end = bisect.bisect_left(self._uncommitted, last, key=itemgetter(0))
+            for _, agent, model, usage, cached in self._uncommitted[start:end]:
+                self._add(self._committed, agent, model, usage, cached)
+            del self._uncommitted[start:end]
 
     def check(self, num_under_way: int = 0) -> None:
-        """Raise if the next call could go beyond the budget.
+        """Raise an error if the next call could exceed the budget.
 
         Parameters
         ----------
         num_under_way : int
-            Calls that are not answered yet; each is taken to cost as much as the others did.
+            Running calls; each is assumed to cost the average of the answered ones.
 
         Raises
         ------
         BudgetExceededError
-            If nothing is left.
+            If the budget is used up, including the expected cost of running calls.
         """
         if self.max_cost is None and self.max_tokens is None:
             return
-        ahead = 1.0 + num_under_way / self._total.num_calls if self._total.num_calls else 1.0
+        # Scales the usage of answered calls to answered and running ones.
+        factor = 1.0 + num_under_way / self._total.num_calls if self._total.num_calls else 1.0
         answers = self._cost_of_answers()
-        if self.max_cost is not None and answers * ahead + self.training_cost >= self.max_cost:
+        if self.max_cost is not None and answers * factor + self.training_cost >= self.max_cost:
             raise BudgetExceededError(
                 f"{_spent(f'${self.cost:.4f}', num_under_way)}, and max_cost is "
                 f"${self.max_cost:g}. Everything is saved: raise max_cost and start the run again "
-                "to go on."
+                "to resume it."
             )
         tokens = self._total.usage.total_tokens
-        if self.max_tokens is not None and tokens * ahead >= self.max_tokens:
+        if self.max_tokens is not None and tokens * factor >= self.max_tokens:
             raise BudgetExceededError(
                 f"{_spent(f'{tokens} tokens', num_under_way)}, and max_tokens is "
                 f"{self.max_tokens}. Everything is saved: raise max_tokens and start the run again "
-                "to go on."
+                "to resume it."
             )
 
     @property
     def cost(self) -> float:
-        """Dollars spent on all models whose price is known, and on training them."""
+        """Cost in dollars of all models with a known price, including fine-tuning."""
         return self._cost_of_answers() + self.training_cost
 
     @property
     def total(self) -> Account:
-        """What all agents used of all models."""
+        """Total usage of all agents and models."""
         return self._total
 
     @property
     def accounts(self) -> dict[tuple[str, ModelSpec], Account]:
-        """What each agent used of each model, sorted by both."""
+        """Usage by agent and model, sorted by both."""
         return {key: self._accounts[key] for key in sorted(self._accounts)}
 
     def cost_of(self, agent: str, model: ModelSpec) -> float | None:
-        """Return the dollars that an agent spent on a model; None if its price is not known."""
+        """Return the cost of a model for an agent in dollars; None if the price is unknown."""
         price = self.prices.get(model)
         return None if price is None else price.of(self._accounts[agent, model].usage)
 
     @property
     def models_without_price(self) -> list[ModelSpec]:
-        """The models in use whose cost is not counted, sorted."""
+        """Used models without a known price, whose cost is not counted, sorted."""
         return sorted(self._models_without_price)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return all settled accounts, as plain data that JSON can hold."""
+        """Return the committed usage as JSON-compatible data."""
         return {
             "accounts": [
-                {"agent": agent, "model": model.to_dict(), **asdict(self._settled[agent, model])}
-                for agent, model in sorted(self._settled)
+                {"agent": agent, "model": model.to_dict(), **asdict(self._committed[agent, model])}
+                for agent, model in sorted(self._committed)
             ]
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Put the accounts of a snapshot in the place of all that was counted here."""
-        self._accounts, self._settled, self._open = {}, {}, []
+        """Replace all usage by that of a snapshot."""
+        self._accounts, self._committed, self._uncommitted = {}, {}, []
         self._total = Account()
         for row in snapshot.get("accounts", []):
             counts = {name: row[name] for name in Account.__slots__}
             agent, model = row["agent"], ModelSpec.from_dict(row["model"])
             self._note_model(model)
             self._accounts[agent, model] = Account(**counts)
-            self._settled[agent, model] = Account(**counts)
+            self._committed[agent, model] = Account(**counts)
             for name, value in counts.items():
                 setattr(self._total, name, getattr(self._total, name) + value)
 
@@ -246,8 +248,8 @@ class UsageTracker:
         self._models_without_price.add(model)
         if self.max_cost is not None:
             warn_user(
-                f"No price is known for the model {model.model_name!r}, so max_cost does not count "
-                "it. Give its price in settings.prices."
+                f"The price of the model {model.model_name!r} is unknown, so max_cost does not "
+                "include it. Add its price to the file of settings.prices."
             )
 
 

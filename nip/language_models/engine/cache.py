@@ -1,4 +1,4 @@
-"""The response cache: answers that several runs share, so that none pays twice for one question."""
+"""The response cache, which several runs share so that equal calls are paid for only once."""
 
 import hashlib
 import json
@@ -17,33 +17,33 @@ _BUSY_TIMEOUT_S = 30.0
 
 
 def check_response_cache(path: Path) -> None:
-    """Tell whether a cache can be used, without making one.
+    """Check that a path can be used as response cache, without creating the file.
 
     Raises
     ------
     ParameterError
-        If there is something else in its place, or no place for it.
+        If the file is not a cache, or cannot be created.
     """
     if path.exists():
         ResponseCache(path).close()
         return
-    home = next(folder for folder in path.absolute().parents if folder.exists())
-    if not home.is_dir() or not os.access(home, os.W_OK):
-        raise _unusable(path, f"nothing can be written in {home}")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise _unusable(path, f"{parent} is not writable")
 
 
 class ResponseCache:
-    """Answers in one SQLite file, which several processes may use at once.
+    """Completions in one SQLite file, which several processes may use concurrently.
 
     Parameters
     ----------
     path : Path
-        The file; it and its folder are made when missing.
+        The file; it and its folder are created if missing.
 
     Raises
     ------
     ParameterError
-        If there is a file, but no such cache.
+        If the file exists but is not a response cache.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +54,7 @@ class ResponseCache:
             raise _unusable(path, str(error)) from error
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return the answer that was stored under a key; None if there is none."""
+        """Return the entry with a key; None if there is none."""
         query = "SELECT entry FROM responses WHERE key = ?"
         row = self._connection.execute(query, (key,)).fetchone()
         if row is None:
@@ -63,7 +63,7 @@ class ResponseCache:
         return entry
 
     def put(self, key: str, entry: Mapping[str, Any]) -> None:
-        """Store an answer; the first under a key stays, so that all runs see the same."""
+        """Store an entry unless the key exists, so that all runs get the same completion."""
         text = json.dumps(dict(entry), ensure_ascii=False)
         with self._connection:
             self._connection.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
@@ -81,14 +81,16 @@ class ResponseCache:
 
 def _unusable(path: Path, reason: str) -> ParameterError:
     return ParameterError(
-        f"settings.response_cache={str(path)!r} cannot be used: {reason}. Name a file of its own "
-        "for the cache; it is made when it is missing."
+        f"settings.response_cache={str(path)!r} cannot be used: {reason}. Give a file that "
+        "is used for nothing else; it is created if it is missing."
     )
 
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
     try:
+        # With WAL, readers of other processes do not block the writer. NORMAL syncs only at
+        # checkpoints: a power failure may lose the last entries, which costs a call, not a result.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
@@ -100,13 +102,13 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def cache_key(address: str, digest: str) -> str:
-    """Return the key of a call in the cache.
+    """Return the cache key of a call.
 
     Parameters
     ----------
     address : str
-        Where the model is; two servers may give one name to different models.
+        Base URL of the model; servers may use the same name for different models.
     digest : str
-        What ``request_digest`` gives for the call.
+        Result of ``request_digest`` for the call.
     """
     return hashlib.sha256(f"{address}\n{digest}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""One question to a language model."""
+"""One call of a language model, and its digest."""
 
 import hashlib
 import json
@@ -10,38 +10,39 @@ from nip.language_models.chat import ChatMessage, ModelSpec, Sampling
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked, of which model, and on whose behalf."""
+    """Model, messages and sampling parameters of a call, and the agent that pays for it."""
 
     model: ModelSpec
-    """The model to ask."""
+    """Spec of the model."""
 
     messages: Sequence[ChatMessage]
     """The conversation so far."""
 
     sampling: Sampling
-    """How the answer is drawn."""
+    """Sampling parameters."""
 
     agent: str
-    """On whose account it goes."""
+    """Agent to which usage and cost are attributed."""
 
     key: str = ""
-    """Name of the call in the journal, unique in the run; empty: not journalled."""
+    """Key of the call in the journal, unique in the run; empty: not journalled."""
 
     sample_index: int = 0
-    """Tells several answers to one question apart in the response cache."""
+    """Distinguishes several samples for the same messages in the response cache."""
 
 
 def request_digest(call: Call) -> str:
-    """Return a fingerprint of what is asked, whoever asks it and wherever the model is reached.
+    """Return a SHA-256 of model, messages and sampling parameters, in hexadecimal digits.
 
-    The address stays out of it, so that a run can go on after its server has moved.
+    Neither the agent nor the base URL is part of it, so that a run can be resumed after its server
+    has moved.
     """
     sampling = call.sampling
-    asked = [
+    content = [
         call.model.provider,
         call.model.model_name,
         [[message["role"], message["content"]] for message in call.messages],
         [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
         call.sample_index,
     ]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

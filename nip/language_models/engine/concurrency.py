@@ -1,8 +1,8 @@
-"""How many calls of one model are under way at once.
+"""Adaptive limit of the number of concurrent calls of one model.
 
-The limit follows what the service bears, as the window of TCP follows the line: in proportion to
-the share of calls that were refused (Alizadeh et al. 2010, "Data Center TCP"), so that a service
-which refuses a few calls at random is not taken for one that is saturated.
+The limit follows the capacity of the service like a congestion window: it is reduced in proportion
+to the share of refused calls (Alizadeh et al. 2010, "Data Center TCP"), so that a service which
+refuses a few calls at random is not mistaken for a saturated one.
 """
 
 import asyncio
@@ -10,24 +10,24 @@ from collections import deque
 
 from nip.language_models.errors import LanguageModelError
 
-# A round in which every call is refused halves the limit; one in which every call is answered lets
-# it grow by a twentieth, or at least by one.
+# A round is as many calls as the limit allows at once. A round of refusals halves the limit (half a
+# slot per refusal); a round of answers increases it by a twentieth, but at least by one.
 _SHRINK_PER_REFUSAL = 0.5
 _GROWTH_PER_ANSWER = 0.05
 
 
 class AdaptiveLimiter:
-    """Lets calls through, first come, first served, as long as few enough are under way.
+    """First-in, first-out semaphore with an adaptive limit.
 
-    Belongs to one event loop.
+    Bound to one event loop, so its state needs no lock: no method awaits while it is inconsistent.
 
     Parameters
     ----------
     cap : int
-        The limit never grows above this.
+        Upper bound of the limit.
     initial : int
-        The limit in the beginning. It doubles with every round of answers until the service refuses
-        a call for the first time, and later up to half of what was refused.
+        Initial limit. It doubles with each round of answers until the service refuses a call for
+        the first time (slow start), and after that only up to half of the limit that was refused.
     """
 
     def __init__(self, cap: int, initial: int) -> None:
@@ -44,16 +44,16 @@ class AdaptiveLimiter:
 
     @property
     def limit(self) -> int:
-        """How many calls may be under way at present."""
+        """Current limit of concurrent calls."""
         return int(self._limit)
 
     async def acquire(self, ahead: bool = False) -> None:
-        """Wait for leave to start a call; every return must be answered by a ``release``.
+        """Wait until a call may start. Each return requires one ``release``.
 
         Parameters
         ----------
         ahead : bool
-            Whether to wait before all who come for the first time, as one who has waited before.
+            Whether to queue ahead of all first tries; set for retries of a call.
         """
         loop = asyncio.get_running_loop()
         may_start = ahead or not self.num_waiting
@@ -69,17 +69,17 @@ class AdaptiveLimiter:
             if waiter.cancelled():
                 self.num_waiting -= 1
             elif waiter.exception() is None:
-                # The task was cancelled in the same moment that it was let through.
+                # The slot was already assigned when the task was cancelled: return it.
                 self.release()
             raise
 
     def release(self) -> None:
-        """Say that a call has ended, in whatever way."""
+        """Free the slot of a call that has ended, successfully or not."""
         self.num_under_way -= 1
-        self._let_through()
+        self._start_waiting()
 
     def note_answer(self) -> None:
-        """Say that a call was answered, while it still counts as under way."""
+        """Increase the limit after an answered call; call this before ``release``."""
         self._was_refused = False
         is_in_use = self.num_under_way >= self.limit
         if is_in_use and self._limit < self.cap:
@@ -88,15 +88,16 @@ class AdaptiveLimiter:
             self._limit = min(self._limit + growth, float(self.cap))
 
     def note_refusal(self) -> None:
-        """Say that a call was refused because there are too many."""
+        """Reduce the limit after a call was refused for overload or rate limit."""
         if not self._was_refused:
-            # An outage refuses all, one after the other; what was fine before is soon tried again.
+            # Only the first of a series of refusals lowers the threshold. An outage refuses many
+            # calls in a row; after it, the limit doubles quickly to half of its former value.
             self._doubles_below = self._limit / 2
         self._was_refused = True
         self._limit = max(1.0, self._limit - _SHRINK_PER_REFUSAL)
 
     def pause(self, seconds: float) -> None:
-        """Let no call through for so long; the longest of several pauses counts."""
+        """Start no call for some seconds; of overlapping pauses the latest end applies."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         if until > self._paused_until:
@@ -104,20 +105,20 @@ class AdaptiveLimiter:
             loop.call_at(until, self._end_pause, until)
 
     def stop(self, error: LanguageModelError) -> None:
-        """Raise an error in everyone who waits."""
+        """Raise an error in all waiting ``acquire`` calls."""
         while (waiter := self._take_first()) is not None:
             waiter.set_exception(error)
 
     def _end_pause(self, until: float) -> None:
-        # Timers may go off a moment early, so this does not look at the clock.
+        # Timers may fire slightly early, so compare the scheduled ends instead of the clock.
         if until == self._paused_until:
             self._paused_until = 0.0
-            self._let_through()
+            self._start_waiting()
 
     def _has_room(self) -> bool:
         return self.num_under_way < self.limit
 
-    def _let_through(self) -> None:
+    def _start_waiting(self) -> None:
         if not self.num_waiting or asyncio.get_running_loop().time() < self._paused_until:
             return
         while self._has_room() and (waiter := self._take_first()) is not None:
@@ -128,7 +129,7 @@ class AdaptiveLimiter:
         for queue in (self._returning, self._waiters):
             while queue:
                 waiter = queue.popleft()
-                # A cancelled one was left there, because taking it out would cost a search.
+                # Cancelled waiters stay in the queue: removing one would take a linear search.
                 if not waiter.done():
                     self.num_waiting -= 1
                     return waiter

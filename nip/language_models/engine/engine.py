@@ -1,7 +1,8 @@
-"""The engine: all calls of a run, on one event loop.
+"""The engine, which schedules all calls of language models in a run on one event loop.
 
-A call goes through these stations: journal, response cache, turn (concurrency and rate limits),
-budget, provider with retries, ledger, journal. Callers ask for as much at once as they like.
+A call passes these steps: journal lookup, response cache, model queue (concurrency and rate
+limits), budget check, request with retries, usage tracking, journal entry. Callers may start any
+number of calls at once.
 """
 
 import asyncio
@@ -33,24 +34,25 @@ BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 
 
 class Engine:
-    """Asks language models, many at once, and loses no answer.
+    """Runs calls of language models concurrently, and stores every answer.
 
-    Use it in an ``async with`` statement, on one event loop. Journal, ledger and cache outlive it.
+    Use it in an ``async with`` statement, on one event loop. Closing it does not close journal and
+    cache.
 
     Parameters
     ----------
     context : ConnectionContext, optional
-        What reaching the models takes.
+        Connection settings of all models.
     options : EngineOptions, optional
-        Limits of concurrency, patience and persistence.
+        Limits of concurrency, timeouts and retries.
     journal : Journal, optional
-        Where every answer is stored before it is given, and looked up first; None: nowhere.
-    ledger : UsageTracker, optional
-        What counts tokens and costs, and holds the budget.
+        Stores every answer before ``complete`` returns it, and is searched first; None: no journal.
+    usage_tracker : UsageTracker, optional
+        Counts tokens and costs, and enforces the budget.
     cache : ResponseCache, optional
-        Answers shared with other runs.
+        Completions shared with other runs.
     build_model : BuildModel
-        Makes the models, each when it is first asked.
+        Builds each model on its first call.
     """
 
     def __init__(
@@ -59,12 +61,12 @@ class Engine:
         options: EngineOptions | None = None,
         *,
         journal: Journal | None = None,
-        ledger: UsageTracker | None = None,
+        usage_tracker: UsageTracker | None = None,
         cache: ResponseCache | None = None,
         build_model: BuildModel = build_chat_model,
     ) -> None:
         self.options = options or EngineOptions()
-        self.ledger = ledger or UsageTracker()
+        self.usage_tracker = usage_tracker or UsageTracker()
         self._context = context or ConnectionContext()
         self._journal = journal
         self._cache = cache
@@ -73,26 +75,27 @@ class Engine:
         self._under_way: set[asyncio.Task[Completion]] = set()
         self._end: LanguageModelError | None = None
         self._ending = asyncio.Event()
-        # Seeded by the system: processes that share a service must not come back together.
+        # Seeded by the operating system, not by the run: jitter must differ between processes that
+        # share a service, and it only affects waiting times, never results.
         self._jitter = random.Random()
         self._num_answers = self._num_from_journal = self._num_from_cache = 0
         self._retries: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
 
     async def complete(self, call: Call) -> Completion:
-        """Answer a call. The answer is in the journal when this returns.
+        """Return the completion of a call. It is in the journal when this returns.
 
-        An answer on its way is not lost when the caller is cancelled: it goes into the journal when
-        it comes, for as long as the engine is open.
+        A cancelled caller does not cancel a request that was sent: its answer is still written to
+        the journal as long as the engine is open.
 
         Raises
         ------
         LanguageModelError
-            If there is no answer and no retry left: the rollout has failed. If the policy of the
-            error is ``END_RUN``, this and all other calls raise it, those that wait at once, and
-            those under way when their answers are in the journal.
+            If the call failed and no retry is left. If the policy of the error is ``END_RUN``, all
+            calls raise it: waiting ones immediately, running ones after their answers have been
+            written to the journal.
         ResumeError
-            If the journal holds the answer to another question under the key of the call.
+            If the journal contains a different request under the key of the call.
         """
         self._raise_if_ended()
         is_kept = self._journal is not None or self._cache is not None
@@ -106,7 +109,7 @@ class Engine:
 
     @property
     def stats(self) -> EngineStats:
-        """What has been done and is being done."""
+        """Counts of calls, retries, failures and usage."""
         return EngineStats(
             num_answers=self._num_answers,
             num_from_journal=self._num_from_journal,
@@ -114,21 +117,21 @@ class Engine:
             num_under_way=len(self._under_way),
             num_retries=dict(sorted(self._retries.items())),
             num_failures=dict(sorted(self._failures.items())),
-            usage=self.ledger.total.usage,
-            cost=self.ledger.cost,
+            usage=self.usage_tracker.total.usage,
+            cost=self.usage_tracker.cost,
             models={spec: self._queues[spec].stats for spec in sorted(self._queues)},
         )
 
     async def aclose(self) -> None:
-        """Wait a little for answers under way, which are paid for, and close all connections."""
+        """Wait up to ``drain_s`` for running requests, which are paid for, and close the models."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=self.options.drain_s)
-        left = list(self._under_way)
-        for task in left:
+        remaining = list(self._under_way)
+        for task in remaining:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        for lane in self._queues.values():
-            await lane.model.aclose()
+        await asyncio.gather(*remaining, return_exceptions=True)
+        for queue in self._queues.values():
+            await queue.model.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -137,7 +140,7 @@ class Engine:
         await self.aclose()
 
     def _recall(self, call: Call, digest: str) -> Completion | None:
-        """Look for an answer that is there already."""
+        """Look a call up in journal and response cache."""
         if self._journal is not None and call.key:
             found = read_journal(self._journal, call.key, digest)
             if found is not None:
@@ -155,34 +158,35 @@ class Engine:
         return None
 
     async def _ask_until_answered(self, call: Call, digest: str) -> Completion:
-        lane = self._queue(call.model)
-        patience = RetryPolicy(self.options, self._jitter)
+        queue = self._queue(call.model)
+        retry_policy = RetryPolicy(self.options, self._jitter)
         num_tries = 0
         while True:
-            mark = await lane.enter(call, ahead=num_tries > 0)
+            snapshot = await queue.enter(call, ahead=num_tries > 0)
             num_tries += 1
-            task = self._start(lane, mark, call, digest)
+            task = self._start(queue, snapshot, call, digest)
             try:
-                # A cancelled caller leaves the request alone, whose answer will have to be paid.
+                # Shielded, because the service bills a request that was sent: a cancelled caller
+                # must not keep its answer out of the journal.
                 return await asyncio.shield(task)
             except LanguageModelError as error:
-                await self._prepare_retry(patience, error)
+                await self._prepare_retry(retry_policy, error)
 
     def _start(
-        self, lane: ModelQueue, mark: UsageSnapshot, call: Call, digest: str
+        self, queue: ModelQueue, snapshot: UsageSnapshot, call: Call, digest: str
     ) -> asyncio.Task[Completion]:
-        """Send a request in a task of its own, for which a turn was taken."""
+        """Send a request in a separate task, with the queue slot that was acquired for it."""
         try:
             self._raise_if_ended()
-            self.ledger.check(len(self._under_way))
+            self.usage_tracker.check(len(self._under_way))
         except BudgetExceededError as error:
-            lane.leave()
+            queue.leave()
             self._stop(error)
             raise
         except BaseException:
-            lane.leave()
+            queue.leave()
             raise
-        task = asyncio.create_task(self._ask(lane, mark, call, digest))
+        task = asyncio.create_task(self._ask(queue, snapshot, call, digest))
         self._under_way.add(task)
         task.add_done_callback(self._end_task)
         return task
@@ -190,36 +194,42 @@ class Engine:
     def _end_task(self, task: asyncio.Task[Completion]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
-            # Nobody may be left to hear of a failure; looked at here, it is no noise in the log.
+            # If the caller was cancelled, nobody retrieves the exception. Doing it here keeps
+            # asyncio from logging "Task exception was never retrieved".
             task.exception()
 
     async def _ask(
-        self, lane: ModelQueue, mark: UsageSnapshot, call: Call, digest: str
+        self, queue: ModelQueue, snapshot: UsageSnapshot, call: Call, digest: str
     ) -> Completion:
-        """Ask once. From the answer to its place in the journal nothing can come between."""
+        """Send one request, and store its answer.
+
+        There is no ``await`` between the answer and its journal entry, so cancellation cannot
+        separate them.
+        """
         try:
             async with asyncio.timeout(self.options.timeout_s):
-                completion = await lane.model.complete(call.messages, call.sampling)
-            lane.note_answer(mark, completion)
+                completion = await queue.model.complete(call.messages, call.sampling)
+            queue.note_answer(snapshot, completion)
             self._keep(call, digest, completion)
             return completion
         except TimeoutError as error:
-            late = f"{call.model.model_name} gave no answer within {self.options.timeout_s:g} s."
-            raise ModelTimeoutError(late) from error
+            message = f"{call.model.model_name}: no answer within {self.options.timeout_s:g} s."
+            raise ModelTimeoutError(message) from error
         except LanguageModelError as error:
-            # Before the turn is given on, lest another call meets the same error.
-            lane.note_error(error)
+            # Before `leave` frees the slot: otherwise the next call would start and get the same
+            # error before the pause or the end of the run takes effect.
+            queue.note_error(error)
             if error.policy is ErrorPolicy.END_RUN:
                 self._stop(error)
             raise
         finally:
-            lane.leave()
+            queue.leave()
 
-    async def _prepare_retry(self, patience: RetryPolicy, error: LanguageModelError) -> None:
-        """Wait until it is time to ask again; raise if it never is."""
+    async def _prepare_retry(self, retry_policy: RetryPolicy, error: LanguageModelError) -> None:
+        """Wait until the next try; raise the error if none is left."""
         self._raise_if_ended()
         may_retry = error.policy is not ErrorPolicy.END_CALL
-        seconds = patience.seconds_to_wait(error) if may_retry else None
+        seconds = retry_policy.seconds_to_wait(error) if may_retry else None
         name = type(error).__name__
         if seconds is None:
             self._failures[name] += 1
@@ -233,7 +243,7 @@ class Engine:
     def _keep(
         self, call: Call, digest: str, completion: Completion, *, is_cached: bool = False
     ) -> None:
-        """Count an answer and store it."""
+        """Track the usage of an answer, and store it in journal and cache."""
         self._count(call, completion, is_cached)
         if self._journal is not None and call.key:
             self._journal.put(call.key, to_entry(completion, digest, is_cached=is_cached))
@@ -244,25 +254,28 @@ class Engine:
         return cache_key(self._queue(call.model).model.address, digest)
 
     def _count(self, call: Call, completion: Completion, is_cached: bool) -> None:
-        self.ledger.record(call.agent, call.model, completion.usage, key=call.key, cached=is_cached)
+        self.usage_tracker.record(
+            call.agent, call.model, completion.usage, key=call.key, cached=is_cached
+        )
 
     def _queue(self, spec: ModelSpec) -> ModelQueue:
-        lane = self._queues.get(spec)
-        if lane is None:
-            lane = self._queues[spec] = ModelQueue(
+        queue = self._queues.get(spec)
+        if queue is None:
+            queue = self._queues[spec] = ModelQueue(
                 self._build_model(spec, self._context), self.options
             )
-        return lane
+        return queue
 
     def _stop(self, error: LanguageModelError) -> None:
-        """End the run for all calls."""
+        """Make all current and future calls raise an error."""
         if self._end is None:
             self._end = error
             self._ending.set()
-            for lane in self._queues.values():
-                lane.limiter.stop(error)
+            for queue in self._queues.values():
+                queue.limiter.stop(error)
 
     def _raise_if_ended(self) -> None:
         if self._end is not None:
-            # One error is raised by thousands, each of whom would add its part to one traceback.
+            # Thousands of callers raise the same exception object; each would append its frames to
+            # one growing traceback.
             raise self._end.with_traceback(None)

@@ -1,6 +1,6 @@
-"""The journal: every finished answer, by the name of its call, before it counts.
+"""The journal: a persistent store of finished calls by key, used to resume a run.
 
-A run that was killed asks the same calls again; the journal then answers instead of the service.
+A resumed run makes the same calls again; those in the journal are answered without a request.
 """
 
 from collections.abc import Mapping
@@ -13,41 +13,41 @@ Entry = Mapping[str, Any]
 
 
 class Journal(Protocol):
-    """Where finished answers are kept."""
+    """Interface of a journal."""
 
     def get(self, key: str) -> Entry | None:
-        """Return what was stored under a name; None if nothing was."""
+        """Return the entry with a key; None if there is none."""
 
     def put(self, key: str, entry: Entry) -> None:
-        """Store an answer; it is safe from a kill of the process when this returns."""
+        """Store an entry durably: it survives a kill of the process after this returns."""
 
 
 class MemoryJournal:
-    """A journal that lasts as long as the process, for tests and trials."""
+    """A journal in memory, for tests and experiments."""
 
     def __init__(self) -> None:
         self.entries: dict[str, dict[str, Any]] = {}
 
     def get(self, key: str) -> Entry | None:
-        """Return what was stored under a name; None if nothing was."""
+        """Return the entry with a key; None if there is none."""
         return self.entries.get(key)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Store an answer."""
+        """Store an entry."""
         self.entries[key] = dict(entry)
 
 
 def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) -> dict[str, Any]:
-    """Return an answer as plain data that JSON can hold.
+    """Return a completion as a JSON-compatible journal entry.
 
     Parameters
     ----------
     completion : Completion
-        The answer.
+        The completion.
     digest : str
-        Fingerprint of what was asked.
+        Digest of the call, see ``request_digest``.
     is_cached : bool
-        Whether it came from the response cache, so that nobody paid for it.
+        Whether it came from the response cache and cost nothing.
     """
     entry = {
         "text": completion.text,
@@ -61,7 +61,7 @@ def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) ->
 
 
 def from_entry(entry: Entry) -> Completion:
-    """Read what ``to_entry`` gave."""
+    """Build a completion from the result of ``to_entry``."""
     return Completion(
         text=entry["text"],
         finish_reason=entry["finish_reason"],
@@ -71,25 +71,25 @@ def from_entry(entry: Entry) -> Completion:
 
 
 def read_journal(journal: Journal, key: str, digest: str) -> tuple[Completion, bool] | None:
-    """Look for the answer to a call in the journal.
+    """Look a call up in the journal.
 
     Returns
     -------
     completion, is_cached
-        The answer, and whether it came from the response cache; None if there is no entry.
+        The completion, and whether it came from the response cache; None if there is no entry.
 
     Raises
     ------
     ResumeError
-        If the journal holds the answer to another question under this name.
+        If the entry with this key belongs to a different request.
     """
     entry = journal.get(key)
     if entry is None:
         return None
     if entry["digest"] != digest:
         raise ResumeError(
-            f"The journal holds an answer under {key!r}, but to another question: the prompts, the "
-            "dataset or the code have changed since the run began. Put the old ones back to go on, "
-            "or choose another run_id for a new run."
+            f"The journal entry {key!r} belongs to a different request: the prompts, the dataset "
+            "or the code have changed since the run started. Restore them to resume the run, or "
+            "start a new run with another run_id."
         )
     return from_entry(entry), bool(entry.get("is_cached", False))

@@ -1,4 +1,4 @@
-"""One model with all that limits how it is asked."""
+"""The queue of calls of one model: concurrency limit, rate limit and pauses."""
 
 import asyncio
 
@@ -7,73 +7,81 @@ from nip.language_models.engine.call import Call
 from nip.language_models.engine.concurrency import AdaptiveLimiter
 from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.rate_limiter import RateLimiter, UsageSnapshot
-from nip.language_models.engine.stats import LaneStats
+from nip.language_models.engine.stats import ModelQueueStats
 from nip.language_models.errors import LanguageModelError
 
-# English text in the tokenizers of today; only to guess what a request counts for.
+# Rough averages for English text and current tokenizers, to estimate how much of the token limit a
+# request uses before the service reports it.
 _CHARACTERS_PER_TOKEN = 4
-_USUAL_COMPLETION_TOKENS = 300
+_TYPICAL_COMPLETION_TOKENS = 300
 
 
 class ModelQueue:
-    """A model, its limit of concurrency, and its allowance per minute.
+    """A model with its concurrency limiter and its rate limiter.
 
     Parameters
     ----------
     model : ChatModel
         The model.
     options : EngineOptions
-        Where concurrency begins and how far it may grow.
+        Initial and maximum concurrency, and the minimum pause.
     """
 
     def __init__(self, model: ChatModel, options: EngineOptions) -> None:
         self.model = model
         initial = options.initial_concurrency or options.max_concurrency
         self.limiter = AdaptiveLimiter(options.max_concurrency, initial)
-        self._budget = RateLimiter()
+        self._rate_limiter = RateLimiter()
         self._shortest_pause = options.first_backoff_s
 
     @property
-    def stats(self) -> LaneStats:
-        """How the model is being asked."""
+    def stats(self) -> ModelQueueStats:
+        """Counts of running and waiting calls."""
         limiter = self.limiter
-        return LaneStats(limiter.num_under_way, limiter.num_waiting, limiter.limit)
+        return ModelQueueStats(limiter.num_under_way, limiter.num_waiting, limiter.limit)
 
     async def enter(self, call: Call, ahead: bool) -> UsageSnapshot:
-        """Wait until the call may be sent. Every return must be answered by ``leave``.
+        """Wait until a call may be sent. Each return requires one ``leave``.
 
         Parameters
         ----------
         call : Call
-            What will be asked.
+            The call.
         ahead : bool
-            Whether it has waited before, and so goes before all others.
+            Whether it is a retry, which is queued ahead of first tries.
+
+        Returns
+        -------
+        snapshot : UsageSnapshot
+            Requests and tokens sent so far, for ``note_answer``.
         """
         while True:
             await self.limiter.acquire(ahead)
-            num_tokens = _guess_tokens(call) if self._budget.counts_tokens else 0
-            delay = self._budget.delay(num_tokens, _now())
+            num_tokens = _estimate_tokens(call) if self._rate_limiter.counts_tokens else 0
+            delay = self._rate_limiter.delay(num_tokens, _now())
             if not delay:
-                return self._budget.take(num_tokens)
+                return self._rate_limiter.take(num_tokens)
+            # Pause before the release: otherwise the slot would go to the next call, which would
+            # compute the same delay. The call keeps its place by queueing ahead.
             self.limiter.pause(delay)
             self.limiter.release()
             ahead = True
 
     def leave(self) -> None:
-        """Say that the call has ended."""
+        """Free the slot of a call that has ended."""
         self.limiter.release()
 
-    def note_answer(self, mark: UsageSnapshot, completion: Completion) -> None:
-        """Learn from an answer to the call that entered with a mark."""
+    def note_answer(self, snapshot: UsageSnapshot, completion: Completion) -> None:
+        """Update the limits after an answer to the call that entered with this snapshot."""
         self.limiter.note_answer()
         if completion.rate_limits is not None:
-            self._budget.observe(completion.rate_limits, mark, _now())
+            self._rate_limiter.observe(completion.rate_limits, snapshot, _now())
 
     def note_error(self, error: LanguageModelError) -> None:
-        """Learn from a failure.
+        """Update the limits after a failed call.
 
-        What the service asks for holds for all calls; that one call waits longer with every try is
-        its own affair.
+        A ``retry_after`` of the service pauses the whole queue. The growing backoff of a single
+        call is applied by its ``RetryPolicy`` instead.
         """
         if error.is_saturation:
             self.limiter.note_refusal()
@@ -85,7 +93,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _guess_tokens(call: Call) -> int:
+def _estimate_tokens(call: Call) -> int:
     num_characters = sum(len(message["content"]) for message in call.messages)
-    completion = call.sampling.max_tokens or _USUAL_COMPLETION_TOKENS
+    completion = call.sampling.max_tokens or _TYPICAL_COMPLETION_TOKENS
     return num_characters // _CHARACTERS_PER_TOKEN + completion

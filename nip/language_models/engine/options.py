@@ -1,4 +1,4 @@
-"""How the engine goes about its calls; nothing here changes an answer."""
+"""Options of the engine. None of them changes the content of an answer."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from nip.errors import ParameterError
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Limits of concurrency, patience and persistence.
+    """Limits of concurrency, timeouts and retries.
 
     Raises
     ------
@@ -16,40 +16,40 @@ class EngineOptions:
     """
 
     max_concurrency: int = 100
-    """Most calls under way at once, for each model."""
+    """Maximum number of concurrent calls per model."""
 
     initial_concurrency: int | None = None
-    """Calls under way at once in the beginning, for each model; None: as many as allowed."""
+    """Initial number of concurrent calls per model; None: the maximum."""
 
     timeout_s: float = 600.0
-    """Seconds after which a call without an answer is given up and asked again."""
+    """Timeout of a request in seconds, after which it is retried."""
 
     num_timeouts: int = 100
-    """How often a call may time out before its rollout has failed."""
+    """Retries of a call after timeouts."""
 
     num_connection_errors: int = 10
-    """How often a call may fail to connect before its rollout has failed."""
+    """Retries of a call after connection errors."""
 
     num_rate_limits: int = 100
-    """How often a call may be refused for the rate limit before its rollout has failed."""
+    """Retries of a call after rate limit errors."""
 
     num_overloads: int = 20
-    """How often a call may meet an overloaded service before its rollout has failed."""
+    """Retries of a call after overload errors."""
 
     num_malformed_answers: int = 5
-    """How often a call may get an answer that is none before its rollout has failed."""
+    """Retries of a call after malformed responses."""
 
     num_unknown_errors: int = 3
-    """How often a call may meet an error of unknown kind before its rollout has failed."""
+    """Retries of a call after errors of unknown kind."""
 
     first_backoff_s: float = 0.25
-    """Seconds before the first retry; every further one waits about twice as long."""
+    """Backoff before the first retry in seconds; it doubles with each further one."""
 
     max_backoff_s: float = 60.0
-    """Most seconds before a retry, unless the service asks for more."""
+    """Maximum backoff in seconds, unless the service requests a longer one."""
 
     drain_s: float = 5.0
-    """Seconds that answers under way are waited for when the work is stopped: they are paid for."""
+    """Seconds to wait for running requests, which are paid for, when the engine is closed."""
 
     def __post_init__(self) -> None:
         problems = [

@@ -1,6 +1,6 @@
-"""Requests and tokens per minute, as far as a service tells them in its headers.
+"""Rate limiter for requests and tokens per minute, as reported in the headers of a service.
 
-Keeping to them costs less than being refused: a refused request counts as well.
+Waiting is better than being refused, because refused requests count towards the limit as well.
 """
 
 from dataclasses import dataclass
@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from nip.language_models.chat import RateLimitState
 
 _MINUTE_S = 60.0
-# So small a part of a request is missing by rounding only, and no clock could wait for it.
+# A missing amount below this comes from rounding; waiting for it could loop without progress.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSnapshot:
-    """What had been used when a call started."""
+    """Total usage of a limiter right after a call was counted."""
 
     num_requests: int
+    """Requests sent so far."""
+
     num_tokens: int
+    """Estimated tokens sent so far."""
 
 
 class _Bucket:
-    """An allowance that refills evenly; unknown, and so without bound, until it is observed."""
+    """Token bucket that refills at a constant rate; unlimited until a limit is observed."""
 
     def __init__(self) -> None:
         self.used = 0
@@ -34,17 +37,27 @@ class _Bucket:
     def observe(
         self, remaining: int, limit: int | None, reset_s: float | None, since: int, now: float
     ) -> None:
-        """Take over what the service says was left when it met a call.
+        """Set the level from a reported remainder.
 
         Parameters
         ----------
+        remaining : int
+            Amount left, as reported in the response to a call.
+        limit : int | None
+            Size of the bucket, if reported.
+        reset_s : float | None
+            Seconds until the bucket is full, if reported.
         since : int
-            What was in use when that call started: what came later is not counted in ``remaining``.
+            ``used`` when that call started. Later calls are not included in ``remaining``, so their
+            amounts are subtracted here.
+        now : float
+            Current time in seconds.
         """
         if limit is not None:
             self._limit = float(limit)
             missing = limit - remaining
-            # Some limits are those of a day; how long the missing part takes tells.
+            # Some limits are per day, not per minute. The time until the missing part is refilled
+            # shows the actual rate.
             self._per_second = missing / reset_s if reset_s and missing > 0 else limit / _MINUTE_S
         elif reset_s:
             self._limit = float(max(remaining, 1))
@@ -56,12 +69,13 @@ class _Bucket:
         self._updated_at = now
 
     def delay(self, amount: int, now: float) -> float:
-        """Return the seconds until an amount is there."""
+        """Return the seconds until an amount is available."""
         if not self.is_known:
             return 0.0
         self._level = min(self._limit, self._level + self._per_second * (now - self._updated_at))
         self._updated_at = now
-        # More than the limit is never there: such a call goes when the allowance is full.
+        # An amount above the limit never becomes available: such a call starts when the bucket is
+        # full.
         missing = min(float(amount), self._limit) - self._level
         has_enough = missing <= _ROUNDING or not self._per_second
         return 0.0 if has_enough else missing / self._per_second
@@ -72,7 +86,7 @@ class _Bucket:
 
 
 class RateLimiter:
-    """What one model may still be asked in this minute."""
+    """Limits requests and tokens of one model to the rates that its service reports."""
 
     def __init__(self) -> None:
         self._requests = _Bucket()
@@ -80,38 +94,38 @@ class RateLimiter:
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether tokens are known to be limited, so that it matters how many a call takes."""
+        """Whether a token limit is known, so that callers need to estimate the tokens of a call."""
         return self._tokens.is_known
 
     def delay(self, num_tokens: int, now: float) -> float:
-        """Return the seconds to wait before a call of so many tokens; 0 when it may start."""
+        """Return the seconds to wait before a call with ``num_tokens``; 0 if it may start."""
         return max(self._requests.delay(1, now), self._tokens.delay(num_tokens, now))
 
     def take(self, num_tokens: int) -> UsageSnapshot:
-        """Count a call that starts now."""
-        mark = UsageSnapshot(self._requests.used + 1, self._tokens.used + num_tokens)
+        """Count a call that starts now, and return the total usage including it."""
+        snapshot = UsageSnapshot(self._requests.used + 1, self._tokens.used + num_tokens)
         self._requests.take(1)
         self._tokens.take(num_tokens)
-        return mark
+        return snapshot
 
-    def observe(self, state: RateLimitState, mark: UsageSnapshot, now: float) -> None:
-        """Take over what the service said in its answer to a call.
+    def observe(self, state: RateLimitState, snapshot: UsageSnapshot, now: float) -> None:
+        """Update the limits from the response to a call.
 
         Parameters
         ----------
         state : RateLimitState
-            What it said.
-        mark : UsageSnapshot
-            What ``take`` gave for that call.
+            The reported limits.
+        snapshot : UsageSnapshot
+            Result of ``take`` for that call.
         now : float
-            The time, in seconds.
+            Current time in seconds.
         """
         if state.remaining_requests is not None:
             self._requests.observe(
                 state.remaining_requests,
                 state.limit_requests,
                 state.reset_requests_s,
-                mark.num_requests,
+                snapshot.num_requests,
                 now,
             )
         if state.remaining_tokens is not None:
@@ -119,6 +133,6 @@ class RateLimiter:
                 state.remaining_tokens,
                 state.limit_tokens,
                 state.reset_tokens_s,
-                mark.num_tokens,
+                snapshot.num_tokens,
                 now,
             )

@@ -1,4 +1,4 @@
-"""How often a call is tried again, and after how long."""
+"""Retry policy of a single call: number of retries per kind of error, and backoff."""
 
 import random
 
@@ -21,19 +21,19 @@ _OPTION_OF_ERROR: dict[type[LanguageModelError], str] = {
     MalformedAnswerError: "num_malformed_answers",
     UnknownApiError: "num_unknown_errors",
 }
-# Far beyond any longest wait, and far below what overflows.
-_MOST_DOUBLINGS = 40
+# 2^40 times any first backoff exceeds every maximum, and is far from overflowing a float.
+_MAX_DOUBLINGS = 40
 
 
 class RetryPolicy:
-    """What one call still puts up with.
+    """Retry budget of a single call.
 
     Parameters
     ----------
     options : EngineOptions
-        How often each kind of error may happen, and how waits grow.
+        Number of retries per kind of error, and first and maximum backoff.
     generator : random.Random
-        Draws the jitter: waits differ, lest all who failed together come back together.
+        Draws the jitter, which spreads the retries of calls that failed at the same time.
     """
 
     def __init__(self, options: EngineOptions, generator: random.Random) -> None:
@@ -42,12 +42,12 @@ class RetryPolicy:
         self._counts: dict[str, int] = {}
 
     def seconds_to_wait(self, error: LanguageModelError) -> float | None:
-        """Count an error.
+        """Count an error, and return the time until the next try.
 
         Returns
         -------
         seconds : float | None
-            How long to wait before the next try; None when there is to be none.
+            Seconds to wait; None if no retry is left.
         """
         option = next(
             (_OPTION_OF_ERROR[kind] for kind in type(error).__mro__ if kind in _OPTION_OF_ERROR),
@@ -57,7 +57,9 @@ class RetryPolicy:
         if count >= getattr(self._options, option):
             return None
         self._counts[option] = count + 1
-        doublings = min(count, _MOST_DOUBLINGS)
+        doublings = min(count, _MAX_DOUBLINGS)
         backoff = min(self._options.first_backoff_s * 2.0**doublings, self._options.max_backoff_s)
-        wanted = error.retry_after or 0.0
-        return max(wanted, backoff * 0.5) + self._generator.random() * backoff * 0.5
+        requested = error.retry_after or 0.0
+        # "Equal jitter": half of the backoff is fixed, half random, on top of what the service
+        # requests, so that calls with the same `retry_after` do not return at the same moment.
+        return max(requested, backoff * 0.5) + self._generator.random() * backoff * 0.5

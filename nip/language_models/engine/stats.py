@@ -1,4 +1,4 @@
-"""What an engine has done and is doing, for progress bars and reports."""
+"""Statistics of an engine, for progress bars and reports."""
 
 from dataclasses import dataclass, field
 
@@ -6,52 +6,52 @@ from nip.language_models.chat import ModelSpec, TokenUsage
 
 
 @dataclass(frozen=True, slots=True)
-class LaneStats:
-    """How one model is being asked."""
+class ModelQueueStats:
+    """Counts of one model queue."""
 
     num_under_way: int
-    """Calls that wait for their answer."""
+    """Running calls."""
 
     num_waiting: int
-    """Calls that wait for their turn."""
+    """Waiting calls."""
 
     limit: int
-    """Calls that may be under way at present."""
+    """Current limit of running calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """A picture of one moment."""
+    """Counts of an engine at one moment."""
 
     num_answers: int = 0
-    """Calls that were answered, by whomever."""
+    """Calls that were answered by the service, the journal or the response cache."""
 
     num_from_journal: int = 0
-    """Those that the journal answered, because an earlier process had asked them."""
+    """Calls answered by the journal, because an earlier process had made them."""
 
     num_from_cache: int = 0
-    """Those that the response cache answered."""
+    """Calls answered by the response cache."""
 
     num_under_way: int = 0
-    """Calls that wait for their answer."""
+    """Running calls."""
 
     num_retries: dict[str, int] = field(default_factory=dict)
-    """How often a call was asked again, by the name of the error."""
+    """Number of retries, by the name of the error."""
 
     num_failures: dict[str, int] = field(default_factory=dict)
-    """Calls that were given up, by the name of the error."""
+    """Number of failed calls, by the name of the error."""
 
     usage: TokenUsage = field(default_factory=TokenUsage)
-    """Tokens paid for in this run, earlier processes included."""
+    """Tokens paid for in this run, including earlier processes."""
 
     cost: float = 0.0
-    """Dollars spent in this run, earlier processes included."""
+    """Cost of this run in dollars, including earlier processes."""
 
-    models: dict[ModelSpec, LaneStats] = field(default_factory=dict)
-    """How each model is being asked."""
+    models: dict[ModelSpec, ModelQueueStats] = field(default_factory=dict)
+    """Counts of each model queue."""
 
-    def in_short(self) -> dict[str, float]:
-        """Return the figures that a progress bar has room for."""
+    def summary(self) -> dict[str, float]:
+        """Return the few values that a progress bar shows."""
         return {
             "under way": self.num_under_way,
             "retries": sum(self.num_retries.values()),

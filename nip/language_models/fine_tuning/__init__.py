@@ -1,4 +1,4 @@
-"""Improving language models: datasets, services that train, and jobs that survive a kill."""
+"""Fine-tuning of language models: datasets, backends, and jobs that survive a crash."""
 
 from nip.language_models.fine_tuning.backend import (
     FineTuningBackend,

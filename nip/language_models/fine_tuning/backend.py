@@ -1,4 +1,4 @@
-"""What a service that trains models must be able to do."""
+"""Base class of fine-tuning backends."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,22 +16,22 @@ RemoteStatus = Literal[
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to be made."""
+    """Parameters of a job to create."""
 
     key: str
-    """Name of the job in our books. A service that stores it finds the job again by it."""
+    """Idempotency key, by which an existing job is found at the service."""
 
     base_model: str
-    """The model that training starts from."""
+    """Name of the model that training starts from."""
 
     training_file_id: str
-    """What the service calls the uploaded dataset."""
+    """ID of the uploaded dataset at the service."""
 
     method: FineTuningMethod
-    """Learn to say what the examples say, or to prefer one answer over another."""
+    """Imitation of examples, or preference optimisation."""
 
     suffix: str
-    """Part of the name of the new model, at most 64 characters; ends with a piece of the key."""
+    """Part of the name of the new model, at most 64 characters; ends with a part of the key."""
 
     seed: int
     """Seed of the training, below 2^31."""
@@ -46,14 +46,14 @@ class JobRequest:
     """Factor on the service's learning rate; None: the service chooses."""
 
     beta: float | None = None
-    """DPO only: how closely the model stays to the old one; None: the service chooses."""
+    """DPO only: weight of the KL penalty towards the base model; None: the service chooses."""
 
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """At most 16 pairs of 64 and 512 characters, the key among them, for services that keep it."""
+    """At most 16 entries (keys of 64, values of 512 characters), including the key of the job."""
 
     @property
     def hyper_params(self) -> dict[str, int | float]:
-        """What is not left to the service."""
+        """Hyper-parameters that are not chosen by the service."""
         names = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
@@ -61,51 +61,51 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class RemoteJob:
-    """A job as the service sees it."""
+    """State of a job at the service."""
 
     id: str
-    """What the service calls it."""
+    """ID at the service."""
 
     status: RemoteStatus | str
-    """How far it is. A status that is not known here counts as still running."""
+    """Status. Unknown values are treated as running."""
 
     model: str | None = None
-    """The new model, when there is one."""
+    """Name of the new model, if the job has finished."""
 
     trained_tokens: int | None = None
-    """Tokens that are charged for, all epochs together."""
+    """Billed tokens, of all epochs together."""
 
     error: str | None = None
-    """Why it failed."""
+    """Reason of a failure."""
 
 
 class FineTuningBackend(ABC):
-    """A service that trains models, with files and jobs of its own.
+    """A service with training files and fine-tuning jobs.
 
-    All methods raise a ``LanguageModelError`` when a call fails. Its ``policy`` matters: with
-    ``RETRY`` nobody can know whether the service did what it was asked, and the caller looks before
-    it asks again; the others say that nothing was done. So no method repeats a call by itself that
-    makes something.
+    All methods raise a ``LanguageModelError`` if a call fails. With the policy ``RETRY`` it is
+    unknown whether the service executed the call, so the caller searches for the result before it
+    repeats the call; all other policies mean that the call had no effect. Methods must not retry
+    calls that create something.
 
     Parameters
     ----------
     model : ModelSpec
-        The model to be trained; says which service is meant and how to reach it.
+        Model to fine-tune, with base URL and API key variable of the service.
     context : ConnectionContext
-        What else reaching it takes.
+        Connection settings.
     """
 
     name: ClassVar[str]
     """Registered name; set by ``register_fine_tuning_backend``."""
 
     min_examples: ClassVar[int] = 1
-    """A smaller dataset is refused by the service."""
+    """Minimum number of examples in a dataset."""
 
     is_free: bool = False
-    """Whether its jobs cost nothing, whatever the models are called: in rehearsals, for example."""
+    """Whether jobs cost nothing, regardless of the name of the model; true for the mock API."""
 
     max_file_bytes: ClassVar[int | None] = None
-    """A larger dataset is refused by the service."""
+    """Maximum size of a dataset in bytes; None: no limit."""
 
     @abstractmethod
     def __init__(self, model: ModelSpec, context: ConnectionContext) -> None: ...
@@ -113,41 +113,41 @@ class FineTuningBackend(ABC):
     @classmethod
     @abstractmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:
-        """Tell what is missing before anything is sent.
+        """Check base URL and API key, without sending a request.
 
         Raises
         ------
         ParameterError
-            If the service certainly cannot be reached like this; the message names the way out.
+            If calls would certainly fail; the message says what to change.
         """
 
     @abstractmethod
     async def upload(self, content: bytes, name: str) -> str:
-        """Upload a dataset in JSON lines and return what the service calls it."""
+        """Upload a dataset in JSON lines, and return its file ID."""
 
     @abstractmethod
     async def find_file(self, name: str) -> str | None:
-        """Return what the service calls an uploaded dataset of this name; None if it has none."""
+        """Return the ID of an uploaded file with a name; None if there is none."""
 
     @abstractmethod
     async def create_job(self, request: JobRequest) -> RemoteJob:
-        """Make a job; it begins by itself."""
+        """Create a job; it starts automatically."""
 
     @abstractmethod
     async def find_job(self, key: str) -> RemoteJob | None:
-        """Return the job that was made with this key; None if there is none."""
+        """Return the job that was created with a key; None if there is none."""
 
     @abstractmethod
     async def get_job(self, job_id: str) -> RemoteJob:
-        """Return a job as it is now."""
+        """Return the current state of a job."""
 
     @abstractmethod
     async def cancel_job(self, job_id: str) -> RemoteJob:
-        """End a job; one that has ended is returned as it is, or refused."""
+        """Cancel a job; for a finished job, return its state or raise a ``BadRequestError``."""
 
     @abstractmethod
     async def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        """Return what the service reports of a job, metrics too, as plain data, oldest first."""
+        """Return the events of a job, including metrics, as plain data, oldest first."""
 
     async def aclose(self) -> None:  # noqa: B027 - not every backend has something to close
         """Close connections."""

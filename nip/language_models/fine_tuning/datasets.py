@@ -1,6 +1,6 @@
-"""Fine-tuning examples as JSON lines.
+"""Build fine-tuning datasets in JSON lines.
 
-Equal examples in equal order give equal bytes: no clock, no path, no order of a dictionary enters.
+Equal examples in equal order give equal bytes, since job keys depend on the SHA-256 of the content.
 """
 
 import hashlib
@@ -19,24 +19,24 @@ _ROLES = get_args(Role)
 
 @dataclass(frozen=True)
 class Preference:
-    """Two answers to one conversation, one better than the other."""
+    """A preferred and a non-preferred answer to one conversation."""
 
     conversation: Sequence[ChatMessage]
-    """What was said before; ends with a message of someone else."""
+    """The conversation before the answers; its last message is not the assistant's."""
 
     preferred: str
-    """The better answer."""
+    """The preferred answer."""
 
     non_preferred: str
-    """The worse answer."""
+    """The non-preferred answer."""
 
 
 @dataclass(frozen=True)
 class FineTuningDataset:
-    """Examples, ready for upload."""
+    """A serialised dataset, ready for upload."""
 
     method: FineTuningMethod
-    """What the examples are for."""
+    """Fine-tuning method for which the examples are formatted."""
 
     content: bytes
     """JSON lines in UTF-8."""
@@ -45,27 +45,27 @@ class FineTuningDataset:
     """Number of lines."""
 
     num_unusable: int = 0
-    """Examples that were left out because a message in them is empty."""
+    """Number of examples that were dropped because they contain an empty message."""
 
     @property
     def sha256(self) -> str:
-        """Hex digest of the content."""
+        """SHA-256 of the content in hexadecimal digits."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def supervised_dataset(conversations: Iterable[Sequence[ChatMessage]]) -> FineTuningDataset:
-    """Make a dataset from which a model learns to say what it said.
+    """Build a dataset for supervised fine-tuning.
 
     Parameters
     ----------
     conversations : Iterable[Sequence[ChatMessage]]
-        Each as the agent saw it, ending with its own message. Those in which a message is empty are
-        left out and counted: services refuse them.
+        Conversations that end with the target message of the assistant. Those with an empty message
+        are dropped and counted, because services reject them.
 
     Raises
     ------
     FineTuningDatasetError
-        If a conversation does not end with the assistant, or has a role that no service knows.
+        If the last message of a conversation is not the assistant's, or a role is invalid.
     """
     examples: list[list[dict[str, str]]] = []
     num_unusable = 0
@@ -81,17 +81,17 @@ def supervised_dataset(conversations: Iterable[Sequence[ChatMessage]]) -> FineTu
 
 
 def preference_dataset(preferences: Iterable[Preference]) -> FineTuningDataset:
-    """Make a dataset from which a model learns to prefer one answer over another.
+    """Build a dataset for direct preference optimisation (DPO).
 
     Parameters
     ----------
     preferences : Iterable[Preference]
-        The pairs. Those in which a message is empty are left out and counted.
+        The pairs of answers. Those with an empty message are dropped and counted.
 
     Raises
     ------
     FineTuningDatasetError
-        If a conversation is empty or ends with the assistant, or has a role that no service knows.
+        If a conversation is empty, its last message is the assistant's, or a role is invalid.
     """
     lines: list[dict[str, Any]] = []
     num_unusable = 0
@@ -117,7 +117,7 @@ def _clean(conversation: Sequence[ChatMessage], number: int) -> list[dict[str, s
     for message in conversation:
         if message["role"] not in _ROLES:
             raise FineTuningDatasetError(
-                f"Example {number} has a message of the role {message['role']!r}. Use one of "
+                f"Example {number} has a message with the role {message['role']!r}. Use one of "
                 f"{', '.join(_ROLES)}."
             )
     return [
@@ -127,12 +127,13 @@ def _clean(conversation: Sequence[ChatMessage], number: int) -> list[dict[str, s
 
 
 def _require_last(messages: list[dict[str, str]], number: int, is_assistant: bool) -> None:
-    last = messages[-1]["role"] if messages else "nobody"
+    last = messages[-1]["role"] if messages else None
     if not messages or (last == "assistant") is not is_assistant:
-        rule = "end with a message of" if is_assistant else "not end with, but wait for,"
+        rule = "end" if is_assistant else "not end"
+        found = f"its last role is {last!r}" if messages else "it has no messages"
         raise FineTuningDatasetError(
-            f"The conversation of example {number} must {rule} the assistant; the last message is "
-            f"by {last}."
+            f"The conversation of example {number} must {rule} with a message of the assistant, "
+            f"but {found}."
         )
 
 

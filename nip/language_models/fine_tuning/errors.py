@@ -1,11 +1,11 @@
-"""What can go wrong with fine-tuning, apart from the calls themselves."""
+"""Errors of fine-tuning, other than failed calls."""
 
 from nip.errors import NipError
 
 
 class FineTuningError(NipError, RuntimeError):
-    """A job did not succeed, and the run is to stop for it; it can be gone on with."""
+    """A job failed and stops the run, which can be resumed."""
 
 
 class FineTuningDatasetError(NipError, ValueError):
-    """Examples that no model can be trained on."""
+    """A fine-tuning dataset is invalid."""

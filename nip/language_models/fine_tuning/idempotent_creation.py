@@ -1,4 +1,4 @@
-"""Calls of a service that may fail, and must not be done twice."""
+"""Idempotent creation at a service without idempotency keys, and retries of read-only calls."""
 
 import asyncio
 import time
@@ -10,109 +10,111 @@ from nip.language_models.errors import ErrorPolicy, LanguageModelError
 
 Answer = TypeVar("Answer")
 
-_NUM_TRIALS = 8
+_NUM_TRIES = 8
 _GROWTH = 1.5
 _LARGEST_FACTOR = 6.0
-# A service may list what it has just made a little later. In units of `poll_s`.
+# A service may list new objects with a delay, so a search is repeated. In multiples of `poll_s`.
 _LOOK_UP_AFTER = (0.0, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
 class PollingPolicy:
-    """How fast a service is asked again."""
+    """Intervals between requests for the status of a job, and between retries."""
 
     poll_s: float = 10.0
-    """Seconds before the second question; later pauses grow to six times as much."""
+    """First interval in seconds; intervals grow to six times this."""
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits for some seconds."""
+    """Waits for some seconds; exchangeable for tests."""
 
     now: Callable[[], float] = time.monotonic
-    """Tells the time in seconds."""
+    """Returns the time in seconds; exchangeable for tests."""
 
     def pause_s(self, number: int) -> float:
-        """Return the seconds to wait after the question with this number, from 0."""
+        """Return the seconds to wait after the request with this number, counted from 0."""
+        # The exponent is bounded, because a job may be polled often enough to overflow a float.
         return self.poll_s * min(_GROWTH ** min(number, 20), _LARGEST_FACTOR)
 
     async def after(self, number: int, error: LanguageModelError) -> None:
-        """Wait after an error, at least as long as the service asks for."""
+        """Wait after an error, at least as long as the service requests."""
         await self.sleep(max(self.pause_s(number), error.retry_after or 0.0))
 
 
 def is_transient(error: LanguageModelError) -> bool:
-    """Tell whether the same question may be answered later."""
+    """Tell whether a retry may succeed."""
     return error.policy in (ErrorPolicy.RETRY, ErrorPolicy.PAUSE_MODEL)
 
 
-async def ask(question: Callable[[], Awaitable[Answer]], pace: PollingPolicy) -> Answer:
-    """Ask for something that changes nothing, again and again while errors are transient.
+async def retry(request: Callable[[], Awaitable[Answer]], polling: PollingPolicy) -> Answer:
+    """Send a request without side effects, with up to eight tries while errors are transient.
 
     Raises
     ------
     LanguageModelError
-        The first error that will not pass, or the last of eight.
+        The first error that is not transient, or the last of eight.
     """
-    for number in range(_NUM_TRIALS):
+    for number in range(_NUM_TRIES):
         try:
-            return await question()
+            return await request()
         except LanguageModelError as error:
-            if not is_transient(error) or number == _NUM_TRIALS - 1:
+            if not is_transient(error) or number == _NUM_TRIES - 1:
                 raise
-            await pace.after(number, error)
+            await polling.after(number, error)
     raise AssertionError("unreachable")
 
 
-async def do_once(
-    make: Callable[[], Awaitable[Answer]],
+async def create_idempotently(
+    create: Callable[[], Awaitable[Answer]],
     find: Callable[[], Awaitable[Answer | None]],
-    pace: PollingPolicy,
-    may_be_done: bool,
+    polling: PollingPolicy,
+    may_exist: bool,
 ) -> Answer:
-    """Have the service make something exactly once.
+    """Create an object at a service at most once, and return it.
 
-    After an error that leaves open whether it was made (a timeout, a cut connection, a broken
-    answer), and when an earlier process may have asked for it, the service is searched before it is
-    asked to make it (again).
+    After an error that leaves open whether the object was created (timeout, cut connection,
+    malformed response), and if an earlier process may have requested it, the service is searched
+    before the creation is requested (again).
 
     Parameters
     ----------
-    make : Callable[[], Awaitable[Answer]]
-        Asks the service to make it, once.
+    create : Callable[[], Awaitable[Answer]]
+        Requests the creation, without retries.
     find : Callable[[], Awaitable[Answer | None]]
-        Looks for it; None if the service has none.
-    pace : PollingPolicy
-        How fast the service is asked again.
-    may_be_done : bool
-        Whether it may have been asked for already.
+        Searches for the object; None if it does not exist.
+    polling : PollingPolicy
+        Intervals between tries.
+    may_exist : bool
+        Whether the creation may have been requested before.
 
     Raises
     ------
     LanguageModelError
-        The first error that will not pass, or the last of eight.
+        The first error that is not transient, or the last of eight.
     """
-    for number in range(_NUM_TRIALS):
-        if may_be_done:
-            found = await _look_up(find, pace)
+    for number in range(_NUM_TRIES):
+        if may_exist:
+            found = await _look_up(find, polling)
             if found is not None:
                 return found
         try:
-            return await make()
+            return await create()
         except LanguageModelError as error:
-            if not is_transient(error) or number == _NUM_TRIALS - 1:
+            if not is_transient(error) or number == _NUM_TRIES - 1:
                 raise
-            # A service that says "too many requests" has not done what it was asked.
-            may_be_done = may_be_done or error.policy is ErrorPolicy.RETRY
-            await pace.after(number, error)
+            # A refusal for the rate limit (PAUSE_MODEL) proves that nothing was created; after any
+            # other transient error the object may exist.
+            may_exist = may_exist or error.policy is ErrorPolicy.RETRY
+            await polling.after(number, error)
     raise AssertionError("unreachable")
 
 
 async def _look_up(
-    find: Callable[[], Awaitable[Answer | None]], pace: PollingPolicy
+    find: Callable[[], Awaitable[Answer | None]], polling: PollingPolicy
 ) -> Answer | None:
     for factor in _LOOK_UP_AFTER:
         if factor:
-            await pace.sleep(factor * pace.poll_s)
-        found = await ask(find, pace)
+            await polling.sleep(factor * polling.poll_s)
+        found = await retry(find, polling)
         if found is not None:
             return found
     return None

@@ -1,6 +1,6 @@
-"""Names by which a file or a job is found again after a crash.
+"""Deterministic names of files and jobs, by which they are found after a crash.
 
-Iterations are counted from 0 in the code, and from 1 in names that people read.
+Iterations are counted from 0 in the code, and from 1 in names.
 """
 
 import hashlib
@@ -12,34 +12,34 @@ from typing import Any
 MAX_SUFFIX = 64
 MAX_METADATA_VALUE = 512
 KEY_ENTRY = "nip_key"
-"""The entry of the metadata of a job that holds its key."""
+"""Metadata entry with the key of a job."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-_LENGTH_OF_GROUP = 30
-_LENGTH_OF_TAG = 16
+_GROUP_LENGTH = 30
+_TAG_LENGTH = 16
 
 
 def job_key(**parts: Any) -> str:
-    """Make the key of a job from all that defines it; equal parts give an equal key."""
+    """Return the idempotency key of a job, a hash of its parameters."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return f"nip-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 
 def tag_of(key: str) -> str:
-    """Return the piece of a key that fits into a suffix."""
-    return key.removeprefix("nip-")[:_LENGTH_OF_TAG]
+    """Return the part of a key that is used in suffixes."""
+    return key.removeprefix("nip-")[:_TAG_LENGTH]
 
 
 def job_suffix(group: str, iteration: int, key: str) -> str:
-    """Make the suffix of the name of a new model: ``verifier-2-8c31f0a95d27be64``."""
-    readable = _UNSAFE.sub("-", group)[:_LENGTH_OF_GROUP].replace("_", "-").lower()
+    """Return the suffix for the name of the new model: ``verifier-2-8c31f0a95d27be64``."""
+    readable = _UNSAFE.sub("-", group)[:_GROUP_LENGTH].replace("_", "-").lower()
     suffix = f"{readable}-{iteration + 1}-{tag_of(key)}"
     assert len(suffix) <= MAX_SUFFIX, suffix
     return suffix
 
 
 def job_metadata(key: str, **parts: str | int) -> dict[str, str]:
-    """Make the metadata of a job, within the limits of 16 pairs of 64 and 512 characters."""
+    """Return the metadata of a job, with at most 16 entries of at most 512 characters."""
     metadata = {KEY_ENTRY: key}
     metadata |= {f"nip_{name}": str(value)[:MAX_METADATA_VALUE] for name, value in parts.items()}
     assert len(metadata) <= 16, sorted(metadata)
@@ -47,23 +47,23 @@ def job_metadata(key: str, **parts: str | int) -> dict[str, str]:
 
 
 def remote_file_name(group: str, iteration: int, dataset_sha256: str) -> str:
-    """Make the name of a dataset at the service; its content decides."""
+    """Return the file name of a dataset at the service, which includes a hash of its content."""
     return f"nip_{iteration + 1}_{_file_safe(group)}_{dataset_sha256[:32]}.jsonl"
 
 
 def dataset_path(group: str, iteration: int) -> str:
-    """Make the path of a dataset within the folder of the run."""
+    """Return the path of a dataset relative to the folder of the run."""
     return f"fine_tuning/iteration_{iteration + 1:04d}_{_file_safe(group)}.jsonl"
 
 
 def without_missing(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what is None."""
+    """Return the entries that are not None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _file_safe(group: str) -> str:
-    """Make a group's name fit for files; different groups keep different names."""
-    safe = _UNSAFE.sub("-", group)[:_LENGTH_OF_GROUP]
+    """Return a group name that is valid in file names; different groups get different names."""
+    safe = _UNSAFE.sub("-", group)[:_GROUP_LENGTH]
     if safe == group:
         return safe
     return f"{safe}-{hashlib.sha256(group.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

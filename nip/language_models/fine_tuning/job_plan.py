@@ -1,4 +1,4 @@
-"""What is to be trained, and how patiently."""
+"""Plans and options of fine-tuning jobs, and the database row and request of each attempt."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from nip.run_store import FineTuningJobRow
 
 @dataclass(frozen=True)
 class JobPlan:
-    """One group's training after one iteration."""
+    """Fine-tuning of one model group after one iteration."""
 
     group: str
-    """The group of agents whose model is trained."""
+    """Name of the model group."""
 
     base_model: str
-    """The model that training starts from."""
+    """Name of the model that training starts from."""
 
     dataset: FineTuningDataset
-    """What it learns from."""
+    """The training examples."""
 
     seed: int
-    """Seed of the training; its last 31 bits count."""
+    """Seed of the training, used modulo 2^31."""
 
     n_epochs: int | None = None
     """Passes over the examples; None: the service chooses."""
@@ -43,33 +43,33 @@ class JobPlan:
     """Factor on the service's learning rate; None: the service chooses."""
 
     beta: float | None = None
-    """DPO only: how closely the model stays to the old one; None: the service chooses."""
+    """DPO only: weight of the KL penalty towards the base model; None: the service chooses."""
 
     @property
     def hyper_params(self) -> dict[str, Any]:
-        """What is not left to the service."""
+        """Hyper-parameters that are not chosen by the service."""
         names = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
         return without_missing({name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What to do while a job runs, and when it fails."""
+    """Reactions to failed and slow jobs."""
 
     on_failure: Literal["retry", "skip", "stop"] = "retry"
     """Make another attempt, keep the old model, or stop the run."""
 
     num_retries: int = 1
-    """Further attempts with ``retry``; when they fail too, the run stops."""
+    """Further attempts with ``retry``; if all fail, the run stops."""
 
     deadline_s: float = 24 * 3600.0
-    """Seconds to wait for one attempt, counted anew in each process that waits."""
+    """Seconds to wait for one attempt; restarts in each process that waits for it."""
 
 
 def first_attempt(
     run_id: str, iteration: int, plan: JobPlan, backend: FineTuningBackend
 ) -> FineTuningJobRow:
-    """Describe the first attempt at a job."""
+    """Return the database row of the first attempt at a job."""
     row = FineTuningJobRow(
         key="",
         iteration=iteration,
@@ -91,7 +91,7 @@ def first_attempt(
 
 
 def next_attempt(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
-    """Describe the attempt after one that failed: the same job, under a key of its own."""
+    """Return the row of the next attempt after a failed one, with a new key."""
     again = dataclasses.replace(
         row,
         attempt=row.attempt + 1,
@@ -109,7 +109,7 @@ def next_attempt(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
 
 
 def request_of(run_id: str, row: FineTuningJobRow) -> JobRequest:
-    """Word what the service is asked to make."""
+    """Return the request that creates the job of an attempt at the service."""
     assert row.file_id is not None and row.method in ("supervised", "dpo"), row
     metadata = job_metadata(
         row.key,

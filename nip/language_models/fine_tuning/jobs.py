@@ -1,10 +1,10 @@
-"""Fine-tuning jobs from the plan to the model, through crashes.
+"""Run fine-tuning jobs from the plan to the new model, resumable after a crash.
 
 PLANNED → UPLOADED → CREATING → CREATED → RUNNING (↔ PAUSED) → SUCCEEDED | FAILED | CANCELLED
 
-What is about to be done is stored before the call that does it, what came of it afterwards. A
-process that was killed in between leaves a row from which the next one knows what to look for at
-the service before it asks for anything again.
+The intent is stored before each call that creates something, and the result after it. If the
+process is killed in between, the stored row tells the next process what to search for at the
+service before it repeats the call.
 """
 
 import asyncio
@@ -19,7 +19,11 @@ from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import BadRequestError, ErrorPolicy, LanguageModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
-from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, do_once
+from nip.language_models.fine_tuning.idempotent_creation import (
+    PollingPolicy,
+    create_idempotently,
+    retry,
+)
 from nip.language_models.fine_tuning.job_plan import (
     JobOptions,
     JobPlan,
@@ -33,37 +37,37 @@ from nip.utils.files import write_atomically
 
 
 class JobStore(Protocol):
-    """Where jobs are kept; ``Run.jobs`` is one."""
+    """Interface of the database table of jobs; implemented by ``Run.jobs``."""
 
     def save(self, job: FineTuningJobRow) -> None:
-        """Store an attempt so that it outlives the process."""
+        """Store an attempt durably."""
 
     def of_iteration(self, iteration: int) -> list[FineTuningJobRow]:
-        """Return the attempts of an iteration, in the order of groups and attempts."""
+        """Return the attempts of an iteration, sorted by group and attempt."""
 
 
 class JobRunner:
-    """Drives the jobs of one run.
+    """Runs the fine-tuning jobs of one run.
 
-    ``create`` and ``wait`` may be called again in any later process; they go on where the rows of
-    the store say that they were. The groups' jobs advance at the same time.
+    ``create`` and ``wait`` may be called again in a later process, and continue from the stored
+    rows. The jobs of all groups run concurrently.
 
     Parameters
     ----------
     run_id : str
-        Name of the run; a part of the keys of its jobs.
+        ID of the run, part of the keys of its jobs.
     folder : Path
-        Folder of the run; datasets lie in its ``fine_tuning/``.
+        Folder of the run; datasets are stored in its subfolder ``fine_tuning``.
     jobs : JobStore
-        Where the jobs are kept.
+        Table of the jobs.
     backends : Mapping[str, FineTuningBackend]
-        The service of each group.
+        Backend of each model group.
     options : JobOptions, optional
-        What to do while a job runs, and when it fails.
-    pace : PollingPolicy, optional
-        How often services are asked.
+        Reactions to failed and slow jobs.
+    polling : PollingPolicy, optional
+        Intervals between requests.
     prices : Prices, optional
-        What training costs.
+        Prices of training.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class JobRunner:
         jobs: JobStore,
         backends: Mapping[str, FineTuningBackend],
         options: JobOptions | None = None,
-        pace: PollingPolicy | None = None,
+        polling: PollingPolicy | None = None,
         prices: Prices | None = None,
     ) -> None:
         self._run_id = run_id
@@ -81,17 +85,18 @@ class JobRunner:
         self._jobs = jobs
         self._backends = backends
         self._options = options or JobOptions()
-        self._pace = pace or PollingPolicy()
+        self._polling = polling or PollingPolicy()
         self._prices = prices or Prices()
-        # Attempts that this process has planned: nobody can have asked the service for them.
-        self._begun_here: set[str] = set()
+        # Keys of attempts planned by this process. They cannot exist at the service yet, so their
+        # upload needs no search before it.
+        self._planned_here: set[str] = set()
 
     async def create(self, iteration: int, plans: Sequence[JobPlan]) -> dict[str, FineTuningJobRow]:
-        """Upload the datasets and have the services make the jobs.
+        """Upload the datasets and create the jobs at the services.
 
-        A dataset with fewer examples than its service takes makes no job, with a warning: the
-        group keeps its model. A job that its service refuses is stored as FAILED; ``wait`` decides
-        what follows.
+        If a dataset has fewer examples than the service requires, a warning is emitted, no job is
+        created, and the group keeps its model. A job that the service rejects is stored as FAILED
+        and handled by ``wait``.
 
         Returns
         -------
@@ -101,15 +106,15 @@ class JobRunner:
         Raises
         ------
         FineTuningDatasetError
-            If a dataset is larger than its service takes.
+            If a dataset is larger than the service allows.
         ResumeError
-            If a job of the group is there already, with another dataset.
+            If the group already has a job with a different dataset.
         LanguageModelError
-            If a service cannot be used at all, or not for a long time.
+            If a service is unavailable.
         """
         rows = {plan.group: self._plan(iteration, plan) for plan in plans}
         planned = [row for row in rows.values() if row is not None]
-        # Each may finish what it has begun, although another has failed: that saves look-ups later.
+        # Let all finish even if one fails: each completed creation saves a search on resume.
         done = await asyncio.gather(*map(self._advance, planned), return_exceptions=True)
         for result in done:
             if isinstance(result, BaseException):
@@ -117,24 +122,24 @@ class JobRunner:
         return {row.model_group: row for row in done if not isinstance(row, BaseException)}
 
     async def wait(self, iteration: int) -> dict[str, FineTuningJobRow]:
-        """Wait until all jobs of an iteration have ended, with further attempts where asked for.
+        """Wait until all jobs of an iteration have ended, including further attempts.
 
         Returns
         -------
         rows : dict[str, FineTuningJobRow]
-            The last attempt of each group that has one. Its ``model`` is the new model, or None
-            where the group keeps its old one.
+            The last attempt of each group that has one. Its ``model`` is the new model, or None if
+            the group keeps its old one.
 
         Raises
         ------
         FineTuningError
-            If a job failed and the run is to stop. Called again, it makes another attempt, or goes
-            on waiting for a job that was only too slow.
+            If a job failed and stops the run. Called again, ``wait`` makes another attempt, or
+            continues to wait for a job that exceeded its deadline.
         LanguageModelError
-            If a service cannot be used at all.
+            If a service is unavailable.
         """
         latest = {row.model_group: row for row in self._jobs.of_iteration(iteration)}
-        finished = await _all_or_first_error([self._see_through(row) for row in latest.values()])
+        finished = await _all_or_first_error([self._run_to_end(row) for row in latest.values()])
         return {row.model_group: row for row in finished}
 
     def _plan(self, iteration: int, plan: JobPlan) -> FineTuningJobRow | None:
@@ -145,36 +150,35 @@ class JobRunner:
         _check_size(plan, backend)
         if dataset.num_unusable:
             warn_user(
-                f"{dataset.num_unusable} examples of group {plan.group!r} are left out of iteration"
-                f" {iteration + 1}'s fine-tuning, because a message in them is empty."
+                f"{dataset.num_unusable} fine-tuning examples of group {plan.group!r} after "
+                f"iteration {iteration + 1} are left out, because they contain an empty message."
             )
         if dataset.num_examples < backend.min_examples:
             warn_user(
                 f"Group {plan.group!r} has {dataset.num_examples} fine-tuning examples after "
-                f"iteration {iteration + 1}, and the service takes no fewer than "
-                f"{backend.min_examples}: the group keeps its model. Sample more rollouts or keep "
-                "a larger share of them."
+                f"iteration {iteration + 1}, but the service requires at least "
+                f"{backend.min_examples}: the group keeps its model. Sample more rollouts, or "
+                "select a larger share of them."
             )
             return None
         row = first_attempt(self._run_id, iteration, plan, backend)
         path = self._folder / row.dataset_path
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, dataset.content)
-        self._begun_here.add(row.key)
+        self._planned_here.add(row.key)
         return self._save(row)
 
     def _check_same(self, row: FineTuningJobRow, plan: JobPlan) -> FineTuningJobRow:
         if row.dataset_sha256 != plan.dataset.sha256:
             raise ResumeError(
-                f"Group {row.model_group!r} has a fine-tuning job after iteration "
-                f"{row.iteration + 1} already, from other examples than those there are now. The "
-                "rollouts of the run or the code that chooses among them has changed; begin a new "
-                "run under another run_id."
+                f"Group {row.model_group!r} already has a fine-tuning job after iteration "
+                f"{row.iteration + 1} with different examples. The rollouts of the run or the code "
+                "that selects them have changed; start a new run with another run_id."
             )
         return row
 
     async def _advance(self, row: FineTuningJobRow) -> FineTuningJobRow:
-        """Bring an attempt to CREATED, if it is not there yet, or to FAILED."""
+        """Upload the dataset and create the job of an attempt, if not done yet."""
         try:
             if row.status == "PLANNED":
                 row = await self._upload(row)
@@ -190,29 +194,29 @@ class JobRunner:
     async def _upload(self, row: FineTuningJobRow) -> FineTuningJobRow:
         backend = self._backends[row.model_group]
         content = self._read_dataset(row)
-        file_id = await do_once(
+        file_id = await create_idempotently(
             lambda: backend.upload(content, row.file_name),
             lambda: backend.find_file(row.file_name),
-            self._pace,
-            may_be_done=row.key not in self._begun_here,
+            self._polling,
+            may_exist=row.key not in self._planned_here,
         )
         return self._save(dataclasses.replace(row, status="UPLOADED", file_id=file_id))
 
     async def _create(self, row: FineTuningJobRow) -> FineTuningJobRow:
         backend = self._backends[row.model_group]
-        may_be_done = row.status == "CREATING"
+        may_exist = row.status == "CREATING"
         row = self._save(dataclasses.replace(row, status="CREATING"))
         request = request_of(self._run_id, row)
-        job = await do_once(
+        job = await create_idempotently(
             lambda: backend.create_job(request),
             lambda: backend.find_job(row.key),
-            self._pace,
-            may_be_done,
+            self._polling,
+            may_exist,
         )
         return self._save(dataclasses.replace(row, status="CREATED", job_id=job.id))
 
-    async def _see_through(self, row: FineTuningJobRow) -> FineTuningJobRow:
-        """Follow a group's job to its end, and make further attempts if they are wanted."""
+    async def _run_to_end(self, row: FineTuningJobRow) -> FineTuningJobRow:
+        """Wait for the job of a group, and make further attempts as configured."""
         num_attempts = self._num_attempts(row)
         while True:
             row = await self._advance(row)
@@ -226,8 +230,8 @@ class JobRunner:
             if row.attempt + 1 >= num_attempts:
                 self._save(dataclasses.replace(row, has_stopped_run=True))
                 raise FineTuningError(
-                    f"{_describe(row)} The run stops here, with everything saved: start it again "
-                    "for another attempt, once the cause is mended."
+                    f"{_describe(row)} The run stops, with everything saved: fix the cause, then "
+                    "start the run again for another attempt."
                 )
             warn_user(f"{_describe(row)} Another attempt is made.")
             row = self._save(next_attempt(self._run_id, row))
@@ -238,22 +242,24 @@ class JobRunner:
 
     async def _wait_for(self, row: FineTuningJobRow, is_last: bool) -> FineTuningJobRow:
         backend, deadline_s = self._backends[row.model_group], self._options.deadline_s
-        ended = await wait_for_end(row, backend, self._pace, deadline_s, self._save, self._prices)
+        ended = await wait_for_end(
+            row, backend, self._polling, deadline_s, self._save, self._prices
+        )
         if ended is not None:
             return ended
         if is_last and self._options.on_failure != "skip":
             raise FineTuningError(
                 f"The fine-tuning job {row.job_id} of group {row.model_group!r} has not ended "
-                f"within {deadline_s:g} s. It goes on at the service; start the run again to wait "
-                "for it as long once more."
+                f"within {deadline_s:g} s. It continues at the service; start the run again to "
+                "wait for it for the same time once more."
             )
         return await self._give_up(self._latest(row), backend)
 
     async def _give_up(self, row: FineTuningJobRow, backend: FineTuningBackend) -> FineTuningJobRow:
-        """Cancel a job that is too slow, so that it costs nothing more."""
+        """Cancel a job that exceeded its deadline, so that it causes no further cost."""
         remote = await self._cancel(row, backend)
         if remote is not None and remote.status == "succeeded" and remote.model:
-            return await finish(row, remote, backend, self._pace, self._save, self._prices)
+            return await finish(row, remote, backend, self._polling, self._save, self._prices)
         text = f"not ended within {self._options.deadline_s:g} s"
         return self._save(dataclasses.replace(row, status="CANCELLED", error=text))
 
@@ -262,14 +268,14 @@ class JobRunner:
         job_id = row.job_id
         try:
             try:
-                return await ask(lambda: backend.cancel_job(job_id), self._pace)
+                return await retry(lambda: backend.cancel_job(job_id), self._polling)
             except BadRequestError:
-                # It has ended in the last moment.
-                return await ask(lambda: backend.get_job(job_id), self._pace)
+                # The job has ended between the deadline and the request.
+                return await retry(lambda: backend.get_job(job_id), self._polling)
         except LanguageModelError as error:
             warn_user(
-                f"The fine-tuning job {job_id} is too slow and could not be cancelled: {error} "
-                "Cancel it at the service, or it may go on costing money."
+                f"The fine-tuning job {job_id} exceeded its deadline and could not be cancelled: "
+                f"{error} Cancel it at the service, or it may cause further cost."
             )
             return None
 
@@ -278,8 +284,8 @@ class JobRunner:
         content = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(content).hexdigest() != row.dataset_sha256:
             raise ResumeError(
-                f"{path} is not the dataset of the fine-tuning job of group {row.model_group!r} "
-                "any more. Put a copy of it there, or begin again under another run_id."
+                f"{path} is missing or differs from the dataset of the fine-tuning job of group "
+                f"{row.model_group!r}. Restore the file, or start a new run with another run_id."
             )
         return content
 
@@ -296,13 +302,13 @@ def _check_size(plan: JobPlan, backend: FineTuningBackend) -> None:
     size, largest = len(plan.dataset.content), backend.max_file_bytes
     if largest is not None and size > largest:
         raise FineTuningDatasetError(
-            f"The fine-tuning examples of group {plan.group!r} take {size:,} bytes, and the "
-            f"service takes no more than {largest:,}. Sample or keep fewer rollouts."
+            f"The fine-tuning examples of group {plan.group!r} have {size:,} bytes, but the "
+            f"service allows at most {largest:,}. Sample or select fewer rollouts."
         )
 
 
 def _describe(row: FineTuningJobRow) -> str:
-    error = (row.error or "no reason is known").rstrip(".")
+    error = (row.error or "unknown reason").rstrip(".")
     return (
         f"Fine-tuning of group {row.model_group!r} after iteration {row.iteration + 1} did not "
         f"succeed (attempt {row.attempt + 1}, {row.status.lower()}): {error}."
@@ -312,7 +318,7 @@ def _describe(row: FineTuningJobRow) -> str:
 async def _all_or_first_error(
     works: Sequence[Coroutine[Any, Any, FineTuningJobRow]],
 ) -> list[FineTuningJobRow]:
-    """Do all at the same time; when one fails, drop the others, which can be gone on with."""
+    """Run all concurrently; if one fails, cancel the others, which can be resumed."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         return list(await asyncio.gather(*tasks))

@@ -1,4 +1,4 @@
-"""Fine-tuning jobs at OpenAI, or at any service that speaks its interface."""
+"""The fine-tuning backend ``openai``: any service with an OpenAI-compatible API."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,23 +32,23 @@ Listed = TypeVar("Listed")
 
 _PURPOSE: Final = "fine-tune"
 _PAGE = 100
-# What the SDK stumbles over when a body is not what the interface promises.
+# Exceptions that the SDK raises for malformed responses.
 _MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
 
 
 @register_fine_tuning_backend("openai")
 class OpenAIBackend(FineTuningBackend):
-    """Files and fine-tuning jobs behind OpenAI's interface, through the official SDK.
+    """Files and fine-tuning jobs of an OpenAI-compatible API, through the official SDK.
 
-    Address and key are found as for the chat provider ``openai``; models of the provider
-    ``rehearsal`` are trained by the application in this process.
+    Base URL and API key are determined as for the chat provider ``openai``. Models of the provider
+    ``rehearsal`` are trained by the mock API in process.
 
-    Jobs are found again by their metadata. Where the service keeps none (``metadata`` is null or
-    missing), the suffix decides, which ends with a piece of the key: the field
-    ``user_provided_suffix``, or the name of the finished model.
+    Existing jobs are found by their metadata. If the service does not store it (``metadata`` is
+    null or missing), they are found by the suffix, which contains a part of the key: in the field
+    ``user_provided_suffix``, or in the name of the finished model.
 
-    OpenAI takes no new fine-tuning jobs after 6 January 2027; its models that are trained by then
-    remain.
+    OpenAI accepts no new fine-tuning jobs after 6 January 2027; models trained by then remain
+    available.
     """
 
     min_examples = 10
@@ -65,7 +65,7 @@ class OpenAIBackend(FineTuningBackend):
 
     @classmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:
-        """Tell what is missing, see ``FineTuningBackend``."""
+        """Check base URL and API key, see ``FineTuningBackend``."""
         if _is_rehearsal(model):
             find_rehearsal_app(context)
         else:
@@ -82,7 +82,7 @@ class OpenAIBackend(FineTuningBackend):
         return await self._call(upload)
 
     async def find_file(self, name: str) -> str | None:
-        """Go through the files for fine-tuning, page by page; one that is broken does not count."""
+        """Search all pages of training files; files with the status ``error`` are skipped."""
 
         async def find(client: AsyncOpenAI) -> str | None:
             async for file in _all_of(client.files.list(purpose=_PURPOSE)):
@@ -93,7 +93,7 @@ class OpenAIBackend(FineTuningBackend):
         return await self._call(find)
 
     async def create_job(self, request: JobRequest) -> RemoteJob:
-        """Make a job."""
+        """Create a job."""
         settings = {"hyperparameters": request.hyper_params}
         method = cast(Method, {"type": request.method, request.method: settings})
 
@@ -111,7 +111,7 @@ class OpenAIBackend(FineTuningBackend):
         return await self._call(create)
 
     async def find_job(self, key: str) -> RemoteJob | None:
-        """Go through the jobs, page by page, the newest first."""
+        """Search all pages of jobs, newest first."""
 
         async def find(client: AsyncOpenAI) -> RemoteJob | None:
             async for job in _all_of(client.fine_tuning.jobs.list(limit=_PAGE)):
@@ -123,7 +123,7 @@ class OpenAIBackend(FineTuningBackend):
         return await self._call(find)
 
     async def get_job(self, job_id: str) -> RemoteJob:
-        """Return a job as it is now."""
+        """Return the current state of a job."""
 
         async def get(client: AsyncOpenAI) -> RemoteJob:
             return _read_job(await client.fine_tuning.jobs.retrieve(job_id))
@@ -131,7 +131,7 @@ class OpenAIBackend(FineTuningBackend):
         return await self._call(get)
 
     async def cancel_job(self, job_id: str) -> RemoteJob:
-        """End a job."""
+        """Cancel a job."""
 
         async def cancel(client: AsyncOpenAI) -> RemoteJob:
             return _read_job(await client.fine_tuning.jobs.cancel(job_id))
@@ -139,7 +139,7 @@ class OpenAIBackend(FineTuningBackend):
         return await self._call(cancel)
 
     async def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        """Go through the events, page by page."""
+        """Return the events of all pages, oldest first."""
 
         async def collect(client: AsyncOpenAI) -> list[dict[str, Any]]:
             events = client.fine_tuning.jobs.list_events(job_id, limit=_PAGE)
@@ -162,11 +162,11 @@ class OpenAIBackend(FineTuningBackend):
         await self._client.close()
 
     async def _call(self, call: Callable[[AsyncOpenAI], Awaitable[Answer]]) -> Answer:
-        """Call the service once, and translate what goes wrong."""
+        """Call the service once, and translate exceptions."""
         answer = await self._try(call)
         if isinstance(answer, LanguageModelError):
-            # Raised here, where no `except` is active, it does not carry the SDK's error along,
-            # whose request holds the key.
+            # Raised outside of `except`, so that it is not chained to the SDK's exception, whose
+            # request contains the API key.
             raise answer
         return answer
 
@@ -174,25 +174,27 @@ class OpenAIBackend(FineTuningBackend):
         self, call: Callable[[AsyncOpenAI], Awaitable[Answer]]
     ) -> Answer | LanguageModelError:
         try:
-            # The client's own timeout begins anew with every byte that arrives.
+            # The timeout of the HTTP client applies to each read, not to the whole response.
             async with asyncio.timeout(self._timeout_s):
                 return await call(self._client)
         except (OpenAIError, httpx2.HTTPError, OSError) as error:
             return translate_error(error, self._model)
         except _MALFORMED as error:
             return MalformedAnswerError(
-                f"The service that trains {self._model.model_name} gave an answer that cannot be "
-                f"read ({type(error).__name__}: {error})."
+                f"The fine-tuning service of {self._model.model_name} sent a malformed response "
+                f"({type(error).__name__}: {error})."
             )
 
 
 async def _all_of(listed: Awaitable[AsyncCursorPage[Listed]]) -> AsyncIterator[Listed]:
-    """Go through all pages of a list; a service that has no pages gives the first for ever.
+    """Iterate over all pages of a list; stop at a repeated item.
+
+    Services without pagination ignore ``after`` and return the first page again and again.
 
     Raises
     ------
     ValueError
-        If a page is none. The SDK would take it for an empty one, and what was made for missing.
+        If a page is malformed. The SDK would treat it as empty, and existing objects as missing.
     """
     seen: set[str] = set()
     async for page in (await listed).iter_pages():
@@ -211,11 +213,11 @@ def _is_rehearsal(model: ModelSpec) -> bool:
     return model.provider.lower() == "rehearsal"
 
 
-def _text(thing: object, name: str) -> str:
-    """Return a field that must be a text; the SDK itself checks nothing."""
-    value = getattr(thing, name, None)
+def _text(item: object, name: str) -> str:
+    """Return a field that must be a string; the SDK does not validate responses."""
+    value = getattr(item, name, None)
     if not isinstance(value, str):
-        raise ValueError(f"{name} should be a text, got {value!r}")
+        raise ValueError(f"{name} should be a string, got {value!r}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The services that train models, by name."""
+"""Registry of fine-tuning backends."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,27 +16,27 @@ fine_tuning_backend_registry: Registry[type[FineTuningBackend]] = Registry(
 
 
 def register_fine_tuning_backend(name: str) -> Callable[[Backend], Backend]:
-    """Register a backend class under a name that ``fine_tuning.backend`` may take."""
+    """Register a backend class under a name, for the parameter ``fine_tuning.backend``."""
 
-    def enter(backend: Backend) -> Backend:
+    def register(backend: Backend) -> Backend:
         backend.name = name
         fine_tuning_backend_registry.register(name, backend)
         return backend
 
-    return enter
+    return register
 
 
 def check_fine_tuning_access(
     name: str, model: ModelSpec, context: ConnectionContext | None = None
 ) -> None:
-    """Tell what is missing to train a model, without sending anything.
+    """Check that a fine-tuning service can be reached, without sending a request.
 
     Raises
     ------
     UnknownNameError
-        If there is no such backend.
+        If the backend does not exist.
     ParameterError
-        If the service certainly cannot be reached; the message names the way out.
+        If calls would certainly fail; the message says what to change.
     """
     backend = fine_tuning_backend_registry.get(name)
     backend.check_access(model, context or ConnectionContext())
@@ -45,13 +45,13 @@ def check_fine_tuning_access(
 def build_fine_tuning_backend(
     name: str, model: ModelSpec, context: ConnectionContext
 ) -> FineTuningBackend:
-    """Connect to the service that trains a model.
+    """Build the backend for a model.
 
     Raises
     ------
     UnknownNameError
-        If there is no such backend.
+        If the backend does not exist.
     ParameterError
-        If the service certainly cannot be reached; the message names the way out.
+        If calls would certainly fail; the message says what to change.
     """
     return fine_tuning_backend_registry.get(name)(model, context)

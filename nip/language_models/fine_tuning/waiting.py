@@ -1,4 +1,4 @@
-"""Following a job until it has ended."""
+"""Poll the status of a fine-tuning job until it has ended, and store the result."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from nip.language_models.chat import ModelSpec
 from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
-from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, is_transient
+from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, is_transient, retry
 from nip.run_store import FineTuningJobRow, JobStatus
 
 Save = Callable[[FineTuningJobRow], FineTuningJobRow]
@@ -28,33 +28,33 @@ FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 async def wait_for_end(
     row: FineTuningJobRow,
     backend: FineTuningBackend,
-    pace: PollingPolicy,
+    polling: PollingPolicy,
     deadline_s: float,
     save: Save,
     prices: Prices,
 ) -> FineTuningJobRow | None:
-    """Ask for a job until it has ended, ever more slowly.
+    """Poll a job until it has ended, with growing intervals.
 
-    Errors that may pass do not end the waiting; only the deadline does.
+    Transient errors are ignored until the deadline.
 
     Returns
     -------
     row : FineTuningJobRow | None
-        The job as it ended, with its events; None if the deadline passed.
+        The finished attempt, with its events; None if the deadline passed.
     """
     assert row.job_id is not None, row
-    end = pace.now() + deadline_s
+    end = polling.now() + deadline_s
     number = 0
     while True:
         remote = await _look(row.job_id, backend)
         if remote is not None:
             row = _enter(row, remote, save)
             if row.status in FINAL:
-                return await finish(row, remote, backend, pace, save, prices)
-        left = end - pace.now()
+                return await finish(row, remote, backend, polling, save, prices)
+        left = end - polling.now()
         if left <= 0:
             return None
-        await pace.sleep(min(pace.pause_s(number), left))
+        await polling.sleep(min(polling.pause_s(number), left))
         number += 1
 
 
@@ -62,14 +62,14 @@ async def finish(
     row: FineTuningJobRow,
     remote: RemoteJob,
     backend: FineTuningBackend,
-    pace: PollingPolicy,
+    polling: PollingPolicy,
     save: Save,
     prices: Prices,
 ) -> FineTuningJobRow:
-    """Store how a job ended: model, tokens, cost, events."""
+    """Store the result of a job: status, model, tokens, cost and events."""
     cost = 0.0 if backend.is_free else None
     if remote.trained_tokens is not None and not backend.is_free:
-        # Prices depend on the name of the model alone; the provider tells only what is free.
+        # Prices depend only on the model name; the provider matters only for free models.
         price = prices.get(ModelSpec("openai", row.base_model))
         cost = price.of_training(remote.trained_tokens) if price else None
     return save(
@@ -80,17 +80,19 @@ async def finish(
             trained_tokens=remote.trained_tokens,
             cost=cost,
             error=_error_of(remote),
-            events=await _events(row, backend, pace),
+            events=await _events(row, backend, polling),
         )
     )
 
 
 async def _look(job_id: str, backend: FineTuningBackend) -> RemoteJob | None:
-    """Ask once; None if the answer may come later."""
+    """Request the status once; None after a transient error."""
     try:
         return await backend.get_job(job_id)
     except UnknownModelError as error:
-        return RemoteJob(job_id, "failed", error=f"The service has no such job any more: {error}")
+        return RemoteJob(
+            job_id, "failed", error=f"The job does not exist at the service any more: {error}"
+        )
     except LanguageModelError as error:
         if not is_transient(error):
             raise
@@ -98,10 +100,10 @@ async def _look(job_id: str, backend: FineTuningBackend) -> RemoteJob | None:
 
 
 def _enter(row: FineTuningJobRow, remote: RemoteJob, save: Save) -> FineTuningJobRow:
-    """Note how far the job is; the end itself is noted together with what came of it."""
+    """Update and store the status; a final status is stored later by ``finish``."""
     status = _STATUS.get(remote.status, "RUNNING")
     if status == "SUCCEEDED" and not remote.model:
-        # Some services name the new model a little later.
+        # Some services report the name of the new model with a delay.
         status = "RUNNING"
     if status in FINAL:
         return dataclasses.replace(row, status=status)
@@ -110,7 +112,7 @@ def _enter(row: FineTuningJobRow, remote: RemoteJob, save: Save) -> FineTuningJo
     if status == "PAUSED":
         warn_user(
             f"The service has paused the fine-tuning job {remote.id} of group {row.model_group!r}. "
-            "The run waits for it until the deadline; let it go on, or cancel it, there."
+            "The run waits for it until the deadline; resume or cancel it at the service."
         )
     return save(dataclasses.replace(row, status=status))
 
@@ -122,15 +124,15 @@ def _error_of(remote: RemoteJob) -> str | None:
 
 
 async def _events(
-    row: FineTuningJobRow, backend: FineTuningBackend, pace: PollingPolicy
+    row: FineTuningJobRow, backend: FineTuningBackend, polling: PollingPolicy
 ) -> tuple[dict[str, object], ...]:
     assert row.job_id is not None, row
     job_id = row.job_id
     try:
-        return tuple(await ask(lambda: backend.list_events(job_id), pace))
+        return tuple(await retry(lambda: backend.list_events(job_id), polling))
     except LanguageModelError as error:
         warn_user(
-            f"The events of the fine-tuning job {job_id} could not be read: {error} The run goes "
-            "on without them."
+            f"The events of the fine-tuning job {job_id} could not be read: {error} The run "
+            "continues without them."
         )
         return ()

@@ -1,1 +1,1 @@
-"""Language models that run in this process, from a folder of the ``transformers`` library."""
+"""Loading of and generation with models of the ``transformers`` library."""

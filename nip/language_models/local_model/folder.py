@@ -1,4 +1,4 @@
-"""Checking and loading a model's folder. Nothing in it is executed or unpickled."""
+"""Check and load a model folder, without executing or unpickling any of its files."""
 
 import importlib
 import importlib.util
@@ -11,28 +11,28 @@ from nip.errors import ParameterError
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that is ready to write."""
+    """A loaded model."""
 
     model: Any
     """The ``transformers`` model for causal language modelling."""
 
     tokenizer: Any
-    """Its tokenizer, padding on the left."""
+    """Its tokenizer, with padding on the left."""
 
     end_ids: frozenset[int]
-    """Tokens that end an answer."""
+    """Token IDs that end a completion."""
 
     context_length: int | None
-    """Most tokens of a prompt and its answer together; None where the folder does not say."""
+    """Maximum tokens of prompt and completion together; None if the folder does not specify it."""
 
 
 def check_folder(name: str) -> Path:
-    """Return the folder of a model after looking at what it holds, without loading it.
+    """Return the folder of a model after checking its files, without loading them.
 
     Raises
     ------
     ParameterError
-        If it is no folder of a model in safetensors, or ``transformers`` is not installed.
+        If the folder has no model in safetensors, or ``transformers`` is not installed.
     """
     folder = Path(name).expanduser()
     if importlib.util.find_spec("transformers") is None:
@@ -42,55 +42,57 @@ def check_folder(name: str) -> Path:
         )
     if not folder.is_dir():
         raise ParameterError(
-            f"The name of a local model must be the folder that it lies in, got {name!r}, where "
-            f"there is none. Download it with: hf download NAME --local-dir FOLDER"
+            f"The name of a local model must be the path of its folder, got {name!r}, which does "
+            f"not exist. Download the model with: hf download NAME --local-dir FOLDER"
         )
     if not (folder / "config.json").is_file():
         raise ParameterError(
-            f"The folder {name!r} of a local model has no config.json. Name the folder that "
-            f"save_pretrained wrote; adapters must be merged into their model before."
+            f"The folder {name!r} of a local model has no config.json. Give a folder written by "
+            f"save_pretrained; merge adapters into their base model first."
         )
     if not any(folder.glob("*.safetensors")):
         raise ParameterError(
-            f"The folder {name!r} of a local model has no *.safetensors. Other formats of weights "
-            f"can run code when they are loaded: convert them with save_pretrained."
+            f"The folder {name!r} of a local model has no *.safetensors. Other weight formats can "
+            f"execute code when they are loaded: convert them with save_pretrained."
         )
     return folder
 
 
 def load_folder(folder: Path) -> LoadedModel:
-    """Load a model onto the GPU if there is one, else in single precision onto the CPU.
+    """Load a model onto the GPU if there is one, otherwise in single precision onto the CPU.
 
     Raises
     ------
     ParameterError
-        If the folder's files cannot be used.
+        If the files cannot be loaded.
     """
     import torch
 
     transformers: Any = importlib.import_module("transformers")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    how = {"local_files_only": True, "trust_remote_code": False}
-    # Its bar would be drawn into the one of the run.
+    options = {"local_files_only": True, "trust_remote_code": False}
+    # Its progress bar would be drawn over that of the run.
     transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, padding_side="left", **how)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, padding_side="left", **options
+        )
         model = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             use_safetensors=True,
             dtype="auto" if device == "cuda" else torch.float32,
-            **how,
+            **options,
         )
     except Exception as error:
         raise ParameterError(
             f"The local model {str(folder)!r} cannot be loaded: {error} "
-            f"Check that the folder is complete and made for transformers 5."
+            f"Check that the folder is complete and compatible with transformers 5."
         ) from error
     end_ids = _end_ids(model, tokenizer)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = min(end_ids, default=0)
-    # Habits of sampling that the folder suggests, such as a penalty for repetition, would make an
-    # answer depend on the padding.
+    # Discard the folder's generation defaults: a repetition penalty, for example, would make a
+    # completion depend on the padding, and so on the rest of the batch.
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=sorted(end_ids) or None, pad_token_id=tokenizer.pad_token_id
     )

@@ -1,4 +1,4 @@
-"""Writing several answers at once."""
+"""Batched generation of completions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEFAULT_MAX_TOKENS = 512
-"""Most tokens of an answer when the sampling sets no limit."""
+"""Default of ``Sampling.max_tokens``."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A conversation that waits for its answer."""
+    """A conversation to complete."""
 
     messages: Sequence[ChatMessage]
-    """What was said so far."""
+    """The conversation so far."""
 
     sampling: Sampling
-    """How the answer is drawn."""
+    """Sampling parameters."""
 
     is_wanted: Callable[[], bool]
-    """Whether anyone still waits; asked before every token."""
+    """Whether the caller still waits; checked before every token."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +41,24 @@ class _Row:
 def answer_together(
     loaded: LoadedModel, questions: Sequence[Question], name: str
 ) -> list[Completion | BadRequestError]:
-    """Write the answers to some questions as one batch.
+    """Generate the completions of several conversations as one batch.
 
-    A row's random numbers are its own; its probabilities are those that it would have alone, up
-    to rounding, because the others only make it longer by padding that is not attended to.
+    Each row has its own random generator. Up to rounding, its probabilities do not depend on the
+    other rows: these only add padding, which is masked out of the attention.
 
     Parameters
     ----------
     loaded : LoadedModel
         The model.
     questions : Sequence[Question]
-        What to answer.
+        The conversations.
     name : str
-        The model's name in the answers.
+        Name of the model in the completions.
 
     Raises
     ------
     OverloadError
-        If they do not fit into the memory of the device together.
+        If the batch does not fit into the memory of the device.
     """
     import torch
 
@@ -68,7 +68,8 @@ def answer_together(
         written = iter(_generate(loaded, accepted) if accepted else [])
     except torch.OutOfMemoryError:
         raise OverloadError(
-            f"{name}: {len(accepted)} answers at once do not fit into the memory of the device."
+            f"{name}: a batch of {len(accepted)} does not fit into the memory of the device. Lower "
+            "max_concurrency."
         ) from None
     return [
         _complete(loaded, row, next(written), name) if isinstance(row, _Row) else row
@@ -86,15 +87,15 @@ def _prepare(loaded: LoadedModel, question: Question) -> _Row | BadRequestError:
         room = loaded.context_length - len(prompt)
         if room < 1:
             return BadRequestError(
-                f"The conversation has {len(prompt)} tokens, but the model reads at most "
-                f"{loaded.context_length}. Shorten the messages, or take another model."
+                f"The conversation has {len(prompt)} tokens, but the context length of the model "
+                f"is {loaded.context_length}. Shorten the messages, or use another model."
             )
         max_tokens = min(max_tokens, room)
     return _Row(question, prompt, max_tokens)
 
 
 def _generate(loaded: LoadedModel, rows: Sequence[_Row]) -> list[list[int]]:
-    """Return the tokens that the model writes for each row, with the one that ends it."""
+    """Return the generated tokens of each row, including the end token."""
     import torch
 
     length = max(len(row.prompt) for row in rows)
@@ -117,7 +118,11 @@ def _generate(loaded: LoadedModel, rows: Sequence[_Row]) -> list[list[int]]:
 
 
 def _force_choices(choose: TokenChoice) -> Callable[["Tensor", "Tensor"], "Tensor"]:
-    """Make a greedy search take the tokens that were drawn."""
+    """Return a logits processor that makes greedy search select the sampled tokens.
+
+    ``generate`` has one random generator for the whole batch. Sampling in a processor instead keeps
+    the draws of a row independent of the other rows.
+    """
     import torch
 
     def process(_ids: "Tensor", scores: "Tensor") -> "Tensor":
@@ -129,7 +134,7 @@ def _force_choices(choose: TokenChoice) -> Callable[["Tensor", "Tensor"], "Tenso
 
 
 def _finish_rows(rows: Sequence[_Row], prompt_length: int) -> Callable[..., "Tensor"]:
-    """End each row at its own limit, or as soon as nobody waits for it."""
+    """Return a stopping criterion: each row ends at its token limit, or if its caller is gone."""
     import torch
 
     def is_finished(ids: "Tensor", _scores: Any, **_: Any) -> "Tensor":
@@ -141,7 +146,7 @@ def _finish_rows(rows: Sequence[_Row], prompt_length: int) -> Callable[..., "Ten
 
 
 def _up_to_the_end(loaded: LoadedModel, row: _Row, tokens: list[int]) -> list[int]:
-    """Drop what was only written because other rows were longer."""
+    """Cut a row at its own limit or end token; longer rows make ``generate`` go beyond it."""
     tokens = tokens[: row.max_tokens]
     ends = (place for place, token in enumerate(tokens) if token in loaded.end_ids)
     return tokens[: next(ends, len(tokens)) + 1]

@@ -1,4 +1,4 @@
-"""From a conversation to the tokens that a model continues."""
+"""Encode a conversation as the prompt tokens of a model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +8,16 @@ from nip.language_models.errors import BadRequestError
 
 
 def encode_prompt(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
-    """Return the tokens of a conversation, up to where the assistant's answer begins.
+    """Return the tokens of a conversation, up to the start of the assistant's answer.
 
-    The tokenizer's chat template decides the form. Without one it is a line ``role: content`` for
-    each message. A template that refuses system messages, or two messages of one role in a row,
-    gets them joined.
+    The format is the chat template of the tokenizer, or without one a line ``role: content`` per
+    message. If the template rejects the conversation, system messages and consecutive messages of
+    one role are joined, and it is applied again.
 
     Raises
     ------
     BadRequestError
-        If the template refuses the conversation all the same.
+        If the template rejects the joined messages as well.
     """
     if tokenizer.chat_template is None:
         return list(tokenizer(plain_prompt(messages))["input_ids"])
@@ -25,21 +25,21 @@ def encode_prompt(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
     if text is None:
         roles = ", ".join(message["role"] for message in messages)
         raise BadRequestError(
-            f"The chat template of the model refuses a conversation with the roles {roles}. Mend "
-            f"the template in the model's folder."
+            f"The chat template of the model rejects a conversation with the roles {roles}. Fix "
+            f"the template in the folder of the model."
         )
-    # The template has put the special tokens where they belong.
+    # The template already contains the special tokens.
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def plain_prompt(messages: Sequence[ChatMessage]) -> str:
-    """Write a conversation for a model that was never taught a form."""
+    """Format a conversation for a model without a chat template."""
     lines = [f"{message['role']}: {message['content']}\n" for message in messages]
     return "".join([*lines, "assistant:"])
 
 
 def join_messages(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Turn system messages into the user's and join neighbours of one role by an empty line."""
+    """Convert system messages to user messages, and join consecutive ones by an empty line."""
     joined: list[ChatMessage] = []
     for message in messages:
         role: Role = "assistant" if message["role"] == "assistant" else "user"
@@ -52,7 +52,7 @@ def join_messages(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
 
 
 def _render(tokenizer: Any, messages: Sequence[ChatMessage]) -> str | None:
-    # Comes with transformers, which renders its templates with it.
+    # Installed with transformers, which uses it to render templates.
     from jinja2 import TemplateError
 
     try:

@@ -1,4 +1,4 @@
-"""Drawing tokens for a batch so that no row's luck depends on the others."""
+"""Sample the next tokens of a batch, with an independent random generator per row."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 
 
 class TokenChoice:
-    """Draws one token for each row, with a random generator for each row.
+    """Samples one token per row, with a random generator per row.
 
-    A token is drawn by the inverse of the cumulative distribution, in the order of the vocabulary,
-    with one random number for each token.
+    Inverse transform sampling over the vocabulary, with one uniform random number per token.
 
     Parameters
     ----------
     samplings : Sequence[Sampling]
-        How the rows are drawn. A temperature or top_p that is None counts as 1.
+        Sampling parameters of the rows. ``temperature`` and ``top_p`` default to 1.
     """
 
     def __init__(self, samplings: Sequence[Sampling]) -> None:
@@ -35,18 +34,22 @@ class TokenChoice:
         self._generators = [_generator(each.seed) for each in samplings]
 
     def __call__(self, logits: 'Float[Tensor, "row vocabulary"]') -> 'Int[Tensor, " row"]':
-        """Draw the next token of each row."""
+        """Sample the next token of each row."""
         import torch
 
         device = logits.device
         logits = logits.float()
         temperatures = self._temperatures.to(device)[:, None]
+        # The clamp only avoids a division by zero: rows of temperature 0 take the argmax below.
         probabilities = (logits / temperatures.clamp(min=1e-6)).softmax(-1)
         if bool((self._top_ps < 1).any()):
             probabilities = _keep_top(probabilities, self._top_ps.to(device)[:, None])
         draws = torch.stack(
             [torch.rand((), generator=each, dtype=torch.float64) for each in self._generators]
         ).to(device)
+        # In double precision, because over 100,000 tokens the cumulative sum in single precision
+        # has errors of the size of small probabilities. Scaling the target by the total instead of
+        # assuming 1 ensures that it never lies beyond the last token.
         cumulative = probabilities.cumsum(-1, dtype=torch.float64)
         targets = draws[:, None] * cumulative[:, -1:]
         drawn = torch.searchsorted(cumulative, targets, right=True)[:, 0]
@@ -67,10 +70,10 @@ def _generator(seed: int | None) -> "torch.Generator":
 def _keep_top(
     probabilities: 'Float[Tensor, "row vocabulary"]', top_ps: 'Float[Tensor, "row 1"]'
 ) -> 'Float[Tensor, "row vocabulary"]':
-    """Set all but the likeliest tokens to 0: the fewest whose sum reaches ``top_ps``."""
+    """Keep the fewest most likely tokens whose sum reaches ``top_ps``, and set the others to 0."""
     ordered = probabilities.sort(dim=-1, descending=True).values
     is_kept = ordered.cumsum(-1) - ordered < top_ps
-    # The likeliest always stays, whatever top_p says.
+    # Keep at least the most likely token, even with top_p = 0.
     num_kept = is_kept.sum(-1, keepdim=True).clamp(min=1)
     least = ordered.gather(-1, num_kept - 1)
     return probabilities.where(probabilities >= least, 0.0)

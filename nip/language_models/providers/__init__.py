@@ -1,1 +1,1 @@
-"""The ways to reach a language model that come with this package."""
+"""The built-in model providers."""

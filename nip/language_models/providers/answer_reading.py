@@ -1,7 +1,7 @@
-"""From the body of a chat completion to a ``Completion``.
+"""Parse the body of a chat completion response into a ``Completion``.
 
-The SDK would build a tree of models from each body; a benchmark of 200 calls at once spends a
-quarter of its time there, and broken bodies slip through.
+The parser of the SDK is not used: it builds a tree of Pydantic models, which took a quarter of the
+time of a benchmark with 200 concurrent calls, and it accepts malformed bodies.
 """
 
 import json
@@ -14,21 +14,21 @@ from nip.language_models.providers.error_translation import ServiceError, descri
 from nip.language_models.providers.response_headers import read_rate_limits
 from nip.utils.secrets import scrub
 
-# Services invent further words for an ordinary end.
+# All other values, of which services have several, mean that the model stopped by itself.
 _FINISH_REASONS: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 
 
 def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec) -> Completion:
-    """Read the body of a response of status 200.
+    """Parse the body of a response with status 200.
 
     Raises
     ------
     MalformedAnswerError
         If it is not JSON, or has no choice or no text.
     ContentFilterError
-        If a filter or the model itself refused to answer.
+        If a content filter or the model refused to answer.
     LanguageModelError
-        If it reports an error in spite of its status.
+        If the body reports an error despite its status.
     """
     body = _read_json(content, spec)
     choices = body.get("choices")
@@ -40,7 +40,7 @@ def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec)
         raise MalformedAnswerError(f"{spec.model_name}: the answer has no choices with a message.")
     reason = choice.get("finish_reason")
     if reason == "error" or choice.get("error"):
-        # A gateway lost the service behind it; the message is what had arrived until then.
+        # A gateway lost the connection to the model, and the message is incomplete.
         raise _reported_error(choice, headers, spec)
     if reason == "content_filter" or (message.get("refusal") and not message.get("content")):
         raise ContentFilterError(f"{spec.model_name}: the service refused to answer.")
@@ -60,10 +60,10 @@ def _read_json(content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, Mapping):
-        # A broken gateway may repeat the whole request, the key included.
+        # A broken gateway may echo the whole request, including the API key.
         start = scrub(content[:1000].decode("utf-8", "replace"), spec.api_key_variable)
         raise MalformedAnswerError(
-            f"{spec.model_name}: the answer is no JSON object but begins with {start[:80]!r}."
+            f"{spec.model_name}: the response is not a JSON object; it starts with {start[:80]!r}."
         )
     return body
 
@@ -71,21 +71,22 @@ def _read_json(content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
 def _reported_error(
     body: Mapping[str, Any], headers: Mapping[str, str], spec: ModelSpec
 ) -> Exception:
-    """Translate an error that came with status 200, as from gateways to other services."""
+    """Translate an error that was sent with status 200, as some gateways do."""
     error = body.get("error")
     code = error.get("code") if isinstance(error, Mapping) else None
-    # Its class stays "unknown" where the body gives no status of its own.
+    # Without a status in the body, 200 leads to `UnknownApiError`.
     status = code if isinstance(code, int) and 400 <= code < 600 else 200
     return describe_service_error(ServiceError.from_body(status, body), spec, headers)
 
 
 def _read_text(content: Any, finish_reason: FinishReason, spec: ModelSpec) -> str:
     if content is None and finish_reason == "length":
-        # A reasoning model may use up its tokens before it begins to answer.
+        # A reasoning model may reach the token limit before its answer starts.
         return ""
     if not isinstance(content, str):
         raise MalformedAnswerError(
-            f"{spec.model_name}: the answer has no text but {type(content).__name__}."
+            f"{spec.model_name}: the content of the answer must be a string, got "
+            f"{type(content).__name__}."
         )
     return content
 

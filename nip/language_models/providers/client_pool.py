@@ -1,22 +1,22 @@
-"""Many requests at once through several clients."""
+"""A pool of HTTP clients for many concurrent requests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from openai import AsyncOpenAI
 
-# A client looks at all of its connections for every request, even asking the system whether each
-# idle one is still open: with 200 connections that costs as much as everything else together.
+# For every request, a client iterates over all its connections and polls the idle ones. With 200
+# connections this takes as long as the rest of the request, so connections are split over clients.
 _REQUESTS_PER_CLIENT = 16
 
 
 class ClientPool:
-    """Clients of one service, each of which carries only so many requests at once.
+    """Clients of one service, each with a limited number of concurrent requests.
 
     Parameters
     ----------
     open_client : Callable[[], AsyncOpenAI]
-        Opens a client; called at once for the first, and for others when they are needed.
+        Opens a client; called immediately for the first one, and later as needed.
     """
 
     def __init__(self, open_client: Callable[[], AsyncOpenAI]) -> None:
@@ -26,8 +26,8 @@ class ClientPool:
 
     @contextmanager
     def lend(self) -> Iterator[AsyncOpenAI]:
-        """Give a client for one request."""
-        # The first that has room, so that few requests share few connections.
+        """Provide a client for one request."""
+        # The first client below its limit, so that few requests reuse few connections.
         room = (i for i, lent in enumerate(self._num_lent) if lent < _REQUESTS_PER_CLIENT)
         index = next(room, len(self._clients))
         if index == len(self._clients):
@@ -40,7 +40,7 @@ class ClientPool:
             self._num_lent[index] -= 1
 
     def __len__(self) -> int:
-        """Count the clients."""
+        """Return the number of clients."""
         return len(self._clients)
 
     async def aclose(self) -> None:

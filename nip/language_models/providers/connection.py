@@ -1,6 +1,6 @@
-"""Clients of services that speak OpenAI's interface: where they are, and with which key.
+"""Base URL, API key and HTTP client of OpenAI-compatible services.
 
-A key is read from the environment when a client is opened and lives in that client only.
+An API key is read from the environment when a client is opened, and stored only in that client.
 """
 
 import os
@@ -17,42 +17,42 @@ from nip.language_models.provider_registry import AsgiApp, ConnectionContext
 from nip.utils.secrets import scrub
 
 KEY_VARIABLE = "OPENAI_API_KEY"
-"""Where the key is looked for when a spec names no variable."""
+"""Default environment variable of the API key."""
 
 ADDRESS_VARIABLE = "OPENAI_BASE_URL"
-"""Where the address is looked for when a spec gives none."""
+"""Environment variable of the base URL, used if a spec has none."""
 
 OWN_ADDRESS = "https://api.openai.com/v1"
-"""The service that is asked when nothing gives an address."""
+"""Default base URL."""
 
 NO_KEY = "none"
-"""Sent in the place of a key to a service that wants none."""
+"""Value sent as API key to a service that needs none."""
 
 REHEARSAL_ADDRESS = "http://rehearsal/v1"
-"""An address that is never looked up: the application in this process answers."""
+"""Base URL of the mock API, which is called in process; the name is never resolved."""
 
 _OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
 _CONNECT_TIMEOUT_S = 30.0
 
 
 def find_address(spec: ModelSpec) -> str:
-    """Return the address of the service: of the spec, of the environment, or OpenAI's own.
+    """Return the base URL: that of the spec, of the environment, or the default.
 
     Raises
     ------
     ParameterError
-        If it is no address of the web, or holds a password.
+        If it is not an HTTP URL, or contains a password.
     """
     address = spec.base_url or os.environ.get(ADDRESS_VARIABLE, "").strip() or OWN_ADDRESS
     name = "base_url" if spec.base_url else f"The environment variable {ADDRESS_VARIABLE}"
     if "@" in address.partition("://")[2].partition("/")[0]:
         raise ParameterError(
-            f"{name} must not hold a user or a password, because it is stored with the run. "
-            f"Put the key into an environment variable and name that with api_key_variable."
+            f"{name} must not contain a user or a password, because it is stored with the run. "
+            f"Put the key into an environment variable and set api_key_variable to its name."
         )
     if not _is_address(address):
         raise ParameterError(
-            f"{name} must be an address such as http://localhost:8000/v1, got {address!r}."
+            f"{name} must be a URL such as http://localhost:8000/v1, got {address!r}."
         )
     return address
 
@@ -61,37 +61,37 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         is_complete = parts.scheme in ("http", "https") and bool(parts.hostname)
-        # Looking at these raises where the port is none, or a character is in no address.
+        # Accessing the port and parsing raise for invalid ports and characters.
         return is_complete and parts.port != 0 and bool(httpx2.URL(text).host)
     except (ValueError, httpx2.InvalidURL):
         return False
 
 
 def is_openai(address: str) -> bool:
-    """Tell whether an address is one of OpenAI's own or of its models at Azure."""
+    """Tell whether a base URL belongs to OpenAI or Azure OpenAI."""
     return (urlsplit(address).hostname or "").endswith(_OPENAI_HOSTS)
 
 
 def find_key(spec: ModelSpec) -> str:
-    """Return the key for a service: of the variable that the spec names, else of the usual one.
+    """Return the API key from the variable of the spec, or from the default variable.
 
     Raises
     ------
     ParameterError
-        If there is none and the service is OpenAI's own or the spec names a variable, or if it
-        cannot be a key. No message shows it.
+        If the variable is not set although the spec names it or the service is OpenAI's, or if the
+        value cannot be a key. Messages never contain the key.
     """
     variable = spec.api_key_variable or KEY_VARIABLE
     key = os.environ.get(variable, "").strip()
     if not key:
-        # Servers of one's own want no key.
+        # Self-hosted servers usually need no key.
         if spec.api_key_variable is None and not is_openai(find_address(spec)):
             return NO_KEY
         raise ParameterError(_missing_key(spec, variable))
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ParameterError(
-            f"The environment variable {variable} holds spaces or characters that no key has. "
-            f"Set it to the key alone."
+            f"The environment variable {variable} contains spaces or other characters that no API "
+            f"key has. Set it to the key alone."
         )
     return key
 
@@ -100,26 +100,26 @@ def _missing_key(spec: ModelSpec, variable: str) -> str:
     way_out = (
         "leave api_key_variable out if the service needs no key"
         if spec.api_key_variable
-        else "give base_url, the address of a server that needs none"
+        else "set base_url to a server that needs no key"
     )
-    # Some give the key itself where its variable is to be named.
+    # Users sometimes pass the key itself as api_key_variable.
     return scrub(
         f"The model {spec.model_name!r} needs a key, but the environment variable {variable} is "
-        f"not set. Set it; or {way_out}; or set use_dummy_api=true to rehearse without a service."
+        f"not set. Set it; or {way_out}; or set use_dummy_api=true to use the mock API."
     )
 
 
 def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
-    """Open a client of the service that a spec names.
+    """Open a client of the service of a spec.
 
-    It never repeats a request by itself: a repeat may cost money, and the engine decides.
+    The client never retries by itself: retries cost money and are controlled by the engine.
 
     Raises
     ------
     ParameterError
-        If address or key are missing or unusable.
+        If base URL or API key are missing or invalid.
     """
-    # How many requests are under way is the engine's to decide, so the pool sets no limit.
+    # The engine limits concurrency, so the connection pool must not.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
     timeout = httpx2.Timeout(
         context.timeout_s, connect=min(_CONNECT_TIMEOUT_S, context.timeout_s), pool=None
@@ -138,33 +138,33 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
 
 @cache
 def _trusted_authorities() -> ssl.SSLContext:
-    """Return whom to trust about the identity of servers; reading it takes tens of ms, so once."""
+    """Return the TLS context; cached, because loading the certificates takes tens of ms."""
     return httpx2.create_ssl_context()
 
 
 def find_rehearsal_app(context: ConnectionContext) -> AsgiApp:
-    """Return the application to rehearse with.
+    """Return the mock API of a context.
 
     Raises
     ------
     ParameterError
-        If there is none.
+        If the context has none.
     """
     if context.rehearsal_app is None:
         raise ParameterError(
-            "The provider rehearsal needs an application that answers, got None. Give "
-            "ConnectionContext(rehearsal_app=...), or choose another provider."
+            "The provider rehearsal needs a mock API, got rehearsal_app=None. Pass "
+            "ConnectionContext(rehearsal_app=create_app()), or choose another provider."
         )
     return context.rehearsal_app
 
 
 def open_rehearsal_client(context: ConnectionContext) -> AsyncOpenAI:
-    """Open a client whose requests an application in this process answers. It has no key.
+    """Open a client that calls the mock API in process, without an API key.
 
     Raises
     ------
     ParameterError
-        If the context has no application.
+        If the context has no mock API.
     """
     transport = httpx2.ASGITransport(app=find_rehearsal_app(context))
     return AsyncOpenAI(

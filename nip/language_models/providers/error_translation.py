@@ -1,7 +1,7 @@
-"""From what services and the official SDK report to the errors of this package.
+"""Translate errors of services and of the OpenAI SDK to the errors of this package.
 
-Sources: OpenAI's guide to error codes, and what vLLM, llama.cpp, Ollama, OpenRouter, DeepSeek and
-Google's compatible interface send instead.
+Sources: OpenAI's guide to error codes, and the responses of vLLM, llama.cpp, Ollama, OpenRouter,
+DeepSeek and Google's OpenAI-compatible interface.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ from nip.utils.secrets import scrub
 
 _ErrorClass = type[LanguageModelError]
 
-# What services write into `code` and `type`; it says more than the status.
+# Values of `code` and `type`, which are more specific than the status.
 _BY_CODE: dict[str, _ErrorClass] = {
     "insufficient_quota": QuotaError,
     "billing_hard_limit_reached": QuotaError,
@@ -52,13 +52,13 @@ _BY_CODE: dict[str, _ErrorClass] = {
     "engine_overloaded": OverloadError,
 }
 
-# Services without such codes say it in words.
+# Parts of the message, for services without such codes.
 _BY_WORDS: dict[tuple[int, str], _ErrorClass] = {
     (400, "api key not valid"): AuthenticationError,
     (400, "content management policy"): ContentFilterError,
     (403, "input was flagged"): ContentFilterError,
     (429, "exceeded your current quota"): QuotaError,
-    # One request that is larger than a whole minute's allowance never gets through.
+    # A request above the whole limit per minute can never succeed, so do not retry it.
     (429, "request too large"): BadRequestError,
 }
 
@@ -80,20 +80,20 @@ _LONGEST_MESSAGE = 500
 
 @dataclass(frozen=True)
 class ServiceError:
-    """What a service says went wrong."""
+    """An error as reported by a service."""
 
     status: int
-    """Status of the response, or what its body gives instead."""
+    """HTTP status of the response, or the status given in its body."""
 
     codes: tuple[str, ...]
-    """The words of ``code`` and ``type``, in small letters."""
+    """Values of ``code`` and ``type`` in lower case."""
 
     message: str
-    """What it says to people."""
+    """Human-readable message."""
 
     @classmethod
     def from_body(cls, status: int, body: object) -> "ServiceError":
-        """Read the body of an error in any of the forms in use."""
+        """Parse the body of an error response in any of the known formats."""
         if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | str):
             body = body["error"]
         if not isinstance(body, Mapping):
@@ -104,7 +104,7 @@ class ServiceError:
 
 
 def classify(error: ServiceError) -> _ErrorClass:
-    """Choose the class that says what is to be done."""
+    """Return the error class: by code, else by message, else by status."""
     for code in error.codes:
         if code in _BY_CODE:
             return _BY_CODE[code]
@@ -119,7 +119,7 @@ def classify(error: ServiceError) -> _ErrorClass:
 def describe_service_error(
     error: ServiceError, spec: ModelSpec, headers: Mapping[str, str]
 ) -> LanguageModelError:
-    """Word what a service reported, with the way out where there is one."""
+    """Build the error for a report of a service, with advice where possible."""
     error_class = classify(error)
     said = error.message or "without a message"
     text = f"The service refused ({error.status}): {_shorten(said, spec)}"
@@ -127,10 +127,10 @@ def describe_service_error(
 
 
 def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
-    """Give the error of this package for one of the SDK or of the connection.
+    """Translate an exception of the SDK or of the connection.
 
-    The result refers to nothing of the original, whose request holds the key: raise it outside of
-    the ``except`` clause.
+    The original exception holds the request, which contains the API key. The result does not refer
+    to it; raise the result outside of the ``except`` clause, so that Python does not chain them.
     """
     if isinstance(error, APIStatusError):
         reported = ServiceError.from_body(error.status_code, error.body)
@@ -138,11 +138,11 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     is_late = isinstance(error, APITimeoutError | httpx2.TimeoutException | TimeoutError)
     if is_late and not isinstance(cause, httpx2.ConnectTimeout):
-        return ModelTimeoutError(_about(spec, "No answer came in time."))
+        return ModelTimeoutError(_about(spec, "The request timed out."))
     if isinstance(error, APIResponseValidationError | httpx2.DecodingError):
-        return MalformedAnswerError(_about(spec, "The answer cannot be decoded."))
+        return MalformedAnswerError(_about(spec, "The response cannot be decoded."))
     if isinstance(error, UnicodeEncodeError):
-        return BadRequestError(_about(spec, f"A message is no valid Unicode: {error.reason}."))
+        return BadRequestError(_about(spec, f"A message is not valid Unicode: {error.reason}."))
     if isinstance(error, APIConnectionError | httpx2.HTTPError | OSError):
         reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
         text = f"The connection failed ({_shorten(reason, spec)})."
@@ -152,8 +152,8 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
 
 
 def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -> str:
-    """Put model and address before a text and the way out behind it, without any key."""
-    address = "the rehearsal" if spec.provider.lower() == "rehearsal" else find_address(spec)
+    """Add model, base URL and advice to a text, and remove API keys."""
+    address = "the mock API" if spec.provider.lower() == "rehearsal" else find_address(spec)
     ways_out: dict[Any, str] = {
         AuthenticationError: f"Check the key in the environment variable "
         f"{spec.api_key_variable or KEY_VARIABLE}, then resume the run.",
@@ -169,6 +169,6 @@ def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -
 
 
 def _shorten(text: str, spec: ModelSpec) -> str:
-    """Keep the beginning of what may be a whole page of HTML, but no beginning of a key."""
+    """Shorten a text, which may be a page of HTML, after removing API keys from it."""
     text = scrub(text, spec.api_key_variable)
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"

@@ -1,4 +1,4 @@
-"""Models that run in this process, from a folder of the ``transformers`` library."""
+"""The provider ``local``: models in a folder of the ``transformers`` library."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ from nip.language_models.provider_registry import (
     register_chat_provider,
 )
 
-# Long enough for the calls that one event sets off, short beside the writing of a token.
+# Seconds to collect calls for a batch: long enough for calls that start in the same iteration of
+# the event loop, short compared to generating a token.
 _GATHERING_S = 0.005
 
 
 @dataclass(eq=False)
 class _Waiting:
-    """A question of which the answer is waited for."""
+    """A call that waits for its completion."""
 
     messages: Sequence[ChatMessage]
     sampling: Sampling
@@ -31,16 +32,16 @@ class _Waiting:
 
 @register_chat_provider("local")
 class LocalChatModel(ProvidedChatModel):
-    """A model from a folder that ``save_pretrained`` wrote; the folder is the model's name.
+    """A model from a folder written by ``save_pretrained``; its name is the path of the folder.
 
-    Calls that arrive together are answered as one batch, by one thread, so that the event loop
-    stays free. Each call draws with random numbers of its own seed. What else is in the batch
-    reaches an answer only through the rounding of the probabilities: about 1e-6 in single
-    precision, so that hardly one token in a million differs; more in half precision. With
-    ``max_batch_size=1`` in the context not even that.
+    Concurrent calls are batched and run in one worker thread, so that the event loop is not
+    blocked. Each call uses a random generator with its own seed. The rest of the batch affects a
+    completion only by rounding of the probabilities: about 1e-6 in single precision, which changes
+    about one token in a million, and more in half precision. ``max_batch_size=1`` in the context
+    avoids this.
 
-    A temperature or top_p that is not set counts as 1; what the folder suggests is not followed.
-    Without ``max_tokens``, 512 are written at most.
+    ``temperature`` and ``top_p`` default to 1; the generation configuration of the folder is
+    ignored. ``max_tokens`` defaults to 512.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -54,18 +55,18 @@ class LocalChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell what is missing, see ``ProvidedChatModel``."""
+        """Check the folder, see ``ProvidedChatModel``."""
         check_folder(spec.model_name)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Ask once; the model is loaded when it is first asked.
+        """Generate one completion; the model is loaded on the first call.
 
         Raises
         ------
         ParameterError
             If the folder cannot be loaded.
         LanguageModelError
-            If the conversation is too long, or the answer takes too long.
+            If the conversation is too long, or the call times out.
         """
         loop = asyncio.get_running_loop()
         waiting = _Waiting(messages, sampling, loop.create_future())
@@ -77,14 +78,14 @@ class LocalChatModel(ProvidedChatModel):
                 return await waiting.answer
         except TimeoutError:
             raise ModelTimeoutError(
-                f"{self._spec.model_name}: no answer within {self._context.timeout_s:g} s. Allow "
-                f"more time, or fewer calls at once."
+                f"{self._spec.model_name}: no answer within {self._context.timeout_s:g} s. Raise "
+                f"the timeout, or lower max_concurrency."
             ) from None
         finally:
             waiting.is_wanted = False
 
     async def _serve(self) -> None:
-        """Answer one batch after another until nobody waits."""
+        """Process batches until no call is waiting."""
         while self._waiting:
             await asyncio.sleep(_GATHERING_S)
             wanted = [each for each in self._waiting if each.is_wanted]
@@ -109,7 +110,7 @@ class LocalChatModel(ProvidedChatModel):
                 waiting.answer.set_result(answer)
 
     def _write(self, batch: list[_Waiting]) -> Sequence[Completion | LanguageModelError]:
-        """Answer a batch, in the worker's thread."""
+        """Generate the completions of a batch; runs in the worker thread."""
         if self._loaded is None:
             self._loaded = load_folder(self._folder)
         questions = [
@@ -119,7 +120,7 @@ class LocalChatModel(ProvidedChatModel):
         return answer_together(self._loaded, questions, self._spec.model_name)
 
     async def aclose(self) -> None:
-        """Give up what is being written and let the model go."""
+        """Abort running calls, stop the worker thread and release the model."""
         for waiting in [*self._batch, *self._waiting]:
             waiting.is_wanted = False
             if not waiting.answer.done():

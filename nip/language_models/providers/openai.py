@@ -1,4 +1,4 @@
-"""Models behind OpenAI's interface, at OpenAI or on any server that speaks it."""
+"""The provider ``openai``: models of any service with an OpenAI-compatible API."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,15 +24,16 @@ _PATH = "/chat/completions"
 
 @register_chat_provider("openai")
 class OpenAIChatModel(ProvidedChatModel):
-    """A model behind OpenAI's interface for chat completions, through the official SDK.
+    """A model behind the chat completions API, called through the official SDK.
 
-    The address is ``base_url`` of the spec, else the environment variable ``OPENAI_BASE_URL``, else
-    OpenAI's own. The key comes from the variable that the spec names, else from ``OPENAI_API_KEY``;
-    a server at another address may do without. It is in no message, ``repr`` or log.
+    The base URL is ``base_url`` of the spec, else the environment variable ``OPENAI_BASE_URL``,
+    else that of OpenAI. The API key comes from ``api_key_variable`` of the spec, else from
+    ``OPENAI_API_KEY``; other servers than OpenAI's may need none. The key never appears in
+    messages, ``repr`` or logs.
 
-    What a spec's sampling leaves open is not sent. The limit of tokens goes as
-    ``max_completion_tokens`` to OpenAI and Azure, whose reasoning models refuse ``max_tokens``, and
-    as ``max_tokens`` to all others, of which many know no other name.
+    Sampling parameters that are None are not sent. The token limit is sent as
+    ``max_completion_tokens`` to OpenAI and Azure, whose reasoning models reject ``max_tokens``, and
+    as ``max_tokens`` to all other services, many of which support only that name.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -42,13 +43,13 @@ class OpenAIChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell what is missing, see ``ProvidedChatModel``."""
+        """Check base URL and API key, see ``ProvidedChatModel``."""
         find_address(spec)
         find_key(spec)
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """Base URL in use."""
         return find_address(self._spec)
 
     def _open_client(self) -> AsyncOpenAI:
@@ -59,23 +60,23 @@ class OpenAIChatModel(ProvidedChatModel):
         return "max_completion_tokens" if is_own else "max_tokens"
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Ask once.
+        """Send one request.
 
         Raises
         ------
         LanguageModelError
-            If no answer came; see ``error_translation`` for which class means what.
+            If the request fails; ``error_translation`` chooses the class.
         """
         response = await self._post(self._request_body(messages, sampling))
         if isinstance(response, LanguageModelError):
-            # Raised here, where no `except` is active, it does not carry the SDK's error along,
-            # whose request holds the key.
+            # Raised outside of `except`, so that it is not chained to the SDK's exception, whose
+            # request contains the API key.
             raise response
         return read_completion(response.content, response.headers, self._spec)
 
     async def _post(self, body: dict[str, Any]) -> httpx2.Response | LanguageModelError:
         try:
-            # The client's own timeout begins anew with every byte that arrives.
+            # The timeout of the HTTP client applies to each read, not to the whole response.
             async with asyncio.timeout(self._context.timeout_s):
                 with self._clients.lend() as client:
                     return await client.post(_PATH, cast_to=httpx2.Response, body=body)
@@ -83,13 +84,13 @@ class OpenAIChatModel(ProvidedChatModel):
             return translate_error(error, self._spec)
 
     def _request_body(self, messages: Sequence[ChatMessage], sampling: Sampling) -> dict[str, Any]:
-        choices = {
+        parameters = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             self._limit_name: sampling.max_tokens,
             "seed": sampling.seed,
         }
-        given = {name: value for name, value in choices.items() if value is not None}
+        given = {name: value for name, value in parameters.items() if value is not None}
         return {"model": self._spec.model_name, "messages": list(messages), **given}
 
     async def aclose(self) -> None:

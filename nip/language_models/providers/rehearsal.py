@@ -1,4 +1,4 @@
-"""Models that an application in this process plays, over the same interface as real ones."""
+"""The provider ``rehearsal``: models of a mock API in the same process."""
 
 from openai import AsyncOpenAI
 
@@ -14,20 +14,20 @@ from nip.language_models.providers.openai import OpenAIChatModel
 
 @register_chat_provider("rehearsal")
 class RehearsalChatModel(OpenAIChatModel):
-    """A model that the context's application plays; no key is read and nothing leaves the process.
+    """A model of the mock API of the context, called in process, without API key or network.
 
-    Every request takes the way of a real one, through the official SDK, and is worded as for
-    OpenAI; only the network is missing.
+    Requests are the same as those to OpenAI and pass through the official SDK; only the transport
+    differs.
     """
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell what is missing, see ``ProvidedChatModel``."""
+        """Check that the context has a mock API, see ``ProvidedChatModel``."""
         find_rehearsal_app(context)
 
     @property
     def address(self) -> str:
-        """Where it would be."""
+        """Base URL of the mock API."""
         return REHEARSAL_ADDRESS
 
     def _open_client(self) -> AsyncOpenAI:

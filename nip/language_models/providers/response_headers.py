@@ -1,4 +1,4 @@
-"""What the headers of a response say about waiting and about limits."""
+"""Parse response headers about retries and rate limits."""
 
 import math
 import re
@@ -14,10 +14,9 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait before asking again; None where the service does not say.
+    """Return the seconds to wait before a retry; None if the headers do not specify them.
 
-    Understood are ``retry-after-ms``, and ``retry-after`` with seconds or a date (RFC 9110,
-    10.2.3).
+    Supports ``retry-after-ms``, and ``retry-after`` with seconds or a date (RFC 9110, 10.2.3).
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -29,13 +28,13 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     date = _date(value)
     if date is None:
         return None
-    # The clocks of the two machines may differ, so the service's own counts where it is known.
+    # The clocks of both machines may differ, so compare with the date header of the response.
     now = _date(headers.get("date", "")) or datetime.now(UTC)
     return max(0.0, (date - now).total_seconds())
 
 
 def read_rate_limits(headers: Mapping[str, str]) -> RateLimitState | None:
-    """Return what is left of the limits; None where the service does not say."""
+    """Return the reported rate limits; None if there are none."""
     state = RateLimitState(
         remaining_requests=_count(headers.get("x-ratelimit-remaining-requests")),
         remaining_tokens=_count(headers.get("x-ratelimit-remaining-tokens")),
@@ -48,7 +47,7 @@ def read_rate_limits(headers: Mapping[str, str]) -> RateLimitState | None:
 
 
 def read_duration(text: str | None) -> float | None:
-    """Return the seconds of a duration such as ``6m0s``, ``1h2m3.5s``, ``20ms`` or ``2.5``."""
+    """Parse a duration in seconds, such as ``6m0s``, ``1h2m3.5s``, ``20ms`` or ``2.5``."""
     if text is None:
         return None
     text = text.strip()

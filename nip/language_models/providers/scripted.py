@@ -1,4 +1,4 @@
-"""Models whose answers are written down beforehand, for tests and dry runs."""
+"""The provider ``scripted``: answers from a Python function or a file of rules, for tests."""
 
 import importlib
 import importlib.util
@@ -32,14 +32,14 @@ _WORD = re.compile(r"\S+")
 
 @register_chat_provider("scripted")
 class ScriptedChatModel(ProvidedChatModel):
-    """A model that a Python function or a file of rules plays.
+    """A model whose answers come from a Python function or a file of rules.
 
-    The name of the model says which: ``package.module:function`` or ``folder/file.py:function`` for
-    a function, which is called with the messages and the ``Sampling`` and returns the answer as a
-    text or a ``Completion``, at once or awaited; ``folder/file.yaml`` (or ``.yml``, ``.json``) for
-    ``AnswerRules``, among whose answers the seed of the sampling chooses.
+    The model name selects one: ``package.module:function`` or ``folder/file.py:function`` names a
+    function, sync or async, which takes the messages and the ``Sampling`` and returns a string or a
+    ``Completion``. ``folder/file.yaml`` (or ``.yml``, ``.json``) names a file of ``AnswerRules``;
+    the seed of the sampling selects among the answers of a rule.
 
-    Words count as tokens. A text that is longer than ``max_tokens`` is cut, as from a real model.
+    Every word counts as one token. A text longer than ``max_tokens`` is cut.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -48,18 +48,18 @@ class ScriptedChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Tell whether the answers can be loaded, see ``ProvidedChatModel``."""
+        """Check that the answers can be loaded, see ``ProvidedChatModel``."""
         load_answers(spec.model_name)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Ask once.
+        """Call the function or apply the rules.
 
         Raises
         ------
         LanguageModelError
-            Where the function raises one. Its other errors come through as they are.
+            If the function raises it. Other exceptions of the function propagate unchanged.
         ParameterError
-            If the function returns no answer.
+            If the function returns neither a string nor a ``Completion``.
         """
         answer = self._answer(messages, sampling)
         if inspect.isawaitable(answer):
@@ -68,7 +68,7 @@ class ScriptedChatModel(ProvidedChatModel):
             return answer
         if not isinstance(answer, str):
             raise ParameterError(
-                f"The function {self._spec.model_name!r} must return a text or a Completion, got "
+                f"The function {self._spec.model_name!r} must return a string or a Completion, got "
                 f"{answer!r}."
             )
         return self._complete_with(answer, messages, sampling.max_tokens)
@@ -89,12 +89,12 @@ class ScriptedChatModel(ProvidedChatModel):
 
 
 def load_answers(name: str) -> AnswerFunction:
-    """Load what plays a model.
+    """Load the function or the rules that a model name specifies.
 
     Raises
     ------
     ParameterError
-        If the name is none of the forms of ``ScriptedChatModel``, or there is no such thing.
+        If the name has none of the forms of ``ScriptedChatModel``, or its target does not exist.
     """
     if name.endswith(_RULE_FILES):
         rules = AnswerRules.from_file(name)
@@ -102,14 +102,14 @@ def load_answers(name: str) -> AnswerFunction:
     source, _, function_name = name.rpartition(":")
     if not source or not function_name:
         raise ParameterError(
-            f"The name of a scripted model must be module:function, file.py:function or a file "
-            f"of rules that ends in {', '.join(_RULE_FILES)}, got {name!r}."
+            f"The name of a scripted model must be module:function, file.py:function or a file of "
+            f"rules with the extension {', '.join(_RULE_FILES)}, got {name!r}."
         )
     function = getattr(_load_module(source, name), function_name, None)
     if not callable(function):
         raise ParameterError(
-            f"The scripted model {name!r} needs a function {function_name!r} in {source!r}, but "
-            f"there is none. Define it, or correct the name."
+            f"The scripted model {name!r} needs a function {function_name!r} in {source!r}, which "
+            f"does not exist. Define it, or correct the name."
         )
     answer: AnswerFunction = function
     return answer
@@ -126,7 +126,7 @@ def _load_module(source: str, name: str) -> object:
             ) from error
     if not Path(source).is_file():
         raise ParameterError(
-            f"The scripted model {name!r} needs the file {source!r}: none is there."
+            f"The scripted model {name!r} needs the file {source!r}, which does not exist."
         )
     spec = importlib.util.spec_from_file_location(f"nip_scripted_{Path(source).stem}", source)
     assert spec is not None and spec.loader is not None

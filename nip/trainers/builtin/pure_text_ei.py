@@ -1,4 +1,4 @@
-"""Expert iteration: fine-tune each model on what its agents said where it went well."""
+"""Expert iteration: fine-tune each model on the rollouts in which its agents had high rewards."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nip.utils.nested_array_dict import NestedArrayDict
 
 @register_trainer("pure_text_ei")
 class PureTextEiTrainer(PureTextRlTrainer):
-    """Supervised fine-tuning on the rollouts in which an agent earned much.
+    """Supervised fine-tuning on rollouts that are selected by the agent's reward.
 
     References
     ----------
@@ -20,7 +20,7 @@ class PureTextEiTrainer(PureTextRlTrainer):
     """
 
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
-        """Choose the rollouts of each agent, and order a supervised job for each group."""
+        """Select the rollouts of each agent, and create a supervised job for each model group."""
         replaced = self._rollouts_with_replaced_verdict(rollouts)
         for group in self.shared_model_groups.values():
             group.create_supervised_fine_tune_job(
@@ -36,7 +36,7 @@ class PureTextEiTrainer(PureTextRlTrainer):
             )
 
     def _rollouts_with_replaced_verdict(self, rollouts: NestedArrayDict) -> np.ndarray:
-        """Choose the rollouts from which the verifier learns the truth instead of its verdict."""
+        """Choose the rollouts in which the verifier's verdict is replaced by the true label."""
         iteration = self.state.iteration
         return choose_replaced(
             rollouts,

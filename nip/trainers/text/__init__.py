@@ -1,1 +1,1 @@
-"""Training of language models: sampling, stages, statistics, fine-tuning."""
+"""Components of trainers for language models: sampling, state, statistics and fine-tuning."""

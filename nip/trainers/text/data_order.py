@@ -1,4 +1,4 @@
-"""Which questions are asked in which iteration."""
+"""The order of datapoints: which of them are sampled in which iteration and in tests."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,60 +13,61 @@ from nip.seeding import stable_seed
 
 @dataclass(frozen=True)
 class RolloutRequest:
-    """One question that is to be played."""
+    """One rollout to sample."""
 
     position: int
-    """Place among the rollouts of the stage."""
+    """Index among the rollouts of the stage."""
 
     datapoint: int
-    """Row of the question in its split."""
+    """Row of the datapoint in its split."""
 
     copy: int
-    """How often the question has come before in this stage."""
+    """Number of earlier rollouts of the same datapoint in this stage."""
 
 
-def questions_of_stage(
+def requests_of_stage(
     hyper_params: HyperParameters, phase: RolloutPhase, iteration: int, num_datapoints: int
 ) -> list[RolloutRequest]:
-    """Return what is asked in a stage.
+    """Return the rollouts of a stage.
 
-    A test on a part of its split asks the same part every time, so that its results compare.
+    A test on a part of the split uses the same part in every iteration, so that results are
+    comparable.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        The experiment.
+        Parameters of the experiment.
     phase, iteration
         The stage.
     num_datapoints : int
-        Questions in the split.
+        Size of the split.
     """
     if phase == "test" and hyper_params.text_rl.test_on_whole_dataset:
         return whole_split(num_datapoints)
     number = _num_rollouts(hyper_params, num_datapoints)
     if phase == "test":
         number, iteration = min(number, num_datapoints), 0
-    return questions_of_iteration(num_datapoints, number, iteration, hyper_params.seed)
+    return requests_of_iteration(num_datapoints, number, iteration, hyper_params.seed)
 
 
 def reruns_tests(hyper_params: HyperParameters) -> bool:
-    """Whether nothing is trained, but the models of another run are tested."""
+    """Tell whether the run only tests the models of another run."""
     return hyper_params.base_run.base_run_type == "rerun_tests"
 
 
 def is_tested(
     hyper_params: HyperParameters, iteration: int, num_iterations: int | None = None
 ) -> bool:
-    """Whether the agents play on the test split after an iteration.
+    """Tell whether an iteration includes a test.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        The experiment.
+        Parameters of the experiment.
     iteration : int
         The iteration, counted from 0.
     num_iterations : int, optional
-        Iterations of a run that is stopped early.
+        Number of iterations, if the run is stopped early.
     """
     is_forced = hyper_params.base_run.rerun_tests_force_test_during_training_state
     if reruns_tests(hyper_params) and is_forced:
@@ -84,47 +85,48 @@ def is_tested(
 def num_rollouts_of_iterations(
     hyper_params: HyperParameters, iterations: range, num_train: int, num_test: int
 ) -> int:
-    """Count the rollouts of some iterations, tests included.
+    """Count the rollouts of some iterations, including tests.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        The experiment.
+        Parameters of the experiment.
     iterations : range
         The iterations, counted from 0.
     num_train, num_test : int
-        Questions in the splits.
+        Sizes of the splits.
     """
     num_tests = sum(is_tested(hyper_params, iteration) for iteration in iterations)
     per_iteration = 0 if reruns_tests(hyper_params) else _num_rollouts(hyper_params, num_train)
-    per_test = len(questions_of_stage(hyper_params, "test", 0, num_test)) if num_tests else 0
+    per_test = len(requests_of_stage(hyper_params, "test", 0, num_test)) if num_tests else 0
     return len(iterations) * per_iteration + num_tests * per_test
 
 
 def num_rollouts_of_run(hyper_params: HyperParameters, num_train: int, num_test: int) -> int:
-    """Count the rollouts of all iterations and tests together."""
+    """Count the rollouts of all iterations, including tests."""
     iterations = range(hyper_params.rl.num_iterations)
     return num_rollouts_of_iterations(hyper_params, iterations, num_train, num_test)
 
 
-def questions_of_iteration(
+def requests_of_iteration(
     num_datapoints: int, num_rollouts: int, iteration: int, seed: int
 ) -> list[RolloutRequest]:
-    """Go on where the last iteration stopped, and round the data as often as is needed.
+    """Return the rollouts of an iteration, which continue the passes over the data.
 
-    Every pass over the data has an order of its own, so that any number of iterations of any size
-    sees each question equally often, up to the pass that is under way.
+    Each pass over the data has its own random order, and iterations take consecutive rows of these
+    passes. So every datapoint is sampled equally often, except in the current pass, whatever the
+    number of rollouts per iteration.
 
     Parameters
     ----------
     num_datapoints : int
-        Questions in the split.
+        Size of the split.
     num_rollouts : int
-        Rollouts of each iteration.
+        Rollouts per iteration.
     iteration : int
         The iteration, counted from 0.
     seed : int
-        Decides the orders.
+        Seed of the orders.
     """
     first = iteration * num_rollouts
     rows: list[int] = []
@@ -136,18 +138,18 @@ def questions_of_iteration(
 
 
 def whole_split(num_datapoints: int) -> list[RolloutRequest]:
-    """Ask every question once, in the order of the data."""
+    """Return one rollout per datapoint, in the order of the split."""
     return with_copies(range(num_datapoints))
 
 
 def with_copies(rows: Sequence[int]) -> list[RolloutRequest]:
-    """Count how often each row has come before."""
-    seen: Counter[int] = Counter()
-    asked = []
+    """Return rollouts of some rows, with positions and copy numbers."""
+    num_copies: Counter[int] = Counter()
+    requests = []
     for position, row in enumerate(rows):
-        asked.append(RolloutRequest(position, row, seen[row]))
-        seen[row] += 1
-    return asked
+        requests.append(RolloutRequest(position, row, num_copies[row]))
+        num_copies[row] += 1
+    return requests
 
 
 def _num_rollouts(hyper_params: HyperParameters, num_datapoints: int) -> int:

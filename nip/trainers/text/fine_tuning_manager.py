@@ -1,4 +1,4 @@
-"""From chosen rollouts to fine-tuned models: examples are written, jobs made and waited for."""
+"""Manage the fine-tuning of a run: build conversations, create jobs, wait for the models."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.utils.nested_array_dict import NestedArrayDict
 
 REHEARSAL_POLL_S = 0.02
-"""Seconds between two looks at a job in a rehearsal, where nobody needs to be spared."""
+"""Polling interval in seconds if all models are mocked, so that no service is under load."""
 
 
 class FineTuningManager:
-    """Makes the fine-tuning jobs of a run and waits for them.
+    """Creates the fine-tuning jobs of a run, and waits for them.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        Its ``fine_tuning`` group says how models are trained.
+        Parameters of the experiment; its ``fine_tuning`` group configures the jobs.
     settings : ExperimentSettings
-        How often jobs are looked at.
+        Provides polling interval and price file.
     run : Run
-        Where jobs are kept.
+        Stores the jobs.
     context : ConnectionContext
-        What reaching the services takes.
+        Connection settings.
     groups : mapping
-        All groups of agents by name.
+        All model groups by name.
     stored : StoredRollouts
-        Where the dialogues are.
-    tell : callable
-        Is told of ``on_step_start`` and ``on_step_end`` around each job that is made.
+        The stored rollouts, to build training conversations.
+    notify : callable
+        Called with ``on_step_start`` and ``on_step_end`` around the creation of each job.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class FineTuningManager:
         context: ConnectionContext,
         groups: Mapping[str, PureTextSharedModelGroup],
         stored: StoredRollouts,
-        tell: Callable[[Event], None] = lambda _: None,
+        notify: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._params = hyper_params.fine_tuning
         self._seed = hyper_params.seed
@@ -69,29 +69,29 @@ class FineTuningManager:
         self._context = context
         self._groups = groups
         self._stored = stored
-        self._tell = tell
+        self._notify = notify
         self._plans: list[JobPlan] = []
         self.iteration = 0
 
     def conversations(
         self, agent_name: str, rollouts: NestedArrayDict, *, verdict_becomes_truth: bool = False
     ) -> list[list[ChatMessage]]:
-        """Write each rollout as the agent saw it, ending with its own last message.
+        """Return the conversation of each rollout as seen by an agent, ending with its message.
 
-        Rollouts in which the agent said nothing are left out.
+        Rollouts in which the agent wrote nothing are left out.
         """
         rows = list(zip(rollouts["iteration"].tolist(), rollouts["position"].tolist(), strict=True))
-        written: dict[int, list[ChatMessage] | None] = {}
-        # One iteration after the other, since only one is in memory at a time.
+        built: dict[int, list[ChatMessage] | None] = {}
+        # Sorted by iteration, because `StoredRollouts` caches only one iteration at a time.
         for number in sorted(range(len(rows)), key=rows.__getitem__):
-            written[number] = self._stored.conversation(
+            built[number] = self._stored.conversation(
                 *rows[number], agent_name, verdict_becomes_truth=verdict_becomes_truth
             )
-        in_order = (written[number] for number in range(len(rows)))
+        in_order = (built[number] for number in range(len(rows)))
         return [conversation for conversation in in_order if conversation]
 
     def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
-        """Take an order for a job of the present iteration; ``send_orders`` has it made."""
+        """Add a job of the current iteration, which ``create_pending_jobs`` creates."""
         seed = stable_seed(self._seed, "fine-tuning", self.iteration, group.name)
         self._plans.append(
             JobPlan(
@@ -105,21 +105,21 @@ class FineTuningManager:
             )
         )
 
-    async def send_orders(self) -> None:
-        """Have the jobs made that were ordered, all at the same time; each is made only once."""
+    async def create_pending_jobs(self) -> None:
+        """Create all added jobs concurrently and idempotently."""
         plans, self._plans = self._plans, []
         for _ in plans:
-            self._tell("on_step_start")
+            self._notify("on_step_start")
         backends = self._backends()
         try:
             await self._runner(backends).create(self.iteration, plans)
         finally:
             await _close(backends)
         for _ in plans:
-            self._tell("on_step_end")
+            self._notify("on_step_end")
 
     async def wait(self) -> dict[str, str]:
-        """Wait for all jobs of the iteration; return the new models of the groups that have one."""
+        """Wait for all jobs of the iteration; return the new model of each group that has one."""
         backends = self._backends()
         try:
             rows = await self._runner(backends).wait(self.iteration)
@@ -129,7 +129,7 @@ class FineTuningManager:
 
     @property
     def cost(self) -> float:
-        """Dollars that all jobs of the run have cost, as far as prices are known."""
+        """Cost of all jobs of the run in dollars, as far as prices are known."""
         return sum(job.cost or 0.0 for job in self._run.jobs.all())
 
     def _backends(self) -> dict[str, FineTuningBackend]:
@@ -142,7 +142,7 @@ class FineTuningManager:
         }
 
     def _runner(self, backends: Mapping[str, FineTuningBackend]) -> JobRunner:
-        rehearses = all(
+        is_mocked = all(
             self._groups[name].base_model.provider == REHEARSAL_PROVIDER for name in backends
         )
         return JobRunner(
@@ -155,7 +155,7 @@ class FineTuningManager:
                 num_retries=self._params.num_retries,
                 deadline_s=self._params.deadline_hours * 3600,
             ),
-            PollingPolicy(REHEARSAL_POLL_S if rehearses else self._settings.poll_seconds),
+            PollingPolicy(REHEARSAL_POLL_S if is_mocked else self._settings.poll_seconds),
             read_prices(self._settings.prices),
         )
 

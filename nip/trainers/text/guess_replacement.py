@@ -1,4 +1,4 @@
-"""Teaching a verifier the truth in a share of its examples instead of what it decided."""
+"""Guess replacement: replace the verifier's verdict by the true label in some examples."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,15 @@ from nip.utils.nested_array_dict import NestedArrayDict
 
 
 def guess_replacement_share(iteration: int, params: TextRlParameters) -> float:
-    """Return the share of the verifier's examples whose last verdict becomes the truth.
+    """Return the share of the verifier's examples whose verdict is replaced by the true label.
 
     Parameters
     ----------
     iteration : int
-        Counted from 0.
+        The iteration, counted from 0.
     params : TextRlParameters
-        The share p at the beginning, and how it falls with the rate r: ``none`` keeps p,
-        ``linear`` gives max(0, p − r · iteration), ``exponential`` p · (1 − r)^iteration.
+        Initial share p, annealing rate r and annealing method: ``none`` keeps p, ``linear`` gives
+        max(0, p − r · iteration), ``exponential`` gives p · (1 − r)^iteration.
     """
     share = params.verifier_guess_replacement_proportion
     rate = params.verifier_guess_replacement_annealing_rate
@@ -37,24 +37,23 @@ def choose_replaced(
     seed: int,
     iteration: int,
 ) -> NDArray[np.bool_]:
-    """Choose in which of the verifier's examples the last verdict is replaced by the truth.
+    """Choose the examples in which the verifier's verdict is replaced by the true label.
 
-    Only an example in which the verifier did decide has a verdict to replace. Failed rollouts, and
-    those in which a message of the verifier was left empty, are no examples. The share, rounded to
-    the nearest number, is one of the rest.
+    Eligible are rollouts that did not fail, in which the verifier decided, and in which none of its
+    messages was left empty. Of these, ``round(share * number)`` are drawn without replacement.
 
     Parameters
     ----------
     rollouts : NestedArrayDict
         Batch size (rollout,).
     rows : int64 array
-        The rows of ``rollouts`` that are examples, (example,); the same may occur several times.
+        Rows of ``rollouts`` that are examples, (example,), possibly with repetitions.
     verifier : int
         Index of the verifier on the axis of agents.
     share : float
         Between 0 and 1.
     seed, iteration : int
-        Seed of the experiment, and the iteration, which determine the choice.
+        Seed of the experiment, and the iteration; together they determine the choice.
 
     Returns
     -------

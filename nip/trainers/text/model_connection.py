@@ -1,4 +1,4 @@
-"""Reaching the models of an experiment, or the endpoint that stands in for them in a rehearsal."""
+"""Connect to the models of an experiment, or to the mock API in a rehearsal."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,13 +17,13 @@ from nip.scenario_instance import PureTextScenarioInstance
 from nip.seeding import stable_seed
 
 ENDPOINT_FILE = "endpoint.db"
-"""What the endpoint of a rehearsal remembers, in the folder of the run."""
+"""State file of the mock API, in the folder of the run."""
 
 REHEARSAL_FIRST_BACKOFF_S = 0.01
-"""Seconds before the first retry in a rehearsal, where nobody needs to be spared."""
+"""First backoff in seconds if all models are mocked, so that no service is under load."""
 
 REHEARSAL_MAX_BACKOFF_S = 0.1
-"""Most seconds before a retry in a rehearsal."""
+"""Maximum backoff in seconds if all models are mocked."""
 
 
 def open_connection(
@@ -32,21 +32,21 @@ def open_connection(
     instance: PureTextScenarioInstance,
     folder: Path,
 ) -> ConnectionContext:
-    """Return what reaching the models takes.
+    """Return the connection settings, with a mock API if any agent uses one.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        Its ``rehearsal`` group says how the endpoint behaves.
+        Parameters of the experiment; its ``rehearsal`` group configures the mock API.
     settings : ExperimentSettings
-        How long to wait for an answer.
+        Provides the timeout.
     instance : PureTextScenarioInstance
-        The agents, some of which may rehearse.
+        The agents, and the answer rules of the scenario.
     folder : Path
-        Folder of the run, where the endpoint of a rehearsal keeps files, jobs and models.
+        Folder of the run, in which the mock API stores its state.
     """
     timeout_s = settings.api_timeout_s
-    if not any(_rehearses(agent.model) for agent in instance.agents.values()):
+    if not any(_is_mocked(agent.model) for agent in instance.agents.values()):
         return ConnectionContext(timeout_s=timeout_s)
     rehearsal = hyper_params.rehearsal
     rules = instance.scenario.rehearsal_rules if rehearsal.brain == "dialogue" else None
@@ -65,7 +65,7 @@ def open_connection(
 
 
 async def close_connection(context: ConnectionContext) -> None:
-    """Close what the endpoint of a rehearsal has open."""
+    """Close the mock API, if there is one."""
     if isinstance(context.rehearsal_app, Starlette):
         await context.rehearsal_app.state.endpoint.aclose()
 
@@ -73,14 +73,14 @@ async def close_connection(context: ConnectionContext) -> None:
 def choose_engine_options(
     settings: ExperimentSettings, models: Iterable[ModelSpec]
 ) -> EngineOptions:
-    """Return limits of concurrency and patience; a rehearsal waits less before its retries.
+    """Return the options of the engine, with shorter backoffs if all models are mocked.
 
     Parameters
     ----------
     settings : ExperimentSettings
-        Limits that users choose.
+        Limits set by the user.
     models : iterable of ModelSpec
-        Who is asked; one that does not rehearse is enough to spare its service.
+        The models in use.
     """
     limits = EngineOptions(
         max_concurrency=settings.max_concurrency,
@@ -88,7 +88,7 @@ def choose_engine_options(
         num_timeouts=settings.num_api_generation_timeouts,
         num_connection_errors=settings.num_api_connection_errors,
     )
-    if not all(map(_rehearses, models)):
+    if not all(map(_is_mocked, models)):
         return limits
     return replace(
         limits,
@@ -97,5 +97,5 @@ def choose_engine_options(
     )
 
 
-def _rehearses(model: ModelSpec) -> bool:
+def _is_mocked(model: ModelSpec) -> bool:
     return model.provider == REHEARSAL_PROVIDER

@@ -1,4 +1,4 @@
-"""What an experiment with language models would ask, and what it may cost, before it starts."""
+"""Plan of an experiment with language models: calls, tokens and costs before it starts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,21 +13,21 @@ from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.data_order import num_rollouts_of_iterations, reruns_tests
 
 NUM_SAMPLED_PROMPTS = 20
-"""Questions from whose prompts the length of a typical one is worked out."""
+"""Number of datapoints whose prompts are used to estimate the average prompt length."""
 
 FINE_TUNED = "ft:"
-"""How the names of fine-tuned models begin, in the tables of prices as well."""
+"""Prefix of the names of fine-tuned models, also in price tables."""
 
 
 @dataclass(frozen=True)
 class TextAgentPlan:
-    """How one agent would be asked."""
+    """Planned calls of one agent."""
 
     name: str
     """Name of the agent."""
 
     group: str
-    """The group of agents whose model it uses."""
+    """Name of its model group."""
 
     model: str
     """Provider and name of the model."""
@@ -36,12 +36,12 @@ class TextAgentPlan:
     """Whether the model is fine-tuned."""
 
     num_calls: int
-    """How often it is asked at most, if no answer is invalid."""
+    """Maximum number of calls if no answer is invalid."""
 
 
 @dataclass(frozen=True)
 class TextPlan:
-    """What an experiment with language models would run."""
+    """Planned size and cost of an experiment with language models."""
 
     agents: tuple[TextAgentPlan, ...]
     """All agents, in the order of the protocol."""
@@ -53,31 +53,31 @@ class TextPlan:
     """Size of the test split."""
 
     num_iterations: int
-    """Rounds of sampling; one fine-tuning less."""
+    """Number of sampling iterations; there is one fine-tuning round less."""
 
     num_rollouts: int
-    """Dialogues in all, the tests among them."""
+    """Total number of rollouts, including tests."""
 
     estimate: Estimate
-    """Tokens and costs, if every dialogue goes on to its last round and nobody rehearses."""
+    """Tokens and costs if every dialogue reaches its last round and no model is mocked."""
 
     rehearses: bool
-    """Whether an agent rehearses, and so costs nothing."""
+    """Whether any agent uses the mock API, and so costs nothing."""
 
 
 def make_text_plan(
     hyper_params: HyperParameters, instance: PureTextScenarioInstance, prices: Prices | None = None
 ) -> TextPlan:
-    """Work out how much would be asked.
+    """Estimate calls, tokens and costs of an experiment.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        Parameters of the experiment.
     instance : PureTextScenarioInstance
         The built parts.
     prices : Prices, optional
-        What tokens cost; the public prices if there are no others.
+        Prices of tokens; the public prices by default.
     """
     num_first, num_later = _num_rollouts(hyper_params, instance)
     groups = instance.shared_model_groups.values()
@@ -118,7 +118,7 @@ def make_text_plan(
 def _num_rollouts(
     hyper_params: HyperParameters, instance: PureTextScenarioInstance
 ) -> tuple[int, int]:
-    """Count the rollouts of the first iteration, and of all others together."""
+    """Count the rollouts of the first iteration, and of all later ones together."""
     sizes = len(instance.train_dataset), len(instance.test_dataset)
     all_iterations = range(hyper_params.rl.num_iterations)
     first, later = (
@@ -129,15 +129,15 @@ def _num_rollouts(
 
 
 def _to_be_paid(plan: CallPlan, learns: bool, num_first: int, num_later: int) -> Iterator[CallPlan]:
-    """Take the calls of an agent apart by what they are charged as."""
+    """Split the calls of an agent by the model that they are billed as."""
     model = plan.model
     if model.provider == REHEARSAL_PROVIDER:
-        # A rehearsal is to show what the models themselves would cost.
+        # The estimate of a rehearsal shows what the real models would cost.
         model = replace(model, provider="openai")
     if not learns or model.model_name.startswith(FINE_TUNED):
         yield replace(plan, model=model)
         return
-    # Whoever learns speaks with a fine-tuned model from the second iteration on, which costs more.
+    # From the second iteration on, a training agent uses a fine-tuned model, which costs more.
     trained = replace(model, model_name=FINE_TUNED + model.model_name)
     calls_per_rollout = plan.num_calls // (num_first + num_later)
     yield replace(plan, model=model, num_calls=num_first * calls_per_rollout)
@@ -145,7 +145,7 @@ def _to_be_paid(plan: CallPlan, learns: bool, num_first: int, num_later: int) ->
 
 
 def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts: int) -> CallPlan:
-    """Count the calls of an agent, and measure what it reads in them."""
+    """Estimate the number of calls of an agent, and the length of its prompts."""
     turns = _turns(agent.name, instance)
     words: Mapping[str, int] = instance.rules.max_response_words
     earlier = [
@@ -167,7 +167,7 @@ def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts
 
 
 def _turns(agent: str, instance: PureTextScenarioInstance) -> tuple[int, ...]:
-    """Return the rounds in which an agent writes, in the longest of the timetables."""
+    """Return the rounds in which an agent writes, in the timetable variant with most of them."""
     variants = range(instance.protocol_handler.num_variants)
     return max((instance.rules.episode.turns(agent, seed) for seed in variants), key=len)
 

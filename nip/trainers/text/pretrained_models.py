@@ -1,4 +1,4 @@
-"""The language models that speak for agents, copied out of a run."""
+"""Copy the language models of a run into a folder."""
 
 import shutil
 from collections.abc import Mapping
@@ -9,25 +9,25 @@ from nip.language_models.local_model.folder import check_folder
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 
 LOCAL_PROVIDER = "local"
-"""The provider whose models lie in folders on this machine."""
+"""The provider whose models are folders on this machine."""
 
 
 def save_pretrained_models(
     folder: Path | str, groups: Mapping[str, PureTextSharedModelGroup]
 ) -> None:
-    """Copy the present model of each group of agents into a folder with the name of the group.
+    """Copy the current model of each model group into a subfolder with the name of the group.
 
     Parameters
     ----------
     folder : Path or str
-        Where the folders are made, in the layout of the ``transformers`` library.
+        Target folder; the subfolders have the layout of the ``transformers`` library.
     groups : mapping from str to PureTextSharedModelGroup
-        The models by the names of the groups.
+        The model groups by name.
 
     Raises
     ------
     ParameterError
-        If a model is not on this machine, or its folder is there already; then nothing is copied.
+        If a model is not local, or a subfolder exists already; then nothing is copied.
     """
     sources = {}
     for name, group in groups.items():
@@ -35,7 +35,7 @@ def save_pretrained_models(
             raise ParameterError(
                 f"The model {group.model_name!r} of {', '.join(group.agent_names)} cannot be "
                 f"saved: its weights are with the provider {group.model.provider!r}, only those "
-                "of model_provider='local' are on this machine. Ask for it there by this name."
+                "of model_provider='local' are on this machine. Use it there by its name."
             )
         if (Path(folder) / name).exists():
             raise ParameterError(
@@ -44,6 +44,7 @@ def save_pretrained_models(
         sources[name] = check_folder(group.model_name)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, source in sources.items():
+        # Renamed when complete, so that an interrupted copy is never taken for a model.
         unfinished = Path(folder) / f".{name}.saving"
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(source, unfinished)

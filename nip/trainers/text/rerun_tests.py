@@ -1,4 +1,4 @@
-"""Testing once more the models that another run had after each of its iterations."""
+"""Rerun tests with the models that another run had after each of its iterations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nip.trainers.text.state import STATE_KEY, TextTrainerState
 from nip.utils.files import TEMPORARY_SUFFIX, flush_to_disk
 
 Models = dict[str, str]
-"""The model of each group of agents."""
+"""Model name of each model group."""
 
 _PROGRESS_KEY = "rerun_tests"
 
@@ -27,27 +27,27 @@ _PROGRESS_KEY = "rerun_tests"
 def models_of_base_run(
     hyper_params: HyperParameters, settings: ExperimentSettings
 ) -> tuple[Models, ...]:
-    """Read which models the base run had in each of its iterations so far.
+    """Read the models of the base run in each of its iterations so far.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        Its ``base_run`` names the run.
+        Parameters of the experiment; ``base_run`` names the run.
     settings : ExperimentSettings
-        Where the run lies.
+        Provides the folder of the runs.
 
     Raises
     ------
     ParameterError
-        If there is no such run, or its first iteration is not over.
+        If the run does not exist, or has not finished its first iteration.
     """
     run_id = str(hyper_params.base_run.run_id)
     stored = read_state(Path(settings.runs_dir) / run_id, STATE_KEY)
     state = None if stored is None else TextTrainerState.from_dict(stored)
     if state is None or (state.iteration == 0 and not state.is_done):
         raise ParameterError(
-            f"base_run.run_id={run_id!r} is still at its first iteration, so it has no models to "
-            "test. Let it go on, and try again later."
+            f"base_run.run_id={run_id!r} is still in its first iteration, so it has no models to "
+            "test. Continue that run, and try again later."
         )
     return state.models
 
@@ -59,22 +59,22 @@ def rerun_tests(
     test: Callable[[tuple[Models, ...]], Mapping[str, float]],
     log: Callable[[int, Mapping[str, float]], None],
 ) -> None:
-    """Go through the iterations of the base run, and test the models of each.
+    """Test the models of each iteration of the base run.
 
-    Which models these are is noted first, so that a run that goes on after a kill tests the same,
-    however far the base run has come meanwhile.
+    The models are stored before the first test, so that a resumed run tests the same ones even if
+    the base run has advanced in the meantime.
 
     Parameters
     ----------
     run : Run
-        Where the progress is kept.
+        Stores the progress.
     hyper_params : HyperParameters
-        Which iterations of which run are tested.
+        Parameters of the experiment, with the base run and the test scheme.
     settings : ExperimentSettings
-        Where the base run lies.
+        Provides the folder of the runs.
     test : callable
-        Tests the last of the models that it is given, one entry for each iteration so far; returns
-        the metrics.
+        Tests the models of the last iteration of its argument, which has one entry for each
+        iteration so far, and returns the metrics.
     log : callable
         Stores the metrics of an iteration, counted from 1.
     """
@@ -85,8 +85,8 @@ def rerun_tests(
     models: tuple[Models, ...] = tuple(progress["models"])
     if len(models) < hyper_params.rl.num_iterations:
         warn_user(
-            f"Run {hyper_params.base_run.run_id!r} has come to iteration {len(models)} of "
-            f"{hyper_params.rl.num_iterations}, where the tests end."
+            f"Run {hyper_params.base_run.run_id!r} has reached iteration {len(models)} of "
+            f"{hyper_params.rl.num_iterations}; later iterations are not tested."
         )
     for iteration in range(progress["num_over"], len(models)):
         metrics = test(models[: iteration + 1]) if is_tested(hyper_params, iteration) else {}
@@ -96,22 +96,21 @@ def rerun_tests(
             run.set_state(_PROGRESS_KEY, {**progress, "num_over": iteration + 1})
 
 
-def bring_endpoint_of_base_run(
+def copy_endpoint_of_base_run(
     hyper_params: HyperParameters, settings: ExperimentSettings, folder: Path
 ) -> None:
-    """Let the endpoint of a rehearsal know the models that the base run has fine-tuned.
+    """Copy the mock API's state of the base run, which contains its fine-tuned models.
 
-    What the endpoint of that run remembers is copied, unless this has been done; outside a
-    rehearsal there is nothing to copy.
+    Does nothing if the copy exists, or if the base run did not use the mock API.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        Its ``base_run`` names the run.
+        Parameters of the experiment; ``base_run`` names the run.
     settings : ExperimentSettings
-        Where the run lies.
+        Provides the folder of the runs.
     folder : Path
-        The folder of the run that begins.
+        Folder of the new run.
     """
     source = Path(settings.runs_dir) / str(hyper_params.base_run.run_id) / ENDPOINT_FILE
     target = folder / ENDPOINT_FILE
@@ -119,7 +118,7 @@ def bring_endpoint_of_base_run(
         return
     temporary = folder / f".{ENDPOINT_FILE}.{os.getpid()}{TEMPORARY_SUFFIX}"
     temporary.unlink(missing_ok=True)
-    # Copied by SQLite, since the base run may be writing to it.
+    # Copied by SQLite's backup, which is consistent even if the base run is writing to the file.
     with (
         closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as original,
         closing(sqlite3.connect(temporary)) as copy,

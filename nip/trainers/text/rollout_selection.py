@@ -1,4 +1,4 @@
-"""Which rollouts an agent learns from in expert iteration (Anthony, Tian and Barber, 2017)."""
+"""Selection of training rollouts for expert iteration (Anthony, Tian and Barber, 2017)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ def select_rollouts(
     seed: int,
     iteration: int,
 ) -> Rows:
-    """Choose the rollouts from which an agent learns.
+    """Select the rollouts on which an agent is trained.
 
-    Either all whose reward reaches ``reward_threshold``, or a sample in which the chance of each
-    grows with its reward (see ``selection_weights``). The reward is the agent's own, summed over
-    the rollout. Rollouts that failed, in which the agent wrote nothing, or in which one of its
-    messages was left empty because no valid answer came, are never chosen and do not count.
+    Selects either all rollouts whose reward is at least ``reward_threshold``, or a random sample
+    with probabilities that increase with the reward (see ``selection_weights``). The reward is that
+    of the agent, summed over the rollout. Rollouts that failed, in which the agent wrote nothing,
+    or in which one of its messages is empty for lack of a valid answer, are excluded.
 
     Parameters
     ----------
@@ -33,18 +33,17 @@ def select_rollouts(
     agent_names : tuple of str
         The agents in the order of their axis.
     agent : str
-        The agent that is to learn.
+        The agent to train.
     params : PureTextEiParameters
         The method and its parameters.
     seed, iteration : int
-        Seed of the experiment, and the iteration, which together with the agent's name determine
-        the sample.
+        Seed of the experiment, and the iteration; with the name of the agent they determine the
+        sample.
 
     Returns
     -------
     rows : int64 array
-        Rows of ``rollouts`` in the order of their positions, whatever the order of the rows. A row
-        that was drawn several times occurs as often.
+        Rows of ``rollouts``, sorted by position. A row that was drawn several times is repeated.
     """
     index = agent_names.index(agent)
     rows = _candidates(rollouts, index)
@@ -65,16 +64,19 @@ def select_rollouts(
 def selection_weights(
     rewards: NDArray[np.float64], params: PureTextEiParameters
 ) -> NDArray[np.float64]:
-    """Return the probability with which each rollout is drawn.
+    """Return the sampling probability of each rollout.
 
-    What a reward exceeds the minimum by (``weighting_minimum``, or the lowest reward that occurs)
-    is divided by the sum; then ``weighting_epsilon`` / N is added to each of the N weights, and
-    they are divided by their sum once more. When no reward exceeds the minimum, all are equal.
+    The weight of a rollout is the excess of its reward over the minimum (``weighting_minimum``, or
+    the lowest reward), normalised to the sum 1. Then ``weighting_epsilon`` / N is added to each of
+    the N weights, and they are normalised again. If no reward exceeds the minimum, all weights are
+    equal.
 
     Parameters
     ----------
     rewards : float64 array
         (rollout,).
+    params : PureTextEiParameters
+        Provides ``weighting_minimum`` and ``weighting_epsilon``.
 
     Returns
     -------
@@ -93,9 +95,10 @@ def selection_weights(
 
 
 def _candidates(rollouts: NestedArrayDict, agent: int) -> Rows:
-    """Return the rows that can serve as examples for an agent, in the order of their positions."""
+    """Return the rows that are usable as examples for an agent, sorted by position."""
     wrote = rollouts["agents", "active"][:, :, agent].any(axis=1)
     gave_up = rollouts["agents", "invalid"][:, :, agent].any(axis=1)
     usable = wrote & ~gave_up & ~rollouts["failed"]
+    # Sorted, so that the sample does not depend on the order in which rollouts finished.
     order = np.argsort(rollouts["position"], kind="stable")
     return order[usable[order]].astype(np.int64)

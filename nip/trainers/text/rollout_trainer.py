@@ -1,4 +1,4 @@
-"""The base of trainers that learn from dialogues: how these are sampled, counted and reported."""
+"""Base class of trainers for language models: sampling, statistics and transcripts of rollouts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nip.run_store import RolloutPhase, Run
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.core.progress import IterationContext
 from nip.trainers.core.trainer import Trainer, shown_metrics
-from nip.trainers.text.data_order import RolloutRequest, num_rollouts_of_run, questions_of_stage
+from nip.trainers.text.data_order import RolloutRequest, num_rollouts_of_run, requests_of_stage
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import TextTrainerState
 from nip.trainers.text.statistics import rollout_statistics, statistic_names
@@ -26,10 +26,10 @@ TEST_PREFIX = "test_"
 
 
 class TextRolloutTrainer(Trainer):
-    """Samples dialogues for the stage that a trainer is in, and says what they show.
+    """Samples the rollouts of the current stage, and computes and logs their statistics.
 
-    A subclass sets ``state``, and while it trains the runner, the sampler, the store of rollouts
-    and the progress bar.
+    Subclasses set ``state``, and during training ``_runner``, ``_sampler``, ``_stored`` and
+    ``_progress``.
     """
 
     data: ClassVar[DataType] = "text"
@@ -59,7 +59,7 @@ class TextRolloutTrainer(Trainer):
         self._rollouts: NestedArrayDict | None = None
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
-        """Return the names of all statistics, unless a subclass adds some."""
+        """Return the names of all statistics; those in ``logged`` if a subclass changes them."""
         names: Collection[str] | None = statistic_names(self.protocol_handler)
         if type(self)._get_log_stats is not TextRolloutTrainer._get_log_stats:
             names = logged
@@ -69,50 +69,50 @@ class TextRolloutTrainer(Trainer):
 
     @property
     def num_rollouts(self) -> int:
-        """Rollouts of all iterations and tests together."""
+        """Number of rollouts of all iterations, including tests."""
         instance = self.scenario_instance
         return num_rollouts_of_run(
             self.hyper_params, len(instance.train_dataset), len(instance.test_dataset)
         )
 
     def _sample_rollouts(
-        self, phase: RolloutPhase, iteration: int, questions: Sequence[RolloutRequest]
+        self, phase: RolloutPhase, iteration: int, requests: Sequence[RolloutRequest]
     ) -> NestedArrayDict:
-        """Play rollouts; those that are stored already are only read.
+        """Sample rollouts, except those that are already stored, and load all of them.
 
         Parameters
         ----------
         phase : str
-            ``train`` or ``test``, which is also the split of the questions.
+            ``train`` or ``test``, which is also the name of the split.
         iteration : int
             The iteration, counted from 0.
-        questions : sequence of RolloutRequest
-            What is to be played.
+        requests : sequence of RolloutRequest
+            The rollouts to sample.
 
         Returns
         -------
         rollouts : NestedArrayDict
-            In the order of the questions, batch ``(rollout,)``.
+            In the order of ``requests``, batch ``(rollout,)``.
         """
-        plans, play = self._stored.plans(phase, iteration, questions), self._stored.player(phase)
+        plans, play = self._stored.plans(phase, iteration, requests), self._stored.player(phase)
         self._runner.run(self._sampler.sample(phase, iteration, plans, play, self._show_progress))
         return self._stored.load(phase, iteration)
 
     def _get_log_stats(self, rollouts: NestedArrayDict, *, train: bool = True) -> dict[str, float]:
-        """Return the statistics to log of rollouts.
+        """Return the metrics of rollouts to log.
 
         Parameters
         ----------
         rollouts : NestedArrayDict
-            What was sampled, batch ``(rollout,)``.
+            The sampled rollouts, batch ``(rollout,)``.
         train : bool
-            Whether they were sampled to learn from, rather than in a test.
+            Whether they are training rollouts; otherwise they are those of a test.
         """
         prefix = "" if train else TEST_PREFIX
         return rollout_statistics(rollouts, self.protocol_handler, prefix)
 
     def _report(self, phase: RolloutPhase, rollouts: NestedArrayDict) -> dict[str, float]:
-        """Write transcripts and return statistics."""
+        """Write the transcripts of a stage, and return its metrics."""
         text_rl, iteration = self.hyper_params.text_rl, self.state.iteration
         if text_rl.save_transcripts:
             write_transcripts(
@@ -129,8 +129,8 @@ class TextRolloutTrainer(Trainer):
     def _training_rollouts(self) -> NestedArrayDict:
         if self._rollouts is None:
             iteration = self.state.iteration
-            questions = self._questions("train", iteration)
-            self._rollouts = self._sample_rollouts("train", iteration, questions)
+            requests = self._requests("train", iteration)
+            self._rollouts = self._sample_rollouts("train", iteration, requests)
         return self._rollouts
 
     def _rollouts_to_learn_from(self) -> NestedArrayDict:
@@ -138,15 +138,15 @@ class TextRolloutTrainer(Trainer):
         if not self.hyper_params.text_rl.fine_tune_on_all_previous_rollouts:
             return rollouts
         earlier = [
-            self._sample_rollouts("train", iteration, self._questions("train", iteration))
+            self._sample_rollouts("train", iteration, self._requests("train", iteration))
             for iteration in range(self.state.iteration)
         ]
         return concatenate([*earlier, rollouts])
 
-    def _questions(self, phase: RolloutPhase, iteration: int) -> list[RolloutRequest]:
+    def _requests(self, phase: RolloutPhase, iteration: int) -> list[RolloutRequest]:
         num_datapoints = len(self._stored.dataset(phase))
-        return questions_of_stage(self.hyper_params, phase, iteration, num_datapoints)
+        return requests_of_stage(self.hyper_params, phase, iteration, num_datapoints)
 
     def _show_progress(self, stats: EngineStats) -> None:
-        self._progress.set_metrics(stats.in_short())
+        self._progress.set_metrics(stats.summary())
         self._progress.step()

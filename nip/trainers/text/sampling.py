@@ -1,4 +1,4 @@
-"""Playing many rollouts at once, each stored when it is finished."""
+"""Sample many rollouts concurrently, and store each one when it is finished."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from nip.trainers.text.stored_rollouts import PlayOne
 from nip.utils.event_loop import run_all
 
 MAX_LIVE_ROLLOUTS = 1024
-"""Rollouts that are under way at once, at least; more wait outside, so that memory stays flat."""
+"""Minimum limit of concurrent rollouts. A limit bounds the memory, however large the stage is."""
 
-
-_LEDGER = "ledger"
-_LEDGER_BEFORE = "ledger before the stage"
+# Keys of the stored state of a run.
+_USAGE_KEY = "ledger"
+_USAGE_BEFORE_STAGE_KEY = "ledger before the stage"
 
 
 class AllRolloutsFailedError(LanguageModelError):
-    """Nothing came of a whole stage, so that going on would be pointless."""
+    """All rollouts of a stage failed."""
 
 
 class RolloutSampler:
-    """Plays the rollouts of a stage and stores them, as many at once as the service allows.
+    """Samples the rollouts of a stage concurrently, and stores them.
 
-    What an earlier process has stored is not played again; a rollout that was under way goes on in
-    the middle, because the journal answers its first calls.
+    Rollouts stored by an earlier process are not sampled again. A rollout that was interrupted
+    resumes in the middle, because the journal answers its first calls.
 
     Parameters
     ----------
     run : Run
-        Where messages, rollouts and the ledger are kept.
+        Stores messages, rollouts and usage.
     options : EngineOptions
-        Limits of concurrency and patience.
+        Options of the engine.
     context : ConnectionContext
-        What reaching the models takes.
-    ledger : UsageTracker
-        Counts what is spent; restored here to what earlier processes have spent.
+        Connection settings.
+    usage_tracker : UsageTracker
+        Tracks usage; restored here to the usage of earlier processes.
     cache_path : str or None
-        File of answers shared with other runs, if there is one.
+        File of the response cache, if any.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class RolloutSampler:
         run: Run,
         options: EngineOptions,
         context: ConnectionContext,
-        ledger: UsageTracker,
+        usage_tracker: UsageTracker,
         cache_path: str | None = None,
     ) -> None:
         self._run = run
         self._context = context
-        self._ledger = ledger
-        self._ledger.restore(run.get_state(_LEDGER, {}))
+        self._usage_tracker = usage_tracker
+        self._usage_tracker.restore(run.get_state(_USAGE_KEY, {}))
         self._cache_path = cache_path
         self._options = options
         self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * options.max_concurrency)
@@ -74,7 +74,7 @@ class RolloutSampler:
         play: PlayOne,
         on_rollout: Callable[[EngineStats], None],
     ) -> None:
-        """Play what is not stored yet.
+        """Sample the rollouts of a stage that are not stored yet.
 
         Parameters
         ----------
@@ -83,17 +83,17 @@ class RolloutSampler:
         plans : sequence of RolloutPlan
             All rollouts of the stage.
         play : callable
-            Plays one.
+            Plays one rollout.
         on_rollout : callable
-            Called with the figures of the engine after each finished rollout.
+            Called with the statistics of the engine after each finished rollout.
 
         Raises
         ------
         LanguageModelError
-            If the service refuses everything, the budget is spent, or every rollout failed. What is
-            finished is stored, and so are all answers to those that are not.
+            If an error ends the run, the budget is used up, or all rollouts failed. Finished
+            rollouts are stored, and so are all answers of unfinished ones.
         """
-        self._note_ledger(f"{phase}/{iteration}")
+        self._save_usage_before(f"{phase}/{iteration}")
         stored = set(self._run.rollouts.positions(phase, iteration))
         missing = [plan for plan in plans if plan.position not in stored]
         cache = ResponseCache(Path(self._cache_path)) if self._cache_path else None
@@ -102,7 +102,7 @@ class RolloutSampler:
                 self._context,
                 self._options,
                 journal=self._run.journal,
-                ledger=self._ledger,
+                usage_tracker=self._usage_tracker,
                 cache=cache,
             ) as engine:
 
@@ -118,28 +118,33 @@ class RolloutSampler:
         self._close_stage(phase, iteration, len(plans))
 
     def _store(self, phase: RolloutPhase, iteration: int, rollout: Rollout, prefix: str) -> None:
-        """Store a rollout; the messages of a failed one stay, in case it is played again."""
+        """Store a rollout, and delete its journal entries and commit its usage.
+
+        One transaction, so that after a kill an answer is either in the journal or in the committed
+        usage. The journal entries of a failed rollout are kept: if all rollouts of the stage fail,
+        it is sampled again.
+        """
         with self._run.transaction():
-            forgotten = None if rollout.is_failed else prefix
+            deleted = None if rollout.is_failed else prefix
             self._run.rollouts.add(
-                phase, iteration, rollout.position, rollout.to_record(), forget=forgotten
+                phase, iteration, rollout.position, rollout.to_record(), forget=deleted
             )
-            self._settle(prefix)
+            self._commit_usage(prefix)
 
-    def _settle(self, prefix: str) -> None:
-        """Count what was spent on these calls for good: nobody will ask the journal for them."""
-        self._ledger.settle(prefix)
-        self._run.set_state(_LEDGER, self._ledger.snapshot())
+    def _commit_usage(self, prefix: str) -> None:
+        """Commit the usage of calls whose journal entries are deleted."""
+        self._usage_tracker.commit(prefix)
+        self._run.set_state(_USAGE_KEY, self._usage_tracker.snapshot())
 
-    def _note_ledger(self, stage: str) -> None:
-        """Keep what had been spent before a stage, in case all of it has to be played again."""
-        noted = self._run.get_state(_LEDGER_BEFORE, {})
-        if noted.get("stage") != stage:
-            snapshot = self._ledger.snapshot()
-            self._run.set_state(_LEDGER_BEFORE, {"stage": stage, "snapshot": snapshot})
+    def _save_usage_before(self, stage: str) -> None:
+        """Store the usage before a stage, in case all of its rollouts have to be sampled again."""
+        saved = self._run.get_state(_USAGE_BEFORE_STAGE_KEY, {})
+        if saved.get("stage") != stage:
+            snapshot = self._usage_tracker.snapshot()
+            self._run.set_state(_USAGE_BEFORE_STAGE_KEY, {"stage": stage, "snapshot": snapshot})
 
     def _close_stage(self, phase: RolloutPhase, iteration: int, num_rollouts: int) -> None:
-        """Drop the journal of a stage; if nothing came of it, let it be played again instead."""
+        """Delete the journal of a stage; if all rollouts failed, delete these instead."""
         errors = Counter(
             record["error_message"]
             for record in self._run.rollouts.load(phase, iteration)
@@ -148,15 +153,16 @@ class RolloutSampler:
         if errors and errors.total() == num_rollouts:
             with self._run.transaction():
                 self._run.rollouts.delete(phase, iteration)
-                # The journal still has all answers of the stage, and they will be counted again.
-                before = self._run.get_state(_LEDGER_BEFORE)["snapshot"]
-                self._run.set_state(_LEDGER, before)
+                # The journal still has all answers of the stage, which will be counted again when
+                # the stage is repeated.
+                before = self._run.get_state(_USAGE_BEFORE_STAGE_KEY)["snapshot"]
+                self._run.set_state(_USAGE_KEY, before)
             (worst, count) = errors.most_common(1)[0]
             raise AllRolloutsFailedError(
                 f"All {num_rollouts} rollouts failed, {count} of them with: {worst.rstrip('.')}. "
-                "Nothing was learnt from them. Mend the cause, and start the run again to go on."
+                "Fix the cause, then start the run again."
             )
         prefix = f"{phase}/{iteration}"
         with self._run.transaction():
             self._run.journal.forget(prefix)
-            self._settle(prefix)
+            self._commit_usage(prefix)

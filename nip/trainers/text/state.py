@@ -1,4 +1,4 @@
-"""How far a trainer of language models is."""
+"""Progress of a trainer of language models: iteration, stage and models."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ STAGES = (
     "create_fine_tune_jobs",
     "await_fine_tune_jobs",
 )
-"""The stages of an iteration, in their order; the state is saved after each."""
+"""The stages of an iteration in order; the state is saved after each."""
 
-STAGES_OF_THE_LAST = STAGES[:3]
-"""The last iteration ends before a fine-tuning that nobody would use."""
+STAGES_OF_LAST_ITERATION = STAGES[:3]
+"""The last iteration has no fine-tuning, because no later iteration would use its models."""
 
-STAGES_NOT_BEGUN_AFTER_A_STOP = (STAGES[0], STAGES[3])
-"""Once training is stopped, nothing is sampled for, and no job is paid for, that has no use."""
+STAGES_NOT_STARTED_AFTER_STOP = (STAGES[0], STAGES[3])
+"""Stages that a stopped run does not start: sampling, and the creation of fine-tuning jobs."""
 
 STATE_KEY = "text_trainer"
-"""Under which the state is stored in a run."""
+"""Key of the state in the stored state of a run."""
 
 DONE = "done"
-"""Stands in the place of the stage when nothing is left to do."""
+"""Value of ``stage`` after the last stage of the run."""
 
 
 @dataclass(frozen=True)
 class TextTrainerState:
-    """What a trainer of language models has to know to go on."""
+    """State from which a trainer of language models resumes."""
 
     models: tuple[dict[str, str], ...]
-    """For each iteration up to the present one: the model of each group of agents."""
+    """For each iteration up to the current one, the model name of each model group."""
 
     stage: str = STAGES[0]
-    """The stage that is to be run next, or ``done``."""
+    """The next stage to run, or ``done``."""
 
     @property
     def iteration(self) -> int:
-        """The present iteration, counted from 0."""
+        """The current iteration, counted from 0."""
         return len(self.models) - 1
 
     @property
     def is_done(self) -> bool:
-        """Whether all iterations are over."""
+        """Whether all iterations are finished."""
         return self.stage == DONE
 
     def after_stage(self, num_iterations: int, models: dict[str, str]) -> TextTrainerState:
-        """Return the state when the present stage is over.
+        """Return the state after the current stage.
 
         Parameters
         ----------
         num_iterations : int
-            Iterations of the whole run.
+            Number of iterations of the run.
         models : dict
-            The model that each group has now.
+            Current model name of each model group.
         """
         is_last = self.iteration == num_iterations - 1
-        stages = STAGES_OF_THE_LAST if is_last else STAGES
+        stages = STAGES_OF_LAST_ITERATION if is_last else STAGES
         following = stages.index(self.stage) + 1
         if following < len(stages):
             return replace(self, stage=stages[following])
@@ -67,10 +67,10 @@ class TextTrainerState:
         return TextTrainerState(models=(*self.models, models))
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the state as JSON can hold it."""
+        """Return the state as JSON-compatible data."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TextTrainerState:
-        """Read back what ``to_dict`` wrote."""
+        """Build a state from the result of ``to_dict``."""
         return cls(models=tuple(data["models"]), stage=data["stage"])

@@ -1,4 +1,4 @@
-"""Figures of a stage of dialogues, each explained in ``doc/reference/text_metrics.md``."""
+"""Metrics of the rollouts of a stage; ``doc/reference/text_metrics.md`` defines each."""
 
 from typing import Any
 
@@ -13,8 +13,7 @@ from nip.utils.nested_array_dict import NestedArrayDict
 Statistics = dict[str, float]
 
 NO_VERDICT = 2
-"""What stands in ``"verdict"`` when nothing was decided."""
-
+"""Value of ``"verdict"`` in rollouts without a decision."""
 
 MEANS = (
     "mean_accuracy",
@@ -27,7 +26,7 @@ MEANS = (
     "mean_decision",
     "mean_episode_length",
 )
-"""Statistics that have an interval."""
+"""Metrics with a confidence interval."""
 
 OTHERS = (
     "num_failed_rollouts",
@@ -38,7 +37,7 @@ OTHERS = (
     "std_datapoint_accuracy",
     "worst_datapoint_accuracy",
 )
-"""Statistics without."""
+"""Metrics without a confidence interval."""
 
 OF_AGENTS = (
     "std_episode_reward",
@@ -50,31 +49,32 @@ OF_AGENTS = (
     "cut_share",
     "invalid_share",
 )
-"""Statistics of each agent, without its mean reward."""
+"""Metrics of each agent, except its mean reward."""
 
 
 def rollout_statistics(
     rollouts: NestedArrayDict, protocol: ProtocolHandler, prefix: str = ""
 ) -> Statistics:
-    """Compute the statistics of the rollouts of one stage.
+    """Compute the metrics of the rollouts of one stage.
 
-    Rollouts that failed are counted, and left out of everything else: nothing was rejected in them.
+    Failed rollouts are counted, and excluded from all other metrics, because they contain no
+    decision of the agents.
 
     Parameters
     ----------
     rollouts : NestedArrayDict
         Batch size (rollout,), in any order.
     protocol : ProtocolHandler
-        Names the agents, in the order of their axis.
+        Provides the names of the agents, in the order of their axis.
     prefix : str
-        What every name begins with, such as ``"test_"``.
+        Prefix of all names, such as ``"test_"``.
 
     Returns
     -------
     statistics : dict of str to float
-        Where an interval is given, ``<name>_ci_low`` and ``<name>_ci_high`` hold the ends of the
-        95 % confidence interval, clustered by datapoint (see ``clustered_mean``). What is not
-        defined, such as the completeness without any question whose answer is 1, is left out.
+        ``<name>_ci_low`` and ``<name>_ci_high`` are the ends of the 95 % confidence interval,
+        clustered by datapoint (see ``clustered_mean``). Undefined metrics, such as the completeness
+        without any datapoint of the label 1, are left out.
     """
     failed = rollouts["failed"]
     statistics: Statistics = {"num_failed_rollouts": float(failed.sum())}
@@ -85,27 +85,27 @@ def rollout_statistics(
     if len(finished) > 0:
         statistics |= _question_statistics(finished)
         statistics |= _decision_statistics(finished)
-        goals = speaker_labels(protocol)
-        if goals is not None:
-            statistics |= _speaker_statistics(finished, goals)
+        labels = speaker_labels(protocol)
+        if labels is not None:
+            statistics |= _speaker_statistics(finished, labels)
         for index, name in enumerate(protocol.agent_names):
-            figures = _reward_statistics(finished, index) | _answer_statistics(finished, index)
-            statistics |= {f"{name}.{key}": value for key, value in figures.items()}
+            metrics = _reward_statistics(finished, index) | _answer_statistics(finished, index)
+            statistics |= {f"{name}.{key}": value for key, value in metrics.items()}
     return {prefix + name: value for name, value in statistics.items()}
 
 
 def statistic_names(protocol: ProtocolHandler) -> frozenset[str]:
-    """Return the names of all statistics that a stage may have."""
+    """Return the names of all metrics that a stage may have."""
     means = [*MEANS, *(f"{name}.mean_episode_reward" for name in protocol.agent_names)]
     names = {*means, *(f"{name}_ci_{end}" for name in means for end in ("low", "high")), *OTHERS}
     if speaker_labels(protocol) is not None:
         names |= {"speaker_completeness", "speaker_soundness"}
-    names |= {f"{name}.{figure}" for name in protocol.agent_names for figure in OF_AGENTS}
+    names |= {f"{name}.{metric}" for name in protocol.agent_names for metric in OF_AGENTS}
     return frozenset(names)
 
 
 def _question_statistics(finished: NestedArrayDict) -> Statistics:
-    """Return how well the question is answered."""
+    """Return the metrics of the verdict compared to the true label."""
     datapoint, y, verdict = finished["datapoint_id"], finished["y"], finished["verdict"]
     correct = verdict == y
     by_datapoint = mean_by_cluster(correct, datapoint)
@@ -129,7 +129,7 @@ def _question_statistics(finished: NestedArrayDict) -> Statistics:
 
 
 def _decision_statistics(finished: NestedArrayDict) -> Statistics:
-    """Return whether, when and what is decided, whatever the right answer."""
+    """Return the metrics of the verdict itself, independent of the true label."""
     datapoint, value = finished["datapoint_id"], finished["verdict_value"]
     known = ~np.isnan(value)
     return {
@@ -140,17 +140,25 @@ def _decision_statistics(finished: NestedArrayDict) -> Statistics:
     }
 
 
-def _speaker_statistics(finished: NestedArrayDict, goals: list[int]) -> Statistics:
-    """Return completeness and soundness given who spoke (Wäldchen et al., 2024).
+def _speaker_statistics(finished: NestedArrayDict, labels: list[int]) -> Statistics:
+    """Return completeness and soundness by the label that the speaker argues for.
 
-    The same as for tensors: for each label, the share of right decisions with a speaker for it
-    when it is true, and that of decisions which are not for it when it is false; of both the
-    smaller.
+    Per label: completeness is the share of verdicts for the label among rollouts whose speaker
+    argues for it and is right, soundness the share of other verdicts among rollouts whose speaker
+    argues for it and is wrong. The metric is the minimum over both labels (Wäldchen et al., 2024),
+    as for tensors.
+
+    Parameters
+    ----------
+    finished : NestedArrayDict
+        Rollouts that did not fail.
+    labels : list of int
+        Label that the speaker argues for, by the episode seed modulo the length.
     """
     y, verdict = finished["y"], finished["verdict"]
-    goal = np.asarray(goals)[finished["seed"] % len(goals)]
-    honest = [(verdict == label)[(goal == label) & (y == label)] for label in (0, 1)]
-    resisted = [(verdict != label)[(goal == label) & (y != label)] for label in (0, 1)]
+    argued = np.asarray(labels)[finished["seed"] % len(labels)]
+    honest = [(verdict == label)[(argued == label) & (y == label)] for label in (0, 1)]
+    resisted = [(verdict != label)[(argued == label) & (y != label)] for label in (0, 1)]
     shares = {"speaker_completeness": honest, "speaker_soundness": resisted}
     return {
         name: float(min(part.mean() for part in parts))
@@ -171,7 +179,7 @@ def _reward_statistics(finished: NestedArrayDict, agent: int) -> Statistics:
 
 
 def _answer_statistics(finished: NestedArrayDict, agent: int) -> Statistics:
-    """Return how the model behind an agent answers, over the turns that the agent had."""
+    """Return the metrics of an agent's answers: tokens per rollout, and shares of its turns."""
     agents = finished["agents"]
     statistics = {
         f"mean_{kind}_tokens": float(agents[f"{kind}_tokens"][:, :, agent].sum(axis=1).mean())
@@ -180,19 +188,19 @@ def _answer_statistics(finished: NestedArrayDict, agent: int) -> Statistics:
     turns = (agents["active"] | agents["invalid"])[:, :, agent]
     if not turns.any():
         return statistics
-    marks = {
+    flags = {
         "retry_share": agents["num_retries"] > 0,
         "cut_share": agents["cut"],
         "invalid_share": agents["invalid"],
     }
-    shares = {name: float(mark[:, :, agent][turns].mean()) for name, mark in marks.items()}
+    shares = {name: float(flag[:, :, agent][turns].mean()) for name, flag in flags.items()}
     return statistics | shares
 
 
 def _mean(
     name: str, values: NDArray[Any], clusters: NDArray[Any], is_share: bool = False
 ) -> Statistics:
-    """Return a mean and its interval, as far as they are defined."""
+    """Return a mean and its confidence interval, as far as they are defined."""
     if len(values) == 0:
         return {}
     found = clustered_mean(values, clusters, is_share=is_share)

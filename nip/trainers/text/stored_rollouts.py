@@ -1,4 +1,4 @@
-"""The rollouts of a run: how they are planned and played, and how they are read back."""
+"""Plan and play the rollouts of a run, and load them from its database."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from nip.trainers.text.transcripts import transcript_of
 from nip.utils.nested_array_dict import NestedArrayDict
 
 PlayOne = Callable[[RolloutPlan, Complete], Awaitable[Rollout]]
-"""Plays one rollout."""
+"""Function that plays one rollout."""
 
 
 class StoredRollouts:
-    """Plans, plays and reads the rollouts of one run.
+    """Plans, plays and loads the rollouts of one run.
 
     Parameters
     ----------
     instance : PureTextScenarioInstance
-        Agents, questions and rules.
+        Agents, datasets and dialogue rules.
     hyper_params : HyperParameters
-        Its seed decides that of every rollout.
+        Provides the seed, from which that of every rollout is derived.
     run : Run or RunDatabase
-        Where they are kept; a database that is only read will do for all but playing.
+        Stores the rollouts; a read-only database suffices for all methods except playing.
     """
 
     def __init__(
@@ -54,31 +54,31 @@ class StoredRollouts:
         self._training_rollouts = lru_cache(maxsize=1)(self._read_training_rollouts)
 
     def dataset(self, phase: RolloutPhase) -> TextDataset:
-        """Return the questions of a phase."""
+        """Return the dataset of a phase."""
         instance = self._instance
         return instance.train_dataset if phase == "train" else instance.test_dataset
 
     def plans(
-        self, phase: RolloutPhase, iteration: int, questions: Sequence[RolloutRequest]
+        self, phase: RolloutPhase, iteration: int, requests: Sequence[RolloutRequest]
     ) -> list[RolloutPlan]:
-        """Give each question the seed of its dialogue and its place in the journal."""
+        """Return the plan of each requested rollout, with its seed and journal key."""
         dataset = self.dataset(phase)
         return [
             RolloutPlan(
-                position=asking.position,
-                datapoint=asking.datapoint,
-                copy=asking.copy,
+                position=request.position,
+                datapoint=request.datapoint,
+                copy=request.copy,
                 seed=stable_seed(
-                    self._seed, phase, iteration, dataset[asking.datapoint].id, asking.copy
+                    self._seed, phase, iteration, dataset[request.datapoint].id, request.copy
                 )
                 % NUM_SEEDS,
-                key_prefix=f"{phase}/{iteration}/{asking.position}",
+                key_prefix=f"{phase}/{iteration}/{request.position}",
             )
-            for asking in questions
+            for request in requests
         ]
 
     def player(self, phase: RolloutPhase) -> PlayOne:
-        """Return what plays a rollout with the models that the agents have at present."""
+        """Return a function that plays a rollout with the current models of the agents."""
         instance, dataset = self._instance, self.dataset(phase)
         groups = instance.shared_model_groups.values()
         models = {name: group.model for group in groups for name in group.agent_names}
@@ -92,24 +92,24 @@ class StoredRollouts:
         return play
 
     def load(self, phase: RolloutPhase, iteration: int) -> NestedArrayDict:
-        """Read the rollouts of a stage, batch ``(rollout,)``, in the order of their positions."""
+        """Load the rollouts of a stage, batch ``(rollout,)``, sorted by position."""
         rollouts = list(self.each(phase, iteration))
         arrays = rollouts_to_arrays(rollouts, self.dataset(phase), self._instance.protocol_handler)
         arrays["iteration"] = np.full(len(rollouts), iteration, dtype=np.int64)
         return arrays
 
     def each(self, phase: RolloutPhase, iteration: int) -> Iterator[Rollout]:
-        """Go through the rollouts of a stage in the order of their positions."""
+        """Iterate over the rollouts of a stage, sorted by position."""
         return map(Rollout.from_record, self._run.rollouts.load(phase, iteration))
 
     def transcripts(self, phase: RolloutPhase, iteration: int) -> Iterator[dict[str, Any]]:
-        """Go through the rollouts of a stage in a form that people can read."""
+        """Iterate over the transcripts of a stage, sorted by position."""
         dataset, rules = self.dataset(phase), self._instance.rules
         agent_names = self._instance.protocol_handler.agent_names
         for rollout in self.each(phase, iteration):
             datapoint = dataset[rollout.datapoint]
             conversation = Conversation(rules, datapoint, rollout.seed)
-            # Who is never asked, as a prover that was not chosen, was told nothing.
+            # An agent without a turn, such as a prover that was not selected, gets no prompt.
             prompts = {
                 name: conversation.system_prompt(name)
                 for name in agent_names
@@ -118,7 +118,7 @@ class StoredRollouts:
             yield transcript_of(rollout, datapoint, agent_names, prompts)
 
     def count(self) -> int:
-        """Return how many rollouts are stored."""
+        """Return the number of stored rollouts."""
         table = self._run.rollouts
         phases: tuple[RolloutPhase, ...] = ("train", "test")
         return sum(
@@ -130,21 +130,21 @@ class StoredRollouts:
     def conversation(
         self, iteration: int, position: int, agent: str, *, verdict_becomes_truth: bool = False
     ) -> list[ChatMessage] | None:
-        """Return a dialogue as an agent saw it, ending with its own last message.
+        """Return the conversation of a training rollout as seen by an agent.
 
         Parameters
         ----------
         iteration, position : int
-            Which rollout of those that were sampled to learn from.
+            The training rollout.
         agent : str
-            The agent.
+            The agent, whose last message ends the conversation.
         verdict_becomes_truth : bool
-            Put the true label in the place of the verifier's verdict.
+            Whether to replace the verifier's verdict by the true label.
 
         Returns
         -------
         messages : list or None
-            None if the agent said nothing.
+            None if the agent wrote nothing.
         """
         rollout = self._training_rollouts(iteration)[position]
         datapoint = self.dataset("train")[rollout.datapoint]

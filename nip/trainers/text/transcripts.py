@@ -1,4 +1,4 @@
-"""Dialogues in files for people to read."""
+"""Write transcripts of rollouts as YAML or JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from nip.utils.files import open_atomically
 from nip.utils.readable_yaml import dump_readable
 
 FOLDER = "transcripts"
-"""Where the files are, within the folder of a run."""
+"""Subfolder of the folder of a run."""
 
 DECISION_NAMES = ("reject", "accept", None)
 
@@ -23,33 +23,32 @@ def write_transcripts(
     transcripts: Iterable[Mapping[str, Any]],
     file_format: Literal["json", "yaml"] = "yaml",
 ) -> Path:
-    """Write the transcripts of a stage, one after the other, replacing the file at once.
+    """Write the transcripts of a stage, replacing an existing file atomically.
 
     Parameters
     ----------
     run_folder : Path
-        The folder of the run, in which ``transcripts`` is made.
+        Folder of the run.
     phase : str
         ``"train"`` or ``"test"``.
     iteration : int
-        As it is to stand in the name of the file.
+        Iteration in the file name, counted from 1.
     transcripts : iterable of mappings
-        What ``transcript_of`` gives, in the order in which they are to stand. They are never all in
-        memory.
+        Results of ``transcript_of``; consumed one by one, so that they need not fit into memory.
     file_format : str
-        ``"yaml"`` or ``"json"``. Either is a list with one entry for each rollout.
+        ``"yaml"`` or ``"json"``; either is a list with one entry per rollout.
 
     Returns
     -------
     path : Path
-        The file, such as ``transcripts/iteration_0001_train.yaml``.
+        The file, for example ``transcripts/iteration_0001_train.yaml``.
     """
     path = Path(run_folder) / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
     path.parent.mkdir(parents=True, exist_ok=True)
     pieces = _yaml_pieces(transcripts) if file_format == "yaml" else _json_pieces(transcripts)
     with open_atomically(path) as file:
         for piece in pieces:
-            # What a service sent may hold half a surrogate pair, which no file can.
+            # Text of a service may contain an unpaired surrogate, which UTF-8 cannot encode.
             file.write(piece.encode("utf-8", errors="replace"))
     return path
 
@@ -60,18 +59,18 @@ def transcript_of(
     agent_names: Sequence[str],
     prompts: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return a rollout as people read it: plain data, without what says nothing.
+    """Return a readable form of a rollout as plain data, without empty entries.
 
     Parameters
     ----------
     rollout : Rollout
-        What was played.
+        The rollout.
     datapoint : TextDatapoint
-        What it was about.
+        Its datapoint.
     agent_names : sequence of str
         The agents in the order of the protocol.
     prompts : mapping of str to str, optional
-        What each agent was told at the beginning, by agent.
+        System prompt of each agent.
     """
     totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
     decided = rollout.verdict in (0, 1)
@@ -101,8 +100,8 @@ def transcript_of(
 
 def _round_numbers(rollout: Rollout) -> range:
     """Return all rounds; the last one of a failed rollout may have messages but no rewards."""
-    begun = max((message.round + 1 for message in rollout.messages), default=0)
-    return range(max(begun, rollout.num_rounds))
+    num_started = max((message.round + 1 for message in rollout.messages), default=0)
+    return range(max(num_started, rollout.num_rounds))
 
 
 def _round(rollout: Rollout, number: int, agent_names: Sequence[str]) -> dict[str, Any]:

@@ -38,5 +38,5 @@ def test_what_runs_at_home_is_free_and_what_nobody_knows_is_unknown() -> None:
 
 
 def test_a_negative_price_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r"completion=-1"):
+    with pytest.raises(ParameterError, match=r"completion must be at least 0, got -1"):
         Price(1.0, -1.0)

@@ -52,7 +52,7 @@ def test_an_answer_is_given_counted_and_journalled() -> None:
 
     assert run(play()) == answer("fine", 30, 40)
     assert journal.entries["train/0/1"]["text"] == "fine"
-    assert engine.ledger.total.usage == engine.stats.usage == TokenUsage(30, 40)
+    assert engine.usage_tracker.total.usage == engine.stats.usage == TokenUsage(30, 40)
     assert engine.stats.num_answers == 1
     assert model.is_closed
 
@@ -66,7 +66,7 @@ def test_a_journalled_call_is_not_asked_again_and_counted_once() -> None:
     assert run(complete_all(second, 4)) == [*answers, answer("answer to question 3")]
     assert model.asked == ["question 3"]
     assert second.stats.num_from_journal == 3
-    assert second.ledger.total.num_calls == 4
+    assert second.usage_tracker.total.num_calls == 4
 
 
 def test_a_journal_that_answers_another_question_is_refused() -> None:
@@ -77,7 +77,7 @@ def test_a_journal_that_answers_another_question_is_refused() -> None:
             await engine.complete(call("one", key="k"))
             await engine.complete(call("other", key="k"))
 
-    with pytest.raises(ResumeError, match="another question"):
+    with pytest.raises(ResumeError, match="a different request"):
         run(play())
 
 
@@ -106,13 +106,13 @@ def test_the_cache_spares_calls_and_keeps_samples_apart(tmp_path: Path) -> None:
         engine = run(play())
         assert len(model.asked) == 2
         assert engine.stats.num_from_cache == 1
-        account = engine.ledger.total
+        account = engine.usage_tracker.total
         assert (account.num_calls, account.num_cached_calls) == (2, 1)
         assert sorted(journal.entries) == ["a", "b", "c"]
         # What the cache gave is not counted as paid by the process that finds it in the journal.
         again = run(play())
         assert again.stats.num_from_journal == 3
-        assert again.ledger.total == account
+        assert again.usage_tracker.total == account
 
 
 @pytest.mark.parametrize(
@@ -270,15 +270,15 @@ def test_an_error_that_many_raise_keeps_a_short_traceback() -> None:
 
 def test_the_budget_ends_the_run_before_it_is_overdrawn() -> None:
     prices = Prices({"a-model": Price(1.0, 0.0)})
-    ledger = UsageTracker(prices, max_cost=10.0)
+    tracker = UsageTracker(prices, max_cost=10.0)
     model = FakeModel(*[answer(prompt_tokens=1_000_000)] * 50, latency=1.0)
-    engine = engine_for(model, EngineOptions(max_concurrency=3), ledger=ledger)
+    engine = engine_for(model, EngineOptions(max_concurrency=3), usage_tracker=tracker)
     found = run(complete_all(engine, 50))
     errors = [item for item in found if isinstance(item, BaseException)]
     assert isinstance(errors[0], BudgetExceededError)
     assert all(error is errors[0] for error in errors)
-    assert 7.0 <= ledger.cost <= 10.0
-    assert len(model.asked) == round(ledger.cost)
+    assert 7.0 <= tracker.cost <= 10.0
+    assert len(model.asked) == round(tracker.cost)
 
 
 def test_a_cancelled_caller_loses_no_answer_that_is_on_its_way() -> None:
@@ -296,7 +296,7 @@ def test_a_cancelled_caller_loses_no_answer_that_is_on_its_way() -> None:
             assert all(await asyncio.gather(*asking, return_exceptions=True))
             assert now() == pytest.approx(1.0)
         assert now() == pytest.approx(2.0)
-        assert engine.ledger.total.num_calls == 3
+        assert engine.usage_tracker.total.num_calls == 3
 
     run(play())
     assert sorted(journal.entries) == ["key/0", "key/1", "key/2"]

@@ -24,7 +24,7 @@ def test_the_answer_to_another_question_is_refused() -> None:
     journal.put("train/0/1", to_entry(answer(), "one"))
     assert read_journal(journal, "train/0/1", "one") == (answer(), False)
     assert read_journal(journal, "train/0/2", "one") is None
-    with pytest.raises(ResumeError, match=r"'train/0/1'.*another question"):
+    with pytest.raises(ResumeError, match=r"'train/0/1'.*a different request"):
         read_journal(journal, "train/0/1", "other")
 
 

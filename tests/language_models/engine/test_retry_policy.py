@@ -27,10 +27,10 @@ OPTIONS = EngineOptions(
 
 
 def waits(error: LanguageModelError, options: EngineOptions = OPTIONS) -> list[float]:
-    """Return all waits until patience ends."""
-    patience = RetryPolicy(options, random.Random(0))
+    """Return all waits until retry_policy ends."""
+    retry_policy = RetryPolicy(options, random.Random(0))
     found = []
-    while (seconds := patience.seconds_to_wait(error)) is not None:
+    while (seconds := retry_policy.seconds_to_wait(error)) is not None:
         found.append(seconds)
     return found
 
@@ -53,10 +53,10 @@ def test_each_kind_of_error_has_its_own_number_of_retries(
 
 
 def test_kinds_are_counted_apart() -> None:
-    patience = RetryPolicy(OPTIONS, random.Random(0))
-    assert patience.seconds_to_wait(ModelTimeoutError("x")) is not None
-    assert patience.seconds_to_wait(ModelTimeoutError("x")) is None
-    assert patience.seconds_to_wait(ModelConnectionError("x")) is not None
+    retry_policy = RetryPolicy(OPTIONS, random.Random(0))
+    assert retry_policy.seconds_to_wait(ModelTimeoutError("x")) is not None
+    assert retry_policy.seconds_to_wait(ModelTimeoutError("x")) is None
+    assert retry_policy.seconds_to_wait(ModelConnectionError("x")) is not None
 
 
 def test_waits_double_within_jitter_up_to_the_longest() -> None:

@@ -48,7 +48,7 @@ class FakeTime:
         self.seconds += seconds
         await asyncio.sleep(0)
 
-    def pace(self, poll_s: float = 10.0) -> PollingPolicy:
+    def polling(self, poll_s: float = 10.0) -> PollingPolicy:
         return PollingPolicy(poll_s, self.sleep, lambda: self.seconds)
 
 
@@ -204,7 +204,7 @@ class Process:
         self.store = SteppedJobs(self.database.jobs, self.steps)
         self.groups = groups
         backends = {group: FakeBackend(service, self.steps) for group in groups}
-        self.runner = JobRunner(run_id, folder, self.store, backends, options, self.time.pace())
+        self.runner = JobRunner(run_id, folder, self.store, backends, options, self.time.polling())
 
     def __enter__(self):
         return self

@@ -12,7 +12,11 @@ from nip.language_models.errors import (
     OverloadError,
     RateLimitError,
 )
-from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, ask, do_once
+from nip.language_models.fine_tuning.idempotent_creation import (
+    PollingPolicy,
+    create_idempotently,
+    retry,
+)
 from tests.language_models.fine_tuning.fake_service import FakeTime
 
 
@@ -41,14 +45,16 @@ class Maker:
 @given(faults=st.lists(st.sampled_from(["before", "after", "limit"]), max_size=7))
 def test_whatever_fails_one_thing_is_made(faults):
     maker = Maker(faults)
-    found = asyncio.run(do_once(maker.make, maker.find, FakeTime().pace(), may_be_done=False))
+    found = asyncio.run(
+        create_idempotently(maker.make, maker.find, FakeTime().polling(), may_exist=False)
+    )
     assert maker.made == [found] == ["thing-0"]
 
 
 def test_what_an_earlier_process_made_is_found(tmp_path):
     maker = Maker([])
     maker.made.append("thing-0")
-    done = do_once(maker.make, maker.find, FakeTime().pace(), may_be_done=True)
+    done = create_idempotently(maker.make, maker.find, FakeTime().polling(), may_exist=True)
     assert asyncio.run(done) == "thing-0"
     assert maker.made == ["thing-0"]
 
@@ -56,7 +62,7 @@ def test_what_an_earlier_process_made_is_found(tmp_path):
 def test_eight_failures_are_enough():
     maker, time = Maker(["before"] * 20), FakeTime()
     with pytest.raises(OverloadError):
-        asyncio.run(do_once(maker.make, maker.find, time.pace(), may_be_done=False))
+        asyncio.run(create_idempotently(maker.make, maker.find, time.polling(), may_exist=False))
     assert len(maker.faults) == 12
 
 
@@ -66,7 +72,7 @@ def test_what_will_not_pass_is_raised_at_once():
 
     time = FakeTime()
     with pytest.raises(BadRequestError):
-        asyncio.run(ask(refuse, time.pace()))
+        asyncio.run(retry(refuse, time.polling()))
     assert time.pauses == []
 
 
@@ -79,11 +85,11 @@ def test_a_service_that_names_a_time_is_not_asked_before():
         return "answer"
 
     time = FakeTime()
-    assert asyncio.run(ask(question, time.pace(poll_s=2.0))) == "answer"
+    assert asyncio.run(retry(question, time.polling(poll_s=2.0))) == "answer"
     assert time.pauses == [120.0, 3.0]
 
 
 def test_pauses_grow_to_six_times_the_first():
-    pace = PollingPolicy(2.0)
-    assert [pace.pause_s(n) for n in (0, 1, 2)] == [2.0, 3.0, 4.5]
-    assert pace.pause_s(5) == pace.pause_s(10_000) == 12.0
+    polling = PollingPolicy(2.0)
+    assert [polling.pause_s(n) for n in (0, 1, 2)] == [2.0, 3.0, 4.5]
+    assert polling.pause_s(5) == polling.pause_s(10_000) == 12.0

@@ -176,7 +176,7 @@ def test_stop_ends_the_run_at_once_and_drops_no_other_group(tmp_path, status):
     service = FakeService([("running", status), ("running",) * 50 + ("succeeded",)])
     with (
         Process(tmp_path, service, STOP, groups=("a", "b")) as process,
-        pytest.raises(FineTuningError, match=r"group 'a'.*start it again for another attempt"),
+        pytest.raises(FineTuningError, match=r"group 'a'.*start the run again for another attempt"),
     ):
         process.run()
     service.fates.append(DONE)
@@ -212,7 +212,7 @@ def test_at_the_deadline_a_slow_job_is_cancelled_and_tried_again(tmp_path, statu
 def test_at_the_deadline_of_the_last_attempt_the_job_is_left_to_go_on(tmp_path):
     service = FakeService([("running",)])
     options = JobOptions(on_failure="stop", deadline_s=50)
-    with pytest.raises(FineTuningError, match=r"not ended within 50 s\. It goes on"):
+    with pytest.raises(FineTuningError, match=r"not ended within 50 s\. It continues"):
         live_once(tmp_path, service, options=options)
     assert "cancel_job" not in service.calls
     service.jobs[0]["fate"] = ["running", "succeeded"]
@@ -347,7 +347,7 @@ def test_transient_errors_do_not_end_the_waiting(tmp_path):
 def test_a_job_that_the_service_has_lost_has_failed(tmp_path):
     service = FakeService()
     service.fail("get_job", UnknownModelError("404"))
-    with pytest.raises(FineTuningError, match="no such job any more"):
+    with pytest.raises(FineTuningError, match="does not exist at the service"):
         live_once(tmp_path, service, options=STOP)
 
 
@@ -382,7 +382,7 @@ def test_a_model_that_is_named_a_little_later_is_waited_for(tmp_path):
 def test_too_few_examples_make_no_job(tmp_path, num_examples):
     service = FakeService()
     with Process(tmp_path, service, groups=("few", "many")) as process:
-        with pytest.warns(NipWarning, match=rf"'few' has {num_examples} fine-tuning.*than 10"):
+        with pytest.warns(NipWarning, match=rf"'few' has {num_examples} fine-tuning.*at least 10"):
             rows = process.run([plan("few", num_examples), plan("many", 10)])
         assert list(rows) == ["many"]
     assert len(service.jobs) == len(service.files) == 1
@@ -392,7 +392,7 @@ def test_a_dataset_that_is_too_large_is_refused_before_it_is_sent(tmp_path):
     service = FakeService()
     with (
         Process(tmp_path, service) as process,
-        pytest.raises(FineTuningDatasetError, match=r"bytes, and the service takes no more than"),
+        pytest.raises(FineTuningDatasetError, match=r"bytes, but the service allows at most"),
     ):
         process.run([plan(num_examples=20_000)])
     assert service.calls == []
@@ -401,7 +401,10 @@ def test_a_dataset_that_is_too_large_is_refused_before_it_is_sent(tmp_path):
 def test_other_examples_for_the_same_job_are_refused(tmp_path):
     service = FakeService()
     live_once(tmp_path, service)
-    with Process(tmp_path, service) as process, pytest.raises(ResumeError, match="other examples"):
+    with (
+        Process(tmp_path, service) as process,
+        pytest.raises(ResumeError, match="different examples"),
+    ):
         process.run([plan(num_examples=13)])
     assert len(service.jobs) == 1
 
@@ -412,7 +415,7 @@ def test_a_dataset_that_was_changed_on_disk_is_not_uploaded(tmp_path):
     with pytest.raises(AuthenticationError):
         live_once(tmp_path, service)
     (tmp_path / "fine_tuning" / "iteration_0001_verifier.jsonl").write_text("mine")
-    with pytest.raises(ResumeError, match=r"iteration_0001_verifier\.jsonl is not the dataset"):
+    with pytest.raises(ResumeError, match=r"iteration_0001_verifier\.jsonl is missing or differs"):
         live_once(tmp_path, service)
     assert service.files == []
 

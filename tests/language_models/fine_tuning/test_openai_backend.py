@@ -69,8 +69,8 @@ def run_job(folder, app, options=None, dataset=EXAMPLES, **hyper_params):
     given = JobPlan("verifier", BASE_MODEL, dataset, seed=3, **hyper_params)
 
     async def work(backend):
-        pace = PollingPolicy(0.01, time.sleep, lambda: time.seconds)
-        runner = JobRunner("r", folder, database.jobs, {"verifier": backend}, options, pace)
+        polling = PollingPolicy(0.01, time.sleep, lambda: time.seconds)
+        runner = JobRunner("r", folder, database.jobs, {"verifier": backend}, options, polling)
         await runner.create(0, [given])
         return (await runner.wait(0))["verifier"]
 
@@ -338,7 +338,7 @@ def test_what_is_missing_is_told_before_anything_is_sent(monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ParameterError, match="OPENAI_API_KEY"):
         check_fine_tuning_access("openai", ModelSpec("openai", BASE_MODEL))
-    with pytest.raises(ParameterError, match="application"):
+    with pytest.raises(ParameterError, match="needs a mock API"):
         check_fine_tuning_access("openai", MODEL)
     with pytest.raises(KeyError, match="Did you mean 'openai'"):
         check_fine_tuning_access("open_ai", MODEL)

@@ -38,5 +38,5 @@ def test_a_strict_template_gets_messages_joined() -> None:
 
 
 def test_a_conversation_that_no_form_fits_is_refused() -> None:
-    with pytest.raises(BadRequestError, match="refuses a conversation with the roles assistant"):
+    with pytest.raises(BadRequestError, match="rejects a conversation with the roles assistant"):
         prompt(STRICT_TEMPLATE, MESSAGES[3:])

@@ -194,16 +194,16 @@ def test_the_service_says_when_to_ask_again(headers: dict[str, str], seconds: fl
 @pytest.mark.parametrize(
     ("body", "error_class", "message"),
     [
-        (b"", MalformedAnswerError, "no JSON object but begins with ''"),
-        (b'{"choices": [{"mess', MalformedAnswerError, "no JSON object"),
-        (b"[1]", MalformedAnswerError, "no JSON object"),
-        (b"[" * 100_000, MalformedAnswerError, "no JSON object"),
+        (b"", MalformedAnswerError, "not a JSON object; it starts with ''"),
+        (b'{"choices": [{"mess', MalformedAnswerError, "not a JSON object"),
+        (b"[1]", MalformedAnswerError, "not a JSON object"),
+        (b"[" * 100_000, MalformedAnswerError, "not a JSON object"),
         ({"choices": []}, MalformedAnswerError, "no choices with a message"),
         ({"choices": [None]}, MalformedAnswerError, "no choices with a message"),
         ({"choices": "x"}, MalformedAnswerError, "no choices with a message"),
         ({"choices": [{"message": None}]}, MalformedAnswerError, "no choices with a message"),
-        (chat_body(None), MalformedAnswerError, "no text but NoneType"),
-        (chat_body(None, finish_reason="tool_calls"), MalformedAnswerError, "no text"),
+        (chat_body(None), MalformedAnswerError, "must be a string, got NoneType"),
+        (chat_body(None, finish_reason="tool_calls"), MalformedAnswerError, "must be a string"),
         (chat_body("", finish_reason="content_filter"), ContentFilterError, "refused"),
         (
             chat_body(message={"content": None, "refusal": "I can't help."}),

@@ -113,7 +113,7 @@ def test_a_conversation_that_is_too_long_is_refused_alone(folder: Path) -> None:
     answer, refusal = asyncio.run(run())
     assert isinstance(answer, Completion)
     assert isinstance(refusal, BadRequestError)
-    assert "the model reads at most 160" in str(refusal)
+    assert "the context length of the model is 160" in str(refusal)
 
 
 def test_an_answer_fits_into_what_is_left_of_the_context(folder: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_slow_answer_times_out_and_a_closed_model_says_so(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ("", "where there is none. Download it with: hf download"),
+        ("", "does not exist. Download the model with: hf download"),
         ("config.json", "has no config.json"),
         ("model.safetensors", r"has no \*.safetensors. Other formats"),
     ],

@@ -81,7 +81,7 @@ def test_a_function_may_fail_as_a_service_would(script: Path) -> None:
 
 
 def test_an_answer_that_is_none_is_named(script: Path) -> None:
-    with pytest.raises(ParameterError, match="must return a text or a Completion, got 3"):
+    with pytest.raises(ParameterError, match="must return a string or a Completion, got 3"):
         ask(scripted(f"{script}:broken"))
 
 
@@ -106,7 +106,7 @@ def test_rules_answer_by_the_seed(tmp_path: Path) -> None:
     [
         ("gpt-4o", "must be module:function, file.py:function or a file of rules"),
         ("no_such_module_here:answer", "cannot be imported"),
-        ("no_such_file.py:answer", "none is there"),
+        ("no_such_file.py:answer", "does not exist"),
         ("nip.seeding:no_function", "needs a function 'no_function' in 'nip.seeding'"),
         ("no_such_file.yaml", "No such file"),
     ],

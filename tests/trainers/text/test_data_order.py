@@ -10,8 +10,8 @@ from nip.trainers.text.data_order import (
     RolloutRequest,
     is_tested,
     num_rollouts_of_run,
-    questions_of_iteration,
-    questions_of_stage,
+    requests_of_iteration,
+    requests_of_stage,
     whole_split,
     with_copies,
 )
@@ -24,7 +24,7 @@ SIZES = st.integers(1, 12)
 def test_every_pass_over_the_data_is_complete(num_datapoints, num_rollouts, seed):
     asked = []
     for iteration in range(5):
-        questions = questions_of_iteration(num_datapoints, num_rollouts, iteration, seed)
+        questions = requests_of_iteration(num_datapoints, num_rollouts, iteration, seed)
         assert [each.position for each in questions] == list(range(num_rollouts))
         asked += [each.datapoint for each in questions]
     passes = [
@@ -39,7 +39,7 @@ def test_every_pass_over_the_data_is_complete(num_datapoints, num_rollouts, seed
 def test_copies_tell_the_same_question_in_one_iteration_apart(
     num_datapoints, num_rollouts, iteration
 ):
-    questions = questions_of_iteration(num_datapoints, num_rollouts, iteration, seed=0)
+    questions = requests_of_iteration(num_datapoints, num_rollouts, iteration, seed=0)
     numbers = Counter(each.datapoint for each in questions)
     # Two incomplete passes at most, so that no question comes more than once oftener than needed.
     assert max(numbers.values()) <= num_rollouts // num_datapoints + 2
@@ -49,7 +49,7 @@ def test_copies_tell_the_same_question_in_one_iteration_apart(
 
 
 def test_iterations_as_large_as_the_data_see_all_of_it_in_new_orders():
-    iterations = [questions_of_iteration(20, 20, iteration, seed=1) for iteration in range(3)]
+    iterations = [requests_of_iteration(20, 20, iteration, seed=1) for iteration in range(3)]
     orders = [tuple(each.datapoint for each in questions) for questions in iterations]
     assert all(sorted(order) == list(range(20)) for order in orders)
     assert len(set(orders)) == 3
@@ -57,15 +57,15 @@ def test_iterations_as_large_as_the_data_see_all_of_it_in_new_orders():
 
 def test_the_order_follows_from_the_seed():
     def order(seed):
-        return [each.datapoint for each in questions_of_iteration(20, 15, 2, seed)]
+        return [each.datapoint for each in requests_of_iteration(20, 15, 2, seed)]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
 
 
 def test_an_iteration_goes_on_where_the_last_one_stopped():
-    in_one = questions_of_iteration(7, 30, 0, seed=5)
-    in_three = [q for each in range(3) for q in questions_of_iteration(7, 10, each, seed=5)]
+    in_one = requests_of_iteration(7, 30, 0, seed=5)
+    in_three = [q for each in range(3) for q in requests_of_iteration(7, 10, each, seed=5)]
     assert [each.datapoint for each in in_one] == [each.datapoint for each in in_three]
 
 
@@ -81,7 +81,7 @@ def test_copies_are_counted_by_hand():
 
 def stage(phase, iteration, num_datapoints=10, **changes):
     params = make_text_params(**changes)
-    return [each.datapoint for each in questions_of_stage(params, phase, iteration, num_datapoints)]
+    return [each.datapoint for each in requests_of_stage(params, phase, iteration, num_datapoints)]
 
 
 def test_without_a_number_there_is_a_rollout_for_each_datapoint():

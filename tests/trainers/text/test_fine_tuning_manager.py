@@ -10,7 +10,7 @@ import pytest
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.run_store import Run
-from nip.trainers.text.data_order import questions_of_stage
+from nip.trainers.text.data_order import requests_of_stage
 from nip.trainers.text.fine_tuning_manager import FineTuningManager
 from nip.trainers.text.model_connection import close_connection, open_connection
 from nip.trainers.text.stored_rollouts import StoredRollouts
@@ -69,7 +69,7 @@ def make_desk(params, run, instance, stored, folder=None, **settings):
 
 def test_rollouts_are_read_back_as_they_were_asked_for(stored, params):
     for phase, iteration in (("train", 0), ("train", 1), ("test", 1)):
-        asked = questions_of_stage(params, phase, iteration, len(stored.dataset(phase)))
+        asked = requests_of_stage(params, phase, iteration, len(stored.dataset(phase)))
         rollouts = stored.load(phase, iteration)
         assert rollouts["position"].tolist() == [each.position for each in asked]
         assert rollouts["datapoint"].tolist() == [each.datapoint for each in asked]
@@ -91,13 +91,13 @@ def test_every_dialogue_has_a_seed_of_its_own(stored, params, instance, monkeypa
         for phase in ("train", "test")
         for iteration in range(2)
         for plan in stored.plans(
-            phase, iteration, questions_of_stage(params, phase, iteration, 20)[:8]
+            phase, iteration, requests_of_stage(params, phase, iteration, 20)[:8]
         )
     ]
     assert len(set(seeds)) == 32
     # Also where the same question stands in both splits.
     monkeypatch.setattr(stored, "dataset", lambda phase: instance.train_dataset)
-    first = questions_of_stage(params, "train", 0, 20)[:1]
+    first = requests_of_stage(params, "train", 0, 20)[:1]
     train, test = (stored.plans(phase, 0, first)[0] for phase in ("train", "test"))
     assert train.seed != test.seed
     assert all(0 <= seed < 2**31 for seed in seeds)
@@ -172,7 +172,7 @@ def order_and_send(desk, context, instance, rollouts):
     async def send():
         for group in instance.shared_model_groups.values():
             group.create_supervised_fine_tune_job(dict.fromkeys(group.agent_names, rollouts))
-        await desk.send_orders()
+        await desk.create_pending_jobs()
         models = await desk.wait()
         await close_connection(context)
         return models

@@ -33,10 +33,10 @@ def run(tmp_path):
         yield run
 
 
-def sampler_of(run, *, ledger=None, cache_path=None, **options) -> RolloutSampler:
-    ledger = UsageTracker() if ledger is None else ledger
+def sampler_of(run, *, usage_tracker=None, cache_path=None, **options) -> RolloutSampler:
+    tracker = UsageTracker() if usage_tracker is None else usage_tracker
     return RolloutSampler(
-        run, EngineOptions(**options), ConnectionContext(), ledger, cache_path=cache_path
+        run, EngineOptions(**options), ConnectionContext(), tracker, cache_path=cache_path
     )
 
 
@@ -102,13 +102,13 @@ def test_only_what_is_missing_is_played(run):
 
 
 def test_a_finished_stage_leaves_no_journal_and_all_costs(run):
-    sample(sampler_of(run, ledger=(ledger := UsageTracker())), Game())
+    sample(sampler_of(run, usage_tracker=(tracker := UsageTracker())), Game())
     assert journal_size(run) == 0
     # "hello" and "go on": 1 + 2 words read, 3 + 4 written, in each of six dialogues.
-    assert (ledger.total.prompt_tokens, ledger.total.completion_tokens) == (18, 42)
+    assert (tracker.total.prompt_tokens, tracker.total.completion_tokens) == (18, 42)
     restored = UsageTracker()
-    sampler_of(run, ledger=restored)
-    assert restored.total == ledger.total
+    sampler_of(run, usage_tracker=restored)
+    assert restored.total == tracker.total
     assert restored.total.num_calls == 12
 
 
@@ -130,12 +130,12 @@ def test_when_all_fail_none_is_kept_and_what_was_answered_is_not_asked_again(run
     assert run.rollouts.positions("train", 0) == []
     # The six answers to "hello".
     assert journal_size(run) == 6
-    ledger = UsageTracker()
-    seen = sample(sampler_of(run, ledger=ledger), game := Game())
+    tracker = UsageTracker()
+    seen = sample(sampler_of(run, usage_tracker=tracker), game := Game())
     assert sorted(game.played) == [0, 1, 2, 3, 4, 5]
     assert seen[-1].num_from_journal == 6
-    assert ledger.total.num_calls == 12
-    assert (ledger.total.prompt_tokens, ledger.total.completion_tokens) == (18, 42)
+    assert tracker.total.num_calls == 12
+    assert (tracker.total.prompt_tokens, tracker.total.completion_tokens) == (18, 42)
     assert journal_size(run) == 0
 
 
@@ -203,8 +203,8 @@ def test_the_order_of_completion_changes_nothing(run, tmp_path):
 def test_answers_of_other_runs_are_used_where_a_cache_is_named(run, tmp_path):
     cache_path = str(tmp_path / "cache.db")
     sample(sampler_of(run, cache_path=cache_path), Game())
-    ledger = UsageTracker()
+    tracker = UsageTracker()
     with Run.open(ExperimentSettings(runs_dir=tmp_path, progress=False), "other", {}) as other:
-        sample(sampler_of(other, ledger=ledger, cache_path=cache_path), Game())
-    assert ledger.total.num_calls == 0
-    assert ledger.total.num_cached_calls == 12
+        sample(sampler_of(other, usage_tracker=tracker, cache_path=cache_path), Game())
+    assert tracker.total.num_calls == 0
+    assert tracker.total.num_cached_calls == 12
