@@ -1,11 +1,11 @@
-"""Two games small enough to be solved by hand, and a whole scenario in one file.
+"""The toy scenario: two games small enough to be solved by hand, and an example in one file.
 
-In ``witness`` a position out of four may be marked (answer 1) or none (answer 0). The prover sees
-the mark and names a position; the verifier sees only whether that position is marked. Since a
-mark cannot be forged, the verifier ends up right whatever the prover wants.
+In ``witness`` one of four positions is marked (label 1) or none (label 0). The prover sees the mark
+and names a position; the verifier sees only whether that position is marked. Since a mark cannot be
+forged, the verifier learns to decide correctly whatever the prover is rewarded for.
 
-In ``cheap_talk`` the prover sees the answer, and its message is all that the verifier sees. A
-prover that is paid for acceptance says the same whatever the answer, so the verifier can only
+In ``cheap_talk`` the prover sees the label, and its message is all that the verifier sees. A prover
+that is rewarded for acceptance sends the same message for both labels, so the verifier can only
 guess.
 """
 
@@ -28,34 +28,34 @@ from nip.scenario_base.registry import register_scenario
 from nip.scenario_base.scenario import Scenario
 
 NUM_POSITIONS = 4
-"""Positions that may be marked, and symbols of a message."""
+"""Number of positions, and of symbols of a message."""
 
 
 def reads_words(context: AgentContext) -> bool:
-    """Return whether an agent reads what a message says; otherwise, only if it names the mark."""
+    """Return whether an agent reads the symbols of messages, not only whether they hit the mark."""
     return context.is_prover or context.hyper_params.dataset == "cheap_talk"
 
 
 def num_inputs(context: AgentContext) -> int:
-    """Return how many numbers an agent sees."""
+    """Return the number of input features of an agent."""
     num_words = context.num_visible_channels * context.message_size
     d_word = NUM_POSITIONS if reads_words(context) else 1
     return num_words * d_word + NUM_POSITIONS * context.is_prover
 
 
 def hidden_width(context: AgentContext) -> int:
-    """Return the width of the hidden layer, 0 where there is none."""
+    """Return the width of the hidden layer, 0 without one."""
     assert isinstance(context.params, ToyAgentParameters)
     return context.params.d_hidden
 
 
 def num_features(context: AgentContext) -> int:
-    """Return how many numbers the body gives to the heads."""
+    """Return the width of the representation."""
     return hidden_width(context) or num_inputs(context)
 
 
 class ToyBody(AgentBody):
-    """What the agent sees, as a row of numbers, and perhaps a hidden layer."""
+    """Input features of the agent, optionally followed by a hidden layer."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -69,7 +69,7 @@ class ToyBody(AgentBody):
         if reads_words(self.context):
             features = [message.flatten(1)]
         else:
-            # Scaled, a message that says nothing would not be 0, and tell whether there is a mark.
+            # A normalised empty message is not 0, which would reveal whether there is a mark.
             symbols = _last_symbols(observation)
             features = [(symbols * secret[:, None, None]).sum(-1).flatten(1)]
         if self.context.is_prover:
@@ -78,7 +78,7 @@ class ToyBody(AgentBody):
 
 
 def _last_symbols(observation: Mapping[str, Tensor]) -> Tensor:
-    """Return the symbols of the last round, one-hot and not scaled; 0 where nothing was said."""
+    """Return the symbols of the last round, one-hot and not normalised; 0 without a message."""
     history, round_ = observation["message_history"], observation["round"]
     rows = torch.arange(len(round_), device=round_.device)
     last = history[rows, (round_ - 1).clamp_min(0)]
@@ -86,7 +86,7 @@ def _last_symbols(observation: Mapping[str, Tensor]) -> Tensor:
 
 
 class ToyPolicyHead(PolicyHead):
-    """A linear layer: for one-hot features, a table of preferences."""
+    """Linear policy head: for one-hot features, a table of logits."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -112,7 +112,7 @@ class ToyPolicyHead(PolicyHead):
 
 
 class ToyValueHead(ValueHead):
-    """A linear layer."""
+    """Linear value head."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -126,7 +126,7 @@ class ToyValueHead(ValueHead):
 
 
 class ToySoloHead(SoloHead):
-    """A linear layer."""
+    """Linear solo head."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -150,7 +150,7 @@ class ToyScenario(Scenario):
     solo_head = ToySoloHead
 
     def load_dataset(self, split: str) -> TensorDataset:
-        """Return all questions there are: both splits are the same."""
+        """Return all datapoints; both splits are equal."""
         y = torch.arange(2).repeat_interleave(NUM_POSITIONS)
         if self.hyper_params.dataset == "witness":
             secret = torch.cat(

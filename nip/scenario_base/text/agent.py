@@ -7,11 +7,11 @@ from nip.parameters.text_agents import TextAgentParameters
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 
 REHEARSAL_PROVIDER = "rehearsal"
-"""The provider whose models answer from inside this process."""
+"""Provider of the mock models, which answer in this process."""
 
 
 def base_model_of(params: TextAgentParameters) -> ModelSpec:
-    """Return the model with which an agent begins."""
+    """Return the model with which an agent starts."""
     if params.use_dummy_api:
         return ModelSpec(REHEARSAL_PROVIDER, params.model_name)
     return ModelSpec(
@@ -21,19 +21,19 @@ def base_model_of(params: TextAgentParameters) -> ModelSpec:
 
 @dataclass(frozen=True)
 class TextAgent:
-    """Who takes part in a dialogue."""
+    """A language model agent in a dialogue."""
 
     name: str
-    """Its name in the protocol."""
+    """Name in the protocol."""
 
     params: TextAgentParameters
-    """How it is asked."""
+    """Parameters of the agent."""
 
     spec: TextAgentSpec
-    """How it takes part."""
+    """How it takes part in dialogues."""
 
     model: ModelSpec
-    """The model that speaks for it at present."""
+    """Model that it uses at present."""
 
     def with_model(self, model: ModelSpec) -> "TextAgent":
         """Return the same agent with another model."""

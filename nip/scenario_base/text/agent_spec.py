@@ -1,4 +1,4 @@
-"""What a protocol needs to say about an agent before it can be played in words."""
+"""How the agents of a protocol take part in dialogues: shown names, headers and notes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,47 +7,45 @@ from typing import Literal
 OwnPast = Literal["raw", "by_channel"]
 
 ANONYMOUS_NAME = "Anonymous"
-"""What others read in the place of the name of an anonymous agent."""
+"""Name that other agents read instead of that of an anonymous agent."""
 
 LAST_TURN = "This is your last message."
-"""What the system says to a prover at the start of its last round."""
+"""System note for a prover in its last round."""
 
 DECIDE_NOW = "This is your last message. You must decide now."
-"""What the system says to the verifier at the start of its last round."""
+"""System note for the verifier in its last round."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextAgentSpec:
-    """How one agent of one protocol takes part in a dialogue."""
+    """How one agent of a protocol takes part in a dialogue."""
 
     shown_name: str
-    """The name that the other agents and the readers of transcripts see."""
+    """Name shown to the other agents and in transcripts."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
-    """For an agent that writes on several channels, what marks the message for each of them.
+    """Header by channel, for an agent that writes on several channels in one round.
 
-    The agent writes a header in square brackets on a line of its own. It should also read well
-    behind the agent's name: with the header "to Expert 1", others see "[Verifier to Expert 1]".
+    The agent writes the header in square brackets on a separate line. Other agents read it after
+    the agent's name: with the header "to Expert 1" they see "[Verifier to Expert 1]".
     """
 
     shuffles_channels: bool = False
-    """Whether the episode seed shuffles the order in which the agent reads the channels.
-
-    Otherwise it is the order of the protocol.
-    """
+    """Whether the agent reads the channels in an order drawn from the episode seed, instead of the
+    order of the protocol."""
 
     is_anonymous: bool = False
-    """Whether others see its messages without its name."""
+    """Whether its messages are shown without its name."""
 
     last_turn_note: str = LAST_TURN
-    """What the system says to the agent at the start of its last round; empty for nothing."""
+    """System note for the agent in its last round; empty for none."""
 
     own_past: OwnPast = "raw"
-    """Whether it reads its own messages as it wrote them, or put together from its channels."""
+    """How it reads its own messages: unmodified (``raw``) or joined from its channels."""
 
     stance: int | None = None
-    """The decision for which a prover argues, 0 or 1. It must be the one that the protocol pays it
-    for, and is stated so that a reader of the spec sees it; None: whatever the protocol says."""
+    """Decision for which a prover argues, 0 or 1, which must be the one that the protocol rewards;
+    None to take it from the protocol."""
 
     prompt: str | None = None
-    """Template of its system prompt; None: the file ``<protocol>/<agent>.txt`` of the scenario."""
+    """Template of its system prompt; None to read the scenario's ``<protocol>/<agent>.txt``."""

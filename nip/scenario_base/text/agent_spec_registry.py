@@ -1,4 +1,4 @@
-"""How the agents of each protocol take part in the dialogues of each scenario."""
+"""Registry of the agent specs of each protocol in each text scenario."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -9,16 +9,16 @@ from nip.registry import Registry
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 
 MakeSpecs = Callable[[ProtocolHandler], Mapping[str, TextAgentSpec]]
-"""Gives the spec of each agent of a protocol; its parameters are in ``protocol.hyper_params``."""
+"""Returns the specs of a protocol's agents; its parameters are in ``protocol.hyper_params``."""
 
 agent_spec_registry: Registry[MakeSpecs] = Registry("text side of a protocol")
-"""The text sides of protocols, by ``<scenario>/<protocol>``."""
+"""Functions that make the specs, by ``<scenario>/<protocol>``."""
 
 F = TypeVar("F", bound=MakeSpecs)
 
 
 def register_agent_specs(scenario: str, protocol: str) -> Callable[[F], F]:
-    """Make a protocol playable in the words of a scenario, as a decorator of a function.
+    """Register the function that makes the agent specs of a protocol in a text scenario.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, Text
     Parameters
     ----------
     scenario : str
-        Name of the scenario, whose modules have been imported.
+        Name of the scenario, which must have been imported.
     protocol : ProtocolHandler
         The protocol.
 
     Raises
     ------
     ParameterError
-        If nobody has said how the protocol is played in words.
+        If no specs are registered for this scenario and protocol.
     """
     key = f"{scenario}/{protocol.name}"
     if key not in agent_spec_registry:
@@ -59,8 +59,8 @@ def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, Text
         ]
         raise ParameterError(
             f"interaction_protocol={protocol.name!r} cannot be played in words in "
-            f"scenario={scenario!r}: nobody has said how its agents are prompted. Choose one of "
-            f"{', '.join(playable) or '(none yet)'}, or add its text side with "
+            f"scenario={scenario!r}: no agent specs are registered for it. Choose one of "
+            f"{', '.join(playable) or '(none yet)'}, or register its specs with "
             f"@register_agent_specs({scenario!r}, {protocol.name!r}), as the guide "
             "doc/guides/new_text_protocol.md shows."
         )

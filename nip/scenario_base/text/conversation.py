@@ -1,4 +1,4 @@
-"""What an agent sees of a dialogue: a conversation in which it is the assistant."""
+"""Chat messages that an agent receives: the dialogue with the agent in the role of assistant."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,33 +16,33 @@ from nip.scenario_base.text.rollout import MessageRecord
 from nip.seeding import stable_seed
 
 NO_ANSWER = "(no answer)"
-"""Stands for a message that is empty."""
+"""Shown in place of an empty message."""
 
 BEGIN = "Begin."
-"""What an agent reads that opens the dialogue."""
+"""User message for an agent that opens the dialogue."""
 
 GO_ON = "Go on."
-"""What an agent reads if nobody has said anything to it since its last message."""
+"""User message for an agent that received no messages since its last turn."""
 
 TOO_EARLY = "You cannot decide in this message yet."
-"""What the verifier is told as long as a decision would not count."""
+"""Note to the verifier in rounds in which it may not decide."""
 
 SYSTEM_LABEL = "[System]"
-"""Marks what is said by nobody in the dialogue."""
+"""Label of notes that come from no agent."""
 
 
 class Conversation:
-    """One dialogue, as each of its agents sees it.
+    """One dialogue as each of its agents sees it.
 
-    What an agent sees depends on nothing but the arguments and the messages so far, and only ever
-    grows: what it saw before an answer is the beginning of what it sees before its next.
+    The messages for an agent depend only on the arguments and the dialogue so far. Those for one
+    turn are a prefix of those for its next turn.
 
     Parameters
     ----------
     rules : DialogueRules
-        The experiment.
+        The rules of the dialogues.
     datapoint : TextDatapoint
-        The question.
+        The datapoint that the dialogue is about.
     seed : int
         Seed of the dialogue.
     """
@@ -55,7 +55,7 @@ class Conversation:
         self._system_prompts: dict[str, str] = {}
 
     def channels(self, agent: str) -> tuple[str, ...]:
-        """Return all channels in the order in which an agent reads them."""
+        """Return all channels, in the order in which an agent reads them."""
         if agent not in self._channels:
             names = self.rules.protocol.channel_names
             if self.rules.specs[agent].shuffles_channels:
@@ -65,7 +65,7 @@ class Conversation:
         return self._channels[agent]
 
     def system_prompt(self, agent: str) -> str:
-        """Return the first message to an agent."""
+        """Return the system prompt of an agent."""
         if agent not in self._system_prompts:
             values = prompt_values(
                 self.rules,
@@ -80,7 +80,7 @@ class Conversation:
         return self._system_prompts[agent]
 
     def answer_form(self, agent: str, round: int) -> AnswerForm:
-        """Return what the answer of an agent must look like."""
+        """Return the required format of an agent's answer."""
         return AnswerForm(
             channels=self.rules.episode.writers(round, self.seed)[agent],
             headers=self.rules.specs[agent].headers,
@@ -91,19 +91,19 @@ class Conversation:
     def messages_for(
         self, agent: str, round: int, said: Sequence[MessageRecord]
     ) -> list[ChatMessage]:
-        """Return the conversation that is put before an agent at its turn.
+        """Return the chat messages for an agent at its turn.
 
-        The roles are system, user, and from there on assistant and user in turn, with a user at
-        the end; no message is empty.
+        The roles are system, user, then assistant and user alternately, ending with user; no
+        message is empty.
 
         Parameters
         ----------
         agent : str
-            Whose turn it is.
+            Name of the agent.
         round : int
             The round, counted from 0.
         said : sequence of MessageRecord
-            All messages of the dialogue in order; those from this round on are left out.
+            All messages of the dialogue in order; those of this and later rounds are ignored.
         """
         messages = [ChatMessage(role="system", content=self.system_prompt(agent))]
         heard: list[str] = []
@@ -123,9 +123,9 @@ class Conversation:
     def training_messages(
         self, agent: str, said: Sequence[MessageRecord]
     ) -> list[ChatMessage] | None:
-        """Return a conversation as an agent saw it, with its own last message at the end.
+        """Return the chat messages that an agent saw, ending with its last non-empty message.
 
-        Messages that were left empty do not count as its own. None if it has none.
+        Return None if it has no such message.
         """
         own = next((each for each in reversed(said) if each.agent == agent and each.text), None)
         if own is None:
@@ -134,7 +134,7 @@ class Conversation:
         return [*self.messages_for(agent, own.round, said), answer]
 
     def note(self, agent: str, round: int) -> str:
-        """Return what the system says to an agent at its turn; empty if nothing."""
+        """Return the system note for an agent at its turn; empty for none."""
         spec, episode = self.rules.specs[agent], self.rules.episode
         may_decide = episode.may_decide(agent, round, self.seed)
         if episode.is_last_turn(agent, round, self.seed):
@@ -165,7 +165,7 @@ class Conversation:
         )
 
     def _heard(self, reader: str, records: list[MessageRecord]) -> Iterator[str]:
-        """Yield what an agent hears of one round."""
+        """Yield the messages of one round that an agent can read."""
         visible = self.rules.protocol.visible_channels(reader)
         for channel in self.channels(reader):
             if channel not in visible:

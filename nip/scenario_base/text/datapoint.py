@@ -1,4 +1,4 @@
-"""Questions about texts, and collections of them."""
+"""Datapoints of text scenarios, and datasets of them."""
 
 import hashlib
 import json
@@ -10,17 +10,17 @@ from nip.seeding import stable_seed
 
 
 def prover_stance_of(solution: str) -> int:
-    """Return for which decision a prover argues about a solution, if stances are randomised.
+    """Return the randomised stance of a prover for a solution: the decision it argues for.
 
     Parameters
     ----------
     solution : str
-        The text of the solution, which alone decides.
+        Text of the solution; the stance depends on nothing else.
 
     Returns
     -------
     stance : int
-        0 (reject) or 1 (accept), each for about half of all texts.
+        0 (reject) or 1 (accept), each for about half of all solutions.
     """
     return stable_seed("prover stance", solution) % 2
 
@@ -30,22 +30,22 @@ class TextDatapoint:
     """One solution to one problem, which is either right or wrong."""
 
     id: str
-    """Unique name within the dataset, which stays the same from run to run."""
+    """Unique id within the dataset, the same in every run."""
 
     question: str
     """The problem."""
 
     solution: str
-    """What is to be judged."""
+    """The solution that the verifier judges."""
 
     y: int
     """1 if the solution is right, 0 if it is wrong."""
 
     prover_stance: int
-    """For which decision (0 or 1) a single prover argues, if stances are randomised."""
+    """Decision (0 or 1) for which a single prover argues, if stances are randomised."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What else is known; nobody in the dialogue reads it. JSON must be able to hold it."""
+    """Further JSON data, hidden from all agents."""
 
 
 class TextDataset(Sequence[TextDatapoint]):
@@ -54,12 +54,12 @@ class TextDataset(Sequence[TextDatapoint]):
     Parameters
     ----------
     datapoints : iterable of TextDatapoint
-        The datapoints; their ids must differ.
+        The datapoints, with unique ids.
 
     Raises
     ------
     ValueError
-        If two of them have the same id.
+        If two datapoints have the same id.
     """
 
     def __init__(self, datapoints: Iterable[TextDatapoint]) -> None:
@@ -83,13 +83,13 @@ class TextDataset(Sequence[TextDatapoint]):
     def __getitem__(self, index: slice) -> "TextDataset": ...
 
     def __getitem__(self, index: int | slice) -> "TextDatapoint | TextDataset":
-        """Return one datapoint, or a dataset of some."""
+        """Return the datapoint at an index, or the dataset of a slice."""
         if isinstance(index, slice):
             return TextDataset(self._datapoints[index])
         return self._datapoints[index]
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that agents, rewards and labels depend on, in order."""
+        """Return the SHA-256 of ids, texts, labels and stances, in order."""
         digest = hashlib.sha256()
         for each in self._datapoints:
             row = [each.id, each.question, each.solution, int(each.y), int(each.prover_stance)]

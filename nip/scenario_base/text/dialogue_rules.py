@@ -1,4 +1,4 @@
-"""Everything about the dialogues of one experiment that does not vary between them."""
+"""Rules of the dialogues of one experiment: episodes, agent specs, prompts and decision scale."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_pr
 
 @dataclass(frozen=True)
 class DialogueOptions:
-    """What a scenario may leave to its users; the defaults suit one that leaves them nothing."""
+    """Options of dialogues that a scenario can expose to its users."""
 
     decision_scale: str = "accept_reject"
     """Name of the scale on which the verifier decides."""
 
     linear_reward: bool = False
-    """Whether a verdict pays in proportion to its place on the scale."""
+    """Whether rewards are proportional to the verdict's position on the scale."""
 
     prompt_folder: Path | None = None
     """Folder of system prompts to use instead of the scenario's own."""
@@ -35,30 +35,30 @@ class DialogueOptions:
 
 @dataclass(frozen=True)
 class DialogueRules:
-    """How the agents of one experiment converse.
+    """Rules of the dialogues of one experiment.
 
     Raises
     ------
     ProtocolError
         If the specs do not fit the protocol.
     ParameterError
-        If a prompt cannot be filled in, or leaves out what an agent has to know.
+        If a prompt cannot be rendered or lacks required information.
     """
 
     episode: EpisodeRules
-    """Who writes when, what counts as a decision, who earns what."""
+    """Turns, decisions and rewards."""
 
     specs: Mapping[str, TextAgentSpec]
-    """How each agent takes part."""
+    """Spec of each agent."""
 
     prompts: Mapping[str, PromptTemplate]
-    """The template of the system prompt of each agent."""
+    """Template of the system prompt of each agent."""
 
     scale: DecisionScale
-    """How the verifier words its decision."""
+    """Scale of the verifier's decision."""
 
     max_response_words: Mapping[str, int]
-    """The length to which each agent is asked to keep."""
+    """Requested maximum length of each agent's messages, in words."""
 
     def __post_init__(self) -> None:
         for agent in self.protocol.agent_names:
@@ -72,12 +72,12 @@ class DialogueRules:
 
     @property
     def protocol(self) -> ProtocolHandler:
-        """The tables."""
+        """The protocol."""
         return self.episode.protocol
 
     @cached_property
     def channels_at_once(self) -> dict[str, frozenset[str]]:
-        """For each agent, the channels on which it writes in rounds in which it has several."""
+        """For each agent, the channels of rounds in which it writes on several channels."""
         protocol = self.protocol
         found: dict[str, set[str]] = {agent: set() for agent in protocol.agent_names}
         for variant in range(protocol.num_variants):
@@ -88,12 +88,12 @@ class DialogueRules:
         return {agent: frozenset(channels) for agent, channels in found.items()}
 
     def splits(self, agent: str) -> bool:
-        """Whether an agent ever writes on several channels in one round."""
+        """Return whether an agent ever writes on several channels in one round."""
         return bool(self.channels_at_once[agent])
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all that is said to the agents apart from the datapoints."""
+        """SHA-256 of the prompts and specs of all agents."""
         said = [
             [agent, self.prompts[agent].text, asdict(self.specs[agent])]
             for agent in self.protocol.agent_names
@@ -104,22 +104,22 @@ class DialogueRules:
         name = self.protocol.name
         if agent not in self.specs:
             raise ProtocolError(
-                f"The agent {agent!r} of the protocol {name!r} has no spec, but only "
-                f"{', '.join(self.specs)} have. Add a TextAgentSpec for it."
+                f"The agent {agent!r} of the protocol {name!r} has no spec; there are specs of "
+                f"{', '.join(self.specs)}. Add a TextAgentSpec for it."
             )
         spec = self.specs[agent]
         goal = self.protocol.prover_goals.get(agent)
         if spec.stance is not None and spec.stance != goal:
             raise ProtocolError(
-                f"The spec of {agent!r} has stance={spec.stance}, but the protocol {name!r} pays "
-                f"it for {goal}. Make them equal, or leave the stance out."
+                f"The spec of {agent!r} has stance={spec.stance}, but the protocol {name!r} "
+                f"rewards the decision {goal}. Make them equal, or omit the stance."
             )
         headers = [header_key(header) for header in spec.headers.values()]
         lacking = sorted(self.channels_at_once[agent] - set(spec.headers))
         if lacking or len(set(headers)) < len(headers) or any(set("[]") & set(h) for h in headers):
             raise ProtocolError(
-                f"The spec of {agent!r} has headers={dict(spec.headers)!r}, but the protocol "
-                f"{name!r} has it write on several channels at once. Give each of them a header "
+                f"The spec of {agent!r} has headers={dict(spec.headers)!r}, but in the protocol "
+                f"{name!r} it writes on several channels at once. Give each of them a header "
                 f"of its own without brackets{f'; missing: {lacking}' if lacking else ''}."
             )
 
@@ -131,20 +131,20 @@ def make_dialogue_rules(
     builtin_prompts: Path,
     options: DialogueOptions | None = None,
 ) -> DialogueRules:
-    """Put the rules of an experiment together.
+    """Build the rules of an experiment's dialogues.
 
     Parameters
     ----------
     hyper_params : HyperParameters
         The experiment.
     protocol : ProtocolHandler
-        Its protocol.
+        The protocol.
     specs : mapping
-        How each agent takes part.
+        Spec of each agent.
     builtin_prompts : Path
-        Folder of the scenario's own templates.
+        Folder of the scenario's built-in templates.
     options : DialogueOptions, optional
-        What the user has chosen.
+        Options chosen by the user.
     """
     options = options or DialogueOptions()
     prompts, words = {}, {}

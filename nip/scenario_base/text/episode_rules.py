@@ -1,4 +1,4 @@
-"""Playing the tables of a protocol for one episode at a time, without tensors."""
+"""Turns, decisions and rewards of one episode, from the tables of a protocol, without tensors."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,19 +14,19 @@ FORCED_GUESSES = {"zero": Decision.REJECT, "one": Decision.ACCEPT}
 
 
 class RoundOutcome(NamedTuple):
-    """What one round did to the episode."""
+    """Result of one round of an episode."""
 
     rewards: tuple[float, ...]
-    """What each agent earns in this round, in the order of the protocol."""
+    """Reward of each agent in this round, in the order of the protocol."""
 
     verdict: int
-    """The decision that counted: 0 (reject), 1 (accept), or 2 if there was none."""
+    """Decision that took effect: 0 (reject), 1 (accept) or 2 (none)."""
 
     verdict_value: float | None
-    """Place of the verdict on its scale, from -1 (reject) to 1 (accept); None without one."""
+    """Position of the verdict on its scale, from -1 (reject) to 1 (accept); None without one."""
 
     is_terminated: bool
-    """Whether this was the last round, and nothing has been decided."""
+    """Whether this was the last round and there was no decision."""
 
     @property
     def is_over(self) -> bool:
@@ -36,31 +36,30 @@ class RoundOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class EpisodeRules:
-    """Who writes when, what counts as a decision, and who earns what.
+    """Turns, valid decisions and rewards of the episodes of one protocol.
 
-    With ``R[y, d]`` what an agent earns for decision ``d`` about label ``y`` in the protocol's
-    table, a verdict with the value ``v`` in [-1, 1] pays it ``R[y, 0] (1 - v) / 2 + R[y, 1] (1 + v)
-    / 2`` if rewards are linear, and ``R[y, d]`` otherwise. A prover whose stance is randomised is
-    paid by the same table with the two decisions exchanged where the stance is not what the
-    protocol pays it for.
+    Let ``R[y, d]`` be the reward of an agent for decision ``d`` and label ``y`` in the protocol's
+    table. A verdict with the value ``v`` in [-1, 1] gives ``R[y, 0] (1 - v) / 2 + R[y, 1] (1 + v) /
+    2`` if rewards are linear, and ``R[y, d]`` otherwise. For a prover with a randomised stance the
+    two decisions are exchanged in the table if its stance is not the one that the protocol rewards.
     """
 
     protocol: ProtocolHandler
-    """The tables."""
+    """The protocol, with its tables."""
 
     is_linear: bool = False
-    """Whether a verdict pays in proportion to its place on the scale."""
+    """Whether rewards are proportional to the verdict's position on the scale."""
 
     has_random_stance: bool = False
-    """Whether the datapoint lays down for which decision the only prover is paid."""
+    """Whether the datapoint determines the decision for which the only prover is rewarded."""
 
     def __post_init__(self) -> None:
         protocol = self.protocol
         if type(protocol).make_tensor_protocol is not ProtocolHandler.make_tensor_protocol:
             raise ProtocolError(
-                f"The protocol {protocol.name!r} adapts the step of its tensor protocol, which "
-                "dialogues cannot follow: they are played by its tables alone. State its rules in "
-                "make_rules, or choose another interaction_protocol."
+                f"The protocol {protocol.name!r} adapts the step of its tensor protocol, but "
+                "dialogues use only the tables of a protocol. Define its rules in make_rules, or "
+                "choose another interaction_protocol."
             )
         num_provers = len(protocol.prover_names)
         if self.has_random_stance and num_provers != 1:
@@ -72,39 +71,39 @@ class EpisodeRules:
 
     @classmethod
     def of(cls, protocol: ProtocolHandler, *, is_linear: bool = False) -> "EpisodeRules":
-        """Read from the parameters of a protocol whether stances are randomised."""
+        """Build the rules of a protocol; its parameters say whether stances are randomised."""
         common = protocol.common
         return cls(
             protocol,
             is_linear=is_linear,
-            # A prover that earns what the verifier earns has no side to take.
+            # With a shared reward the prover has the verifier's goal, so it has no stance.
             has_random_stance=common.randomize_prover_stance and not common.shared_reward,
         )
 
     @property
     def last_round(self) -> int:
-        """The last round that an episode can have, counted from 0."""
+        """Index of the last possible round, counted from 0."""
         return self.protocol.num_episode_rounds - 1
 
     def writers(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:
-        """Return the agents that write in a round, each with the channels on which it does."""
+        """Return the agents that write in a round, each with its channels."""
         return self._writers[self.protocol.variant(seed)][round]
 
     def turns(self, agent: str, seed: int) -> tuple[int, ...]:
-        """Return the rounds in which an agent writes, if the episode lasts that long."""
+        """Return the rounds in which an agent writes, in an episode of full length."""
         return self._turns[self.protocol.variant(seed)][agent]
 
     def is_last_turn(self, agent: str, round: int, seed: int) -> bool:
-        """Whether an agent will not write again after this round."""
+        """Return whether an agent does not write again after this round."""
         return round >= max(self.turns(agent, seed), default=-1)
 
     def may_decide(self, agent: str, round: int, seed: int) -> bool:
-        """Whether a decision of an agent counts in this round."""
+        """Return whether a decision of an agent takes effect in this round."""
         is_late_enough = round >= self.protocol.min_message_rounds - 1
         return is_late_enough and agent == VERIFIER and agent in self.writers(round, seed)
 
     def goal(self, agent: str, stance: int) -> int:
-        """Return the decision for which a prover argues, given the stance of the datapoint."""
+        """Return the decision that a prover is rewarded for, given the datapoint's stance."""
         return stance if self.has_random_stance else self.protocol.prover_goals[agent]
 
     def step(
@@ -117,15 +116,15 @@ class EpisodeRules:
         y : int
             The label.
         stance : int
-            The stance of the datapoint; without effect unless stances are randomised.
+            Stance of the datapoint; unused unless stances are randomised.
         round : int
             The round, counted from 0.
         seed : int
             Seed of the episode.
         decision : int
-            What the verifier says: 0, 1 or 2 (nothing). It counts only where it may decide.
+            Decision of the verifier: 0, 1 or 2 (none). Ignored where it may not decide.
         value : float or None
-            The place of the decision on its scale; None: at the end to which it belongs.
+            Position of the decision on its scale; None for the end of the scale.
         """
         protocol = self.protocol
         forced = protocol.force_guess

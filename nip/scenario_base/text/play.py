@@ -1,4 +1,4 @@
-"""Playing dialogues: asking the models, reading their answers, paying the agents."""
+"""Playing of dialogues: requests to the models, parsing of their answers, rewards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,10 +17,10 @@ from nip.scenario_base.text.rollout import MessageRecord, Rollout, RolloutPlan
 from nip.seeding import stable_seed
 
 Complete = Callable[[Call], Awaitable[Completion]]
-"""Asks a model; ``Engine.complete`` is one."""
+"""Requests a completion, such as ``Engine.complete``."""
 
 NUM_SEEDS = 2**31
-"""Services take seeds below this."""
+"""Seeds of requests are below this number, as services require."""
 
 
 async def play_rollout(
@@ -32,32 +32,32 @@ async def play_rollout(
 ) -> Rollout:
     """Play one dialogue to its end.
 
-    Agents that write in the same round are asked at the same time, and none of them sees what the
-    others write in it.
+    Agents that write in the same round are requested concurrently; none of them sees the messages
+    of the others in this round.
 
     Parameters
     ----------
     rules : DialogueRules
-        How the agents converse.
+        The rules of the dialogues.
     agents : mapping
         All agents by name.
     datapoint : TextDatapoint
-        The question.
+        The datapoint that the dialogue is about.
     plan : RolloutPlan
-        Which dialogue it is.
+        Which dialogue to play.
     complete : callable
-        Asks a model, with all retries that errors of the service call for.
+        Requests a completion, including all retries after errors of the service.
 
     Returns
     -------
     rollout : Rollout
-        The dialogue. If a call failed for good, its status is "failed", and it holds the messages
-        that were finished before.
+        The dialogue. If a request failed permanently, its status is "failed" and it contains the
+        messages received before.
 
     Raises
     ------
     LanguageModelError
-        If the error is one that ends the run.
+        If the error ends the run.
     """
     conversation = Conversation(rules, datapoint, plan.seed)
     rollout = begin_rollout(datapoint, plan)
@@ -67,7 +67,7 @@ async def play_rollout(
 
 
 def begin_rollout(datapoint: TextDatapoint, plan: RolloutPlan) -> Rollout:
-    """Return a dialogue in which nothing has been said yet."""
+    """Return a dialogue without messages."""
     return Rollout(
         position=plan.position,
         datapoint=plan.datapoint,
@@ -92,17 +92,17 @@ async def play_round(
     Parameters
     ----------
     conversation : Conversation
-        What the agents see.
+        The dialogue as the agents see it.
     agents : mapping
         All agents by name.
     rollout : Rollout
-        The dialogue so far, which must not be over.
+        The unfinished dialogue.
     complete : callable
-        Asks a model.
+        Requests a completion.
     key_prefix : str
-        Beginning of the keys in the journal; empty: no journal.
+        Prefix of the journal keys; empty for no journal.
     branch : tuple of int
-        Tells apart the continuations of one dialogue, which differ in the seeds of their calls.
+        Identifies one of several continuations of a dialogue; it changes the seeds of requests.
     """
     round = rollout.num_rounds
     writers = conversation.rules.episode.writers(round, rollout.seed)
@@ -118,7 +118,7 @@ async def play_round(
     results = await asyncio.gather(*turns, return_exceptions=True)
     said = tuple(each for each in results if isinstance(each, MessageRecord))
     failures = [each for each in results if isinstance(each, LanguageModelError)]
-    # What ends the run goes before what ends the dialogue.
+    # An error that ends the run takes precedence over one that ends the dialogue.
     for each in results:
         if isinstance(each, BaseException) and each not in failures:
             raise each
@@ -136,7 +136,7 @@ async def _take_turn(
     key_prefix: str,
     branch: tuple[int, ...],
 ) -> MessageRecord:
-    """Ask an agent until its answer is valid or its retries are used up."""
+    """Request answers of an agent until one is valid or its retries are used up."""
     round = rollout.num_rounds
     form = conversation.answer_form(agent.name, round)
     messages = conversation.messages_for(agent.name, round, rollout.messages)
@@ -217,15 +217,15 @@ def _make_call(
 
 
 def _end_round(rules: DialogueRules, rollout: Rollout, said: tuple[MessageRecord, ...]) -> Rollout:
-    """Add the messages of a round to a dialogue, and pay the agents."""
-    decider = next((each for each in said if each.agent == VERIFIER), None)
+    """Add the messages and rewards of a round to a dialogue."""
+    verifier = next((each for each in said if each.agent == VERIFIER), None)
     outcome = rules.episode.step(
         y=rollout.y,
         stance=rollout.prover_stance,
         round=rollout.num_rounds,
         seed=rollout.seed,
-        decision=decider.decision if decider else Decision.CONTINUE,
-        value=decider.decision_value if decider else None,
+        decision=verifier.decision if verifier else Decision.CONTINUE,
+        value=verifier.decision_value if verifier else None,
     )
     return replace(
         rollout,
@@ -247,7 +247,7 @@ def _warning(record: MessageRecord) -> str:
 
 
 def _fail(rollout: Rollout, said: tuple[MessageRecord, ...], error: LanguageModelError) -> Rollout:
-    """End a dialogue by an error; one that ends the run is raised instead."""
+    """Mark a dialogue as failed; raise the error instead if it ends the run."""
     if error.policy is ErrorPolicy.END_RUN:
         raise error
     return replace(

@@ -1,40 +1,40 @@
-"""The sentences that go into a system prompt, made from the tables that decide what happens."""
+"""Values of the placeholders of system prompts, derived from the rules of the dialogue."""
 
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 
 VERDICTS = ("reject", "accept")
-"""The word for each decision."""
+"""Verb of each decision."""
 
 ENDS = ("rejection", "acceptance")
-"""The end of the scale for each decision."""
+"""Name of the end of the scale of each decision."""
 
 CLAIMS = ("wrong", "correct")
-"""What each decision says of the solution."""
+"""Adjective of the solution that each decision claims."""
 
 VERIFIER_STANCE = (
     "You are rewarded if your decision is right, that is, if you accept a correct solution or "
     "reject a wrong one."
 )
-"""What the verifier is there for."""
+"""Stance of the verifier."""
 
 
 def prompt_values(
     rules: DialogueRules, agent: str, *, stance: int, seed: int, channels: tuple[str, ...]
 ) -> dict[str, str]:
-    """Return what each placeholder stands for, apart from the question and the solution.
+    """Return the values of all placeholders except the question and the solution.
 
-    The label is no argument: nobody is told it.
+    The label is deliberately no argument, so that no prompt can contain it.
 
     Parameters
     ----------
     rules : DialogueRules
-        The experiment.
+        The rules of the dialogues.
     agent : str
-        Whose prompt it is.
+        Name of the agent that reads the prompt.
     stance : int
-        The stance of the datapoint; without effect unless stances are randomised.
+        Stance of the datapoint; unused unless stances are randomised.
     seed : int
         Seed of the episode.
     channels : tuple of str
@@ -57,7 +57,7 @@ def prompt_values(
 
 
 def decision_instruction(rules: DialogueRules, seed: int) -> str:
-    """Say when and how the verifier decides."""
+    """Explain when and how the verifier decides."""
     episode, form = rules.episode, rules.scale.instruction
     turns = episode.turns(VERIFIER, seed)
     allowed = [round for round in turns if episode.may_decide(VERIFIER, round, seed)]
@@ -85,7 +85,7 @@ def decision_instruction(rules: DialogueRules, seed: int) -> str:
 
 
 def channel_instruction(rules: DialogueRules, agent: str, channels: tuple[str, ...]) -> str:
-    """Say how an agent that writes on several channels at once keeps them apart."""
+    """Explain how an agent that writes on several channels at once separates them."""
     at_once = [channel for channel in channels if channel in rules.channels_at_once[agent]]
     if not at_once:
         return ""
@@ -100,7 +100,7 @@ def channel_instruction(rules: DialogueRules, agent: str, channels: tuple[str, .
 
 
 def order_string(rules: DialogueRules, reader: str, seed: int) -> str:
-    """Say in how many rounds who writes when, as an agent may know it."""
+    """Describe the number of rounds and the order of turns, without hidden names."""
     protocol = rules.protocol
     num_rounds = protocol.num_episode_rounds
     rounds = [tuple(rules.episode.writers(round, seed)) for round in range(num_rounds)]
@@ -146,7 +146,7 @@ def _own_stance(rules: DialogueRules, agent: str, stance: int) -> str:
 def _other_stances(
     rules: DialogueRules, reader: str, stance: int, channels: tuple[str, ...]
 ) -> str:
-    """Say what the provers argue for, in the order of their channels in the reader's prompt."""
+    """Describe the stances of the other provers, in the order of the reader's channels."""
     others = [prover for prover in rules.protocol.prover_names if prover != reader]
     if not others:
         return ""
@@ -155,7 +155,7 @@ def _other_stances(
 
 
 def _channels_of(rules: DialogueRules, agent: str) -> list[str]:
-    """Return the channels on which an agent ever writes; all that it sees if it never does."""
+    """Return the channels on which an agent ever writes; all channels if it never writes."""
     protocol = rules.protocol
     active = protocol.active[:, :, protocol.agent_names.index(agent)]
     names = enumerate(protocol.channel_names)

@@ -1,4 +1,4 @@
-"""Templates of system prompts: where they lie, and what they must say."""
+"""Templates of system prompts: loading, checking and rendering them."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PLACEHOLDERS = {
     "decision_instruction": "when and how the verifier decides",
     "channel_instruction": "how to write to several channels at once; else nothing",
 }
-"""What a template may use, with what it stands for."""
+"""Placeholders of templates, with their meanings."""
 
 _DECISION_WORD = "Decision:"
 _STRAY_DOLLAR = re.compile(r"\$(?!\$|[A-Za-z_]|\{)")
@@ -32,33 +32,33 @@ class PromptTemplate:
     """The template of the system prompt of one agent."""
 
     source: str
-    """Where it was found, for messages."""
+    """Origin of the template, for error messages."""
 
     text: str
-    """The template."""
+    """Text of the template."""
 
     @property
     def names(self) -> list[str]:
-        """The placeholders that it uses."""
+        """Names of the placeholders that it uses."""
         return Template(self.text).get_identifiers()
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Fill in the placeholders; the values go in as they are."""
+        """Substitute the placeholders by values, which are not expanded themselves."""
         return Template(self.text).substitute(values)
 
 
 @dataclass(frozen=True)
 class PromptNeeds:
-    """What the template of one agent must not leave out."""
+    """Information that the template of one agent must contain."""
 
     decides: bool = False
-    """Whether it has to say how to decide."""
+    """Whether it must explain how to decide."""
 
     headers: tuple[str, ...] = ()
-    """The headers that it has to tell of."""
+    """Headers that it must mention."""
 
     has_random_stance: bool = False
-    """Whether it has to say what the datapoint makes the prover argue for."""
+    """Whether it must state the stance, which varies between datapoints."""
 
 
 def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
@@ -67,7 +67,7 @@ def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
     Raises
     ------
     ParameterError
-        If it is not there or cannot be read.
+        If the file is missing or cannot be read.
     """
     path = folder / protocol / f"{agent}.txt"
     try:
@@ -82,12 +82,12 @@ def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
 
 
 def check_prompt(prompt: PromptTemplate, needs: PromptNeeds) -> None:
-    """Require that a template can be filled in, and leaves nothing out.
+    """Check that a template can be rendered and contains all that the agent needs.
 
     Raises
     ------
     ParameterError
-        Listing all that is wrong.
+        With all problems found.
     """
     problems = [*_unreadable(prompt)] or [*_unknown(prompt), *_missing(prompt, needs)]
     if problems:
@@ -109,7 +109,7 @@ def _unknown(prompt: PromptTemplate) -> list[str]:
 
 
 def _missing(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
-    """Word what the agent would not be told."""
+    """Return a message for each placeholder that the template lacks."""
     names = set(prompt.names)
     required = ["question", "solution"]
     if needs.decides and _DECISION_WORD not in prompt.text:
@@ -119,8 +119,7 @@ def _missing(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
     if needs.has_random_stance:
         required.append("prover_stance_string" if needs.decides else "agent_stance_string")
     return [
-        f"${name} must be in it ({PLACEHOLDERS[name]}), since the agent is told nowhere else. "
-        "Add it."
+        f"${name} must be in it ({PLACEHOLDERS[name]}), since the agent needs it. Add it."
         for name in required
         if name not in names
     ]

@@ -1,4 +1,4 @@
-"""Trees of dialogues: several responses at each point, and what each of them leads to."""
+"""Trees of dialogues: several continuations at each round, with their expected rewards."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -15,31 +15,31 @@ from nip.utils.event_loop import first_error
 
 @dataclass(frozen=True)
 class ResponseNode:
-    """A dialogue up to some round, with several ways to go on."""
+    """A dialogue up to some round, with its continuations."""
 
     path: tuple[int, ...]
-    """Which response was taken at each point from the root on; unique in the tree."""
+    """Index of the response taken at each round from the root; unique in the tree."""
 
     rollout: Rollout
-    """The dialogue up to here; it is over at a leaf."""
+    """The dialogue up to this node; it is finished at a leaf."""
 
     children: tuple["ResponseNode", ...] = ()
-    """The dialogues that are one round longer."""
+    """Continuations that are one round longer."""
 
     def nodes(self) -> Iterator["ResponseNode"]:
-        """Go through this node and all below it, parents first."""
+        """Yield this node and all below it, parents first."""
         yield self
         for child in self.children:
             yield from child.nodes()
 
     def leaves(self) -> Iterator["ResponseNode"]:
-        """Go through the ends of all dialogues that begin like this one."""
+        """Yield the leaves below this node."""
         return (node for node in self.nodes() if not node.children)
 
     def expected_rewards(self) -> tuple[float, ...] | None:
-        """Return what each agent earns from beginning to end, as a mean over the leaves below.
+        """Return the total reward of each agent, averaged over the leaves below this node.
 
-        Leaves that failed are left out; None if all have.
+        Failed leaves are left out; return None if all of them failed.
         """
         totals = [
             [sum(column) for column in zip(*leaf.rollout.rewards, strict=True)]
@@ -60,22 +60,22 @@ async def play_response_tree(
     *,
     num_responses: int,
 ) -> ResponseNode:
-    """Play several continuations of one dialogue at each of its rounds.
+    """Play several continuations of a dialogue at each of its rounds.
 
-    All branches grow at the same time, so the tree takes no longer than its longest dialogue.
-    Where several agents write in one round, a response is one message of each.
+    All branches are played concurrently, so the tree takes as long as its longest dialogue. If
+    several agents write in one round, a response is one message of each of them.
 
     Parameters
     ----------
     rules, agents, datapoint, plan, complete
         As for ``play_rollout``.
     num_responses : int
-        Continuations at each point, at least 1.
+        Number of continuations at each node, at least 1.
 
     Returns
     -------
     root : ResponseNode
-        The dialogue in which nothing has been said yet, with all that follows.
+        The empty dialogue with all its continuations.
 
     Raises
     ------

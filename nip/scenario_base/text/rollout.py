@@ -1,4 +1,4 @@
-"""One dialogue from its first message to its rewards, in a form that can be kept."""
+"""Records of dialogues: the messages, decisions and rewards of one rollout."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,52 +11,52 @@ RolloutStatus = Literal["unfinished", "completed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """What one agent said in one round."""
+    """Message of one agent in one round."""
 
     round: int
     """The round, counted from 0."""
 
     agent: str
-    """Who said it."""
+    """Name of the agent."""
 
     text: str
-    """The answer of the model as it came; empty if none was valid."""
+    """Unmodified answer of the model; empty if none was valid."""
 
     channel_texts: dict[str, str]
-    """What reaches each channel on which the agent writes in this round."""
+    """Text sent to each channel on which the agent writes in this round."""
 
     decision: int = int(Decision.CONTINUE)
-    """What the agent decided: 0 (reject), 1 (accept) or 2 (nothing)."""
+    """Decision of the agent: 0 (reject), 1 (accept) or 2 (none)."""
 
     decision_value: float | None = None
-    """Place of the decision on its scale, from -1 (reject) to 1 (accept); None without one."""
+    """Position of the decision on its scale, -1 (reject) to 1 (accept); None without one."""
 
     decision_text: str = ""
-    """The decision in the words of the agent."""
+    """The decision as the agent worded it."""
 
     num_retries: int = 0
-    """How often the agent was asked again because its answer was invalid."""
+    """Number of retries because of invalid answers."""
 
     problems: tuple[str, ...] = ()
-    """What was wrong with each invalid answer."""
+    """Why each invalid answer was invalid."""
 
     is_invalid: bool = False
-    """Whether the retries were used up, so that the message was left empty."""
+    """Whether all retries failed, so that the message is empty."""
 
     is_cut: bool = False
-    """Whether the answer was cut at the token limit; of several attempts, the last one."""
+    """Whether the last attempt was cut off at the token limit."""
 
     prompt_tokens: int = 0
-    """Tokens read, over all attempts."""
+    """Number of prompt tokens, over all attempts."""
 
     completion_tokens: int = 0
-    """Tokens written, over all attempts."""
+    """Number of completion tokens, over all attempts."""
 
     model: str = ""
-    """The model that answered, as its service names it."""
+    """Name of the model in the response of its service."""
 
     def to_record(self) -> dict[str, Any]:
-        """Write the message as JSON can hold it; what has its default is left out."""
+        """Convert the message to JSON types, without fields that have their defaults."""
         record: dict[str, Any] = {
             "round": self.round,
             "agent": self.agent,
@@ -71,7 +71,7 @@ class MessageRecord:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "MessageRecord":
-        """Read back what ``to_record`` wrote."""
+        """Restore an object from its ``to_record`` form."""
         values = {**record, "problems": tuple(record.get("problems", ()))}
         return cls(**values)
 
@@ -92,98 +92,97 @@ _MESSAGE_DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RolloutPlan:
-    """Which dialogue is to be played."""
+    """Which dialogue to play."""
 
     position: int
-    """Place in the order of its stage."""
+    """Position in the data order of its stage."""
 
     datapoint: int
-    """Row of the datapoint in its split."""
+    """Index of the datapoint in its split."""
 
     copy: int = 0
-    """Tells dialogues about the same datapoint in one stage apart, counted from 0."""
+    """Index of the dialogue among those about the same datapoint in one stage, from 0."""
 
     seed: int = 0
-    """All randomness of the dialogue, in [0, 2^31)."""
+    """Seed of the dialogue, in [0, 2^31)."""
 
     key_prefix: str = ""
-    """Prefix of its journal keys: ``<phase>/<iteration>/<position>``; empty: no journal."""
+    """Prefix of its journal keys, ``<phase>/<iteration>/<position>``; empty for no journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A dialogue. The question and the solution are not in it: the datapoint has them."""
+    """A dialogue, without the question and the solution, which are in the datapoint."""
 
     position: int
-    """Place in the order of its stage."""
+    """Position in the data order of its stage."""
 
     datapoint: int
-    """Row of the datapoint in its split."""
+    """Index of the datapoint in its split."""
 
     datapoint_id: str
-    """Name of the datapoint."""
+    """Id of the datapoint."""
 
     copy: int
-    """Tells dialogues about the same datapoint in one stage apart."""
+    """Index of the dialogue among those about the same datapoint in one stage."""
 
     seed: int
-    """All randomness of the dialogue."""
+    """Seed of the dialogue."""
 
     y: int
-    """The label: 1 if the solution is right."""
+    """Label: 1 if the solution is right, 0 if it is wrong."""
 
     prover_stance: int
-    """The decision that the datapoint lays down for a prover with a randomised stance."""
+    """Decision for which a prover with a randomised stance argues."""
 
     status: RolloutStatus = "unfinished"
-    """Whether it came to its end. A failed one says nothing about the agents."""
+    """Whether the dialogue is complete. Failed dialogues are left out of all metrics."""
 
     messages: tuple[MessageRecord, ...] = ()
-    """All messages by round, in each round in the order of the agents."""
+    """All messages, ordered by round and agent."""
 
     rewards: tuple[tuple[float, ...], ...] = ()
-    """What each agent earned in each round: ``rewards[round][agent]``, agents as in the protocol.
-    """
+    """Rewards, ``rewards[round][agent]``, with the agents in the protocol's order."""
 
     verdict: int = int(Decision.CONTINUE)
-    """The decision that counted: 0 (reject), 1 (accept), or 2 if there was none."""
+    """Decision that ended the dialogue: 0 (reject), 1 (accept) or 2 (none)."""
 
     verdict_value: float | None = None
-    """Place of the verdict on its scale, from -1 to 1; None without a verdict."""
+    """Position of the verdict on its scale, from -1 to 1; None without a verdict."""
 
     is_terminated: bool = False
-    """Whether the rounds ran out before a decision."""
+    """Whether the last round was reached without a decision."""
 
     error: str = ""
-    """Name of the class of the error that ended a failed one."""
+    """Class name of the error that ended a failed dialogue."""
 
     error_message: str = ""
-    """Its message."""
+    """Message of that error."""
 
     warnings: tuple[str, ...] = field(default=())
-    """What else went wrong without ending it."""
+    """Problems that did not end the dialogue."""
 
     @property
     def num_rounds(self) -> int:
-        """Number of rounds that were played to their end."""
+        """Number of completed rounds."""
         return len(self.rewards)
 
     @property
     def is_failed(self) -> bool:
-        """Whether an error ended it."""
+        """Whether an error ended the dialogue."""
         return self.status == "failed"
 
     def total_reward(self, agent_index: int) -> float:
-        """Return what an agent, by its place in the protocol, earned in all rounds."""
+        """Return the reward of an agent, by its index in the protocol, summed over rounds."""
         return float(sum(row[agent_index] for row in self.rewards))
 
     def last_message(self, agent: str) -> MessageRecord | None:
-        """Return the last message of an agent that is not empty; None if there is none."""
+        """Return the last message of an agent that is not empty, or None."""
         own = (each for each in reversed(self.messages) if each.agent == agent and each.text)
         return next(own, None)
 
     def to_record(self) -> dict[str, Any]:
-        """Write the dialogue as JSON can hold it."""
+        """Convert the dialogue to JSON types."""
         record = {name: getattr(self, name) for name in _ROLLOUT_SCALARS}
         record["messages"] = [message.to_record() for message in self.messages]
         record["rewards"] = [list(row) for row in self.rewards]
@@ -192,7 +191,7 @@ class Rollout:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Rollout":
-        """Read back what ``to_record`` wrote."""
+        """Restore an object from its ``to_record`` form."""
         return cls(
             **{name: record[name] for name in _ROLLOUT_SCALARS},
             messages=tuple(map(MessageRecord.from_record, record["messages"])),

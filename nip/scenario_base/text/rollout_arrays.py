@@ -1,4 +1,4 @@
-"""Rollouts as arrays, for everything that counts and compares."""
+"""Conversion of rollouts to arrays, for statistics and comparisons."""
 
 import math
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from nip.utils.nested_array_dict import NestedArrayDict
 def rollouts_to_arrays(
     rollouts: Sequence[Rollout], datapoints: Sequence[TextDatapoint], protocol: ProtocolHandler
 ) -> NestedArrayDict:
-    """Write rollouts as arrays, in the given order.
+    """Convert rollouts to arrays, in the given order.
 
-    Rewards of failed rollouts are 0 and mean nothing: leave these rollouts out by ``failed``.
+    Rewards of failed rollouts are 0 and meaningless; filter these rollouts by ``failed``.
 
     Parameters
     ----------
     rollouts : sequence of Rollout
         The rollouts.
     datapoints : sequence of TextDatapoint
-        The split from which they are; ``rollout.datapoint`` is an index into it.
+        The split of the rollouts; ``rollout.datapoint`` is an index into it.
     protocol : ProtocolHandler
         Gives the order of agents and channels, and the number of rounds.
 
     Returns
     -------
     arrays : NestedArrayDict
-        One row for each rollout. Below "agents" the axes are (rollout, round, agent), for
-        "channel_text" with a channel behind.
+        One row for each rollout. Under "agents" the axes are (rollout, round, agent), for
+        "channel_text" (rollout, round, agent, channel).
     """
     num = len(rollouts)
     asked = [datapoints[rollout.datapoint] for rollout in rollouts]

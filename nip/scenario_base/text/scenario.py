@@ -1,4 +1,4 @@
-"""What a scenario of texts names: its data, its agents, and what they are told."""
+"""Base class of text scenarios: their data, agents and prompts."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -20,7 +20,7 @@ from nip.scenario_base.text.dialogue_rules import (
 
 
 class TextScenario(ABC):
-    """A task whose questions and answers are texts."""
+    """Base class of a scenario whose questions and solutions are texts."""
 
     data: ClassVar[DataType] = "text"
     """Questions are texts."""
@@ -29,22 +29,22 @@ class TextScenario(ABC):
     """Name under which the scenario is registered; set by ``register_scenario``."""
 
     prompts: ClassVar[Path]
-    """Folder with the built-in system prompts, ``<protocol>/<agent>.txt``."""
+    """Folder of the built-in system prompts, ``<protocol>/<agent>.txt``."""
 
     rehearsal_rules: ClassVar[Path | None] = None
-    """Rules by which the models answer in a rehearsal; None: general ones."""
+    """File of the rules by which mock models answer in a rehearsal; None for general rules."""
 
     def __init__(self, hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
         self.hyper_params = hyper_params
         self.settings = settings
 
-    def check_dataset(self) -> None:  # noqa: B027 - a scenario may make its data on the fly
-        """Tell at once, without reading it, if the dataset is not there.
+    def check_dataset(self) -> None:  # noqa: B027 - a scenario may generate its data
+        """Check that the dataset exists, without reading it.
 
         Raises
         ------
         NipError
-            If it cannot be loaded; the message says how to get it.
+            If the dataset cannot be loaded; the message says how to get it.
         """
 
     @abstractmethod
@@ -52,16 +52,16 @@ class TextScenario(ABC):
         """Return the ``train`` or ``test`` split."""
 
     def dialogue_options(self) -> DialogueOptions:
-        """Return what the parameters of the scenario choose about its dialogues, if anything."""
+        """Return the options of the dialogues that the scenario's parameters set."""
         return DialogueOptions()
 
     def build_agents(self, protocol: ProtocolHandler) -> dict[str, TextAgent]:
-        """Return the agents by name, in the order of the protocol, with their first models.
+        """Build the agents by name, in the order of the protocol, with their base models.
 
         Raises
         ------
         ParameterError
-            If the protocol cannot be played in words.
+            If the protocol has no agent specs in this scenario.
         """
         agents = {}
         for name, spec in make_agent_specs(self.name, protocol).items():
@@ -71,12 +71,12 @@ class TextScenario(ABC):
         return agents
 
     def dialogue_rules(self, protocol: ProtocolHandler) -> DialogueRules:
-        """Return how the agents converse.
+        """Return the rules of the dialogues.
 
         Raises
         ------
         ParameterError
-            If the protocol cannot be played in words, or a prompt cannot be used.
+            If the protocol has no agent specs in this scenario, or a prompt is invalid.
         ProtocolError
             If the specs of the agents do not fit the protocol.
         """
@@ -85,5 +85,5 @@ class TextScenario(ABC):
         return make_dialogue_rules(self.hyper_params, protocol, specs, self.prompts, options)
 
     def prompts_digest(self, protocol: ProtocolHandler) -> str:
-        """Return the SHA-256 of all that the agents are told apart from the datapoints."""
+        """Return the SHA-256 of all prompts and specs of the agents."""
         return self.dialogue_rules(protocol).digest

@@ -1,4 +1,4 @@
-"""Agents that share one model, and the model on its way through its fine-tunings."""
+"""Groups of agents that share one model, and the fine-tuned versions of that model."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from nip.utils.nested_array_dict import NestedArrayDict
 
 
 class FineTuningService(Protocol):
-    """What turns rollouts into examples and examples into jobs; a trainer provides it."""
+    """Creates training conversations and fine-tuning jobs for a group; the trainer provides it."""
 
     def conversations(
         self, agent_name: str, rollouts: NestedArrayDict, *, verdict_becomes_truth: bool = False
     ) -> list[list[ChatMessage]]:
-        """Write each rollout as the agent saw it, ending with its own last message."""
+        """Return each rollout as the agent saw it, ending with its last message."""
 
     def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
-        """Make the group's job of the present iteration, unless it has been made already."""
+        """Create the group's job of the present iteration, unless it exists already."""
 
 
 class PureTextSharedModelGroup:
-    """Agents that share one model.
+    """A group of agents that share one model.
 
     Parameters
     ----------
     name : str
         Name of the group: ``shared_model_group`` of its agents, or the name of its only agent.
     agents : sequence of TextAgent
-        The agents, which all begin with the same model.
+        The agents, which all start with the same model.
     """
 
     def __init__(self, name: str, agents: Sequence[TextAgent]) -> None:
@@ -48,16 +48,16 @@ class PureTextSharedModelGroup:
 
     @property
     def model_name(self) -> str:
-        """Name of the model that speaks for the agents at present."""
+        """Name of the model that the agents use at present."""
         return self.model.model_name
 
     @property
     def model_to_fine_tune(self) -> ModelSpec:
-        """The model from which the next fine-tuning starts."""
+        """Model from which the next fine-tuning starts."""
         return self.base_model if self.fine_tune_from_scratch else self.model
 
     def use_model(self, model_name: str) -> None:
-        """Let another model of the same service speak for the agents from now on."""
+        """Switch the agents to another model of the same service."""
         self.model = replace(self.model, model_name=model_name)
 
     def create_supervised_fine_tune_job(
@@ -66,23 +66,23 @@ class PureTextSharedModelGroup:
         *,
         replaced_per_agent: Mapping[str, NestedArrayDict] | None = None,
     ) -> None:
-        """Fine-tune the model to say what its agents said last in these rollouts.
+        """Fine-tune the model on the last messages of its agents in these rollouts.
 
-        The job is made once, also when an interrupted run comes by here again. A group whose agents
-        are frozen makes none.
+        The job is created only once, also when an interrupted run is resumed. A group of frozen
+        agents creates no job.
 
         Parameters
         ----------
         rollouts_per_agent : mapping from str to NestedArrayDict
-            For each agent of the group the rollouts to learn from, batch ``(rollout,)``. One that
-            occurs twice becomes two examples. Agents that are missing add nothing.
+            Rollouts to learn from, by agent, batch ``(rollout,)``. A rollout that occurs twice
+            becomes two examples. Agents may be missing.
         replaced_per_agent : mapping from str to NestedArrayDict, optional
-            Further rollouts in which the agent's verdict is replaced by the true label.
+            Further rollouts, in which the agent's verdict is replaced by the true label.
 
         Raises
         ------
         LanguageModelError
-            If the job cannot be made and ``fine_tuning.on_failure`` is ``stop``.
+            If the job cannot be created and ``fine_tuning.on_failure`` is ``stop``.
         """
         if self.is_frozen:
             return
@@ -100,7 +100,7 @@ class PureTextSharedModelGroup:
 def build_shared_model_groups(
     agents: Mapping[str, TextAgent],
 ) -> dict[str, PureTextSharedModelGroup]:
-    """Put agents together that name the same group; every other agent is a group of its own.
+    """Build the groups; an agent without ``shared_model_group`` forms its own group.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def build_shared_model_groups(
     Raises
     ------
     ParameterError
-        If a group is named after an agent that is not in it.
+        If a group has the name of an agent that is not in it.
     """
     members: dict[str, list[TextAgent]] = {}
     for agent in agents.values():
@@ -122,7 +122,7 @@ def build_shared_model_groups(
         ):
             raise ParameterError(
                 f"agents.{agent.name}.shared_model_group must not be the name of an agent outside "
-                f"of the group, got {group!r}. Choose another name, or set "
+                f"the group, got {group!r}. Choose another name, or set "
                 f"agents.{group}.shared_model_group={group!r} as well."
             )
         members.setdefault(group, []).append(agent)

@@ -1,4 +1,4 @@
-"""How the agents of the built-in protocols talk about programs."""
+"""Agent specs of the built-in protocols for code validation."""
 
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.rules import Decision
@@ -8,12 +8,12 @@ from nip.scenario_base.text.agent_spec_registry import register_agent_specs
 SCENARIO = "code_validation"
 
 ONLY_MESSAGE = "This is your only message. You must decide now."
-"""What the system says to a verifier that has one turn."""
+"""System note for a verifier with a single turn."""
 
 
 @register_agent_specs(SCENARIO, "nip")
 def nip_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Let a verifier question one prover."""
+    """Return the specs of a verifier that questions one prover."""
     return {
         "prover": TextAgentSpec(shown_name="Prover", stance=Decision.ACCEPT),
         "verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=DECIDE_NOW),
@@ -22,7 +22,7 @@ def nip_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 @register_agent_specs(SCENARIO, "adp")
 def adp_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Let a prover say one thing before the verifier decides."""
+    """Return the specs of a prover with one message and a verifier that then decides."""
     return {
         "prover": TextAgentSpec(shown_name="Prover", last_turn_note="", stance=Decision.ACCEPT),
         "verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=ONLY_MESSAGE),
@@ -31,7 +31,7 @@ def adp_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 @register_agent_specs(SCENARIO, "debate")
 def debate_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Let two experts argue for opposite decisions, each on a channel that all can read."""
+    """Return the specs of two experts that argue for opposite decisions on public channels."""
     params = protocol.hyper_params.debate_protocol
     return {
         "prover0": TextAgentSpec(shown_name="Expert 1", stance=Decision.REJECT),
@@ -42,7 +42,7 @@ def debate_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 @register_agent_specs(SCENARIO, "mnip")
 def mnip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Let a verifier question two experts who cannot hear each other."""
+    """Return the specs of a verifier that questions two experts on private channels."""
     params = protocol.hyper_params.mnip_protocol
     return {
         "prover0": TextAgentSpec(shown_name="Expert 1", stance=Decision.ACCEPT),
@@ -53,7 +53,7 @@ def mnip_specs(protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 @register_agent_specs(SCENARIO, "merlin_arthur")
 def merlin_arthur_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Let one of two provers, and the verifier does not learn which, say one thing."""
+    """Return the specs of two anonymous provers, one of which writes a single message."""
     return {
         "prover0": TextAgentSpec(
             shown_name="Prover 1", is_anonymous=True, last_turn_note="", stance=Decision.REJECT
@@ -67,7 +67,7 @@ def merlin_arthur_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 @register_agent_specs(SCENARIO, "solo_verifier")
 def solo_verifier_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Let the verifier decide alone."""
+    """Return the spec of a verifier that decides alone."""
     return {"verifier": TextAgentSpec(shown_name="Verifier", last_turn_note=ONLY_MESSAGE)}
 
 

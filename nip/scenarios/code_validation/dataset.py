@@ -1,4 +1,4 @@
-"""The data of code validation, wherever it comes from."""
+"""Loading and checking of code validation datasets from any source."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from nip.scenarios.code_validation.sources.source import (
 )
 
 APPS_OPTIONS = ("apps_difficulty", "apps_solution_number", "apps_exclude_flagged")
-"""The options that choose among the rows of a dataset."""
+"""Options that select rows of a dataset."""
 
 
 def load_code_validation_dataset(
@@ -27,17 +27,17 @@ def load_code_validation_dataset(
     Parameters
     ----------
     hyper_params : HyperParameters
-        ``dataset`` names a folder in the data folder, the path of a folder or file, a dataset of
-        the Hugging Face hub, or ``test``, the tiny one that comes with the package.
+        ``dataset`` is the name of a folder in the data folder, the path of a folder or file, a
+        dataset on the Hugging Face hub, or ``test``, the small built-in dataset.
     settings : ExperimentSettings
-        Where datasets lie.
+        Contains the data folder.
     split : {"train", "test"}
-        Which datapoints to return.
+        Name of the split.
 
     Raises
     ------
     DatasetError
-        If the dataset or the split is missing, cannot be fetched or read, or a row breaks a rule.
+        If the dataset or split is missing, cannot be downloaded or read, or has an invalid row.
     """
     source, request = _source_and_request(hyper_params, settings)
     return source.load(request, split)
@@ -46,30 +46,30 @@ def load_code_validation_dataset(
 def check_code_validation_dataset(
     hyper_params: HyperParameters, settings: ExperimentSettings
 ) -> None:
-    """Tell whether the dataset can be loaded, as far as that is known without reading it.
+    """Check that the dataset exists, without reading it.
 
-    Warns of options that make no difference to this dataset.
+    Warns about options that have no effect on this dataset.
 
     Raises
     ------
     DatasetError
-        If it cannot; the message has the command that makes a dataset, or says what is missing.
+        If the dataset is missing; the message says how to make it or what is missing.
     """
     source, request = _source_and_request(hyper_params, settings)
     source.check(request)
-    for message in () if source.reads_options else _idle_options(request):
+    for message in () if source.reads_options else _unused_options(request):
         warn_user(message)
 
 
-def _idle_options(request: DatasetRequest) -> Iterator[str]:
-    """Yield a message for each option that differs from its default although nobody reads it."""
+def _unused_options(request: DatasetRequest) -> Iterator[str]:
+    """Yield a message for each option that is not at its default although it is not read."""
     default = CodeValidationParameters()
     for name in APPS_OPTIONS:
         value = getattr(request.options, name)
         if value != getattr(default, name):
             yield (
                 f"code_validation.{name}={value!r} has no effect with dataset={request.name!r}, "
-                "whose rows are all taken."
+                "which is used completely."
             )
 
 

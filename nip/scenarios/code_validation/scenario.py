@@ -1,4 +1,4 @@
-"""Code validation: whether a program does what it should."""
+"""The code validation scenario: whether a program solves a programming problem."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from nip.scenarios.code_validation.dataset import (
 
 @register_scenario("code_validation")
 class CodeValidationScenario(TextScenario):
-    """A verifier is to find out whether a Python program solves a programming problem."""
+    """A verifier decides whether a Python program solves a programming problem."""
 
     prompts = Path(__file__).parent / "prompts"
     rehearsal_rules = Path(__file__).parent / "rehearsal_rules.yaml"
 
     def dialogue_options(self) -> DialogueOptions:
-        """Return the scale, the rewards and the prompts that the user has chosen."""
+        """Return the decision scale, the rewards and the prompts chosen by the user."""
         chosen = self.hyper_params.code_validation
         folder = chosen.prompt_folder
         return DialogueOptions(
@@ -31,7 +31,7 @@ class CodeValidationScenario(TextScenario):
         )
 
     def check_dataset(self) -> None:
-        """Tell at once if the dataset is not there."""
+        """Check that the dataset exists, without reading it."""
         check_code_validation_dataset(self.hyper_params, self.settings)
 
     def load_dataset(self, split: str) -> TextDataset:

@@ -1,4 +1,4 @@
-"""The body of a graph isomorphism agent: what it makes of a pair of graphs and the marks on it."""
+"""The body of a graph isomorphism agent, which represents a pair of graphs and the marks on it."""
 
 from collections.abc import Mapping
 
@@ -15,11 +15,11 @@ from nip.scenarios.graph_isomorphism.pooling import PairPooling
 from nip.scenarios.graph_isomorphism.transformer import TransformerEncoder
 
 NUM_GRAPHS = 2
-"""Graphs in a pair, and so pooled tokens."""
+"""Number of graphs in a pair, and of pooled tokens."""
 
 
 def graph_parameters(context: AgentContext) -> GraphIsomorphismAgentParameters:
-    """Return the agent's parameters under the type that this scenario gives them."""
+    """Return the agent's parameters with their type in this scenario."""
     assert isinstance(context.params, GraphIsomorphismAgentParameters)
     return context.params
 
@@ -27,19 +27,19 @@ def graph_parameters(context: AgentContext) -> GraphIsomorphismAgentParameters:
 def node_features(
     x: Float[Tensor, "batch round channel position graph node"], *, tie_rounds: bool
 ) -> Float[Tensor, "batch graph node feature"]:
-    """Arrange the marks made so far as features of the nodes.
+    """Arrange the marks of all rounds as features of the nodes.
 
     Parameters
     ----------
     x : Tensor
-        The marks by round.
+        The messages by round, which mark nodes.
     tie_rounds : bool
-        Whether to add up the rounds, so that a mark looks the same whenever it was made.
+        Whether to sum over the rounds, so that a mark looks the same in every round.
 
     Returns
     -------
     features : Tensor
-        One feature for each round, channel and position; with tied rounds one for each channel
+        One feature for each round, channel and position, or with tied rounds one for each channel
         and position.
     """
     marks = x.sum(dim=1).flatten(1, 2) if tie_rounds else x.flatten(1, 3)
@@ -49,13 +49,13 @@ def node_features(
 class GraphIsomorphismBody(AgentBody):
     """A graph network on both graphs, then a transformer across them.
 
-    Each of the two graphs becomes one pooled token and each node becomes one token. A node token
-    attends to itself, to the pooled tokens and to the nodes of the other graph.
+    Each graph becomes one pooled token and each node becomes one token. A node token attends to
+    itself, to the pooled tokens and to the nodes of the other graph.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     """
 
     indicators: Tensor
@@ -105,8 +105,8 @@ class GraphIsomorphismBody(AgentBody):
         -------
         representation : dict of str to Tensor
             ``graph_level_repr`` (batch, 2, D) and ``node_level_repr`` (batch, 2, node, D). With a
-            dual graph network also ``structural_node_repr`` (batch, 2, node, d_gnn): the nodes as
-            the stream that sees no marks represents them.
+            dual graph network also ``structural_node_repr`` (batch, 2, node, d_gnn): the nodes in
+            the stream without marks.
         """
         nodes = self.encode_nodes(observation)
         tokens = torch.cat((self.pooling(nodes), nodes.flatten(1, 2)), dim=1)
@@ -125,7 +125,7 @@ class GraphIsomorphismBody(AgentBody):
     def encode_nodes(
         self, observation: Mapping[str, Tensor]
     ) -> Float[Tensor, "batch graph node d_out"]:
-        """Represent every node by its graph and the marks on it, not by the other graph."""
+        """Represent every node by its own graph and the marks on it, not by the other graph."""
         features = node_features(observation["x"], tie_rounds=self.params.tie_message_rounds)
         nodes = self.gnn(features, observation["adjacency"], observation["node_mask"])
         if self.params.gnn_output_digits is None:
@@ -138,19 +138,19 @@ class GraphIsomorphismBody(AgentBody):
         return num_rounds * context.num_visible_channels * context.message_size
 
     def _num_extras(self) -> int:
-        """Return how many features a token gets besides what the graph network says."""
+        """Return the number of features of a token apart from the graph network's output."""
         context = self.context
         num_symbols = context.num_visible_channels * context.message_size
         linear = (context.linear_symbols or 0) * num_symbols * context.num_rounds
         return NUM_GRAPHS + num_symbols + linear
 
     def _extras(self, observation: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return which pooled token it is, the last message, and the linear history."""
+        """Return the indicator of pooled tokens, the last message, and the linear history."""
         message = observation["message"]
         batch = len(message)
-        # Scaling moves the entries of an empty message away from 0, so round 0 is blanked out.
-        is_answerable = (observation["round"] > 0).view(batch, 1, 1)
-        last_message = message.flatten(3).flatten(1, 2).transpose(1, 2) * is_answerable
+        # Normalisation moves the entries of an empty message away from 0: set round 0 to 0.
+        has_message = (observation["round"] > 0).view(batch, 1, 1)
+        last_message = message.flatten(3).flatten(1, 2).transpose(1, 2) * has_message
         extras = [
             self.indicators.to(message.dtype).expand(batch, -1, -1),
             F.pad(last_message, (0, 0, NUM_GRAPHS, 0)),
@@ -168,20 +168,20 @@ class GraphIsomorphismBody(AgentBody):
 
 
 def make_attention_mask(num_nodes: int) -> Float[Tensor, "token token"]:
-    """Return the additive mask which says what attends to what, before any padding.
+    """Return the additive attention mask without padding.
 
-    Pooled tokens, which come first, attend to everything. A node attends to itself, to the
-    pooled tokens and to the nodes of the other graph, not to other nodes of its own.
+    Pooled tokens, which come first, attend to all tokens. A node attends to itself, to the pooled
+    tokens and to the nodes of the other graph, but not to other nodes of its own graph.
 
     Parameters
     ----------
     num_nodes : int
-        Nodes of one graph, padding included.
+        Number of nodes of one graph, including padding.
 
     Returns
     -------
     mask : Tensor
-        0 where the token of the row may attend to that of the column, else minus infinity.
+        0 where the row's token may attend to the column's token, else minus infinity.
     """
     graph = torch.arange(NUM_GRAPHS).repeat_interleave(num_nodes)
     is_hidden = (graph[:, None] == graph) & ~torch.eye(len(graph), dtype=torch.bool)

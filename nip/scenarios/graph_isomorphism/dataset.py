@@ -1,4 +1,4 @@
-"""Datasets of graph pairs as tensors."""
+"""Loading of graph pairs as tensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class GraphPairs:
     """Symmetric adjacency matrices with a zero diagonal."""
 
     node_mask: Bool[Tensor, "pair 2 node"]
-    """Which nodes are real; these come first."""
+    """True for nodes, which come first, and false for padding."""
 
     y: Int[Tensor, " pair"]
     """1 if the graphs are isomorphic, else 0."""
@@ -39,22 +39,22 @@ class GraphPairs:
 
 
 def load_pairs(folder: Path | str, split: str) -> GraphPairs:
-    """Load one split of a dataset, in our own format or the public one.
+    """Load one split of a dataset, in the package's format or the public one.
 
-    Both splits are read, so that their graphs are padded to one size and their messages have one
-    shape. A dataset may lack the other split.
+    Both splits are read, so that their graphs are padded to the same size and their messages have
+    the same shape. The other split may be missing.
 
     Parameters
     ----------
     folder : Path or str
-        Folder of the dataset, which has ``raw`` in it.
+        Folder of the dataset, which contains ``raw``.
     split : {"train", "test"}
-        Which pairs to return.
+        Name of the split.
 
     Raises
     ------
     DatasetError
-        If this split is missing, or a file cannot be read or contradicts itself.
+        If this split is missing, or a file cannot be read or is inconsistent.
     """
     folder = Path(folder)
     pairs = read_split(folder, split)

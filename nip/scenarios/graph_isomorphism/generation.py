@@ -1,8 +1,9 @@
-"""Making datasets of graph pairs of which it is known how hard they are to tell apart.
+"""Generation of datasets of graph pairs with known refinement scores.
 
-Half of the pairs are not isomorphic. Independent random graphs nearly always differ in round 1 of
-colour refinement, so pairs that differ later are not waited for: many random graphs are hashed by
-their colours after each round, and those that agree up to some round and differ later are paired.
+Half of the pairs are not isomorphic. Independent random graphs almost always differ in round 1 of
+colour refinement, so rejection sampling would rarely find pairs that differ later. Instead, many
+random graphs are hashed by their colours after each round, and graphs that agree up to some round
+and differ later are paired.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,27 +21,27 @@ from nip.scenarios.graph_isomorphism.refinement import NEVER_SEPARATED, refineme
 from nip.seeding import stable_seed
 
 SMALLEST_HARD_SIZE = 7
-"""Nodes that two graphs need, at the least, to differ first after round 2 of colour refinement."""
+"""Smallest number of nodes of two graphs that first differ after round 2 of colour refinement."""
 
 ROUNDED_ONE = 1 - 1e-9
-"""What shares sum up to at least when they mean 1."""
+"""Shares whose sum is at least this number count as summing to 1."""
 
 
 @dataclass(frozen=True)
 class GenerationParameters:
-    """What kind of pairs to make. The defaults are those of the public datasets."""
+    """Parameters of the generated pairs. The defaults are those of the public datasets."""
 
     sizes: tuple[int, ...] = (7, 8, 9, 10, 11)
-    """Numbers of nodes; both graphs of a pair have the same."""
+    """Numbers of nodes; both graphs of a pair have the same number."""
 
     edge_probabilities: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)
-    """Probabilities with which two nodes of a random graph are joined."""
+    """Probabilities of an edge between two nodes of a random graph."""
 
     score_fractions: tuple[float, float] = (0.1, 0.2)
     """Shares of scores 1 and 2 among the pairs that are not isomorphic; the others score more."""
 
     max_rounds: int = 5
-    """Rounds of colour refinement after which every pair that is not isomorphic differs."""
+    """Highest refinement score of a pair that is not isomorphic."""
 
     def __post_init__(self) -> None:
         if problems := list(self._problems()):
@@ -70,11 +71,11 @@ class GenerationParameters:
         ):
             yield (
                 f"sizes must be at least {SMALLEST_HARD_SIZE}, got {_listed(self.sizes)}: no "
-                f"smaller graphs score above 2. Or let score_fractions sum up to 1."
+                "smaller graphs score above 2. Raise them, or let score_fractions sum up to 1."
             )
         if self.max_rounds < 3:
             yield (
-                f"max_rounds must be at least 3, or no pair could score more than 2, got "
+                "max_rounds must be at least 3, because pairs must be able to score above 2, got "
                 f"{self.max_rounds}."
             )
 
@@ -84,7 +85,7 @@ def _listed(values: tuple[float, ...]) -> str:
 
 
 class Quota(NamedTuple):
-    """How many pairs of each kind to make."""
+    """Number of pairs of each kind."""
 
     score_above_2: int
     """Not isomorphic, separated in round 3 or later."""
@@ -96,14 +97,14 @@ class Quota(NamedTuple):
     """Not isomorphic, different degrees."""
 
     isomorphic_reused: int
-    """Isomorphic, made of a graph of one of the pairs above."""
+    """Isomorphic, from a graph of one of the pairs above."""
 
     isomorphic_fresh: int
-    """Isomorphic, made of a new graph."""
+    """Isomorphic, from a new graph."""
 
 
 def total_quota(num_pairs: int, score_fractions: tuple[float, float]) -> Quota:
-    """Divide a number of pairs among the kinds.
+    """Divide a number of pairs between the kinds.
 
     ``num_pairs // 2`` are not isomorphic. Of these the share that scores 1, and the share that
     scores at most 2, are rounded down; the others score above 2. Of the isomorphic ones half,
@@ -125,11 +126,11 @@ def total_quota(num_pairs: int, score_fractions: tuple[float, float]) -> Quota:
 
 
 def cell_quotas(total: Quota, num_cells: int) -> list[Quota]:
-    """Spread the pairs over cells as evenly as can be.
+    """Distribute the pairs evenly over cells.
 
-    The kinds are dealt out in turn like cards, each going on where the last one stopped, so that no
-    kind, nor all pairs with one answer, differ between cells by more than 1. The isomorphic ones
-    start anew at the first cell, so that no cell has to reuse graphs that it does not have.
+    The kinds are dealt out round-robin, each continuing at the cell where the last one stopped, so
+    that the counts of each kind and of each label differ between cells by at most 1. The isomorphic
+    pairs start at the first cell again, so that every cell has enough graphs to reuse.
     """
     columns = []
     position = 0
@@ -143,7 +144,7 @@ def cell_quotas(total: Quota, num_cells: int) -> list[Quota]:
 
 
 def check_num_pairs(num_pairs: int, split: Split) -> None:
-    """Raise a ParameterError if there are too few pairs for both answers to occur."""
+    """Raise a ParameterError if a split has too few pairs for both labels."""
     if num_pairs < 2:
         raise ParameterError(
             f"The number of {split} pairs must be at least 2, one isomorphic and one not, got "
@@ -158,32 +159,33 @@ def generate_pairs(
     parameters: GenerationParameters | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PairArrays:
-    """Make one split of a dataset.
+    """Generate one split of a dataset.
 
-    No graph of a test split is isomorphic to a graph of a train split, whatever their seeds.
+    No graph of a test split is isomorphic to a graph of a train split, even with other seeds.
 
     Parameters
     ----------
     num_pairs : int
         Number of pairs, at least 2.
     split : {"train", "test"}
-        Which of the splits.
+        Name of the split.
     seed : int
         The same seed gives the same pairs.
     parameters : GenerationParameters, optional
-        What kind of pairs.
+        Parameters of the pairs.
     progress : callable, optional
-        Called now and then with the number of pairs made since the last call.
+        Called repeatedly with the number of pairs generated since the last call.
 
     Returns
     -------
     pairs : PairArrays
-        The pairs in random order, each graph with randomly numbered nodes.
+        The pairs in random order, with randomly numbered nodes.
 
     Raises
     ------
     ParameterError
-        If there are too few pairs, or among random graphs of these sizes too few of a kind.
+        If ``num_pairs`` is too small, or random graphs of these sizes yield too few pairs of a
+        kind.
     """
     parameters = parameters or GenerationParameters()
     check_num_pairs(num_pairs, split)
@@ -206,8 +208,8 @@ def _generator(seed: int, *parts: str) -> np.random.Generator:
 
 
 def _make_cell(pool: GraphPool, quota: Quota, generator: np.random.Generator) -> PairArrays:
-    """Make the pairs of one size and edge probability, one kind after the other."""
-    # The rarest kind chooses first, since a graph is used only once.
+    """Generate the pairs of one size and edge probability, one kind after the other."""
+    # The rarest kind comes first, because each graph is used only once.
     above_2 = pool.pairs(agree_at=2, differ_at=pool.num_rounds, count=quota.score_above_2)
     score_2 = pool.pairs(agree_at=1, differ_at=2, count=quota.score_2)
     score_1 = pool.pairs(agree_at=0, differ_at=1, count=quota.score_1)
@@ -226,7 +228,7 @@ def _make_cell(pool: GraphPool, quota: Quota, generator: np.random.Generator) ->
 
 
 def _check_scores(scores: Int32[np.ndarray, " pair"], quota: Quota, max_rounds: int) -> None:
-    """Make sure that the exact scores are those which were looked for by hashes."""
+    """Check that the exact scores agree with those found by hashes."""
     expected = np.repeat((3, 2, 1), (quota.score_above_2, quota.score_2, quota.score_1))
     as_expected = np.array_equal(np.minimum(scores, 3), expected) and (scores <= max_rounds).all()
     assert as_expected, "two graphs collided in a 64-bit hash: try another seed"
@@ -235,7 +237,7 @@ def _check_scores(scores: Int32[np.ndarray, " pair"], quota: Quota, max_rounds: 
 def _renumbered(
     adjacency: Bool[np.ndarray, "pair 2 node node"], generator: np.random.Generator
 ) -> Bool[np.ndarray, "pair 2 node node"]:
-    """Give the nodes of each graph new numbers at random."""
+    """Permute the nodes of each graph at random."""
     num_pairs, _, size, _ = adjacency.shape
     identity = np.broadcast_to(np.arange(size), (num_pairs, 2, size))
     new = generator.permuted(identity, axis=-1)
@@ -245,7 +247,7 @@ def _renumbered(
 
 
 def _joined(parts: list[PairArrays]) -> PairArrays:
-    """Put cells together, padded to the largest graphs."""
+    """Concatenate cells, padded to the largest graphs."""
     num_nodes = max(part.adjacency.shape[-1] for part in parts)
     padded = []
     for part in parts:

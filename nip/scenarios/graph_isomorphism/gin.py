@@ -1,4 +1,4 @@
-"""A graph isomorphism network on batches of dense graph pairs."""
+"""Graph isomorphism network for batches of dense graph pairs."""
 
 import torch
 from jaxtyping import Bool, Float, Num
@@ -10,10 +10,10 @@ from nip.scenario_base.networks import ACTIVATIONS, build_mlp
 class Gin(nn.Module):
     """Graph isomorphism network (Xu et al., 2019, equation 4.1) for dense adjacency matrices.
 
-    A linear map of the node features, then layers of "activation, sum over the node and its
-    neighbours, two-layer perceptron". With two streams, the same weights also run on features
-    that are all zero, so that the second stream knows the bare graphs and nothing else. Where
-    all biases are zero, as after orthogonal initialisation, the second stream is exactly zero.
+    A linear map of the node features is followed by layers of activation, sum over the node and
+    its neighbours, and two-layer perceptron. A second stream applies the same weights to features
+    that are all zero, so it depends on the graphs alone. While all biases are zero, as after
+    orthogonal initialisation, the second stream is exactly zero.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Gin(nn.Module):
     d_mlp : int
         Hidden width of the perceptron in each layer.
     num_layers : int
-        How far a node sees.
+        Number of layers: the distance up to which nodes affect each other.
     activation : str
         Name of the activation function.
     num_streams : int
@@ -56,7 +56,7 @@ class Gin(nn.Module):
 
     @property
     def d_out(self) -> int:
-        """Width of the output: the streams side by side."""
+        """Width of the output, which concatenates the streams."""
         return self.num_streams * self.d_hidden
 
     def forward(
@@ -65,9 +65,9 @@ class Gin(nn.Module):
         adjacency: Num[Tensor, "batch graph node node"],
         node_mask: Bool[Tensor, "batch graph node"],
     ) -> Float[Tensor, "batch graph node d_out"]:
-        """Represent every node; nodes which are padding get zeros."""
+        """Represent every node; padding becomes zeros."""
         batch, graphs = features.shape[:2]
-        # Flat graphs and streams side by side let one small matrix product serve both streams.
+        # With flat graphs and concatenated streams, one matrix product computes both streams.
         hidden = self.input_layer(features).flatten(0, 1)
         if self.num_streams == 2:
             hidden = torch.cat((hidden, self.input_layer.bias.expand_as(hidden)), dim=-1)
@@ -75,11 +75,11 @@ class Gin(nn.Module):
         for mlp in self.mlps:
             hidden = torch.bmm(neighbourhood, self.activation(hidden))
             hidden = mlp(hidden.unflatten(-1, (self.num_streams, self.d_hidden))).flatten(2)
-        # Padding has no neighbours, so it cannot leak before it is blanked out here.
+        # Padding has no neighbours, so it affects no node before it is set to 0 here.
         return hidden.unflatten(0, (batch, graphs)) * node_mask.unsqueeze(-1)
 
     def _neighbourhood(self, adjacency: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return A + (1 + eps) I, which adds up a node and its neighbours."""
+        """Return A + (1 + eps) I, which sums a node and its neighbours."""
         matrix = adjacency.flatten(0, 1).to(dtype, copy=True)
         matrix.diagonal(dim1=-2, dim2=-1).add_(1 + self.eps)
         return matrix

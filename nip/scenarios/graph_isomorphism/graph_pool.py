@@ -1,4 +1,4 @@
-"""A growing pool of random graphs, out of which pairs of a wanted refinement score are taken."""
+"""Growing pool of random graphs from which pairs of a required refinement score are drawn."""
 
 from math import ceil
 from typing import Literal
@@ -10,31 +10,31 @@ from nip.errors import ParameterError
 from nip.scenarios.graph_isomorphism.refinement import mix_bits, refinement_hashes
 
 Split = Literal["train", "test"]
-"""The two halves of a dataset."""
+"""Splits of a dataset."""
 
 FIRST_DRAW = 8192
-"""Graphs that a pool starts with; it doubles as long as they do not suffice."""
+"""Number of graphs drawn at first; a pool that is too small is doubled."""
 
 MAX_POOL_BYTES = 2**27
-"""Size at which a pool gives up, counting all graphs drawn; about half of them are kept."""
+"""Maximum size of a pool, counting all graphs drawn, of which about half are kept."""
 
 FAIR_CANDIDATES = 1.25
-"""Pairs to look at for each one wanted. If more than a fifth are refused, because one of their
-graphs is taken, those with most partners have run short: a larger pool gives them their due."""
+"""Number of candidates drawn for each requested pair. If more than a fifth are rejected because a
+graph is already used, graphs with many partners would be under-represented, so the pool grows."""
 
 LAST_CANDIDATES = 20
-"""The same for the largest pool, which has to do, though it favours graphs with few partners."""
+"""The same for the largest pool, which cannot grow, so this bias is accepted."""
 
 SPLIT_ROUND = 2
-"""Graphs that agree up to this round go to the same split, so pairs scoring more stay together."""
+"""Graphs that agree up to this round are in the same split, so that they can form pairs."""
 
 SPLIT_SALT = np.uint64(2929)
-"""Found by search: for every default size and edge probability either split gets between 39 and
-61 % of the random graphs, and of the pairs of them that score above 2."""
+"""Found by search: for every default size and edge probability, each split gets between 39 and
+61 % of the random graphs and of their pairs that score above 2."""
 
 
 def is_for_test(hashes: UInt64[np.ndarray, "round graph"]) -> Bool[np.ndarray, " graph"]:
-    """Tell by its refinement hashes whether a graph may occur in test splits or in train splits."""
+    """Return whether graphs belong to test splits instead of train splits, by their hashes."""
     return (mix_bits(hashes[SPLIT_ROUND - 1] ^ SPLIT_SALT) >> np.uint64(63)).astype(bool)
 
 
@@ -46,13 +46,13 @@ class GraphPool:
     size : int
         Number of nodes.
     edge_probability : float
-        Probability with which two nodes are joined.
+        Probability of an edge between two nodes.
     split : {"train", "test"}
-        The split to which all graphs belong.
+        Split of all graphs of the pool.
     num_rounds : int
-        Rounds of colour refinement to hash.
+        Number of rounds of colour refinement to hash.
     generator : numpy.random.Generator
-        Source of the graphs and of the choice of pairs.
+        Random generator of the graphs and pairs.
     """
 
     def __init__(
@@ -91,28 +91,28 @@ class GraphPool:
         return self._adjacency(self._edges[indices])
 
     def pairs(self, agree_at: int, differ_at: int, count: int) -> Int[np.ndarray, "pair 2"]:
-        """Take pairs of graphs that agree after one round and differ after another.
+        """Draw pairs of graphs that agree after one round and differ after another.
 
-        All such pairs are about equally likely, but no graph is taken twice.
+        All such pairs are about equally likely, but no graph is used twice.
 
         Parameters
         ----------
         agree_at : int
-            Round up to which the two agree; after round 0 all do.
+            Last round after which the two agree; all graphs agree after round 0.
         differ_at : int
-            Round by which the two differ.
+            Round after which the two differ.
         count : int
             Number of pairs.
 
         Returns
         -------
         indices : array of shape (pair, 2)
-            Numbers of the graphs, for :meth:`graphs`.
+            Indices of the graphs, for :meth:`graphs`.
 
         Raises
         ------
         ParameterError
-            If the largest pool does not hold enough of them.
+            If the largest pool does not contain enough of them.
         """
         while len(indices := self._try_pairs(agree_at, differ_at, count)) < count:
             self._grow_for(
@@ -123,7 +123,7 @@ class GraphPool:
         return indices
 
     def fresh_graphs(self, count: int) -> Bool[np.ndarray, "graph node node"]:
-        """Draw graphs that have nothing to do with the pool but their kind."""
+        """Draw graphs of the same kind, independent of the pool."""
         fresh = GraphPool(
             self.size, self.edge_probability, self.split, SPLIT_ROUND, self._generator
         )
@@ -134,15 +134,15 @@ class GraphPool:
     def _grow_for(self, purpose: str) -> None:
         if self._is_full:
             raise ParameterError(
-                f"Among {self._num_drawn} random graphs with {self.size} nodes and edge "
-                f"probability {self.edge_probability}, the {self.split} split does not find "
-                f"{purpose}. Ask for fewer pairs, other sizes or edge probabilities, or other "
-                f"shares of the scores."
+                f"{self._num_drawn} random graphs with {self.size} nodes and edge probability "
+                f"{self.edge_probability} do not contain {purpose} for the {self.split} split. "
+                "Request fewer pairs, other sizes or edge probabilities, or other shares of the "
+                "scores."
             )
         self._grow()
 
     def _grow(self) -> None:
-        """Draw as many graphs again as so far, and keep those which belong to the split."""
+        """Double the number of graphs drawn, keeping those of the split."""
         edges, hashes = [self._edges], [self._hashes]
         num_draws = max(FIRST_DRAW, self._num_drawn)
         # In slices, because hashing needs eight bytes for each entry of an adjacency matrix.
@@ -167,31 +167,31 @@ class GraphPool:
         return adjacency | adjacency.swapaxes(-1, -2)
 
     def _try_pairs(self, agree_at: int, differ_at: int, count: int) -> Int[np.ndarray, "pair 2"]:
-        """Take as many pairs as wanted, or fewer if the pool is too small for them."""
+        """Draw as many pairs as requested, or fewer if the pool is too small."""
         unused = np.flatnonzero(~self._is_used)
         agreeing = self._hashes[agree_at - 1, unused] if agree_at else np.zeros_like(unused)
         differing = self._hashes[differ_at - 1, unused]
-        # Sorted so that graphs which agree lie together, and among these those that never differ:
-        # the partners of a graph are then the stretch of its kind less the stretch of its like.
+        # After sorting, graphs that agree are contiguous, and among these those that do not differ.
+        # The partners of a graph are the first range without the second.
         order = np.lexsort((differing, agreeing))
-        kind_start, kind_length = _stretches(agreeing[order])
-        like_start, like_length = _stretches(agreeing[order], differing[order])
-        num_partners = kind_length - like_length
+        agree_start, agree_length = _equal_ranges(agreeing[order])
+        same_start, same_length = _equal_ranges(agreeing[order], differing[order])
+        num_partners = agree_length - same_length
         ends = np.cumsum(num_partners)
         if not count or not len(ends) or not ends[-1]:
             return np.empty((0, 2), dtype=np.int64)
         num_candidates = ceil(count * (LAST_CANDIDATES if self._is_full else FAIR_CANDIDATES))
         drawn = self._generator.integers(ends[-1], size=num_candidates)
         first = np.searchsorted(ends, drawn, side="right")
-        second = kind_start[first] + self._generator.integers(num_partners[first])
-        second += np.where(second >= like_start[first], like_length[first], 0)
+        second = agree_start[first] + self._generator.integers(num_partners[first])
+        second += np.where(second >= same_start[first], same_length[first], 0)
         return _disjoint(unused[order[np.stack((first, second), axis=1)]], count)
 
 
-def _stretches(
+def _equal_ranges(
     *sorted_keys: Integer[np.ndarray, " graph"],
 ) -> tuple[Int[np.ndarray, " graph"], Int[np.ndarray, " graph"]]:
-    """Find, for each place in a sorted table, the start and length of its stretch of equal keys."""
+    """Return, for each row of a sorted table, start and length of its range of equal keys."""
     is_start = np.ones(len(sorted_keys[0]), dtype=bool)
     is_start[1:] = np.any([key[1:] != key[:-1] for key in sorted_keys], axis=0)
     starts = np.flatnonzero(is_start)
@@ -200,7 +200,7 @@ def _stretches(
 
 
 def _disjoint(candidates: Int[np.ndarray, "candidate 2"], count: int) -> Int[np.ndarray, "pair 2"]:
-    """Keep the first pairs that share no graph with an earlier one."""
+    """Return the first pairs that share no graph with an earlier one."""
     seen: set[int] = set()
     kept: list[tuple[int, int]] = []
     for first, second in candidates.tolist():

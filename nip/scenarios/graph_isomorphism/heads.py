@@ -1,4 +1,4 @@
-"""The heads of a graph isomorphism agent: its messages, its decision, and what it expects."""
+"""The heads of a graph isomorphism agent: policy, value and solo head."""
 
 from collections.abc import Mapping
 
@@ -13,22 +13,22 @@ from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes
 from nip.scenarios.graph_isomorphism.similarity import NodeSimilarity
 
 NUM_LABELS = 2
-"""Not isomorphic and isomorphic."""
+"""Number of labels: not isomorphic and isomorphic."""
 
 
 class PairMlp(nn.Module):
-    """A perceptron on the two pooled vectors of a pair and, if wanted, the round.
+    """A perceptron on the two pooled vectors of a pair and, optionally, the round.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     d_hidden, d_out : int
-        Widths.
+        Widths of the hidden layers and of the output.
     num_layers : int
         Number of linear layers.
     include_round : bool
-        Whether it sees the round.
+        Whether the round is an input.
     """
 
     rounds: Tensor
@@ -44,7 +44,7 @@ class PairMlp(nn.Module):
     ) -> None:
         super().__init__()
         self.include_round = include_round
-        # One class more than there are rounds: the observation after the last has a round too.
+        # One more than there are rounds, because the observation after the last one has a round.
         num_rounds = context.num_rounds + 1
         d_in = NUM_GRAPHS * context.d_representation + (num_rounds if include_round else 0)
         activation = graph_parameters(context).activation_function
@@ -62,12 +62,12 @@ class PairMlp(nn.Module):
 
 
 class GraphIsomorphismPolicyHead(PolicyHead):
-    """Chooses nodes to name, for a verifier a decision, and symbols of a linear message.
+    """Computes the logits of nodes, of a verifier's decision, and of linear symbols.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     """
 
     def __init__(self, context: AgentContext) -> None:
@@ -91,7 +91,7 @@ class GraphIsomorphismPolicyHead(PolicyHead):
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return the logits of everything that the agent chooses."""
+        """Return the logits of all actions."""
         logits = {"message": self._message_logits(representation, observation)}
         graph_level, round_ = representation["graph_level_repr"], observation["round"]
         if self.decider is not None:
@@ -116,12 +116,12 @@ class GraphIsomorphismPolicyHead(PolicyHead):
 
 
 class GraphIsomorphismValueHead(ValueHead):
-    """Estimates the return from the pooled vectors and, if wanted, the round.
+    """Estimates the return from the pooled vectors and, optionally, the round.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     """
 
     def __init__(self, context: AgentContext) -> None:
@@ -145,12 +145,12 @@ class GraphIsomorphismValueHead(ValueHead):
 
 
 class GraphIsomorphismSoloHead(SoloHead):
-    """Decides from the pooled vectors alone.
+    """Predicts the label from the pooled vectors alone.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     """
 
     def __init__(self, context: AgentContext) -> None:

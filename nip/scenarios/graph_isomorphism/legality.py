@@ -1,4 +1,4 @@
-"""Which nodes an agent may name."""
+"""Legal messages: the nodes that an agent may name."""
 
 from collections.abc import Mapping
 
@@ -12,8 +12,8 @@ from nip.scenario_base.agents import ILLEGAL_LOGIT, AgentContext
 def last_marks(message: Float[Tensor, "*axes"]) -> Bool[Tensor, "*axes"]:
     """Return which nodes the last message marks.
 
-    Observations may have been scaled to mean 0: a mark is then still positive, and all else at
-    most 0, because marks are rarer than not.
+    In observations normalised to mean 0 a mark is still positive and all other entries are at most
+    0, because marks are rare.
     """
     return message > 0
 
@@ -21,11 +21,11 @@ def last_marks(message: Float[Tensor, "*axes"]) -> Bool[Tensor, "*axes"]:
 def legal_nodes(
     context: AgentContext, observation: Mapping[str, Tensor]
 ) -> Bool[Tensor, "batch channel position symbol"]:
-    """Return which nodes an agent may name, as symbols ``graph * N + node``.
+    """Return the nodes that an agent may name, as symbols ``graph * N + node``.
 
-    Nobody may name padding. On each channel and at each position, a prover must name a node of
-    the graph in which the last message marks nothing: it answers a node of one graph by a node of
-    the other. Where there is no message to answer, it must name a node of graph 0.
+    No agent may name padding. On each channel and at each position, a prover must name a node of
+    the graph in which the last message marks no node, so that it answers a node of one graph with a
+    node of the other. Without a message to answer, it must name a node of graph 0.
     """
     is_node = observation["node_mask"][:, None, None]
     if context.is_prover:

@@ -1,10 +1,10 @@
 """A hand-written policy for graph isomorphism: ask about a node, answer with its counterpart.
 
-The verifier asks about random nodes and colours each question and its answer alike. If the graphs
-are isomorphic and the answers honest, the coloured graphs still look the same to it in the end;
-then it accepts. The prover answers with the node of the other graph that looks most like the
-one asked about. Nothing is learnt: the graph networks keep their random weights, which tell
-apart whatever a trained network of their depth could.
+The verifier asks about random nodes and gives each question and its answer the same colour. If the
+graphs are isomorphic and the answers honest, the coloured graphs stay equal, and it accepts. The
+prover answers with the node of the other graph that is most similar to the one asked about. Nothing
+is learnt: the graph networks keep their random weights, which distinguish all graphs that a trained
+network of the same depth could distinguish.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from nip.scenarios.graph_isomorphism.gin import Gin
 from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes, last_marks
 
 EQUALITY_TOLERANCE = 1e-9
-"""Mean difference of the pooled graphs below which they count as equal, in double precision."""
+"""Mean difference of pooled graphs below which they count as equal, in double precision."""
 
 REJECT, ACCEPT, CONTINUE = range(NUM_DECISIONS)
 
@@ -34,16 +34,15 @@ REJECT, ACCEPT, CONTINUE = range(NUM_DECISIONS)
 class ManualGraphIsomorphismBody(AgentBody):
     """A graph network with fixed random weights, in double precision.
 
-    Isomorphic graphs then differ by 1e-14 at most, and others by far more than the tolerance
-    unless they are equal to a network of this depth. This holds for tanh, so the agent's
-    activation function is not asked for. Biases are random too, because nodes without features
-    would all be alike if they were zero.
+    Isomorphic graphs then differ by about 1e-14 and others by far more than the tolerance, unless
+    no network of this depth can distinguish them. This holds for tanh, so the agent's activation
+    function is ignored. Biases are random too: with zero biases all nodes without features would
+    be equal.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment, which is played by the protocol nip with
-        messages of one symbol.
+        The context of the agent, in the protocol ``nip`` with messages of one symbol.
     """
 
     def __init__(self, context: AgentContext) -> None:
@@ -57,7 +56,7 @@ class ManualGraphIsomorphismBody(AgentBody):
             activation="tanh",
         ).double()
         self.requires_grad_(False)
-        # The first round in which the verifier asks starts the first pair of question and answer.
+        # The first round of the verifier starts the first pair of question and answer.
         asks = context.protocol.active[0, :, context.protocol.agent_names.index("verifier"), 0]
         self.first_question = int(asks.argmax())
 
@@ -79,12 +78,12 @@ class ManualGraphIsomorphismBody(AgentBody):
 
 
 class ManualGraphIsomorphismPolicyHead(PolicyHead):
-    """Plays the hand-written policy on a manual body.
+    """The hand-written policy, on a manual body.
 
     Parameters
     ----------
     context : AgentContext
-        What the agent knows about the experiment.
+        The context of the agent.
     """
 
     def __init__(self, context: AgentContext) -> None:
@@ -95,7 +94,7 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return logits which are 0 for what the policy may do and illegal for all else."""
+        """Return logits that are 0 for the actions of the policy and illegal for all others."""
         message = observation["message"]
         looks_isomorphic = graphs_look_equal(representation["graph_level_repr"])
         uniform = message.new_zeros(message.flatten(-2).shape)
@@ -114,7 +113,7 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
     def _decision_logits(
         self, looks_isomorphic: Bool[Tensor, " batch"], round_index: Tensor
     ) -> Float[Tensor, "batch decision"]:
-        """Continue until the last round but one, then accept what looks isomorphic."""
+        """Continue until the last round but one, then accept graphs that look isomorphic."""
         verdict = torch.where(looks_isomorphic, ACCEPT, REJECT)
         is_over = round_index >= self.context.num_rounds - 2
         decision = torch.where(is_over, verdict, CONTINUE)
@@ -128,13 +127,13 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
         logits: Float[Tensor, "batch 1 1 symbol"],
         looks_isomorphic: Bool[Tensor, " batch"],
     ) -> Float[Tensor, "batch 1 1 symbol"]:
-        """Leave only the best answer legal wherever there is a question."""
+        """Make only the best answer legal in rows with a question."""
         nodes = node_level.flatten(1, 2)
         marks = last_marks(observation["message"]).flatten(1)
         asked = torch.einsum("bs,bsd->bd", marks.to(nodes.dtype), nodes)
         distance = (nodes - asked.unsqueeze(1)).square().sum(dim=-1)
         if self.helps_to_reject:
-            # A prover that is paid for the truth exposes a difference as clearly as it can.
+            # With a shared reward, the prover reveals a difference as clearly as possible.
             distance = torch.where(looks_isomorphic.unsqueeze(-1), distance, -distance)
         is_legal = logits.flatten(1) == 0
         best = distance.masked_fill(~is_legal, torch.inf).argmin(dim=-1, keepdim=True)
@@ -145,18 +144,18 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
 
 
 class ManualGraphIsomorphismValueHead(ZeroValueHead):
-    """Expects nothing: the hand-written policy does not learn."""
+    """Value head of the hand-written policy, which always returns zeros."""
 
 
 def mirror_answers(
     marks: Float[Tensor, "batch round graph node"], first_question: int
 ) -> Float[Tensor, "batch round graph node"]:
-    """Give each question and its answer the same colour: add each round to its partner.
+    """Give each question and its answer the same colour, by summing the two rounds.
 
     Parameters
     ----------
     marks : Tensor
-        What was marked in each round.
+        The marked nodes of each round.
     first_question : int
         Round of the first question; its answer follows, then the next question.
     """
@@ -170,6 +169,6 @@ def mirror_answers(
 def graphs_look_equal(
     graph_level: Float[Tensor, "batch graph d"],
 ) -> Bool[Tensor, " batch"]:
-    """Return whether the two graphs of each pair are the same up to rounding."""
+    """Return whether the two graphs of each pair are equal up to rounding errors."""
     difference = (graph_level[:, 0] - graph_level[:, 1]).abs().mean(dim=-1)
     return difference < EQUALITY_TOLERANCE

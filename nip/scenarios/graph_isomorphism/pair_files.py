@@ -1,8 +1,8 @@
-"""Datasets of graph pairs on disk: what is in the files, writing them, and reading them with care.
+"""Files of graph pairs: reading with validation, and writing.
 
-A dataset is a folder with ``raw/train`` and ``raw/test``, each holding one file of pairs:
-``data.safetensors`` (ours) or ``data.pt`` (the public format, the same arrays saved by torch). See
-the guide on the data of graph isomorphism.
+A dataset is a folder with ``raw/train`` and ``raw/test``, each of which holds one file of pairs:
+``data.safetensors`` (the package's format) or ``data.pt`` (the public format, the same arrays saved
+by torch). See the guide on the data of graph isomorphism.
 """
 
 import json
@@ -20,7 +20,7 @@ from nip.errors import DatasetError
 from nip.scenario_base.dataset_files import SPLITS, missing_split, write_dataset_folder
 
 FILE_NAMES = ("data.safetensors", "data.pt")
-"""Accepted names of the file of a split; the first one found is read."""
+"""Accepted names of a split's file; the first that exists is read."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PairArrays:
     """Pairs of graphs as dense arrays, padded to the largest graph among them."""
 
     adjacency: Bool[np.ndarray, "pair 2 node node"]
-    """Symmetric adjacency matrices with a zero diagonal; the real nodes come first."""
+    """Symmetric adjacency matrices with a zero diagonal; nodes come before padding."""
 
     sizes: Int[np.ndarray, "pair 2"]
     """Number of nodes of each graph."""
@@ -42,24 +42,24 @@ class PairArrays:
 
 
 def available_splits(folder: Path) -> tuple[str, ...]:
-    """Tell which of the splits a dataset has."""
+    """Return the splits of a dataset that have a file."""
     return tuple(split for split in SPLITS if _split_file(folder, split) is not None)
 
 
 def read_split(folder: Path, split: str) -> PairArrays:
-    """Read the pairs of one split and check that they are what they should be.
+    """Read and validate the pairs of one split.
 
     Parameters
     ----------
     folder : Path
-        Folder of the dataset, which has ``raw`` in it.
+        Folder of the dataset, which contains ``raw``.
     split : str
         ``"train"`` or ``"test"``.
 
     Raises
     ------
     DatasetError
-        If the split is missing, or its file cannot be read or contradicts itself.
+        If the split is missing, or its file cannot be read or is inconsistent.
     """
     path = _split_file(folder, split)
     if path is None:
@@ -81,7 +81,7 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _load_pt(path: Path) -> dict[str, Any]:
-    # Imported here, because our own files do not need torch.
+    # Imported here, because safetensors files do not need torch.
     import torch
 
     try:
@@ -100,18 +100,18 @@ def _unreadable(path: Path, error: Exception) -> DatasetError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return DatasetError(
         f"{path} cannot be read: it is damaged or not a file of graph pairs ({reason}). "
-        f"Make or download the dataset anew."
+        "Make or download the dataset again."
     )
 
 
 def _malformed(path: Path, problem: str) -> DatasetError:
     return DatasetError(
-        f"{path} is not a file of graph pairs: {problem}. Make or download the dataset anew."
+        f"{path} is not a file of graph pairs: {problem}. Make or download the dataset again."
     )
 
 
 class _Decoder:
-    """Turns the arrays of one file into dense pairs, or says what is wrong with them."""
+    """Converts the arrays of one file to dense pairs and validates them."""
 
     def __init__(self, path: Path, arrays: Mapping[str, Any]) -> None:
         self.path = path
@@ -150,7 +150,7 @@ class _Decoder:
     def _graphs(
         self, side: str, sizes: Int[np.ndarray, " pair"]
     ) -> tuple[Int[np.ndarray, " edge"], Int[np.ndarray, "2 edge"]]:
-        """Return for each edge its pair, and its two ends."""
+        """Return the pair of each edge, and its two ends."""
         edges = self._integers(f"edge_index_{side}", 2)
         slices = self._integers(f"slices_{side}", 1)
         counts = np.diff(slices)
@@ -197,23 +197,23 @@ def write_dataset(
     metadata: Mapping[str, Any],
     overwrite: bool = False,
 ) -> None:
-    """Write a dataset so that it is there completely or not at all.
+    """Write a dataset so that its folder appears only when all files are complete.
 
     Parameters
     ----------
     folder : Path
-        Folder of the dataset; those above it are made if need be.
+        Folder of the dataset; missing parents are created.
     splits : mapping
         The pairs by split.
     metadata : mapping
-        How the pairs were made; becomes ``metadata.json``.
+        How the pairs were made, written to ``metadata.json``.
     overwrite : bool
         Whether to replace an existing dataset.
 
     Raises
     ------
     DatasetError
-        If the folder exists and is not to be replaced.
+        If the folder exists and ``overwrite`` is false.
     """
     files: dict[str, bytes | str] = {
         f"raw/{split}/{FILE_NAMES[0]}": save(_encode(pairs)) for split, pairs in splits.items()
@@ -223,7 +223,7 @@ def write_dataset(
 
 
 def _encode(pairs: PairArrays) -> dict[str, np.ndarray]:
-    """Turn dense pairs into the arrays of a file; node numbers restart at 0 in each graph."""
+    """Convert dense pairs to the arrays of a file; nodes are numbered from 0 in each graph."""
     arrays = {"wl_scores": pairs.wl_scores.astype(np.int32)}
     for index, side in enumerate("ab"):
         graph_of_edge, source, target = np.nonzero(pairs.adjacency[:, index])

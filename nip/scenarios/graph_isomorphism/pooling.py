@@ -1,14 +1,14 @@
-"""From the nodes of a pair of graphs to one vector for each graph."""
+"""Pooling of the nodes of a pair of graphs into one vector for each graph."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 LOG_OFFSET = 1e-4
-"""Added before the logarithm of a difference, so that equal graphs have a finite one."""
+"""Added to a difference before the logarithm, which must be finite for equal graphs."""
 
 LOG_DIVISOR = 5.0
-"""Brings the logarithm of a difference to the size of 1."""
+"""Scales the logarithm of a difference to about 1."""
 
 
 class PairPooling(nn.Module):
@@ -19,10 +19,10 @@ class PairPooling(nn.Module):
     d_node : int
         Width of a node.
     use_batch_norm : bool
-        Whether to normalise the sums: by the batch when training, by running statistics otherwise.
+        Whether to apply batch norm to the sums.
     noise_sigma : float
-        Standard deviation, relative to each entry, of the noise added when training. Both graphs
-        get the same draw, so that equal graphs stay equal.
+        Standard deviation, relative to each entry, of the noise added in training. Both graphs
+        get the same noise, so that equal graphs stay equal.
     use_pair_invariant_pooling : bool
         Whether to replace the two vectors by their mean and half their absolute difference.
     pair_difference_scale : str

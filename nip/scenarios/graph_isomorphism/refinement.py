@@ -1,16 +1,16 @@
-"""Colour refinement (the one-dimensional Weisfeiler-Leman test) of many graphs at once.
+"""Colour refinement (the one-dimensional Weisfeiler-Leman test) of batches of graphs.
 
-All nodes start with one colour. In each round a node's new colour is its old one together with the
-multiset of its neighbours' colours, so after round 1 the colours are the degrees. The *score* of a
-pair of graphs is the first round whose colour multisets differ: the number of layers that a graph
-network needs, at the least, to tell the two apart.
+All nodes start with the same colour. In each round a node's new colour is its old one together with
+the multiset of its neighbours' colours, so after round 1 the colours are the degrees. The *score*
+of a pair of graphs is the first round in which their colour multisets differ: the smallest number
+of layers of a graph network that can distinguish the two.
 """
 
 import numpy as np
 from jaxtyping import Bool, Int, Int32, UInt64
 
 NEVER_SEPARATED = -1
-"""Score of a pair that no round separates: isomorphic, or alike to colour refinement."""
+"""Score of a pair that no round separates: isomorphic, or equivalent under colour refinement."""
 
 
 def refinement_scores(
@@ -18,7 +18,7 @@ def refinement_scores(
     sizes: Int[np.ndarray, "pair 2"],
     max_rounds: int | None = None,
 ) -> Int32[np.ndarray, " pair"]:
-    """Find for each pair the first round of colour refinement that separates its graphs.
+    """Compute for each pair the first round of colour refinement that separates its graphs.
 
     Colours are consecutive integers, found by sorting: no hashing, so the result is exact.
 
@@ -29,7 +29,7 @@ def refinement_scores(
     sizes : array of shape (pair, 2)
         Number of nodes of each graph. Graphs of different sizes are separated in round 1.
     max_rounds : int, optional
-        Rounds to try. By default as many as can matter.
+        Maximum number of rounds; default: the number of nodes, which always suffices.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def refinement_scores(
     is_node = np.arange(num_nodes) < sizes[..., None]
     colours = is_node.astype(np.int64)
     num_colours = np.zeros(num_pairs, dtype=np.int64)
-    # A pair not yet separated has each of its colours in both graphs, so at most `node` many, and
-    # every round but the last adds at least one.
+    # The graphs of a pair not yet separated have the same colours, at most one per node, and every
+    # round but the last adds at least one.
     for round_number in range(1, (num_nodes if max_rounds is None else max_rounds) + 1):
         colours = _refine(colours, adjacency[undecided], is_node[undecided])
         multisets = np.sort(colours, axis=-1)
@@ -51,9 +51,9 @@ def refinement_scores(
         scores[undecided[differ]] = round_number
         old_num_colours = num_colours
         num_colours = 1 + (np.diff(multisets[:, 0], axis=-1) != 0).sum(axis=-1)
-        goes_on = ~differ & (num_colours > old_num_colours)
-        undecided, colours = undecided[goes_on], colours[goes_on]
-        num_colours = num_colours[goes_on]
+        continues = ~differ & (num_colours > old_num_colours)
+        undecided, colours = undecided[continues], colours[continues]
+        num_colours = num_colours[continues]
         if not len(undecided):
             break
     return scores
@@ -64,7 +64,7 @@ def _refine(
     adjacency: Bool[np.ndarray, "pair 2 node node"],
     is_node: Bool[np.ndarray, "pair 2 node"],
 ) -> Int[np.ndarray, "pair 2 node"]:
-    """Give equal colours to nodes of equal colour whose neighbours' colours agree; 0 is padding."""
+    """Refine colours by the multisets of the neighbours' colours; 0 is padding."""
     around = np.sort(np.where(adjacency, colours[..., None, :], 0), axis=-1)
     signatures = np.concatenate((colours[..., None], around), axis=-1)
     ids = _ids_of_rows(signatures.reshape(-1, signatures.shape[-1])).reshape(colours.shape)
@@ -72,7 +72,7 @@ def _refine(
 
 
 def _ids_of_rows(rows: Int[np.ndarray, "row column"]) -> Int[np.ndarray, " row"]:
-    """Give each row of a table a number, counted from 0, that only equal rows share."""
+    """Assign an id, counted from 0, to each row of a table; equal rows share one."""
     order = np.lexsort(rows.T)
     is_new = (np.diff(rows[order], axis=0) != 0).any(axis=-1)
     ids = np.empty(len(rows), dtype=np.int64)
@@ -85,9 +85,9 @@ def refinement_hashes(
 ) -> UInt64[np.ndarray, "round graph"]:
     """Hash the colour multiset of every graph after each round.
 
-    Graphs with equal multisets have equal hashes, on every machine. Graphs with different ones have
-    different hashes but for chance (about one in 10^19 for each two graphs): good for finding
-    pairs, whose scores are then computed exactly.
+    Graphs with equal multisets have equal hashes, on every machine. Graphs with different multisets
+    collide with a probability of about 1e-19, so scores of pairs found by hashes are to be checked
+    with ``refinement_scores``.
 
     Parameters
     ----------
@@ -99,13 +99,13 @@ def refinement_hashes(
     Returns
     -------
     hashes : array of shape (round, graph)
-        Row r - 1 belongs to round r.
+        Row ``r - 1`` holds the hashes after round ``r``.
     """
     neighbours = adjacency.astype(np.uint64)
     colours = np.ones(adjacency.shape[:2], dtype=np.uint64)
     hashes = np.empty((num_rounds, len(adjacency)), dtype=np.uint64)
     for round_index in range(num_rounds):
-        # Sums do not depend on the order of the nodes, which is what makes them hash a multiset.
+        # A sum does not depend on the order of the nodes, so it hashes a multiset.
         around = np.einsum("gij,gj->gi", neighbours, mix_bits(colours ^ _NEIGHBOUR))
         colours = mix_bits(colours * _ODD + around)
         hashes[round_index] = mix_bits(colours).sum(axis=1, dtype=np.uint64)
@@ -117,7 +117,7 @@ _NEIGHBOUR = np.uint64(0xD1B54A32D192ED03)
 
 
 def mix_bits(values: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
-    """Scramble 64-bit numbers one to one (output function of SplitMix64, Steele et al. 2014)."""
+    """Mix the bits of 64-bit numbers, injectively (SplitMix64, Steele et al. 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

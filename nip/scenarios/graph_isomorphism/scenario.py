@@ -1,4 +1,4 @@
-"""Graph isomorphism, which asks whether two graphs are the same but for the order of nodes."""
+"""The graph isomorphism scenario: whether two graphs are equal up to the order of their nodes."""
 
 from nip.scenario_base.agent import LegalityRule
 from nip.scenario_base.agents import AgentBody, AgentContext, PolicyHead, SoloHead, ValueHead
@@ -32,7 +32,7 @@ class GraphIsomorphismScenario(Scenario):
     solo_head = GraphIsomorphismSoloHead
 
     def legality(self) -> LegalityRule:
-        """Return the rule which nodes an agent may name."""
+        """Return the rule for the nodes that an agent may name."""
         return fill_illegal_nodes
 
     def load_dataset(self, split: str) -> TensorDataset:
@@ -45,30 +45,30 @@ class GraphIsomorphismScenario(Scenario):
         return TensorDataset(observations, pairs.y, pairs.message_shape)
 
     def build_body(self, context: AgentContext) -> AgentBody:
-        """Build the body of an agent, hand-written where its parameters say so."""
+        """Build the body of an agent, or that of the hand-written policy."""
         if is_hand_written(context):
             return ManualGraphIsomorphismBody(context)
         return super().build_body(context)
 
     def build_policy_head(self, context: AgentContext) -> PolicyHead:
-        """Build the policy head of an agent, hand-written where its parameters say so."""
+        """Build the policy head of an agent, or that of the hand-written policy."""
         if is_hand_written(context):
             return ManualGraphIsomorphismPolicyHead(context)
         return super().build_policy_head(context)
 
     def build_value_head(self, context: AgentContext) -> ValueHead:
-        """Build the value head of an agent; a hand-written agent expects nothing."""
+        """Build the value head of an agent; that of the hand-written policy returns zeros."""
         if is_hand_written(context):
             return ManualGraphIsomorphismValueHead(context)
         return super().build_value_head(context)
 
     def build_solo_head(self, context: AgentContext) -> SoloHead | None:
-        """Build the solo head of an agent; a hand-written agent learns nothing."""
+        """Build the solo head of an agent; the hand-written policy has none."""
         if is_hand_written(context):
             return None
         return super().build_solo_head(context)
 
 
 def is_hand_written(context: AgentContext) -> bool:
-    """Return whether an agent follows the hand-written policy; a random one does not."""
+    """Return whether an agent follows the hand-written policy; random agents never do."""
     return context.params.use_manual_architecture and not context.params.is_random

@@ -1,4 +1,4 @@
-"""Choosing the node that looks most like the one marked last."""
+"""Selection of nodes by their similarity to the node marked last."""
 
 from collections.abc import Mapping
 
@@ -9,22 +9,22 @@ from torch import Tensor, nn
 from nip.scenarios.graph_isomorphism.legality import last_marks
 
 DISTANCE_OFFSET = 1e-4
-"""Distances far below this share of the spread count as none."""
+"""Added to relative distances before the logarithm, which must be finite for equal nodes."""
 
 TINY_SPREAD = 1e-8
-"""Below this, nodes differ by rounding errors only."""
+"""Added to the spread of the nodes, which may be zero up to rounding errors."""
 
 INITIAL_SCALE = 0.25
-"""Gives an exact match about as good a chance at the start as all other nodes together."""
+"""Initial scale: an exact match starts about as probable as all other nodes together."""
 
 
 class NodeSimilarity(nn.Module):
-    """Adds to the logit of each node how close it is to the node marked last.
+    """Adds the scaled closeness to the node marked last to the logit of each node.
 
-    Closeness is minus the logarithm of the squared distance between the structural
-    representations of two nodes, relative to their spread over the pair. It does not depend on the
-    size of the representation, so it works with untrained networks, and on the logarithmic scale a
-    match stands out from near misses. A learnt positive scale says how much closeness counts.
+    Closeness is minus the logarithm of the squared distance between the structural representations
+    of two nodes, relative to the spread of all nodes of the pair. It does not depend on the scale
+    of the representation, so it works with untrained networks, and the logarithm separates matches
+    from near misses. The positive scale is learnt.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class NodeSimilarity(nn.Module):
         structure: Float[Tensor, "batch graph node d"],
         observation: Mapping[str, Tensor],
     ) -> Float[Tensor, "batch channel position symbol"]:
-        """Return the logits with closeness added where there is a mark to be close to."""
+        """Return the logits, with closeness added where the last message marks a node."""
         marks = last_marks(observation["message"]).flatten(-2)
         distance = relative_distances(structure, marks, observation["node_mask"])
         closeness = -torch.log(distance + DISTANCE_OFFSET)

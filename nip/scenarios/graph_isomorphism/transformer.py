@@ -1,9 +1,9 @@
 """A transformer encoder for short sequences of narrow tokens.
 
-The same function of the same weights as :class:`torch.nn.TransformerEncoder` (post-norm, ReLU),
-under the same parameter names. For some twenty tokens with a few dimensions per head the
-attention kernels of PyTorch spend most of their time on overhead: plain matrix products take
-about 0.6 of it on a CPU, forwards and backwards.
+It computes the same function as :class:`torch.nn.TransformerEncoder` (post-norm, ReLU) and has the
+same parameter names. For about twenty tokens with a few dimensions per head, PyTorch's attention
+kernels are dominated by overhead: on a CPU, plain matrix products take about 0.6 of their time for
+forward and backward pass.
 """
 
 from math import sqrt
@@ -21,7 +21,7 @@ def attend_with_products(
     mask: Float[Tensor, "heads token token"],
     dropout: float,
 ) -> Float[Tensor, "heads token d_head"]:
-    """Scaled dot-product attention by plain matrix products: fast for few tokens on a CPU."""
+    """Compute scaled dot-product attention by matrix products, fast for few tokens on a CPU."""
     scale = 1 / sqrt(queries.shape[-1])
     scores = torch.baddbmm(mask, queries, keys.transpose(1, 2), alpha=scale)
     weights = F.dropout(scores.softmax(dim=-1), dropout, training=dropout > 0)
@@ -35,8 +35,8 @@ def attend_fused(
     mask: Float[Tensor, "heads token token"],
     dropout: float,
 ) -> Float[Tensor, "heads token d_head"]:
-    """Scaled dot-product attention by PyTorch's fused kernel: fast on an accelerator."""
-    # The fused kernels want four dimensions; with three, the slow path is taken silently.
+    """Compute scaled dot-product attention by the fused kernel, fast on an accelerator."""
+    # The fused kernels need four dimensions; with three, PyTorch silently uses a slow path.
     queries, keys, values, mask = (part.unsqueeze(1) for part in (queries, keys, values, mask))
     attended = F.scaled_dot_product_attention(queries, keys, values, mask, dropout_p=dropout)
     return attended.squeeze(1)
@@ -52,7 +52,7 @@ class SelfAttention(nn.Module):
     num_heads : int
         Number of heads; must divide ``d_model``.
     dropout : float
-        Dropout of the attention weights.
+        Dropout probability of the attention weights.
     """
 
     def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0) -> None:
@@ -70,7 +70,7 @@ class SelfAttention(nn.Module):
         tokens: Float[Tensor, "batch token d_model"],
         mask: Float[Tensor, "heads token token"],
     ) -> Float[Tensor, "batch token d_model"]:
-        """Let every token attend to the tokens where its row of the mask is 0.
+        """Attend from every token to the tokens where its row of the mask is 0.
 
         The leading dimension of the mask is batch times heads, heads fastest.
         """
@@ -96,7 +96,7 @@ class TransformerLayer(nn.Module):
     num_heads : int
         Number of attention heads.
     dropout : float
-        Dropout in the places where :class:`torch.nn.TransformerEncoderLayer` has it.
+        Dropout probability, applied as in :class:`torch.nn.TransformerEncoderLayer`.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class TransformerEncoder(nn.Module):
     num_heads : int
         Number of attention heads.
     dropout : float
-        Dropout in every layer.
+        Dropout probability in every layer.
     """
 
     def __init__(
@@ -162,10 +162,10 @@ class TransformerEncoder(nn.Module):
         Parameters
         ----------
         tokens : Tensor
-            The sequence.
+            The sequences.
         allowed : Tensor
-            Additive mask: 0 where the token of the row may attend to that of the column, else
-            minus infinity. Every row must allow something.
+            Additive mask: 0 where the row's token may attend to the column's token, else minus
+            infinity. Every row must allow at least one token.
         """
         batch, length, _ = tokens.shape
         mask = allowed.unsqueeze(1).expand(batch, self.num_heads, length, length).flatten(0, 1)

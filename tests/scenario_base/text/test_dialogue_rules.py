@@ -29,7 +29,7 @@ def test_only_verifiers_of_two_write_on_several_channels_at_once(protocol: str) 
 
 
 def test_a_stance_against_the_rewards_is_refused() -> None:
-    message = "stance=1, but the protocol 'debate' pays it for 0"
+    message = "stance=1, but the protocol 'debate' rewards the decision 0"
     with pytest.raises(ProtocolError, match=message):
         with_spec(rules_of("debate"), "prover0", stance=1)
 

@@ -1,8 +1,6 @@
 """The dataset of an experiment, and the one that comes with the package."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -70,23 +68,6 @@ def test_a_missing_dataset_is_told_with_a_command_before_anything_runs(tmp_path:
     check_code_validation_dataset(hyper_params("test"), settings)
     with pytest.raises(DatasetError, match=r"Make it with: python scripts/create_cv_dataset\.py x"):
         check_code_validation_dataset(hyper_params("x"), settings)
-
-
-def test_checking_and_loading_bring_no_torch_along(repository: Path) -> None:
-    program = """
-import sys
-from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters
-from nip.scenarios.code_validation import dataset
-params = HyperParameters(scenario="code_validation", trainer="pure_text_ei", dataset="test")
-dataset.check_code_validation_dataset(params, ExperimentSettings())
-assert len(dataset.load_code_validation_dataset(params, ExperimentSettings(), "train")) == 24
-print(*sorted({"torch", "pyarrow", "datasets"} & set(sys.modules)))
-"""
-    finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True
-    )
-    assert finished.stdout.strip() == ""
 
 
 def test_options_that_choose_among_rows_warn_where_all_are_taken() -> None:

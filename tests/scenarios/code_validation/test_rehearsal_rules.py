@@ -65,13 +65,28 @@ def assert_all_valid(rollouts: list[Rollout]) -> None:
         assert all(not message.problems for message in rollout.messages)
 
 
+def assert_valid_with_both_verdicts(protocol: str, scale: str) -> None:
+    rollouts = play_many(protocol, 20, code_validation={"decision_scale": scale})
+    assert_all_valid(rollouts)
+    # If verdicts are random, the probability of fewer or more is 4e-4.
+    assert 3 <= sum(rollout.verdict for rollout in rollouts) <= 17
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_answer_is_valid_and_both_verdicts_occur(protocol: str) -> None:
+    assert_valid_with_both_verdicts(protocol, "accept_reject")
+
+
+@pytest.mark.parametrize("scale", sorted(DECISION_SCALES))
+def test_every_scale_has_valid_answers_with_both_verdicts(scale: str) -> None:
+    assert_valid_with_both_verdicts("solo_verifier", scale)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", sorted(DECISION_SCALES))
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_answer_is_valid_and_both_verdicts_occur(protocol: str, scale: str) -> None:
-    rollouts = play_many(protocol, 30, code_validation={"decision_scale": scale})
-    assert_all_valid(rollouts)
-    # Outside these bounds with a probability of 3e-4 if verdicts are like tosses of a coin.
-    assert 5 <= sum(rollout.verdict for rollout in rollouts) <= 25
+def test_every_scale_works_in_every_protocol(protocol: str, scale: str) -> None:
+    assert_valid_with_both_verdicts(protocol, scale)
 
 
 @pytest.mark.parametrize("protocol", ["debate", "mnip", "nip"])

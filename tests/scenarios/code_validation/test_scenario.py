@@ -82,13 +82,19 @@ def test_another_scenario_of_texts_can_be_registered() -> None:
         scenario_specs.unregister("proofs")
 
 
-def test_it_is_found_by_name_without_torch() -> None:
-    code = (
-        "import sys\n"
-        "from nip.scenario_base.registry import scenario_registry\n"
-        "import nip.scenario_base.text.play, nip.scenario_base.text.response_tree\n"
-        "import nip.scenario_base.text.rollout_arrays\n"
-        "print(scenario_registry['code_validation'].__name__, 'torch' in sys.modules)\n"
-    )
+def test_it_is_found_and_its_data_are_loaded_without_heavy_libraries() -> None:
+    code = """
+import sys
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.scenario_base.registry import scenario_registry
+import nip.scenario_base.text.play, nip.scenario_base.text.response_tree
+import nip.scenario_base.text.rollout_arrays
+params = HyperParameters(scenario="code_validation", trainer="pure_text_ei", dataset="test")
+scenario = scenario_registry["code_validation"](params, ExperimentSettings())
+scenario.check_dataset()
+print(type(scenario).__name__, len(scenario.load_dataset("train")))
+print(*sorted({"torch", "pyarrow", "datasets"} & set(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["CodeValidationScenario", "False"]
+    assert done.stdout.splitlines() == ["CodeValidationScenario 24", ""]

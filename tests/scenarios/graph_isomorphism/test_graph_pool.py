@@ -69,5 +69,5 @@ def test_pairs_that_do_not_exist_are_reported_with_what_to_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(graph_pool, "MAX_POOL_BYTES", 2**20)
-    with pytest.raises(ParameterError, match=r"3 nodes and edge probability 0\.5.*Ask for fewer"):
+    with pytest.raises(ParameterError, match=r"3 nodes and edge probability 0\.5.*Request fewer"):
         make_pool(3, 0.5).pairs(2, 5, 1)

@@ -1,4 +1,4 @@
-"""The ways in which a verifier can word its verdict."""
+"""Scales on which a verifier words its decision: grades in words, or whole numbers."""
 
 import re
 from abc import ABC, abstractmethod
@@ -12,92 +12,89 @@ _NUMBER = re.compile(r"(\d+)(?:\s*(?:/|out of)\s*(\d+))?")
 
 
 class ScaleDecision(NamedTuple):
-    """A verdict that was understood."""
+    """A decision that was read from a text."""
 
     decision: int
     """0 (reject) or 1 (accept)."""
 
     value: float
-    """Its place on the scale, from -1 (reject) to 1 (accept)."""
+    """Position on the scale, from -1 (reject) to 1 (accept)."""
 
 
 def decision_of(value: float) -> ScaleDecision:
-    """Return the decision that belongs to a place on a scale.
-
-    The verifier accepts only what has convinced it: the middle of a scale is a rejection.
-    """
+    """Return the decision at a position on a scale; the middle is a rejection."""
     return ScaleDecision(int(Decision.ACCEPT if value > 0 else Decision.REJECT), value)
 
 
 class DecisionScale(ABC):
-    """A way of wording verdicts."""
+    """Base class of decision scales."""
 
     @property
     @abstractmethod
     def instruction(self) -> str:
-        """How the last line of a deciding message looks, for the verifier's prompt."""
+        """Format of the last line of a deciding message, for the verifier's prompt."""
 
     @abstractmethod
     def read(self, text: str) -> ScaleDecision | None:
-        """Understand what stands behind "Decision:"; None if it is no verdict of this scale.
+        """Read the text after "Decision:"; return None if it is not on this scale.
 
         Parameters
         ----------
         text : str
-            The words, in small letters, without markup and without punctuation around them.
+            Text in lower case, without markup and without punctuation around it.
         """
 
     @abstractmethod
     def words_for(self, decision: int) -> str:
-        """Return the clearest words for 0 (reject) or 1 (accept)."""
+        """Return the wording at the end of the scale for 0 (reject) or 1 (accept)."""
 
 
 @dataclass(frozen=True)
 class GradeScale(DecisionScale):
-    """Grades in words, of which one is chosen."""
+    """Scale of grades in words."""
 
     grades: tuple[str, ...]
     """The grades from rejection to acceptance, evenly spaced."""
 
     @property
     def instruction(self) -> str:
-        """Say it."""
+        """Format of the line, with all grades."""
         lines = [f"`Decision: {grade}`" for grade in self.grades]
         choice = " or ".join(lines) if len(lines) == 2 else f"one of {', '.join(lines)}"
         middle = len(lines) % 2
         return f"{choice} (the middle one counts as a rejection)" if middle else choice
 
     def read(self, text: str) -> ScaleDecision | None:
-        """Take exactly one grade."""
+        """Read a grade, which must match exactly."""
         words = " ".join(text.split())
         if words not in self.grades:
             return None
         return decision_of(2 * self.grades.index(words) / (len(self.grades) - 1) - 1)
 
     def words_for(self, decision: int) -> str:
-        """Return the grade at one end."""
+        """Return the first or last grade."""
         return self.grades[-1 if decision == Decision.ACCEPT else 0]
 
 
 @dataclass(frozen=True)
 class NumberScale(DecisionScale):
-    """A whole number from 0 to some maximum."""
+    """Scale of whole numbers from 0 to a maximum."""
 
     maximum: int
-    """The number for certain acceptance."""
+    """The number that stands for certain acceptance."""
 
     @property
     def instruction(self) -> str:
-        """Say it."""
+        """Format of the line, with the range."""
         return (
             f"`Decision: N`, where N is a whole number from 0 (certainly reject) to {self.maximum} "
             f"(certainly accept); {self.maximum // 2} or less counts as a rejection"
         )
 
     def read(self, text: str) -> ScaleDecision | None:
-        """Take a number, alone or with the maximum behind it."""
+        """Read a number, alone or followed by the maximum, as in ``7/10``."""
         found = _NUMBER.fullmatch(text.strip())
-        # More digits than the maximum has are no number of this scale, however long they are.
+        # Longer numbers are refused before int(), which fails for thousands of digits.
         if found is None or len(found[1]) > len(str(self.maximum)):
             return None
         number, maximum = int(found[1]), found[2] or str(self.maximum)
@@ -106,7 +103,7 @@ class NumberScale(DecisionScale):
         return decision_of(2 * number / self.maximum - 1)
 
     def words_for(self, decision: int) -> str:
-        """Return the number at one end."""
+        """Return 0 or the maximum."""
         return str(self.maximum if decision == Decision.ACCEPT else 0)
 
 
@@ -128,16 +125,16 @@ DECISION_SCALES: dict[str, DecisionScale] = {
     "out_of_10": NumberScale(10),
     "out_of_100": NumberScale(100),
 }
-"""All scales by the names under which ``code_validation.decision_scale`` chooses them."""
+"""All scales by name, as in ``code_validation.decision_scale``."""
 
 
 def find_scale(name: str) -> DecisionScale:
-    """Look a scale up.
+    """Return the scale with a name.
 
     Raises
     ------
     UnknownNameError
-        If there is none of that name.
+        If no scale has that name.
     """
     if name not in DECISION_SCALES:
         raise UnknownNameError(unknown_name("decision scale", name, DECISION_SCALES))

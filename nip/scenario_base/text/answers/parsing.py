@@ -1,4 +1,4 @@
-"""Reading what a model answered: what goes to which channel, and whether it decides anything."""
+"""Parsing of a model's answer into messages for the channels and a decision."""
 
 import re
 from collections.abc import Mapping
@@ -17,55 +17,55 @@ _HEADER_LINE = re.compile(r"\[([^\[\]]+)\]\s*:?\s*(.*)")
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What an answer says."""
+    """Content of an answer."""
 
     channel_texts: dict[str, str] = field(default_factory=dict)
-    """What goes to each channel on which the agent writes."""
+    """Text for each channel on which the agent writes."""
 
     decision: int = int(Decision.CONTINUE)
-    """0 (reject), 1 (accept) or 2 (nothing)."""
+    """0 (reject), 1 (accept) or 2 (no decision)."""
 
     value: float | None = None
-    """Place of the decision on its scale, from -1 to 1; None without one."""
+    """Position of the decision on its scale, from -1 to 1; None without a decision."""
 
     decision_text: str = ""
-    """The decision in the words of the agent."""
+    """The decision as the agent worded it."""
 
     problem: str | None = None
-    """What makes the answer invalid; None if nothing does."""
+    """Why the answer is invalid; None for a valid answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """What an answer has to look like."""
+    """Required format of an answer."""
 
     channels: tuple[str, ...]
     """The channels on which the agent writes in this round."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What marks the message for each channel, if there are several."""
+    """Header of the message for each channel, if there are several."""
 
     scale: DecisionScale | None = None
-    """How a decision is worded; None for an agent that cannot decide, whatever it writes."""
+    """Scale of decisions; None for an agent that is not a verifier."""
 
     may_decide: bool = False
-    """Whether a decision counts in this round."""
+    """Whether a decision is allowed in this round."""
 
 
 def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
-    """Read an answer.
+    """Parse an answer.
 
-    Only the last line that is not empty can hold a decision, and only for an agent with a scale.
-    Lines of nothing but markup, such as the end of a fence or a rule, are empty. With several
-    channels every header must be there, unless the answer decides, since then nobody reads it.
-    What stands above the first header reaches nobody.
+    A decision can only be on the last line that is not empty, and only for an agent with a scale.
+    Lines that consist of markup, such as the end of a fence or a rule, count as empty. With several
+    channels every header is required, unless the answer decides, since the dialogue then ends. Text
+    above the first header is dropped.
 
     Parameters
     ----------
     text : str
-        What the model wrote.
+        Answer of the model.
     form : AnswerForm
-        What it should look like.
+        Required format.
     """
     if not text.strip():
         return ParsedAnswer(problem="the answer is empty")
@@ -85,14 +85,14 @@ def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
 
 
 def split_decision(text: str) -> tuple[str, str | None]:
-    """Take the line of the decision off an answer.
+    """Split an answer into its body and its decision.
 
     Returns
     -------
     body : str
-        The answer without that line.
+        The answer without the line of the decision.
     verdict : str or None
-        What stands behind "Decision:", without markup and punctuation; None without such a line.
+        Text after "Decision:", without markup and punctuation; None without such a line.
     """
     before, line, behind = _last_line(text)
     found = _DECISION_LINE.fullmatch(_plain(line))
@@ -102,7 +102,7 @@ def split_decision(text: str) -> tuple[str, str | None]:
 
 
 def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
-    """Make an answer decide something else, or something at all.
+    """Replace the decision of an answer, or add one.
 
     Parameters
     ----------
@@ -111,14 +111,14 @@ def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
     decision : int
         0 (reject) or 1 (accept).
     scale : DecisionScale
-        How decisions are worded.
+        Scale that words the decision.
     """
     body, _ = split_decision(text)
     return f"{body}\n\nDecision: {scale.words_for(decision)}".lstrip()
 
 
 def header_key(header: str) -> str:
-    """Return what a header has in common with all ways of writing it."""
+    """Normalise a header: without markup, in lower case, with single spaces."""
     return " ".join(_plain(header).lower().split())
 
 
@@ -127,7 +127,7 @@ def _plain(line: str) -> str:
 
 
 def _last_line(text: str) -> tuple[str, str, str]:
-    """Cut out the last line that holds more than markup; what follows it comes last."""
+    """Find the last line that is more than markup; return the text before, the line, the rest."""
     end = len(text)
     while True:
         before = text[:end].rstrip()
@@ -138,7 +138,7 @@ def _last_line(text: str) -> tuple[str, str, str]:
 
 
 def _without_fence(body: str, behind: str) -> str:
-    """Take away the fence around a decision, or close that of what stands in front of it."""
+    """Remove the code fence around a decision, or close a fence that the body left open."""
     if not behind.startswith(_FENCE):
         return body
     last = body[max(body.rfind("\n"), body.rfind("\r")) + 1 :]
@@ -148,7 +148,7 @@ def _without_fence(body: str, behind: str) -> str:
 
 
 def _split(text: str, form: AnswerForm) -> ParsedAnswer:
-    """Cut an answer into the messages for the channels."""
+    """Split an answer into the messages for the channels."""
     if len(form.channels) == 1:
         return ParsedAnswer({form.channels[0]: text.strip()})
     channel_of = {header_key(form.headers[channel]): channel for channel in form.channels}
@@ -159,7 +159,7 @@ def _split(text: str, form: AnswerForm) -> ParsedAnswer:
         channel = channel_of.get(header_key(found[1])) if found else None
         if found is not None and channel is not None:
             current = parts.setdefault(channel, [])
-            # Behind the header the line keeps its markup, which may be code.
+            # The rest of the header's line keeps its markup, which may be code.
             current.append(_behind_header(line) if found[2] else "")
         elif current is not None:
             current.append(line)

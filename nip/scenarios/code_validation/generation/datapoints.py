@@ -1,4 +1,4 @@
-"""One datapoint of a generated dataset, as it stands in the file."""
+"""Datapoints of generated datasets, with the columns of the file."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from nip.scenarios.code_validation.problems.problem import Problem
 
 @dataclass(frozen=True)
 class GeneratedDatapoint:
-    """A question, a program, whether it is correct, and how that is known."""
+    """A question, a program, its label, and the evidence for the label."""
 
     question: str
-    """What the program has to do."""
+    """Task of the program."""
 
     solution: str
     """The program."""
@@ -23,37 +23,37 @@ class GeneratedDatapoint:
     """Name of the problem."""
 
     topic: str
-    """What the problem is about."""
+    """Topic of the problem."""
 
     origin: str
     """``rewrite`` of a correct program, ``mutation`` of such a rewrite, or ``language_model``."""
 
     mutation: str | None
-    """What kind of mistake was put in, if one was."""
+    """Kind of the mistake, for a mutation."""
 
     kind: str | None
     """``wrong_answer``, ``exception`` or ``timeout`` for a buggy program."""
 
     failing_input: str | None
-    """Arguments for which a buggy program fails, as a list in JSON."""
+    """Arguments for which a buggy program fails, as a JSON list."""
 
     expected: str | None
-    """What a correct program returns for them, as JSON."""
+    """Expected return value for them, as JSON."""
 
     actual: str | None
-    """What the buggy program returns for them, as JSON, or the exception."""
+    """Actual return value of the buggy program for them, as JSON, or the exception."""
 
     tests_failed_share: float
-    """Share of the tests that the program fails; 0 for a correct one."""
+    """Share of failed tests; 0 for a correct program."""
 
     num_tests: int
-    """How many tests the program was given."""
+    """Number of tests of the program."""
 
 
 def correct_datapoint(
     problem: Problem, program: str, origin: str, num_tests: int
 ) -> GeneratedDatapoint:
-    """Describe a program that passed all tests."""
+    """Return the datapoint of a program that passed all tests."""
     return GeneratedDatapoint(
         question=problem.question,
         solution=program,
@@ -79,7 +79,7 @@ def buggy_datapoint(
     failure: Failure,
     mutation: str | None = None,
 ) -> GeneratedDatapoint:
-    """Describe a program that failed a test."""
+    """Return the datapoint of a program that failed a test."""
     return GeneratedDatapoint(
         question=problem.question,
         solution=program,

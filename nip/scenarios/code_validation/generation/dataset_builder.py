@@ -1,4 +1,4 @@
-"""Making a whole dataset, on several cores."""
+"""Generation of a whole dataset, with several worker processes."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,16 +20,16 @@ from nip.seeding import stable_seed
 
 @dataclass(frozen=True)
 class DatasetBuilderParameters:
-    """What kind of dataset to make."""
+    """Parameters of a generated dataset."""
 
     num_datapoints: int = 2000
-    """Programs in both splits together; an even number, half of them correct."""
+    """Number of programs in both splits together; must be even, half of them are correct."""
 
     test_share: float = 0.2
     """Share of the problems, and of the datapoints, in the test split."""
 
     seed: int = 0
-    """The same seed makes the same dataset, whatever the number of workers."""
+    """Seed of the dataset, which does not depend on the number of workers."""
 
     def num_pairs(self) -> dict[str, int]:
         """Return the number of pairs (one correct, one buggy) in each split.
@@ -50,7 +50,7 @@ class DatasetBuilderParameters:
 
 
 class _StoppedError(Exception):
-    """The making of the dataset was broken off."""
+    """The generation was stopped because another worker failed."""
 
 
 Splits = dict[str, list[GeneratedDatapoint]]
@@ -63,75 +63,75 @@ def make_dataset(
     progress: Callable[[int], None] = lambda _: None,
     author: LanguageModelAuthor | None = None,
 ) -> Splits:
-    """Make the datapoints of both splits.
+    """Generate the datapoints of both splits.
 
-    Every split, and every problem, has as many correct as buggy programs. No problem is in both
-    splits, no program occurs twice, not even with other names.
+    Every split and every problem has as many correct as buggy programs. No problem is in both
+    splits, and no program occurs twice, not even with renamed variables.
 
     Parameters
     ----------
     problems : sequence of Problem
-        The problems to make programs for.
+        The problems that the programs solve.
     parameters : DatasetBuilderParameters
-        How many datapoints, and of what seed.
+        Number of datapoints, test share and seed.
     num_workers : int
-        Processes that run programs, at least 1. They do not change the result.
+        Number of processes that run programs, at least 1. It does not change the result.
     progress : callable
-        Called with the number of new datapoints now and then.
+        Called repeatedly with the number of new datapoints.
     author : LanguageModelAuthor, optional
-        Writes the programs instead of our own rewrites and mutations.
+        Language model that writes the programs instead of rewrites and mutations.
 
     Raises
     ------
     ParameterError
-        If the parameters make no sense, or the problems do not yield so many datapoints.
+        If the parameters are invalid, or the problems yield too few datapoints.
     SandboxError
         If programs cannot be run on this machine.
     """
     num_pairs = parameters.num_pairs()
     split = split_problems(problems, parameters.test_share, parameters.seed)
-    workshops = {
+    generators = {
         name: [PairGenerator(problem, parameters.seed, author) for problem in group]
         for name, group in split.items()
     }
     with _Workers(num_workers, progress, author) as workers:
-        counts = _make_pairs(workshops, num_pairs, workers)
+        counts = _make_pairs(generators, num_pairs, workers)
     return {
         name: _shuffled(group, counts[name], name, parameters.seed)
-        for name, group in workshops.items()
+        for name, group in generators.items()
     }
 
 
 def _make_pairs(
-    workshops: Mapping[str, Sequence[PairGenerator]],
+    generators: Mapping[str, Sequence[PairGenerator]],
     num_pairs: Mapping[str, int],
     workers: "_Workers",
 ) -> dict[str, list[int]]:
-    """Let all workshops work until there are enough pairs; returns how many to take of each."""
+    """Run all generators until there are enough pairs; return how many to take from each."""
     while True:
         counts: dict[str, list[int]] = {}
-        orders: list[tuple[PairGenerator, int]] = []
-        for split, group in workshops.items():
-            dealt = deal(num_pairs[split], [_capacity(workshop) for workshop in group])
+        tasks: list[tuple[PairGenerator, int]] = []
+        for split, group in generators.items():
+            dealt = deal(num_pairs[split], [_capacity(generator) for generator in group])
             if dealt is None:
                 raise _too_many(split, group, num_pairs[split])
             counts[split] = dealt
-            orders += zip(group, dealt, strict=True)
-        missing = [(workshop, count) for workshop, count in orders if len(workshop.pairs) < count]
+            tasks += zip(group, dealt, strict=True)
+        missing = [(generator, count) for generator, count in tasks if len(generator.pairs) < count]
         if not missing:
             return counts
         workers.work(missing)
 
 
-def _capacity(workshop: PairGenerator) -> int | None:
-    return len(workshop.pairs) if workshop.is_exhausted else None
+def _capacity(generator: PairGenerator) -> int | None:
+    return len(generator.pairs) if generator.is_exhausted else None
 
 
 def _too_many(split: str, group: Sequence[PairGenerator], num_pairs: int) -> ParameterError:
-    available = 2 * sum(len(workshop.pairs) for workshop in group)
+    available = 2 * sum(len(generator.pairs) for generator in group)
     return ParameterError(
-        f"The {split} split shall have {2 * num_pairs} datapoints, but its {len(group)} problems "
-        f"yield no more than {available} different ones. Lower --num-datapoints, or give "
+        f"The {split} split should have {2 * num_pairs} datapoints, but its {len(group)} problems "
+        f"yield only {available} different ones. Lower --num-datapoints, or give "
         "--problems more topics."
     )
 
@@ -141,8 +141,8 @@ def _shuffled(
 ) -> list[GeneratedDatapoint]:
     datapoints = [
         datapoint
-        for workshop, count in zip(group, counts, strict=True)
-        for pair in workshop.pairs[:count]
+        for generator, count in zip(group, counts, strict=True)
+        for pair in generator.pairs[:count]
         for datapoint in pair
     ]
     random.Random(stable_seed(seed, "code_validation", "order", split)).shuffle(datapoints)
@@ -150,7 +150,7 @@ def _shuffled(
 
 
 class _Workers:
-    """Threads that work on problems, each with a sandbox at hand."""
+    """Pool of threads that run pair generators, each with a sandbox."""
 
     def __init__(
         self, count: int, progress: Callable[[int], None], author: LanguageModelAuthor | None
@@ -174,10 +174,10 @@ class _Workers:
     def __exit__(self, *exception: object) -> None:
         self._open.close()
 
-    def work(self, orders: Sequence[tuple[PairGenerator, int]]) -> None:
-        """Let workshops have so many pairs each; a failure of one stops all."""
+    def work(self, tasks: Sequence[tuple[PairGenerator, int]]) -> None:
+        """Run each generator up to its number of pairs; the failure of one stops all."""
         with ThreadPoolExecutor(self._count) as pool:
-            futures = [pool.submit(self._fill, workshop, count) for workshop, count in orders]
+            futures = [pool.submit(self._fill, generator, count) for generator, count in tasks]
             try:
                 for future in futures:
                     future.result()
@@ -188,11 +188,11 @@ class _Workers:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fill(self, workshop: PairGenerator, count: int) -> None:
+    def _fill(self, generator: PairGenerator, count: int) -> None:
         with self._sandbox() as sandbox:
-            workshop.make(count, sandbox, self._tell)
+            generator.make(count, sandbox, self._on_pair)
 
-    def _tell(self) -> None:
+    def _on_pair(self) -> None:
         if self._stopped.is_set():
             raise _StoppedError
         self._progress(2)

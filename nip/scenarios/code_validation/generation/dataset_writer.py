@@ -1,4 +1,4 @@
-"""Writing a generated dataset, with what is in it and how it was made."""
+"""Writing of a generated dataset with its statistics and parameters."""
 
 import json
 import platform
@@ -17,7 +17,7 @@ from nip.scenarios.code_validation.generation.dataset_builder import (
 )
 
 SHARE_BANDS = (0.05, 0.2, 0.6, 1.0)
-"""Upper ends of the bands by which shares of failed tests are counted."""
+"""Upper ends of the bands in which shares of failed tests are counted."""
 
 
 def write_dataset(
@@ -28,7 +28,7 @@ def write_dataset(
     overwrite: bool = False,
     language_model: str | None = None,
 ) -> None:
-    """Write both splits as JSONL, and ``metadata.json`` beside them.
+    """Write both splits as JSONL, and ``metadata.json``.
 
     Parameters
     ----------
@@ -37,18 +37,18 @@ def write_dataset(
     splits : dict of str to list of GeneratedDatapoint
         The datapoints.
     parameters : DatasetBuilderParameters
-        How they were made.
+        Parameters of the generation.
     topics : sequence of str
-        Topics and problems that they were chosen from.
+        Topics and problems given by the user; empty for all.
     overwrite : bool
         Whether to replace an existing dataset.
     language_model : str, optional
-        The model that wrote programs, if one did.
+        Name of the language model that wrote the programs, if any.
 
     Raises
     ------
     DatasetError
-        If the folder exists and is not to be replaced.
+        If the folder exists and ``overwrite`` is false.
     """
     files: dict[str, bytes | str] = {
         f"raw/{split}/data.jsonl": "".join(map(_line, datapoints))
@@ -57,7 +57,7 @@ def write_dataset(
     metadata = {
         "scenario": "code_validation",
         "package_version": version("nip"),
-        # Python writes syntax trees as text a little differently from version to version.
+        # ast.unparse differs slightly between Python versions.
         "python_version": ".".join(platform.python_version_tuple()[:2]),
         **asdict(parameters),
         "problems": list(topics),
@@ -73,7 +73,7 @@ def _line(datapoint: GeneratedDatapoint) -> str:
 
 
 def statistics(datapoints: Sequence[GeneratedDatapoint]) -> dict[str, Any]:
-    """Count what is in a split."""
+    """Return counts of the datapoints of a split by several properties."""
     buggy = [each for each in datapoints if each.y == 0]
     shares = [each.tests_failed_share for each in buggy]
     return {

@@ -1,4 +1,4 @@
-"""A language model that writes correct and subtly buggy variants of programs."""
+"""Language model that writes correct and subtly buggy variants of programs."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from nip.language_models.engine.engine import Engine
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext, check_access
 from nip.scenarios.code_validation.generation.program_rules import objection
-from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import format_program
 from nip.scenarios.code_validation.problems.problem import Problem
 
 T = TypeVar("T")
@@ -56,19 +56,19 @@ _BLOCK = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 
 class LanguageModelAuthor:
-    """Asks a model for programs. Used in a ``with`` statement, from any number of threads.
+    """Requests programs from a model. A context manager, usable from several threads.
 
     Parameters
     ----------
     spec : ModelSpec
         The model.
     context : ConnectionContext, optional
-        What reaching it takes.
+        Context of the connection to its service.
 
     Raises
     ------
     NipError
-        If the model certainly cannot be reached.
+        If the model is certainly not accessible, because of a missing key for example.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext | None = None) -> None:
@@ -80,28 +80,28 @@ class LanguageModelAuthor:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def rewrite(self, problem: Problem, program: str, seed: int) -> str | None:
-        """Ask for another correct program; None if the answer cannot be used.
+        """Request another correct program; return None if the answer is unusable.
 
-        Whether it is correct remains to be seen.
+        The program is not verified.
 
         Raises
         ------
         LanguageModelError
-            If asking further is of no use, because of a wrong key for example.
+            If further requests would fail as well, because of a wrong key for example.
         """
         return self._wait(self._write(REWRITING, problem, program, seed))
 
     def break_program(self, problem: Problem, program: str, seeds: Sequence[int]) -> list[str]:
-        """Ask several times for a buggy variant of a program; returns the usable answers.
+        """Request several buggy variants of a program; return the usable answers.
 
-        Whether they are buggy remains to be seen.
+        The programs are not verified.
         """
         written = self._wait(self._write_all(BREAKING, problem, program, seeds))
         found = dict.fromkeys(text for text in written if text is not None and text != program)
         return list(found)
 
     def stop(self) -> None:
-        """Give up all answers that are waited for, and ask for no more."""
+        """Cancel all pending requests and refuse new ones."""
         self._is_stopped = True
         self._loop.call_soon_threadsafe(self._cancel_all)
 
@@ -146,25 +146,25 @@ class LanguageModelAuthor:
 
 
 def program_in(answer: str) -> str | None:
-    """Find the program in an answer, written as all programs of a dataset are.
+    """Extract the program from an answer, in the normal form of all programs of a dataset.
 
     Returns
     -------
     program : str or None
-        The last block of code, or else the whole answer; None if it is no program that may be run.
+        The last block of code, or else the whole answer; None if it breaks a rule for programs.
     """
     found = _BLOCK.findall(answer)
     program = found[-1] if found else answer
-    return None if objection(program) else tidy(program)
+    return None if objection(program) else format_program(program)
 
 
 def parse_model(text: str, base_url: str | None = None) -> ModelSpec:
-    """Read ``provider:model``.
+    """Parse ``provider:model``.
 
     Raises
     ------
     ParameterError
-        If the colon, or what should be on a side of it, is missing.
+        If the provider, the colon or the model is missing.
     """
     provider, _, model_name = text.partition(":")
     if not provider or not model_name:

@@ -1,4 +1,4 @@
-"""Making pairs of a correct and a buggy program for one problem."""
+"""Generation of pairs of a correct and a buggy program for one problem."""
 
 import random
 from collections import Counter
@@ -21,29 +21,29 @@ from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed
 
 MUTANTS_PER_VARIANT = 16
-"""Mutants among which the buggy program of a pair is chosen."""
+"""Number of mutants from which the buggy program of a pair is chosen."""
 
-SHARES_WANTED = ((0.0, 0.05, 0.3), (0.05, 0.2, 0.3), (0.2, 0.6, 0.28), (0.6, 1.0, 0.12))
-"""Shares of failed tests, from and to, and how often such a program is wanted."""
+TARGET_SHARES = ((0.0, 0.05, 0.3), (0.05, 0.2, 0.3), (0.2, 0.6, 0.28), (0.6, 1.0, 0.12))
+"""Ranges of the share of failed tests, each with the frequency of such programs."""
 
 ANY_KIND_SHARE = 0.25
-"""How often a program that raises or does not end is as welcome as one that answers wrongly."""
+"""Probability that exceptions and timeouts are not ranked behind wrong answers."""
 
-TOLD_BY_EDITORS = ("NameError", "UnboundLocalError")
-"""Exceptions of programs that are not taken, because nobody has to run them to see the mistake."""
+OBVIOUS_ERRORS = ("NameError", "UnboundLocalError")
+"""Exceptions of rejected programs, because linters find these mistakes without running them."""
 
-FRUITLESS_ATTEMPTS = 25
-"""Rewrites in a row that give no new pair after which a problem counts as exhausted."""
+MAX_FAILED_ATTEMPTS = 25
+"""Consecutive rewrites without a new pair after which a problem counts as exhausted."""
 
 VARIANTS_PER_REQUEST = 4
-"""How often a language model is asked for a buggy variant of one program."""
+"""Number of requests to a language model for buggy variants of one program."""
 
-FRUITLESS_REQUESTS = 5
-"""As FRUITLESS_ATTEMPTS, where a language model is asked and perhaps paid for."""
+MAX_FAILED_REQUESTS = 5
+"""The same limit with a language model, whose requests may cost money."""
 
 
 class Pair(NamedTuple):
-    """A correct program, and a buggy one made of it."""
+    """A correct program and a buggy program made from it."""
 
     correct: GeneratedDatapoint
     buggy: GeneratedDatapoint
@@ -56,20 +56,20 @@ class _Candidate:
 
 
 class PairGenerator:
-    """Makes pairs for one problem, one after the other.
+    """Generates pairs for one problem, one after the other.
 
-    A pair begins with a rewrite of one of the solutions, which must pass all tests. It is the
-    correct program. The buggy one is the same rewrite with one mistake, so that the two differ in
-    nothing else, and the style of a program says nothing about its label.
+    The correct program of a pair is a rewrite of one of the solutions that passes all tests. The
+    buggy program is the same rewrite with one mistake, so that the two differ in nothing else, and
+    the style of a program does not reveal its label.
 
     Parameters
     ----------
     problem : Problem
-        What the programs are for.
+        The problem that the programs solve.
     seed : int
-        The same seed gives the same pairs, however they are asked for.
+        Seed of the pairs, which do not depend on the calls of ``make``.
     author : LanguageModelAuthor, optional
-        Writes both programs of a pair, beginning with a rewrite. They are verified all the same.
+        Language model that writes both programs of a pair instead; they are verified as well.
     """
 
     def __init__(
@@ -85,31 +85,33 @@ class PairGenerator:
         self._forms: set[str] = set()
         self._num_uses: Counter[str | None] = Counter()
 
-    def make(self, count: int, sandbox: Sandbox, tell: Callable[[], None] = lambda: None) -> None:
-        """Make pairs until there are so many, or no new ones are found any more.
+    def make(
+        self, count: int, sandbox: Sandbox, on_pair: Callable[[], None] = lambda: None
+    ) -> None:
+        """Generate pairs up to a number, or until no new ones are found.
 
         Parameters
         ----------
         count : int
-            How many pairs to have in the end.
+            Total number of pairs to reach.
         sandbox : Sandbox
-            Where programs are run.
-        tell : callable
-            Called after each new pair. What it raises ends the making.
+            Runs the programs.
+        on_pair : callable
+            Called after each new pair. An exception from it ends the generation.
         """
         if len(self.pairs) >= count or self.is_exhausted:
             return
         tests = self._set_tests(sandbox)
-        num_fruitless = 0
-        patience = FRUITLESS_REQUESTS if self._author else FRUITLESS_ATTEMPTS
-        while len(self.pairs) < count and num_fruitless < patience:
+        num_failed = 0
+        max_failed = MAX_FAILED_REQUESTS if self._author else MAX_FAILED_ATTEMPTS
+        while len(self.pairs) < count and num_failed < max_failed:
             pair = self._make_pair(tests, sandbox)
             if pair is None:
-                num_fruitless += 1
+                num_failed += 1
                 continue
-            num_fruitless = 0
+            num_failed = 0
             self.pairs.append(pair)
-            tell()
+            on_pair()
         self.is_exhausted = len(self.pairs) < count
 
     def _set_tests(self, sandbox: Sandbox) -> ProblemTests:
@@ -139,14 +141,14 @@ class PairGenerator:
         return self._describe(program, chosen, len(tests.inputs))
 
     def _write_program(self) -> str | None:
-        """Write a program that should be correct."""
+        """Write a program that is expected to be correct."""
         program = rewrite(self._generator.choice(self.problem.solutions), self._generator)
         if self._author is None:
             return program
         return self._author.rewrite(self.problem, program, self._generator.getrandbits(31))
 
     def _write_mutants(self, program: str) -> list[Mutant]:
-        """Write programs that should be buggy."""
+        """Write programs that are expected to be buggy."""
         if self._author is None:
             return make_mutants(program, MUTANTS_PER_VARIANT, self._generator)
         seeds = [self._generator.getrandbits(31) for _ in range(VARIANTS_PER_REQUEST)]
@@ -155,7 +157,7 @@ class PairGenerator:
 
     def _examine(self, mutant: Mutant, tests: ProblemTests, sandbox: Sandbox) -> _Candidate | None:
         failure = verify(mutant.program, tests, sandbox).failure
-        if failure is None or failure.actual.startswith(TOLD_BY_EDITORS):
+        if failure is None or failure.actual.startswith(OBVIOUS_ERRORS):
             return None
         return _Candidate(mutant, failure)
 
@@ -175,9 +177,9 @@ class PairGenerator:
         )
 
     def _choose(self, candidates: list[_Candidate]) -> _Candidate | None:
-        """Choose a new buggy program: of the kind and subtlety wanted, with a rare mistake."""
-        weights = [weight for _, _, weight in SHARES_WANTED]
-        (low, high, _) = self._generator.choices(SHARES_WANTED, weights)[0]
+        """Choose a new buggy program by kind, share of failed tests and rarity of its mistake."""
+        weights = [weight for _, _, weight in TARGET_SHARES]
+        (low, high, _) = self._generator.choices(TARGET_SHARES, weights)[0]
         takes_any_kind = self._generator.random() < ANY_KIND_SHARE
 
         def rank(candidate: _Candidate) -> tuple[bool, float, int]:

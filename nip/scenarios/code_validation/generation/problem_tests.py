@@ -1,4 +1,4 @@
-"""The tests of a problem: inputs, and the outputs on which all of its solutions agree."""
+"""Tests of a problem: inputs, and the outputs on which all solutions agree."""
 
 import json
 import random
@@ -10,12 +10,12 @@ from nip.scenarios.code_validation.problems.problem import LARGEST_SIZE, Argumen
 from nip.seeding import stable_seed
 
 NUM_GENERATED_INPUTS = 200
-"""Generated inputs per problem, besides the hand-picked ones; fewer where they repeat."""
+"""Number of generated inputs per problem, in addition to the edge cases, before duplicates."""
 
-MOST_STEPS_OF_A_SOLUTION = 1_000_000
+MAX_SOLUTION_STEPS = 1_000_000
 
 STEP_FACTOR, STEP_ALLOWANCE = 20, 1000
-"""A variant may take so many times the steps of the slowest solution, and so many more."""
+"""Step limit of variants: a multiple of the slowest solution's steps, plus an allowance."""
 
 
 @dataclass(frozen=True)
@@ -23,33 +23,33 @@ class ProblemTests:
     """Inputs with their expected outputs."""
 
     inputs: tuple[Arguments, ...]
-    """Arguments of each call: the hand-picked ones first, then the generated ones."""
+    """Arguments of each call: first the edge cases, then the generated inputs."""
 
     expected: tuple[Any, ...]
-    """What ``solve`` has to return."""
+    """Expected return values of ``solve``."""
 
     max_steps: int
-    """Steps after which a call is given up."""
+    """Number of steps after which a call counts as a timeout."""
 
 
 def make_tests(problem: Problem, sandbox: Sandbox, seed: int) -> ProblemTests:
-    """Draw the inputs of a problem and find out the expected outputs.
+    """Draw the inputs of a problem and compute the expected outputs.
 
-    Afterwards the inputs are set in the sandbox. A solution of the problem that fails, or that
-    disagrees with another one, is a mistake of ours and raises an AssertionError.
+    The inputs stay set in the sandbox. A solution that fails, or disagrees with another one, is a
+    mistake in the problem and raises an AssertionError.
 
     Parameters
     ----------
     problem : Problem
-        What is to be tested.
+        The problem.
     sandbox : Sandbox
-        Where the solutions are run.
+        Runs the solutions.
     seed : int
-        The same seed draws the same inputs.
+        Seed of the inputs.
     """
     inputs = draw_inputs(problem, seed)
     sandbox.set_inputs(inputs)
-    runs = [sandbox.run(solution, MOST_STEPS_OF_A_SOLUTION) for solution in problem.solutions]
+    runs = [sandbox.run(solution, MAX_SOLUTION_STEPS) for solution in problem.solutions]
     columns = [_outputs(problem, index, run, inputs) for index, run in enumerate(runs)]
     for arguments, values in zip(inputs, zip(*columns, strict=True), strict=True):
         assert all(value == values[0] for value in values), (
@@ -60,7 +60,7 @@ def make_tests(problem: Problem, sandbox: Sandbox, seed: int) -> ProblemTests:
 
 
 def draw_inputs(problem: Problem, seed: int) -> tuple[Arguments, ...]:
-    """Put together the inputs of a problem, each once, from small to large after the edge cases."""
+    """Return the inputs of a problem without duplicates: edge cases, then small to large."""
     generator = random.Random(stable_seed(seed, "code_validation", "inputs", problem.name))
     found: dict[str, Arguments] = {}
     for arguments in problem.edge_cases:

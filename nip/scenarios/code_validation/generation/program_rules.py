@@ -1,10 +1,10 @@
-"""What a program that somebody else wrote must keep to before it is run at all."""
+"""Rules that a program from a language model must satisfy before it is run."""
 
 import ast
 
 from nip.scenarios.code_validation.problems.problem import ALLOWED_IMPORTS
 
-LONGEST_PROGRAM = 20_000
+MAX_PROGRAM_LENGTH = 20_000
 
 FRAME_ATTRIBUTES = frozenset(
     (
@@ -18,19 +18,20 @@ FRAME_ATTRIBUTES = frozenset(
         "f_builtins",
     )
 )
-"""Attributes that lead out of a program. The sandbox withstands them; no solution needs them."""
+"""Attributes that give access to frames. The sandbox is safe without this rule, but no solution
+needs them."""
 
 
 def objection(program: str) -> str | None:
-    """Tell why a program is not taken; None if there is no reason.
+    """Return why a program is rejected, or None if it is accepted.
 
     Parameters
     ----------
     program : str
         Source text.
     """
-    if len(program) > LONGEST_PROGRAM:
-        return f"it has more than {LONGEST_PROGRAM} characters"
+    if len(program) > MAX_PROGRAM_LENGTH:
+        return f"it has more than {MAX_PROGRAM_LENGTH} characters"
     try:
         tree = ast.parse(program)
     except (SyntaxError, ValueError, RecursionError):

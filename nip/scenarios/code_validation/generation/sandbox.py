@@ -1,4 +1,4 @@
-"""Running candidate programs where they can do no harm."""
+"""Sandbox for candidate programs: a process that runs them without access to the system."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from nip.errors import NipError
 
 WORKER = Path(__file__).with_name("sandbox_worker.py")
 
-# No packages of the installation, no folders of the caller, no settings out of the environment;
-# sets of strings are gone through in the same order each time.
+# No installed packages, no folders of the caller, no environment variables; a fixed hash seed makes
+# the iteration order of sets of strings reproducible.
 WORKER_OPTIONS = ("-S", "-s", "-P", "-B")
 WORKER_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
@@ -22,50 +22,50 @@ UNREADABLE = "its result cannot be read"
 
 
 class SandboxError(NipError, RuntimeError):
-    """The process that runs candidate programs cannot be used."""
+    """The process that runs candidate programs failed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a program did with one input."""
+    """Result of a program for one input."""
 
     kind: str
-    """``value``, ``strange`` (not a value of JSON, or too long), ``exception`` or ``timeout``."""
+    """``value``, ``strange`` (not a JSON value, or too long), ``exception`` or ``timeout``."""
 
     text: str
     """The value as JSON, the type of a strange one, or the error; empty for a timeout."""
 
     @property
     def value(self) -> Any:
-        """The value that was returned, if one was."""
+        """The returned value, for the kind ``value``."""
         return json.loads(self.text)
 
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """What a program did with all inputs."""
+    """Result of a program for all inputs."""
 
     outcomes: tuple[Outcome, ...]
-    """One per input; none if the program was stopped."""
+    """One outcome per input; empty if the program was stopped."""
 
     steps: int = 0
-    """The most steps (loop passes and calls of functions) that one input took."""
+    """Largest number of steps (loop iterations and function calls) of one input."""
 
     stopped: str | None = None
-    """Why the program was not run to the end, if so: a reason to leave it aside."""
+    """Why the program was stopped, in which case it is unusable; None if it was not."""
 
 
 class Sandbox:
-    """A process that runs programs on a list of inputs, each program in a child of its own.
+    """A process that runs programs on a list of inputs, each program in a separate child process.
 
-    A child has no network, opens no files, starts no processes, imports little, and has limits of
-    memory and time; see ``sandbox_worker``. A call that runs too long is recognised by its number
-    of steps, so that no label depends on how busy the machine is. Used in a ``with`` statement.
+    A child cannot use the network, open files or start processes, can import only a few modules,
+    and has limits on memory and time; see ``sandbox_worker``. Timeouts are decided by the number of
+    steps, so that labels do not depend on the load of the machine. A context manager.
 
     Parameters
     ----------
     hash_seed : int
-        Decides the order in which sets of strings are gone through.
+        Hash seed of the process, which determines the iteration order of sets of strings.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class Sandbox:
             stdout=subprocess.PIPE,
             env=environment,
             cwd="/",
-            # Ctrl-C is the business of the process that uses this one.
+            # Ctrl-C must reach only the parent process, which then closes this one.
             start_new_session=True,
         )
         try:
@@ -97,7 +97,7 @@ class Sandbox:
         self._num_inputs = 0
 
     def set_inputs(self, inputs: Sequence[Sequence[Any]]) -> None:
-        """Say on which arguments programs are to be run from now on."""
+        """Set the arguments on which programs are run from now on."""
         self._ask({"inputs": [json.dumps(arguments) for arguments in inputs]})
         self._num_inputs = len(inputs)
 
@@ -109,16 +109,16 @@ class Sandbox:
         program : str
             Source text that defines ``solve``.
         max_steps : int
-            Steps after which a call is given up as a timeout.
+            Number of steps after which a call counts as a timeout.
         num_inputs : int, optional
-            Run it on the first so many inputs only.
+            Run it only on this number of first inputs.
         """
         num_inputs = min(self._num_inputs if num_inputs is None else num_inputs, self._num_inputs)
         request = {"program": program, "num_inputs": num_inputs, "max_steps": max_steps}
         answer = self._ask(request)
         if "stopped" in answer:
             return ProgramRun((), stopped=str(answer["stopped"]))
-        # A program that climbs out of its function can write what it likes instead of a result.
+        # A program that escapes from its function could write anything instead of a result.
         try:
             outcomes = tuple(Outcome(kind, text) for kind, text in answer["outcomes"])
             steps = int(answer["steps"])
@@ -165,6 +165,6 @@ class Sandbox:
 
     def _ended(self) -> SandboxError:
         return SandboxError(
-            f"The process that runs candidate programs ended by itself (exit code "
+            "The process that runs candidate programs ended unexpectedly (exit code "
             f"{self._process.wait()}). If the machine is short of memory, use fewer workers."
         )

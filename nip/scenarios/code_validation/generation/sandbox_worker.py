@@ -1,10 +1,10 @@
-"""The process that runs candidate programs, each in a child of its own with nothing to reach.
+"""The process that runs candidate programs, each in an isolated child process.
 
-It is started by path and imports nothing but the standard library, so that forking it is cheap and
-a candidate finds neither the package, nor the other libraries, nor the expected outputs in it. It
-reads one request per line from standard input, as JSON, and writes one answer per line:
+It is started by path and imports only the standard library, so that forking it is cheap and a
+candidate has access neither to the package, nor to other libraries, nor to the expected outputs. It
+reads one JSON request per line from standard input and writes one answer per line:
 
-* ``{"inputs": [...]}`` keeps the JSON texts of the arguments to run programs on; answer ``{}``.
+* ``{"inputs": [...]}`` stores the JSON texts of the arguments to run programs on; answer ``{}``.
 * ``{"program", "num_inputs", "max_steps"}`` runs a program; answer
   ``{"outcomes": [[kind, text], ...], "steps"}`` or ``{"stopped": reason}``.
 """
@@ -38,11 +38,11 @@ MODULES = (bisect, collections, functools, heapq, itertools, math, operator, re,
 HARMLESS_EVENTS = frozenset(
     (
         *("builtins.id", "object.__getattr__", "object.__setattr__", "object.__delattr__"),
-        # What `collections.namedtuple` does.
+        # Needed by `collections.namedtuple`.
         *("compile", "exec", "sys._getframe", "sys._getframemodulename"),
     )
 )
-"""Audit events that a program may cause; whatever else is audited is refused."""
+"""Audit events that a program may cause; all others are refused."""
 
 WITHHELD_BUILTINS = (
     *("breakpoint", "compile", "copyright", "credits", "delattr", "eval", "exec", "exit"),
@@ -55,30 +55,30 @@ WALL_SECONDS = 60
 MEMORY_BYTES = 512 * 2**20
 LONGEST_OUTPUT = 20_000
 HOPELESS_AFTER = 12
-"""Inputs after which a program that has not answered a single one is stopped."""
+"""Number of inputs without any value after which a program is stopped."""
 
 MOST_DESCRIPTORS = 64
-"""More files than this process ever has open."""
+"""Upper bound of the file descriptors that this process has open."""
 
 NOT_AUDITED = ("mkfifo", "mknod")
-"""Functions of ``os`` that leave a file behind and that no audit event tells of."""
+"""Functions of ``os`` that create files without an audit event."""
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 class StepLimitReachedError(BaseException):
-    """A program took more steps than it may; not an Exception, so that it cannot be swallowed."""
+    """A program exceeded its number of steps; no Exception, so that it cannot be caught as one."""
 
 
 class RefusedError(BaseException):
-    """A program tried what it must not."""
+    """A program tried something forbidden."""
 
 
 class StepCounter(ast.NodeTransformer):
-    """Makes a program count a step in each pass of a loop and each call of a function."""
+    """Instruments a program to count a step in each loop iteration and function call."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Insert a call of ``__step__`` where a step begins."""
+        """Insert a call of ``__step__`` at the start of each step."""
         super().generic_visit(node)
         if isinstance(node, ast.For | ast.While | ast.FunctionDef):
             node.body.insert(0, ast.Expr(_step()))
@@ -99,20 +99,20 @@ class Steps:
         self.left = limit
 
     def take(self) -> bool:
-        """Count one step; true, so that it can stand among the conditions of a comprehension."""
+        """Count one step; return True, so that it can be a condition of a comprehension."""
         self.left -= 1
         if self.left < 0:
             raise StepLimitReachedError
         return True
 
     def restart(self) -> int:
-        """Begin the next call; returns how many steps the last one took."""
+        """Reset the counter for the next call; return the steps of the last one."""
         taken, self.left = self.limit - self.left, self.limit
         return taken
 
 
 def public_part(module: types.ModuleType) -> types.ModuleType:
-    """Copy a module without the modules that it has imported, which lead on to all others."""
+    """Copy a module without its imported modules, which would give access to all others."""
     copy = types.ModuleType(module.__name__)
     for name in getattr(module, "__all__", dir(module)):
         value = getattr(module, name)
@@ -134,20 +134,20 @@ IMPORTABLE = importable_modules()
 def restricted_import(
     name: str, _globals: object = None, _locals: object = None, wanted: object = (), level: int = 0
 ) -> Any:
-    """Import one of the few allowed modules."""
+    """Import one of the allowed modules."""
     if name not in IMPORTABLE or level:
         raise RefusedError(f"import of {name}")
     return IMPORTABLE[name if wanted else name.partition(".")[0]]
 
 
 def refuse_events(event: str, _: tuple[Any, ...]) -> None:
-    """Refuse all that is audited (files, processes, sockets, ...) but for the harmless."""
+    """Refuse all audit events (files, processes, sockets, ...) except the harmless ones."""
     if event not in HARMLESS_EVENTS:
         raise RefusedError(event)
 
 
 def program_globals(steps: Steps) -> dict[str, Any]:
-    """Build the names that a program finds."""
+    """Build the global names of a program."""
     known = {name: value for name, value in vars(builtins).items() if name not in WITHHELD_BUILTINS}
     known["__import__"] = restricted_import
     known["print"] = lambda *_, **__: None
@@ -155,7 +155,7 @@ def program_globals(steps: Steps) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it, tuples as lists; raise TypeError for any other type."""
+    """Convert a value to JSON types, tuples to lists; raise TypeError for any other type."""
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, list | tuple):
@@ -166,11 +166,11 @@ def plain(value: Any) -> Any:
 
 
 def call(solve: Any, arguments: Any) -> tuple[str, str]:
-    """Call a program once; returns what kind of outcome it was, and a text that tells more."""
+    """Call a program once; return the kind of its outcome, and its value or error as text."""
     try:
         value = solve(*arguments)
     except Exception as error:
-        # Addresses in a message differ from run to run.
+        # Addresses in messages differ between runs.
         message = re.sub(r"0x[0-9a-fA-F]+", "0x", str(error))[:200]
         name = type(error).__name__
         return ("memory" if name == "MemoryError" else "exception"), f"{name}: {message}"
@@ -187,7 +187,7 @@ def call(solve: Any, arguments: Any) -> tuple[str, str]:
 
 
 def run_program(program: str, inputs: list[str], max_steps: int) -> dict[str, Any]:
-    """Run a program on all inputs, in the process that is given up to it."""
+    """Run a program on all inputs, in the child process."""
     steps = Steps(max_steps)
     names = program_globals(steps)
     try:
@@ -208,7 +208,7 @@ def run_program(program: str, inputs: list[str], max_steps: int) -> dict[str, An
 
 
 def limit_resources() -> None:
-    """Limit what this process may use; what a system does not know is left out."""
+    """Limit the resources of this process; limits unknown to the system are skipped."""
     limits = {
         "RLIMIT_AS": MEMORY_BYTES,
         "RLIMIT_CPU": math.ceil(CPU_SECONDS),
@@ -220,13 +220,13 @@ def limit_resources() -> None:
     for name, limit in limits.items():
         with contextlib.suppress(AttributeError, ValueError, OSError):
             resource.setrlimit(getattr(resource, name), (limit, limit))
-    # Their default action ends the process, even within one long operation.
+    # The default action of these signals ends the process, even within one long operation.
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
     signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
 
 
 def keep_only(descriptor: int) -> None:
-    """Take from this process what it inherited: open files, and what makes some unnoticed."""
+    """Close all files except one, and remove functions that create files without audit events."""
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, MOST_DESCRIPTORS)
     for module in (os, sys.modules["posix"]):
@@ -235,7 +235,7 @@ def keep_only(descriptor: int) -> None:
 
 
 def be_child(writing_end: int, program: str, inputs: list[str], max_steps: int) -> NoReturn:
-    """Run a program in a child process, hand over the result, and end."""
+    """Run a program in the child process, write its result, and exit."""
     try:
         os.dup2(0, 2)
         keep_only(writing_end)
@@ -253,7 +253,7 @@ def be_child(writing_end: int, program: str, inputs: list[str], max_steps: int) 
 
 
 def run_in_child(program: str, inputs: list[str], max_steps: int) -> dict[str, Any]:
-    """Fork a child for a program and wait for its result, but not for ever."""
+    """Fork a child process for a program and wait for its result, with a time limit."""
     reading_end, writing_end = os.pipe()
     child = os.fork()
     if child == 0:
@@ -262,7 +262,7 @@ def run_in_child(program: str, inputs: list[str], max_steps: int) -> dict[str, A
     os.close(writing_end)
     content = _read_all(reading_end, time.monotonic() + WALL_SECONDS)
     os.close(reading_end)
-    # Whatever it is still doing, it has said all that counts.
+    # The result has been read, so nothing is lost.
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     try:
@@ -283,7 +283,7 @@ def _read_all(descriptor: int, deadline: float) -> bytes:
 
 
 def leave_the_network() -> bool:
-    """Move to a network of its own with nobody in it, where the system permits; tells if it did."""
+    """Move this process to an empty network namespace; return whether the system allowed it."""
     unshare = getattr(ctypes.CDLL(None), "unshare", None)
     if unshare is None:
         return False
@@ -291,8 +291,8 @@ def leave_the_network() -> bool:
 
 
 def main() -> None:
-    """Serve requests until standard input ends."""
-    # Candidates inherit what is open: let that be nothing.
+    """Serve requests until standard input is closed."""
+    # Candidates inherit open files, so standard input and output are redirected to nothing.
     answers = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)

@@ -1,4 +1,4 @@
-"""Dividing problems and datapoints among the splits."""
+"""Distribution of problems and datapoints over the splits."""
 
 import random
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from nip.seeding import stable_seed
 def split_problems(
     problems: Sequence[Problem], test_share: float, seed: int
 ) -> dict[str, list[Problem]]:
-    """Decide for each problem in which split it is, so that topics are spread over both.
+    """Assign each problem to a split, so that topics are spread over both.
 
     Raises
     ------
     ParameterError
-        If a split would be left without problems.
+        If a split would have no problems.
     """
     if not 0 < test_share < 1:
         raise ParameterError(
@@ -33,32 +33,32 @@ def split_problems(
     generator.shuffle(order)
     order.sort(key=lambda problem: problem.topic)
     num_test = min(max(round(test_share * len(order)), 1), len(order) - 1)
-    # Every so many problems of the order one is taken, beginning anywhere.
+    # Take problems at equal distances in this order, from a random offset.
     offset = generator.randrange(len(order))
     chosen = {(offset + place * len(order) // num_test) % len(order) for place in range(num_test)}
     splits: dict[str, list[Problem]] = {"train": [], "test": []}
     for place, problem in enumerate(order):
         splits["test" if place in chosen else "train"].append(problem)
     for group in splits.values():
-        # The first ones get one pair more than the others where pairs cannot be dealt evenly.
+        # If the pairs cannot be distributed evenly, the first problems get one more.
         generator.shuffle(group)
     return splits
 
 
 def deal(total: int, capacities: Sequence[int | None]) -> list[int] | None:
-    """Divide a number among parts as evenly as they can take it.
+    """Distribute a number over parts as evenly as their capacities allow.
 
     Parameters
     ----------
     total : int
-        What is to be divided.
+        The number to distribute.
     capacities : sequence of int or None
-        The most that each part can take; None if that is not known to be limited.
+        Capacity of each part; None if it is unlimited or unknown.
 
     Returns
     -------
     counts : list of int, or None
-        One number per part; None if all of them together cannot take the total.
+        One number per part; None if the total exceeds all capacities.
     """
     counts = [0] * len(capacities)
     while total > 0:

@@ -1,4 +1,4 @@
-"""Finding out whether a program is correct, by running it."""
+"""Verification of programs by running them on the tests of a problem."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from nip.scenarios.code_validation.generation.problem_tests import ProblemTests
 from nip.scenarios.code_validation.generation.sandbox import Outcome, Sandbox
 
 BugKind = Literal["wrong_answer", "exception", "timeout"]
-"""What a buggy program does with an input: answers wrongly, raises, or does not come to an end."""
+"""Kind of a failure: a wrong answer, an exception, or a timeout."""
 
 KINDS: dict[str, BugKind] = {
     "value": "wrong_answer",
@@ -16,7 +16,7 @@ KINDS: dict[str, BugKind] = {
     "exception": "exception",
     "timeout": "timeout",
 }
-"""The kind of bug by the kind of outcome, the most telling first."""
+"""Kind of bug by kind of outcome, the most informative first."""
 
 
 @dataclass(frozen=True)
@@ -24,31 +24,30 @@ class Failure:
     """How a program fails its tests."""
 
     kind: BugKind
-    """What it does with the input below."""
+    """Kind of failure on the input below."""
 
     failing_input: str
-    """The shortest arguments for which it fails, as a list in JSON; if it ever answers wrongly,
-    the shortest for which it does."""
+    """Shortest arguments for which it fails, as a JSON list; wrong answers are preferred."""
 
     expected: str
-    """What it should return for them, as JSON."""
+    """Expected return value, as JSON."""
 
     actual: str
-    """What it returns, as JSON; or the exception; or nothing if it does not come to an end."""
+    """Actual return value, as JSON; the exception; or empty for a timeout."""
 
     tests_failed_share: float
-    """Share of all tests that it fails, above 0."""
+    """Share of failed tests, above 0."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known about a program after its tests."""
+    """Result of the verification of a program."""
 
     failure: Failure | None = None
-    """How it fails, if it does."""
+    """How it fails; None if it passes all tests."""
 
     unusable: str | None = None
-    """Why it was stopped, if it was; then it counts neither as correct nor as buggy."""
+    """Why it was stopped, so that it is neither correct nor buggy; None if it was not."""
 
     @property
     def is_correct(self) -> bool:
@@ -57,7 +56,7 @@ class Verdict:
 
 
 def verify(program: str, tests: ProblemTests, sandbox: Sandbox) -> Verdict:
-    """Run a program on all tests of a problem, whose inputs are set in the sandbox."""
+    """Run a program on all tests of a problem; their inputs must be set in the sandbox."""
     run = sandbox.run(program, tests.max_steps)
     if run.stopped is not None:
         return Verdict(unusable=run.stopped)

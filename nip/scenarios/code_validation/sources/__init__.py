@@ -1,1 +1,1 @@
-"""Where questions and programs come from: files, the Hugging Face hub, or the package itself."""
+"""Sources of datasets: files, the Hugging Face hub, and the built-in dataset."""

@@ -1,4 +1,4 @@
-"""The tiny dataset that comes with the package."""
+"""The small built-in dataset ``test``."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ FOLDER = Path(__file__).parents[1] / "builtin"
 
 @register_dataset_source("test")
 class BuiltinSource(DatasetSource):
-    """Two dozen programs to train on and a dozen to test on, for trying things out."""
+    """A dataset of 24 training and 12 test programs, for first experiments and tests."""
 
     reads_options = False
 
     def check(self, request: DatasetRequest) -> None:
-        """Nothing to do: it is always there."""
+        """Do nothing: the dataset is part of the package."""
 
     def load(self, request: DatasetRequest, split: str) -> TextDataset:
-        """Read the files of the package."""
+        """Read a split from the files of the package."""
         return load_folder(FOLDER, split)

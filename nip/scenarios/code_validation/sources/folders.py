@@ -1,4 +1,4 @@
-"""Datasets in folders and files."""
+"""Datasets in folders and single files."""
 
 from itertools import chain
 from pathlib import Path
@@ -14,35 +14,35 @@ SCENARIO = "code_validation"
 
 
 class FolderSource(DatasetSource):
-    """JSONL or Parquet files: a folder by name or path, or a single file with a column ``split``.
+    """A dataset of JSONL or Parquet files: a folder, or a single file with a column ``split``.
 
-    In a folder, the files of a split lie in ``raw/<split>``, or are called ``<split>.jsonl`` or
+    In a folder, the files of a split are in ``raw/<split>``, or are named ``<split>.jsonl`` or
     ``<split>.parquet``.
     """
 
     reads_options = False
 
     def check(self, request: DatasetRequest) -> None:
-        """Look for the files of both splits."""
+        """Check that both splits have files."""
         if _single_file(request) is None:
             folder = _folder(request)
             for split in SPLITS:
                 split_files(folder, split)
 
     def load(self, request: DatasetRequest, split: str) -> TextDataset:
-        """Read the files of a split."""
+        """Read a split from its files."""
         if (path := _single_file(request)) is not None:
             return _load_from_file(path, split)
         return load_folder(_folder(request), split)
 
 
 def load_folder(folder: Path, split: str) -> TextDataset:
-    """Read a split out of the folder of a dataset.
+    """Read a split from the folder of a dataset.
 
     Raises
     ------
     DatasetError
-        If it is missing, or a row breaks a rule.
+        If the split is missing or has an invalid row.
     """
     files = split_files(folder, split)
     rows = chain.from_iterable(map(read_rows, files))
@@ -55,7 +55,7 @@ def split_files(folder: Path, split: str) -> list[Path]:
     Raises
     ------
     DatasetError
-        If there are none.
+        If the split has no files.
     """
     within = folder / "raw" / split
     found = sorted(path for path in within.glob("*") if path.suffix in SUFFIXES)
@@ -71,7 +71,7 @@ def _folder(request: DatasetRequest) -> Path:
 
 
 def _single_file(request: DatasetRequest) -> Path | None:
-    """Return the file that the name of a dataset is, if it is one."""
+    """Return the path of a dataset that is given as a single file, else None."""
     path = Path(request.name).expanduser()
     is_named = is_path(request.name) or path.suffix in SUFFIXES
     if not is_named or not path.is_file():
@@ -89,8 +89,8 @@ def _load_from_file(path: Path, split: str) -> TextDataset:
         if row.extra.get("split") not in SPLITS:
             raise DatasetError(
                 f"{path}, row {number}: the column 'split' must be 'train' or 'test', got "
-                f"{row.extra.get('split')!r}. Add it to every row; or make a folder of two files, "
-                f"train{path.suffix} and test{path.suffix}, and give its path."
+                f"{row.extra.get('split')!r}. Set it in every row, or give the path of a folder "
+                f"with the files train{path.suffix} and test{path.suffix}."
             )
         if row.extra["split"] == split:
             chosen.append(row)

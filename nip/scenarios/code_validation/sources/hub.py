@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face hub, kept as JSONL once they have been fetched."""
+"""Datasets on the Hugging Face hub, cached as JSONL after the first download."""
 
 import hashlib
 import importlib
@@ -20,56 +20,56 @@ from nip.scenarios.code_validation.sources.source import (
 )
 
 FORMAT = 1
-"""Grows when rows are made in another way, so that what was kept before is not used any more."""
+"""Version of the cached rows; raised when rows are built differently, to invalidate old caches."""
 
 
 @dataclass(frozen=True)
 class HubOptions:
-    """All that decides which rows are taken; the cache is found by a hash of it."""
+    """Everything that determines the cached rows; its hash names the cache folder."""
 
     dataset: str
     """Name of the dataset on the hub."""
 
     difficulty: str
-    """Problems of which difficulty are taken."""
+    """Difficulty of the selected problems."""
 
     solution_number: int
-    """Which solution to each problem is taken, counted from 0."""
+    """Index of the selected solution to each problem, counted from 0."""
 
     exclude_flagged: bool
-    """Whether what moderation has flagged is left out."""
+    """Whether to leave out what moderation has flagged."""
 
     format: int = FORMAT
-    """Version of how rows are made."""
+    """Version of the cached rows."""
 
     def folder(self, data_dir: Path) -> Path:
-        """Return where the rows are kept; hidden, so that it is not taken for a named dataset."""
+        """Return the cache folder, which is hidden so that it is not listed as a dataset."""
         content = json.dumps(asdict(self), sort_keys=True)
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
         return data_dir / SCENARIO / ".hub" / f"{self.dataset.replace('/', '--')}-{key}"
 
 
 class HubSource(DatasetSource):
-    """A dataset of the hub in the layout of APPS: one problem per row, with its solutions."""
+    """A dataset on the hub in the format of APPS: one problem per row, with its solutions."""
 
     name: ClassVar[str]
     """Name of the dataset on the hub."""
 
     labelled_columns: ClassVar[tuple[tuple[str, int], ...]]
-    """Columns of solutions, and whether those in them are correct (1) or buggy (0)."""
+    """Columns of solutions, with the label of their solutions: correct (1) or buggy (0)."""
 
     def check(self, request: DatasetRequest) -> None:
-        """Look for what was fetched before, or else for the library that fetches."""
-        is_kept = self._options(request).folder(request.data_dir).is_dir()
-        if (not is_kept or request.ignore_cache) and not importlib.util.find_spec("datasets"):
+        """Check that the dataset is cached or the ``datasets`` library is installed."""
+        is_cached = self._options(request).folder(request.data_dir).is_dir()
+        if (not is_cached or request.ignore_cache) and not importlib.util.find_spec("datasets"):
             raise _not_installed(self.name)
 
     def load(self, request: DatasetRequest, split: str) -> TextDataset:
-        """Read what was fetched before, or fetch it and keep it."""
+        """Read a split from the cache, after downloading the dataset if necessary."""
         options = self._options(request)
         folder = options.folder(request.data_dir)
         if request.ignore_cache or not folder.is_dir():
-            files = {f"raw/{name}/data.jsonl": self._fetch(options, name) for name in SPLITS}
+            files = {f"raw/{name}/data.jsonl": self._download(options, name) for name in SPLITS}
             files["options.json"] = json.dumps(asdict(options), indent=2) + "\n"
             write_dataset_folder(folder, files, overwrite=True)
         return load_folder(folder, split)
@@ -83,16 +83,16 @@ class HubSource(DatasetSource):
             options.apps_exclude_flagged,
         )
 
-    def _fetch(self, options: HubOptions, split: str) -> str:
+    def _download(self, options: HubOptions, split: str) -> str:
         rows = [
             row
-            for content in _download(options.dataset, split)
+            for content in _load_rows(options.dataset, split)
             if content.get("difficulty") == options.difficulty
             for row in self._rows_of(content, options)
         ]
         if not rows:
             raise DatasetError(
-                f"The {split} split of {options.dataset} has nothing of "
+                f"The {split} split of {options.dataset} has no rows for "
                 f"code_validation.apps_difficulty={options.difficulty!r} with "
                 f"code_validation.apps_solution_number={options.solution_number}. Choose another "
                 "difficulty or a lower number."
@@ -106,9 +106,9 @@ class HubSource(DatasetSource):
         if "question" not in content or not columns:
             wanted = ["question", *(name for name, _ in self.labelled_columns)]
             raise DatasetError(
-                f"{options.dataset} does not look as expected: a row needs {', '.join(wanted)}, "
-                f"this one has {', '.join(content)}. Save the rows that you want as JSONL with the "
-                "columns question, solution, y instead, and give the path of their folder."
+                f"{options.dataset} has another format than expected: a row needs "
+                f"{', '.join(wanted)}, but has {', '.join(content)}. Save the rows as JSONL with "
+                "the columns question, solution and y, and give the path of their folder."
             )
         if options.exclude_flagged and is_flagged(content):
             return
@@ -128,15 +128,15 @@ class HubSource(DatasetSource):
 
 
 def is_flagged(content: Mapping[str, Any]) -> bool:
-    """Tell whether moderation has flagged a problem or a solution."""
+    """Return whether moderation has flagged a problem or a solution."""
     return any(bool(content.get(name)) for name in ("flagged", "is_flagged"))
 
 
 def solutions_in(column: Any) -> list[tuple[str, bool]]:
     """Return the solutions in a column, each with whether it is flagged.
 
-    The column is a list of texts, or of objects with a ``solution`` (or ``code``) and maybe
-    ``flagged``; or such a list as JSON, as in APPS, where the empty text means an empty list.
+    The column is a list of strings, or of objects with ``solution`` (or ``code``) and optionally
+    ``flagged``; or such a list as JSON, as in APPS, where the empty string is an empty list.
     """
     if isinstance(column, str):
         try:
@@ -152,17 +152,17 @@ def solutions_in(column: Any) -> list[tuple[str, bool]]:
     return found
 
 
-def _download(dataset: str, split: str) -> Iterable[Mapping[str, Any]]:
+def _load_rows(dataset: str, split: str) -> Iterable[Mapping[str, Any]]:
     try:
         library = importlib.import_module("datasets")
     except ImportError as error:
         raise _not_installed(dataset) from error
     try:
         rows: Iterable[Mapping[str, Any]] = library.load_dataset(dataset, split=split)
-    except Exception as error:  # It raises whatever its many dependencies raise.
+    except Exception as error:  # The library passes on errors of its many dependencies.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DatasetError(
-            f"The {split} split of {dataset} cannot be fetched from the Hugging Face hub: "
+            f"The {split} split of {dataset} cannot be downloaded from the Hugging Face hub: "
             f"{reason}. Without a network, make a dataset with: python "
             "scripts/create_cv_dataset.py NAME"
         ) from error
@@ -171,15 +171,15 @@ def _download(dataset: str, split: str) -> Iterable[Mapping[str, Any]]:
 
 def _not_installed(dataset: str) -> DatasetError:
     return DatasetError(
-        f"Fetching {dataset} from the Hugging Face hub needs the package 'datasets', which is not "
-        "installed. Install it with: pip install 'nip[hub]'. Or make a dataset without a network: "
-        "python scripts/create_cv_dataset.py NAME"
+        f"Downloading {dataset} from the Hugging Face hub needs the package 'datasets', which is "
+        "not installed. Install it with: pip install 'nip[hub]'. Or make a dataset without a "
+        "network: python scripts/create_cv_dataset.py NAME"
     )
 
 
 @register_dataset_source("codeparrot/apps")
 class AppsSource(HubSource):
-    """Problems of programming competitions with solutions that were accepted there."""
+    """Problems of programming competitions with accepted solutions."""
 
     name = "codeparrot/apps"
     labelled_columns = (("solutions", 1),)
@@ -187,7 +187,7 @@ class AppsSource(HubSource):
 
 @register_dataset_source("lrhammond/buggy-apps")
 class BuggyAppsSource(HubSource):
-    """The same problems, with buggy solutions besides."""
+    """The same problems, with additional buggy solutions."""
 
     name = "lrhammond/buggy-apps"
     labelled_columns = (("solutions", 1), ("buggy_solutions", 0))

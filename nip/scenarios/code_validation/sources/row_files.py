@@ -1,4 +1,4 @@
-"""Reading rows out of JSONL and Parquet files."""
+"""Reading of rows from JSONL and Parquet files."""
 
 import importlib
 import json
@@ -10,7 +10,7 @@ from nip.errors import DatasetError
 from nip.scenarios.code_validation.sources.rows import Row, check_row
 
 SUFFIXES = (".jsonl", ".parquet")
-"""Endings of the files that are understood."""
+"""Supported file suffixes."""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -19,7 +19,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises
     ------
     DatasetError
-        If the file cannot be read, or a row breaks a rule; the message names file and line.
+        If the file cannot be read or has an invalid row; the message names file and line.
     """
     read = _read_parquet if path.suffix == ".parquet" else _read_jsonl
     for place, content in read(path):
@@ -31,11 +31,11 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Any]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f"{path} is not a text in UTF-8 (byte {error.start}). Save it as UTF-8."
+            f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
         ) from error
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
-    # Not splitlines: a text within JSON may hold other characters that it takes for line ends.
+    # Not splitlines, which also splits at other characters, which JSON strings may contain.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             place = f"{path}, line {number}"
@@ -61,6 +61,6 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as Parquet: {reason}") from error
     for number, content in enumerate(rows, start=1):
-        # A column that a row does not have is filled with nothing in a table.
+        # In a table, columns that a row lacks are null.
         given = {name: value for name, value in content.items() if value is not None}
         yield f"{path}, row {number}", given

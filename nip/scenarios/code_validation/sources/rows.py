@@ -1,4 +1,4 @@
-"""Rows of a dataset, checked, and what becomes of them."""
+"""Validation of the rows of a dataset, and conversion to datapoints."""
 
 import hashlib
 from collections import Counter
@@ -10,12 +10,12 @@ from nip.errors import DatasetError
 from nip.scenario_base.text.datapoint import TextDatapoint, TextDataset, prover_stance_of
 
 NEEDED = ("question", "solution", "y")
-"""Columns that every row has."""
+"""Columns that every row must have."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A program for a question, and whether it is correct."""
+    """A row of a dataset: a question, a program, and whether it is correct."""
 
     question: str
     """What the program has to do."""
@@ -31,19 +31,19 @@ class Row:
 
 
 def check_row(content: Any, place: str) -> Row:
-    """Turn what stands in a file into a row.
+    """Validate a row.
 
     Parameters
     ----------
     content : object
-        The row as it was read.
+        The row as read from the file.
     place : str
-        Where it stands, for messages: file and line.
+        File and line of the row, for error messages.
 
     Raises
     ------
     DatasetError
-        If a column is missing or has a value that it must not have.
+        If a column is missing or has an invalid value.
     """
     if not isinstance(content, Mapping):
         raise DatasetError(
@@ -59,7 +59,7 @@ def check_row(content: Any, place: str) -> Row:
     for name in ("question", "solution"):
         if not isinstance(content[name], str) or not content[name].strip():
             raise DatasetError(
-                f"{place}: {name} must be a text that is not empty, got {_short(content[name])}."
+                f"{place}: {name} must be a non-empty string, got {_short(content[name])}."
             )
     if content["y"] not in (0, 1) or isinstance(content["y"], float):
         raise DatasetError(
@@ -74,10 +74,10 @@ def check_row(content: Any, place: str) -> Row:
 def _check_optional(extra: Mapping[str, Any], place: str) -> None:
     difficulty, tests = extra.get("difficulty"), extra.get("tests")
     if not isinstance(difficulty, str | None):
-        raise DatasetError(f"{place}: difficulty must be a text, got {_short(difficulty)}.")
+        raise DatasetError(f"{place}: difficulty must be a string, got {_short(difficulty)}.")
     if not isinstance(tests, list | dict | str | None):
         raise DatasetError(
-            f"{place}: tests must be a list, an object or a text, got {_short(tests)}."
+            f"{place}: tests must be a list, an object or a string, got {_short(tests)}."
         )
 
 
@@ -87,19 +87,19 @@ def _short(value: Any) -> str:
 
 
 def make_dataset(rows: Iterable[Row], place: str) -> TextDataset:
-    """Turn rows into datapoints, whose ids depend on nothing but their texts.
+    """Convert rows to datapoints, whose ids depend only on question and solution.
 
     Parameters
     ----------
     rows : iterable of Row
         The rows of one split.
     place : str
-        Where they come from, for messages.
+        File or folder of the rows, for error messages.
 
     Raises
     ------
     DatasetError
-        If there are none, or the same program occurs as correct and as buggy.
+        If there are no rows, or the same program occurs as correct and as buggy.
     """
     labels: dict[str, int] = {}
     num_seen: Counter[str] = Counter()
@@ -108,7 +108,7 @@ def make_dataset(rows: Iterable[Row], place: str) -> TextDataset:
         name = _content_id(row)
         if labels.setdefault(name, row.y) != row.y:
             raise DatasetError(
-                f"{place}: the same solution to the same question is once correct (y=1) and once "
+                f"{place}: the same solution to the same question occurs as correct (y=1) and as "
                 f"buggy (y=0): {_short(row.solution)}. Remove one of the two rows."
             )
         num_seen[name] += 1
@@ -118,7 +118,7 @@ def make_dataset(rows: Iterable[Row], place: str) -> TextDataset:
             TextDatapoint(name + suffix, row.question, row.solution, row.y, stance, row.extra)
         )
     if not datapoints:
-        raise DatasetError(f"{place}: there are no rows. A split needs at least one.")
+        raise DatasetError(f"{place} has no rows. A split needs at least one.")
     return TextDataset(datapoints)
 
 

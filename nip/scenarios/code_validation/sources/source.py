@@ -1,4 +1,4 @@
-"""What a source of datasets offers, and the registry of those that have a name."""
+"""Base class and registry of dataset sources."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -13,35 +13,35 @@ from nip.scenario_base.text.datapoint import TextDataset
 
 @dataclass(frozen=True)
 class DatasetRequest:
-    """Which dataset is wanted, and how."""
+    """Which dataset to load, with which options."""
 
     name: str
-    """What the hyper-parameter ``dataset`` says."""
+    """Value of the hyper-parameter ``dataset``."""
 
     data_dir: Path
-    """Folder in which datasets lie."""
+    """Folder of all datasets."""
 
     options: CodeValidationParameters
-    """What the hyper-parameters say about the data."""
+    """Hyper-parameters of the data."""
 
     ignore_cache: bool = False
-    """Whether to fetch anew what was fetched before."""
+    """Whether to download the dataset even if it is cached."""
 
 
 class DatasetSource(ABC):
-    """Where datasets come from."""
+    """Base class of dataset sources."""
 
     reads_options: ClassVar[bool] = True
-    """Whether the options of a request make a difference."""
+    """Whether the source uses the options of a request."""
 
     @abstractmethod
     def check(self, request: DatasetRequest) -> None:
-        """Tell, without reading or fetching much, whether a dataset is there.
+        """Check that a dataset is available, without reading or downloading it.
 
         Raises
         ------
         DatasetError
-            If it is not; the message says how to get it.
+            If it is not available; the message says how to get it.
         """
 
     @abstractmethod
@@ -51,7 +51,7 @@ class DatasetSource(ABC):
         Raises
         ------
         DatasetError
-            If it is missing, cannot be fetched, or breaks a rule.
+            If it is missing, cannot be downloaded, or has an invalid row.
         """
 
 
@@ -60,16 +60,16 @@ SourceMaker = Callable[[], DatasetSource]
 dataset_source_registry: Registry[SourceMaker] = Registry(
     "source of code validation data", package="nip.scenarios.code_validation.sources"
 )
-"""Sources whose datasets have fixed names. All other names are those of folders and files."""
+"""Sources by the name of their dataset. All other names refer to folders and files."""
 
 
 def register_dataset_source(dataset: str) -> Callable[[type[DatasetSource]], type[DatasetSource]]:
-    """Enter a class of sources under the name of the dataset that it provides."""
+    """Register a source class under the name of its dataset."""
     return dataset_source_registry.register(dataset)
 
 
 def find_source(name: str, files: SourceMaker) -> DatasetSource:
-    """Return the source of a dataset: that of its name, or else the one for folders and files."""
+    """Return the source registered for a dataset, or else the one for folders and files."""
     if name in dataset_source_registry:
         return dataset_source_registry.get(name)()
     return files()

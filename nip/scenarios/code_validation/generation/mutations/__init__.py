@@ -1,1 +1,1 @@
-"""Mistakes that people make, put into correct programs."""
+"""Mutations: plausible mistakes that are inserted into correct programs."""

@@ -1,4 +1,4 @@
-"""Mistakes within an expression."""
+"""Mutations of expressions."""
 
 import ast
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ OTHER_METHODS = {
 
 
 def boundary(node: ast.AST) -> Iterator[None]:
-    """Include what should be excluded, or the other way round."""
+    """Include what should be excluded, or the reverse."""
     if isinstance(node, ast.Compare):
         for index, operator in enumerate(node.ops):
             if other := BOUNDARIES.get(type(operator)):
@@ -106,7 +106,7 @@ def arithmetic(node: ast.AST) -> Iterator[None]:
 
 
 def boolean(node: ast.AST) -> Iterator[None]:
-    """Take ``or`` for ``and``, or the other way round."""
+    """Take ``or`` for ``and``, or the reverse."""
     if isinstance(node, ast.BoolOp):
         other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         with replaced(node, op=other):
@@ -155,7 +155,7 @@ def constant(node: ast.AST) -> Iterator[None]:
         if number is None or isinstance(node, ast.UnaryOp):
             continue
         for changed in (number + 1, number - 1):
-            # Nobody adds 0 or divides by it.
+            # Adding 0 or dividing by it is no plausible mistake.
             if changed > 0 or not is_sum:
                 with replace(written(changed)):
                     yield
@@ -174,7 +174,7 @@ def forgotten_shift(node: ast.AST) -> Iterator[None]:
 
 
 def truth_value(node: ast.AST) -> Iterator[None]:
-    """Take True for False, or the other way round."""
+    """Take True for False, or the reverse."""
     if isinstance(node, ast.Constant) and type(node.value) is bool:
         with replaced(node, value=not node.value):
             yield
@@ -222,7 +222,7 @@ def crossed_indices(node: ast.AST) -> Iterator[None]:
 
 
 def function(node: ast.AST) -> Iterator[None]:
-    """Take the minimum for the maximum, any for all, or the other way round."""
+    """Take the minimum for the maximum, any for all, or the reverse."""
     if isinstance(node, ast.Name) and node.id in OTHER_FUNCTIONS:
         with replaced(node, id=OTHER_FUNCTIONS[node.id]):
             yield
@@ -292,7 +292,7 @@ def sort_order(node: ast.AST) -> Iterator[None]:
 
 
 def text(node: ast.AST) -> Iterator[None]:
-    """Miss a character of a text."""
+    """Drop the first or last character of a string."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > 1:
         for value in (node.value[:-1], node.value[1:]):
             with replaced(node, value=value):

@@ -1,4 +1,4 @@
-"""Finding all places of a program where one could be mistaken, and making some of the mistakes."""
+"""Generation of mutants: programs with one mistake of a random kind at a random place."""
 
 import ast
 import random
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nip.scenarios.code_validation.generation.mutations import expressions, statements, variables
 from nip.scenarios.code_validation.generation.mutations.mutation import Mutation
-from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import format_program
 
 MUTATIONS: tuple[Mutation, ...] = (
     expressions.boundary,
@@ -44,31 +44,31 @@ MUTATIONS: tuple[Mutation, ...] = (
     statements.sequential_assignment,
     variables.wrong_variable,
 )
-"""All kinds of mistakes."""
+"""All mutations."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A program with one mistake in it, if it is one."""
+    """A program with one mistake, unless the change happens to be harmless."""
 
     program: str
     """Source text."""
 
     mutation: str | None
-    """Name of the kind of mistake, if it is known."""
+    """Name of the mutation; None for programs of a language model."""
 
 
 def make_mutants(program: str, count: int, generator: random.Random) -> list[Mutant]:
-    """Put single mistakes into a program, of as many kinds as possible.
+    """Make mutants of a program, with as many kinds of mistakes as possible.
 
     Parameters
     ----------
     program : str
         A correct program.
     count : int
-        The most mutants to make.
+        Maximum number of mutants.
     generator : random.Random
-        Chooses the kinds and the places.
+        Draws the kinds and the places.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def make_mutants(program: str, count: int, generator: random.Random) -> list[Mut
         Different programs, each with one mistake.
     """
     tree = ast.parse(program)
-    # Listed once, because the tree changes while it is gone through.
+    # A list, because the tree changes during the iteration.
     nodes = list(ast.walk(tree))
     num_places = [sum(1 for _ in _mistakes(nodes, mutation)) for mutation in MUTATIONS]
     wanted = _choose(num_places, count, generator)
@@ -86,7 +86,7 @@ def make_mutants(program: str, count: int, generator: random.Random) -> list[Mut
             continue
         for place, _ in enumerate(_mistakes(nodes, mutation)):
             if place in places:
-                mutant = tidy(ast.unparse(ast.fix_missing_locations(tree)))
+                mutant = format_program(ast.unparse(ast.fix_missing_locations(tree)))
                 if mutant is not None and mutant != program:
                     found.setdefault(mutant, Mutant(mutant, mutation.__name__))
     mutants = list(found.values())
@@ -100,7 +100,7 @@ def _mistakes(nodes: Sequence[ast.AST], mutation: Mutation) -> Iterator[None]:
 
 
 def _choose(num_places: Sequence[int], count: int, generator: random.Random) -> list[set[int]]:
-    """Draw kinds of mistakes one after the other, each equally often as far as it has places."""
+    """Draw places for each mutation, as evenly over the mutations as their places allow."""
     left = [generator.sample(range(number), number) for number in num_places]
     wanted: list[set[int]] = [set() for _ in num_places]
     while count > 0 and any(left):

@@ -1,8 +1,8 @@
-"""What a mutation is, and what helps to find its places.
+"""The interface of mutations, with helpers for changing syntax trees.
 
 A mutation is a generator function. Given a node of a syntax tree, it changes the node in place and
-yields, once for each way of being wrong there; when it goes on, it undoes the change. So a tree is
-copied for no mutation, and written as text only for those that are wanted.
+yields, once for each possible mistake there; when it is resumed, it undoes the change. So trees are
+never copied, and converted to text only for the selected mistakes.
 """
 
 import ast
@@ -15,7 +15,7 @@ Mutation = Callable[[ast.AST], Iterator[None]]
 
 @contextmanager
 def replaced(node: ast.AST, **fields: Any) -> Iterator[None]:
-    """Give some fields of a node other values for a while."""
+    """Replace some fields of a node temporarily."""
     before = {name: getattr(node, name) for name in fields}
     for name, value in fields.items():
         setattr(node, name, value)
@@ -28,7 +28,7 @@ def replaced(node: ast.AST, **fields: Any) -> Iterator[None]:
 
 @contextmanager
 def replaced_item(items: list[Any], index: int, *new: Any) -> Iterator[None]:
-    """Put other items, or none, in the place of one item of a list for a while."""
+    """Replace one item of a list by other items, or none, temporarily."""
     before = list(items)
     items[index : index + 1] = new
     try:
@@ -38,7 +38,7 @@ def replaced_item(items: list[Any], index: int, *new: Any) -> Iterator[None]:
 
 
 def blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
-    """Go through the blocks of statements that belong to a node directly."""
+    """Yield the blocks of statements directly below a node."""
     for field in ("body", "orelse"):
         block = getattr(node, field, None)
         if isinstance(block, list) and block:
@@ -46,9 +46,9 @@ def blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
 
 
 def expressions(node: ast.AST) -> Iterator[tuple[Callable[[ast.expr], Any], ast.expr]]:
-    """Go through the expressions that belong to a node directly, each with a way to replace it.
+    """Yield the expressions directly below a node, each after a function that replaces it.
 
-    The way is a context manager that takes the new expression.
+    The function takes the new expression and returns a context manager.
     """
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.expr):
@@ -68,12 +68,12 @@ def _item_replacer(items: list[Any], index: int) -> Callable[[ast.expr], Any]:
 
 
 def is_call_of(node: ast.AST, names: Sequence[str]) -> bool:
-    """Tell whether a node calls one of some functions, by its plain name."""
+    """Return whether a node calls one of some functions, by its plain name."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
 
 
 def integer(node: ast.expr) -> int | None:
-    """Return the integer that is written in a program, with its sign; None for anything else."""
+    """Return the value of an integer literal with its sign; None for any other expression."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         value = integer(node.operand)
         return None if value is None else -value
@@ -83,14 +83,14 @@ def integer(node: ast.expr) -> int | None:
 
 
 def written(value: int) -> ast.expr:
-    """Write an integer, with its sign."""
+    """Build the literal of an integer with its sign."""
     if value < 0:
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     return ast.Constant(value)
 
 
 def shifted(node: ast.expr, by: int) -> ast.expr:
-    """Return an expression that is more by a number, written as a person would."""
+    """Add a number to an expression, simplified where it already adds a number."""
     if (value := integer(node)) is not None:
         return written(value + by)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):

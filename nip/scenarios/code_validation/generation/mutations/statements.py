@@ -1,4 +1,4 @@
-"""Mistakes in how statements follow one another."""
+"""Mutations of statements and their order."""
 
 import ast
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def early_return(node: ast.AST) -> Iterator[None]:
 
 
 def jump(node: ast.AST) -> Iterator[None]:
-    """Break off a loop instead of going on, or the other way round."""
+    """Write ``break`` for ``continue``, or the reverse."""
     for block in blocks(node):
         for index, statement in enumerate(block):
             if isinstance(statement, ast.Break | ast.Continue):
@@ -108,7 +108,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def nesting(node: ast.AST) -> Iterator[None]:
-    """Do a step inside a loop or condition instead of around it, or the other way round."""
+    """Do a step inside a loop or condition instead of around it, or the reverse."""
     for block in blocks(node):
         for index, statement in enumerate(block):
             if not isinstance(statement, ast.For | ast.While | ast.If):

@@ -1,4 +1,4 @@
-"""Taking one variable for another of the same kind."""
+"""Mutation that confuses variables of the same kind."""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from nip.scenarios.code_validation.generation.mutations.mutation import is_call_
 
 
 def wrong_variable(function: ast.AST) -> Iterator[None]:
-    """Use another variable of the function that seems to hold the same kind of value."""
+    """Use another variable of the function that appears to hold the same kind of value."""
     if not isinstance(function, ast.FunctionDef):
         return
     numbers = _numbers(function)
@@ -27,7 +27,7 @@ def _replacements(node: ast.Name, group: list[str]) -> Iterator[None]:
 
 
 def _variables(function: ast.FunctionDef) -> list[str]:
-    """List the arguments and variables of a function, in the order in which they occur."""
+    """Return the arguments and variables of a function, in order of occurrence."""
     found = {argument.arg: None for argument in function.args.args}
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -36,7 +36,7 @@ def _variables(function: ast.FunctionDef) -> list[str]:
 
 
 def _numbers(function: ast.FunctionDef) -> list[str]:
-    """List the variables that surely hold integers."""
+    """Return the variables that certainly hold integers."""
     found: dict[str, None] = {}
     for node in ast.walk(function):
         for target in _number_targets(node):
@@ -46,7 +46,7 @@ def _numbers(function: ast.FunctionDef) -> list[str]:
 
 
 def _number_targets(node: ast.AST) -> list[ast.expr]:
-    """Return what a node gives an integer to."""
+    """Return the targets to which a node assigns an integer."""
     if isinstance(node, ast.Assign) and _is_number(node.value):
         return node.targets
     if isinstance(node, ast.AugAssign) and _is_number(node.value):

@@ -37,13 +37,13 @@ OPPOSITE_OF_NUMBERS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 
 def negated(condition: ast.expr) -> ast.expr:
-    """Return the opposite of a condition, without a ``not`` where that is easy."""
+    """Return the negation of a condition, without ``not`` where an operator expresses it."""
     if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):
         return condition.operand
     if isinstance(condition, ast.Compare) and len(condition.ops) == 1:
         kind = type(condition.ops[0])
         sides = (condition.left, condition.comparators[0])
-        # Sets are neither less than, nor greater than or equal to one another.
+        # Negating an order is only valid for numbers: of two sets, neither need be a subset.
         table = OPPOSITE | OPPOSITE_OF_NUMBERS if any(map(_is_number, sides)) else OPPOSITE
         if kind in table:
             return ast.Compare(condition.left, [table[kind]()], condition.comparators)
@@ -68,7 +68,7 @@ class MirrorComparisons(NodeRewriter):
         if len(node.ops) > 1 or kind not in MIRRORED:
             return node
         right = node.comparators[0]
-        # Nobody writes `0 == number`.
+        # `0 == number` would look odd.
         if isinstance(right, ast.Constant) or not (is_pure(node.left) and is_pure(right)):
             return node
         if not self.chance.strikes():
@@ -103,7 +103,7 @@ class SwapBranches(NodeRewriter):
 
 
 class NestConditions(NodeRewriter):
-    """``if a and b:`` becomes ``if a:`` with ``if b:`` in it; and the other way round."""
+    """``if a and b:`` becomes ``if a:`` with ``if b:`` inside, or the reverse."""
 
     def _replace(self, node: ast.AST) -> ast.AST:
         if not isinstance(node, ast.If) or node.orelse:
@@ -122,7 +122,7 @@ class NestConditions(NodeRewriter):
 
 
 class ElseAfterLeaving(BlockRewriter):
-    """What follows an ``if`` that leaves goes into an ``else``; and the other way round."""
+    """Moves the statements after an ``if`` that leaves into an ``else``, or the reverse."""
 
     def _rewrite(self, block: list[ast.stmt]) -> list[ast.stmt]:
         for index, statement in enumerate(block):
@@ -131,7 +131,7 @@ class ElseAfterLeaving(BlockRewriter):
             before, after = block[:index], block[index + 1 :]
             if statement.orelse and not after and self.chance.strikes():
                 return [*before, ast.If(statement.test, statement.body, []), *statement.orelse]
-            # Definitions are left where all see them.
+            # Function definitions must stay visible to the rest of the block.
             defines = any(isinstance(each, ast.FunctionDef) for each in after)
             is_open = after and not statement.orelse and not defines
             if is_open and self.chance.strikes():
@@ -158,7 +158,7 @@ class ExpandConditionalExpressions(BlockRewriter):
 
 
 class JoinBranches(BlockRewriter):
-    """An ``if`` whose two branches assign the same name, or return, becomes one expression."""
+    """Joins an ``if`` whose branches both assign the same name, or return, into one expression."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         if not isinstance(statement, ast.If):
@@ -183,7 +183,7 @@ def _joined(statement: ast.If) -> ast.stmt | None:
 
 
 class NameConditions(BlockRewriter):
-    """A compound condition gets a name before it is asked."""
+    """Assigns a compound condition to a variable before the ``if``."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.BoolOp):

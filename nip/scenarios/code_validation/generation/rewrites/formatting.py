@@ -1,10 +1,10 @@
-"""Writing changed programs so that nothing but what they do tells them from unchanged ones."""
+"""Normal form of programs, so that changed programs differ only in what they do."""
 
 import ast
 
 
-def tidy(program: str) -> str | None:
-    """Write a program in the one form that all programs of a dataset have.
+def format_program(program: str) -> str | None:
+    """Convert a program to the normal form of all programs of a dataset.
 
     Parameters
     ----------
@@ -14,11 +14,11 @@ def tidy(program: str) -> str | None:
     Returns
     -------
     program : str or None
-        The text without comments and needless brackets; None if it is not valid Python, or
-        nobody would write it by mistake: ``x == x``, ``x - x``, ``x = x``.
+        The text without comments and redundant brackets; None if it is not valid Python or has a
+        pointless expression that is no plausible mistake: ``x == x``, ``x - x``, ``x = x``.
     """
     try:
-        # Compiled, because parsing lets a `return` outside of functions pass.
+        # Compiled, because parsing alone accepts a `return` outside of functions.
         compile(program, "program", "exec")
         tree = _Flattener().visit(ast.parse(program))
     except (SyntaxError, ValueError):
@@ -29,7 +29,7 @@ def tidy(program: str) -> str | None:
 
 
 class _Flattener(ast.NodeTransformer):
-    """``a and (b and c)`` becomes ``a and b and c``."""
+    """Rewrites ``a and (b and c)`` as ``a and b and c``."""
 
     def visit(self, node: ast.AST) -> ast.AST:
         self.generic_visit(node)

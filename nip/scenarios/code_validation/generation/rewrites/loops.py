@@ -17,12 +17,12 @@ from nip.scenarios.code_validation.generation.rewrites.rewriting import (
 
 
 class FunctionRewriter(BlockRewriter):
-    """A rewrite of blocks that looks at the function around them."""
+    """Base class of rewrites of blocks that depend on the surrounding function."""
 
     function: ast.AST = ast.Module([], [])
 
     def visit(self, node: ast.AST) -> ast.AST:
-        """Rewrite all blocks within a node, and remember the innermost function meanwhile."""
+        """Rewrite all blocks within a node, while tracking the innermost function."""
         if not isinstance(node, ast.FunctionDef):
             return super().visit(node)
         outer, self.function = self.function, node
@@ -31,7 +31,7 @@ class FunctionRewriter(BlockRewriter):
         return node
 
     def is_used_outside(self, name: str, loop: ast.AST) -> bool:
-        """Tell whether a name occurs in the function anywhere but within a loop."""
+        """Return whether a name occurs in the function anywhere but within a loop."""
         return _occurrences(name, self.function) > _occurrences(name, loop)
 
 
@@ -75,13 +75,13 @@ def _range_bounds(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
 
 
 class LoopsByIndex(FunctionRewriter):
-    """``for x in values:`` goes through the positions of the values instead."""
+    """``for x in values:`` becomes a loop over the indices of the values."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         if not isinstance(statement, ast.For) or not isinstance(statement.iter, ast.Name):
             return [statement]
         values = statement.iter.id
-        # The loop may make them longer while it goes through them.
+        # The loop might change the length of the values.
         is_touched = _occurrences(values, statement) > 1
         if is_touched or not self._is_sequence(values) or not self.chance.strikes():
             return [statement]
@@ -93,7 +93,7 @@ class LoopsByIndex(FunctionRewriter):
         return [ast.For(target, positions, [first, *statement.body], statement.orelse)]
 
     def _is_sequence(self, name: str) -> bool:
-        """Tell whether a name stands for an argument or a list, and so for nothing unordered."""
+        """Return whether a name stands for an argument or a list, and so for nothing unordered."""
         if not isinstance(self.function, ast.FunctionDef):
             return False
         given = [
@@ -125,7 +125,7 @@ class EndlessLoops(NodeRewriter):
 
 
 class ComprehensionsToLoops(FunctionRewriter):
-    """A list, a sum, or a question for any or all is found by a loop of statements."""
+    """A list comprehension, or ``sum``, ``any`` or ``all``, becomes a loop of statements."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
@@ -169,7 +169,7 @@ def _comprehension(value: ast.expr) -> tuple[str, ast.ListComp | ast.GeneratorEx
 
 
 def _accumulation(kind: str, name: str, element: ast.expr) -> tuple[ast.expr, list[ast.stmt]]:
-    """Return the value to start from, and what is done with each element."""
+    """Return the initial value, and the statements for each element."""
     if kind == "list":
         append = ast.Attribute(load(name), "append", ast.Load())
         return ast.List([], ast.Load()), [ast.Expr(ast.Call(append, [element], []))]
@@ -182,7 +182,7 @@ def _accumulation(kind: str, name: str, element: ast.expr) -> tuple[ast.expr, li
 
 
 class LoopsToComprehensions(FunctionRewriter):
-    """A loop that does nothing but append to an empty list becomes a comprehension."""
+    """A loop that only appends to an empty list becomes a comprehension."""
 
     def _rewrite(self, block: list[ast.stmt]) -> list[ast.stmt]:
         for index in range(len(block) - 1):

@@ -1,4 +1,4 @@
-"""Giving the variables and helper functions of a program other names of the same meaning."""
+"""Rewrite that renames the variables and helper functions of a program."""
 
 import ast
 import re
@@ -51,14 +51,13 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "word": ("term", "item"),
     "words": ("terms", "items"),
 }
-"""Other words for the parts of names."""
+"""Synonyms for words in names."""
 
 
 class RenameVariables(ast.NodeTransformer):
-    """All variables and helpers get names in one of several styles; the arguments keep theirs.
+    """Renames variables and helpers in one of several styles; arguments of ``solve`` keep theirs.
 
-    The names of one program are replaced everywhere at once, so that nested functions go on
-    sharing their variables.
+    A name is replaced everywhere in the program, so that nested functions keep sharing variables.
     """
 
     def __init__(self, chance: Chance) -> None:
@@ -69,7 +68,7 @@ class RenameVariables(ast.NodeTransformer):
         """Rename all variables of a module."""
         style = self.chance.generator.choice((_short, _camel_case, _synonym, _synonym))
         for name in _renamable(node):
-            # Nobody writes some names in one style and some in another.
+            # Mixed styles would look odd, so only synonyms are applied to some names only.
             if style is _synonym and not self.chance.strikes():
                 continue
             candidate = style(name, self.chance)
@@ -89,7 +88,7 @@ class RenameVariables(ast.NodeTransformer):
 
 
 def _renamable(tree: ast.AST) -> list[str]:
-    """List the names that the program gives, in the order in which they occur."""
+    """Return the names that a program defines and that may change, in order of occurrence."""
     found: dict[str, None] = {}
     kept = {"solve", "_"}
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""What every rewrite needs: chance, new names, and ways through the statements of a program."""
+"""Base classes of rewrites, with helpers for random choices, new names and syntax trees."""
 
 import ast
 import builtins
@@ -10,16 +10,16 @@ BUILTIN_NAMES = frozenset(dir(builtins))
 
 
 class Chance:
-    """Decides at which places a rewrite is made, and finds names that are not taken yet.
+    """Draws the places of a rewrite, and finds unused names.
 
     Parameters
     ----------
     generator : random.Random
-        Source of all decisions.
+        Random generator of all choices.
     share : float
-        Share of the possible places that are rewritten.
+        Share of the possible places that is rewritten.
     tree : ast.AST
-        The program, whose names are taken.
+        The program, whose names are used.
     """
 
     def __init__(self, generator: random.Random, share: float, tree: ast.AST) -> None:
@@ -28,11 +28,11 @@ class Chance:
         self._taken = names_in(tree)
 
     def strikes(self) -> bool:
-        """Decide whether to rewrite a place."""
+        """Draw whether to rewrite a place."""
         return self.generator.random() < self.share
 
     def new_name(self, *candidates: str) -> str:
-        """Take a name that does not occur: one of the candidates, or the first with a number."""
+        """Return an unused name: one of the candidates, or one of them with a number."""
         order = self.generator.sample(candidates, len(candidates))
         numbered = [f"{order[0]}{number}" for number in range(2, 100)]
         name = next(name for name in (*order, *numbered) if self.is_free(name))
@@ -40,27 +40,27 @@ class Chance:
         return name
 
     def is_free(self, name: str) -> bool:
-        """Tell whether a name can be taken."""
+        """Return whether a name is unused and allowed."""
         return not (name in self._taken or name in BUILTIN_NAMES or keyword.iskeyword(name))
 
 
 class NodeRewriter(ast.NodeTransformer):
-    """A rewrite of expressions or statements at random places, innermost first."""
+    """Base class of rewrites of single nodes at random places, innermost first."""
 
     def __init__(self, chance: Chance) -> None:
         self.chance = chance
 
     def visit(self, node: ast.AST) -> ast.AST:
-        """Rewrite all within a node, then the node."""
+        """Rewrite the children of a node, then the node."""
         return self._replace(self.generic_visit(node))
 
     def _replace(self, node: ast.AST) -> ast.AST:
-        """Return the node that replaces one."""
+        """Return the replacement of a node."""
         raise NotImplementedError
 
 
 class BlockRewriter(ast.NodeTransformer):
-    """A rewrite of blocks of statements at random places, innermost first."""
+    """Base class of rewrites of blocks of statements at random places, innermost first."""
 
     def __init__(self, chance: Chance) -> None:
         self.chance = chance
@@ -75,11 +75,11 @@ class BlockRewriter(ast.NodeTransformer):
         return node
 
     def _rewrite(self, block: list[ast.stmt]) -> list[ast.stmt]:
-        """Return the statements that replace a block; by default one after the other."""
+        """Return the replacement of a block; by default each statement is replaced separately."""
         return [new for statement in block for new in self._replace(statement)]
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
-        """Return the statements that replace one."""
+        """Return the replacement of a statement."""
         return [statement]
 
 
@@ -87,7 +87,7 @@ Rewrite = Callable[[Chance], ast.NodeTransformer]
 
 
 def names_in(tree: ast.AST) -> set[str]:
-    """Collect all names that occur in a program in any role."""
+    """Return all names that occur in a program in any role."""
     found: set[str] = set()
     for node in ast.walk(tree):
         for field in ("id", "arg", "name", "asname", "attr"):
@@ -97,7 +97,7 @@ def names_in(tree: ast.AST) -> set[str]:
 
 
 def stored_names(*nodes: ast.AST) -> set[str]:
-    """Collect the names that get a value within some nodes."""
+    """Return the names that are assigned within some nodes."""
     return {
         inner.id
         for node in nodes
@@ -107,7 +107,7 @@ def stored_names(*nodes: ast.AST) -> set[str]:
 
 
 def loaded_names(*nodes: ast.AST) -> set[str]:
-    """Collect the names whose values are used within some nodes."""
+    """Return the names that are read within some nodes."""
     return {
         inner.id
         for node in nodes
@@ -120,7 +120,7 @@ PURE_FUNCTIONS = frozenset(("abs", "int", "len", "max", "min", "ord", "str", "su
 
 
 def is_pure(node: ast.expr) -> bool:
-    """Tell whether an expression surely changes nothing, so that it may be evaluated later."""
+    """Return whether an expression certainly has no side effects, so that it can be moved."""
     if isinstance(node, ast.Call):
         is_known = isinstance(node.func, ast.Name) and node.func.id in PURE_FUNCTIONS
         return is_known and not node.keywords and all(map(is_pure, node.args))
@@ -133,12 +133,12 @@ def is_pure(node: ast.expr) -> bool:
 
 
 def leaves(block: Sequence[ast.stmt]) -> bool:
-    """Tell whether the end of a block is never reached."""
+    """Return whether a block ends with a return, continue, break or raise."""
     return isinstance(block[-1], ast.Return | ast.Continue | ast.Break | ast.Raise)
 
 
 def jumps(block: Sequence[ast.stmt], kind: type[ast.Break] | type[ast.Continue]) -> bool:
-    """Tell whether a block has a break, or a continue, of the loop around it."""
+    """Return whether a block contains a break, or a continue, of the loop around it."""
     for statement in block:
         if isinstance(statement, kind):
             return True
@@ -152,15 +152,15 @@ def jumps(block: Sequence[ast.stmt], kind: type[ast.Break] | type[ast.Continue])
 
 
 def load(name: str) -> ast.Name:
-    """Make the use of a name."""
+    """Build a node that reads a name."""
     return ast.Name(name, ast.Load())
 
 
 def assign(name: str, value: ast.expr) -> ast.Assign:
-    """Make an assignment to a name."""
+    """Build an assignment to a name."""
     return ast.Assign([ast.Name(name, ast.Store())], value)
 
 
 def call(function: str, *arguments: ast.expr) -> ast.Call:
-    """Make a call of a function by its name."""
+    """Build a call of a function by its name."""
     return ast.Call(load(function), list(arguments), [])

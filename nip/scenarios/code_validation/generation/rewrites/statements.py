@@ -47,7 +47,7 @@ class ContractAssignments(BlockRewriter):
 
 
 class NameReturnValues(BlockRewriter):
-    """What is returned gets a name first."""
+    """Assigns a return value to a variable first."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         value = statement.value if isinstance(statement, ast.Return) else None
@@ -60,7 +60,7 @@ class NameReturnValues(BlockRewriter):
 
 
 class NameArguments(BlockRewriter):
-    """A call within an assignment or return is made before it, under a name of its own."""
+    """Assigns a call in the argument of another call to a variable first."""
 
     def _replace(self, statement: ast.stmt) -> Sequence[ast.stmt]:
         value = getattr(statement, "value", None)
@@ -96,7 +96,7 @@ class SplitTuples(BlockRewriter):
 
 
 class JoinAssignments(BlockRewriter):
-    """Two neighbouring assignments of constants become one of a tuple, or change places."""
+    """Joins two adjacent assignments of constants into one of a tuple, or swaps them."""
 
     def _rewrite(self, block: list[ast.stmt]) -> list[ast.stmt]:
         result: list[ast.stmt] = []
@@ -119,7 +119,7 @@ class JoinAssignments(BlockRewriter):
 
 
 def _is_constant(statement: ast.stmt | None) -> bool:
-    """Tell whether a statement gives one name a value that needs no other."""
+    """Return whether a statement gives one name a value that needs no other."""
     return (
         isinstance(statement, ast.Assign)
         and len(statement.targets) == 1

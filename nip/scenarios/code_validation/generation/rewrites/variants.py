@@ -1,4 +1,4 @@
-"""Writing a program in another way, by many rewrites at random places."""
+"""Variants of programs by random sequences of rewrites."""
 
 import ast
 import random
@@ -14,7 +14,7 @@ from nip.scenarios.code_validation.generation.rewrites.conditions import (
     SplitChains,
     SwapBranches,
 )
-from nip.scenarios.code_validation.generation.rewrites.formatting import tidy
+from nip.scenarios.code_validation.generation.rewrites.formatting import format_program
 from nip.scenarios.code_validation.generation.rewrites.loops import (
     ComprehensionsToLoops,
     EndlessLoops,
@@ -60,34 +60,34 @@ REWRITES: tuple[tuple[Rewrite, float], ...] = (
     (WriteSquaresOut, 0.5),
     (RenameVariables, 0.6),
 )
-"""Each rewrite, in the order in which they are made, and how often a program undergoes it."""
+"""All rewrites in the order of their application, each with its probability."""
 
 SHARES = (0.4, 0.7, 1.0)
-"""Shares of the possible places at which one rewrite is made in one program."""
+"""Shares of the possible places at which a rewrite is applied; one is drawn for each rewrite."""
 
 
 def rewrite(program: str, generator: random.Random) -> str:
-    """Write a program in another way that does the same.
+    """Rewrite a program without changing what it computes.
 
     Parameters
     ----------
     program : str
         Source text.
     generator : random.Random
-        Decides which rewrites are made, and where.
+        Draws the rewrites and the places.
     """
     tree = ast.parse(program)
     for make_rewrite, frequency in REWRITES:
         if generator.random() < frequency:
             chance = Chance(generator, generator.choice(SHARES), tree)
             tree = make_rewrite(chance).visit(tree)
-            # Nodes that occur twice in a tree would be changed twice by the next rewrite.
+            # Parsed again, because the next rewrite would change shared nodes twice.
             tree = ast.parse(ast.unparse(ast.fix_missing_locations(tree)))
-    return tidy(ast.unparse(tree)) or program
+    return format_program(ast.unparse(tree)) or program
 
 
 def canonical_form(program: str) -> str:
-    """Write a program so that two that differ only in names come out the same."""
+    """Return a form of a program that is equal for programs that differ only in names."""
     tree = ast.parse(program)
     names: dict[str, str] = {}
 

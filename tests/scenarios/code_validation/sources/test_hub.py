@@ -109,7 +109,7 @@ def test_buggy_solutions_are_labelled_as_such(hub: Hub, tmp_path: Path) -> None:
 
 def test_an_unknown_layout_is_told(hub: Hub, tmp_path: Path) -> None:
     hub.rows = [{"prompt": "First?", "difficulty": "interview"}]
-    with pytest.raises(DatasetError, match=r"needs question, solutions, this one has prompt"):
+    with pytest.raises(DatasetError, match=r"needs question, solutions, but has prompt"):
         solutions(AppsSource(), request("codeparrot/apps", tmp_path))
 
 

@@ -24,13 +24,20 @@ from nip.scenarios.code_validation.generation.language_model_author import (
     program_in,
 )
 from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
-from nip.scenarios.code_validation.generation.program_rules import objection
 from nip.scenarios.code_validation.generation.rewrites.variants import rewrite
 from nip.scenarios.code_validation.problems.collection import choose_problems
 from scripts.create_cv_dataset import main
 
 PROBLEMS = choose_problems(["run_lengths", "days_left_in_year"])
 PARAMETERS = DatasetBuilderParameters(num_datapoints=4, test_share=0.5)
+GENERATION = "nip.scenarios.code_validation.generation"
+
+
+@pytest.fixture(autouse=True)
+def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run programs on fewer inputs, and stop earlier, which is faster."""
+    monkeypatch.setattr(f"{GENERATION}.problem_tests.NUM_GENERATED_INPUTS", 30)
+    monkeypatch.setattr(f"{GENERATION}.pair_generator.MAX_FAILED_REQUESTS", 3)
 
 
 def write(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
@@ -78,7 +85,7 @@ def test_what_a_model_calls_buggy_is_not_believed(scripted: Callable[..., ModelS
         (program,) = re.findall(r"```python\n(.*?)```", messages[-1]["content"], re.DOTALL)
         return rewrite(program, random.Random(sampling.seed))
 
-    refused = pytest.raises(ParameterError, match="no more than 0 different ones")
+    refused = pytest.raises(ParameterError, match="yield only 0 different ones")
     with LanguageModelAuthor(scripted(write_nothing_wrong)) as author, refused:
         make_dataset(PROBLEMS, PARAMETERS, author=author)
 
@@ -110,7 +117,7 @@ def test_an_interruption_does_not_wait_for_answers(scripted: Callable[..., Model
         make_dataset(PROBLEMS, PARAMETERS, num_workers=2, author=author)
 
 
-class WritingBrain(MockModel):
+class WritingModel(MockModel):
     """Plays the model within the local endpoint."""
 
     async def answer(self, request: MockRequest) -> MockAnswer:
@@ -122,7 +129,7 @@ class WritingBrain(MockModel):
 
 @pytest.fixture
 def endpoint() -> Iterator[object]:
-    mock_model_registry.register("writing", WritingBrain)
+    mock_model_registry.register("writing", WritingModel)
     yield create_app(EndpointOptions(brain="writing"))
     mock_model_registry.unregister("writing")
 
@@ -179,23 +186,3 @@ SOLVE = "def solve(x):\n    return x\n"
 )
 def test_the_program_is_found_in_the_answer(answer: str, program: str | None) -> None:
     assert program_in(answer) == program
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("import math, re", None),
-        ("from collections.abc import Iterable", None),
-        ("import os.path", "it imports os.path"),
-        ("from . import x", "it imports None"),
-        ("from subprocess import run", "it imports subprocess"),
-        ("x = ().__class__", "it uses __class__"),
-        ("__builtins__", "it uses __builtins__"),
-        ("x = g.gi_frame", "it uses gi_frame"),
-        ("async def f(): pass", "it is asynchronous"),
-        ("x = (", "it is not valid Python"),
-        (f"x = '{'a' * 20_000}'", "it has more than 20000 characters"),
-    ],
-)
-def test_programs_that_reach_out_are_not_run_at_all(line: str, reason: str | None) -> None:
-    assert objection(f"{line}\n{SOLVE}") == reason
