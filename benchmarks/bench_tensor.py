@@ -145,7 +145,7 @@ def measure(trainer: VanillaPpoTrainer, rounds: int, device: str) -> dict[str, f
     """Run all measurements."""
     trainer.agents.train()
     num_frames = trainer.scenario_instance.batch_shape.num_frames
-    iterations = max(3, rounds // 10)
+    iterations = max(1, rounds // 10)
     trainer._run_iteration(0)
     seconds = [timed(lambda i=i: trainer._run_iteration(i + 1), device) for i in range(iterations)]
 
@@ -163,7 +163,7 @@ def measure(trainer: VanillaPpoTrainer, rounds: int, device: str) -> dict[str, f
     )
     trainer.agents.eval()
     collect = compare(
-        trainer.collector.collect, PlainCollection(trainer), max(5, rounds // 5), device
+        trainer.collector.collect, PlainCollection(trainer), max(1, rounds // 5), device
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {

@@ -21,24 +21,26 @@ settings.load_profile("nip")
 check_shapes()
 
 
-FOLDERS = {
-    "end_to_end": "whole_run",
-    "doc": "whole_run",
-    "language_models/local_model": "numerics",
-    "rl_objectives": "numerics",
-    "scenario_base": "numerics",
-    "scenarios/graph_isomorphism": "numerics",
-    "trainers/tensor/learning": "numerics",
+MARKERS = {
+    "doc/": "whole_run",
+    "end_to_end/": "whole_run",
+    "test_benchmarks": "whole_run",
+    "trainers/test_": "whole_run",
+    "language_models/local_model/": "numerics",
+    "rl_objectives/": "numerics",
+    "scenario_base/": "numerics",
+    "scenarios/graph_isomorphism/": "numerics",
+    "trainers/tensor/learning/": "numerics",
 }
-"""Folders all of whose tests have a marker; elsewhere, the markers are in the modules."""
+"""Markers of folders and files, by the beginning of their paths; others are in the modules."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of these folders."""
+    """Mark the tests of these folders and files."""
     for item in items:
-        folder = f"{item.path.parent.relative_to(Path(__file__).parent).as_posix()}/"
-        for name, marker in FOLDERS.items():
-            if folder.startswith(f"{name}/"):
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        for beginning, marker in MARKERS.items():
+            if path.startswith(beginning):
                 item.add_marker(marker)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from nip.language_models.errors import AuthenticationError, LanguageModelError
-from tests.command_line_process import Outcome, run_command_line
+from tests.command_line_process import run_command_line
 from tests.end_to_end.rehearsals import records, result_of, run_quietly
 from tests.end_to_end.text_runs import Endpoint, endpoint
+from tests.fork_server import Ending
 from tests.text_experiments import make_text_params
 
 # Put together here, because a run stores how the code differs from its last commit.
@@ -70,7 +71,7 @@ def agent(address: str, variable: str) -> dict[str, Any]:
 
 def start_on_the_command_line(
     folder: Path, address: str, variable: str, *overrides: str, key: str = KEY
-) -> Outcome:
+) -> Ending:
     """Run a small experiment as a user does, with the key in the environment."""
     parameters = agent(address, variable)
     named = parameters["api_key_variable"] or "null"
@@ -102,7 +103,7 @@ def assert_not_in(folder: Path, *secrets: str) -> None:
             assert secret.encode() not in content, path
 
 
-def assert_not_told(outcome: Outcome, secret: str) -> None:
+def assert_not_told(outcome: Ending, secret: str) -> None:
     """Look through what was printed."""
     assert secret not in outcome.stdout
     assert secret not in outcome.stderr
