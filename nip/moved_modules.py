@@ -21,6 +21,11 @@ MOVED = {
             "prices": "costs.prices",
             "server.brains": "server.mock_models",
         },
+        "run_store": {
+            "history": "database.history",
+            "job_table": "database.job_table",
+            "rollout_table": "database.rollout_table",
+        },
         "trainers": {
             "callback": "core.callback",
             "callback_registry": "core.callback_registry",

@@ -34,22 +34,25 @@ GUIDE = [
     "nip.utils.nested_array_dict.NestedArrayDict",
 ]
 
-# What guides and reference of version 0.1.0 showed to users.
+# Paths in the guides and the reference of version 0.1.0, before the modules moved.
 SHOWN = [
     "nip.pretrained.load_pretrained",
-    "nip.trainers.core.callback.Callback",
-    "nip.trainers.core.callback_registry.register_callback",
-    "nip.trainers.core.components.TrainerComponents",
-    "nip.trainers.core.context.TrainingContext",
-    "nip.trainers.tensor.learning.learner.Learner",
-    "nip.trainers.tensor.learning.learner_building.build_learner",
-    "nip.trainers.tensor.learning.loss_terms.register_loss_term",
-    "nip.trainers.tensor.learning.lr_schedules.build_lr_scheduler",
-    "nip.trainers.tensor.learning.optimizers.build_optimizer",
-    "nip.trainers.tensor.rollout_metrics.rollout_metrics",
-    "nip.trainers.tensor.rollout_samples.save_rollouts",
-    "nip.trainers.core.trainer.Trainer",
-    "nip.trainers.tensor.learning.update_step.UpdateStep",
+    "nip.run_store.history.RunHistory",
+    "nip.run_store.job_table.FineTuningJobRow",
+    "nip.run_store.rollout_table.RolloutTable",
+    "nip.trainers.callback.Callback",
+    "nip.trainers.callback_registry.register_callback",
+    "nip.trainers.components.TrainerComponents",
+    "nip.trainers.context.TrainingContext",
+    "nip.trainers.learner.Learner",
+    "nip.trainers.learner_building.build_learner",
+    "nip.trainers.loss_terms.register_loss_term",
+    "nip.trainers.lr_schedules.build_lr_scheduler",
+    "nip.trainers.optimizers.build_optimizer",
+    "nip.trainers.rollout_metrics.rollout_metrics",
+    "nip.trainers.rollout_samples.save_rollouts",
+    "nip.trainers.trainer.Trainer",
+    "nip.trainers.update_step.UpdateStep",
 ]
 
 

@@ -15,6 +15,7 @@ from nip.run_store.report.plot_style import (
     GREY,
     colours_for,
     draw_series,
+    draw_star,
     legend_location,
     new_figure,
     save_figure,
@@ -101,17 +102,7 @@ def _test_value(history: RunHistory, metric: str) -> float | None:
 def _mark_test_values(axes: Axes, values: Mapping[str, tuple[int, float]]) -> None:
     """Draw a star and the value at the end of each curve, by colour."""
     for colour, (iteration, value) in values.items():
-        axes.plot(
-            iteration,
-            value,
-            linestyle="",
-            marker="*",
-            markersize=16,
-            color=colour,
-            markeredgecolor="white",
-            zorder=5,
-            clip_on=False,
-        )
+        draw_star(axes, (iteration, value), colour, size=16)
         axes.annotate(
             f"{value:.3g}",
             (iteration, value),

@@ -19,6 +19,7 @@ from nip.run_store.report.plot_style import (
     LINE_STYLES,
     colours_for,
     draw_series,
+    draw_star,
     legend_location,
     new_figure,
     save_figure,
@@ -108,7 +109,7 @@ def _draw_panel(
     for key, star in stars.items():
         point = history.values(star.name)[0]
         label = "" if key in with_curve else f"{_label(star, metrics)} (test {point[1]:.3g})"
-        _draw_star(axes, point, styles_by_key[key][0], label)
+        draw_star(axes, point, styles_by_key[key][0], size=13, label=label)
     style_axes(axes, panel.title, panel.is_share)
     if len(metrics) > 1 or metrics[0].subject:
         axes.legend(
@@ -129,21 +130,6 @@ def _line_styles(
         else (colours[metric.quantity], "-")
         for metric in metrics
     }
-
-
-def _draw_star(axes: Axes, point: tuple[int, float], colour: str, label: str) -> None:
-    """Mark a single value on the test split; its label is usually that of its curve."""
-    axes.plot(
-        *point,
-        linestyle="",
-        marker="*",
-        markersize=13,
-        color=colour,
-        markeredgecolor="white",
-        zorder=5,
-        clip_on=False,
-        label=label or None,
-    )
 
 
 def _label(metric: MetricName, others: Sequence[MetricName]) -> str:

@@ -97,6 +97,23 @@ def draw_series(
     )
 
 
+def draw_star(
+    axes: Axes, point: tuple[int, float], colour: str, size: int, label: str = ""
+) -> None:
+    """Mark the value of a metric on the test split."""
+    axes.plot(
+        *point,
+        linestyle="",
+        marker="*",
+        markersize=size,
+        color=colour,
+        markeredgecolor="white",
+        zorder=5,
+        clip_on=False,
+        label=label or None,
+    )
+
+
 def legend_location(axes: Axes) -> str:
     """Return the location of the legend; the best one if the search is not too slow."""
     num_points = sum(np.size(line.get_xdata()) for line in axes.get_lines())
