@@ -1,4 +1,4 @@
-"""Messages say what is wrong and what would be right, and errors are of the built-in kinds too."""
+"""Error messages, suggestions, and built-in base classes."""
 
 import pickle
 

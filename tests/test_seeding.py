@@ -1,4 +1,4 @@
-"""Seeds do not depend on the process, and different parts give different seeds."""
+"""Seeds are stable between processes, and different for different parts."""
 
 import hashlib
 import os

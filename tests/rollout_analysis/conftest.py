@@ -10,7 +10,7 @@ from tests.text_experiments import run_text_experiment
 
 @pytest.fixture(scope="session")
 def original_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Play two iterations once; return the folder of the run."""
+    """Run two iterations; return the folder of the run."""
     runs_dir = tmp_path_factory.mktemp("runs")
     run_text_experiment(runs_dir, "played", nip_protocol={"max_message_rounds": 6})
     return runs_dir / "played"
@@ -18,6 +18,6 @@ def original_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runs_dir(original_run: Path, tmp_path: Path) -> Path:
-    """Return a folder with a run called ``played`` of which a test may make what it likes."""
+    """Return a folder with a copy of the run, called ``played``."""
     shutil.copytree(original_run, tmp_path / "runs" / "played")
     return tmp_path / "runs"

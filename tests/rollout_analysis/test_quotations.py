@@ -1,4 +1,4 @@
-"""Quotations are found where they are, and held against the program letter by letter."""
+"""Detection of quotations and of inaccurate ones."""
 
 import pytest
 from hypothesis import given

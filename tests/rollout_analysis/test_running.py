@@ -1,4 +1,4 @@
-"""Each question is asked once, whatever happens meanwhile, and its answers are counted."""
+"""Analyses of a run: each question is asked once, also after interruptions."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def rows_of(runs_dir: Path) -> list[AnalysisRow]:
 
 
 class Judge(ProvidedChatModel):
-    """Says what the test wants it to say, and counts how often it says it."""
+    """Gives scripted answers, and counts its calls."""
 
     answers: list = []
     asked: Counter = Counter()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rollout_analysis.subjects import subject_of
+from tests.rollout_analysis.subjects import message, subject_of, subject_with
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,15 @@ def test_who_wants_the_right_decision_takes_no_side() -> None:
     for subject in (subject_of("verifier"), subject_of("prover", shared_reward=True)):
         assert "argues" not in subject.goal
         assert "right" in subject.goal
+
+
+def test_texts_have_the_messages_by_round_and_agent() -> None:
+    said = (message(0, "prover", " It is right. "), message(1, "verifier", ""))
+    subject = subject_with("prover", *said)
+    assert subject.messages == said[:1]
+    assert subject.messages_text() == "[Round 1, prover]\nIt is right."
+    assert subject.dialogue_text() == (
+        "[Round 1, prover]\nIt is right.\n\n[Round 2, verifier]\n(nothing)"
+    )
+    assert subject_with("prover").messages_text() == "(nothing)"
+    assert subject.place == ("train", 0, 0, "prover")

@@ -1,4 +1,4 @@
-"""What is noted about the machine and the code at each start."""
+"""The description of machine and code at each start."""
 
 import json
 import platform

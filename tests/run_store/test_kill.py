@@ -1,4 +1,4 @@
-"""What a run is like after its process was killed with SIGKILL at the worst moments."""
+"""Runs after a SIGKILL at chosen points."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is left of messages, rollouts and state when the process was killed."""
+"""Messages, rollouts and state after a SIGKILL at chosen points."""
 
 import pytest
 

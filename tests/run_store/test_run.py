@@ -1,4 +1,4 @@
-"""The life of a run: begin, go on, refuse, finish."""
+"""A run from its creation to its end."""
 
 import json
 import math

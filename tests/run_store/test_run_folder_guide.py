@@ -1,4 +1,4 @@
-"""The Python of the guide to the run folder runs, and its tables are complete."""
+"""The code in the guide to the run folder works, and its tables are complete."""
 
 import re
 import sqlite3

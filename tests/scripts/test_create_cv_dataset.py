@@ -1,4 +1,4 @@
-"""The command line that makes datasets of programs."""
+"""The script that creates datasets of programs."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SMALL += ["--problems", "run_lengths", "days_left_in_year", "check_digit"]
 
 @pytest.fixture(autouse=True)
 def few_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Choose among fewer mutants, which is faster."""
+    """Generate fewer mutants, which is faster."""
     monkeypatch.setattr(f"{GENERATOR}.MUTANTS_PER_VARIANT", 4)
 
 

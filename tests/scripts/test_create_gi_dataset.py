@@ -1,4 +1,4 @@
-"""The command line that makes datasets of graph pairs."""
+"""The script that creates datasets of graph pairs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The script that compares runs."""
+"""The script that plots a metric of several runs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command line of the analysers."""
+"""The script that runs analysers."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Dialogues in the terminal: which are shown, and what of them."""
+"""The script that shows dialogues."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""What each of two ranks does in ``test_ranks.py``, and what comes out."""
+"""Functions that ``test_ranks.py`` runs on each of two ranks."""
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ def everything(_: None) -> dict:
 
 
 def lose_the_other(rank_that_fails: int) -> str:
-    """Fail on one rank while the other waits for it; return how that ends."""
+    """Fail on one rank while the other waits; return the error of this rank."""
     try:
         with connected_ranks("cpu") as ranks:
             if ranks.rank == rank_that_fails:
@@ -51,7 +51,7 @@ def use_all(ranks: Ranks) -> dict:
 
 
 def averaged_gradients(ranks: Ranks) -> list:
-    """Everybody has the first gradient, one rank the second, nobody the third."""
+    """Average a gradient of all ranks, one of a single rank, and one of none."""
     parameters = [nn.Parameter(torch.zeros(2, 1)) for _ in range(4)]
     parameters[0].grad = torch.tensor([[2.0], [4.0]]) * (1 + ranks.rank)
     if not ranks.is_first:

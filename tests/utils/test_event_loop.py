@@ -1,4 +1,4 @@
-"""Running loops from ordinary code, and from within one that runs already."""
+"""Nested event loops, bounded concurrency, and errors of tasks."""
 
 import asyncio
 import contextlib

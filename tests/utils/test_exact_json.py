@@ -1,4 +1,4 @@
-"""JSON that comes back as it went; see also the round trips in test_checkpoints.py."""
+"""Refusal of data that JSON changes; round trips are in ``test_checkpoint_files.py``."""
 
 import json
 

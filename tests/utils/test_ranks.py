@@ -1,4 +1,4 @@
-"""What ranks tell each other, and that a process which is alone tells nobody anything."""
+"""Collectives between two ranks, and their absence in a single process."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.forked_ranks import run_on_ranks
 
 @pytest.fixture(scope="module")
 def endings() -> list[list]:
-    """Return what came out on each of two ranks: of all collectives, and of two failures."""
+    """Return the results of each of two ranks: of all collectives, and of two failures."""
     child = "tests.utils.ranks_child"
     jobs = [(f"{child}:everything", None), *((f"{child}:lose_the_other", rank) for rank in (0, 1))]
     return [[each.result for each in ranks] for ranks in run_on_ranks(*jobs)]
@@ -21,7 +21,7 @@ def endings() -> list[list]:
 
 @pytest.fixture
 def told(endings: list[list]) -> list[dict]:
-    """Return what came of all collectives."""
+    """Return the results of all collectives."""
     return endings[0]
 
 

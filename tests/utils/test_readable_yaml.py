@@ -1,4 +1,4 @@
-"""YAML for people, read back with PyYAML."""
+"""Readable YAML, loaded with PyYAML."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Which checkpoints stay: the newest, every n-th for good, and the best."""
+"""Retention of checkpoints: the newest, every n-th, and the best."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Results of analyses outlive everything, and one process at a time writes them."""
+"""Storage of analyses, and its lock."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""`run.db`."""
+"""Metrics and state in ``run.db``."""
 
 import math
 import sqlite3

@@ -1,4 +1,4 @@
-"""Files of an older layout."""
+"""Migration of files of an older layout."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Several writes as one."""
+"""Nested transactions of the database."""
 
 import math
 import threading

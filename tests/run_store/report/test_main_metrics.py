@@ -1,4 +1,4 @@
-"""Which metrics are shown first."""
+"""Choice and order of the main metrics."""
 
 import pytest
 

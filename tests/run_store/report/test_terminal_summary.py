@@ -1,4 +1,4 @@
-"""The summary on the terminal."""
+"""The summary of a run in the terminal."""
 
 import io
 

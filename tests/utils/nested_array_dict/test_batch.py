@@ -1,4 +1,4 @@
-"""Batches of named arrays: looking up, entering, selecting."""
+"""Entries of a ``NestedArrayDict``: reading, setting, selecting."""
 
 import numpy as np
 import pytest
