@@ -127,8 +127,7 @@ class Analysis:
             agent=subject.agent,
             datapoint_id=subject.rollout.datapoint_id,
             finding=finding,
-            # A service may send a lone surrogate, which SQLite cannot store.
-            answer=answer.encode("utf-8", errors="replace").decode(),
+            answer=answer,
             num_retries=num_retries,
         )
 

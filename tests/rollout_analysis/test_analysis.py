@@ -9,6 +9,7 @@ from nip.language_models.errors import BadRequestError, LanguageModelError, Mode
 from nip.rollout_analysis.analyser import Analyser, ComputedAnalyser, ModelAnalyser
 from nip.rollout_analysis.analysis import NUM_SEEDS, UNREADABLE, Analysis, model_of
 from tests.rollout_analysis.subjects import subject_of
+from tests.scenario_base.text.dialogues import PLAN
 
 MODEL = ModelSpec("openai", "judge")
 
@@ -70,7 +71,7 @@ def test_a_readable_answer_takes_one_call():
     assert (row.model, row.agent, row.place) == (
         "openai:judge",
         "prover",
-        ("train", 0, 0, "prover"),
+        ("train", 0, PLAN.position, "prover"),
     )
     (call,) = engine.calls
     assert call.messages[0]["content"].startswith("Is prover right about ")
@@ -114,4 +115,8 @@ def test_without_a_model_nothing_is_called():
 
 
 def test_a_lone_surrogate_in_an_answer_is_replaced():
-    assert answer(Asks(), ScriptedEngine("\ud800 Answer: yes\nyes")).answer.startswith("? ")
+    # SQLite could not store it.
+    row = answer(Asks(), ScriptedEngine("\ud800\nAnswer: yes"))
+    assert row.answer == "\N{REPLACEMENT CHARACTER}\nAnswer: yes"
+    row = answer(Asks(), ScriptedEngine(BadRequestError("\ud800")))
+    assert row.answer == "BadRequestError: \N{REPLACEMENT CHARACTER}"
