@@ -8,15 +8,15 @@ from nip.command_line.composition import ConfigFolders, compose_run
 from nip.errors import UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import protocol_specs, scenario_specs, trainer_specs
-from nip.parameters.field_docs import field_docs
+from nip.parameters.fields.validation import describe
 from nip.parameters.parameters_base import field_rules
+from nip.parameters.tree.field_docs import field_docs
 from nip.parameters.tree.reference import (
     ParameterEntry,
     ParameterSection,
     parameter_sections,
     written,
 )
-from nip.parameters.validation import describe
 
 _WIDTH = 98
 _COLUMN = 24

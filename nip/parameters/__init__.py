@@ -9,13 +9,9 @@ from nip.parameters.agents import (
 )
 from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_specs
-from nip.parameters.code_validation import (
-    CodeValidationAgentParameters,
-    CodeValidationParameters,
-)
-from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
-from nip.parameters.group_annotation import GROUP_DEFAULT, Group
-from nip.parameters.loss_terms import LossTermParameters, LossTermSpec, loss_term_specs
+from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.named_components import LossTermParameters, LossTermSpec, loss_term_specs
 from nip.parameters.parameters_base import (
     SubParameters,
     field_rules,
@@ -30,7 +26,12 @@ from nip.parameters.protocols import (
     MnipProtocolParameters,
     NipProtocolParameters,
 )
-from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.scenarios.code_validation import (
+    CodeValidationAgentParameters,
+    CodeValidationParameters,
+)
+from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.parameters.scenarios.toy import ToyAgentParameters
 from nip.parameters.specs import (
     ProtocolSpec,
     ScenarioSpec,
@@ -39,8 +40,7 @@ from nip.parameters.specs import (
     scenario_specs,
     trainer_specs,
 )
-from nip.parameters.text_agents import TextAgentParameters
-from nip.parameters.toy import ToyAgentParameters
+from nip.parameters.text_agents import RehearsalParameters, TextAgentParameters
 from nip.parameters.trainers import (
     FineTuningParameters,
     PpoParameters,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from nip.errors import ParameterError
-from nip.parameters.dotted_names import join, unknown_parameter
-from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.dotted_names import join, unknown_parameter
+from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
 from nip.parameters.training import AgentOptimizerParameters
 from nip.parameters.types import Count, NonNegative, Positive
-from nip.parameters.unused_option_rule import UnusedOptionRule
 from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
     ConstantUpdateSchedule,

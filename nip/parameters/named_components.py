@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError, unknown_name
-from nip.parameters.parameters_base import SubParameters
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.types import NonNegative
 from nip.registry import Registry
 
 if TYPE_CHECKING:
@@ -101,3 +102,27 @@ def _build(
     options = {key: given for key, given in entry.items() if key != "_type"}
     part: NamedComponent = known[name].parameters.build(options, place, ignore_unknown)
     return part
+
+
+@register_parameter_class
+@dataclass
+class LossTermParameters(NamedComponent):
+    """A term of the loss with no option but its weight; derived classes have others."""
+
+    weight: NonNegative = 1.0
+    """Factor on the term; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
+class LossTermSpec:
+    """What the parameters must know of a term of the loss."""
+
+    parameters: type[LossTermParameters] = LossTermParameters
+    """Class of its options."""
+
+
+loss_term_specs: Registry[LossTermSpec] = Registry("loss term")
+"""Facts of all terms by name."""
+
+loss_term_specs.register("l2", LossTermSpec())
+loss_term_specs.register("proximal", LossTermSpec())

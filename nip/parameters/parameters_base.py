@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
 from nip.errors import ParameterError, PluginError, UnknownNameError, unknown_name, warn_user
-from nip.parameters.dotted_names import join, unknown_parameter
-from nip.parameters.unused_option_rule import UnusedOptionRule
-from nip.parameters.validation import check_value
+from nip.parameters.fields.dotted_names import join, unknown_parameter
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.fields.validation import check_value
 from nip.registry import Registry
 
 P = TypeVar("P", bound="SubParameters")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.specs import trainer_specs
 from nip.parameters.types import Count
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class

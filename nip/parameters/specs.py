@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import (
     PROTOCOL_PACKAGE,
     SCENARIO_PACKAGE,
@@ -20,7 +21,6 @@ from nip.parameters.parameters_base import (
     register_parameter_group,
 )
 from nip.parameters.types import DataType
-from nip.parameters.unused_option_rule import UnusedOptionRule
 from nip.registry import Registry
 
 if TYPE_CHECKING:

@@ -1,17 +1,18 @@
-"""Parameters of agents that are language models."""
+"""Parameters of agents that are language models, and of the mock API for rehearsals."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from annotated_types import Ge, Gt, Le
 
 from nip.parameters.agents import BaseAgentParameters
-from nip.parameters.parameters_base import register_parameter_class
-from nip.parameters.types import Count, CountOrZero
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.types import Count, CountOrZero, NonNegative, UnitInterval
 
 TOKENS_PER_WORD = 2
 """More than words of English take (about 4/3), so that code and markup fit as well."""
@@ -98,3 +99,44 @@ class TextAgentParameters(BaseAgentParameters):
     def construct_test_params(cls) -> Self:
         """Make an agent that needs no network."""
         return cls(use_dummy_api=True)
+
+
+@register_parameter_class
+@dataclass
+class RehearsalParameters(SubParameters):
+    """The endpoint that agents with ``use_dummy_api=True`` speak to."""
+
+    brain: str = "dialogue"
+    """Which mock model answers: ``dialogue`` (rules and memorising), ``echo``, or your own."""
+
+    brain_file: str | None = None
+    """Rules of the brain; None: those that come with the scenario."""
+
+    latency_s: NonNegative = 0.0
+    """Seconds that each answer takes."""
+
+    job_polls: CountOrZero = 2
+    """How often a fine-tuning job must be asked for until it is done."""
+
+    faults: tuple[str, ...] = ()
+    """Faults that the endpoint shows, for example ``[rate_limit, server_error]``."""
+
+    fault_rate: UnitInterval = 0.2
+    """Share of the requests that meet each of these faults."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("brain", "brain_file", "latency_s", "job_polls", "faults", "fault_rate"),
+            "unless an agent has use_dummy_api=True",
+            lambda _, hyper_params: (
+                not any(
+                    getattr(agent, "use_dummy_api", False) for agent in hyper_params.agents.values()
+                )
+            ),
+        ),
+        UnusedOptionRule(
+            ("fault_rate",),
+            "unless rehearsal.faults names any",
+            lambda rehearsal, _: not rehearsal.faults,
+        ),
+    )

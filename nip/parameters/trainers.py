@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.specs import trainer_specs
 from nip.parameters.types import (
@@ -18,7 +19,6 @@ from nip.parameters.types import (
     Positive,
     UnitInterval,
 )
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class

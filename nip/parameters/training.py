@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import Count, CountOrZero, NonNegative, Positive, UnitInterval
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 Decay = Annotated[float, Ge(0), Lt(1)]
 """Share of a running average that stays from one step to the next."""

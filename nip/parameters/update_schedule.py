@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from nip.errors import ParameterError, unknown_name
-from nip.parameters.dotted_names import join
+from nip.parameters.fields.dotted_names import join
 from nip.parameters.parameters_base import (
     SubParameters,
     parameter_classes,

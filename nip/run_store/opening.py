@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from nip.errors import ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters.yaml_text import dump
+from nip.parameters.tree.yaml_text import dump
 from nip.run_store.environment import append_start, describe_start
 from nip.run_store.resume_check import check_same_parameters, store_parameters
 from nip.run_store.run_id import check_run_id, describe_existing, is_run_folder

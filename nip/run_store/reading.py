@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nip.errors import ParameterError
-from nip.parameters.yaml_text import load_mapping
+from nip.parameters.tree.yaml_text import load_mapping
 from nip.run_store.database import STATE_PREFIX, RunDatabase
 from nip.run_store.database.history import RunHistory
 from nip.run_store.run_id import describe_existing, is_run_folder

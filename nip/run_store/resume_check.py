@@ -9,7 +9,7 @@ from nip.parameters import HyperParameters
 from nip.parameters.callbacks import callback_specs
 from nip.parameters.tree.difference import difference
 from nip.parameters.tree.migrations import package_stamp
-from nip.parameters.yaml_text import dump, load_mapping
+from nip.parameters.tree.yaml_text import dump, load_mapping
 from nip.utils.files import write_atomically
 
 FILE_NAME = "hyper_params.yaml"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters.yaml_text import load_mapping
+from nip.parameters.tree.yaml_text import load_mapping
 from nip.run_store.checkpoints.checkpoint import (
     BestCheckpoint,
     Checkpoint,

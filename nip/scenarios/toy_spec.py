@@ -1,8 +1,7 @@
 """Spec of the scenario ``toy``."""
 
-from nip.parameters import ToyAgentParameters
+from nip.parameters import ToyAgentParameters, UnusedOptionRule
 from nip.parameters.specs import ScenarioSpec, register_scenario_spec
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 register_scenario_spec(
     "toy",

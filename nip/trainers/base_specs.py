@@ -4,8 +4,8 @@ They state what ``TensorDictTrainer``, ``TensorDictRlTrainer`` and ``PureTextRlT
 without importing PyTorch.
 """
 
+from nip.parameters import UnusedOptionRule
 from nip.parameters.specs import TrainerSpec
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 NETWORK_TRAINER = TrainerSpec(
     "tensordict",

@@ -7,7 +7,7 @@ from nip.command_line.request import read_request
 from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import CsvParameters, EarlyStoppingParameters
-from nip.parameters.loss_terms import LossTermParameters
+from nip.parameters.named_components import LossTermParameters
 from tests.source_files import REPOSITORY
 
 TOY = ["scenario=toy", "dataset=witness", "trainer=vanilla_ppo", "interaction_protocol=adp"]

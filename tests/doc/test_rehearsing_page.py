@@ -11,7 +11,7 @@ import pytest
 from nip.language_models.server.__main__ import build_parser, port_number
 from nip.language_models.server.faults import EVERYWHERE, FaultRule, fault_registry
 from nip.language_models.server.mock_models import check_mock_model
-from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.text_agents import RehearsalParameters
 from nip.run_store import open_database
 from tests.doc.pages import DOC, Command, commands_of
 from tests.source_files import REPOSITORY

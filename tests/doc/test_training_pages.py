@@ -8,7 +8,7 @@ import pytest
 
 from nip.parameters import CallbackParameters, LrSchedulerParameters, OptimizerParameters
 from nip.parameters.callbacks import callback_specs
-from nip.parameters.loss_terms import loss_term_specs
+from nip.parameters.named_components import loss_term_specs
 from nip.trainers.core.components import TrainerComponents
 from tests.doc.pages import DOC
 

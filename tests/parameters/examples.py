@@ -18,9 +18,9 @@ from nip.parameters import (
     field_rules,
 )
 from nip.parameters.callbacks import callback_specs
-from nip.parameters.loss_terms import loss_term_specs
+from nip.parameters.fields.validation import check_value
+from nip.parameters.named_components import loss_term_specs
 from nip.parameters.types import InteractionProtocolType
-from nip.parameters.validation import check_value
 from nip.registry import Registry
 
 CHOICES: dict[str, Any] = {

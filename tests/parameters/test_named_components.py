@@ -9,8 +9,11 @@ import pytest
 from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import CsvParameters, EarlyStoppingParameters
-from nip.parameters.loss_terms import LossTermParameters
-from nip.parameters.named_components import NamedComponent, build_named_components
+from nip.parameters.named_components import (
+    LossTermParameters,
+    NamedComponent,
+    build_named_components,
+)
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import Count
 from nip.registry import Registry
@@ -155,3 +158,31 @@ def test_a_part_of_another_list_is_refused_by_its_name(field: str) -> None:
     part = LossTermParameters("l2") if field == "callbacks" else CsvParameters()
     with pytest.raises(ParameterError, match=rf"{field}\[0\]: There is no .* {part.name!r}"):
         make_tree(**{field: [part]})
+
+
+def test_the_built_in_loss_terms_are_known_without_torch_and_weigh_1() -> None:
+    assert {"l2", "proximal"} <= set(loss_term_specs.names())
+    assert make_tree(loss_terms=["l2"]).loss_terms == (LossTermParameters("l2", weight=1.0),)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"name": "l2", "weight": -1},
+            "loss_terms[0].weight must be a finite number, at least 0, got -1. The default is 1.0.",
+        ),
+        (
+            {"name": "l2", "weigth": 1},
+            "There is no parameter 'loss_terms[0].weigth'. Did you mean 'loss_terms[0].weight'?",
+        ),
+        (
+            "proximl",
+            "loss_terms[0]: There is no loss term 'proximl'. Did you mean 'proximal'? Known: ",
+        ),
+    ],
+)
+def test_a_mistake_in_a_loss_term_names_value_rule_and_way_out(given: Any, message: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        make_tree(loss_terms=[given])
+    assert str(caught.value).startswith(message)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
-from nip.parameters.dotted_names import join
+from nip.parameters.fields.dotted_names import join
 from nip.parameters.parameters_base import to_plain
 from nip.parameters.tree.migrations import PACKAGE_KEYS
 

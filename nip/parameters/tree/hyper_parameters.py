@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from nip.errors import ParameterError, did_you_mean
-from nip.parameters import yaml_text
 from nip.parameters.agents import AgentsParameters
 from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.callbacks import CallbackParameters, callback_specs
 from nip.parameters.checks.choices import problems_with_choices
 from nip.parameters.checks.combinations import problems_with_combinations
 from nip.parameters.checks.unused_options import unused_options
-from nip.parameters.code_validation import CodeValidationParameters
-from nip.parameters.dotted_names import unknown_parameter
-from nip.parameters.group_annotation import GROUP_DEFAULT, Group
-from nip.parameters.loss_terms import LossTermParameters, loss_term_specs
-from nip.parameters.named_components import build_named_components
+from nip.parameters.fields.dotted_names import unknown_parameter
+from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.named_components import (
+    LossTermParameters,
+    build_named_components,
+    loss_term_specs,
+)
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -33,8 +35,9 @@ from nip.parameters.protocols import (
     MnipProtocolParameters,
     NipProtocolParameters,
 )
-from nip.parameters.rehearsal import RehearsalParameters
+from nip.parameters.scenarios.code_validation import CodeValidationParameters
 from nip.parameters.specs import scenario_specs, trainer_specs
+from nip.parameters.text_agents import RehearsalParameters
 from nip.parameters.trainers import (
     FineTuningParameters,
     PpoParameters,
@@ -49,6 +52,7 @@ from nip.parameters.training import (
     OptimizerParameters,
     UpdateStepParameters,
 )
+from nip.parameters.tree import yaml_text
 from nip.parameters.tree.changes import apply_changes
 from nip.parameters.tree.migrations import PACKAGE_KEYS, migrate, package_stamp
 from nip.parameters.types import (
@@ -59,7 +63,6 @@ from nip.parameters.types import (
     ScenarioType,
     TrainerType,
 )
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 def _ends_before_first_evaluation(hyper_params: HyperParameters, _: HyperParameters) -> bool:

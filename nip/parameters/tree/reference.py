@@ -6,9 +6,8 @@ from typing import Any
 
 from nip.parameters.agents import AgentParameters, BaseAgentParameters, RandomAgentParameters
 from nip.parameters.callbacks import callback_specs
-from nip.parameters.field_docs import field_docs
-from nip.parameters.loss_terms import loss_term_specs
-from nip.parameters.named_components import NamedComponent
+from nip.parameters.fields.validation import describe
+from nip.parameters.named_components import NamedComponent, loss_term_specs
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -17,9 +16,9 @@ from nip.parameters.parameters_base import (
     to_plain,
 )
 from nip.parameters.specs import scenario_specs
+from nip.parameters.tree.field_docs import field_docs
 from nip.parameters.tree.hyper_parameters import HyperParameters
 from nip.parameters.update_schedule import UpdateSchedule, schedule_classes
-from nip.parameters.validation import describe
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from nip.errors import warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
-from nip.parameters.code_validation import CodeValidationParameters
+from nip.parameters.scenarios.code_validation import CodeValidationParameters
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenarios.code_validation.sources.folders import FolderSource
 from nip.scenarios.code_validation.sources.source import (

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from nip.parameters.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.scenario_base.agents import AgentBody, AgentContext
 from nip.scenario_base.networks import initialise_orthogonally, round_through
 from nip.scenarios.graph_isomorphism.gin import Gin

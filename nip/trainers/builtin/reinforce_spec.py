@@ -1,7 +1,7 @@
 """Spec of the trainer ``reinforce``."""
 
+from nip.parameters import UnusedOptionRule
 from nip.parameters.specs import register_trainer_spec
-from nip.parameters.unused_option_rule import UnusedOptionRule
 from nip.trainers.base_specs import RL_TRAINER
 
 register_trainer_spec(

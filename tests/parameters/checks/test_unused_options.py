@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from nip.errors import NipWarning
-from nip.parameters import ProtocolSpec, TrainerSpec, protocol_specs, trainer_specs
+from nip.parameters import (
+    ProtocolSpec,
+    TrainerSpec,
+    UnusedOptionRule,
+    protocol_specs,
+    trainer_specs,
+)
 from nip.parameters.checks.unused_options import CHOICES
 from nip.parameters.parameters_base import field_rules, parameter_classes
-from nip.parameters.unused_option_rule import UnusedOptionRule
 from tests.parameters.examples import make_tree
 
 REPORTED: list[tuple[dict[str, Any], str]] = [

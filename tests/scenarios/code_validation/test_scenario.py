@@ -9,7 +9,7 @@ import pytest
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import ScenarioSpec, scenario_specs
-from nip.parameters.code_validation import CodeValidationAgentParameters
+from nip.parameters.scenarios.code_validation import CodeValidationAgentParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.registry import register_scenario, scenario_registry
 from nip.scenario_base.text.datapoint import TextDatapoint, TextDataset, prover_stance_of

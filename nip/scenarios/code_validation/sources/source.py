@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nip.parameters.code_validation import CodeValidationParameters
+from nip.parameters.scenarios.code_validation import CodeValidationParameters
 from nip.registry import Registry
 from nip.scenario_base.text.datapoint import TextDataset
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nip.errors import DatasetError
-from nip.parameters.code_validation import CodeValidationParameters
+from nip.parameters.scenarios.code_validation import CodeValidationParameters
 from nip.scenario_base.text.datapoint import prover_stance_of
 from nip.scenarios.code_validation.sources.folders import FolderSource, load_folder
 from nip.scenarios.code_validation.sources.source import DatasetRequest

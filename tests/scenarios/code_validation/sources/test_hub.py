@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from nip.errors import DatasetError
-from nip.parameters.code_validation import CodeValidationParameters
+from nip.parameters.scenarios.code_validation import CodeValidationParameters
 from nip.scenarios.code_validation.sources.hub import AppsSource, BuggyAppsSource, solutions_in
 from nip.scenarios.code_validation.sources.source import DatasetRequest
 

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.parameters.validation import check_value, describe
+from nip.parameters.fields.validation import check_value, describe
 
 Bounded = Annotated[float, Gt(0), Lt(1)]
 

@@ -9,7 +9,7 @@ from nip.parameters import (
     field_rules,
     parameter_classes,
 )
-from nip.parameters.field_docs import field_docs
+from nip.parameters.tree.field_docs import field_docs
 
 
 @pytest.mark.parametrize("name", parameter_classes.names())

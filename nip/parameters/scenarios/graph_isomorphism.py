@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from nip.parameters.agents import AgentParameters, LrFactors
-from nip.parameters.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import (
     ActivationType,
@@ -16,7 +17,6 @@ from nip.parameters.types import (
     NonNegative,
     Probability,
 )
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class

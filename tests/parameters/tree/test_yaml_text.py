@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nip.errors import ParameterError
-from nip.parameters.yaml_text import dump, load_mapping
+from nip.parameters.tree.yaml_text import dump, load_mapping
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from nip.parameters.agents import AgentParameters
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import CountOrZero
-from nip.parameters.unused_option_rule import UnusedOptionRule
 
 
 @register_parameter_class

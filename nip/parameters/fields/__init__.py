@@ -1,0 +1,1 @@
+"""Building blocks of parameter fields: annotations, validation, dotted names, unused options."""

@@ -1,0 +1,1 @@
+"""Parameters of the built-in scenarios and of their agents."""
