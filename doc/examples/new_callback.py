@@ -20,7 +20,7 @@ class AveragedWeightsParameters(CallbackParameters):
     """What can be set about the mean."""
 
     name: str = "averaged_weights"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     decay: Annotated[float, Ge(0), Lt(1)] = 0.99
     """Share of the mean that stays from one step to the next."""

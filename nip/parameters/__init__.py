@@ -1,4 +1,4 @@
-"""What is to be run: the tree of hyper-parameters."""
+"""Hyper-parameters of an experiment, as a tree of validated dataclasses."""
 
 from nip.parameters.agents import (
     AgentParameters,

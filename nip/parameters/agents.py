@@ -1,4 +1,4 @@
-"""Parameters that the agents of all scenarios have, and the mapping from agents to them."""
+"""Parameters shared by the agents of all scenarios, and the mapping from agent names to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nip.parameters.update_schedule import (
 )
 
 DEFAULT_AGENT = "_default"
-"""Name of the entry that stands for every agent that is not listed."""
+"""Name of the entry that holds for every agent that is not listed."""
 
 NO_AGENTS = ("_type", "agents_update_repr")
 """Keys in a stored mapping of agents that are ignored when it is read."""
@@ -29,23 +29,23 @@ NO_AGENTS = ("_type", "agents_update_repr")
 @register_parameter_class
 @dataclass
 class LrFactors(SubParameters):
-    """Factors on the learning rate of the two things that an agent learns."""
+    """Factors on the learning rates of actor and critic."""
 
     actor: NonNegative = 1.0
-    """Factor for what chooses actions; 0 freezes it."""
+    """Factor on the learning rate of the actor; 0 freezes it."""
 
     critic: NonNegative = 1.0
-    """Factor for what estimates values; 0 freezes it."""
+    """Factor on the learning rate of the critic; 0 freezes it."""
 
     @property
     def are_equal(self) -> bool:
-        """Whether actor and critic learn at one rate, as parts that they share must."""
+        """Whether both factors are equal, as a shared body requires."""
         return self.actor == self.critic
 
 
 @dataclass
 class BaseAgentParameters(SubParameters):
-    """Root of the parameters of all agents, be they networks or language models."""
+    """Base class of the parameters of all agents, networks and language models."""
 
     is_random: ClassVar[bool] = False
     """Whether the agent acts at random and never learns."""
@@ -53,56 +53,56 @@ class BaseAgentParameters(SubParameters):
     derived_keys: ClassVar[tuple[str, ...]] = ("is_random",)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the agent as plain data, with the class name and whether it plays at random."""
+        """Convert the agent to plain data, with its class name and ``is_random``."""
         fields = super().to_dict()
         return {"_type": fields.pop("_type"), "is_random": self.is_random, **fields}
 
     @classmethod
     def construct_test_params(cls) -> Self:
-        """Make the smallest legal agent, for quick tests."""
+        """Return the smallest valid parameters, for tests."""
         return cls()
 
 
 @register_parameter_class
 @dataclass
 class AgentParameters(BaseAgentParameters):
-    """What the agents of every scenario that are networks have in common."""
+    """Parameters shared by all agents that are networks."""
 
     agent_lr_factor: Group[LrFactors] = GROUP_DEFAULT
-    """Multiplies the base learning rate for this agent; 0 freezes it."""
+    """Factors on the base learning rate for this agent; 0 freezes it."""
 
     body_lr_factor: Group[LrFactors] = GROUP_DEFAULT
-    """Multiplies the learning rate of the agent for its body."""
+    """Factors on the agent's learning rate for its body."""
 
     update_schedule: Group[UpdateSchedule] = GROUP_DEFAULT
-    """Iterations on which the agent learns; by default all."""
+    """Iterations in which the agent learns; by default all."""
 
     optimizer: Group[AgentOptimizerParameters] = GROUP_DEFAULT
-    """What the agent has of its own in the optimizer."""
+    """Optimizer options of this agent alone."""
 
     load_checkpoint_and_parameters: bool = False
-    """Begin with the weights and the parameters that the agent has in another run."""
+    """Start from the weights and parameters of this agent in another run."""
 
     checkpoint_run_id: str | None = None
-    """Name of that run."""
+    """Name of the run from which they are loaded."""
 
     checkpoint_version: str | Count = "latest"
-    """Which of its checkpoints: ``latest``, ``best``, or the number of an iteration."""
+    """Checkpoint of that run: ``latest``, ``best``, or the number of an iteration."""
 
     checkpoint_project: str | None = None
-    """Project at Weights & Biases that has the run; None: it lies in ``settings.runs_dir``."""
+    """Weights & Biases project that holds the run; None: the run is in ``settings.runs_dir``."""
 
     checkpoint_entity: str | None = None
-    """User or team of that project; None: what WANDB_ENTITY says."""
+    """User or team that owns the project; None: the value of WANDB_ENTITY."""
 
     use_manual_architecture: bool = False
-    """Play the hand-written policy, not a learnt one (graph isomorphism with ``nip`` only)."""
+    """Use the hand-written policy instead of a network (graph isomorphism with ``nip`` only)."""
 
     use_orthogonal_initialisation: bool = True
-    """Start from orthogonal weight matrices and zero biases instead of PyTorch's defaults."""
+    """Initialise weights orthogonally and biases with 0 instead of with PyTorch's defaults."""
 
     orthogonal_initialisation_gain: Positive = 1.0
-    """Scale of the orthogonal weight matrices."""
+    """Gain of the orthogonal initialisation."""
 
     unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
         UnusedOptionRule(
@@ -126,15 +126,15 @@ class AgentParameters(BaseAgentParameters):
 @register_parameter_class
 @dataclass
 class RandomAgentParameters(AgentParameters):
-    """An agent that plays uniformly at random, expects nothing, and is never trained."""
+    """An agent that acts uniformly at random and is never trained."""
 
     is_random: ClassVar[bool] = True
 
 
 class AgentsParameters(Mapping[str, BaseAgentParameters]):
-    """Parameters of each agent by its name; the entry ``_default`` answers for names not listed.
+    """Parameters of each agent by name; the entry ``_default`` holds for names that are not listed.
 
-    Going through it yields the listed names and ``_default``; ``in`` and ``[]`` know every name.
+    Iteration yields the listed names and ``_default``; ``in`` and ``[]`` accept every name.
     """
 
     def __init__(
@@ -143,19 +143,19 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
         self._agents = {DEFAULT_AGENT: default, **agents}
 
     def __getitem__(self, name: str) -> BaseAgentParameters:
-        """Parameters of one agent."""
+        """Return the parameters of one agent."""
         return self._agents.get(name, self._agents[DEFAULT_AGENT])
 
     def __contains__(self, name: object) -> bool:
-        """Say yes to every name: who is not listed has the default parameters."""
+        """Return True for every name: agents that are not listed have the default parameters."""
         return isinstance(name, str) and name not in NO_AGENTS
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the listed names and ``_default``."""
+        """Iterate over the listed names and ``_default``."""
         return iter(self._agents)
 
     def __len__(self) -> int:
-        """Count the listed names and ``_default``."""
+        """Return the number of listed names, plus one for ``_default``."""
         return len(self._agents)
 
     def __repr__(self) -> str:
@@ -163,12 +163,12 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
 
     @property
     def listed_names(self) -> list[str]:
-        """Names that were given parameters of their own, without ``_default``."""
+        """Names that have parameters of their own, without ``_default``."""
         return [name for name in self._agents if name != DEFAULT_AGENT]
 
     @property
     def agents_update_repr(self) -> str:
-        """Who learns when, in one word: ``Standard``, ``Alternating(...)`` or ``Custom(...)``."""
+        """Summary of update schedules: ``Standard``, ``Alternating(...)`` or ``Custom(...)``."""
         schedules = {
             name: agent.update_schedule
             for name, agent in self.items()
@@ -187,7 +187,7 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
         return f"Custom({', '.join(f'{name}: {each!r}' for name, each in schedules.items())})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Write all agents as plain data, and for the reader who learns when."""
+        """Convert all agents to plain data, with a summary of their update schedules."""
         agents: dict[str, Any] = {name: agent.to_dict() for name, agent in self.items()}
         return {**agents, "agents_update_repr": self.agents_update_repr}
 
@@ -199,7 +199,7 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
         path: str,
         ignore_unknown: bool = False,
     ) -> AgentsParameters:
-        """Make the mapping from what was given for ``agents``.
+        """Build the mapping from the value given for ``agents``.
 
         Parameters
         ----------
@@ -212,12 +212,12 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
         path : str
             Dotted name of the mapping, for messages.
         ignore_unknown : bool
-            Leave out unknown names of fields instead of refusing them.
+            Ignore unknown fields instead of raising an error.
 
         Raises
         ------
         ParameterError
-            If any agent cannot be made; lists all problems.
+            If an agent is invalid; the error lists all problems.
         """
         if value is None:
             value = {}
@@ -243,7 +243,7 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
 
 
 def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
-    """Refuse names that could not be told apart in dotted names, metrics and files."""
+    """Return messages about names that dotted names, metrics or files could not tell apart."""
     names = [str(name) for name in agents if name not in (DEFAULT_AGENT, *NO_AGENTS)]
     unreadable = [
         f"{path}: an agent's name must be made of letters, digits and underscores and not begin "
@@ -263,7 +263,7 @@ def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
 def _build_agent(
     value: Any, agent_class: type[BaseAgentParameters], path: str, ignore_unknown: bool
 ) -> BaseAgentParameters:
-    """Make the parameters of one agent of a scenario."""
+    """Build the parameters of one agent."""
     if not issubclass(agent_class, AgentParameters):
         return _build_text_agent(value, agent_class, path, ignore_unknown)
     if isinstance(value, Mapping):
@@ -291,7 +291,7 @@ def _build_agent(
 def _build_text_agent(
     value: Any, agent_class: type[BaseAgentParameters], path: str, ignore_unknown: bool
 ) -> BaseAgentParameters:
-    """Make an agent of a scenario in which none can play at random."""
+    """Build the parameters of a language-model agent, which cannot be random."""
     asks_for_random = isinstance(value, RandomAgentParameters) or (
         isinstance(value, Mapping)
         and (value.get("is_random") or value.get("_type") == RandomAgentParameters.__name__)
@@ -310,9 +310,9 @@ def _build_random_agent(
     path: str,
     ignore_unknown: bool,
 ) -> RandomAgentParameters:
-    """Make a random agent, though fields of the learning agents may stand beside ``is_random``.
+    """Build the parameters of a random agent, ignoring the fields of learning agents.
 
-    The command line composes the full tree of fields for each agent, whatever it turns out to be.
+    The command line composes all fields of each agent, also of one that turns out to be random.
     """
     own, tolerated = field_rules(RandomAgentParameters), field_rules(agent_class)
     known = {"_type", "is_random", *own, *tolerated}

@@ -1,4 +1,4 @@
-"""Parameters of runs that begin with what another run has left."""
+"""Parameters of runs that start from another run."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ PRESERVED_FOR_RERUN_TESTS = (
 @register_parameter_class
 @dataclass
 class BaseRunParameters(SubParameters):
-    """Another run, from which this one takes its parameters or its models."""
+    """Another run, whose parameters or models this run uses."""
 
     base_run_type: Literal["none", "parameters", "rerun_tests"] = "none"
-    """Take its parameters where none are given here, or test the models it had after each \
+    """``parameters``: use its parameters as defaults; ``rerun_tests``: test its models after each \
 iteration."""
 
     run_id: str | None = None
     """Name of the other run, in the same ``runs_dir``."""
 
     rerun_tests_force_test_during_training_state: bool = True
-    """Test after every iteration of the other run, whatever ``text_rl.test_scheme`` says."""
+    """Test after every iteration of the other run, regardless of ``text_rl.test_scheme``."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require a run where one is needed."""
+        """Require ``run_id`` if ``base_run_type`` needs it."""
         if self.base_run_type != "none" and not self.run_id:
             yield (
                 f"{at('run_id')} must name a run for {at('base_run_type')}="

@@ -1,4 +1,4 @@
-"""Parameters of the callbacks: what watches a training run, or steps in."""
+"""Parameters of the callbacks that observe or change a training run."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 @register_parameter_class
 @dataclass
 class CallbackParameters(NamedComponent):
-    """A callback without options; derived classes have some."""
+    """Base class of the parameters of callbacks; it has no options."""
 
 
 @dataclass(frozen=True)
 class CallbackSpec:
-    """What the parameters must know of a callback."""
+    """What the checks need to know of a callback."""
 
     parameters: type[CallbackParameters] = CallbackParameters
     """Class of its options."""
 
     is_observer: bool = False
-    """Whether it only looks on, so that a run may go on with it or without it."""
+    """Whether it only observes, so that a run may be resumed with or without it."""
 
 
 callback_specs: Registry[CallbackSpec] = Registry("callback")
-"""Facts of all callbacks by name."""
+"""Specs of all callbacks by name."""
 
 Mode = Literal["max", "min"]
 """Whether larger or smaller values of a metric are better."""
@@ -45,10 +45,10 @@ Mode = Literal["max", "min"]
 @register_parameter_class
 @dataclass
 class MonitoringParameters(CallbackParameters):
-    """What callbacks share that watch one metric."""
+    """Parameters shared by callbacks that monitor one metric."""
 
     monitor: str = "test_mean_accuracy"
-    """Metric that is watched; those that begin with ``test_`` come from evaluations."""
+    """Monitored metric; metrics that begin with ``test_`` come from evaluations."""
 
     mode: Mode = "max"
     """Whether larger (``max``) or smaller (``min``) values are better."""
@@ -57,7 +57,7 @@ class MonitoringParameters(CallbackParameters):
     """Smallest change that counts as an improvement."""
 
     def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
-        """Refuse to watch a metric of evaluations where there are none."""
+        """Yield a message if the metric comes from evaluations and there are none."""
         if not self.monitor.startswith("test_"):
             return
         is_text = _learns_from_texts(hyper_params)
@@ -88,25 +88,25 @@ def _learns_from_texts(hyper_params: HyperParameters) -> bool:
 @register_parameter_class
 @dataclass
 class EarlyStoppingParameters(MonitoringParameters):
-    """Stopping when a metric no longer improves."""
+    """Stop training when a metric no longer improves."""
 
     name: str = "early_stopping"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     patience: Count = 5
-    """Values in a row without improvement after which training stops."""
+    """Number of consecutive values without improvement after which training stops."""
 
     threshold: float | None = None
-    """Value that is good enough: training stops when it is reached."""
+    """Training stops when the metric reaches this value; None: never."""
 
     divergence: float | None = None
-    """Value so bad that training stops at once."""
+    """Training stops immediately when the metric is as bad as this value; None: never."""
 
     save_best: bool = True
     """Keep the checkpoint of the best value."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require that what is good enough is better than what is too bad."""
+        """Require that ``threshold`` is better than ``divergence``."""
         if self.threshold is None or self.divergence is None:
             return
         low, high = sorted((self.threshold, self.divergence))
@@ -121,13 +121,13 @@ class EarlyStoppingParameters(MonitoringParameters):
 @register_parameter_class
 @dataclass
 class BestCheckpointParameters(MonitoringParameters):
-    """Keeping the checkpoint with the best value of a metric."""
+    """Keep the checkpoint with the best value of a metric."""
 
     name: str = "best_checkpoint"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
-        """Refuse language models, of which there are no checkpoints."""
+        """Yield a message for trainers of language models, which have no checkpoints."""
         yield from super().problems_in(hyper_params, path)
         if _learns_from_texts(hyper_params):
             yield (
@@ -140,85 +140,85 @@ class BestCheckpointParameters(MonitoringParameters):
 @register_parameter_class
 @dataclass
 class CsvParameters(CallbackParameters):
-    """A table of all metrics as ``metrics.csv``."""
+    """Write all metrics to ``metrics.csv``."""
 
     name: str = "csv"
-    """What chooses this callback."""
+    """Name of the callback."""
 
 
 @register_parameter_class
 @dataclass
 class TensorBoardParameters(CallbackParameters):
-    """All metrics for TensorBoard."""
+    """Log all metrics to TensorBoard."""
 
     name: str = "tensorboard"
-    """What chooses this callback."""
+    """Name of the callback."""
 
 
 @register_parameter_class
 @dataclass
 class WandbParameters(CallbackParameters):
-    """All metrics for Weights & Biases."""
+    """Log all metrics to Weights & Biases."""
 
     name: str = "wandb"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     project: str | None = None
-    """Project; None: what WANDB_PROJECT says, else ``nip``."""
+    """Project; None: the value of WANDB_PROJECT, else ``nip``."""
 
     entity: str | None = None
-    """User or team; None: what WANDB_ENTITY says, else that of the account."""
+    """User or team; None: the value of WANDB_ENTITY, else the default of the account."""
 
     mode: Literal["online", "offline", "disabled"] = "online"
-    """Send at once, keep for ``wandb sync``, or do nothing."""
+    """Upload during the run, store for ``wandb sync``, or do nothing."""
 
     group: str | None = None
-    """Group of runs that belong together."""
+    """Group under which related runs are shown."""
 
     tags: tuple[str, ...] = ()
-    """Words to find the run by."""
+    """Tags of the run."""
 
     log_checkpoints: bool = False
-    """Send each checkpoint as an artifact."""
+    """Upload each checkpoint as an artifact."""
 
     log_rollouts: bool = False
-    """Send samples of rollouts, or transcripts, as an artifact."""
+    """Upload samples of rollouts, or transcripts, as an artifact."""
 
 
 @register_parameter_class
 @dataclass
 class RolloutSamplesParameters(CallbackParameters):
-    """A few rollouts now and then, written for people to read."""
+    """Write a few rollouts at regular intervals, in a readable form."""
 
     name: str = "rollout_samples"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     every: Count = 100
-    """Iterations from one sample to the next."""
+    """Number of iterations between samples."""
 
     num_rollouts: Count = 4
-    """Rollouts of each sample."""
+    """Number of rollouts in each sample."""
 
     split: Literal["train", "test"] = "test"
-    """Where the questions come from."""
+    """Split from which the questions are taken."""
 
 
 @register_parameter_class
 @dataclass
 class ProfilerParameters(CallbackParameters):
-    """PyTorch's profiler over a few iterations."""
+    """Run PyTorch's profiler for a few iterations."""
 
     name: str = "profiler"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     wait: CountOrZero = 1
-    """Iterations before it begins."""
+    """Number of iterations before the profiler starts."""
 
     warmup: CountOrZero = 1
-    """Iterations in which it runs, but keeps nothing."""
+    """Number of iterations in which it runs without recording."""
 
     active: Count = 3
-    """Iterations that it records."""
+    """Number of iterations that it records."""
 
 
 @register_parameter_class
@@ -227,19 +227,19 @@ class AverageAgentWeightsParameters(CallbackParameters):
     """Federated averaging of agents that have the same networks (McMahan et al., 2017)."""
 
     name: str = "average_agent_weights"
-    """What chooses this callback."""
+    """Name of the callback."""
 
     agents: tuple[str, ...] = ()
-    """Agents whose weights become their mean."""
+    """Names of the agents whose weights are averaged."""
 
     every: Count = 1
-    """Iterations from one averaging to the next."""
+    """Number of iterations between averagings."""
 
     server_momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """Share of the last change of the mean that is added to the next (Hsu et al., 2019)."""
+    """Momentum of the averaged weights (Hsu et al., 2019)."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require somebody to average with."""
+        """Require at least two agents."""
         if len(set(self.agents)) < 2:
             yield (
                 f"{at('agents')} must name at least two agents, got {list(self.agents)}. Give for "

@@ -1,4 +1,4 @@
-"""Lists of parts that are chosen by name, each with options of its own: callbacks, loss terms."""
+"""Components that are listed by name, each with options of its own: callbacks and loss terms."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class NamedComponent(SubParameters):
-    """Root of the options of a part that is chosen by its name."""
+    """Base class of the options of a component that is chosen by name."""
 
     name: str
-    """What the part is registered as."""
+    """Name under which the component is registered."""
 
     def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
         """Yield a message for each combination with other parameters that cannot work.
@@ -36,7 +36,7 @@ class NamedComponent(SubParameters):
 
     @property
     def options(self) -> dict[str, Any]:
-        """All fields but the name, by which the part is built."""
+        """All fields except the name, as arguments of the component."""
         fields = {name: getattr(self, name) for name in self.child_names()}
         del fields["name"]
         return fields
@@ -49,7 +49,7 @@ def build_named_components(
     known: Registry[Any],
     ignore_unknown: bool = False,
 ) -> tuple[Any, ...]:
-    """Make the options of each part of a list.
+    """Build the options of each component in a list.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def build_named_components(
     path : str
         Dotted name of the list, for messages.
     kind : str
-        What the parts are, in the singular.
+        What a component is, in the singular, for messages.
     known : Registry[Any]
-        Facts by name; each says under ``parameters`` which class the options are of.
+        Specs by name; the attribute ``parameters`` of a spec is the class of the options.
     ignore_unknown : bool
-        Leave out unknown options instead of refusing them.
+        Ignore unknown options instead of raising an error.
 
     Raises
     ------
     ParameterError
-        Listing every entry that cannot be used.
+        Listing every invalid entry.
     """
     entries = value if isinstance(value, list | tuple) else [] if value is None else [value]
     problems: list[str] = []
@@ -107,22 +107,22 @@ def _build(
 @register_parameter_class
 @dataclass
 class LossTermParameters(NamedComponent):
-    """A term of the loss with no option but its weight; derived classes have others."""
+    """Base class of the parameters of loss terms; its only option is the weight."""
 
     weight: NonNegative = 1.0
-    """Factor on the term; 0 leaves it out."""
+    """Factor on the term; 0 disables it."""
 
 
 @dataclass(frozen=True)
 class LossTermSpec:
-    """What the parameters must know of a term of the loss."""
+    """What the checks need to know of a loss term."""
 
     parameters: type[LossTermParameters] = LossTermParameters
     """Class of its options."""
 
 
 loss_term_specs: Registry[LossTermSpec] = Registry("loss term")
-"""Facts of all terms by name."""
+"""Specs of all loss terms by name."""
 
 loss_term_specs.register("l2", LossTermSpec())
 loss_term_specs.register("proximal", LossTermSpec())

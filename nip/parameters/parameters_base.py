@@ -1,4 +1,4 @@
-"""What every group of parameters can do: be checked, stored, and read back.
+"""Base class of all groups of parameters: validation, storage and reading.
 
 A group is a dataclass that derives from ``SubParameters`` and carries
 ``@register_parameter_class``:
@@ -50,7 +50,7 @@ parameter_groups: Registry[type["SubParameters"]] = Registry(
 
 @dataclasses.dataclass(frozen=True)
 class FieldRule:
-    """What is known of one field of a group."""
+    """Name, annotation, default and group class of a field."""
 
     name: str
     """Name of the field."""
@@ -66,9 +66,9 @@ class FieldRule:
 
 
 class SubParameters:
-    """Base of all groups of parameters.
+    """Base class of all groups of parameters.
 
-    Values are checked when a group is built. A built group does not change; make another one with
+    Values are checked on construction. A group is immutable; make a changed copy with
     ``dataclasses.replace``, or with ``HyperParameters.with_changes`` for a whole tree.
     """
 
@@ -76,7 +76,7 @@ class SubParameters:
     """Rules about fields of the group that have no effect under some condition."""
 
     derived_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys that ``to_dict`` writes for the reader and that are ignored on the way back."""
+    """Keys that ``to_dict`` writes for information and that are ignored when a group is read."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Yield a message for each impossible combination of fields.
@@ -93,45 +93,45 @@ class SubParameters:
         yield from ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the group as plain data, with its class name under ``_type``."""
+        """Convert the group to plain data, with its class name under ``_type``."""
         values = {name: to_plain(getattr(self, name)) for name in field_rules(type(self))}
         return {"_type": type(self).__name__, **values}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, ignore_unknown: bool = False) -> Self:
-        """Read a group back.
+        """Build a group from plain data.
 
         Parameters
         ----------
         data : Mapping[str, Any]
-            Fields by name. What is missing keeps its default. ``_type`` may name a derived class.
+            Fields by name; missing ones get their defaults. ``_type`` may name a derived class.
         ignore_unknown : bool
-            Leave out unknown names instead of refusing them.
+            Ignore unknown names instead of raising an error.
 
         Raises
         ------
         ParameterError
-            If any value or combination of values cannot be used.
+            If a value or a combination of values is invalid.
         """
         return cls.build(data, cls.root_path(), ignore_unknown)
 
     @classmethod
     def build(cls, value: Any, path: str, ignore_unknown: bool = False) -> Self:
-        """Make a group from an instance, a mapping, or None for all defaults.
+        """Build a group from an instance, a mapping, or None for all defaults.
 
         Parameters
         ----------
         value : Any
-            What was given. A mapping may name a derived class under ``_type``.
+            The given value. A mapping may name a derived class under ``_type``.
         path : str
             Dotted name of the group, for messages.
         ignore_unknown : bool
-            Leave out unknown names instead of refusing them.
+            Ignore unknown names instead of raising an error.
 
         Raises
         ------
         ParameterError
-            If it cannot be made; lists all problems of the group.
+            If it is invalid; the error lists all problems of the group.
         """
         if isinstance(value, cls):
             return value
@@ -148,16 +148,16 @@ class SubParameters:
 
     @classmethod
     def root_path(cls) -> str:
-        """Dotted name for messages when the group is built by itself rather than in a tree."""
+        """Return the name that messages use when the group is built outside of a tree."""
         return cls.__name__
 
     def get(self, name: str) -> Any:
-        """Read a value by its dotted name, for example ``get("agent_lr_factor.actor")``.
+        """Return a value by its dotted name, for example ``get("agent_lr_factor.actor")``.
 
         Raises
         ------
         UnknownNameError
-            A ``KeyError``, if there is no such parameter.
+            A ``KeyError``, if no parameter has this name.
         """
         node: Any = self
         before = ""
@@ -172,14 +172,14 @@ class SubParameters:
         return node
 
     def child_names(self) -> list[str]:
-        """Names that can be read from the group, in the order of their definition."""
+        """Return the names that can be read from the group, in the order of their definition."""
         return [*self.derived_keys, *field_rules(type(self))]
 
     @classmethod
     def take_mapping(
         cls, data: Mapping[str, Any], path: str, problems: list[str], ignore_unknown: bool
     ) -> dict[str, Any]:
-        """Check what was given for the fields, one by one.
+        """Check the given fields one by one.
 
         Returns
         -------
@@ -214,25 +214,25 @@ class SubParameters:
         data: Mapping[str, Any],  # noqa: ARG003
         ignore_unknown: bool,
     ) -> Any:
-        """Check what was given for one field, and build the group if it holds one.
+        """Check the value of one field, and build its group if it holds one.
 
         Parameters
         ----------
         rule : FieldRule
             The field.
         value : Any
-            What was given for it.
+            The value given for it.
         path : str
             Dotted name of this group.
         data : Mapping[str, Any]
-            All that was given for this group, for fields that depend on others.
+            All values given for this group, for fields that depend on others.
         ignore_unknown : bool
-            Leave out unknown names below instead of refusing them.
+            Ignore unknown names below it instead of raising an error.
 
         Raises
         ------
         ParameterError
-            If the value cannot be used.
+            If the value is invalid.
         """
         name = join(path, rule.name)
         if rule.group_class is not None:
@@ -244,11 +244,11 @@ class SubParameters:
 
     @classmethod
     def word_unknown(cls, name: str, value: Any, path: str) -> str:  # noqa: ARG003
-        """Word the message for a name that was given but is no field."""
+        """Return the message about a name that is not a field."""
         return unknown_parameter(name, path, field_rules(cls))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse changes once the group has been checked."""
+        """Raise an error if the group has been checked, because it is immutable then."""
         if self.__dict__.get("_is_checked"):
             raise AttributeError(
                 f"{type(self).__name__}.{name} cannot be set to {value!r}: parameters do not "
@@ -259,7 +259,7 @@ class SubParameters:
 
 
 def register_parameter_class(cls: C) -> C:
-    """Enter a dataclass of parameters under its own name, and check values where it is built."""
+    """Register a dataclass of parameters by its class name, and check values on construction."""
     written: Any = cls.__init__
     names = list(inspect.signature(written).parameters)[1:]
 
@@ -307,7 +307,7 @@ def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
 
 
 def chosen_class(cls: type[P], data: Mapping[str, Any], path: str) -> type[P]:
-    """Find the class that a mapping names under ``_type``; ``cls`` if it names none."""
+    """Return the class that a mapping names under ``_type``; ``cls`` if it names none."""
     type_name = data.get("_type")
     if type_name is None or type_name == cls.__name__:
         return cls
@@ -328,7 +328,7 @@ _rules_of_classes: dict[type, dict[str, FieldRule]] = {}
 
 
 def field_rules(cls: type[SubParameters]) -> dict[str, FieldRule]:
-    """Everything about the fields of a group, in the order of their definition."""
+    """Return the rules of all fields of a group, in the order of their definition."""
     if cls not in _rules_of_classes:
         hints = typing.get_type_hints(cls, include_extras=True)
         fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(typing.cast(Any, cls))
@@ -348,7 +348,7 @@ def _rule_of(field: dataclasses.Field[Any], annotation: Any) -> FieldRule:
 
 
 def _group_class(annotation: Any) -> type[SubParameters] | None:
-    """Find the first parameter class in an annotation, looking into unions."""
+    """Return the first parameter class in an annotation, also in a union."""
     if isinstance(annotation, type):
         return annotation if issubclass(annotation, SubParameters) else None
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType, typing.Annotated):
@@ -360,7 +360,7 @@ def _group_class(annotation: Any) -> type[SubParameters] | None:
 def _initialise(
     group: SubParameters, data: Mapping[str, Any], path: str, ignore_unknown: bool
 ) -> None:
-    """Fill a new group from what was given, checking each field and then their combinations."""
+    """Initialise a group from the given values; check each field, then their combinations."""
     cls = type(group)
     problems: list[str] = []
     values = cls.take_mapping(data, path, problems, ignore_unknown)
@@ -368,7 +368,7 @@ def _initialise(
         for name, rule in field_rules(cls).items():
             if rule.group_class is not None and name not in values:
                 values[name] = cls.take_field(rule, rule.default, path, data, ignore_unknown)
-        # What the dataclass decorator wrote, below the checks that were added to it.
+        # The __init__ of the dataclass decorator, without the checks that were wrapped around it.
         inspect.unwrap(cls.__init__)(group, **values)
         problems.extend(group.find_problems(functools.partial(join, path)))
     if problems:
@@ -379,14 +379,14 @@ def _initialise(
 
 
 def _child_names(node: Any) -> list[str]:
-    """Names of what is directly below a node of the tree."""
+    """Return the names directly below a node of the tree."""
     if isinstance(node, SubParameters):
         return node.child_names()
     return list(node) if isinstance(node, Mapping) else []
 
 
 def to_plain(value: Any) -> Any:
-    """Write a value as what YAML and JSON know."""
+    """Convert a value to the types that YAML and JSON have."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if isinstance(value, tuple | list):

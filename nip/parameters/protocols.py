@@ -15,7 +15,7 @@ from nip.parameters.types import Count
 @register_parameter_class
 @dataclass
 class CommonProtocolParameters(SubParameters):
-    """Rewards and rules that most protocols share."""
+    """Rewards and rules shared by most protocols."""
 
     verifier_first: bool = True
     """Whether the verifier speaks before the provers."""
@@ -33,10 +33,10 @@ class CommonProtocolParameters(SubParameters):
     """Reward of the verifier when the rounds run out before it has decided."""
 
     verifier_no_guess_reward: float = 0.0
-    """Reward of the verifier in each round in which it may decide and goes on instead."""
+    """Reward of the verifier in each round in which it may decide but does not."""
 
     randomize_prover_stance: bool = False
-    """Let each question decide for which verdict the prover argues (text, one prover)."""
+    """Draw for each question the decision that the prover argues for (text, one prover)."""
 
     shared_reward: bool = False
     """Give the provers the reward of the verifier, so that all cooperate."""
@@ -55,13 +55,13 @@ class CommonProtocolParameters(SubParameters):
 
 @dataclass
 class MessageRoundsParameters(SubParameters):
-    """Limits on the number of rounds of an exchange."""
+    """Limits on the number of rounds."""
 
     max_message_rounds: Count = 8
-    """Number of rounds after which the exchange ends, decided or not."""
+    """Maximum number of rounds."""
 
     min_message_rounds: Count = 1
-    """Number of rounds that must be played before a decision counts."""
+    """Minimum number of rounds before a decision counts."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that there is a round in which a decision counts."""
@@ -81,7 +81,7 @@ class NipProtocolParameters(MessageRoundsParameters):
 
 @dataclass
 class TwoProversParameters(MessageRoundsParameters):
-    """Limits and order of an exchange with two provers."""
+    """Number of rounds and speaking order with two provers."""
 
     sequential: bool = False
     """Let the provers speak one after another instead of in the same round."""

@@ -15,10 +15,10 @@ from nip.parameters.parameters_base import SubParameters, register_parameter_cla
 from nip.parameters.types import Count, CountOrZero, NonNegative, UnitInterval
 
 TOKENS_PER_WORD = 2
-"""More than words of English take (about 4/3), so that code and markup fit as well."""
+"""Tokens per word. English takes about 4/3; code and markup take more."""
 
 SPARE_TOKENS = 64
-"""Room for headers and the line of the decision."""
+"""Additional tokens for headers and the line of the decision."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -26,7 +26,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 @register_parameter_class
 @dataclass
 class TextAgentParameters(BaseAgentParameters):
-    """What all agents that are language models have in common."""
+    """Parameters shared by all agents that are language models."""
 
     model_provider: str = "OpenAI"
     """Provider: ``OpenAI`` (also any server with its API), ``local``, ``scripted``."""
@@ -41,7 +41,7 @@ class TextAgentParameters(BaseAgentParameters):
     """Environment variable that holds the key; None: ``OPENAI_API_KEY``."""
 
     use_dummy_api: bool = False
-    """Rehearse: speak to an endpoint inside this process, which costs nothing."""
+    """Rehearse: send requests to a mock API inside this process, which costs nothing."""
 
     shared_model_group: str | None = None
     """Agents that name the same group share one model; None: a group of its own."""
@@ -50,31 +50,31 @@ class TextAgentParameters(BaseAgentParameters):
     """Sampling temperature; None: the provider's default."""
 
     top_p: Annotated[float, Gt(0), Le(1)] | None = None
-    """Sample from the most probable tokens that have this share; None: the provider's default."""
+    """Probability mass of nucleus sampling; None: the provider's default."""
 
     fine_tune_from_scratch: bool = True
-    """Start each fine-tuning from the base model instead of from the last one."""
+    """Start each fine-tuning from the base model instead of the last fine-tuned one."""
 
     freeze_agent: bool = False
     """Never fine-tune the model."""
 
     max_response_words: Count = 150
-    """Length of an answer that the agent is asked to keep to."""
+    """Number of words to which the prompt limits an answer."""
 
     max_tokens_per_message: Count | None = None
-    """Length at which an answer is cut off; None: derived from ``max_response_words``."""
+    """Maximum number of tokens of an answer; None: derived from ``max_response_words``."""
 
     num_invalid_generation_retries: CountOrZero = 20
-    """How often an answer that breaks the rules is asked for again."""
+    """Number of retries for an answer that breaks the rules."""
 
     @property
     def token_limit(self) -> int:
-        """Tokens at which an answer is cut off."""
+        """Maximum number of tokens of an answer."""
         derived = TOKENS_PER_WORD * self.max_response_words + SPARE_TOKENS
         return self.max_tokens_per_message or derived
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require one way of sampling, and addresses and names that are such."""
+        """Require one way of sampling, and valid addresses and names."""
         if self.temperature is not None and self.top_p is not None:
             yield (
                 f"{at('temperature')} and {at('top_p')} must not both be set, got "
@@ -86,7 +86,7 @@ class TextAgentParameters(BaseAgentParameters):
                 "Give the address of the API, for example http://localhost:8000/v1."
             )
         if self.api_key_variable is not None and not _VARIABLE.fullmatch(self.api_key_variable):
-            # What stands there may be the key itself, so it is not repeated.
+            # The value may be the key itself, so the message does not repeat it.
             yield (
                 f"{at('api_key_variable')} must be the name of an environment variable (letters, "
                 "digits and underscores), and what was given is none. Put the key into a variable, "
@@ -97,32 +97,32 @@ class TextAgentParameters(BaseAgentParameters):
 
     @classmethod
     def construct_test_params(cls) -> Self:
-        """Make an agent that needs no network."""
+        """Return an agent that uses the mock API."""
         return cls(use_dummy_api=True)
 
 
 @register_parameter_class
 @dataclass
 class RehearsalParameters(SubParameters):
-    """The endpoint that agents with ``use_dummy_api=True`` speak to."""
+    """The mock API that serves agents with ``use_dummy_api=True``."""
 
     brain: str = "dialogue"
-    """Which mock model answers: ``dialogue`` (rules and memorising), ``echo``, or your own."""
+    """Mock model: ``dialogue`` (rules and memorised answers), ``echo``, or your own."""
 
     brain_file: str | None = None
-    """Rules of the brain; None: those that come with the scenario."""
+    """File with the rules of the mock model; None: the rules of the scenario."""
 
     latency_s: NonNegative = 0.0
-    """Seconds that each answer takes."""
+    """Delay of each answer in seconds."""
 
     job_polls: CountOrZero = 2
-    """How often a fine-tuning job must be asked for until it is done."""
+    """Number of polls after which a fine-tuning job is finished."""
 
     faults: tuple[str, ...] = ()
-    """Faults that the endpoint shows, for example ``[rate_limit, server_error]``."""
+    """Faults that the mock API simulates, for example ``[rate_limit, server_error]``."""
 
     fault_rate: UnitInterval = 0.2
-    """Share of the requests that meet each of these faults."""
+    """Share of the requests that fail with each of these faults."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(

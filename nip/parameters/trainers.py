@@ -24,10 +24,10 @@ from nip.parameters.types import (
 @register_parameter_class
 @dataclass
 class RlParameters(SubParameters):
-    """What all reinforcement-learning trainers share."""
+    """Parameters shared by all reinforcement-learning trainers."""
 
     frames_per_batch: Count | None = 1000
-    """Environment steps per iteration; None: as many as ``rollouts_per_iteration`` gives."""
+    """Environment steps per iteration; None: derived from ``rollouts_per_iteration``."""
 
     rollouts_per_iteration: Count | None = None
     """Rollouts per iteration if ``frames_per_batch`` is None; None: one for each datapoint."""
@@ -36,13 +36,13 @@ class RlParameters(SubParameters):
     """Steps of each environment per iteration; None: the number of rounds of the protocol."""
 
     num_iterations: Count = 1000
-    """Number of times that a batch is sampled and learnt from."""
+    """Number of iterations, each of which samples a batch and learns from it."""
 
     num_epochs: Count = 4
     """Number of passes over each batch."""
 
     minibatch_size: Count = 64
-    """Frames per optimiser step."""
+    """Number of frames per minibatch."""
 
     lr: Positive = 0.003
     """Base learning rate."""
@@ -51,28 +51,28 @@ class RlParameters(SubParameters):
     """Lower the learning rate linearly, to 0 at the end of the last iteration."""
 
     max_grad_norm: Positive | None = 1.0
-    """Limit to which the joint norm of the gradients of all agents is scaled down; None: none."""
+    """Maximum of the joint gradient norm of all agents; None: no clipping."""
 
     loss_critic_type: CriticLossType = "smooth_l1"
-    """Distance between estimated and observed value that the critic learns to make small."""
+    """Loss of the critic: distance between its estimate and the value target."""
 
     clip_value: bool | Positive = False
-    """Largest change of a value estimate per batch; True: ``ppo.clip_epsilon``, False: no limit."""
+    """Clipping range of the change of value estimates; True: ``ppo.clip_epsilon``, False: none."""
 
     normalize_observations: bool = True
-    """Shift and scale the messages to mean 0 and standard deviation 1, as measured in training."""
+    """Normalise observed messages to mean 0 and standard deviation 1."""
 
     num_normalization_steps: Count = 1000
-    """Random steps from which the shift and scale of the messages are measured."""
+    """Number of random steps from which mean and standard deviation of messages are measured."""
 
     gamma: UnitInterval = 0.9
-    """Discount of rewards per step."""
+    """Discount factor γ of rewards per step."""
 
     lmbda: UnitInterval = 0.95
-    """Weight λ of longer returns in generalised advantage estimation."""
+    """Parameter λ of generalised advantage estimation."""
 
     use_shared_body: bool = True
-    """Let actor and critic of an agent share one body."""
+    """Share one body between the actor and the critic of an agent."""
 
     num_test_iterations: Count = 10
     """Number of batches that are sampled in the test after training."""
@@ -97,7 +97,7 @@ class RlParameters(SubParameters):
     )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require that a batch can be divided as asked."""
+        """Require that a batch can be divided into minibatches and environments."""
         frames, steps = self.frames_per_batch, self.steps_per_env_per_iteration
         if frames is not None and self.minibatch_size > frames:
             yield (
@@ -119,16 +119,16 @@ class PpoParameters(SubParameters):
     """Proximal policy optimisation (Schulman et al., 2017)."""
 
     loss_type: Literal["clip", "kl_penalty"] = "clip"
-    """What keeps the new policy near the old: a clipped ratio, or a penalty on the divergence."""
+    """Objective: a clipped probability ratio, or a penalty on the KL divergence."""
 
     clip_epsilon: Positive = 0.2
-    """Distance from 1 beyond which the ratio of new to old probability is clipped."""
+    """Clipping range ε: the probability ratio is clipped to [1 - ε, 1 + ε]."""
 
     kl_target: Positive = 0.01
-    """Divergence that the penalty aims at."""
+    """Target KL divergence of the penalty."""
 
     kl_beta: NonNegative = 1.0
-    """Weight of the penalty at the start."""
+    """Initial weight of the penalty."""
 
     kl_decrement: Annotated[float, Gt(0), Le(1)] = 0.5
     """Factor on the weight of the penalty when the divergence is too small."""
@@ -137,13 +137,13 @@ class PpoParameters(SubParameters):
     """Factor on the weight of the penalty when the divergence is too large."""
 
     critic_coef: NonNegative = 1.0
-    """Weight of the loss of the critic."""
+    """Weight of the critic loss."""
 
     entropy_eps: NonNegative = 0.001
-    """Weight of the entropy of the policy, which keeps it exploring."""
+    """Weight of the entropy bonus."""
 
     normalize_advantage: bool = True
-    """Shift and scale the advantages of each agent to mean 0 and deviation 1 in each minibatch."""
+    """Normalise each agent's advantages to mean 0 and deviation 1 in each minibatch."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
@@ -157,10 +157,10 @@ class PpoParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class ReinforceParameters(SubParameters):
-    """Plain policy gradient (Williams, 1992)."""
+    """REINFORCE policy gradient (Williams, 1992)."""
 
     use_advantage_and_critic: bool = False
-    """Weigh actions by their advantage over a learnt critic instead of by the reward to go."""
+    """Weight actions by their advantage over a learnt critic instead of the reward to go."""
 
 
 @register_parameter_class
@@ -172,13 +172,13 @@ class SoloAgentParameters(SubParameters):
     """Number of passes over the training data."""
 
     batch_size: Count = 256
-    """Datapoints per optimiser step."""
+    """Number of datapoints per minibatch."""
 
     learning_rate: Positive = 0.001
     """Base learning rate."""
 
     max_grad_norm: Positive | None = None
-    """Limit to which the joint norm of the gradients of all agents is scaled down; None: none."""
+    """Maximum of the joint gradient norm of all agents; None: no clipping."""
 
     body_lr_factor_override: bool = False
     """Treat the learning-rate factor of the bodies as 1."""
@@ -187,31 +187,31 @@ class SoloAgentParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class TextRlParameters(SubParameters):
-    """What all trainers of language models share."""
+    """Parameters shared by all trainers of language models."""
 
     fine_tune_on_all_previous_rollouts: bool = False
-    """Learn from the rollouts of all iterations so far instead of the last one's."""
+    """Learn from the rollouts of all iterations so far instead of the last one."""
 
     verifier_guess_replacement_proportion: UnitInterval = 0.0
-    """Share of the verifier's examples whose last verdict is replaced by the true label."""
+    """Share of the verifier's examples whose decision is replaced by the true label."""
 
     verifier_guess_replacement_annealing: Literal["none", "linear", "exponential"] = "none"
-    """How that share falls from iteration to iteration."""
+    """How this share decreases over the iterations."""
 
     verifier_guess_replacement_annealing_rate: UnitInterval = 0.1
-    """Linear: what is taken off per iteration; exponential: the share is multiplied by 1 - rate."""
+    """Linear: decrease per iteration; exponential: the share is multiplied by 1 - rate."""
 
     save_transcripts: bool = True
-    """Write the dialogues of each iteration to a file for people to read."""
+    """Write the dialogues of each iteration to a readable file."""
 
     transcript_format: Literal["json", "yaml"] = "yaml"
-    """Format of these files."""
+    """Format of the transcripts."""
 
     test_scheme: Literal["none", "all", "last", "first_and_last"] = "none"
-    """The iterations in which the agents play on the test split as well."""
+    """Iterations in which the agents are also tested on the test split."""
 
     test_on_whole_dataset: bool = True
-    """Test on every question of the test split once; otherwise on one iteration's worth."""
+    """Test on each question of the test split once; otherwise on as many as are trained on."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
@@ -249,22 +249,22 @@ class PureTextEiParameters(SubParameters):
     """Expert iteration (Anthony, Tian and Barber, 2017)."""
 
     rollout_selection_method: Literal["threshold", "weighted_sampling"] = "threshold"
-    """Learn from all rollouts with a high reward, or draw rollouts by their rewards."""
+    """Learn from all rollouts with a high reward, or draw rollouts weighted by their rewards."""
 
     reward_threshold: float = 0.9
-    """Reward from which on a rollout is learnt from."""
+    """Minimum reward of the rollouts that are learnt from."""
 
     weighting_sample_size_factor: Positive = 0.5
-    """Rollouts drawn, as a share of those sampled."""
+    """Number of rollouts drawn, as a share of those sampled."""
 
     weighting_minimum: float | None = None
-    """Reward whose weight is 0, and that of all lower ones; None: the lowest that occurs."""
+    """Reward at or below which the weight is 0; None: the lowest reward that occurs."""
 
     weighting_use_replacement: bool = True
-    """Whether the same rollout may be drawn again."""
+    """Draw with replacement."""
 
     weighting_epsilon: NonNegative = 0.01
-    """Weight that is spread evenly over all rollouts before weights are normalised once more."""
+    """Weight that is spread evenly over all rollouts before weights are normalised again."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
@@ -300,25 +300,25 @@ class FineTuningParameters(SubParameters):
     """How the models of language-model agents are fine-tuned."""
 
     backend: str = "openai"
-    """Service that trains: ``openai``, or the name of a backend of your own."""
+    """Fine-tuning backend: ``openai``, or the name of your own."""
 
     n_epochs: Count | None = None
-    """Passes over the examples; None: what the service chooses."""
+    """Passes over the examples; None: chosen by the service."""
 
     batch_size: Count | None = None
-    """Examples per update; None: what the service chooses."""
+    """Examples per update; None: chosen by the service."""
 
     learning_rate_multiplier: Positive | None = None
-    """Factor on the service's learning rate; None: what the service chooses."""
+    """Factor on the service's learning rate; None: chosen by the service."""
 
     on_failure: Literal["retry", "skip", "stop"] = "retry"
-    """After a job that failed: make another attempt, keep the old model, or stop the run."""
+    """When a job fails: retry, keep the old model, or stop the run."""
 
     num_retries: CountOrZero = 1
-    """Further attempts with ``on_failure="retry"``; when they fail too, the run stops."""
+    """Number of retries with ``on_failure="retry"``; if all of them fail, the run stops."""
 
     deadline_hours: Positive = 24.0
-    """How long to wait for a job before it counts as failed."""
+    """Hours after which an unfinished job counts as failed."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(

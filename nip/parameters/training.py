@@ -13,7 +13,7 @@ from nip.parameters.parameters_base import SubParameters, register_parameter_cla
 from nip.parameters.types import Count, CountOrZero, NonNegative, Positive, UnitInterval
 
 Decay = Annotated[float, Ge(0), Lt(1)]
-"""Share of a running average that stays from one step to the next."""
+"""Decay rate of a running average."""
 
 _WITH_BETAS = ("adam", "adamw", "radam", "nadam")
 
@@ -67,36 +67,36 @@ _SCHEDULER_RULES = tuple(
 @register_parameter_class
 @dataclass
 class OptimizerParameters(SubParameters):
-    """The optimizer of ``torch.optim``; None stands for PyTorch's own default."""
+    """The optimizer, from ``torch.optim``; None: PyTorch's default."""
 
     name: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "radam", "nadam"] = "adam"
-    """Algorithm."""
+    """Optimization algorithm."""
 
     weight_decay: NonNegative | None = None
-    """Pull of every weight towards 0."""
+    """Coefficient of the weight decay."""
 
     beta1: Decay | None = None
-    """Share of the running mean of gradients that stays (adam, adamw, radam, nadam)."""
+    """Decay rate of the running mean of gradients (adam, adamw, radam, nadam)."""
 
     beta2: Decay | None = None
-    """Share of the running mean of squared gradients that stays (adam, adamw, radam, nadam)."""
+    """Decay rate of the running mean of squared gradients (adam, adamw, radam, nadam)."""
 
     eps: Positive | None = None
-    """Smallest divisor (all but sgd); None: 1e-5 in reinforcement learning, as is usual there."""
+    """Constant added to the denominator (all but sgd); None: 1e-5 in reinforcement learning."""
 
     momentum: Decay | None = None
-    """Share of the last step that is added to the next (sgd, rmsprop)."""
+    """Momentum (sgd, rmsprop)."""
 
     alpha: Decay | None = None
-    """Share of the running mean of squared gradients that stays (rmsprop)."""
+    """Decay rate of the running mean of squared gradients (rmsprop)."""
 
     nesterov: bool = False
-    """Look ahead by the momentum before measuring the gradient (sgd)."""
+    """Use Nesterov momentum (sgd)."""
 
     unused_rules: ClassVar = (*_OPTIMIZER_RULES.values(), _BETA1_OF_ONE_CYCLE)
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require what PyTorch requires for Nesterov's momentum."""
+        """Require a momentum above 0 for Nesterov momentum."""
         if self.nesterov and self.name == "sgd" and not self.momentum:
             yield (
                 f"{at('nesterov')}=True needs {at('momentum')} above 0, got {self.momentum!r}. "
@@ -107,25 +107,25 @@ class OptimizerParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class AgentOptimizerParameters(SubParameters):
-    """What an agent has of its own in the optimizer; None: as all agents."""
+    """Optimizer options of one agent; None: the value for all agents."""
 
     lr: Positive | None = None
-    """Base learning rate, in pretraining too, which the factors of the agent multiply."""
+    """Base learning rate, also of pretraining; the agent's factors multiply it."""
 
     weight_decay: NonNegative | None = None
-    """Pull of every weight towards 0."""
+    """Coefficient of the weight decay."""
 
     beta1: Decay | None = None
-    """Share of the running mean of gradients that stays."""
+    """Decay rate of the running mean of gradients."""
 
     beta2: Decay | None = None
-    """Share of the running mean of squared gradients that stays."""
+    """Decay rate of the running mean of squared gradients."""
 
     eps: Positive | None = None
-    """Smallest divisor."""
+    """Constant added to the denominator."""
 
     momentum: Decay | None = None
-    """Share of the last step that is added to the next."""
+    """Momentum."""
 
     unused_rules: ClassVar = (
         *(_OPTIMIZER_RULES[option] for option in ("beta1", "beta2", "eps", "momentum")),
@@ -136,7 +136,7 @@ class AgentOptimizerParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class LrSchedulerParameters(SubParameters):
-    """The course of the learning rate, by the schedulers of ``torch.optim.lr_scheduler``."""
+    """Learning-rate schedule, from ``torch.optim.lr_scheduler``."""
 
     name: Literal[
         "constant",
@@ -148,46 +148,46 @@ class LrSchedulerParameters(SubParameters):
         "polynomial",
         "one_cycle",
     ] = "constant"
-    """Shape of the course."""
+    """Kind of schedule."""
 
     interval: Literal["iteration", "step"] = "iteration"
-    """What the schedule counts: iterations, or steps of the optimizer."""
+    """Unit of the schedule: iterations, or optimizer steps."""
 
     num_warmup: CountOrZero = 0
-    """Intervals over which the rate first rises linearly."""
+    """Number of intervals of linear warm-up."""
 
     warmup_start_factor: Annotated[float, Gt(0), Le(1)] = 0.01
-    """Factor on the rate at the start of the warm-up."""
+    """Factor on the learning rate at the start of the warm-up."""
 
     total: Count | None = None
-    """Intervals that the schedule takes, warm-up included; None: the whole run."""
+    """Number of intervals of the schedule, including the warm-up; None: the whole run."""
 
     end_factor: UnitInterval = 0.0
-    """Factor on the rate at the end (linear)."""
+    """Factor on the learning rate at the end (linear)."""
 
     eta_min: NonNegative = 0.0
-    """Rate at the end (cosine)."""
+    """Learning rate at the end (cosine)."""
 
     gamma: Positive = 0.95
-    """Factor by which the rate falls: each interval, each ``step_size``, or at each milestone."""
+    """Decay factor per interval (exponential), ``step_size`` (step) or milestone (multistep)."""
 
     step_size: Count = 100
-    """Intervals between two falls (step)."""
+    """Number of intervals between two decays (step)."""
 
     milestones: tuple[Count, ...] = ()
-    """Intervals at which the rate falls, in rising order (multistep)."""
+    """Intervals at which the learning rate decays, in increasing order (multistep)."""
 
     power: Positive = 1.0
-    """Exponent of the remaining share of the schedule (polynomial)."""
+    """Power of the polynomial (polynomial)."""
 
     pct_start: Annotated[float, Gt(0), Lt(1)] = 0.3
-    """Share of the schedule in which the rate rises to its base value (one_cycle)."""
+    """Share of the schedule in which the learning rate increases (one_cycle)."""
 
     div_factor: Annotated[float, Ge(1)] = 25.0
-    """What the rate is divided by at the start (one_cycle)."""
+    """Ratio of the base learning rate to the initial one (one_cycle)."""
 
     final_div_factor: Annotated[float, Ge(1)] = 1e4
-    """What the rate of the start is divided by at the end (one_cycle)."""
+    """Ratio of the initial learning rate to the final one (one_cycle)."""
 
     unused_rules: ClassVar = (
         *_SCHEDULER_RULES,
@@ -204,7 +204,7 @@ class LrSchedulerParameters(SubParameters):
     )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require a course that can be gone through."""
+        """Require a consistent schedule."""
         if self.name == "one_cycle" and self.num_warmup:
             yield (
                 f"{at('num_warmup')} must be 0 with {at('name')}='one_cycle', which begins with a "
@@ -230,16 +230,16 @@ class LrSchedulerParameters(SubParameters):
 @register_parameter_class
 @dataclass
 class UpdateStepParameters(SubParameters):
-    """How the gradients of minibatches become steps of the optimizer."""
+    """How gradients are clipped, accumulated and applied."""
 
     max_grad_value: Positive | None = None
-    """Limit on each single entry of the gradient, beside that on its norm; None: no limit."""
+    """Maximum absolute value of a gradient entry, beside the limit on the norm; None: no limit."""
 
     num_accumulation_steps: Count = 1
-    """Minibatches whose mean gradient makes one step."""
+    """Number of minibatches whose gradients are averaged for one step."""
 
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """What networks compute in; weights stay in float32, and float16 has its losses scaled."""
+    """Precision of computations; weights stay in float32, and float16 uses loss scaling."""
 
     on_non_finite: Literal["raise", "stop"] = "raise"
-    """When a loss is infinite or no number: fail, or stop training and test what there is."""
+    """When a loss is infinite or NaN: raise an error, or stop training and test the agents."""

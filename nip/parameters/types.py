@@ -1,7 +1,7 @@
-"""Names of the built-in choices, and ranges that several parameters share.
+"""Names of the built-in choices, and types shared by several parameters.
 
-The literals serve editors and documentation. A registered name that is not among them is just as
-good; a test keeps them equal to what is registered.
+The literals are for editors and type checkers. Other registered names can be chosen as well; a
+test compares the literals with the registries.
 """
 
 from typing import Annotated, Literal
@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 ScenarioType = Literal["code_validation", "graph_isomorphism", "toy"]
-"""Built-in tasks."""
+"""Built-in scenarios."""
 
 TrainerType = Literal["pure_text_ei", "reinforce", "solo_agent", "vanilla_ppo"]
-"""Built-in training algorithms."""
+"""Built-in trainers."""
 
 InteractionProtocolType = Literal[
     "adp",
@@ -23,7 +23,7 @@ InteractionProtocolType = Literal[
     "nip",
     "solo_verifier",
 ]
-"""Built-in rules of who speaks when, who hears it, and who is paid."""
+"""Built-in interaction protocols."""
 
 ActivationType = Literal["relu", "tanh", "sigmoid"]
 """Activation functions of multi-layer perceptrons."""
@@ -32,19 +32,19 @@ CriticLossType = Literal["l1", "l2", "smooth_l1"]
 """Distances between predicted and estimated values."""
 
 DataType = Literal["tensordict", "text"]
-"""What scenarios are made of and trainers learn from: tensors, or texts behind an API."""
+"""What scenarios consist of and trainers learn from: tensors, or texts of language models."""
 
 Count = Annotated[int, Ge(1)]
-"""A number of things of which there must be one."""
+"""An integer of at least 1."""
 
 CountOrZero = Annotated[int, Ge(0)]
-"""A number of things that may be missing."""
+"""An integer of at least 0."""
 
 Positive = Annotated[float, Gt(0)]
-"""A number above 0."""
+"""A finite number above 0."""
 
 NonNegative = Annotated[float, Ge(0)]
-"""A number that may be 0."""
+"""A finite number of at least 0."""
 
 UnitInterval = Annotated[float, Ge(0), Le(1)]
 """A number in [0, 1]."""

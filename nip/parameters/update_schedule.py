@@ -1,4 +1,4 @@
-"""On which iterations an agent learns."""
+"""Update schedules: in which iterations an agent learns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nip.parameters.types import Count, CountOrZero
 
 
 class UpdateSchedule(SubParameters, ABC):
-    """Rule that says on which iterations an agent learns.
+    """Base class of update schedules, which say in which iterations an agent learns.
 
     Stored as ``{"_type": <class>, <class>: {<its fields>}}``. The fields of other schedules may
     stand beside those of the chosen one and are not used: on the command line all of them are
@@ -27,11 +27,11 @@ class UpdateSchedule(SubParameters, ABC):
 
     @abstractmethod
     def is_active(self, iteration: int) -> bool:
-        """Tell whether the agent learns on an iteration, counted from 0."""
+        """Return whether the agent learns in an iteration, counted from 0."""
 
     @classmethod
     def build(cls, value: Any, path: str, ignore_unknown: bool = False) -> Self:
-        """Make a schedule from an instance, its stored form, or None for learning always."""
+        """Build a schedule from an instance, its stored form, or None for every iteration."""
         if value is None and cls is UpdateSchedule:
             value = {"_type": ConstantUpdateSchedule.__name__}
         if isinstance(value, Mapping) and "_type" not in value and cls is UpdateSchedule:
@@ -43,7 +43,7 @@ class UpdateSchedule(SubParameters, ABC):
         return super().build(value, path, ignore_unknown)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the schedule as plain data, its fields below its class name."""
+        """Convert the schedule to plain data, with its fields below its class name."""
         name = type(self).__name__
         fields = super().to_dict()
         del fields["_type"]
@@ -70,36 +70,36 @@ class UpdateSchedule(SubParameters, ABC):
 
 
 def schedule_classes() -> dict[str, type[UpdateSchedule]]:
-    """All registered update schedules by their class name."""
+    """Return all registered update schedules by class name."""
     return {name: cls for name, cls in parameter_classes.items() if issubclass(cls, UpdateSchedule)}
 
 
 @register_parameter_class
 @dataclass
 class ConstantUpdateSchedule(UpdateSchedule):
-    """The agent learns on every iteration."""
+    """The agent learns in every iteration."""
 
     def is_active(self, iteration: int) -> bool:
-        """Say yes to every iteration."""
+        """Return True for every iteration."""
         return True
 
 
 @register_parameter_class
 @dataclass
 class ContiguousPeriodicUpdateSchedule(UpdateSchedule):
-    """The agent learns in one stretch of each period: where start ≤ iteration mod period < stop."""
+    """The agent learns in one part of each period: where start ≤ iteration mod period < stop."""
 
     period: Count
     """Number of iterations after which the pattern repeats."""
 
     start: CountOrZero
-    """First iteration of the period, counted from 0, on which the agent learns."""
+    """First iteration of the period, counted from 0, in which the agent learns."""
 
     stop: Count
-    """First iteration of the period after ``start`` on which it no longer learns."""
+    """First iteration of the period after ``start`` in which it no longer learns."""
 
     def is_active(self, iteration: int) -> bool:
-        """Tell whether the iteration lies in the stretch."""
+        """Return whether the iteration lies between ``start`` and ``stop``."""
         return self.start <= iteration % self.period < self.stop
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
@@ -131,12 +131,12 @@ class AlternatingPeriodicUpdateSchedule(UpdateSchedule):
     """Whether this agent is the first of the two."""
 
     def is_active(self, iteration: int) -> bool:
-        """Tell whether it is this agent's turn."""
+        """Return whether it is this agent's turn."""
         is_turn_of_first = iteration % self.period < self.first_agent_num_rounds
         return is_turn_of_first == self.first_agent
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require that the second agent has a turn as well."""
+        """Require at least one iteration for the second agent."""
         if self.first_agent_num_rounds >= self.period:
             yield (
                 f"{at('first_agent_num_rounds')} must be below {at('period')} ({self.period}), got "

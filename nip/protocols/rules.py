@@ -1,15 +1,15 @@
-"""What a protocol states: who takes part, who hears what, who writes when, who is paid."""
+"""Rules of a protocol as data: agents, channels, timetables and rewards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 VERIFIER = "verifier"
-"""Name of the one agent that decides the question."""
+"""Name of the agent that decides the question."""
 
 
 class Decision(IntEnum):
-    """What the verifier may say about the question."""
+    """Decision of the verifier about the question."""
 
     REJECT = 0
     """The label is 0; ends the episode."""
@@ -25,21 +25,21 @@ Turn = Mapping[str, tuple[str, ...]]
 """One round: each agent that writes, with the channels on which it writes."""
 
 Timetable = tuple[Turn, ...]
-"""The turns of rounds 0, 1, ...; when they are used up they start again."""
+"""The turns of rounds 0, 1, ..., repeated until the end of the episode."""
 
 
 @dataclass(frozen=True)
 class AgentRewards:
-    """What one agent earns in a round, by what happens in it. All other rounds pay 0."""
+    """Rewards of one agent in a round, by the outcome of the round; 0 in all other rounds."""
 
     decided: tuple[tuple[float, float], tuple[float, float]]
-    """``decided[y][decision]``: the verifier says 0 or 1 of a question whose label is ``y``."""
+    """``decided[y][decision]``: the verifier decides 0 or 1 on a question whose label is ``y``."""
 
     terminated: float = 0.0
     """The last round passes without a decision."""
 
     no_guess: float = 0.0
-    """The verifier could have decided, and goes on."""
+    """The verifier could have decided, but did not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +56,23 @@ class ProtocolRules:
     """One timetable for each outcome of the episode seed modulo their number."""
 
     max_message_rounds: int
-    """Rounds for which there is room in the message history."""
+    """Number of rounds in the message history."""
 
     min_message_rounds: int = 1
-    """A decision counts from round ``min_message_rounds - 1`` on, counted from 0."""
+    """Decisions count from round ``min_message_rounds - 1`` on, counted from 0."""
 
     num_episode_rounds: int | None = None
-    """Rounds after which an episode ends at the latest; None: all for which there is room."""
+    """Maximum number of rounds of an episode; None: ``max_message_rounds``."""
 
     prover_goals: Mapping[str, int] = field(default_factory=dict)
-    """The decision (0 or 1) for which a prover is paid; 1 for a prover that is not listed."""
+    """The decision (0 or 1) for which a prover is rewarded; 1 for provers that are not listed."""
 
     rewards: Mapping[str, AgentRewards] = field(default_factory=dict)
-    """Agents which are paid by a table of their own instead of the common parameters."""
+    """Agents that have a table of rewards instead of the common parameters."""
 
     @property
     def num_rounds(self) -> int:
-        """Rounds after which an episode ends at the latest."""
+        """Maximum number of rounds of an episode."""
         if self.num_episode_rounds is None:
             return self.max_message_rounds
         return self.num_episode_rounds

@@ -1,4 +1,4 @@
-"""Refusing rules which contradict themselves, with the name of the protocol and the way out."""
+"""Checks that the rules of a protocol are consistent."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ def check_rules(protocol: str, rules: ProtocolRules) -> None:
     protocol : str
         Name of the protocol, for the messages.
     rules : ProtocolRules
-        What the protocol states.
+        The rules.
 
     Raises
     ------
     ProtocolError
-        At the first contradiction.
+        At the first inconsistency.
     """
     _Check(protocol, rules).run()
 
@@ -34,7 +34,7 @@ class _Check:
         self.rules = rules
 
     def run(self) -> None:
-        """Check everything, the simple parts first because the others build on them."""
+        """Run all checks, those first on which others depend."""
         self._check_agents()
         self._check_channels()
         self._check_rounds()
@@ -187,7 +187,7 @@ class _Check:
                     self._fail(f"rewards[{agent!r}] must be finite, got {number!r}.")
 
 
-# What a protocol states is checked like any other input: annotations bind nobody at run time.
+# Rules may come from a plugin, so their types are checked at run time.
 
 
 def _is_sequence(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Playing a protocol in many environments at once, by looking up its tables on a device."""
+"""Batched steps of a protocol, computed from its tables on a device."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     import nip.protocols.handler
 
 _NOTHING, _NO_GUESS, _TERMINATED, _DECIDED = range(4)
-"""Rows of the table of payments; from ``_DECIDED`` on one for each label and decision."""
+"""Rows of the table of rewards; from ``_DECIDED`` on one for each label and decision."""
 
 
 class ProtocolStep(NamedTuple):
-    """What one round did to each environment."""
+    """Result of one round in each environment."""
 
     done: Bool[Tensor, "*batch"]
-    """The verifier has decided, in this round or before; running out of rounds is not in it."""
+    """Whether the verifier has decided, in this round or before; not set if the rounds ran out."""
 
     terminated: Bool[Tensor, "*batch"]
-    """This was the last round, and nothing has been decided."""
+    """Whether this was the last round and the verifier has not decided."""
 
     agent_done: Bool[Tensor, "*batch agent"]
-    """``done``, for each agent."""
+    """``done``, repeated for each agent."""
 
     reward: Float[Tensor, "*batch agent"]
-    """What each agent earns in this round."""
+    """Reward of each agent in this round."""
 
     verdict: Int[Tensor, "*batch"]
     """The decision that counted: 0 (reject), 1 (accept), or 2 where there was none."""
@@ -42,7 +42,7 @@ class TensorProtocol:
     handler : ProtocolHandler
         The compiled protocol.
     device : torch.device or str
-        Where the tables live, and all that is passed to the methods.
+        Device of the tables and of all tensors that are passed to the methods.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TensorProtocol:
     def active_mask(
         self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
     ) -> Bool[Tensor, "*batch agent channel"]:
-        """Return who writes on which channel.
+        """Return which agent writes on which channel.
 
         Parameters
         ----------
@@ -82,15 +82,15 @@ class TensorProtocol:
     def decision_mask(
         self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
     ) -> Bool[Tensor, "*batch agent"]:
-        """Return who may decide; the arguments are those of ``active_mask``."""
+        """Return which agent may decide; the arguments are those of ``active_mask``."""
         return self._can_decide[seed % self._num_variants, round]
 
     def counting_mask(
         self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
     ) -> Bool[Tensor, "*batch agent"]:
-        """Return whose own decision makes a difference; the arguments are those of ``active_mask``.
+        """Return whose decision has an effect; the arguments are those of ``active_mask``.
 
-        A decision makes none before ``min_message_rounds``, nor where another is forced.
+        A decision has none before ``min_message_rounds``, nor if ``force_guess`` replaces it.
         """
         may_decide = self.decision_mask(round, seed)
         if self._is_forced:
@@ -116,15 +116,15 @@ class TensorProtocol:
         seed : Tensor
             Episode seeds.
         decision : Tensor
-            What each agent says: 0 (reject), 1 (accept) or 2 (continue). Only the verifier's
+            Decision of each agent: 0 (reject), 1 (accept) or 2 (continue). Only the verifier's
             counts, and only where it may decide.
         done : Tensor
-            Episodes that are over already; nothing happens in them and nobody is paid.
+            Episodes that are already over; nothing changes in them and all rewards are 0.
 
         Returns
         -------
         step : ProtocolStep
-            Whether each episode is over now, and who earns what.
+            Which episodes are over now, and the rewards.
         """
         running = ~done
         may_decide = self.decision_mask(round, seed)[..., self._verifier] & running
@@ -147,7 +147,7 @@ class TensorProtocol:
     def _guess(
         self, decision: Int[Tensor, "*batch"], y: Int[Tensor, "*batch"]
     ) -> Int[Tensor, "*batch"]:
-        """Put the forced guess, if there is one, in the place of what the verifier said."""
+        """Replace the verifier's decision by the forced guess, if there is one."""
         if self._follows_label:
             return y
         if self._forced_guess is not None:
@@ -156,7 +156,7 @@ class TensorProtocol:
 
 
 def _payments(handler: "nip.protocols.handler.ProtocolHandler") -> Float[Tensor, "outcome agent"]:
-    """Stack what each agent earns for each outcome of a round.
+    """Stack the rewards of each agent for each outcome of a round.
 
     The outcomes are in the order nothing, no guess, terminated, decided (label 0, decision 0),
     (0, 1), (1, 0), (1, 1).

@@ -13,6 +13,7 @@ from nip.parameters.named_components import (
     LossTermParameters,
     NamedComponent,
     build_named_components,
+    loss_term_specs,
 )
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.types import Count

@@ -1,1 +1,1 @@
-"""Impossible combinations of parameters, and options without effect."""
+"""Checks of a tree: impossible combinations, and options that have no effect."""

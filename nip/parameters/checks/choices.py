@@ -1,4 +1,4 @@
-"""Checking the names that choose what an experiment is made of."""
+"""Checks of the scenario, trainer, protocol and dataset that are chosen by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +17,9 @@ _DATA_WORDS: dict[DataType, str] = {"tensordict": "tensors", "text": "text"}
 
 
 def problems_with_choices(data: Mapping[str, Any], default_protocol: str) -> list[str]:
-    """Check the scenario, trainer, protocol and dataset that were given at the root of the tree.
+    """Return messages about the scenario, trainer, protocol and dataset at the root of a tree.
 
-    What is missing or not a string is left to the checks of the single fields.
+    Values that are missing or not strings are reported by the checks of the single fields.
     """
     scenario, trainer = _given_name(data, "scenario"), _given_name(data, "trainer")
     problems = _problems_with_data(trainer, scenario)
@@ -40,7 +40,7 @@ def _given_name(data: Mapping[str, Any], name: str) -> str | None:
 
 
 def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, DataType]) -> str:
-    """Word the message for a name that chooses nothing here."""
+    """Return the message about an unknown name."""
     kind = parameter.replace("_", " ")
     if name in absent:
         return (
@@ -51,7 +51,7 @@ def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, D
 
 
 def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
-    """Refuse a trainer of texts on a scenario of tensors, and the other way round."""
+    """Return a message if the trainer and the scenario are for different types of data."""
     trainer_data = _data_of(trainer, trainer_specs, ABSENT_TRAINERS)
     scenario_data = _data_of(scenario, scenario_specs, ABSENT_SCENARIOS)
     if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
@@ -69,7 +69,7 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
 
 
 def _data_of(name: str | None, facts: Any, absent: Mapping[str, DataType]) -> DataType | None:
-    """Look up what a trainer or scenario works on; None if it is not known."""
+    """Return the type of data of a trainer or scenario; None if it is not known."""
     if name is None:
         return None
     if name in facts:
@@ -79,9 +79,9 @@ def _data_of(name: str | None, facts: Any, absent: Mapping[str, DataType]) -> Da
 
 
 def _problems_with_dataset(scenario: str | None, dataset: str | None) -> list[str]:
-    """Refuse a dataset that the scenario would have to make itself but does not know.
+    """Return a message about a dataset that the scenario would have to generate but does not know.
 
-    Folders are looked for later, by the scenario.
+    Datasets that are folders are checked later, by the scenario.
     """
     if scenario is None or dataset is None or scenario not in scenario_specs:
         return []

@@ -1,4 +1,4 @@
-"""Combinations of parameters of different groups that cannot work."""
+"""Checks of combinations of parameters from different groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
-    """Yield a message for each impossible combination in a tree whose fields are all right."""
+    """Yield a message for each impossible combination in a tree whose single fields are valid."""
     yield from _problems_with_shared_bodies(hyper_params)
     yield from _problems_with_manual_architecture(hyper_params)
     yield from _problems_with_shared_models(hyper_params)
@@ -27,7 +27,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
 
 
 def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]:
-    """Refuse two learning rates for a body that actor and critic share."""
+    """Yield a message if a body shared by actor and critic has two learning rates."""
     if not hyper_params.rl.use_shared_body:
         return
     for agent_name, agent in hyper_params.agents.items():
@@ -45,7 +45,7 @@ def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]
 
 
 def _problems_with_manual_architecture(hyper_params: HyperParameters) -> Iterator[str]:
-    """Refuse the hand-written policy where there is none."""
+    """Yield a message if an agent uses the hand-written policy where there is none."""
     needed = {"scenario": "graph_isomorphism", "interaction_protocol": "nip", "message_size": 1}
     wrong = {
         name: wanted for name, wanted in needed.items() if getattr(hyper_params, name) != wanted
@@ -74,7 +74,7 @@ _SHARED_BY_A_GROUP = (
 
 
 def _problems_with_shared_models(hyper_params: HyperParameters) -> Iterator[str]:
-    """Refuse agents that share a model but say different things about it."""
+    """Yield a message if agents share a model but differ in its parameters."""
     first: dict[str, tuple[str, TextAgentParameters]] = {}
     for agent_name, agent in hyper_params.agents.items():
         if not isinstance(agent, TextAgentParameters) or agent.shared_model_group is None:
@@ -91,7 +91,7 @@ def _problems_with_shared_models(hyper_params: HyperParameters) -> Iterator[str]
 
 
 def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
-    """Refuse what only dialogues in words can do, where there are none."""
+    """Yield a message about options that only language models support."""
     trainer = hyper_params.trainer
     if hyper_params.protocol_common.randomize_prover_stance and (
         trainer not in trainer_specs or trainer_specs[trainer].data != "text"
@@ -103,7 +103,7 @@ def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
 
 
 def _problems_with_training(hyper_params: HyperParameters) -> Iterator[str]:
-    """Refuse two courses of the learning rate at once, and a checkpoint of no run."""
+    """Yield a message about two learning-rate schedules, and about checkpoints without a run."""
     if hyper_params.rl.anneal_lr and hyper_params.lr_scheduler.name != "constant":
         yield (
             "rl.anneal_lr=True is the schedule lr_scheduler.name='linear', got lr_scheduler.name="

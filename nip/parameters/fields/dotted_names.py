@@ -1,4 +1,4 @@
-"""Dotted names of parameters, and messages about them."""
+"""Dotted names of parameters, and messages about unknown ones."""
 
 from collections.abc import Iterable
 
@@ -6,12 +6,12 @@ from nip.errors import closest
 
 
 def join(path: str, name: str) -> str:
-    """Put a name below a dotted one."""
+    """Append a name to a dotted path."""
     return f"{path}.{name}" if path else name
 
 
 def unknown_parameter(name: str, path: str, known: Iterable[str]) -> str:
-    """Word the message for a parameter that a group does not have.
+    """Return the message about a parameter that a group does not have.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""How a field says that it holds a group of parameters.
+"""Annotation of fields that hold a group of parameters.
 
 ```python
 rl: Group[RlParameters] = GROUP_DEFAULT
 ```
 
-For type checkers the field is set with an instance, a mapping or None, and read as
+For type checkers the field can be set to an instance, a mapping or None, and is read as
 ``RlParameters``.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 G = TypeVar("G")
 
 GROUP_DEFAULT: Any = None
-"""Default of a field that holds a group: build the group from its own defaults."""
+"""Default of a field that holds a group: the group is built from its own defaults."""
 
 if TYPE_CHECKING:
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
         """Annotation of a field that holds a group."""
 
         def __get__(self, instance: object, owner: type | None = None) -> G:
-            """Read the group."""
+            """Return the group."""
 
         def __set__(self, instance: object, value: G | Mapping[str, Any] | None) -> None:
-            """Give an instance, a mapping of its fields, or None for its defaults."""
+            """Set the group: an instance, a mapping of its fields, or None for its defaults."""
 
 else:
 
@@ -33,5 +33,5 @@ else:
         """Annotation of a field that holds a group: at run time ``Group[G]`` is ``G`` itself."""
 
         def __class_getitem__(cls, group_class: type) -> type:
-            """Give the class of the group."""
+            """Return the class of the group."""
             return group_class

@@ -1,4 +1,4 @@
-"""Checking one value against the annotation of its field, with a message that helps."""
+"""Validation of a value against the annotation of its field."""
 
 import types
 import typing
@@ -28,22 +28,22 @@ _SIMPLE_TYPES: dict[Any, str] = {
 
 @cache
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    """Compile an annotation, once."""
+    """Compile an annotation; the result is cached."""
     return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> Any:
     """Check a value against an annotation such as ``Annotated[int, Ge(1)]``.
 
-    Types are exact, but that an integer is taken for a float, a list for a tuple, and a NumPy
-    scalar for the Python number it holds.
+    Types are strict, except that an integer is accepted as a float, a list as a tuple, and a NumPy
+    scalar as a Python number.
 
     Parameters
     ----------
     annotation : Any
         A plain Python annotation, possibly with bounds of ``annotated_types``.
     value : Any
-        What the user gave.
+        The value that the user gave.
     name : str
         Dotted name of the parameter, for the message.
     default : Any
@@ -52,7 +52,7 @@ def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> A
     Returns
     -------
     value : Any
-        The value in the exact type of the annotation.
+        The value, converted to the type of the annotation.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> A
 
 
 def _plain(annotation: Any, value: Any) -> Any:
-    """Replace NumPy scalars by numbers, and lists by tuples where a tuple is wanted."""
+    """Replace NumPy scalars by numbers, and lists by tuples where the annotation has a tuple."""
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         value = value.item()
     elif isinstance(value, float):
@@ -77,14 +77,14 @@ def _plain(annotation: Any, value: Any) -> Any:
 
 
 def _wants_tuple(annotation: Any) -> bool:
-    """Tell whether a tuple is among the types of an annotation."""
+    """Return whether a tuple is among the types of an annotation."""
     if typing.get_origin(annotation) is tuple or annotation is tuple:
         return True
     return any(_wants_tuple(argument) for argument in typing.get_args(annotation))
 
 
 def _complaint(annotation: Any, value: Any, name: str, default: Any) -> str:
-    """Word the message for a value that does not fit."""
+    """Return the message about a value that does not fit."""
     parts = [f"{name} must be {describe(annotation)}, got {value!r}."]
     if isinstance(value, str):
         if suggestion := did_you_mean(value, literal_choices(annotation)):
@@ -105,7 +105,7 @@ def _is_number(text: str) -> bool:
 
 
 def describe(annotation: Any) -> str:
-    """Say in words which values an annotation allows, for example ``an integer, at least 1``."""
+    """Describe the values that an annotation allows, for example ``an integer, at least 1``."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         bounds = [words for bound in arguments[1:] if (words := _describe_bound(bound))]
@@ -126,7 +126,7 @@ def describe(annotation: Any) -> str:
 
 
 def _describe_union(arguments: tuple[Any, ...]) -> str:
-    """Say in words what any of several annotations allows."""
+    """Describe the values that a union of annotations allows."""
     if str in arguments:
         # Literals beside `str` are examples: other names may be registered.
         examples = [choice for argument in arguments for choice in literal_choices(argument)]
@@ -138,7 +138,7 @@ def _describe_union(arguments: tuple[Any, ...]) -> str:
 
 
 def _describe_bound(bound: Any) -> str:
-    """Say one bound in words; empty for metadata that is no bound."""
+    """Describe a bound; empty for metadata that is not a bound."""
     for kind, (attribute, words) in _BOUNDS.items():
         if isinstance(bound, kind):
             return f"{words} {getattr(bound, attribute)}"
@@ -146,7 +146,7 @@ def _describe_bound(bound: Any) -> str:
 
 
 def literal_choices(annotation: Any) -> list[str]:
-    """All strings among the literals of an annotation."""
+    """Return all strings among the literals of an annotation."""
     if typing.get_origin(annotation) is Literal:
         return [choice for choice in typing.get_args(annotation) if isinstance(choice, str)]
     return [

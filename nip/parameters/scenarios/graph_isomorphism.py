@@ -1,4 +1,4 @@
-"""Parameters of the agents that play on pairs of graphs."""
+"""Parameters of the agents of graph isomorphism."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Activation function of the graph network and of all heads."""
 
     num_gnn_layers: Count = 5
-    """Number of graph isomorphism network (GIN) layers: how far a node sees."""
+    """Number of graph isomorphism network (GIN) layers."""
 
     d_gnn: Count = 16
     """Width of the node features in the graph network."""
@@ -37,19 +37,19 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Hidden width of the perceptron inside each GIN layer."""
 
     gnn_output_digits: CountOrZero | None = None
-    """Decimals to which the output of the graph network is rounded; None: not at all."""
+    """Decimals to which the output of the graph network is rounded; None: no rounding."""
 
     use_dual_gnn: bool = True
     """Run the graph network a second time with all message features zero, and use both outputs."""
 
     tie_message_rounds: bool = False
-    """Use one input weight for the messages of all rounds: a mark counts, whenever it was made."""
+    """Use the same input weights for the messages of all rounds."""
 
     num_heads: Count = 4
     """Number of attention heads of the transformer; must divide ``d_transformer``."""
 
     num_transformer_layers: CountOrZero = 4
-    """Number of transformer encoder layers; 0 leaves the transformer out."""
+    """Number of transformer encoder layers; 0: no transformer."""
 
     d_transformer: Count = 16
     """Width of the tokens of the transformer."""
@@ -58,10 +58,10 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Hidden width of the feed-forward part of each transformer layer."""
 
     transformer_dropout: Probability = 0.0
-    """Share of activations that the transformer drops in training."""
+    """Dropout probability of the transformer."""
 
     node_selector: Literal["mlp", "similarity"] = "mlp"
-    """How nodes are scored as messages: by a perceptron on each, or by similarity to the marked."""
+    """How nodes are scored as messages: by a perceptron, or by similarity to the marked nodes."""
 
     d_node_selector: Count = 16
     """Hidden width of the head that chooses a node as message."""
@@ -76,7 +76,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Number of linear layers of the head that decides; fewer than 2 count as 2."""
 
     include_round_in_decider: bool = True
-    """Tell the head that decides which round it is."""
+    """Give the round as an input to the head that decides."""
 
     d_linear_message_selector: Count = 16
     """Hidden width of the head that chooses the linear message."""
@@ -91,13 +91,13 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Number of linear layers of the head that estimates the value; fewer than 2 count as 2."""
 
     include_round_in_value: bool = True
-    """Tell the head that estimates the value which round it is."""
+    """Give the round as an input to the head that estimates the value."""
 
     use_batch_norm: bool = True
     """Normalise the pooled features of the graphs over the batch."""
 
     noise_sigma: NonNegative = 0.0
-    """Scale, relative to the features, of training noise that both graphs of a pair share."""
+    """Scale of the training noise relative to the features; both graphs of a pair get the same."""
 
     use_pair_invariant_pooling: bool = True
     """Replace the pooled features (u, v) of a pair by their mean and half absolute difference."""
@@ -106,7 +106,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Scale of the half absolute difference d of a pair: d itself, or log(d + 1e-4) / 5."""
 
     gnn_lr_factor: Group[LrFactors] = GROUP_DEFAULT
-    """Multiplies the learning rate of the body for the graph network."""
+    """Factors on the learning rate of the body for the graph network."""
 
     unused_rules: ClassVar = (
         *AgentParameters.unused_rules,
@@ -128,7 +128,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Require that the parts of the network fit together."""
+        """Require that the sizes of the network are consistent."""
         if self.num_transformer_layers > 0 and self.d_transformer % self.num_heads:
             yield (
                 f"{at('d_transformer')} must be a multiple of {at('num_heads')} "
@@ -145,7 +145,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
 
     @classmethod
     def construct_test_params(cls) -> Self:
-        """Make the smallest legal network: one layer of everything, widths 1 (2 for two heads)."""
+        """Return the smallest valid network: one layer of each kind, widths 1 (2 for two heads)."""
         return cls(
             num_gnn_layers=1,
             d_gnn=1,

@@ -29,5 +29,5 @@ class ToyAgentParameters(AgentParameters):
 
     @classmethod
     def construct_test_params(cls) -> Self:
-        """Make the smallest network that has a hidden layer."""
+        """Return the smallest network that has a hidden layer."""
         return cls(d_hidden=1)

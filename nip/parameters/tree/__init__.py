@@ -1,1 +1,1 @@
-"""The tree of all hyper-parameters: reading, writing, comparing, documenting."""
+"""The tree of all hyper-parameters: reading, writing, comparing and documenting it."""

@@ -1,4 +1,4 @@
-"""Changing a stored tree by dotted names."""
+"""Change a stored tree by dotted names."""
 
 import copy
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from nip.parameters.parameters_base import to_plain
 
 
 def apply_changes(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Put new values into a copy of a tree as ``HyperParameters.to_dict`` writes it.
+    """Return a copy of a tree (as ``HyperParameters.to_dict`` returns it) with new values.
 
-    An agent that is not listed in the tree starts from the entry ``_default``. Whether the names
-    and values are any good shows when the tree is read.
+    An agent that is not listed in the tree starts from the entry ``_default``. Names and values
+    are checked when the tree is read.
     """
     changed = copy.deepcopy(dict(tree))
     for dotted, value in changes.items():
@@ -24,14 +24,14 @@ def apply_changes(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
         for part in path:
             node = _step(node, part)
         if last == "is_random":
-            # The class follows from it.
+            # The class is derived from it.
             node.pop("_type", None)
         node[last] = to_plain(value)
     return changed
 
 
 def _step(node: dict[str, Any], part: str) -> dict[str, Any]:
-    """Go down one level; the fields of an update schedule stand below its class name."""
+    """Return the node one level below; an update schedule has its fields below its class name."""
     child = node.get(part)
     if not isinstance(child, dict):
         child = node[part] = {}

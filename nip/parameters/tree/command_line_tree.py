@@ -1,4 +1,4 @@
-"""The tree of all defaults that a command line starts from, so that each can be overridden."""
+"""The tree of all defaults, with which a command line starts so that each can be overridden."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,14 +20,14 @@ from nip.parameters.update_schedule import (
 )
 
 MISSING = "???"
-"""What Hydra and OmegaConf write for a value that must be given."""
+"""Marker of Hydra and OmegaConf for a value that must be given."""
 
 
 def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
     """Return all defaults as nested plain data, as ``HyperParameters.from_dict`` reads it.
 
-    The agents take each value from the entry ``_default`` by interpolation
-    (``${agents._default.num_gnn_layers}``), so that overriding it there reaches all of them. Update
+    Each value of an agent is interpolated from the entry ``_default``
+    (``${agents._default.num_gnn_layers}``), so that overriding it there changes all agents. Update
     schedules list the fields of all classes; ``_type`` chooses one.
 
     Parameters
@@ -40,7 +40,7 @@ def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
     Raises
     ------
     UnknownNameError
-        If there is no such scenario.
+        If no scenario has this name.
     """
     agent_class = scenario_specs[scenario].agent_parameters
     tree = class_tree(HyperParameters)
@@ -50,7 +50,7 @@ def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
 
 
 def class_tree(cls: type[SubParameters]) -> dict[str, Any]:
-    """Write the defaults of one group, and of those in it, as nested plain data."""
+    """Return the defaults of a group, and of the groups in it, as nested plain data."""
     return {name: _field_tree(rule) for name, rule in field_rules(cls).items()}
 
 
@@ -63,7 +63,7 @@ def _field_tree(rule: FieldRule) -> Any:
 
 
 def _schedule_tree(default: UpdateSchedule) -> dict[str, Any]:
-    """List the fields of all schedules below their class names; None where there is no default."""
+    """Return the fields of all schedules below their class names; None if they have no default."""
     tree: dict[str, Any] = {"_type": type(default).__name__}
     for name, cls in schedule_classes().items():
         tree[name] = {
@@ -80,7 +80,7 @@ def _agents_tree(agent_class: type[BaseAgentParameters], names: Sequence[str]) -
 
 
 def _interpolated(tree: dict[str, Any], path: str) -> dict[str, Any]:
-    """Refer each leaf of a tree to the leaf of the same name elsewhere."""
+    """Replace each leaf of a tree by an interpolation of the leaf of the same name under a path."""
     return {
         name: _interpolated(value, f"{path}.{name}")
         if isinstance(value, dict)

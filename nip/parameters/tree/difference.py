@@ -1,4 +1,4 @@
-"""In which parameters two trees differ."""
+"""Find the parameters in which two trees differ."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Absent:
-    """What stands for the value of a parameter that a tree does not have."""
+    """Type of the value of a parameter that a tree does not have."""
 
     def __repr__(self) -> str:
         return "<absent>"
 
 
 ABSENT = Absent()
-"""The only instance that is needed."""
+"""Value of a parameter that a tree does not have."""
 
 
 class Difference(NamedTuple):
@@ -46,13 +46,13 @@ def difference(
 ) -> list[Difference]:
     """List the parameters in which two trees differ.
 
-    An agent that only one of them lists is compared with the entry ``_default`` of the other. Who
-    wrote the trees, and what only repeats other parameters for the reader, does not count.
+    An agent that only one of them lists is compared with the entry ``_default`` of the other. The
+    version that wrote the trees, and entries derived from other parameters, are ignored.
 
     Parameters
     ----------
     old, new : HyperParameters | Mapping[str, Any]
-        Trees, or what their ``to_dict`` gives.
+        Trees, or the results of their ``to_dict``.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def difference(
 
 
 def _with_all_agents(agents: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """List every name, and leave the text for the reader out."""
+    """List every name, and leave out derived entries."""
     default = agents.get(DEFAULT_AGENT, {})
     return {name: agents.get(name, default) for name in names if name not in NO_AGENTS}
 

@@ -1,4 +1,4 @@
-"""The line of text under each field, from which ``--help`` and the reference are made."""
+"""Help texts of fields, read from the docstrings under them."""
 
 import ast
 import dataclasses
@@ -10,7 +10,7 @@ from nip.parameters.parameters_base import SubParameters, field_rules
 
 
 def field_docs(cls: type[SubParameters]) -> dict[str, str]:
-    """Read what is written under the fields of a group.
+    """Return the docstrings under the fields of a group.
 
     Returns
     -------
@@ -27,11 +27,11 @@ def field_docs(cls: type[SubParameters]) -> dict[str, str]:
 
 @functools.cache
 def _docs_of_class(cls: type) -> dict[str, str]:
-    """Read what is written under the fields that a class itself defines."""
+    """Return the docstrings under the fields that a class itself defines."""
     try:
         source = textwrap.dedent(inspect.getsource(cls))
     except (OSError, TypeError):
-        # Typed at a prompt: there is no file to read.
+        # A class that was defined interactively has no source file.
         return {}
     body = ast.parse(source).body[0]
     assert isinstance(body, ast.ClassDef)

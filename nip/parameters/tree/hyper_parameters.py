@@ -1,4 +1,4 @@
-"""The root of the tree: everything that decides the result of an experiment."""
+"""Root of the tree of hyper-parameters."""
 
 from __future__ import annotations
 
@@ -79,52 +79,52 @@ class HyperParameters(SubParameters):
     """Everything that decides the result of an experiment.
 
     Groups may be given as instances, as mappings of their fields, or as None for their defaults.
-    Groups that plugins have registered are given and read by their name, like the built-in ones.
+    Groups registered by trainers, protocols and plugins are given and read by name as well.
 
     Raises
     ------
     ParameterError
-        On construction, listing every value or combination that cannot be used.
+        On construction, listing every invalid value or combination.
     """
 
     scenario: ScenarioType | str
-    """Task, and with it the family of agents."""
+    """Scenario: the task and the kind of its agents."""
 
     trainer: TrainerType | str
     """Training algorithm."""
 
     dataset: str
-    """Name of a folder of the scenario's datasets, or of a dataset that it makes itself."""
+    """Name of a dataset: a folder of the scenario, or one that it generates."""
 
     interaction_protocol: InteractionProtocolType | str = "nip"
-    """Rules of who speaks when, who hears it, and who is paid."""
+    """Protocol: who speaks when, who hears it, and who is rewarded."""
 
     seed: CountOrZero = 6198
-    """Number from which all randomness of the experiment is derived."""
+    """Random seed of the experiment."""
 
     pretrain_agents: bool = False
-    """Train the bodies of the agents by themselves on the labels before the experiment."""
+    """Pretrain the body of each agent on the labels before the experiment."""
 
     test_size: OpenUnitInterval = 0.2
     """Share of the data that solo training and pretraining hold out for their test."""
 
     d_representation: Count = 16
-    """Width of what the body of an agent hands to its heads."""
+    """Width of the representation that the body of an agent gives to its heads."""
 
     message_size: Count = 1
     """Number of symbols in each message."""
 
     include_linear_message_space: bool = False
-    """Add to each message a second one from a plain set of symbols."""
+    """Let agents send a second message, from a fixed set of symbols, beside each message."""
 
     d_linear_message_space: Count = 2
-    """Number of symbols in that set."""
+    """Number of symbols of the linear message space."""
 
     agents: Group[AgentsParameters] = GROUP_DEFAULT
     """Parameters of each agent by its name; ``_default`` holds for agents that are not listed."""
 
     rl: Group[RlParameters] = GROUP_DEFAULT
-    """What all reinforcement-learning trainers share."""
+    """Parameters shared by all reinforcement-learning trainers."""
 
     ppo: Group[PpoParameters] = GROUP_DEFAULT
     """Proximal policy optimisation."""
@@ -133,28 +133,28 @@ class HyperParameters(SubParameters):
     """The optimizer of all agents."""
 
     lr_scheduler: Group[LrSchedulerParameters] = GROUP_DEFAULT
-    """The course of the learning rate."""
+    """Learning-rate schedule."""
 
     update_step: Group[UpdateStepParameters] = GROUP_DEFAULT
-    """How gradients become steps of the optimizer."""
+    """How gradients are clipped, accumulated and applied."""
 
     loss_terms: tuple[LossTermParameters, ...] = ()
     """Terms added to the loss: names, or mappings with ``name``, ``weight`` and options."""
 
     eval_every: Count | None = None
-    """Iterations from one evaluation on the test split to the next; None: only at the end."""
+    """Number of iterations between evaluations on the test split; None: only at the end."""
 
     callbacks: tuple[CallbackParameters, ...] = ()
-    """What watches or steps in: names, or mappings with ``name`` and options."""
+    """Callbacks: names, or mappings with ``name`` and options."""
 
     reinforce: Group[ReinforceParameters] = GROUP_DEFAULT
-    """Plain policy gradient."""
+    """REINFORCE policy gradient."""
 
     solo_agent: Group[SoloAgentParameters] = GROUP_DEFAULT
     """Supervised training of each agent by itself."""
 
     text_rl: Group[TextRlParameters] = GROUP_DEFAULT
-    """What all trainers of language models share."""
+    """Parameters shared by all trainers of language models."""
 
     pure_text_ei: Group[PureTextEiParameters] = GROUP_DEFAULT
     """Expert iteration with language models."""
@@ -163,16 +163,16 @@ class HyperParameters(SubParameters):
     """How language models are fine-tuned."""
 
     rehearsal: Group[RehearsalParameters] = GROUP_DEFAULT
-    """The endpoint that stands in for the API in a rehearsal."""
+    """The mock API that replaces the API of language models in a rehearsal."""
 
     code_validation: Group[CodeValidationParameters] = GROUP_DEFAULT
-    """Data and verdicts of code validation."""
+    """Datasets and decisions of code validation."""
 
     base_run: Group[BaseRunParameters] = GROUP_DEFAULT
-    """Another run to begin with."""
+    """Another run whose parameters or models are used."""
 
     protocol_common: Group[CommonProtocolParameters] = GROUP_DEFAULT
-    """Rewards and rules that most protocols share."""
+    """Rewards and rules shared by most protocols."""
 
     nip_protocol: Group[NipProtocolParameters] = GROUP_DEFAULT
     """Parameters of the ``nip`` protocol."""
@@ -184,7 +184,7 @@ class HyperParameters(SubParameters):
     """Parameters of the ``mnip`` protocol."""
 
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
-    """Groups that plugins have registered, by name; in stored trees they stand at the root."""
+    """Registered groups by name; in stored trees they are at the root."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
@@ -206,7 +206,7 @@ class HyperParameters(SubParameters):
         return unused_options(self)
 
     def __getattr__(self, name: str) -> Any:
-        """Read the group of a plugin by its name."""
+        """Return a registered group by its name."""
         groups = self.__dict__.get("plugin_groups", {})
         if name in groups:
             return groups[name]
@@ -215,17 +215,17 @@ class HyperParameters(SubParameters):
         raise AttributeError(f"HyperParameters have no {name!r}. {suggestion}".strip())
 
     def child_names(self) -> list[str]:
-        """Names of the root parameters and of all groups, those of plugins at the end."""
+        """Return the names of the root parameters and of all groups, registered groups last."""
         names = [name for name in field_rules(type(self)) if name != "plugin_groups"]
         return [*names, *self.plugin_groups]
 
     def to_dict(self, *, stamp: bool = False) -> dict[str, Any]:
-        """Write the tree as plain data, with a class name under ``_type`` in each group.
+        """Convert the tree to plain data, with a class name under ``_type`` in each group.
 
         Parameters
         ----------
         stamp : bool
-            Add ``_package_name`` and ``_package_version``, by which old files are recognised.
+            Add ``_package_name`` and ``_package_version``, which identify files of older versions.
         """
         tree = super().to_dict()
         del tree["plugin_groups"]
@@ -234,43 +234,43 @@ class HyperParameters(SubParameters):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, ignore_unknown: bool = False) -> Self:
-        """Read a tree back, also one that an older version wrote.
+        """Build a tree from plain data, also of an older version.
 
         Parameters
         ----------
         data : Mapping[str, Any]
-            A tree as ``to_dict`` writes it. What is missing keeps its default.
+            A tree as ``to_dict`` returns it; missing parameters get their defaults.
         ignore_unknown : bool
-            Leave out unknown names instead of refusing them.
+            Ignore unknown names instead of raising an error.
 
         Raises
         ------
         ParameterError
-            Listing every value or combination that cannot be used.
+            Listing every invalid value or combination.
         """
         present = migrate(data) if isinstance(data, Mapping) else data
         return super().from_dict(present, ignore_unknown=ignore_unknown)
 
     def to_yaml(self) -> str:
-        """Write the tree as YAML, with the name and version of the package."""
+        """Convert the tree to YAML, with the name and version of the package."""
         return yaml_text.dump(self.to_dict(stamp=True))
 
     @classmethod
     def from_yaml(cls, source: str | Path, *, ignore_unknown: bool = False) -> Self:
-        """Read a tree back from YAML.
+        """Build a tree from YAML.
 
         Parameters
         ----------
         source : str | Path
             The text itself as a string, or the path of a file as a ``Path``.
         ignore_unknown : bool
-            Leave out unknown names instead of refusing them.
+            Ignore unknown names instead of raising an error.
         """
         text = source.read_text() if isinstance(source, Path) else source
         return cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
-        """Make a tree that differs in some parameters.
+        """Return a copy of the tree with some parameters changed.
 
         Parameters
         ----------
@@ -280,20 +280,20 @@ class HyperParameters(SubParameters):
         Raises
         ------
         ParameterError
-            If a name is unknown or the new tree cannot be used.
+            If a name is unknown or the new tree is invalid.
         """
         return type(self).from_dict(apply_changes(self.to_dict(), changes))
 
     @classmethod
     def root_path(cls) -> str:
-        """Nothing: at the root, dotted names stand by themselves."""
+        """Return the empty string, because dotted names at the root have no prefix."""
         return ""
 
     @classmethod
     def take_mapping(
         cls, data: Mapping[str, Any], path: str, problems: list[str], ignore_unknown: bool
     ) -> dict[str, Any]:
-        """Check the choices by name first, then the fields, then the groups of plugins."""
+        """Check the choices by name first, then the fields, then the registered groups."""
         problems.extend(problems_with_choices(data, cls.interaction_protocol))
         data = {name: value for name, value in data.items() if name not in PACKAGE_KEYS}
         data.setdefault("agents", None)
@@ -311,7 +311,7 @@ class HyperParameters(SubParameters):
 
     @classmethod
     def word_unknown(cls, name: str, value: Any, path: str) -> str:
-        """Word the message for an unknown root parameter, which may be a plugin's group."""
+        """Return the message about an unknown root parameter, which may be a plugin's group."""
         groups = {field: rule.group_class for field, rule in field_rules(cls).items()}
         groups |= dict(parameter_groups.items())
         if isinstance(value, Mapping | SubParameters):

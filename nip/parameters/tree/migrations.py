@@ -1,4 +1,4 @@
-"""Reading trees that older versions wrote.
+"""Migration of trees that older versions wrote.
 
 Versions are MAJOR.MINOR.PATCH.
 
@@ -16,25 +16,25 @@ from typing import Any
 from nip.errors import ParameterError
 
 PACKAGE_KEYS = ("_package_name", "_package_version")
-"""Keys of a stored tree that tell who wrote it."""
+"""Keys of a stored tree that name the package and the version that wrote it."""
 
 Tree = dict[str, Any]
 Version = tuple[int, int, int]
 
 
 class MigrationChain:
-    """Translations between versions of the tree, applied in the order of the versions."""
+    """Migrations between versions of the tree, applied in the order of the versions."""
 
     def __init__(self) -> None:
         self._steps: dict[Version, Callable[[Tree], Tree]] = {}
 
     def migration(self, version: str) -> Callable[[Callable[[Tree], Tree]], Callable[[Tree], Tree]]:
-        """Enter a function that translates trees written before a version into its form.
+        """Register a function that converts trees written before a version to its form.
 
         Parameters
         ----------
         version : str
-            First version that no longer needs the translation, for example ``"0.2.0"``.
+            First version that does not need the migration, for example ``"0.2.0"``.
         """
 
         def enter(step: Callable[[Tree], Tree]) -> Callable[[Tree], Tree]:
@@ -47,7 +47,7 @@ class MigrationChain:
         return enter
 
     def migrate(self, data: Mapping[str, Any]) -> Tree:
-        """Translate a stored tree into the present form; one without a version is left as it is."""
+        """Convert a stored tree to the present form; a tree without a version is not changed."""
         tree = copy.deepcopy(dict(data))
         stored = tree.pop("_package_version", None)
         tree.pop("_package_name", None)
@@ -60,7 +60,7 @@ class MigrationChain:
 
 
 def parse_version(text: str) -> Version:
-    """Read ``MAJOR.MINOR.PATCH``, whatever comes after it.
+    """Parse ``MAJOR.MINOR.PATCH``; ignore what follows.
 
     Raises
     ------
@@ -78,17 +78,17 @@ def parse_version(text: str) -> Version:
 
 
 chain = MigrationChain()
-"""The translations of this package."""
+"""The migrations of this package."""
 
 migration = chain.migration
-"""Decorator that enters a translation: ``@migration("0.2.0")``."""
+"""Decorator that registers a migration: ``@migration("0.2.0")``."""
 
 migrate = chain.migrate
 
 
 def package_stamp() -> dict[str, str]:
-    """Name and version of this package, as they are stored with a tree."""
-    # Takes a tenth of the time of importing the parameters, and only writers need it.
+    """Return the name and version of this package, as they are stored with a tree."""
+    # Imported here because it takes time and only writers need it.
     from importlib.metadata import version
 
     return dict(zip(PACKAGE_KEYS, ("nip", version("nip")), strict=True))

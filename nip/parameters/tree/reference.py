@@ -1,4 +1,4 @@
-"""Tables of all parameters, made from the classes that hold them."""
+"""Tables of all parameters, generated from their classes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,13 +29,13 @@ class ParameterEntry:
     """Dotted name from the root of the tree; ``<agent>`` stands for the name of any agent."""
 
     values: str
-    """In words, which values it takes."""
+    """Description of the values that it accepts."""
 
     default: str
-    """Its default as it is written on the command line; empty if it must be given."""
+    """Its default in the syntax of the command line; empty if it must be given."""
 
     doc: str
-    """What it means."""
+    """Its help text."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class ParameterSection:
     """Heading of the section."""
 
     doc: str
-    """What the group is for."""
+    """Summary of the group."""
 
     entries: list[ParameterEntry]
-    """Its parameters, those of groups in it included."""
+    """Its parameters, including those of groups in it."""
 
 
 def parameter_sections() -> list[ParameterSection]:
-    """List the parameters of all groups, scenarios and plugins that are registered."""
+    """Return the parameters of all registered groups, scenarios, callbacks and loss terms."""
     root_entries = [
         _entry(rule, field_docs(HyperParameters)[name], name)
         for name, rule in field_rules(HyperParameters).items()
@@ -79,7 +79,7 @@ def parameter_sections() -> list[ParameterSection]:
 
 
 def parameter_reference() -> str:
-    """Write the tables of all parameters in Markdown."""
+    """Return the tables of all parameters in Markdown."""
     return "\n".join(line for section in parameter_sections() for line in _lines_of(section))
 
 
@@ -99,7 +99,7 @@ def _section(title: str, cls: type[SubParameters], path: str) -> ParameterSectio
 
 
 def _part_section(kind: str, name: str, cls: type[NamedComponent], path: str) -> ParameterSection:
-    """List the options of a part that is chosen by its name as an entry of a list."""
+    """Return the options of a component that is chosen by name in a list."""
     section = _section(f"{kind} `{name}`", cls, f"{path}.{name}")
     entries = [
         replace(entry, default=name) if entry.name == f"{path}.{name}.name" else entry
@@ -109,7 +109,7 @@ def _part_section(kind: str, name: str, cls: type[NamedComponent], path: str) ->
 
 
 def _agent_section(title: str, cls: type[BaseAgentParameters]) -> ParameterSection:
-    """List the parameters of a class of agents that the agents of all scenarios do not have."""
+    """Return the parameters that a class of agents has beyond those of all networks."""
     is_special = issubclass(cls, AgentParameters) and cls is not AgentParameters
     common = field_rules(AgentParameters) if is_special else {}
     entries = [
@@ -126,7 +126,7 @@ def _agent_section(title: str, cls: type[BaseAgentParameters]) -> ParameterSecti
 
 
 def _entries(cls: type[SubParameters], path: str) -> Iterator[ParameterEntry]:
-    """Go through the fields of a group and of the groups in it."""
+    """Yield the fields of a group and of the groups in it."""
     docs = field_docs(cls)
     for name, rule in field_rules(cls).items():
         dotted, doc = f"{path}.{name}", docs.get(name, "")
@@ -147,7 +147,7 @@ def _entry(rule: FieldRule, doc: str, dotted: str) -> ParameterEntry:
 
 
 def written(value: Any) -> str:
-    """Write a value as it is given on the command line."""
+    """Return a value in the syntax of the command line."""
     plain = to_plain(value)
     if plain is None or isinstance(plain, bool):
         return {None: "null", True: "true", False: "false"}[plain]

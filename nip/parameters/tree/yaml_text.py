@@ -1,4 +1,4 @@
-"""YAML that says the same to this package, to people and to other readers."""
+"""Reading and writing of YAML, consistent with YAML 1.2 for numbers and line breaks."""
 
 import re
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from nip.errors import ParameterError
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, reading ``1e-3`` as the number that YAML 1.2 and Python take it for."""
+    """PyYAML's safe loader, which also reads ``1e-3`` as a number, as YAML 1.2 and Python do."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, quoting texts that a loader would not read as they are."""
+    """PyYAML's safe dumper, which also quotes strings that a loader would change."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        """Escape the line break of Unicode, which PyYAML writes such that it reads a blank."""
+        """Escape the Unicode line break (NEL), which PyYAML would read back as a blank."""
         style = '"' if "\x85" in data else None
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
@@ -33,18 +33,18 @@ for _class in (_Loader, _Dumper):
 
 
 def dump(tree: Mapping[str, Any]) -> str:
-    """Write plain data in the order it has."""
+    """Convert plain data to YAML, preserving the order of keys."""
     text: str = yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text
 
 
 def load_mapping(text: str) -> dict[str, Any]:
-    """Read a mapping.
+    """Parse YAML that holds a mapping.
 
     Raises
     ------
     ParameterError
-        If the text is not YAML, or something else than a mapping.
+        If the text is not valid YAML, or does not hold a mapping.
     """
     try:
         tree = _Loader(text).get_single_data()

@@ -1,1 +1,1 @@
-"""The protocols that come with the package, one file each."""
+"""The built-in protocols, one file each."""

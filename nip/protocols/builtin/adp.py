@@ -9,7 +9,7 @@ from nip.protocols.rules import ProtocolRules
 class AdpProtocol(ProtocolHandler):
     """The prover sends one message, and the verifier decides.
 
-    The order is part of the protocol: ``protocol_common.verifier_first`` has no say in it.
+    The order is part of the protocol, which ignores ``protocol_common.verifier_first``.
     """
 
     def make_rules(self) -> ProtocolRules:

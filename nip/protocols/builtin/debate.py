@@ -1,4 +1,4 @@
-"""Debate: two provers argue for opposite answers in front of a verifier."""
+"""Debate: two provers argue for opposite answers before a verifier."""
 
 from nip.protocols.builtin.two_prover_timetable import PROVER_CHANNELS, two_prover_timetable
 from nip.protocols.handler import ProtocolHandler
@@ -8,7 +8,7 @@ from nip.protocols.rules import Decision, ProtocolRules
 
 @register_protocol("debate", reads=("debate_protocol",))
 class DebateProtocol(ProtocolHandler):
-    """Two provers compete; everybody hears everything.
+    """Two competing provers and a verifier see all messages.
 
     ``prover0`` is paid if the verifier rejects, ``prover1`` if it accepts.
     """

@@ -1,4 +1,4 @@
-"""Multi-prover neural interactive proof: two provers who cannot hear each other."""
+"""Multi-prover neural interactive proof: two provers who do not see each other's messages."""
 
 from nip.protocols.builtin.two_prover_timetable import PROVER_CHANNELS, two_prover_timetable
 from nip.protocols.handler import ProtocolHandler
@@ -8,7 +8,7 @@ from nip.protocols.rules import ProtocolRules
 
 @register_protocol("mnip", reads=("mnip_protocol",))
 class MnipProtocol(ProtocolHandler):
-    """A verifier questions two provers apart from each other.
+    """A verifier questions two provers separately.
 
     The timetable is that of debate, but each prover sees only its own channel, and both are paid
     if the verifier accepts.

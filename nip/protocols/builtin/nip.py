@@ -7,7 +7,7 @@ from nip.protocols.rules import ProtocolRules
 
 @register_protocol("nip", reads=("nip_protocol",))
 class NipProtocol(ProtocolHandler):
-    """A verifier questions one prover until it has seen enough.
+    """A verifier questions one prover until it decides.
 
     The two take turns on one channel; ``protocol_common.verifier_first`` says who opens. The
     prover is paid if the verifier accepts.

@@ -7,7 +7,7 @@ from nip.protocols.rules import ProtocolRules
 
 @register_protocol("solo_verifier", reads=(), has_fixed_order=True)
 class SoloVerifierProtocol(ProtocolHandler):
-    """The verifier decides at once and alone.
+    """The verifier decides alone in the first round.
 
     An episode is one round. The message history has room for two, so that a verifier has the
     same inputs as in the other protocols of one message.

@@ -1,4 +1,4 @@
-"""The timetable that the protocols with two provers on two channels have in common."""
+"""Timetable shared by the protocols with two provers on two channels."""
 
 from nip.protocols.rules import Timetable, Turn
 
