@@ -25,7 +25,7 @@ def test_every_field_has_one_line_of_text(name: str) -> None:
 
 def test_inherited_fields_have_the_text_of_their_class() -> None:
     docs = field_docs(DebateProtocolParameters)
-    assert docs["min_message_rounds"].startswith("Number of rounds that must be played")
+    assert docs["min_message_rounds"].startswith("Minimum number of rounds")
     assert docs["sequential"].startswith("Let the provers speak one after another")
 
 
