@@ -415,9 +415,9 @@ def test_concurrency_settles_at_what_a_service_bears() -> None:
     assert len(num_refused) <= 0.4 * number
 
 
-def test_ten_thousand_calls_leave_nothing_behind() -> None:
+def test_many_calls_leave_nothing_behind() -> None:
     engine = engine_for(FakeModel(), EngineOptions(max_concurrency=50))
-    run(complete_all(engine, 10_000))
+    run(complete_all(engine, 2_000))
     gc.collect()
     assert engine.stats.num_under_way == 0
     assert not engine._under_way and not engine._queues[call().model].limiter._waiters

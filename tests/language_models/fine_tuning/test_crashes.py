@@ -62,7 +62,7 @@ def test_a_kill_at_any_step_makes_no_second_file_and_no_second_job(tmp_path, fat
         assert len(row.events) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(kills=st.lists(st.integers(0, 40), max_size=6), fate=st.sampled_from(sorted(FATES)))
 @pytest.mark.filterwarnings("ignore:Fine-tuning of group")
 def test_many_kills_one_after_the_other_do_no_more_harm(tmp_path_factory, kills, fate):
@@ -72,7 +72,7 @@ def test_many_kills_one_after_the_other_do_no_more_harm(tmp_path_factory, kills,
     assert rows["verifier"].status == "SUCCEEDED"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(kills=st.lists(st.integers(0, 80), max_size=4))
 def test_each_of_several_groups_gets_one_file_and_one_job(tmp_path_factory, kills):
     service = FakeService()

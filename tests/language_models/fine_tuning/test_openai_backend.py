@@ -27,6 +27,7 @@ from nip.language_models.fine_tuning import (
     Preference,
     build_fine_tuning_backend,
     check_fine_tuning_access,
+    openai_backend,
     preference_dataset,
     supervised_dataset,
 )
@@ -170,12 +171,13 @@ def test_faults_that_end_the_run_can_be_gone_on_from(tmp_path, fault):
     assert app.state.endpoint.counters().num_jobs == 1
 
 
-def test_jobs_are_found_on_later_pages():
+def test_jobs_are_found_on_later_pages(monkeypatch):
+    monkeypatch.setattr(openai_backend, "_PAGE", 10)
     app = create_app()
 
     async def work(backend):
         file_id = await backend.upload(EXAMPLES.content, "examples.jsonl")
-        for number in range(205):
+        for number in range(25):
             key = job_key(number=number)
             await backend.create_job(
                 JobRequest(
@@ -188,12 +190,12 @@ def test_jobs_are_found_on_later_pages():
                     metadata=job_metadata(key),
                 )
             )
-        found = [await backend.find_job(job_key(number=number)) for number in (0, 104, 105, 204)]
-        missing = await backend.find_job(job_key(number=205))
+        found = [await backend.find_job(job_key(number=number)) for number in (0, 14, 15, 24)]
+        missing = await backend.find_job(job_key(number=25))
         return [job.id for job in found], missing, await backend.find_file("examples.jsonl")
 
     ids, missing, file_id = with_backend(app, work)
-    assert ids == [f"ftjob-{number:08d}" for number in (1, 105, 106, 205)]
+    assert ids == [f"ftjob-{number:08d}" for number in (1, 15, 16, 25)]
     assert missing is None
     assert file_id is not None
 
