@@ -174,3 +174,72 @@ def test_a_name_that_nobody_entered_is_still_unknown(shelf: Registry[int], name:
     assert name not in shelf
     with pytest.raises(UnknownNameError, match="atlas, novel, poem"):
         shelf[name]
+
+
+@pytest.fixture
+def orchard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry[int]]:
+    """Return a registry that reads light modules where there are any."""
+    package = tmp_path / "orchard_of_trees"
+    (package / "apple").mkdir(parents=True)
+    line = "from orchard_of_trees import registry\nregistry.register({name!r}, {value})\n"
+    heavy = "raise AssertionError('a heavy module was imported')\n"
+    for path, text in {
+        "__init__.py": "registry = None\n",
+        "pear.py": heavy,
+        "pear_leaf.py": line.format(name="pear", value=1),
+        "apple/__init__.py": "",
+        "apple/leaf.py": line.format(name="apple", value=2),
+        "apple/tree.py": heavy,
+        "plum.py": line.format(name="plum", value=3),
+    }.items():
+        (package / path).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    import orchard_of_trees
+
+    orchard_of_trees.registry = registry = Registry("tree", "orchard_of_trees", light="leaf")
+    yield registry
+    for name in [name for name in sys.modules if name.startswith("orchard_of_trees")]:
+        del sys.modules[name]
+
+
+def test_a_light_module_is_imported_instead_of_its_companion(orchard: Registry[int]) -> None:
+    assert orchard["pear"] == 1
+    assert "orchard_of_trees.apple" not in sys.modules
+    assert orchard["apple"] == 2
+    # A module without a light companion is imported itself.
+    assert orchard.items() == [("apple", 2), ("pear", 1), ("plum", 3)]
+
+
+def test_several_packages_are_searched(orchard: Registry[int], shelf: Registry[int]) -> None:
+    both: Registry[int] = Registry("thing", ("orchard_of_trees", "shelf_of_books"), light="leaf")
+    sys.modules["orchard_of_trees"].registry = both  # type: ignore[attr-defined]
+    sys.modules["shelf_of_books"].registry = both  # type: ignore[attr-defined]
+    assert both["atlas"] == 2
+    assert "orchard_of_trees.plum" not in sys.modules
+    assert both.names() == ["apple", "atlas", "novel", "pear", "plum", "poem"]
+
+
+def test_a_class_from_outside_cannot_take_the_name_of_a_built_in(package: str) -> None:
+    holder = __import__(f"{package}.holder", fromlist=["animals"])
+    with pytest.raises(PluginError, match="'near' is already registered"):
+        holder.animals.register("near", Dog)
+
+
+def test_only_the_main_module_of_a_sub_package_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "house_of_rooms" / "kitchen"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("registry = None\n")
+    (folder / "__init__.py").write_text("")
+    (folder / "room.py").write_text(
+        "from house_of_rooms import registry\nregistry.register('kitchen', 1)\n"
+    )
+    (folder / "oven.py").write_text("raise AssertionError('not the main module')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import house_of_rooms
+
+    house_of_rooms.registry = rooms = Registry[int]("room", "house_of_rooms")
+    assert rooms.names() == ["kitchen"]
+    for name in [name for name in sys.modules if name.startswith("house_of_rooms")]:
+        del sys.modules[name]

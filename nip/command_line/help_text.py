@@ -92,8 +92,8 @@ def _overview(folders: ConfigFolders) -> Iterator[str]:
 
 def _choices(folders: ConfigFolders) -> dict[str, str]:
     datasets = [
-        f"{scenario}: {', '.join(facts.builtin_datasets or [f'a folder in data/{scenario}'])}"
-        for scenario, facts in scenario_specs.items()
+        f"{scenario}: {', '.join(spec.builtin_datasets or [f'a folder in data/{scenario}'])}"
+        for scenario, spec in scenario_specs.items()
     ]
     return {
         "experiment": ", ".join(folders.experiments()),

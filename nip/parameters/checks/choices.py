@@ -56,9 +56,9 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     scenario_data = _data_of(scenario, scenario_specs, ABSENT_SCENARIOS)
     if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
         return []
-    trainers = [name for name, facts in trainer_specs.items() if facts.data == scenario_data]
+    trainers = [name for name, spec in trainer_specs.items() if spec.data == scenario_data]
     way_out = f"Choose one of the trainers {', '.join(trainers)}" if trainers else ""
-    scenarios = [name for name, facts in scenario_specs.items() if facts.data == trainer_data]
+    scenarios = [name for name, spec in scenario_specs.items() if spec.data == trainer_data]
     if scenarios:
         other = f"one of the scenarios {', '.join(scenarios)}"
         way_out = f"{way_out}, or {other}" if way_out else f"Choose {other}"
@@ -68,12 +68,12 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     ]
 
 
-def _data_of(name: str | None, facts: Any, absent: Mapping[str, DataType]) -> DataType | None:
+def _data_of(name: str | None, specs: Any, absent: Mapping[str, DataType]) -> DataType | None:
     """Return the type of data of a trainer or scenario; None if it is not known."""
     if name is None:
         return None
-    if name in facts:
-        data: DataType = facts[name].data
+    if name in specs:
+        data: DataType = specs[name].data
         return data
     return absent.get(name)
 

@@ -109,7 +109,7 @@ def _unread_options(
 def _why_unread(
     choice: str, name: str, spec: OptionReader, option: str, readers: Mapping[str, OptionReader]
 ) -> str:
-    """Word the reason why an option is unused, given the specs that read it."""
+    """Return the reason why an option is unused, given the specs that read it."""
     names = " or ".join(map(repr, readers))
     if isinstance(spec, TrainerSpec):
         if all(getattr(reader, "data", None) != spec.data for reader in readers.values()):

@@ -6,6 +6,7 @@ from typing import Any
 
 from nip.parameters.agents import AgentParameters, BaseAgentParameters, RandomAgentParameters
 from nip.parameters.callbacks import callback_specs
+from nip.parameters.checks.unused_options import CHOICES
 from nip.parameters.fields.validation import describe
 from nip.parameters.named_components import NamedComponent, loss_term_specs
 from nip.parameters.parameters_base import (
@@ -61,8 +62,8 @@ def parameter_sections() -> list[ParameterSection]:
     ]
     sections = [ParameterSection("Root", _summary(HyperParameters), root_entries)]
     sections.append(_agent_section("Agents of every scenario of networks", AgentParameters))
-    for scenario, facts in scenario_specs.items():
-        sections.append(_agent_section(f"Agents of `{scenario}`", facts.agent_parameters))
+    for scenario, spec in scenario_specs.items():
+        sections.append(_agent_section(f"Agents of `{scenario}`", spec.agent_parameters))
     for name, cls in schedule_classes().items():
         sections.append(
             _section(f"Update schedule `{name}`", cls, f"agents.<agent>.update_schedule.{name}")
@@ -70,7 +71,8 @@ def parameter_sections() -> list[ParameterSection]:
     groups = {name: rule.group_class for name, rule in field_rules(HyperParameters).items()}
     for group_name, group_class in {**groups, **dict(parameter_groups.items())}.items():
         if group_class is not None:
-            sections.append(_section(f"`{group_name}`", group_class, group_name))
+            section = _section(f"`{group_name}`", group_class, group_name)
+            sections.append(replace(section, doc=section.doc + _readers_of(section)))
     for name, callback in callback_specs.items():
         sections.append(_part_section("Callback", name, callback.parameters, "callbacks"))
     for name, term in loss_term_specs.items():
@@ -96,6 +98,17 @@ def _lines_of(section: ParameterSection) -> Iterator[str]:
 
 def _section(title: str, cls: type[SubParameters], path: str) -> ParameterSection:
     return ParameterSection(title, _summary(cls), list(_entries(cls, path)))
+
+
+def _readers_of(section: ParameterSection) -> str:
+    """Name the trainers, protocols and scenarios whose specs state that they read a group."""
+    readers = [
+        f"`{choice}={name}`"
+        for choice, specs in CHOICES.items()
+        for name, spec in specs.items()
+        if any(spec.states_that_it_reads(entry.name) for entry in section.entries)
+    ]
+    return f" Read with {', '.join(readers)}." if readers else ""
 
 
 def _part_section(kind: str, name: str, cls: type[NamedComponent], path: str) -> ParameterSection:

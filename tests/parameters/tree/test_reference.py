@@ -36,6 +36,16 @@ def test_an_entry_tells_values_default_and_meaning() -> None:
     assert all(entry.doc and entry.values for entry in entries.values())
 
 
+def test_a_section_names_what_reads_the_group() -> None:
+    docs = {section.title: section.doc for section in parameter_sections()}
+    assert docs["`ppo`"].endswith(" Read with `trainer=vanilla_ppo`.")
+    assert docs["`debate_protocol`"].endswith(" Read with `interaction_protocol=debate`.")
+    assert docs["`code_validation`"].endswith(" Read with `scenario=code_validation`.")
+    trainers = ("pure_text_ei", "reinforce", "solo_agent", "vanilla_ppo")
+    assert all(f"`trainer={trainer}`" in docs["`rl`"] for trainer in trainers)
+    assert "Read with" not in docs["`protocol_common`"]
+
+
 def test_the_tables_have_four_columns() -> None:
     lines = parameter_reference().splitlines()
     rows = [line.replace("\\|", "") for line in lines if line.startswith("|")]
