@@ -11,6 +11,7 @@ from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import Completion, ModelSpec, TokenUsage
 from nip.language_models.engine.call import Call
+from nip.language_models.errors import ContentFilterError
 from nip.parameters import HyperParameters
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.agent import TextAgent
@@ -28,6 +29,8 @@ DATAPOINT = TextDatapoint(
     id="p1-a", question="Double x.", solution="print(2 * x)", y=1, prover_stance=0
 )
 PLAN = RolloutPlan(position=3, datapoint=0, copy=1, seed=6, key_prefix="train/0/3")
+
+ASK_TWO = "[to Expert 1]\nWhy?\n[to Expert 2]\nHow?"
 
 Answer = str | BaseException | Completion
 Script = Callable[[Call], Answer]
@@ -107,3 +110,17 @@ def play(
 
 async def _finish(rollout: Awaitable[Rollout]) -> Rollout:
     return await rollout
+
+
+def two_rollouts() -> tuple[Rollout, Rollout]:
+    answers = {
+        (0, "verifier"): ASK_TWO,
+        (1, "prover0"): ["", "It is wrong."],
+        (1, "prover1"): "It is right.",
+        (2, "verifier"): "Fine.\nDecision: accept",
+    }
+    rules = rules_of("debate")
+    failing = play(
+        rules, lambda call: ASK_TWO if call.agent == "verifier" else ContentFilterError("no")
+    )
+    return play(rules, by_place(answers))[0], failing[0]
