@@ -11,6 +11,8 @@ WORKERS ?= 2
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
 	$$candidate -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		>/dev/null 2>&1 && { echo $$candidate; break; }; done)
+# Files whose docstrings are checked.
+DOCUMENTED = $(shell find nip scripts benchmarks doc/examples -name "*.py")
 RUN := $(BIN)/python scripts/run_experiment.py
 # In the order of the folders: what is large comes first, so that no worker is left alone with it.
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -60,6 +62,7 @@ test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/numpydoc lint $(DOCUMENTED)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
 	$(PYTEST) -m "not slow"
 	$(OTHER_INSTRUCTIONS) $(PYTEST) -m "numerics and not slow"
@@ -68,6 +71,7 @@ check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, uni
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/numpydoc lint $(DOCUMENTED)
 	$(PYTEST) -x --failed-first -m "not slow and not whole_run"
 
 test-slow: $(VENV)/.installed-dev  ## The tests that take minutes

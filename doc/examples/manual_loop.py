@@ -1,4 +1,4 @@
-"""A training loop by hand: the steps of a trainer, one by one, with the numbers of ``train``."""
+"""Two manual training loops that give exactly the numbers of ``train``."""
 
 from nip import ExperimentSettings, HyperParameters
 from nip.factory import build_scenario_instance
@@ -22,13 +22,13 @@ hyper_params = HyperParameters(
 
 
 def new_trainer() -> Trainer:
-    """Build everything anew; without a run, nothing is written."""
+    """Build a new trainer without a run, so that nothing is written."""
     settings = ExperimentSettings(progress=False)
     return build_trainer(hyper_params, build_scenario_instance(hyper_params, settings), settings)
 
 
 def by_iterations(trainer: TensorDictRlTrainer) -> dict[str, float]:
-    """Train one iteration after the other, and look at the agents in between."""
+    """Train iteration by iteration, with evaluations in between."""
     trainer.setup()
     with trainer.closing():
         while not trainer.is_done:
@@ -39,7 +39,7 @@ def by_iterations(trainer: TensorDictRlTrainer) -> dict[str, float]:
 
 
 def by_steps(trainer: TensorDictRlTrainer) -> dict[str, float]:
-    """Train minibatch by minibatch, where nobody logs or saves anything."""
+    """Train minibatch by minibatch, without logging or saving."""
     trainer.setup()
     with trainer.closing():
         for _ in range(hyper_params.rl.num_iterations):

@@ -1,4 +1,4 @@
-"""Two analysers of one's own: one asks a model, one computes."""
+"""Two custom analysers: one calls a model, one computes its answer."""
 
 from nip.protocols.handler import ProtocolHandler
 from nip.rollout_analysis import (
@@ -37,13 +37,13 @@ First give your reason in one sentence. Then write a last line that is exactly `
         return protocol.prover_names
 
     def applies(self, subject: Subject) -> bool:
-        """Leave out dialogues in which the prover never spoke."""
+        """Exclude dialogues in which the prover wrote nothing."""
         return bool(subject.messages)
 
 
 @register_analyser("prover_is_brief")
 class ProverIsBrief(ComputedAnalyser):
-    """Whether a prover keeps to the length that it is asked for."""
+    """Whether a prover respects the length limit."""
 
     question = "keeps to the length that it is asked for"
 

@@ -1,4 +1,4 @@
-"""A callback that has agents evaluated with the running mean of their weights."""
+"""A callback that evaluates agents with an exponential moving average of their weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,49 +17,49 @@ from nip.trainers.core.context import TrainingContext
 @register_parameter_class
 @dataclass
 class AveragedWeightsParameters(CallbackParameters):
-    """What can be set about the mean."""
+    """Options of the moving average."""
 
     name: str = "averaged_weights"
     """Name of the callback."""
 
     decay: Annotated[float, Ge(0), Lt(1)] = 0.99
-    """Share of the mean that stays from one step to the next."""
+    """Decay of the average per step."""
 
 
 @register_callback("averaged_weights", parameters=AveragedWeightsParameters)
 class AveragedWeights(Callback):
-    """Averages the weights over the steps (Polyak and Juditsky, 1992), and evaluates the mean."""
+    """Average the weights over steps (Polyak and Juditsky, 1992), and evaluate the average."""
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self._mean: dict[str, Tensor] = {}
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Begin with the weights as they are, unless a run goes on."""
+        """Start from the current weights, unless a state was loaded."""
         if not self._mean:
             self._mean = _copied(context)
 
     @torch.no_grad()
     def on_step_end(self, context: TrainingContext) -> None:
-        """Move the mean towards the new weights."""
+        """Update the average with the new weights."""
         for name, weight in context.model.named_parameters():
             self._mean[name].lerp_(weight, 1 - self.decay)
 
     def on_evaluation_start(self, context: TrainingContext) -> None:
-        """Play with the mean."""
+        """Use the average in the evaluation."""
         self._own = _copied(context)
         _set(context, self._mean)
 
     def on_evaluation_end(self, context: TrainingContext) -> None:
-        """Go on learning with what was learnt."""
+        """Restore the trained weights."""
         _set(context, self._own)
 
     def state_dict(self) -> Mapping[str, Tensor]:
-        """Return the mean, which goes to the checkpoint."""
+        """Return the average, which is saved with checkpoints."""
         return self._mean
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take the mean back."""
+        """Restore the average."""
         self._mean = dict(state)
 
 

@@ -1,4 +1,4 @@
-"""A fine-tuning backend that hands its jobs to whoever watches a folder, a cluster for example.
+"""A fine-tuning backend that writes its jobs to a folder, from which a worker reads them.
 
 A job is a folder, named by its key:
 
@@ -33,7 +33,7 @@ from nip.utils.files import write_atomically
 
 @register_fine_tuning_backend("queue_folder")
 class QueueFolderBackend(FineTuningBackend):
-    """Jobs and their files in a folder that a worker watches."""
+    """Backend that stores jobs and files in a folder, from which a worker reads them."""
 
     min_examples = 1
 
@@ -46,7 +46,7 @@ class QueueFolderBackend(FineTuningBackend):
 
     @classmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Require the folder before anything is paid for."""
+        """Check that the folder exists."""
         queue = os.environ.get("TRAINING_QUEUE", "")
         if not queue or not Path(queue).is_dir():
             raise ParameterError(
@@ -55,16 +55,16 @@ class QueueFolderBackend(FineTuningBackend):
             )
 
     async def upload(self, content: bytes, name: str) -> str:
-        """Put a dataset into the folder, all of it or nothing."""
+        """Write a dataset to the folder, atomically."""
         write_atomically(self.files / name, content)
         return name
 
     async def find_file(self, name: str) -> str | None:
-        """Tell whether a dataset is there."""
+        """Look up a dataset."""
         return name if (self.files / name).exists() else None
 
     async def create_job(self, request: JobRequest) -> RemoteJob:
-        """Put a job into the folder; the request comes last, so that workers see whole jobs."""
+        """Write a job to the folder; the request last, so that workers only see complete jobs."""
         folder = self.jobs / request.key
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "status.json", json.dumps({"status": "queued"}))
@@ -72,19 +72,19 @@ class QueueFolderBackend(FineTuningBackend):
         return await self.get_job(request.key)
 
     async def find_job(self, key: str) -> RemoteJob | None:
-        """Look for a job that may have been made before a crash."""
+        """Look up a job that may have been created before a crash."""
         is_there = (self.jobs / key / "request.json").exists()
         return await self.get_job(key) if is_there else None
 
     async def get_job(self, job_id: str) -> RemoteJob:
-        """Read how far a job is."""
+        """Read the status of a job."""
         path = self.jobs / job_id / "status.json"
         if not path.exists():
             raise UnknownModelError(f"There is no job {job_id} in {self.jobs}.")
         return RemoteJob(job_id, **json.loads(path.read_text()))
 
     async def cancel_job(self, job_id: str) -> RemoteJob:
-        """Tell the worker to leave a job."""
+        """Ask the worker to cancel a job."""
         if (await self.get_job(job_id)).status in ("succeeded", "failed"):
             raise BadRequestError(f"The job {job_id} has ended already.")
         path = self.jobs / job_id / "status.json"
@@ -92,14 +92,14 @@ class QueueFolderBackend(FineTuningBackend):
         return await self.get_job(job_id)
 
     async def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        """Read what the worker has noted, one JSON object a line."""
+        """Read the events of the worker, one JSON object per line."""
         path = self.jobs / job_id / "events.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines]
 
 
 def work_once(queue: Path) -> None:
-    """Do all jobs that wait. Put the training of your own in here."""
+    """Run all waiting jobs. Replace the body with your training."""
     for path in sorted(queue.glob("jobs/*/request.json")):
         status = path.with_name("status.json")
         if json.loads(status.read_text())["status"] != "queued":

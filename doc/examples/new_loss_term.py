@@ -1,4 +1,4 @@
-"""A term of the loss that makes a verifier decide sooner: going on has its price."""
+"""A loss term that makes a verifier decide earlier, by a penalty on continuing."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,18 @@ from nip.trainers.tensor.learning.loss_terms import register_loss_term
 @register_parameter_class
 @dataclass
 class HesitationParameters(LossTermParameters):
-    """What can be set about hesitation, besides its weight."""
+    """Options of the hesitation term, in addition to its weight."""
 
     name: str = "hesitation"
-    """What chooses this term."""
+    """Name of the term."""
 
     free: UnitInterval = 0.0
-    """Probability of going on that costs nothing."""
+    """Probability of continuing without penalty."""
 
 
 @register_loss_term("hesitation", parameters=HesitationParameters)
 def hesitation(batch: TensorDictBase, context: TrainingContext, free: float) -> Tensor:
-    """Return the mean probability with which the verifier goes on, where it is above ``free``."""
+    """Return the mean probability of continuing above ``free``, over the verifier's turns."""
     for frames in context.trainer.loss_module.learning_frames(batch, with_critic=False):
         if frames.output.decision_logits is not None:
             going_on = frames.output.decision_logits.softmax(-1)[:, Decision.CONTINUE]

@@ -1,4 +1,4 @@
-"""A debate in which the seed tosses who opens, and in which the loser pays the winner."""
+"""A zero-sum debate, in which the seed decides which prover starts."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,21 @@ from nip.protocols import AgentRewards, ProtocolHandler, ProtocolRules, register
 @register_parameter_class
 @dataclass
 class ZeroSumDebateParameters(SubParameters):
-    """What can be set about a zero-sum debate."""
+    """Parameters of the zero-sum debate."""
 
     num_exchanges: Count = 1
-    """How often each prover speaks before the verifier decides."""
+    """Number of messages of each prover before the verifier decides."""
 
     stake: NonNegative = 1.0
-    """What the loser pays the winner."""
+    """Reward of the winner, and penalty of the loser."""
 
 
 @register_protocol("zero_sum_debate", parameters=ZeroSumDebateParameters)
 class ZeroSumDebateProtocol(ProtocolHandler):
-    """Two provers take turns on one channel; the verifier listens and then decides once."""
+    """Two provers take turns on one channel; the verifier reads and decides in the last round."""
 
     def make_rules(self) -> ProtocolRules:
-        """State the protocol."""
+        """Return the rules of the protocol."""
         params: ZeroSumDebateParameters = self.hyper_params.zero_sum_debate
         everybody = ("prover0", "prover1", "verifier")
         prover0, prover1, verifier = ({agent: ("main",)} for agent in everybody)
@@ -39,7 +39,7 @@ class ZeroSumDebateProtocol(ProtocolHandler):
             max_message_rounds=2 * params.num_exchanges + 1,
             prover_goals={"prover0": 0, "prover1": 1},
             rewards={
-                # A row for each label (0, 1), in it a reward for each decision (0, 1).
+                # One row per label (0, 1), with the reward of each decision (0, 1).
                 "prover0": AgentRewards(decided=((stake, -stake), (stake, -stake))),
                 "prover1": AgentRewards(decided=((-stake, stake), (-stake, stake))),
             },

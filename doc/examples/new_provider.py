@@ -1,4 +1,4 @@
-"""A provider whose models think twice: what they say first, they see again and may correct."""
+"""A provider that calls a model twice, so that it can correct its first answer."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ REQUEST = "Look at your message again. Write it once more, corrected where it wa
 
 @register_chat_provider("think_twice")
 class TwiceThinkingChatModel(ProvidedChatModel):
-    """Asks a model of another provider twice; its name is written ``PROVIDER:NAME``."""
+    """Model that calls a model of another provider twice; its name is ``PROVIDER:NAME``."""
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)
@@ -25,11 +25,11 @@ class TwiceThinkingChatModel(ProvidedChatModel):
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:
-        """Tell what is missing before anything is asked or paid."""
+        """Check the inner model before any request is sent."""
         check_access(inner_spec(spec), context)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Ask, show the answer, ask again. Errors of the inner model pass through."""
+        """Call the model, show it its answer, and call it again; its errors propagate."""
         first = await self._inner.complete(messages, sampling)
         again = [
             *messages,
@@ -46,12 +46,12 @@ class TwiceThinkingChatModel(ProvidedChatModel):
         )
 
     async def aclose(self) -> None:
-        """Close what the inner model holds open."""
+        """Close the connections of the inner model."""
         await self._inner.aclose()
 
 
 def inner_spec(spec: ModelSpec) -> ModelSpec:
-    """Read which model is to think twice; address and key are its own."""
+    """Return the spec of the inner model, with its own base URL and key."""
     provider, _, model_name = spec.model_name.partition(":")
     if not model_name:
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""Is a number composite? A prover may name a divisor, which the verifier can check."""
+"""A scenario about composite numbers: a prover names a divisor, which the verifier can check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from nip.scenario_base.scenario import Scenario
 from nip.seeding import stable_seed
 
 LIMITS = {"below_100": 100, "below_1000": 1000}
-"""Datasets, and the number that theirs stay below."""
+"""Upper bound on the numbers of each dataset."""
 
 
 @register_parameter_class
 @dataclass
 class CompositeAgentParameters(AgentParameters):
-    """A perceptron, and linear heads."""
+    """Parameters of an agent with an MLP body and linear heads."""
 
     d_hidden: Count = 32
     """Width of the hidden layer."""
@@ -59,7 +59,7 @@ class CompositeBody(AgentBody):
 
 
 class CompositePolicyHead(PolicyHead):
-    """Linear logits of the number to name and, for the verifier, of the decision."""
+    """Linear logits of the named number and, for the verifier, of the decision."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -71,7 +71,7 @@ class CompositePolicyHead(PolicyHead):
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return the logits of everything that the agent chooses."""
+        """Return the logits of the agent's actions."""
         features = representation["features"]
         logits = {"message": self.message(features).unflatten(-1, self.shape)}
         if self.decision is not None:
@@ -80,7 +80,7 @@ class CompositePolicyHead(PolicyHead):
 
 
 class CompositeValueHead(ValueHead):
-    """A linear layer."""
+    """Linear value head."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -97,7 +97,7 @@ class CompositeValueHead(ValueHead):
     "composite", agent_parameters=CompositeAgentParameters, builtin_datasets=tuple(LIMITS)
 )
 class CompositeScenario(Scenario):
-    """Numbers; a message names what may be a divisor."""
+    """Decide whether a number is composite; a message names a possible divisor."""
 
     message_key = "divisor_selected"
     body = CompositeBody
@@ -105,7 +105,7 @@ class CompositeScenario(Scenario):
     value_head = CompositeValueHead
 
     def load_dataset(self, split: str) -> TensorDataset:
-        """Return as many composite numbers as primes: four fifths to train on, the rest to test."""
+        """Return as many composite numbers as primes, four fifths of them for training."""
         limit = LIMITS[self.hyper_params.dataset]
         numbers, divisors = torch.arange(2, limit), torch.arange(2, int(limit**0.5) + 1)
         divides = (numbers[:, None] % divisors == 0) & (divisors < numbers[:, None])

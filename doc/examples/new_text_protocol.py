@@ -1,4 +1,4 @@
-"""A review that programs are put through: a claim, a critique, a reply, and then a decision."""
+"""A peer review of programs: a claim, a critique, a reply, and a decision."""
 
 from nip.protocols import ProtocolHandler, ProtocolRules, register_protocol
 from nip.scenario_base.text.agent_spec import DECIDE_NOW, TextAgentSpec
@@ -43,10 +43,10 @@ $solution
 
 @register_protocol("peer_review")
 class PeerReviewProtocol(ProtocolHandler):
-    """An author defends a solution against a reviewer, and has the last word."""
+    """An author defends a solution against a reviewer, and writes the last message."""
 
     def make_rules(self) -> ProtocolRules:
-        """State the protocol."""
+        """Return the rules of the protocol."""
         everybody = ("prover0", "prover1", "verifier")
         reviewer, author, editor = ({agent: ("main",)} for agent in everybody)
         return ProtocolRules(
@@ -60,7 +60,7 @@ class PeerReviewProtocol(ProtocolHandler):
 
 @register_agent_specs("code_validation", "peer_review")
 def peer_review_specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Say how the agents of the protocol take part in a dialogue."""
+    """Return the names and prompts of the agents."""
     return {
         "prover0": TextAgentSpec(
             shown_name="Reviewer", stance=0, last_turn_note="", prompt=PROVER_PROMPT

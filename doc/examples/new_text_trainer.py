@@ -1,4 +1,4 @@
-"""A trainer of language models that come to prefer short dialogues: learn from the tersest good."""
+"""A trainer of language models that learns from the shortest successful dialogues."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,20 @@ from nip.utils.nested_array_dict import NestedArrayDict
 @register_parameter_class
 @dataclass
 class TersenessParameters(SubParameters):
-    """Which dialogues are learnt from."""
+    """Parameters of the selection of dialogues."""
 
     share: UnitInterval = 0.75
-    """Share of the dialogues that went well from which is learnt: the shortest."""
+    """Share of the successful dialogues to learn from, the shortest first."""
 
 
 def num_tokens(rollouts: NestedArrayDict) -> np.ndarray:
-    """Count what all agents have written, (rollout,)."""
+    """Return the length of all messages, (rollout,)."""
     return rollouts["agents", "completion_tokens"].sum(axis=(1, 2))
 
 
 @register_trainer("terseness", parameters=TersenessParameters)
 class TersenessTrainer(PureTextRlTrainer):
-    """Fine-tune each model on the shortest of the dialogues that paid its agents well."""
+    """Fine-tune each model on the shortest dialogues with a high reward of its agents."""
 
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
         for group in self.shared_model_groups.values():

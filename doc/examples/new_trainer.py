@@ -1,4 +1,4 @@
-"""A trainer whose agents imitate what went better than expected: advantage-weighted regression."""
+"""A trainer for advantage-weighted regression."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ from nip.trainers.rl_tensordict_base import AdvantageEstimator, TensorDictRlTrai
 @register_parameter_class
 @dataclass
 class AdvantageWeightedParameters(SubParameters):
-    """What can be set about advantage-weighted regression."""
+    """Parameters of advantage-weighted regression."""
 
     temperature: Positive = 0.5
-    """Softness of the target: the lower, the more the best actions outweigh the others."""
+    """Temperature of the weights; a low value gives more weight to the best actions."""
 
     max_weight: Positive = 20.0
-    """Largest weight of an action."""
+    """Maximum weight of an action."""
 
 
 class AdvantageWeightedObjective(Objective):
@@ -57,7 +57,7 @@ class AdvantageWeightedObjective(Objective):
 
 @register_trainer("advantage_weighted", parameters=AdvantageWeightedParameters)
 class AdvantageWeightedTrainer(TensorDictRlTrainer):
-    """Every agent imitates its own actions, the better ones more."""
+    """Train every agent to imitate its own actions, weighted by their advantages."""
 
     def _get_loss_module_and_gae(self) -> tuple[Objective, AdvantageEstimator]:
         rl = self.hyper_params.rl

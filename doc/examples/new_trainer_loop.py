@@ -1,4 +1,4 @@
-"""A trainer with a loop of its own: it keeps a random change of the weights if it pays."""
+"""A trainer with a custom loop: hill climbing by random changes of the weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from nip.trainers.trainer_base import TensorDictTrainer
 @register_parameter_class
 @dataclass
 class HillClimbingParameters(SubParameters):
-    """What can be set about hill climbing."""
+    """Parameters of hill climbing."""
 
     step_size: Positive = 0.3
-    """Standard deviation of the change that is tried on every weight."""
+    """Standard deviation of the change of every weight."""
 
 
 @register_trainer("hill_climbing", parameters=HillClimbingParameters)
 class HillClimbingTrainer(TensorDictTrainer):
-    """Changes all weights at random, and keeps what raises the reward of all agents together."""
+    """Change all weights at random, and keep changes that do not lower the total reward."""
 
     @property
     def num_train_iterations(self) -> int:
-        """Steps that are tried."""
+        """Number of changes to try."""
         return self.hyper_params.rl.num_iterations
 
     @property
@@ -40,10 +40,10 @@ class HillClimbingTrainer(TensorDictTrainer):
         return self.hyper_params.rl.num_test_iterations
 
     def _set_up(self) -> None:
-        """Build nothing: there is no optimizer, and each batch is played by itself."""
+        """Do nothing: there is no optimizer, and each batch has its own collector."""
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
-        """Play on a split, always the same questions."""
+        """Evaluate on a split, always with the same questions."""
         instance = self.scenario_instance
         environment = instance.test_environment if split == "test" else instance.train_environment
         batches = []
@@ -54,7 +54,7 @@ class HillClimbingTrainer(TensorDictTrainer):
 
     @torch.no_grad()
     def _run_iteration(self, iteration: int) -> dict[str, float]:
-        """Compare the agents with a changed version of them on the same episodes."""
+        """Compare the agents before and after a change on the same episodes."""
         environment = self.scenario_instance.train_environment
         weights = [weight for weight in self.agents.parameters() if weight.requires_grad]
         kept = [weight.clone() for weight in weights]
@@ -69,7 +69,7 @@ class HillClimbingTrainer(TensorDictTrainer):
         return rollout_metrics(batch, self.scenario_instance.protocol_handler)
 
     def _play(self, environment: TensorDictEnvironment, *what_for: str | int) -> TensorDict:
-        """Play one batch; the same arguments give the same questions and the same chances."""
+        """Collect one batch; the same arguments give the same questions and random numbers."""
         seed = stable_seed(self.hyper_params.seed, "hill_climbing", *what_for)
         num_steps = self.scenario_instance.batch_shape.num_steps
         episodes = environment.fresh_copy(seed)

@@ -1,4 +1,4 @@
-"""Parts of a trainer are exchanged for others, without a subclass."""
+"""Replace parts of a trainer without a subclass."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,23 +17,23 @@ from nip.trainers.trainer_base import TensorDictTrainer
 
 
 def make_optimizer(groups: list[dict[str, Any]]) -> Optimizer:
-    """Take an optimizer that has no name here; each group brings its learning rate."""
+    """Build an optimizer that has no name here; each group has its learning rate."""
     return torch.optim.Adamax(groups, betas=(0.9, 0.99))
 
 
 def make_schedule(optimizer: Optimizer) -> CosineAnnealingWarmRestarts:
-    """Let the learning rate fall, and begin anew every ten iterations."""
+    """Decay the learning rate, with a restart every ten iterations."""
     return CosineAnnealingWarmRestarts(optimizer, T_0=10)
 
 
 def decision_weights(_: TensorDictBase, context: TrainingContext) -> Tensor:
-    """Return the sum of the squares of the weights by which the verifier decides."""
+    """Return the sum of squares of the weights of the verifier's decision."""
     weights = dict(context.model.named_parameters())
     return weights["agents.verifier.policy_head.decision.weight"].square().sum()
 
 
 def evaluate(trainer: TensorDictTrainer, split: str) -> Mapping[str, float]:
-    """Play 400 episodes, and see how often the prover names the mark, where there is one."""
+    """Sample 400 episodes, and return how often the prover names the mark, if there is one."""
     first = trainer.sample_rollouts(400, seed=1, split=split)[:, 0]
     has_mark = first["y"].squeeze(-1) == 1
     named = first["agents", "position_selected"][:, 0, 0, 0]
@@ -42,7 +42,7 @@ def evaluate(trainer: TensorDictTrainer, split: str) -> Mapping[str, float]:
 
 
 class Announcer(Callback):
-    """Says what the evaluations find."""
+    """Print the results of evaluations."""
 
     is_observer = True
 

@@ -3,13 +3,15 @@
 A group is a dataclass that derives from ``SubParameters`` and carries
 ``@register_parameter_class``:
 
-```python
-@register_parameter_class
-@dataclass
-class MyParameters(SubParameters):
-    temperature: float = 1.0
-    \"\"\"Softness of the target.\"\"\"
-```
+.. code-block:: python
+
+    from dataclasses import dataclass
+
+    @register_parameter_class
+    @dataclass
+    class MyParameters(SubParameters):
+        temperature: float = 1.0
+        \"\"\"Softness of the target.\"\"\"
 """
 
 import dataclasses

@@ -145,7 +145,7 @@ class ProtocolHandler(ABC):
 
     @property
     def stackelberg_sequence(self) -> tuple[tuple[str, ...], ...]:
-        """Groups of agents, leaders first: the verifiers, then all others, each sorted by name."""
+        """Groups of agents, each sorted by name; the verifiers lead, all others follow."""
         others = set(self.agent_names) - set(self.verifier_names)
         groups = (tuple(sorted(self.verifier_names)), tuple(sorted(others)))
         return tuple(group for group in groups if group)

@@ -1,4 +1,4 @@
-"""The pages for those who know another system lead to what there is."""
+"""The pages for users of other systems compare all of them, and name parameters that exist."""
 
 import re
 from pathlib import Path
@@ -24,13 +24,6 @@ def rows_of_the_table() -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]
 
 
-def anchors(page: Path) -> set[str]:
-    """Return the anchors of the headings of a page, as Sphinx makes them."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
-    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
-    return {each.replace(" ", "-") for each in words}
-
-
 def test_every_capability_has_a_cell_for_each_system_and_a_link() -> None:
     rows = rows_of_the_table()
     assert len(rows) >= 23
@@ -41,14 +34,6 @@ def test_every_capability_has_a_cell_for_each_system_and_a_link() -> None:
 
 def test_every_system_has_a_page() -> None:
     assert {page.stem for page in PAGES} == {"index", *SYSTEMS}
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
-        linked = (page.parent / target).resolve()
-        assert linked.is_file(), target
-        assert not anchor or anchor in anchors(linked), (target, anchor)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -113,7 +113,9 @@ class UsageTracker:
 
         Parameters
         ----------
-        agent, model
+        agent : str
+            Agent and model of the call.
+        model : ModelSpec
             Agent and model of the call.
         usage : TokenUsage
             Tokens of the call.

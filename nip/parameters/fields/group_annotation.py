@@ -1,8 +1,10 @@
 """Annotation of fields that hold a group of parameters.
 
-```python
-rl: Group[RlParameters] = GROUP_DEFAULT
-```
+.. code-block:: python
+
+    from nip.parameters import RlParameters
+
+    rl: Group[RlParameters] = GROUP_DEFAULT
 
 For type checkers the field can be set to an instance, a mapping or None, and is read as
 ``RlParameters``.

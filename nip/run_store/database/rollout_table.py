@@ -38,7 +38,9 @@ class RolloutTable:
 
         Parameters
         ----------
-        phase, iteration, position
+        phase : RolloutPhase
+            Key of the rollout; an existing one is replaced.
+        iteration, position : int
             Key of the rollout; an existing one is replaced.
         record : Mapping[str, Any]
             The rollout, as plain data.

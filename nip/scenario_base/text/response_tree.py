@@ -67,7 +67,15 @@ async def play_response_tree(
 
     Parameters
     ----------
-    rules, agents, datapoint, plan, complete
+    rules : DialogueRules
+        As for ``play_rollout``.
+    agents : mapping of str to TextAgent
+        As for ``play_rollout``.
+    datapoint : TextDatapoint
+        As for ``play_rollout``.
+    plan : RolloutPlan
+        As for ``play_rollout``.
+    complete : callable
         As for ``play_rollout``.
     num_responses : int
         Number of continuations at each node, at least 1.

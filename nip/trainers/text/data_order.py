@@ -37,7 +37,9 @@ def requests_of_stage(
     ----------
     hyper_params : HyperParameters
         Parameters of the experiment.
-    phase, iteration
+    phase : RolloutPhase
+        The stage.
+    iteration : int
         The stage.
     num_datapoints : int
         Size of the split.

@@ -78,8 +78,10 @@ class RolloutSampler:
 
         Parameters
         ----------
-        phase, iteration
-            The stage.
+        phase : RolloutPhase
+            The phase of the stage.
+        iteration : int
+            The iteration of the stage.
         plans : sequence of RolloutPlan
             All rollouts of the stage.
         play : callable

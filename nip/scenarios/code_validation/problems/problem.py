@@ -39,7 +39,7 @@ class Problem:
     """A question, programs that answer it, and inputs to test programs with.
 
     Programs are source texts that define ``solve``. They are pure, deterministic (also where sets
-    and dictionaries are gone through), import nothing but `ALLOWED_IMPORTS`, and have no comments
+    and dictionaries are gone through), import nothing but ``ALLOWED_IMPORTS``, and have no comments
     and docstrings, which the programs made of them could not keep. A call takes at most a few
     milliseconds for inputs of the largest size. It may change its arguments, which are fresh copies
     each time, and returns None, truth values, integers, strings, or lists and dictionaries (with

@@ -13,7 +13,7 @@ from nip.scenarios.code_validation.generation.pair_generator import (
 from nip.scenarios.code_validation.generation.problem_tests import NUM_GENERATED_INPUTS, STEP_FACTOR
 from nip.scenarios.code_validation.generation.rewrites.variants import REWRITES
 from scripts.create_cv_dataset import build_parser
-from tests.doc.pages import DOC, all_commands
+from tests.doc.pages import DOC
 
 TEXT = (DOC / "guides" / "code_validation_data.md").read_text(encoding="utf-8")
 
@@ -44,10 +44,3 @@ def test_the_numbers_of_the_guide_are_those_of_the_code() -> None:
     assert 20 <= len(REWRITES) <= 25 and "some twenty rewrites" in words
     assert len(MUTATIONS) > 30 and "over thirty kinds of mistakes" in words
     assert 1 + VARIANTS_PER_REQUEST == 5 and "takes five requests or more" in words
-
-
-def test_the_commands_of_the_guides_are_understood() -> None:
-    commands = all_commands("scripts/create_cv_dataset.py")
-    assert commands
-    for command in commands:
-        build_parser().parse_args(command.words[2:])

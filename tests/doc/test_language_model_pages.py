@@ -1,22 +1,26 @@
-"""What the page on rehearsals says about options, faults and rules is so."""
+"""The pages on language models and rehearsals: options, faults, rules and addresses."""
 
 import dataclasses
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from nip.language_models.answer_rules import AnswerRules
+from nip.language_models.chat import ChatMessage, ModelSpec
+from nip.language_models.providers.connection import find_address
 from nip.language_models.server.__main__ import build_parser, port_number
 from nip.language_models.server.faults import EVERYWHERE, FaultRule, fault_registry
 from nip.language_models.server.mock_models import check_mock_model
 from nip.parameters.text_agents import RehearsalParameters
 from nip.run_store import open_database
-from tests.doc.pages import DOC, Command, commands_of
+from tests.doc.forks import run_script
+from tests.doc.pages import DOC, Command, code_blocks, commands_of
 from tests.source_files import REPOSITORY
 
-PAGE = DOC / "guides" / "rehearsing.md"
+REHEARSING = DOC / "guides" / "rehearsing.md"
+LANGUAGE_MODELS = DOC / "guides" / "language_models.md"
 SERVER = ("python", "-m", "nip.language_models.server")
 STRIKES = {
     "all": EVERYWHERE,
@@ -27,7 +31,7 @@ STRIKES = {
 
 
 def server_commands() -> list[Command]:
-    return [each for each in commands_of(PAGE) if each.words[:3] == SERVER]
+    return [each for each in commands_of(REHEARSING) if each.words[:3] == SERVER]
 
 
 @pytest.mark.parametrize("command", server_commands(), ids=str)
@@ -40,13 +44,13 @@ def test_the_commands_of_the_page_serve(command: Command) -> None:
 
 
 def test_the_page_tells_of_every_fault_and_whom_it_strikes() -> None:
-    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| ([a-z ]+) \| ", PAGE.read_text(), re.M)
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| ([a-z ]+) \| ", REHEARSING.read_text(), re.M)
     told = {name: STRIKES[whom] for names, whom in rows for name in re.findall(r"`(\w+)`", names)}
     assert told == {name: fault.kinds for name, fault in fault_registry.items()}
 
 
 def test_the_page_tells_of_every_parameter_and_its_default() -> None:
-    rows = re.findall(r"^\| `rehearsal\.(\w+)` \| (\S+) \|", PAGE.read_text(), re.M)
+    rows = re.findall(r"^\| `rehearsal\.(\w+)` \| (\S+) \|", REHEARSING.read_text(), re.M)
     defaults = {field.name: field.default for field in dataclasses.fields(RehearsalParameters)}
     assert {name: "none" if value in (None, ()) else value for name, value in defaults.items()} == {
         name: text.strip("`") if not text[0].isdigit() else float(text) for name, text in rows
@@ -58,14 +62,34 @@ def test_the_rules_of_the_page_teach_the_prover_to_show_results(working_folder: 
     words = ["experiment=cv_nip_ei_rehearsal", "run_id=doubting", "rl.num_iterations=2"]
     words += ["rehearsal.brain_file=doc/examples/doubting_verifier.yaml"]
     words += ["settings.progress=false", "settings.poll_seconds=0.01", "text_rl.test_scheme=none"]
-    process = subprocess.run(
-        [sys.executable, str(REPOSITORY / "scripts" / "run_experiment.py"), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
+    outcome = run_script("scripts/run_experiment.py", words, working_folder)
+    assert outcome.exit_code == 0, outcome.stderr
     with open_database(working_folder / "runs" / "doubting") as database:
         rewards = database.load_history().values("prover.mean_episode_reward")
     (_, before), (_, after) = rewards
     assert after > before + 0.15
+
+
+def test_the_rules_on_the_page_answer() -> None:
+    (block,) = code_blocks(LANGUAGE_MODELS, "yaml")
+    rules = AnswerRules.from_dict(yaml.safe_load(block))
+
+    def answers(text: str) -> set[str]:
+        messages = [
+            ChatMessage(role="system", content="You are the verifier."),
+            ChatMessage(role="user", content=text),
+        ]
+        return {rules.answer(messages, seed) for seed in range(20)}
+
+    assert answers("Now decide.") == {"Decision: accept", "Decision: reject"}
+    assert answers("Hello.") == {"Every line does what the problem asks for."}
+    assert len(answers("This is round 2.")) == 2
+    assert any(answer.startswith("In round 2 I ask:") for answer in answers("This is round 2."))
+
+
+def test_the_addresses_on_the_page_can_be_used() -> None:
+    words = LANGUAGE_MODELS.read_text(encoding="utf-8").split("`")
+    addresses = [word for word in words if word.startswith("http://localhost")]
+    assert len(addresses) > 3
+    for address in addresses:
+        assert find_address(ModelSpec("openai", "m", address)) == address

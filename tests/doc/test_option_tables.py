@@ -1,4 +1,4 @@
-"""The pages on callbacks and optimization name what there is, no more and no less."""
+"""The tables of callbacks, schedules, loss terms and components are complete."""
 
 import dataclasses
 import re
@@ -10,14 +10,7 @@ from nip.parameters import CallbackParameters, LrSchedulerParameters, OptimizerP
 from nip.parameters.callbacks import callback_specs
 from nip.parameters.named_components import loss_term_specs
 from nip.trainers.core.components import TrainerComponents
-from tests.doc.pages import DOC
-
-
-def section(page: str, heading: str) -> str:
-    """Return the text below a heading, up to the next one."""
-    text = (DOC / "guides" / f"{page}.md").read_text(encoding="utf-8")
-    (found,) = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text, re.M | re.S)
-    return found
+from tests.doc.pages import section
 
 
 def first_column(text: str) -> list[str]:
