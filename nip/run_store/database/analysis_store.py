@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from nip.errors import ResumeError
+from nip.run_store.database.connection import connect
 from nip.run_store.database.journal import RunJournal
 from nip.run_store.database.transactions import Transactions
 from nip.utils.exact_json import dump_exactly
@@ -108,7 +109,9 @@ class AnalysisStore:
                 "until it ends."
             )
         try:
-            self._connection = _open(self.path)
+            self._connection = connect(
+                self.path, LAYOUT_VERSION, _create_tables, "move it to start again"
+            )
         except BaseException:
             self._lock.release()
             raise
@@ -171,29 +174,10 @@ class AnalysisStore:
         self.close()
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _TABLES:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
-            connection.execute("COMMIT")
-        elif version != LAYOUT_VERSION:
-            raise ResumeError(
-                f"{path} has layout {version}, this version of nip reads layout {LAYOUT_VERSION}. "
-                "Use the version of nip that wrote it, or move the file to start again."
-            )
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise ResumeError(
-            f"{path} cannot be read: {error}. Restore it from a copy, or move it to start again."
-        ) from error
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _create_tables(connection: sqlite3.Connection, version: int) -> None:
+    if version == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _TABLES:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+        connection.execute("COMMIT")

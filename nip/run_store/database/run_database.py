@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from nip.errors import ResumeError
+from nip.run_store.database.connection import connect
 from nip.run_store.database.history import RunHistory
 from nip.run_store.database.job_table import JobTable
 from nip.run_store.database.journal import RunJournal
@@ -54,45 +54,13 @@ class RunDatabase:
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
-        mode = "ro" if read_only else "rwc"
-        self._connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            if not read_only:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._prepare_schema(path, read_only)
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise ResumeError(
-                f"{path} cannot be read: {error}. Restore it from a copy, or start a new run with "
-                "another run_id."
-            ) from error
-        except BaseException:
-            self._connection.close()
-            raise
+        prepare = _prepare_for_reading if read_only else migrate
+        remedy = "start a new run with another run_id"
+        self._connection = connect(path, SCHEMA_VERSION, prepare, remedy, read_only)
         self.transaction = Transactions(self._connection)
         self.journal = RunJournal(self.transaction)
         self.rollouts = RolloutTable(self.transaction, self.journal)
         self.jobs = JobTable(self.transaction, self.flush)
-
-    def _prepare_schema(self, path: Path, read_only: bool) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        is_unknown = version > SCHEMA_VERSION or (version == 0 and read_only)
-        if is_unknown:
-            raise ResumeError(
-                f"{path} has layout {version}, this version of nip reads layout {SCHEMA_VERSION}. "
-                "Use the version of nip that wrote it, or start a new run with another run_id."
-            )
-        if read_only:
-            create_temporary(self._connection, version)
-            self._connection.execute("PRAGMA query_only = ON")
-        elif version < SCHEMA_VERSION:
-            migrate(self._connection, version)
 
     def log_metrics(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Store the metrics of one iteration, replacing existing values."""
@@ -139,3 +107,8 @@ class RunDatabase:
 def _to_sql(value: float) -> float | None:
     number = float(value)
     return None if math.isnan(number) else number
+
+
+def _prepare_for_reading(connection: sqlite3.Connection, version: int) -> None:
+    create_temporary(connection, version)
+    connection.execute("PRAGMA query_only = ON")

@@ -73,6 +73,8 @@ CREATE {temporary} TABLE fine_tuning_jobs (
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Create the tables that a file of an older layout, or an empty one, lacks; atomically."""
+    if version == SCHEMA_VERSION:
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement in _missing(version):
