@@ -63,5 +63,5 @@ def test_other_things_are_refused():
         dump_readable({"a": object()})
     with pytest.raises(TypeError, match="keys of a mapping must be strings, got 3"):
         dump_readable({3: "a"})
-    with pytest.raises(TypeError, match="Only mappings and sequences"):
+    with pytest.raises(TypeError, match="root must be a mapping or a sequence"):
         dump_readable("a")
