@@ -21,26 +21,47 @@ settings.load_profile("nip")
 check_shapes()
 
 
-MARKERS = {
-    "doc/": "whole_run",
-    "end_to_end/": "whole_run",
-    "test_benchmarks": "whole_run",
-    "trainers/test_": "whole_run",
-    "language_models/local_model/": "numerics",
-    "rl_objectives/": "numerics",
-    "scenario_base/": "numerics",
-    "scenarios/graph_isomorphism/": "numerics",
-    "trainers/tensor/learning/": "numerics",
-}
-"""Markers of folders and files, by the beginning of their paths; others are in the modules."""
+WHOLE_RUNS = (
+    "command_line/test_base_run_choices",
+    "doc/",
+    "end_to_end/",
+    "experiment/test_base_run",
+    "experiment/test_loaded_agents",
+    "run_store/test_kill",
+    "run_store/test_run_folder_guide",
+    "scenario_base/text/test_outside_scenario",
+    "scripts/test_run_analysers",
+    "test_benchmarks",
+    "test_command_line",
+    "test_run.py",
+    "trainers/callbacks/test_observers",
+    "trainers/callbacks/test_rollout_samples",
+    "trainers/core/test_context",
+    "trainers/tensor/test_solo_training",
+    "trainers/tensor/weights/test_old_checkpoints",
+    "trainers/tensor/weights/test_saved_models",
+    "trainers/test_",
+    "trainers/text/test_rerun_tests",
+    "utils/test_event_loop",
+    "utils/test_ranks",
+)
+NUMERICS = (
+    "language_models/local_model/",
+    "rl_objectives/",
+    "scenario_base/",
+    "scenarios/graph_isomorphism/",
+    "trainers/tensor/learning/",
+)
+MARKERS = {"whole_run": WHOLE_RUNS, "numerics": NUMERICS}
+"""Markers of folders and files, by the beginning of their paths."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of these folders and files."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
-        for beginning, marker in MARKERS.items():
-            if path.startswith(beginning):
+        for marker, beginnings in MARKERS.items():
+            if path.startswith(beginnings):
                 item.add_marker(marker)
 
 

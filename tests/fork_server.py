@@ -194,6 +194,13 @@ def close_fork_servers() -> None:
         _servers.popitem()[1].close()
 
 
+def run_code(code: str, *arguments: str) -> None:
+    """Do what ``python -c code arguments`` does; to be called in a fork."""
+    sys.argv = ["-c", *arguments]
+    sys.path.insert(0, "")
+    exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+
+
 # ---- What the interpreter does
 
 
