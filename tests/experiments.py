@@ -1,4 +1,4 @@
-"""The smallest experiments that have everything in them, for tests that build or run whole ones."""
+"""Small experiments for tests that build or run whole ones."""
 
 import warnings
 from collections.abc import Mapping
@@ -118,7 +118,7 @@ def tiny_graph_agent(**changes: Any) -> GraphIsomorphismAgentParameters:
 def make_settings(
     folder: Path, data_dir: Path | str = "data", **changes: Any
 ) -> ExperimentSettings:
-    """Return quiet settings with the runs in a folder."""
+    """Return settings without progress bars, with the runs in a folder."""
     return ExperimentSettings(
         runs_dir=folder, data_dir=data_dir, **{"progress": False, "checkpoint_period": 1, **changes}
     )
@@ -131,7 +131,7 @@ def make_instance(hyper_params: HyperParameters, data_dir: Path | str = "data") 
 
 
 def make_trainer(hyper_params: HyperParameters, data_dir: Path | str = "data") -> Trainer:
-    """Build a trainer whose results are kept nowhere."""
+    """Build a trainer that stores nothing."""
     settings = ExperimentSettings(data_dir=data_dir, progress=False)
     return build_trainer(hyper_params, build_scenario_instance(hyper_params, settings), settings)
 

@@ -1,4 +1,4 @@
-"""What the tests of the house read from source: files, module names, imports and calls."""
+"""Files, module names, imports and calls of the source code, for tests of its structure."""
 
 import ast
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Import:
     module: str
     line: int
     is_for_types: bool = False
-    """Whether it stands under ``if TYPE_CHECKING``, and so is never executed."""
+    """Whether it is under ``if TYPE_CHECKING``, and so is never executed."""
 
 
 def python_files(*folders: str) -> list[Path]:

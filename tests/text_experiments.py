@@ -1,4 +1,4 @@
-"""The smallest experiments with language models that have everything in them, all rehearsed."""
+"""Small experiments with language models that use the mock API."""
 
 import warnings
 from pathlib import Path
@@ -33,7 +33,7 @@ def make_text_params(trainer: str = "pure_text_ei", **changes: Any) -> HyperPara
 
 
 def text_settings(runs_dir: Path, **changes: Any) -> ExperimentSettings:
-    """Return quiet settings with the runs in a folder."""
+    """Return settings without progress bars, with the runs in a folder."""
     return ExperimentSettings(runs_dir=runs_dir, progress=False, **changes)
 
 

@@ -1,4 +1,4 @@
-"""Experiments in which all that a restart could get wrong is switched on at once."""
+"""Experiments that enable every feature with state that a restart must restore."""
 
 from dataclasses import replace
 from typing import Any

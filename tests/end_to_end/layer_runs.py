@@ -1,4 +1,4 @@
-"""Training small experiments with parts exchanged, and looking at every step."""
+"""Small experiments with exchanged components, and callbacks that record every step."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def params_for(trainer: str, **changes: Any) -> HyperParameters:
 
 
 def train(hyper_params: HyperParameters, *callbacks: Callback, **components: Any) -> Any:
-    """Train with parts exchanged, keep nothing, and return the trainer."""
+    """Train with exchanged components without storing a run; return the trainer."""
     trainer = make_trainer(hyper_params)
     trainer.use(TrainerComponents(callbacks=callbacks, **components))
     trainer.train()
@@ -37,12 +37,12 @@ def train(hyper_params: HyperParameters, *callbacks: Callback, **components: Any
 
 
 def weights(trainer: Any) -> dict[str, Tensor]:
-    """Copy all that the networks hold."""
+    """Copy all parameters and buffers."""
     return {name: value.clone() for name, value in trainer.agents.state_dict().items()}
 
 
 class Steps(Callback):
-    """Notes what the optimizer is about to use, at each of its steps."""
+    """Records gradient norms and learning rates before each optimizer step."""
 
     def __init__(self) -> None:
         self.norms: list[float] = []
@@ -50,7 +50,7 @@ class Steps(Callback):
         self.iterations: list[int] = []
 
     def on_train_start(self, context: Any) -> None:
-        """Look over the optimizer's shoulder."""
+        """Register a hook that runs before each optimizer step."""
         self._context = context
         context.optimizer.register_step_pre_hook(self._note)
 
@@ -65,12 +65,12 @@ class Steps(Callback):
 
 
 class ScriptedMetric:
-    """An evaluation that gives one number after the other."""
+    """An evaluation that returns given values in turn."""
 
     def __init__(self, *values: float) -> None:
         self.values = list(values)
 
     def __call__(self, trainer: Any, split: str) -> dict[str, float]:
-        """Give the next number; at the end, the last one again."""
+        """Return the next value; at the end, repeat the last one."""
         value = self.values.pop(0) if len(self.values) > 1 else self.values[0]
         return {"mean_accuracy": value}

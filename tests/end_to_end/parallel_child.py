@@ -63,7 +63,7 @@ class Keeper:
 
 
 class Wishes(Callback):
-    """Asks on the second rank only, and counts on both what comes of it."""
+    """Makes requests on the second rank only, and records the effects on both."""
 
     def __init__(self, rank: int) -> None:
         self._is_asking = rank == 1
@@ -99,7 +99,7 @@ def wishes_of_one_rank(job: dict[str, Any]) -> list[list[int]]:
 
 
 def a_loss_breaks_on_one_rank(job: dict[str, Any]) -> str | None:
-    """Train with a term that is no number on one rank in the second iteration; return the end."""
+    """Train with a loss term that is NaN on one rank in iteration 2; return the stop reason."""
     hyper_params = HyperParameters.from_dict(job["parameters"])
     settings = make_settings(Path(job["folder"]))
     with connected_ranks("cpu") as ranks:
@@ -116,7 +116,7 @@ def a_loss_breaks_on_one_rank(job: dict[str, Any]) -> str | None:
 
 
 def whole_run(job: dict[str, Any]) -> dict[str, Any]:
-    """Run an experiment, or what is left of it; return what each rank says about it."""
+    """Run or resume an experiment; return the result of each rank."""
     if job["dies_at_checkpoint"] is not None:
         die_at_call(Run, "save_checkpoint", job["dies_at_checkpoint"], after=True)
     hyper_params = HyperParameters.from_dict(job["parameters"])

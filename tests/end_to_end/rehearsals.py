@@ -1,4 +1,4 @@
-"""Rehearsed experiments in this process, with faults, and what they left behind."""
+"""Experiments with the mock API and faults in this process, and their results."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 def rehearse(
     runs_dir: Path, *faults: str, settings: dict[str, Any] | None = None, **changes: Any
 ) -> dict[str, float]:
-    """Run the small experiment, or go on with it; return its last metrics.
+    """Run or resume the small experiment; return its last metrics.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def result_of(runs_dir: Path) -> dict[str, Any]:
 
 
 def books_of_the_endpoint(runs_dir: Path) -> Counters:
-    """Return what the endpoint of a rehearsal has counted."""
+    """Return the counters of the mock API."""
     state = EndpointState(str(runs_dir / "run" / "endpoint.db"))
     try:
         return state.counters.read(len(state.jobs))

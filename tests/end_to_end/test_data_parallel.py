@@ -74,7 +74,7 @@ def noisy() -> HyperParameters:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What two ranks have left behind."""
+    """Files and return values of two ranks."""
 
     folder: Path
     endings: dict[str, list[Ending]]
@@ -82,7 +82,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Outcome:
-    """Let two ranks do everything that is looked at below."""
+    """Run all jobs of two ranks that the tests below compare."""
     folder = tmp_path_factory.mktemp("ranks")
     jobs: dict[str, tuple[str, Any]] = {}
     for name, parameters in {**experiments(), "noisy": noisy()}.items():
@@ -120,7 +120,7 @@ def weights_of(outcome: Outcome, name: str, rank: int) -> dict[str, torch.Tensor
 
 
 class Replay:
-    """Gives a batch that others have collected."""
+    """A collector that returns a given batch."""
 
     def __init__(self, batch: TensorDict) -> None:
         self.batch = batch
@@ -130,7 +130,7 @@ class Replay:
 
 
 def joint_batch(outcome: Outcome, name: str) -> TensorDict:
-    """Put together what the two ranks have collected, environment by environment."""
+    """Concatenate the batches of both ranks."""
     parts = [load_file(outcome.folder / name / f"batch_{rank}.safetensors") for rank in (0, 1)]
     joint = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
     return TensorDict(joint, batch_size=next(iter(joint.values())).shape[:2]).unflatten_keys("/")

@@ -1,4 +1,4 @@
-"""What callbacks are told, what they may do, and what is known afterwards, for whole trainings."""
+"""Events of callbacks, history and early stopping in whole runs."""
 
 import json
 from unittest.mock import patch
@@ -25,13 +25,13 @@ each_trainer = pytest.mark.parametrize("trainer", TRAINERS)
 
 @pytest.fixture(autouse=True)
 def no_pictures():
-    """Leave out the pictures of the curves, which other tests draw."""
+    """Skip drawing learning curves, which other tests check."""
     with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 
 class Recorder(Callback):
-    """Writes down what it is told, and may fail at one of it."""
+    """Records its events, and may fail at one of them."""
 
     def __init__(self, told, name="", fails_at=None, error=None):
         self.told, self.name, self.fails_at, self.error = told, name, fails_at, error
@@ -191,7 +191,7 @@ def graphs():
     ("trainer", "changes"), [("reinforce", {"protocol": "nip"}), ("solo_agent", graphs())]
 )
 def test_evaluating_more_often_changes_no_number_of_training(trainer, changes, data_dir):
-    """Sampling, batch norm and dropout would all give an evaluation away."""
+    """Sampling, batch norm and dropout would all show that an evaluation took place."""
     trained, counts = {}, {}
     for period in (None, 1, 2):
         told = []

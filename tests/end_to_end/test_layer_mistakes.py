@@ -1,4 +1,4 @@
-"""Mistakes in what is asked of the layer: each is told before anything is done, with a way out."""
+"""Invalid parameters of trainers are reported before a run starts, with a fix."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The learning rate of every step of whole trainings, beside that of PyTorch built by hand."""
+"""Learning rates of every step of whole runs, compared with PyTorch's own schedulers."""
 
 from unittest.mock import patch
 
@@ -65,7 +65,7 @@ def rates_by_hand(name, num_warmup, interval):
 
 
 class Interrupt(Callback):
-    """Ends the process's work when the third iteration begins."""
+    """Interrupts training when the third iteration begins."""
 
     def on_iteration_start(self, context):
         if context.iteration == 2:

@@ -1,4 +1,4 @@
-"""What whole runs leave behind: checkpoints, tables and curves, weights, rollouts."""
+"""Files of whole runs: checkpoints, tables and curves, weights, rollouts."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ each_trainer = pytest.mark.parametrize("trainer", TRAINERS)
 
 @pytest.fixture(autouse=True)
 def no_pictures():
-    """Leave out the pictures of the curves, which other tests draw."""
+    """Skip drawing learning curves, which other tests check."""
     with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 

@@ -1,4 +1,4 @@
-"""What is still done once somebody has stopped the training of language models, and for whom."""
+"""What a stop request during training of language models still completes."""
 
 import json
 from unittest.mock import patch
@@ -18,13 +18,13 @@ from tests.text_experiments import make_text_params, text_settings
 
 @pytest.fixture(autouse=True)
 def no_pictures():
-    """Leave out the pictures of the curves, which other tests draw."""
+    """Skip drawing learning curves, which other tests check."""
     with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
 
 class Stopping(Callback):
-    """Stops at one event of one stage, and notes what it is told of."""
+    """Stops at one event of one stage, and records all events."""
 
     def __init__(self, event, stage=""):
         self.moment, self.told = (event, stage), []

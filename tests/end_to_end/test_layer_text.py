@@ -1,4 +1,4 @@
-"""The layer with language models: events, history, stopping, tables, and going on."""
+"""Trainers of language models: events, history, stopping, tables, and resuming."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ PATIENT = {"name": "early_stopping", "patience": 2, "min_delta": 10.0}
 
 @pytest.fixture(autouse=True)
 def no_pictures():
-    """Leave out the pictures of the curves, which other tests draw."""
+    """Skip drawing learning curves, which other tests check."""
     with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
@@ -35,7 +35,7 @@ def run(runs_dir, *callbacks, num_iterations=2, **changes):
 
 
 class Counting(Callback):
-    """Counts in its state what it was told, and may interrupt at one event of one stage."""
+    """Counts its events in its state, and may interrupt at one event of one stage."""
 
     def __init__(self, told=None, interrupts_at=None, error=None):
         self.counts = {}

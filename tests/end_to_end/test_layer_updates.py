@@ -1,4 +1,4 @@
-"""What a trainer makes of exchanged parts: loss terms, optimizers, limits, accumulation, faults."""
+"""Updates with exchanged components: loss terms, optimizers, clipping, accumulation, NaN."""
 
 from itertools import count
 
@@ -208,7 +208,7 @@ def test_2_minibatches_of_4_equal_1_of_8_for_a_mean_loss(trainer):
 
 
 class Poison:
-    """Adds what is no number to the loss, at one step."""
+    """Makes the loss NaN at one step."""
 
     __name__ = "poison"
 

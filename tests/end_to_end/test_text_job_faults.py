@@ -1,4 +1,4 @@
-"""Fine-tuning jobs that fail, stop or pause do to a run what its parameters say, and no more."""
+"""Effects of fine-tuning jobs that fail, are cancelled or pause."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever characters a model writes, the dialogue is neither lost nor changed."""
+"""Dialogues with unusual characters are stored unchanged."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What comes out does not depend on which answer comes first, nor on the order of sets."""
+"""Results depend neither on the order of responses nor on that of sets."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run of language models that is killed anywhere ends as if it had never been."""
+"""A run of language models that is killed at any moment resumes to the same result."""
 
 import random
 import time
@@ -61,13 +61,13 @@ RARE = {
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended that was killed once."""
+    """Result of a run that was killed once."""
 
     outcomes: list[Outcome]
     """Of the start that was to be killed, and of the one after it."""
 
     left: dict[str, Any]
-    """All that the run has left."""
+    """Everything that the run has stored."""
 
 
 class Endings:

@@ -94,7 +94,7 @@ def start_on_the_command_line(
 
 
 def assert_not_in(folder: Path, *secrets: str) -> None:
-    """Look through every byte of a folder."""
+    """Search every byte of a folder."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:
@@ -104,13 +104,13 @@ def assert_not_in(folder: Path, *secrets: str) -> None:
 
 
 def assert_not_told(outcome: Ending, secret: str) -> None:
-    """Look through what was printed."""
+    """Search what was printed."""
     assert secret not in outcome.stdout
     assert secret not in outcome.stderr
 
 
 def assert_not_within(error: BaseException | None, secret: str) -> None:
-    """Look through an error and all that led to it, and that it brings along."""
+    """Search an error, its causes and its attributes."""
     while error is not None:
         told = [str(error), repr(error), repr(vars(error)), *map(repr, error.args)]
         assert not any(secret in text for text in told)

@@ -1,4 +1,4 @@
-"""The toy games come out as theory says. Wrong payments of any agent would break one of them."""
+"""Training on the toy games reaches their equilibria; wrong rewards would break one of them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Who is told what, in which order."""
+"""Order of the events of callbacks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What holds for every registered trainer, in every scenario."""
+"""Behaviour that every registered trainer shares, in every scenario."""
 
 from functools import cache
 

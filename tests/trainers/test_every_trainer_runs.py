@@ -1,4 +1,4 @@
-"""What holds for every registered trainer when an experiment is run with it, whatever it learns."""
+"""Behaviour of runs that every registered trainer shares."""
 
 import importlib.util
 import json
@@ -26,7 +26,7 @@ TRAINERS = trainer_registry.names()
 
 @pytest.fixture(autouse=True)
 def no_pictures():
-    """Leave out the pictures of the curves, which other tests draw."""
+    """Skip drawing learning curves, which other tests check."""
     with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
         yield
 
@@ -135,7 +135,7 @@ REFUSED = {
     ("rollout_samples", "solo_agent"): "answers alone",
     ("best_checkpoint", "pure_text_ei"): "keeps weights of networks",
 }
-"""What cannot go together, with a word of the reason."""
+"""Pairs of callback and trainer that are refused, with a word of the reason."""
 
 
 def chosen(callback: str, trainer: str) -> dict[str, Any]:

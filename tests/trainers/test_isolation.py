@@ -1,4 +1,4 @@
-"""What must not leave traces: tests inside of training, frozen parts, trainers before."""
+"""Evaluations, frozen parts and earlier trainers leave no trace in a training."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Trainers of language models in one file outside of the package are as good as the built-in."""
+"""Trainers of language models in a plugin file work like built-in ones."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Trainers in one file outside of the package are as good as the built-in ones."""
+"""Trainers in a plugin file work like built-in ones."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What must not be lost or left over: ends of steps, figures of play, an earlier training."""
+"""Skipped steps, metrics of a diverged iteration, and training twice."""
 
 import torch
 

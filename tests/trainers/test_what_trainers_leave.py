@@ -1,4 +1,4 @@
-"""What a trainer leaves behind: checkpoints, models, rollouts."""
+"""Files of a trainer: checkpoints, models, rollouts."""
 
 import os
 
