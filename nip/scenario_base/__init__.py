@@ -1,1 +1,1 @@
-"""What every scenario is made of: data, environment and agents."""
+"""Base classes and shared parts of scenarios: data, environment and agents."""

@@ -25,7 +25,7 @@ MAKING_OPTIONS = {
 """Further options of that command for the datasets of the built-in experiments."""
 
 SPLITS = ("train", "test")
-"""Splits of a dataset; the files of each lie in ``raw/<split>``."""
+"""Splits of a dataset, with their files in ``raw/<split>``."""
 
 
 def dataset_folder(

@@ -1,1 +1,1 @@
-"""The built-in tasks."""
+"""The built-in scenarios."""

@@ -1,4 +1,4 @@
-"""The guide on data says what is true: its options and columns are those of the script."""
+"""The guide on data lists the options and columns of the script."""
 
 import re
 from dataclasses import fields

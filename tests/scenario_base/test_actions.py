@@ -1,4 +1,4 @@
-"""Choosing, and what of a choice counts."""
+"""Sampling of actions, and the log-probability and entropy of those that take effect."""
 
 from math import log, sqrt
 

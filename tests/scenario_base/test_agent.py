@@ -1,4 +1,4 @@
-"""One agent: what it sees, its parts, and agents who play at random."""
+"""One agent: visible channels, parts with learning rates, and random agents."""
 
 import pytest
 import torch

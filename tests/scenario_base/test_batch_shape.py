@@ -1,4 +1,4 @@
-"""Environments and steps of one iteration."""
+"""The numbers of environments and steps that one iteration collects."""
 
 import pytest
 

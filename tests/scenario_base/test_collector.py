@@ -1,4 +1,4 @@
-"""Collecting batches, carried over from one to the next."""
+"""Collected batches agree with the environment and continue in the next batch."""
 
 import pytest
 import torch

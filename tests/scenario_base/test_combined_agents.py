@@ -1,4 +1,4 @@
-"""Agents together: each is asked only where it matters, and never told the answer."""
+"""All agents together: evaluated only in the rows that need it, and never given the label."""
 
 import pytest
 import torch
@@ -53,7 +53,7 @@ def play(instance: ScenarioInstance, num_steps: int = 2) -> dict[str, torch.Tens
 
 
 def act(instance: ScenarioInstance, state: dict[str, torch.Tensor], **changes):
-    """Let the agents act greedily; return their actions and where they count."""
+    """Let the agents act greedily; return their actions and the masks of those that are needed."""
     protocol = instance.train_environment.tensor_protocol
     active = protocol.active_mask(state["round"], state["seed"])
     decides = protocol.decision_mask(state["round"], state["seed"])
@@ -68,7 +68,7 @@ def act(instance: ScenarioInstance, state: dict[str, torch.Tensor], **changes):
 
 
 def compute_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute as on a GPU: for all rows, those which do not count included."""
+    """Compute all rows, including those without an effect."""
     for module in (combined_agents, objective):
         monkeypatch.setattr(module, "rows_where", lambda mask: None)
 
@@ -183,7 +183,7 @@ def test_agents_do_not_read_the_answer_when_they_learn(scenario, data_dir):
 
 @pytest.mark.parametrize("trainer", ["vanilla_ppo", "solo_agent"])
 def test_no_part_of_an_agent_is_handed_the_answer(trainer, data_dir):
-    """A part from outside could not read it if it wanted to."""
+    """Not even a part from a plugin can read the label."""
     built = make_trainer(make_params("graph_isomorphism", trainer, "nip"), data_dir)
     handed = set()
     for _, _, agent in built.agents:

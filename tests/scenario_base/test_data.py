@@ -1,4 +1,4 @@
-"""Datasets, and the endless order in which they are drawn from."""
+"""Tensor datasets, and the endless shuffled order of their datapoints."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Finding the folder of a dataset, and being told what to do when there is none."""
+"""Dataset folders are found by name or path; errors for missing ones say how to make them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The environment: its specifications, the order of a step, resets, and the order of the data."""
+"""The environment: specs, steps, resets and data order."""
 
 import pytest
 import torch

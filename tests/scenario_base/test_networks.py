@@ -1,4 +1,4 @@
-"""The small pieces of networks have the sizes and the starting weights that were asked for."""
+"""Building blocks of networks have the requested sizes and initial weights."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Scaling of the messages by the statistics of random play."""
+"""Messages are scaled by the statistics of random episodes."""
 
 from math import sqrt
 

@@ -1,4 +1,4 @@
-"""Rollouts told round by round, in words and numbers."""
+"""Descriptions of rollouts have the messages and decisions of each round."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The toy games: what there is to know, and who knows it."""
+"""The toy games: what each agent can see in each of them."""
 
 import pytest
 import torch

@@ -1,1 +1,1 @@
-"""Dialogues between language models: what each agent sees, how answers are read, who is paid."""
+"""Text scenarios: dialogues of language models, with prompts, answers, decisions and rewards."""

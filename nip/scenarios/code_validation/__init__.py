@@ -1,1 +1,1 @@
-"""Code validation: is a program a correct answer to a question? Datasets, prompts and agents."""
+"""The code validation scenario: datasets, prompts, agents, and generation of programs."""

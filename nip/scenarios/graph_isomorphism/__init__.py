@@ -1,1 +1,1 @@
-"""Graph isomorphism: its data, the networks of its agents, and the scenario that joins them."""
+"""The graph isomorphism scenario: datasets, networks of agents, and generation of graph pairs."""

@@ -1,4 +1,4 @@
-"""Dialogues without models: rules in small, and callables that stand in for an engine."""
+"""Dialogues without models for tests: small rules, and functions in place of an engine."""
 
 import asyncio
 import warnings
@@ -37,7 +37,7 @@ Script = Callable[[Call], Answer]
 
 
 def text_params(protocol: str = "nip", **changes: Any) -> HyperParameters:
-    """Return an experiment of code validation; what has no effect is no matter here."""
+    """Return an experiment of code validation, without warnings about unused options."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NipWarning)
         return HyperParameters(
@@ -70,7 +70,7 @@ def place_of(call: Call) -> tuple[int, str, int]:
 
 
 def answering(script: Script) -> tuple[Complete, list[Call]]:
-    """Make a callable that answers by a script, and a list in which it notes what was asked."""
+    """Return a function that answers by a script, and the list of the calls it received."""
     calls: list[Call] = []
 
     async def complete(call: Call) -> Completion:

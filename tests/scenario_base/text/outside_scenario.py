@@ -1,4 +1,4 @@
-"""A scenario of texts as a user would write it: riddles, and whether an answer solves them."""
+"""A text scenario as a user would write it: whether an answer solves a riddle."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def specs(_protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
 
 @register_scenario("riddles", agent_parameters=TextAgentParameters)
 class RiddleScenario(TextScenario):
-    """A teacher is to find out whether the answer to a riddle is right."""
+    """A teacher decides whether the answer to a riddle is right."""
 
     prompts = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""What agents see of a dialogue."""
+"""The chat messages of an agent show the parts of a dialogue that it may read."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Questions about texts: stable stances, fingerprints, unique names."""
+"""Text datasets have stable stances, fingerprints and unique ids."""
 
 from dataclasses import replace
 

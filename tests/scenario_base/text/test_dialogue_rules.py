@@ -1,4 +1,4 @@
-"""Specs of agents: which ones fit a protocol, and what is told of those that do not."""
+"""Rules of dialogues reject agent specs that do not fit the protocol."""
 
 from dataclasses import replace
 

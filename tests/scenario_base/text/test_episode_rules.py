@@ -1,4 +1,4 @@
-"""Playing tables for one episode gives what the tensor protocols give."""
+"""The rules of one episode agree with the tensor protocol."""
 
 import itertools
 from dataclasses import replace

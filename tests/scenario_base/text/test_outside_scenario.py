@@ -1,4 +1,4 @@
-"""A scenario of texts in one file outside of the package is as good as the built-in one."""
+"""A text scenario in one plugin file works like the built-in one."""
 
 import sys
 import warnings

@@ -1,4 +1,4 @@
-"""Sentences made from tables, for timetables that no built-in protocol has."""
+"""Placeholder values describe orders of turns that no built-in protocol has."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Templates of prompts: what they may say, must say, and how mistakes are told."""
+"""Prompt templates are checked for unknown and missing placeholders."""
 
 from pathlib import Path
 

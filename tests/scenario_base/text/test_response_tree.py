@@ -1,4 +1,4 @@
-"""Trees of dialogues: how many nodes, how long they take, what they are worth."""
+"""Response trees: number of nodes, concurrency and expected rewards."""
 
 import asyncio
 from dataclasses import replace

@@ -1,9 +1,9 @@
-"""Rollouts survive the way through JSON, and know their totals."""
+"""Rollouts are restored from JSON unchanged, and sum their rewards."""
 
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
@@ -50,6 +50,7 @@ ROLLOUTS = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=20)
 @given(ROLLOUTS)
 def test_a_rollout_comes_back_from_json_as_it_was(fields: dict[str, Any]) -> None:
     messages = tuple(MessageRecord(**each) for each in fields["messages"])

@@ -1,4 +1,4 @@
-"""Agents that share a model, and what becomes of it."""
+"""Groups of agents share a model and its fine-tuned versions."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How the agents of the built-in protocols take part."""
+"""The agent specs of the built-in protocols fit prompts and rewards."""
 
 import pytest
 

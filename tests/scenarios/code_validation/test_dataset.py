@@ -1,4 +1,4 @@
-"""The dataset of an experiment, and the one that comes with the package."""
+"""Loading and checking of datasets, and the labels of the built-in dataset."""
 
 import json
 from collections import Counter

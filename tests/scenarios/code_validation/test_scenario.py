@@ -1,4 +1,4 @@
-"""Code validation as the factory finds it."""
+"""The code validation scenario is found by name and builds agents, rules and datasets."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Running programs of a dataset without the sandbox, to see that it tells the truth."""
+"""Runs programs of a dataset without the sandbox, to check its results."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ class _TooLongError(BaseException):
 
 
 def run_by_itself(program: str, arguments: str) -> tuple[str, Any]:
-    """Run a program of ours in this process; lines are counted, so that endless ones end."""
+    """Run a trusted program in this process, with a limit on executed lines."""
     num_events = 0
 
     def count(*_: Any) -> Any:

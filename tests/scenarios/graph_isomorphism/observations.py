@@ -1,4 +1,4 @@
-"""What the tests of graph isomorphism agents share: agents' contexts and observations."""
+"""Contexts and observations of graph isomorphism agents, for tests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The body sees graphs and marks, not numberings, padding or anything else that does not count."""
+"""The body depends on graphs and marks, but not on node numbering or padding."""
 
 from typing import Any
 

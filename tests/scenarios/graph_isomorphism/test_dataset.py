@@ -1,4 +1,4 @@
-"""Datasets as tensors."""
+"""Splits of graph pairs are loaded as padded tensors."""
 
 from pathlib import Path
 

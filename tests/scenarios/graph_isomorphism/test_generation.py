@@ -1,4 +1,4 @@
-"""What a generated dataset is made of."""
+"""Generated datasets have the requested sizes, scores and disjoint splits."""
 
 import hashlib
 import subprocess

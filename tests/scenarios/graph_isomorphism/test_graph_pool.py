@@ -1,4 +1,4 @@
-"""Random graphs and the pairs that are taken from them."""
+"""Pools of random graphs, and the pairs drawn from them."""
 
 import numpy as np
 import pytest

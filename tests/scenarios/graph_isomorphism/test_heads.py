@@ -1,4 +1,4 @@
-"""Heads read what they should, say what they should, and give no chance to illegal nodes."""
+"""Heads have the right inputs, outputs and widths, and never choose illegal nodes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Nobody names padding, and a prover answers with a node of the other graph."""
+"""Padding is illegal, and a prover answers with a node of the other graph."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Pooling adds up nodes and compares the graphs of a pair in the way that was asked for."""
+"""Pooling sums nodes and compares the graphs of a pair as configured."""
 
 from math import log
 

@@ -1,4 +1,4 @@
-"""Scores that are known: by a formula, by hand, from a published file, by a slow oracle."""
+"""Scores agree with a formula, hand-made graphs, a published file and a slow oracle."""
 
 from collections import Counter
 from pathlib import Path

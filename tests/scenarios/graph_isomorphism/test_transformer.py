@@ -1,4 +1,4 @@
-"""The own transformer is PyTorch's, computed in a way that suits short sequences."""
+"""The transformer computes the same function as that of PyTorch."""
 
 import pytest
 import torch

@@ -1,1 +1,1 @@
-"""Reading the answers of language models: messages, headers and decisions."""
+"""Parsing of the answers of language models: messages, headers and decisions."""

@@ -1,1 +1,1 @@
-"""Making datasets: variants of correct programs, and finding out what is wrong with them."""
+"""Generation of datasets of correct and buggy programs with verified labels."""

@@ -1,4 +1,4 @@
-"""What each word and number of each scale means."""
+"""Each grade and number of each scale is read as the right decision and value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reading answers: who can decide, where, and in which words."""
+"""Answers are parsed into messages and decisions, and invalid ones are explained."""
 
 from dataclasses import replace
 

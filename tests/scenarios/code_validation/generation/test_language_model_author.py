@@ -1,4 +1,4 @@
-"""Programs that a language model writes are believed no more than ours."""
+"""Programs of a language model are extracted from answers and verified like generated ones."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""Programs from outside that import, reach out or are too long are rejected before they run."""
+"""Programs with forbidden imports or names, or that are too long, are rejected unrun."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The sandbox: programs do in it what they do elsewhere, and nothing that they should not."""
+"""The sandbox runs programs faithfully and isolates them from the system."""
 
 import subprocess
 import sys

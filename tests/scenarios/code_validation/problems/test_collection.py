@@ -1,4 +1,4 @@
-"""Every problem of the collection: its programs agree, and its inputs tell them from wrong ones."""
+"""The solutions of every problem agree, and its inputs distinguish wrong programs."""
 
 import ast
 import copy

@@ -35,7 +35,7 @@ def missing_guard(node: ast.AST) -> Iterator[None]:
 
 
 def forgotten_else(node: ast.AST) -> Iterator[None]:
-    """Forget what is to be done otherwise."""
+    """Forget the ``else`` branch."""
     if isinstance(node, ast.If) and node.orelse:
         with replaced(node, orelse=[]):
             yield

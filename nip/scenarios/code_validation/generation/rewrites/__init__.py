@@ -1,1 +1,1 @@
-"""Ways to write a program differently without changing what it does."""
+"""Rewrites: changes of programs that keep their behaviour."""
