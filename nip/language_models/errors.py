@@ -1,4 +1,4 @@
-"""Errors of calls of language models, and how callers react to them.
+"""Errors of language model calls and of fine-tuning, and how callers react to them.
 
 The class of an error determines the reaction. Providers translate the errors of services, which
 differ in status codes and wording, to these classes. Messages never contain an API key.
@@ -123,3 +123,11 @@ class UnknownApiError(LanguageModelError):
     """An error that no other class describes."""
 
     policy = ErrorPolicy.RETRY
+
+
+class FineTuningError(NipError, RuntimeError):
+    """A fine-tuning job failed and stops the run, which can be resumed."""
+
+
+class FineTuningDatasetError(NipError, ValueError):
+    """A fine-tuning dataset is invalid."""

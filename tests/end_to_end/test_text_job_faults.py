@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nip.errors import NipWarning
-from nip.language_models.fine_tuning.errors import FineTuningError
+from nip.language_models.errors import FineTuningError
 from tests.end_to_end.rehearsals import (
     books_of_the_endpoint,
     job_states,

@@ -1,4 +1,4 @@
-"""Models that answer as a test wants, and calls to ask them."""
+"""Fake chat models with scripted outcomes, and calls for them."""
 
 import asyncio
 from collections import deque
@@ -40,7 +40,7 @@ def call(text: str = "a question", key: str = "", agent: str = "prover", **other
 
 
 class FakeModel(ChatModel):
-    """Takes its time, then raises or gives the next of some outcomes, or else repeats the question.
+    """Waits, then raises or returns the next scripted outcome, or repeats the last message.
 
     Attributes
     ----------

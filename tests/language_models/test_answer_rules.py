@@ -1,4 +1,4 @@
-"""Rules answer what they say, the same each time, and tell what is wrong with a file of them."""
+"""Rules answer deterministically, and invalid files of rules are reported."""
 
 import hashlib
 import json
@@ -104,7 +104,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
         ({"otherwise": "$n"}, r"write \$\$n for the plain text"),
     ],
 )
-def test_a_mistake_in_rules_is_told(tree: dict, message: str) -> None:
+def test_invalid_rules_are_reported(tree: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         AnswerRules.from_dict(tree)
 

@@ -31,7 +31,7 @@ def test_only_errors_that_no_call_can_escape_end_the_run() -> None:
     assert ending == {AuthenticationError, QuotaError, BudgetExceededError, UnknownModelError}
 
 
-def test_an_error_keeps_how_long_the_service_wants_to_be_left_alone() -> None:
+def test_an_error_keeps_the_requested_delay() -> None:
     assert RateLimitError("too many", retry_after=2.5).retry_after == 2.5
     assert ContentFilterError("no").retry_after is None
 

@@ -1,4 +1,4 @@
-"""Providers are found by name, however it is written, and a new one takes a few lines."""
+"""Providers are found by case-insensitive names, and new ones can be registered."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from nip.language_models.provider_registry import (
 )
 
 
-def test_the_providers_of_this_package_are_known() -> None:
+def test_the_built_in_providers_are_registered() -> None:
     assert {"local", "openai", "rehearsal", "scripted"} <= set(chat_provider_registry.names())
 
 

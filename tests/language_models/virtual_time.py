@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer, so that tests of waiting do not wait."""
+"""An event loop with a virtual clock, which jumps to the next timer instead of waiting."""
 
 import asyncio
 import selectors

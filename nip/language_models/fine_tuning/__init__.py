@@ -1,5 +1,6 @@
 """Fine-tuning of language models: datasets, backends, and jobs that survive a crash."""
 
+from nip.language_models.errors import FineTuningDatasetError, FineTuningError
 from nip.language_models.fine_tuning.backend import (
     FineTuningBackend,
     JobRequest,
@@ -12,7 +13,6 @@ from nip.language_models.fine_tuning.datasets import (
     preference_dataset,
     supervised_dataset,
 )
-from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy
 from nip.language_models.fine_tuning.job_plan import JobOptions, JobPlan
 from nip.language_models.fine_tuning.jobs import JobRunner

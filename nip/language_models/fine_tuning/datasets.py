@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from nip.language_models.chat import ChatMessage, Role
+from nip.language_models.errors import FineTuningDatasetError
 from nip.language_models.fine_tuning.backend import FineTuningMethod
-from nip.language_models.fine_tuning.errors import FineTuningDatasetError
 from nip.utils.unicode_text import valid_unicode
 
 _ROLES = get_args(Role)

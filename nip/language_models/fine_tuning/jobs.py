@@ -16,9 +16,14 @@ from typing import Any, Protocol
 
 from nip.errors import ResumeError, warn_user
 from nip.language_models.costs.prices import Prices
-from nip.language_models.errors import BadRequestError, ErrorPolicy, LanguageModelError
+from nip.language_models.errors import (
+    BadRequestError,
+    ErrorPolicy,
+    FineTuningDatasetError,
+    FineTuningError,
+    LanguageModelError,
+)
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
-from nip.language_models.fine_tuning.errors import FineTuningDatasetError, FineTuningError
 from nip.language_models.fine_tuning.idempotent_creation import (
     PollingPolicy,
     create_idempotently,

@@ -19,9 +19,9 @@ from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.providers.connection import (
     find_address,
     find_key,
-    find_rehearsal_app,
+    find_mock_api,
     open_client,
-    open_rehearsal_client,
+    open_mock_client,
 )
 from nip.language_models.providers.error_translation import translate_error
 from nip.utils.secrets import scrub
@@ -57,17 +57,17 @@ class OpenAIBackend(FineTuningBackend):
     def __init__(self, model: ModelSpec, context: ConnectionContext) -> None:
         self.check_access(model, context)
         self._model = model
-        self.is_free = _is_rehearsal(model)
+        self.is_free = _is_mocked(model)
         self._timeout_s = context.timeout_s
         self._client = (
-            open_rehearsal_client(context) if _is_rehearsal(model) else open_client(model, context)
+            open_mock_client(context) if _is_mocked(model) else open_client(model, context)
         )
 
     @classmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:
         """Check base URL and API key, see ``FineTuningBackend``."""
-        if _is_rehearsal(model):
-            find_rehearsal_app(context)
+        if _is_mocked(model):
+            find_mock_api(context)
         else:
             find_address(model)
             find_key(model)
@@ -209,7 +209,7 @@ async def _all_of(listed: Awaitable[AsyncCursorPage[Listed]]) -> AsyncIterator[L
             yield each
 
 
-def _is_rehearsal(model: ModelSpec) -> bool:
+def _is_mocked(model: ModelSpec) -> bool:
     return model.provider.lower() == "rehearsal"
 
 

@@ -28,7 +28,7 @@ OWN_ADDRESS = "https://api.openai.com/v1"
 NO_KEY = "none"
 """Value sent as API key to a service that needs none."""
 
-REHEARSAL_ADDRESS = "http://rehearsal/v1"
+MOCK_API_ADDRESS = "http://rehearsal/v1"
 """Base URL of the mock API, which is called in process; the name is never resolved."""
 
 _OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
@@ -142,7 +142,7 @@ def _trusted_authorities() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def find_rehearsal_app(context: ConnectionContext) -> AsgiApp:
+def find_mock_api(context: ConnectionContext) -> AsgiApp:
     """Return the mock API of a context.
 
     Raises
@@ -158,7 +158,7 @@ def find_rehearsal_app(context: ConnectionContext) -> AsgiApp:
     return context.rehearsal_app
 
 
-def open_rehearsal_client(context: ConnectionContext) -> AsyncOpenAI:
+def open_mock_client(context: ConnectionContext) -> AsyncOpenAI:
     """Open a client that calls the mock API in process, without an API key.
 
     Raises
@@ -166,10 +166,10 @@ def open_rehearsal_client(context: ConnectionContext) -> AsyncOpenAI:
     ParameterError
         If the context has no mock API.
     """
-    transport = httpx2.ASGITransport(app=find_rehearsal_app(context))
+    transport = httpx2.ASGITransport(app=find_mock_api(context))
     return AsyncOpenAI(
         api_key=NO_KEY,
-        base_url=REHEARSAL_ADDRESS,
+        base_url=MOCK_API_ADDRESS,
         max_retries=0,
         timeout=context.timeout_s,
         default_headers=context.headers,

@@ -5,9 +5,9 @@ from openai import AsyncOpenAI
 from nip.language_models.chat import ModelSpec
 from nip.language_models.provider_registry import ConnectionContext, register_chat_provider
 from nip.language_models.providers.connection import (
-    REHEARSAL_ADDRESS,
-    find_rehearsal_app,
-    open_rehearsal_client,
+    MOCK_API_ADDRESS,
+    find_mock_api,
+    open_mock_client,
 )
 from nip.language_models.providers.openai import OpenAIChatModel
 
@@ -23,15 +23,15 @@ class RehearsalChatModel(OpenAIChatModel):
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
         """Check that the context has a mock API, see ``ProvidedChatModel``."""
-        find_rehearsal_app(context)
+        find_mock_api(context)
 
     @property
     def address(self) -> str:
         """Base URL of the mock API."""
-        return REHEARSAL_ADDRESS
+        return MOCK_API_ADDRESS
 
     def _open_client(self) -> AsyncOpenAI:
-        return open_rehearsal_client(self._context)
+        return open_mock_client(self._context)
 
     def _name_of_token_limit(self) -> str:
         return "max_completion_tokens"

@@ -56,28 +56,14 @@ def build_parser() -> argparse.ArgumentParser:
     add("--brain", default="dialogue", help="mock model: dialogue, echo, local (dialogue)")
     add("--brain-file", metavar="PATH", help="rules of dialogue, or folder of a local model")
     add("--latency", type=float, default=0.0, metavar="S", help="seconds per chat response (0)")
-    add(
-        "--job-polls", type=int, default=2, metavar="N", help="status requests until a job ends (2)"
-    )
+    add("--job-polls", type=int, default=2, metavar="N", help="polls until a job ends (2)")
     add("--job-seconds", type=float, default=0.0, metavar="S", help="minimum duration of a job (0)")
     add("--faults", nargs="+", default=[], metavar="FAULT", help="faults to inject (none)")
-    add(
-        "--fault-rate",
-        type=float,
-        default=0.2,
-        metavar="P",
-        help="share of requests hit (0.2)",
-    )
+    add("--fault-rate", type=float, default=0.2, metavar="P", help="share of requests (0.2)")
     add("--seed", type=int, default=0, help="seed that selects requests for faults (0)")
     add("--state", metavar="FILE", help="SQLite file for the state (in memory)")
     add("--api-key-variable", metavar="NAME", help="environment variable of the required key")
-    add(
-        "--retry-after",
-        type=float,
-        default=RETRY_AFTER_S,
-        metavar="S",
-        help="Retry-After of limits (1)",
-    )
+    add("--retry-after", type=float, default=RETRY_AFTER_S, metavar="S", help="Retry-After (1)")
     add("--stall", type=float, default=STALL_S, metavar="S", help="seconds a timeout hangs (3600)")
     return parser
 

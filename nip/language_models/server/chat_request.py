@@ -74,13 +74,13 @@ def chat_digest(
     model: str, messages: tuple[ChatMessage, ...], sampling: Sampling, num_choices: int = 1
 ) -> bytes:
     """Return the SHA-256 of a chat request; equal requests have equal digests."""
-    asked = [
+    content = [
         model,
         _plain(messages),
         [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
         num_choices,
     ]
-    return hashlib.sha256(json.dumps(asked).encode()).digest()
+    return hashlib.sha256(json.dumps(content).encode()).digest()
 
 
 def _plain(messages: tuple[ChatMessage, ...]) -> list[list[str]]:

@@ -27,7 +27,7 @@ from nip.trainers.core.callback import Event
 from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.utils.nested_array_dict import NestedArrayDict
 
-REHEARSAL_POLL_S = 0.02
+MOCK_API_POLL_S = 0.02
 """Polling interval in seconds if all models are mocked, so that no service is under load."""
 
 
@@ -155,7 +155,7 @@ class FineTuningManager:
                 num_retries=self._params.num_retries,
                 deadline_s=self._params.deadline_hours * 3600,
             ),
-            PollingPolicy(REHEARSAL_POLL_S if is_mocked else self._settings.poll_seconds),
+            PollingPolicy(MOCK_API_POLL_S if is_mocked else self._settings.poll_seconds),
             read_prices(self._settings.prices),
         )
 

@@ -19,10 +19,10 @@ from nip.seeding import stable_seed
 ENDPOINT_FILE = "endpoint.db"
 """State file of the mock API, in the folder of the run."""
 
-REHEARSAL_FIRST_BACKOFF_S = 0.01
+MOCK_API_FIRST_BACKOFF_S = 0.01
 """First backoff in seconds if all models are mocked, so that no service is under load."""
 
-REHEARSAL_MAX_BACKOFF_S = 0.1
+MOCK_API_MAX_BACKOFF_S = 0.1
 """Maximum backoff in seconds if all models are mocked."""
 
 
@@ -92,8 +92,8 @@ def choose_engine_options(
         return limits
     return replace(
         limits,
-        first_backoff_s=REHEARSAL_FIRST_BACKOFF_S,
-        max_backoff_s=REHEARSAL_MAX_BACKOFF_S,
+        first_backoff_s=MOCK_API_FIRST_BACKOFF_S,
+        max_backoff_s=MOCK_API_MAX_BACKOFF_S,
     )
 
 

@@ -107,7 +107,7 @@ def make_text_plan(
             (
                 part
                 for name, plan in calls.items()
-                for part in _to_be_paid(plan, name in learners, num_first, num_later)
+                for part in _billed(plan, name in learners, num_first, num_later)
             ),
             prices,
         ),
@@ -128,7 +128,7 @@ def _num_rollouts(
     return first, later
 
 
-def _to_be_paid(plan: CallPlan, learns: bool, num_first: int, num_later: int) -> Iterator[CallPlan]:
+def _billed(plan: CallPlan, learns: bool, num_first: int, num_later: int) -> Iterator[CallPlan]:
     """Split the calls of an agent by the model that they are billed as."""
     model = plan.model
     if model.provider == REHEARSAL_PROVIDER:

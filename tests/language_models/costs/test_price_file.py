@@ -51,6 +51,6 @@ def test_anything_else_is_refused_by_the_name_of_the_setting(tmp_path: Path, tex
         read_prices(write(tmp_path, text))
 
 
-def test_a_missing_file_is_told() -> None:
+def test_a_missing_file_is_reported() -> None:
     with pytest.raises(ParameterError, match="No such file"):
         read_prices("nowhere.yaml")

@@ -27,12 +27,12 @@ def test_names_are_found_with_date_and_fine_tuning(name: str, entry: str) -> Non
     assert Prices().get(ModelSpec("openai", name)) == PUBLIC_PRICES[entry]
 
 
-def test_own_prices_come_first() -> None:
+def test_user_defined_prices_take_precedence() -> None:
     own = Price(7.0, 8.0)
     assert Prices({"gpt-4o-mini": own}).get(ModelSpec("openai", "gpt-4o-mini-2024-07-18")) == own
 
 
-def test_what_runs_at_home_is_free_and_what_nobody_knows_is_unknown() -> None:
+def test_local_models_are_free_and_other_unlisted_models_have_no_price() -> None:
     assert Prices().get(ModelSpec("local", "models/mine")) == Price(0.0, 0.0)
     assert Prices().get(ModelSpec("openai", "gpt-4o-mini-of-mine")) is None
 

@@ -76,7 +76,7 @@ def test_an_empty_budget_allows_nothing_and_a_negative_one_is_refused() -> None:
         UsageTracker(max_tokens=-1)
 
 
-def test_a_model_without_price_is_told_once_and_only_where_it_matters() -> None:
+def test_a_model_without_price_is_reported_once_and_only_with_a_budget() -> None:
     unknown = ModelSpec("openai", "of-mine")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -141,7 +141,7 @@ def test_a_kill_at_any_moment_counts_every_answer_once(
     assert resumed.cost == whole.cost
 
 
-def test_a_restored_ledger_goes_on_counting_in_its_own_books() -> None:
+def test_a_restored_tracker_does_not_change_the_snapshot() -> None:
     tracker = UsageTracker(PRICES, max_cost=15.0)
     tracker.record("prover", MODEL, TokenUsage(MILLION, 0))
     again = UsageTracker(PRICES, max_cost=15.0)

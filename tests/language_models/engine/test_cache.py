@@ -17,7 +17,7 @@ def test_answers_outlive_the_process(tmp_path: Path) -> None:
         assert cache.get("a") == {"text": "Grüße \u2028", "n": 1}
 
 
-def test_the_first_answer_stays_for_two_runs_at_once(tmp_path: Path) -> None:
+def test_the_first_entry_is_kept_with_two_concurrent_runs(tmp_path: Path) -> None:
     with ResponseCache(tmp_path / "c.db") as one, ResponseCache(tmp_path / "c.db") as two:
         one.put("a", {"text": "first"})
         two.put("a", {"text": "second"})

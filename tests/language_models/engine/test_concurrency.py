@@ -135,7 +135,7 @@ def test_after_a_refusal_the_limit_grows_by_about_one_each_round() -> None:
     assert 13 <= after <= 15
 
 
-def test_after_an_outage_the_limit_comes_back_quickly_to_half_of_what_was_fine() -> None:
+def test_after_an_outage_the_limit_doubles_up_to_half_of_its_former_value() -> None:
     limiter = AdaptiveLimiter(cap=100, initial=100)
     for _ in range(500):
         limiter.note_refusal()

@@ -57,7 +57,7 @@ def test_an_answer_is_given_counted_and_journalled() -> None:
     assert model.is_closed
 
 
-def test_a_journalled_call_is_not_asked_again_and_counted_once() -> None:
+def test_a_journalled_call_is_not_repeated_and_counted_once() -> None:
     journal = MemoryJournal()
     first = engine_for(FakeModel(), journal=journal)
     answers = run(complete_all(first, 3))
@@ -93,7 +93,7 @@ def test_calls_without_a_key_stay_out_of_the_journal() -> None:
     assert journal.entries == {} and len(model.asked) == 2
 
 
-def test_the_cache_spares_calls_and_keeps_samples_apart(tmp_path: Path) -> None:
+def test_the_cache_saves_calls_and_distinguishes_samples(tmp_path: Path) -> None:
     model, journal = FakeModel(), MemoryJournal()
     with ResponseCache(tmp_path / "cache.db") as cache:
 
@@ -199,7 +199,7 @@ def test_rate_limits_in_headers_are_kept_to_before_anything_is_refused() -> None
     assert model.times == [0.0, *(pytest.approx(float(i)) for i in range(1, 6))]
 
 
-def test_a_call_without_an_answer_in_time_is_asked_again() -> None:
+def test_a_call_that_times_out_is_retried() -> None:
     async def sleepy_once(text: str) -> Completion:
         if len(model.asked) == 1:
             await asyncio.sleep(1000.0)
@@ -218,7 +218,7 @@ def test_a_call_without_an_answer_in_time_is_asked_again() -> None:
 @pytest.mark.parametrize(
     "error", [AuthenticationError("key"), QuotaError("empty"), UnknownModelError("gone")]
 )
-def test_an_error_that_ends_the_run_stops_all_who_wait_at_once(error: LanguageModelError) -> None:
+def test_an_error_that_ends_the_run_stops_all_waiting_calls(error: LanguageModelError) -> None:
     async def fail_third(text: str) -> Completion:
         if text == "question 2":
             await asyncio.sleep(1.0)
@@ -316,7 +316,7 @@ def test_closing_waits_only_so_long() -> None:
     assert model.num_now == 0 and model.is_closed
 
 
-def test_a_cancelled_caller_who_waits_for_a_turn_never_asks() -> None:
+def test_a_call_cancelled_in_the_queue_sends_no_request() -> None:
     model = FakeModel(latency=2.0)
 
     async def play() -> None:
@@ -332,7 +332,7 @@ def test_a_cancelled_caller_who_waits_for_a_turn_never_asks() -> None:
     assert model.asked == ["first"]
 
 
-def test_an_answer_that_comes_in_the_moment_of_the_cancellation_is_kept() -> None:
+def test_an_answer_at_the_moment_of_cancellation_is_stored() -> None:
     journal = MemoryJournal()
 
     async def play() -> None:

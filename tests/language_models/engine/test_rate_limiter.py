@@ -4,7 +4,7 @@ from nip.language_models.chat import RateLimitState
 from nip.language_models.engine.rate_limiter import RateLimiter
 
 
-def test_nothing_is_held_back_until_limits_are_known() -> None:
+def test_nothing_is_delayed_until_limits_are_known() -> None:
     limiter = RateLimiter()
     for _ in range(1000):
         assert limiter.delay(10**6, now=0.0) == 0.0

@@ -69,5 +69,5 @@ def test_a_thousand_retries_do_not_overflow() -> None:
     assert max(waits(ModelTimeoutError("x"), EngineOptions(num_timeouts=2000))) <= 60.0
 
 
-def test_the_service_is_left_alone_for_as_long_as_it_wants() -> None:
+def test_all_calls_wait_as_long_as_the_service_requests() -> None:
     assert all(120.0 <= seconds <= 125.0 for seconds in waits(RateLimitError("x", retry_after=120)))

@@ -1,4 +1,4 @@
-"""A process that is killed between any two steps, and the one that goes on."""
+"""A process is killed between any two steps, and another one resumes the jobs."""
 
 import contextlib
 import warnings
@@ -26,7 +26,7 @@ OPTIONS = JobOptions(on_failure="retry", num_retries=1)
 
 
 def run_with_kills(folder, service, kills, groups=("verifier",)):
-    """Let processes be killed one after the other; return what the last one, unkilled, gives."""
+    """Run processes that are killed in turn; return the result of the last, which is not."""
     for kill_at in kills:
         with Process(folder, service, OPTIONS, kill_at, groups) as process:
             try:
@@ -45,7 +45,7 @@ def num_steps(folder, service):
 
 @pytest.mark.parametrize("fate", FATES)
 @pytest.mark.filterwarnings("ignore:Fine-tuning of group")
-def test_a_kill_at_any_step_makes_no_second_file_and_no_second_job(tmp_path, fate):
+def test_a_kill_at_any_step_creates_no_second_file_or_job(tmp_path, fate):
     folder = tmp_path / "straight"
     folder.mkdir()
     count = num_steps(folder, FakeService(FATES[fate]))
@@ -85,7 +85,7 @@ def test_each_of_several_groups_gets_one_file_and_one_job(tmp_path_factory, kill
 
 @pytest.mark.parametrize("kill_at", range(24))
 def test_a_job_that_is_to_stop_the_run_stops_it_in_spite_of_a_kill(tmp_path, kill_at):
-    """Only a run that has really stopped is given another attempt when it starts again."""
+    """Only a run that really stopped gets another attempt when it is resumed."""
     service = FakeService([("running", "failed")])
     stop = JobOptions(on_failure="stop")
     with Process(tmp_path, service, stop, kill_at) as process:
@@ -101,7 +101,7 @@ def test_a_job_that_is_to_stop_the_run_stops_it_in_spite_of_a_kill(tmp_path, kil
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_kill_right_after_each_state_goes_on_from_it(tmp_path, status):
+def test_a_kill_after_each_status_resumes_from_it(tmp_path, status):
     service = FakeService([("queued", "running", "succeeded")])
     with Process(tmp_path, service) as process:
         process.store.kill_after = status

@@ -48,7 +48,7 @@ def test_preferences_have_the_form_that_openai_documents():
 
 
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
-def test_any_text_comes_back(texts):
+def test_any_text_survives_the_round_trip(texts):
     dataset = supervised_dataset(
         [{"role": "user", "content": text}, {"role": "assistant", "content": text}]
         for text in texts
@@ -61,7 +61,7 @@ def test_the_order_of_the_fields_of_a_message_does_not_matter():
     assert supervised_dataset([[QUESTION, turned]]) == supervised_dataset([[QUESTION, ANSWER]])
 
 
-def test_half_a_surrogate_pair_becomes_valid_unicode():
+def test_an_unpaired_surrogate_becomes_valid_unicode():
     broken = {"role": "assistant", "content": "a \ud83d b"}
     (line,) = lines(supervised_dataset([[QUESTION, broken]]))
     assert line["messages"][1]["content"] == "a \ufffd b"
@@ -84,7 +84,7 @@ def test_examples_with_an_empty_message_are_left_out_and_counted(text):
 
 
 @pytest.mark.parametrize("conversation", [[], [QUESTION], [QUESTION, ANSWER, SYSTEM]])
-def test_a_conversation_must_end_with_what_is_learnt(conversation):
+def test_a_conversation_must_end_with_the_target_message(conversation):
     with pytest.raises(FineTuningDatasetError, match="example 1 must end with a message of the"):
         supervised_dataset([[QUESTION, ANSWER], conversation])
 

@@ -1,4 +1,4 @@
-"""Calls that may fail and must not be done twice."""
+"""Objects are created once, although requests fail."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ class Maker:
 
 
 @given(faults=st.lists(st.sampled_from(["before", "after", "limit"]), max_size=7))
-def test_whatever_fails_one_thing_is_made(faults):
+def test_exactly_one_object_is_created_whatever_fails(faults):
     maker = Maker(faults)
     found = asyncio.run(
         create_idempotently(maker.make, maker.find, FakeTime().polling(), may_exist=False)
@@ -51,7 +51,7 @@ def test_whatever_fails_one_thing_is_made(faults):
     assert maker.made == [found] == ["thing-0"]
 
 
-def test_what_an_earlier_process_made_is_found(tmp_path):
+def test_an_object_created_by_an_earlier_process_is_found(tmp_path):
     maker = Maker([])
     maker.made.append("thing-0")
     done = create_idempotently(maker.make, maker.find, FakeTime().polling(), may_exist=True)
@@ -66,7 +66,7 @@ def test_eight_failures_are_enough():
     assert len(maker.faults) == 12
 
 
-def test_what_will_not_pass_is_raised_at_once():
+def test_errors_that_are_not_transient_are_raised_without_retry():
     async def refuse():
         raise BadRequestError("no")
 
@@ -76,7 +76,7 @@ def test_what_will_not_pass_is_raised_at_once():
     assert time.pauses == []
 
 
-def test_a_service_that_names_a_time_is_not_asked_before():
+def test_a_retry_waits_as_long_as_the_service_requests():
     faults = [RateLimitError("later", retry_after=120.0), OverloadError("503")]
 
     async def question():

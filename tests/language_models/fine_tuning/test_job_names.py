@@ -1,4 +1,4 @@
-"""Names by which files and jobs are found again."""
+"""Deterministic names of files and jobs."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The life of a job, without crashes."""
+"""Fine-tuning jobs in one process, without crashes."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ def test_a_job_goes_through_all_states_and_leaves_its_record(tmp_path):
     assert (row.num_examples, row.backend, row.attempt) == (12, "fake", 0)
 
 
-def test_the_service_is_told_what_was_planned(tmp_path):
+def test_the_request_contains_the_plan(tmp_path):
     service = FakeService()
     group = "the provers / of a debate, " + "x" * 60
     given = plan(group, seed=2**40 + 5, batch_size=4, learning_rate_multiplier=0.5)
@@ -172,7 +172,7 @@ def test_a_skipped_job_leaves_the_group_its_model_also_after_a_new_start(tmp_pat
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
-def test_stop_ends_the_run_at_once_and_drops_no_other_group(tmp_path, status):
+def test_stop_ends_the_run_and_cancels_no_other_group(tmp_path, status):
     service = FakeService([("running", status), ("running",) * 50 + ("succeeded",)])
     with (
         Process(tmp_path, service, STOP, groups=("a", "b")) as process,
@@ -209,7 +209,7 @@ def test_at_the_deadline_a_slow_job_is_cancelled_and_tried_again(tmp_path, statu
     assert sum(process.time.pauses[:5]) == 100
 
 
-def test_at_the_deadline_of_the_last_attempt_the_job_is_left_to_go_on(tmp_path):
+def test_the_last_attempt_is_not_cancelled_at_its_deadline(tmp_path):
     service = FakeService([("running",)])
     options = JobOptions(on_failure="stop", deadline_s=50)
     with pytest.raises(FineTuningError, match=r"not ended within 50 s\. It continues"):
@@ -245,7 +245,7 @@ def test_a_job_that_ends_while_it_is_being_cancelled_counts(tmp_path):
     assert live_once(tmp_path, service, options=options).status == "SUCCEEDED"
 
 
-def test_a_job_that_cannot_be_cancelled_is_told_of(tmp_path):
+def test_a_job_that_cannot_be_cancelled_is_reported(tmp_path):
     service = FakeService([("running",)])
     service.fail("cancel_job", AuthenticationError("not allowed"))
     options = JobOptions(on_failure="skip", deadline_s=50)
@@ -281,7 +281,7 @@ def test_after_an_answer_that_was_lost_the_service_is_searched_first(
     assert find in service.calls[service.calls.index(name) :]
 
 
-def test_a_service_that_lists_new_jobs_late_makes_no_second_one(tmp_path):
+def test_a_delayed_listing_creates_no_second_job(tmp_path):
     service = FakeService()
     service.is_slow_to_list = 3
     service.fail("create_job", ("after", ModelTimeoutError("slow")))
@@ -301,7 +301,7 @@ def test_too_many_requests_are_waited_for_without_a_search(tmp_path):
 
 @pytest.mark.parametrize("error", [AuthenticationError("key"), QuotaError("money")])
 @pytest.mark.parametrize("name", ["upload", "create_job", "get_job"])
-def test_an_error_that_ends_the_run_leaves_a_state_to_go_on_from(tmp_path, name, error):
+def test_an_error_that_ends_the_run_leaves_a_resumable_state(tmp_path, name, error):
     service = FakeService()
     service.fail(name, error)
     with pytest.raises(type(error)):
@@ -310,7 +310,7 @@ def test_an_error_that_ends_the_run_leaves_a_state_to_go_on_from(tmp_path, name,
     assert (len(service.files), len(service.jobs)) == (1, 1)
 
 
-def test_a_service_that_is_down_for_long_stops_the_run_and_can_be_gone_on_with(tmp_path):
+def test_a_long_outage_stops_the_run_which_can_be_resumed(tmp_path):
     service = FakeService()
     service.fail("create_job", *[OverloadError("503")] * 8)
     with pytest.raises(OverloadError):
@@ -344,14 +344,14 @@ def test_transient_errors_do_not_end_the_waiting(tmp_path):
     assert live_once(tmp_path, service).status == "SUCCEEDED"
 
 
-def test_a_job_that_the_service_has_lost_has_failed(tmp_path):
+def test_a_job_missing_at_the_service_counts_as_failed(tmp_path):
     service = FakeService()
     service.fail("get_job", UnknownModelError("404"))
     with pytest.raises(FineTuningError, match="does not exist at the service"):
         live_once(tmp_path, service, options=STOP)
 
 
-def test_missing_events_are_told_of_and_do_no_harm(tmp_path):
+def test_missing_events_are_reported_and_do_not_stop_the_job(tmp_path):
     service = FakeService()
     service.fail("list_events", BadRequestError("unknown address"))
     with pytest.warns(NipWarning, match="events of the fine-tuning job job-1 could not be read"):

@@ -1,4 +1,4 @@
-"""The backend `openai`, against the endpoint of this package and against a bare one."""
+"""The backend `openai`, with the mock API and with minimal services."""
 
 import asyncio
 import json
@@ -149,7 +149,7 @@ def test_a_paused_job_is_waited_for(tmp_path):
         *("rate_limit", "rate_limit_ms", "server_error", "overload", "job_slow"),
     ],
 )
-def test_no_fault_makes_a_second_file_or_a_second_job(tmp_path, fault):
+def test_no_fault_creates_a_second_file_or_job(tmp_path, fault):
     for seed in range(3):
         folder = tmp_path / str(seed)
         folder.mkdir()
@@ -253,7 +253,7 @@ def test_without_metadata_the_suffix_decides(metadata):
 
 
 @pytest.mark.parametrize("body", ['{"error": {"code": 502}}', '{"data": null}', '{"id": 5}'])
-def test_a_list_that_is_none_is_not_taken_for_an_empty_one(body):
+def test_a_malformed_list_is_not_treated_as_empty(body):
     # A job that is there would be made again.
     async def give(request):
         return Response(body, media_type="application/json")
@@ -266,7 +266,7 @@ def test_a_list_that_is_none_is_not_taken_for_an_empty_one(body):
     with_backend(Starlette(routes=[Route("/v1/{path:path}", give)]), work)
 
 
-def test_a_service_without_pages_is_asked_twice_at_most():
+def test_a_service_without_pagination_gets_at_most_two_requests():
     num_requests = 0
 
     async def give(request):
@@ -284,7 +284,7 @@ def test_a_service_without_pages_is_asked_twice_at_most():
 
 
 @pytest.mark.parametrize("body", ["[]", '{"id": 5}', "null", "<html>", '{"data": 3}', '"job"'])
-def test_an_answer_that_is_no_job_is_told_of(body):
+def test_a_response_that_is_no_job_is_reported(body):
     async def give(request):
         return Response(body, media_type="application/json")
 
@@ -335,7 +335,7 @@ def test_the_key_of_an_account_is_in_no_error(monkeypatch):
     assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_what_is_missing_is_told_before_anything_is_sent(monkeypatch):
+def test_missing_settings_are_reported_before_a_request(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ParameterError, match="OPENAI_API_KEY"):

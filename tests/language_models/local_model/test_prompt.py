@@ -1,4 +1,4 @@
-"""Conversations take the form that the model was taught."""
+"""Conversations are formatted by the chat template of the model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tokens are drawn from the distribution that was asked for."""
+"""Tokens are sampled from the configured distribution."""
 
 import pytest
 import torch

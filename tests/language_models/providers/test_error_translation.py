@@ -1,4 +1,4 @@
-"""Each way in which a service says no becomes the error that says what is to be done."""
+"""Errors of services are translated to the error class that determines the reaction."""
 
 import json
 from contextlib import suppress
@@ -184,7 +184,9 @@ def test_a_refusal_has_its_own_error(name: str) -> None:
         ({}, None),
     ],
 )
-def test_the_service_says_when_to_ask_again(headers: dict[str, str], seconds: float | None) -> None:
+def test_the_delay_requested_by_the_service_is_used(
+    headers: dict[str, str], seconds: float | None
+) -> None:
     status, body, _ = REFUSALS["rate limit"]
     with pytest.raises(RateLimitError) as caught:
         ask_canned(body, status, headers)
@@ -214,7 +216,7 @@ def test_the_service_says_when_to_ask_again(headers: dict[str, str], seconds: fl
         ({"error": {"message": "what?"}}, UnknownApiError, "what?"),
     ],
 )
-def test_an_answer_that_is_none_is_told(
+def test_a_malformed_response_is_reported(
     body: object, error_class: type[LanguageModelError], message: str
 ) -> None:
     with pytest.raises(error_class, match=message):
@@ -252,7 +254,7 @@ def test_an_unforeseen_error_is_unknown() -> None:
     assert type(translate_error(RuntimeError("?"), SPEC)) is UnknownApiError
 
 
-def test_a_service_that_cannot_be_reached_is_no_slow_one() -> None:
+def test_an_unreachable_service_is_no_timeout() -> None:
     error = APITimeoutError(httpx2.Request("POST", "http://localhost"))
     error.__cause__ = httpx2.ConnectTimeout("")
     assert type(translate_error(error, SPEC)) is ModelConnectionError

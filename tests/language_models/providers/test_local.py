@@ -1,4 +1,4 @@
-"""A model in a folder answers, many at once as one alone."""
+"""Local models give the same completions in a batch as alone."""
 
 import asyncio
 import shutil
@@ -64,7 +64,7 @@ SAMPLINGS = [
 ]
 
 
-def test_answers_do_not_depend_on_what_else_is_asked(folder: Path) -> None:
+def test_completions_do_not_depend_on_the_rest_of_the_batch(folder: Path) -> None:
     together = ask_together(folder, TEXTS, SAMPLINGS)
     alone = ask_together(folder, TEXTS, SAMPLINGS, max_batch_size=1)
     reversed_order = ask_together(folder, TEXTS[::-1], SAMPLINGS[::-1], max_batch_size=4)
@@ -98,7 +98,7 @@ def test_the_end_token_ends_an_answer(folder: Path) -> None:
     assert all("<|end|>" not in answer.text for answer in ended)
 
 
-def test_a_conversation_that_is_too_long_is_refused_alone(folder: Path) -> None:
+def test_only_the_conversation_that_is_too_long_is_refused(folder: Path) -> None:
     async def run() -> list[Completion | BaseException]:
         model = local(folder)
         sampling = Sampling(max_tokens=5, seed=0)
@@ -159,7 +159,7 @@ def test_a_slow_answer_times_out_and_a_closed_model_says_so(folder: Path) -> Non
         ("model.safetensors", r"has no \*.safetensors. Other formats"),
     ],
 )
-def test_an_unusable_folder_is_told_beforehand(
+def test_an_unusable_folder_is_reported_before_loading(
     folder: Path, tmp_path: Path, missing: str, message: str
 ) -> None:
     copy = tmp_path / "copy"
@@ -170,7 +170,7 @@ def test_an_unusable_folder_is_told_beforehand(
         check_access(ModelSpec("local", str(copy)))
 
 
-def test_a_broken_folder_is_told(folder: Path, tmp_path: Path) -> None:
+def test_a_broken_folder_is_reported(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ParameterError, match="cannot be loaded"):

@@ -1,4 +1,4 @@
-"""What the provider sends, what it reads, and what it does on a connection that breaks."""
+"""Requests and responses of the provider `openai`, and its reaction to broken connections."""
 
 import asyncio
 import logging
@@ -164,7 +164,7 @@ def test_a_refused_key_is_nowhere_in_the_error(monkeypatch: pytest.MonkeyPatch) 
     assert "unusual" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_server_of_ones_own_needs_no_key() -> None:
+def test_a_self_hosted_server_needs_no_key() -> None:
     wire = Wire(http(chat_body()))
     ask_wire(wire)
     ((head, _),) = wire.requests
@@ -186,17 +186,17 @@ def test_the_environment_gives_address_and_key(monkeypatch: pytest.MonkeyPatch) 
     assert f"bearer {KEY}".lower() in wire.requests[0][0].lower()
 
 
-def test_a_connection_cut_in_the_middle_of_an_answer_is_told() -> None:
+def test_a_connection_cut_in_the_middle_of_a_response_is_reported() -> None:
     with pytest.raises(ModelConnectionError, match="RemoteProtocolError"):
         ask_wire(Wire(http(chat_body(), missing=10)))
 
 
-def test_a_connection_cut_before_the_answer_is_told() -> None:
+def test_a_connection_cut_before_the_response_is_reported() -> None:
     with pytest.raises(ModelConnectionError, match="Check that the service is running"):
         ask_wire(Wire(b""))
 
 
-def test_an_address_where_nobody_listens_is_told() -> None:
+def test_an_address_without_a_server_is_reported() -> None:
     async def run() -> None:
         async with listening(Wire(b"")) as wire:
             address = wire.address
@@ -250,7 +250,7 @@ def test_a_call_is_sent_once_even_if_it_fails() -> None:
         (ModelSpec("rehearsal", MODEL), {}, "needs a mock API"),
     ],
 )
-def test_what_is_missing_is_told_beforehand(
+def test_missing_settings_are_reported_before_a_request(
     monkeypatch: pytest.MonkeyPatch, spec: ModelSpec, variables: dict[str, str], message: str
 ) -> None:
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""The endpoint of this package and the provider that speaks to it mean the same."""
+"""The provider `rehearsal` and the mock API agree on answers and errors."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Durations and limits in headers are read in every notation in use."""
+"""Durations and limits in headers are parsed in all known notations."""
 
 import pytest
 from hypothesis import given

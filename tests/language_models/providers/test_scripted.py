@@ -1,4 +1,4 @@
-"""Scripted models say what a function or a file says, and count as real ones do."""
+"""Scripted models answer by a function or a file, and count tokens."""
 
 import asyncio
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_a_function_may_fail_as_a_service_would(script: Path) -> None:
         ask(scripted(f"{script}:overloaded"))
 
 
-def test_an_answer_that_is_none_is_named(script: Path) -> None:
+def test_an_invalid_return_value_is_named(script: Path) -> None:
     with pytest.raises(ParameterError, match="must return a string or a Completion, got 3"):
         ask(scripted(f"{script}:broken"))
 
@@ -111,7 +111,7 @@ def test_rules_answer_by_the_seed(tmp_path: Path) -> None:
         ("no_such_file.yaml", "No such file"),
     ],
 )
-def test_what_is_missing_is_told_beforehand(name: str, message: str) -> None:
+def test_missing_settings_are_reported_before_a_request(name: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         check_access(ModelSpec("scripted", name))
     with pytest.raises(ParameterError, match=message):

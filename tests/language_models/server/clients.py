@@ -1,4 +1,4 @@
-"""The official client, speaking to an endpoint in this process."""
+"""The official client, connected to a mock API in this process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

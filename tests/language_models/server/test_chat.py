@@ -97,7 +97,7 @@ def test_what_cannot_be_answered_is_refused(request_body, param: str) -> None:
     assert use(work).param == param
 
 
-def test_only_models_that_were_made_can_be_asked_among_the_fine_tuned() -> None:
+def test_fine_tuned_models_must_exist() -> None:
     async def work(client, endpoint):
         with pytest.raises(NotFoundError, match="ft:nothing") as caught:
             await ask(client, model="ft:nothing:nip::12345678")
@@ -115,7 +115,7 @@ def test_models_are_listed() -> None:
     assert MODEL in listed and one == MODEL
 
 
-def test_a_demanded_key_is_compared_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_required_key_is_compared_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENDPOINT_KEY", "open-sesame")
 
     async def work(client, endpoint):

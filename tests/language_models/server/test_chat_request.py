@@ -57,7 +57,7 @@ def test_three_words_are_four_tokens(words: int, tokens: int) -> None:
 
 
 @given(st.text(alphabet="ab \n\t", max_size=60), st.integers(0, 40))
-def test_a_cut_text_is_the_beginning_and_as_long_as_may_be(text: str, limit: int) -> None:
+def test_a_cut_text_is_the_longest_prefix_within_the_limit(text: str, limit: int) -> None:
     cut = cut_to_tokens(text, limit)
     assert text.startswith(cut) and count_tokens(cut) <= limit
     if cut != text:

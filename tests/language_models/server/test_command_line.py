@@ -1,4 +1,4 @@
-"""The endpoint as a process of its own, over HTTP."""
+"""The mock API as a separate process, over HTTP."""
 
 import re
 import signal
@@ -48,7 +48,7 @@ def counters(client: OpenAI) -> dict:
     return httpx2.get(str(client.base_url.join("/admin/counters"))).json()
 
 
-def test_a_killed_endpoint_goes_on_from_its_file(tmp_path: Path) -> None:
+def test_a_killed_server_resumes_from_its_state_file(tmp_path: Path) -> None:
     arguments = ("--state", str(tmp_path / "endpoint.db"), "--job-polls", "3")
     with serve(*arguments) as (process, client):
         first = ask(client, seed=1).choices[0].message.content

@@ -58,14 +58,14 @@ def test_a_limit_says_when_to_come_back() -> None:
     assert seconds.code == milliseconds.code == "rate_limit_exceeded"
 
 
-def test_refusals_are_told_apart_by_status_and_code() -> None:
+def test_refusals_differ_by_status_and_code() -> None:
     assert meet("overload")[0].status_code == 503
     assert meet("server_error")[0].status_code == 500
     assert meet("quota")[0].code == "insufficient_quota"
     assert meet("unknown_model")[0].code == "model_not_found"
 
 
-def test_answers_that_reach_the_client_are_paid_also_if_they_are_bad() -> None:
+def test_completions_that_reach_the_client_are_billed_even_if_invalid() -> None:
     async def work(client, endpoint):
         answer = await ask(client, "a b c d e f g h")
         return answer.choices[0], endpoint.counters().num_generations
@@ -120,7 +120,7 @@ def strike_pattern(fault: str, *, num_attempts: int, seed: int = 0, reverse: boo
     return use(work, faults=(fault,), fault_rate=0.5, seed=seed)
 
 
-def test_faults_strike_the_share_asked_for_whatever_the_order_of_requests() -> None:
+def test_the_configured_share_gets_faults_independent_of_the_order_of_requests() -> None:
     pattern = strike_pattern("server_error", num_attempts=2)
     assert pattern == strike_pattern("server_error", num_attempts=2, reverse=True)
     assert pattern != strike_pattern("server_error", num_attempts=2, seed=1)
@@ -153,7 +153,7 @@ def test_selectors_narrow_whom_a_fault_strikes() -> None:
 
 
 @pytest.mark.parametrize("name", fault_registry.names())
-def test_rules_can_be_written_down(name: str) -> None:
+def test_rules_survive_the_round_trip_to_text(name: str) -> None:
     kind = fault_registry[name].kinds[0]
     rule = FaultRule.from_text(f"{name}?first=3&model=ft:a:b&rate=0.25&request={kind}", 1.0)
     assert (rule.rate, rule.first, rule.model, rule.request) == (0.25, 3, "ft:a:b", kind)
@@ -232,7 +232,7 @@ def test_a_slow_job_takes_ten_times_as_long() -> None:
     assert len(seen) == 1 + 10 * 2
 
 
-def test_a_job_may_be_made_though_no_answer_comes() -> None:
+def test_a_job_may_be_created_although_the_request_fails() -> None:
     async def work(client, endpoint):
         errors = set()
         for number in range(12):
@@ -259,7 +259,7 @@ def test_a_job_may_be_refused() -> None:
     assert use(work, faults=("create_refused",), fault_rate=1.0) == 0
 
 
-def test_a_file_may_be_kept_though_no_answer_comes() -> None:
+def test_an_upload_may_be_stored_although_the_request_fails() -> None:
     async def work(client, endpoint):
         with pytest.raises(openai.InternalServerError):
             await upload(client)
@@ -277,7 +277,7 @@ def test_a_hanging_request_can_be_given_up() -> None:
     assert use(work, faults=("timeout",), fault_rate=1.0, stall_s=60.0) == 0
 
 
-def test_other_requests_meet_faults_too() -> None:
+def test_requests_of_other_kinds_get_faults_too() -> None:
     async def work(client, endpoint):
         for call in (client.files.list(), client.models.list(), client.fine_tuning.jobs.list()):
             with pytest.raises(openai.InternalServerError):

@@ -10,7 +10,7 @@ from tests.language_models.server.clients import use
 from tests.language_models.server.training_data import upload
 
 
-def test_a_file_comes_back_as_it_was_and_can_be_deleted() -> None:
+def test_a_file_is_returned_unchanged_and_can_be_deleted() -> None:
     content = bytes(range(256)) + b"\r\n--no boundary\r\n"
 
     async def work(client, endpoint):
@@ -42,7 +42,7 @@ def test_pages_hold_every_file_once_and_the_newest_first() -> None:
     assert ascending[:5] == made and len(ascending) == 6
 
 
-def test_a_page_begins_after_a_file_that_is_there() -> None:
+def test_a_page_starts_after_an_existing_file() -> None:
     async def work(client, endpoint):
         with pytest.raises(BadRequestError, match="file-7"):
             await client.files.list(after="file-7")

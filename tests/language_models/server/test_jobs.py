@@ -1,4 +1,4 @@
-"""The life of fine-tuning jobs, as the official client sees it."""
+"""Fine-tuning jobs, as the official client sees them."""
 
 import json
 
@@ -20,7 +20,7 @@ async def train(client, content: bytes | None = None, **more):
     return (await wait_for(client, await create(client, content, **more)))[0]
 
 
-def test_a_job_goes_through_its_states_and_makes_a_model_that_learnt() -> None:
+def test_a_job_passes_its_statuses_and_creates_a_trained_model() -> None:
     async def work(client, endpoint):
         job = await create(client)
         assert job.fine_tuned_model is None and job.finished_at is None
@@ -38,7 +38,7 @@ def test_a_job_goes_through_its_states_and_makes_a_model_that_learnt() -> None:
     assert job.hyperparameters.n_epochs == 3
 
 
-def test_preferred_answers_are_learnt() -> None:
+def test_preferred_answers_are_memorised() -> None:
     method = {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.2, "n_epochs": 1}}}
 
     async def work(client, endpoint):
@@ -51,7 +51,7 @@ def test_preferred_answers_are_learnt() -> None:
     assert job.method.dpo.hyperparameters.batch_size == 1
 
 
-def test_training_goes_on_from_a_fine_tuned_model() -> None:
+def test_training_continues_from_a_fine_tuned_model() -> None:
     async def work(client, endpoint):
         first = await train(client, supervised(12, "first"))
         second = await train(client, supervised(10, "second"), model=first.fine_tuned_model)
@@ -80,7 +80,7 @@ def test_equal_requests_make_two_jobs_whose_models_have_one_name() -> None:
     [{"seed": 7}, {"suffix": "other"}, {"model": "gpt-4o-2024-08-06"}, {"content": preference()}],
     ids=str,
 )
-def test_another_request_makes_a_model_of_another_name(change) -> None:
+def test_another_request_creates_a_model_of_another_name(change) -> None:
     method = {"type": "dpo"} if "content" in change else {"type": "supervised"}
 
     async def work(client, endpoint):
@@ -127,7 +127,7 @@ def test_events_tell_what_happened_the_newest_first() -> None:
     assert checkpoint.step_number == 30
 
 
-def test_a_cancelled_job_makes_no_model() -> None:
+def test_a_cancelled_job_creates_no_model() -> None:
     async def work(client, endpoint):
         job = await client.fine_tuning.jobs.cancel((await create(client)).id)
         assert job.status == "cancelled"

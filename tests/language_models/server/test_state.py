@@ -1,4 +1,4 @@
-"""What an endpoint remembers outlives it, if it lies in a file."""
+"""The state of the mock API survives in its file."""
 
 import sqlite3
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.language_models.server.clients import MODEL, ask, text_of, use
 from tests.language_models.server.training_data import upload, wait_for
 
 
-def test_everything_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_everything_is_restored_from_the_state_file(tmp_path: Path) -> None:
     options = {"state_path": str(tmp_path / "endpoint.db"), "job_polls": 4}
 
     async def begin(client, endpoint):
@@ -46,7 +46,7 @@ def test_everything_goes_on_where_it_was(tmp_path: Path) -> None:
     assert sorted(later.generations.values()) == [1, 2]
 
 
-def test_faults_go_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_faults_continue_the_same_after_a_restart(tmp_path: Path) -> None:
     async def attempts(client, endpoint, num: int = 12):
         outcomes = []
         for _ in range(num):
@@ -107,7 +107,7 @@ def foreign_database(path: Path) -> None:
     ],
     ids=["foreign", "garbage", "folder"],
 )
-def test_files_of_others_are_left_alone(tmp_path: Path, prepare, message: str) -> None:
+def test_foreign_files_are_left_unchanged(tmp_path: Path, prepare, message: str) -> None:
     path = tmp_path / "endpoint.db"
     prepare(path)
     with pytest.raises(ParameterError, match=message):

@@ -1,4 +1,4 @@
-"""Which questions are asked when: round the data, each pass complete, and never for ever."""
+"""The order of datapoints: complete passes over the data, continued across iterations."""
 
 from collections import Counter
 
@@ -63,7 +63,7 @@ def test_the_order_follows_from_the_seed():
     assert order(1) != order(2)
 
 
-def test_an_iteration_goes_on_where_the_last_one_stopped():
+def test_an_iteration_continues_the_pass_of_the_one_before():
     in_one = requests_of_iteration(7, 30, 0, seed=5)
     in_three = [q for each in range(3) for q in requests_of_iteration(7, 10, each, seed=5)]
     assert [each.datapoint for each in in_one] == [each.datapoint for each in in_three]
@@ -89,7 +89,7 @@ def test_without_a_number_there_is_a_rollout_for_each_datapoint():
     assert len(stage("train", 0, rl={"rollouts_per_iteration": 25})) == 25
 
 
-def test_tests_ask_the_same_every_time():
+def test_tests_use_the_same_datapoints_every_time():
     text_rl = {"test_scheme": "all"}
     assert stage("test", 0, text_rl=text_rl) == stage("test", 3, text_rl=text_rl) == list(range(10))
     text_rl["test_on_whole_dataset"] = False

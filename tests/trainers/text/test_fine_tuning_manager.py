@@ -73,7 +73,7 @@ def new_run(tmp_path, params):
 
 
 @pytest.mark.parametrize("fine_tuning", [{}, {"n_epochs": 3, "batch_size": 4}])
-def test_each_group_gets_the_job_that_the_parameters_ask_for(stored, both, tmp_path, fine_tuning):
+def test_each_group_gets_the_configured_job(stored, both, tmp_path, fine_tuning):
     params = make_text_params(**CHANGES, fine_tuning=fine_tuning)
     instance = build_scenario_instance(params, ExperimentSettings(progress=False))
     with new_run(tmp_path, params) as run:
@@ -95,7 +95,9 @@ def test_each_group_gets_the_job_that_the_parameters_ask_for(stored, both, tmp_p
 
 
 @pytest.mark.parametrize("from_scratch", [True, False])
-def test_the_next_job_starts_from_the_first_model_or_goes_on(stored, both, tmp_path, from_scratch):
+def test_the_next_job_starts_from_the_base_model_or_the_last_one(
+    stored, both, tmp_path, from_scratch
+):
     every_agent = {"fine_tune_from_scratch": from_scratch}
     params = make_text_params(**CHANGES, every_agent=every_agent)
     instance = build_scenario_instance(params, ExperimentSettings(progress=False))

@@ -1,4 +1,4 @@
-"""Replacing verdicts by the truth."""
+"""Guess replacement: verdicts are replaced by true labels."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_only_a_verdict_can_be_replaced():
     assert choose(decided(10, num_undecided=4, failed=failed), range(10), 0.5).sum() == 2
 
 
-def test_a_message_that_was_left_empty_is_not_taught():
+def test_rollouts_with_an_empty_message_are_not_selected():
     invalid = np.zeros((3, 4, 2), dtype=bool)
     invalid[0, 0, VERIFIER] = invalid[1, 1, 1 - VERIFIER] = True
     assert choose(decided(3, invalid=invalid), range(3), 1.0).tolist() == [False, True, True]

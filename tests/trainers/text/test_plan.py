@@ -1,4 +1,4 @@
-"""What would be asked and paid, worked out by hand for each protocol."""
+"""Planned calls and costs, computed by hand for each protocol."""
 
 import warnings
 
@@ -55,7 +55,7 @@ def test_calls_are_turns_times_rollouts(protocol, expected):
     assert calls(plan) == {name: 24 * turns for name, turns in expected.items()}
 
 
-def test_tests_are_counted_as_they_are_asked_for():
+def test_rollouts_of_tests_are_counted():
     plan, instance = plan_of(text_rl={"test_scheme": "last"})
     assert plan.num_test_datapoints == len(instance.test_dataset)
     assert plan.num_rollouts == 24 + len(instance.test_dataset)
@@ -64,7 +64,7 @@ def test_tests_are_counted_as_they_are_asked_for():
     assert plan.num_rollouts == 10 + 10
 
 
-def test_who_learns():
+def test_which_agents_are_trained():
     agents = {"verifier": {"freeze_agent": True, "use_dummy_api": True}}
     plan, _ = plan_of(agents={"_default": {"use_dummy_api": True}, **agents})
     assert [(agent.name, agent.learns) for agent in plan.agents] == [

@@ -1,4 +1,4 @@
-"""The models of a run are tested again, one after the other, with the same result."""
+"""Reruns of the tests of a run give the same results."""
 
 import sqlite3
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_the_scheme_of_tests_may_choose_the_iterations(runs_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["first rollout", "second rollout table", "between"])
-def test_it_goes_on_where_it_was_interrupted(
+def test_an_interrupted_rerun_resumes(
     runs_dir: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = place.replace(" ", "-")

@@ -1,4 +1,4 @@
-"""Which rollouts expert iteration learns from."""
+"""Selection of training rollouts in expert iteration."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def with_rewards(*rewards, **columns):
     return make_rollouts(reward=[[0.0, reward] for reward in rewards], **columns)
 
 
-def test_the_threshold_is_reached_by_what_equals_it():
+def test_a_reward_equal_to_the_threshold_is_selected():
     rollouts = with_rewards(1.0, 0.9, 0.89, -1.0)
     assert select(rollouts) == [0, 1]
     assert select(rollouts, reward_threshold=-1.0) == [0, 1, 2, 3]

@@ -1,4 +1,4 @@
-"""Many rollouts at once: each is stored when it is finished, and nothing is played twice."""
+"""Concurrent rollouts are stored when they are finished, and none is sampled twice."""
 
 import asyncio
 from dataclasses import replace
@@ -123,7 +123,7 @@ def test_a_failed_rollout_is_stored_as_failed_among_others(run):
     assert journal_size(run) == 0
 
 
-def test_when_all_fail_none_is_kept_and_what_was_answered_is_not_asked_again(run):
+def test_if_all_fail_rollouts_are_deleted_and_answers_are_kept(run):
     refused = {f"p{position}": "this is refused" for position in range(6)}
     with pytest.raises(AllRolloutsFailedError, match=r"All 6 rollouts failed, 6 of them with: Thi"):
         sample(sampler_of(run), Game(**refused))
@@ -139,7 +139,7 @@ def test_when_all_fail_none_is_kept_and_what_was_answered_is_not_asked_again(run
     assert journal_size(run) == 0
 
 
-def test_a_stage_that_nobody_needs_any_rollout_of_is_no_failure(run):
+def test_an_empty_stage_is_no_failure(run):
     sample(sampler_of(run), Game(), plans=[])
     assert run.rollouts.positions("train", 0) == []
 
@@ -160,7 +160,7 @@ def test_an_error_that_ends_the_run_stops_the_others(run):
     assert seen[-1].num_from_journal == kept > 0
 
 
-def test_a_users_error_comes_alone_and_any_other_with_its_story(run):
+def test_user_errors_have_no_traceback_and_others_do(run):
     def raising(error):
         async def play(plan, complete):
             raise error
@@ -175,7 +175,7 @@ def test_a_users_error_comes_alone_and_any_other_with_its_story(run):
     assert isinstance(caught.value.__cause__, BaseExceptionGroup)
 
 
-def test_a_limited_number_is_under_way_at_once(run, monkeypatch):
+def test_the_number_of_concurrent_calls_is_limited(run, monkeypatch):
     monkeypatch.setattr(text_sampling, "MAX_LIVE_ROLLOUTS", 5)
     plans = [replace(PLANS[0], position=n, key_prefix=f"train/0/{n}") for n in range(40)]
     sample(sampler_of(run, max_concurrency=1), game := Game(), plans)

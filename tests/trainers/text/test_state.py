@@ -1,4 +1,4 @@
-"""The order of the stages, and how the state is kept."""
+"""The order of the stages, and the round trip of the state."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_the_last_iteration_samples_logs_and_tests_only():
     assert state.iteration == 1
 
 
-def test_a_single_iteration_learns_nothing():
+def test_a_single_iteration_trains_nothing():
     seen, state = stages_of_run(1)
     assert [stage for _, stage, _ in seen] == [
         "sample_rollouts",

@@ -1,4 +1,4 @@
-"""The statistics of a stage of dialogues, against tables worked by hand."""
+"""The metrics of a stage, compared with tables computed by hand."""
 
 import numpy as np
 import pytest
@@ -134,7 +134,7 @@ def test_an_agent_without_a_turn_has_no_shares():
     assert not [name for name in found if name.endswith(("retry_share", "cut_share"))]
 
 
-def test_the_prefix_comes_first():
+def test_the_prefix_is_prepended():
     found = rollout_statistics(make_rollouts(**TABLE), PROTOCOL, prefix="test_")
     assert found["test_mean_accuracy"] == pytest.approx(3 / 5)
     assert "test_prover.mean_episode_reward" in found

@@ -5,7 +5,7 @@ import numpy as np
 from nip.trainers.text.data_order import requests_of_stage
 
 
-def test_rollouts_are_read_back_as_they_were_asked_for(stored, params):
+def test_rollouts_are_loaded_in_the_requested_order(stored, params):
     for phase, iteration in (("train", 0), ("train", 1), ("test", 1)):
         requests = requests_of_stage(params, phase, iteration, len(stored.dataset(phase)))
         rollouts = stored.load(phase, iteration)
@@ -23,7 +23,7 @@ def test_rollouts_are_read_back_as_they_were_asked_for(stored, params):
     assert stored.count() == 40 + 2 * len(stored.dataset("test"))
 
 
-def test_every_dialogue_has_a_seed_of_its_own(stored, params, instance, monkeypatch):
+def test_every_rollout_has_a_different_seed(stored, params, instance, monkeypatch):
     seeds = [
         plan.seed
         for phase in ("train", "test")
@@ -62,7 +62,7 @@ def test_a_conversation_ends_with_what_the_agent_said_last(stored, both):
             assert conversation[-1] == {"role": "assistant", "content": spoken[-1]}
 
 
-def test_the_verdict_becomes_the_truth_only_where_that_is_requests(stored, both):
+def test_the_verdict_is_replaced_only_where_requested(stored, both):
     wrong = np.flatnonzero((both["verdict"] != 2) & (both["verdict"] != both["y"]))
     assert len(wrong) > 3
     for row in wrong:

@@ -1,4 +1,4 @@
-"""Transcripts say what was said, parsed, earned and decided."""
+"""Transcripts contain messages, parsed channels, rewards and decisions."""
 
 import json
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def test_files_are_named_by_iteration_and_phase(tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["yaml", "json"])
-def test_everything_is_told(tmp_path, file_format):
+def test_all_statistics_are_reported(tmp_path, file_format):
     (tree,), _ = written(tmp_path, [COMPLETED], file_format, prompts=PROMPTS)
     assert tree["question"] == "Double a number.\nn < 100"
     assert tree["solution"] == "return n + 2\n"
