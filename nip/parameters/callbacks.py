@@ -64,19 +64,19 @@ class MonitoringParameters(CallbackParameters):
         if is_text and hyper_params.text_rl.test_scheme == "none":
             yield (
                 f"{path}.monitor={self.monitor!r} is a metric of tests, but text_rl.test_scheme is "
-                "'none'. Set text_rl.test_scheme=all, or watch a metric of training."
+                "'none'. Set text_rl.test_scheme=all, or monitor a metric of training."
             )
         num_iterations = hyper_params.get(trainer_specs[hyper_params.trainer].num_iterations)
         if not is_text and (hyper_params.eval_every or 0) > num_iterations:
             yield (
                 f"{path}.monitor={self.monitor!r} is a metric of evaluations, but eval_every="
                 f"{hyper_params.eval_every} is more than the {num_iterations} iterations, so there "
-                "are none during training. Lower it, or watch a metric of training."
+                "are none during training. Lower it, or monitor a metric of training."
             )
         if not is_text and hyper_params.eval_every is None:
             yield (
                 f"{path}.monitor={self.monitor!r} is a metric of evaluations, but eval_every is "
-                "None, so there are none during training. Set eval_every=1 or more, or watch a "
+                "None, so there are none during training. Set eval_every=1 or more, or monitor a "
                 "metric of training."
             )
 
@@ -113,7 +113,7 @@ class EarlyStoppingParameters(MonitoringParameters):
         if low == high or (self.threshold == low) != (self.mode == "min"):
             yield (
                 f"{at('threshold')} must be better than {at('divergence')} ({self.divergence!r}) "
-                f"in the sense of {at('mode')}={self.mode!r}, got {self.threshold!r}. Exchange "
+                f"in the sense of {at('mode')}={self.mode!r}, got {self.threshold!r}. Swap "
                 "them, or choose the other mode."
             )
 
@@ -132,8 +132,8 @@ class BestCheckpointParameters(MonitoringParameters):
         if _learns_from_texts(hyper_params):
             yield (
                 f"{path}: best_checkpoint keeps weights of networks, but trainer="
-                f"{hyper_params.trainer!r} has language models, whose service keeps all that were "
-                "fine-tuned. Leave it out; early_stopping tells the best iteration."
+                f"{hyper_params.trainer!r} trains language models, which are stored by their "
+                "provider. Remove it; early_stopping reports the best iteration."
             )
 
 

@@ -102,7 +102,7 @@ class RlParameters(SubParameters):
         if frames is not None and self.minibatch_size > frames:
             yield (
                 f"{at('minibatch_size')} must be at most {at('frames_per_batch')} ({frames}), got "
-                f"{self.minibatch_size}, which leaves nothing to learn from. Lower it, or sample "
+                f"{self.minibatch_size}, so that there is no minibatch. Lower it, or sample "
                 f"more frames."
             )
         if frames is not None and steps is not None and frames % steps:

@@ -207,8 +207,8 @@ class LrSchedulerParameters(SubParameters):
         """Require a consistent schedule."""
         if self.name == "one_cycle" and self.num_warmup:
             yield (
-                f"{at('num_warmup')} must be 0 with {at('name')}='one_cycle', which begins with a "
-                f"rise of its own, got {self.num_warmup}. Use {at('pct_start')} instead."
+                f"{at('num_warmup')} must be 0 with {at('name')}='one_cycle', which has a warm-up "
+                f"of its own, got {self.num_warmup}. Use {at('pct_start')} instead."
             )
         if self.total is not None and self.num_warmup >= self.total:
             yield (
@@ -218,12 +218,12 @@ class LrSchedulerParameters(SubParameters):
         if self.name == "multistep" and not self.milestones:
             yield (
                 f"{at('milestones')} must not be empty with {at('name')}='multistep', got (). Give "
-                "the intervals at which the rate falls, for example [100,200]."
+                "the intervals at which the learning rate decays, for example [100,200]."
             )
         if list(self.milestones) != sorted(set(self.milestones)):
             yield (
-                f"{at('milestones')} must rise, got {list(self.milestones)}. Put them in order, "
-                "each once."
+                f"{at('milestones')} must be strictly increasing, got {list(self.milestones)}. "
+                "Sort them, and remove duplicates."
             )
 
 

@@ -60,7 +60,7 @@ def test_options_are_checked_when_they_are_made_alone() -> None:
         (
             {"name": "early_stopping", "monitor": "a", "threshold": 0.5, "divergence": 0.9},
             "callbacks[0].threshold must be better than callbacks[0].divergence (0.9) in the sense "
-            "of callbacks[0].mode='max', got 0.5. Exchange them, or choose the other mode.",
+            "of callbacks[0].mode='max', got 0.5. Swap them, or choose the other mode.",
         ),
         (
             {
@@ -71,7 +71,7 @@ def test_options_are_checked_when_they_are_made_alone() -> None:
                 "divergence": 0.5,
             },
             "callbacks[0].threshold must be better than callbacks[0].divergence (0.5) in the sense "
-            "of callbacks[0].mode='min', got 0.5. Exchange them, or choose the other mode.",
+            "of callbacks[0].mode='min', got 0.5. Swap them, or choose the other mode.",
         ),
         (
             {"name": "average_agent_weights", "agents": ["prover", "prover"]},
@@ -81,14 +81,14 @@ def test_options_are_checked_when_they_are_made_alone() -> None:
         (
             "early_stopping",
             "callbacks[0].monitor='test_mean_accuracy' is a metric of evaluations, but eval_every "
-            "is None, so there are none during training. Set eval_every=1 or more, or watch a "
+            "is None, so there are none during training. Set eval_every=1 or more, or monitor a "
             "metric of training.",
         ),
         (
             {"name": "best_checkpoint", "monitor": "test_soundness"},
             "callbacks[0].monitor='test_soundness' is a metric of evaluations, but eval_every is "
-            "None, so there are none during training. Set eval_every=1 or more, or watch a metric "
-            "of training.",
+            "None, so there are none during training. Set eval_every=1 or more, or monitor a "
+            "metric of training.",
         ),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_metric_of_tests_that_there_are_none_of_is_refused_for_texts_too() -> 
         make_tree(**TEXT, callbacks=["early_stopping"])
     assert str(caught.value) == (
         "callbacks[0].monitor='test_mean_accuracy' is a metric of tests, but text_rl.test_scheme "
-        "is 'none'. Set text_rl.test_scheme=all, or watch a metric of training."
+        "is 'none'. Set text_rl.test_scheme=all, or monitor a metric of training."
     )
 
 

@@ -54,8 +54,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"lr_scheduler": {"name": "one_cycle", "num_warmup": 3}},
-        "lr_scheduler.num_warmup must be 0 with lr_scheduler.name='one_cycle', which begins with a "
-        "rise of its own, got 3. Use lr_scheduler.pct_start instead.",
+        "lr_scheduler.num_warmup must be 0 with lr_scheduler.name='one_cycle', which has a "
+        "warm-up of its own, got 3. Use lr_scheduler.pct_start instead.",
     ),
     (
         {"lr_scheduler": {"name": "linear", "num_warmup": 3, "total": 3}},
@@ -65,11 +65,12 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (
         {"lr_scheduler": {"name": "multistep"}},
         "lr_scheduler.milestones must not be empty with lr_scheduler.name='multistep', got (). "
-        "Give the intervals at which the rate falls, for example [100,200].",
+        "Give the intervals at which the learning rate decays, for example [100,200].",
     ),
     (
         {"lr_scheduler": {"name": "multistep", "milestones": [3, 3]}},
-        "lr_scheduler.milestones must rise, got [3, 3]. Put them in order, each once.",
+        "lr_scheduler.milestones must be strictly increasing, got [3, 3]. Sort them, and remove "
+        "duplicates.",
     ),
     (
         {"lr_scheduler": {"name": "cosine"}, "rl": {"anneal_lr": True}},

@@ -121,5 +121,5 @@ def _problems_with_training(hyper_params: HyperParameters) -> Iterator[str]:
         if hyper_params.pretrain_agents:
             yield (
                 f"agents.{agent_name}.load_checkpoint_and_parameters=True would be undone by "
-                "pretrain_agents=True, which trains all bodies anew. Set one of them to False."
+                "pretrain_agents=True, which trains all bodies again. Set one of them to False."
             )

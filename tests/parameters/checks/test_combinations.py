@@ -16,8 +16,8 @@ UNEQUAL = {"actor": 1.0, "critic": 0.5}
     [
         (
             {"rl": {"minibatch_size": 2000}},
-            "rl.minibatch_size must be at most rl.frames_per_batch (1000), got 2000, which leaves "
-            "nothing to learn from. Lower it, or sample more frames.",
+            "rl.minibatch_size must be at most rl.frames_per_batch (1000), got 2000, so that "
+            "there is no minibatch. Lower it, or sample more frames.",
         ),
         (
             {"rl": {"frames_per_batch": 1000, "steps_per_env_per_iteration": 3}},
