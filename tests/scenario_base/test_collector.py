@@ -1,5 +1,7 @@
 """Collected batches agree with the environment and continue in the next batch."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -139,7 +141,7 @@ def test_a_stored_collector_goes_on_with_the_same_batches(scenario, data_dir):
     params = make_params(scenario, protocol="debate", include_linear_message_space=True)
     collector = collector_of(make_instance(params, data_dir))
     collector.collect()
-    stored = {name: value.clone() for name, value in collector.state_dict().items()}
+    stored = deepcopy(collector.state_dict())
     expected = [collector.collect() for _ in range(3)]
     other = collector_of(make_instance(params, data_dir), seed=9)
     other.collect()

@@ -39,7 +39,7 @@ def test_successive_passes_are_shuffled_differently():
 
 
 def test_an_empty_dataset_is_refused():
-    with pytest.raises(ValueError, match="at least one datapoint"):
+    with pytest.raises(ValueError, match="at least 1 datapoint"):
         EndlessShuffledOrder(0, seed=0)
 
 
