@@ -1,4 +1,4 @@
-"""How and where an experiment runs, which changes its result by rounding at most."""
+"""Settings of how and where an experiment runs, which affect its result by rounding at most."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def _as_text(path: Any) -> Any:
 
 
 Folder = Annotated[str, BeforeValidator(_as_text)]
-"""A folder, as text or as a ``pathlib.Path``; a relative one starts at the working folder."""
+"""A path as text or ``pathlib.Path``; relative to the working folder."""
 
 
 @register_parameter_class
@@ -32,71 +32,71 @@ class ExperimentSettings(SubParameters):
     Raises
     ------
     ParameterError
-        On construction, listing every value that cannot be used.
+        On construction, listing every invalid value.
     """
 
     device: str = "cpu"
-    """Where tensors are computed: ``cpu``, ``cuda`` or ``cuda:1`` (a certain GPU)."""
+    """Device of all tensors: ``cpu``, ``cuda``, or one GPU, such as ``cuda:1``."""
 
     runs_dir: Folder = "runs"
-    """Folder in which each run gets a folder of its own."""
+    """Folder of all runs; each run is a folder in it."""
 
     data_dir: Folder = "data"
-    """Folder in which the datasets lie."""
+    """Folder of the datasets."""
 
     num_threads: Count = 1
-    """Threads of PyTorch; more are often slower on a busy machine, and may round differently."""
+    """Threads of PyTorch. More are often slower on a busy machine, and may change rounding."""
 
     checkpoint_period: Count | None = None
-    """Save every so many iterations; by default as often as costs at most 5 % of the time."""
+    """Iterations between checkpoints; by default chosen to take at most 5 % of the time."""
 
     max_checkpoints: Count = 2
-    """Newest checkpoints that are kept."""
+    """Number of latest checkpoints to keep."""
 
     permanent_every: Count | None = None
-    """Keep the checkpoints of every so many iterations for good."""
+    """Iterations between checkpoints that are never deleted; by default there are none."""
 
     progress: bool = True
-    """Show how far a run is: a live bar on a terminal, a line now and then elsewhere."""
+    """Show progress: a bar on a terminal, occasional lines elsewhere."""
 
     ignore_cache: bool = False
-    """Compute anew what could be read from the cache in ``runs_dir``."""
+    """Recompute results that are cached in ``runs_dir``."""
 
     max_concurrency: Count = 100
-    """Requests that may be under way at once, for each language model."""
+    """Maximum number of concurrent requests to each language model."""
 
     api_timeout_s: Positive = 600.0
-    """Seconds after which a request to a language model is given up and made again."""
+    """Seconds after which a request to a language model is aborted and retried."""
 
     num_api_generation_timeouts: CountOrZero = 100
-    """How often one request may be given up before its rollout fails."""
+    """Timeouts of one request after which its rollout fails."""
 
     num_api_connection_errors: CountOrZero = 10
-    """How often one request may lose its connection before its rollout fails."""
+    """Connection errors of one request after which its rollout fails."""
 
     max_cost: Positive | None = None
-    """Dollars after which a run stops, as far as prices are known; by default there is no limit."""
+    """Cost in dollars at which a run stops, as far as prices are known; by default no limit."""
 
     prices: Folder | None = None
-    """YAML file of prices of models, which come before those that are known here."""
+    """YAML file of model prices, which override the built-in ones."""
 
     response_cache: Folder | None = None
-    """File of answers to keep and use again, also in other runs; by default there is none."""
+    """File in which responses are cached, also for other runs; by default there is no cache."""
 
     poll_seconds: Positive = 10.0
-    """Seconds between two looks at a fine-tuning job at first; later up to six times as many."""
+    """Initial seconds between polls of a fine-tuning job; later up to six times as long."""
 
     @classmethod
     def root_path(cls) -> str:
-        """Name messages by where the settings stand on the command line."""
+        """Return the prefix of settings on the command line."""
         return "settings"
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the settings as plain data; being of one kind only, they need no ``_type``."""
+        """Return the settings as plain data, without ``_type``."""
         return {name: value for name, value in super().to_dict().items() if name != "_type"}
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
-        """Yield a message for each value that has the right type, but no meaning."""
+        """Yield a message for each value that has the right type but is invalid."""
         if not _DEVICE.fullmatch(self.device):
             yield (
                 f"{at('device')} must be 'cpu', 'cuda' or 'cuda:<number>', got "

@@ -1,4 +1,4 @@
-"""Outside modules that register trainers, protocols, scenarios or parameters of their own."""
+"""Loading of plugins: modules that register their own trainers, protocols or scenarios."""
 
 import importlib
 import importlib.util
@@ -20,24 +20,23 @@ def load_plugins(names: Iterable[str]) -> None:
     Parameters
     ----------
     names : Iterable[str]
-        Dotted names of modules on the path, where the current folder counts as well, or paths of
-        ``.py`` files.
+        Dotted names of modules on the path or in the current folder, or paths of ``.py`` files.
 
     Raises
     ------
     PluginError
-        If there is no such module or file, or if its import fails.
+        If a module or file does not exist, or its import fails.
     """
     here = str(Path.cwd())
     if here not in sys.path:
-        # Last, so that a file lying here never hides an installed module.
+        # Last, so that a file in this folder never shadows an installed module.
         sys.path.append(here)
     for name in names:
         _guarded(name, lambda name=name: _import(name))  # type: ignore[misc]
 
 
 def load_installed_plugins() -> None:
-    """Import what installed packages offer under the entry point group ``nip.plugins``.
+    """Import the plugins of installed packages (entry point group ``nip.plugins``).
 
     Raises
     ------
@@ -63,8 +62,8 @@ def _import_file(path: Path) -> ModuleType:
         if Path(getattr(loaded, "__file__", None) or "").resolve() == path.resolve():
             return loaded
         raise PluginError(
-            f"The plugin {str(path)!r} has the name of a module that is loaded already, "
-            f"{path.stem!r}. Rename the file."
+            f"The plugin {str(path)!r} cannot be imported as {path.stem!r}, because a module of "
+            "this name is already imported. Rename the file."
         )
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
@@ -79,7 +78,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _guarded(name: str, load: Callable[[], object]) -> None:
-    """Load a plugin; whatever goes wrong within it becomes one clear message."""
+    """Load a plugin, and turn any error in it into a ``PluginError``."""
     try:
         load()
     except PluginError:
@@ -96,7 +95,7 @@ def _guarded(name: str, load: Callable[[], object]) -> None:
 
 
 def _describe(name: str, error: Exception) -> str:
-    """Say what went wrong in a plugin, and on which of its lines."""
+    """Describe an error in a plugin, with the line on which it occurred."""
     machinery = ("<frozen", str(Path(importlib.__file__).parent), __file__)
     frames = [
         frame

@@ -1,6 +1,6 @@
-"""The life of one run: check, build, train, and say what came out.
+"""Running an experiment: check, build, open the run, train, and return the result.
 
-Nothing heavy is imported before the parameters have been checked: a mistake is told at once.
+PyTorch is imported only after the checks, so that invalid parameters are reported quickly.
 """
 
 import itertools
@@ -13,36 +13,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError, ResumeError
-from nip.experiment.base_run import apply_base_run
-from nip.experiment.loaded_agents import apply_agent_checkpoints
+from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import ResumePolicy, Run
-from nip.run_store.run_id import check_run_id, is_run_folder
+from nip.run_store.run_id import is_run_folder
 from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
 
 if TYPE_CHECKING:
     from nip.experiment.plan import ExperimentPlan
-    from nip.scenario_instance import ScenarioInstance
     from nip.trainers.core.components import TrainerComponents
+    from nip.trainers.core.trainer import Trainer
     from nip.trainers.text.plan import TextPlan
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came out of a run."""
+    """Result of a run."""
 
     run_id: str
     """Name of the run."""
 
     folder: Path
-    """Where everything about the run lies."""
+    """Folder of the run."""
 
     metrics: dict[str, float]
     """The last value of each metric."""
 
     best_checkpoint: Path | None = None
-    """Folder of the best checkpoint; None if none was marked as such."""
+    """Folder of the best checkpoint; None if no checkpoint was marked as best."""
 
 
 def run_experiment(
@@ -54,28 +53,28 @@ def run_experiment(
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
 ) -> RunResult:
-    """Run an experiment, or go on with one that was interrupted.
+    """Run an experiment, or resume one that was interrupted.
 
-    Where torchrun has started several processes, each of them calls this: they train together, and
-    the first one writes the files.
+    Under torchrun every process calls this function; the processes train together, and the first
+    one writes the files.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run. What its group ``base_run``, and agents that begin with a checkpoint, ask
-        for is taken from other runs first.
+        The experiment. Values that its group ``base_run``, and agents that start from a
+        checkpoint, refer to are first taken from the other runs.
     run_id : str, optional
-        Name of the run and of its folder; by default made of the experiment and the time.
+        Name of the run and of its folder; by default generated from the experiment and the time.
     resume : ResumePolicy
-        What to do if the run exists already: go on (``auto``, ``must``) or refuse (``never``); and
-        if it does not: begin it (``auto``, ``never``) or refuse (``must``). A run that is completed
-        is not trained again: its result is returned.
+        What to do if the run exists already: resume it (``auto``, ``must``) or refuse (``never``);
+        and if it does not: start it (``auto``, ``never``) or refuse (``must``). A completed run is
+        not trained again: its result is returned.
     components : TrainerComponents, optional
-        Parts of the trainer to be exchanged, and callbacks; they are not stored with the run.
+        Replacements for parts of the trainer, and callbacks; they are not stored with the run.
     settings : ExperimentSettings, optional
         How and where to run.
     **settings_kwargs : Any
-        Single settings, for example ``device="cuda"``; they win over ``settings``.
+        Single settings, for example ``device="cuda"``; they take precedence over ``settings``.
 
     Returns
     -------
@@ -85,33 +84,39 @@ def run_experiment(
     Raises
     ------
     NipError
-        If the experiment cannot be run as asked. Then no folder is made, and an existing run is
-        left as it was.
+        If the experiment cannot be run as requested. In this case no folder is made, and an
+        existing run is not changed.
     """
     settings = combine_settings(settings, settings_kwargs)
-    hyper_params = apply_base_run(hyper_params, settings)
-    hyper_params = apply_agent_checkpoints(hyper_params, settings, run_id)
-    run_id = new_run_id(hyper_params, settings) if run_id is None else run_id
-    check_run_id(run_id)
-    _check(hyper_params, settings)
-    own_settings = _settings_of_rank(settings, launched_ranks())
+    return run_checked(check(hyper_params, settings, run_id, resume), components)
+
+
+def run_checked(
+    experiment: CheckedExperiment, components: "TrainerComponents | None" = None
+) -> RunResult:
+    """Run an experiment that has passed the checks; see ``run_experiment``.
+
+    Protocol, scenario instance and trainer are built once. A new run gets its folder only after
+    they were built and the trainer has accepted its callbacks and components.
+    """
+    experiment = _with_run_id(experiment)
+    folder = Path(experiment.settings.runs_dir) / str(experiment.run_id)
+    own_settings = _settings_of_rank(experiment.settings, launched_ranks())
     with connected_ranks(own_settings.device) as ranks:
-        run_id = ranks.share_text(run_id)
-        (is_there,) = ranks.first([is_run_folder(Path(settings.runs_dir) / run_id)])
-        instance = None
-        if not is_there and resume != "must":
-            # A new run gets its folder only after its parts could be built.
-            instance = _build(hyper_params, own_settings)
-            _check_trainer(hyper_params, own_settings, instance, components)
-        run = ranks.only_first(lambda: _open(settings, run_id, hyper_params, resume, ranks))
+        folder = folder.with_name(ranks.share_text(folder.name))
+        (is_there,) = ranks.first([is_run_folder(folder)])
+        trainer = None
+        if not is_there and experiment.resume != "must":
+            trainer = _build_trainer(experiment, own_settings, components)
+        run = ranks.only_first(lambda: _open(experiment, folder.name, ranks))
         with run or nullcontext():
             (is_completed,) = ranks.first([run is not None and run.status == "completed"])
             if not is_completed:
-                instance = instance or _build(hyper_params, own_settings)
-                _train(run, hyper_params, own_settings, instance, components)
-            if run is not None and settings.progress:
+                trainer = trainer or _build_trainer(experiment, own_settings, components)
+                _train(trainer, run)
+            if run is not None and experiment.settings.progress:
                 _print_summary(run)
-            return _result(run, Path(settings.runs_dir) / run_id, ranks)
+            return _result(run, folder, ranks)
 
 
 def prepare_experiment(
@@ -120,96 +125,102 @@ def prepare_experiment(
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
 ) -> "ExperimentPlan | TextPlan":
-    """Build everything as ``run_experiment`` would, fill caches, and report sizes; train nothing.
+    """Build everything as ``run_experiment`` would, and report sizes without training.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        The experiment.
     settings : ExperimentSettings, optional
         How and where to run.
     **settings_kwargs : Any
-        Single settings; they win over ``settings``.
+        Single settings; they take precedence over ``settings``.
 
     Returns
     -------
     plan : ExperimentPlan | TextPlan
-        What would be run: agents, data, sizes; for language models also calls and costs.
+        Agents, data and sizes; for language models also calls and costs.
 
     Raises
     ------
     NipError
-        If the experiment cannot be run as asked.
+        If the experiment cannot be run as requested.
     """
-    settings = combine_settings(settings, settings_kwargs)
-    hyper_params = apply_agent_checkpoints(apply_base_run(hyper_params, settings), settings)
-    _check(hyper_params, settings)
-    instance = _build(hyper_params, settings)
+    return prepare_checked(check(hyper_params, combine_settings(settings, settings_kwargs)))
+
+
+def prepare_checked(experiment: CheckedExperiment) -> "ExperimentPlan | TextPlan":
+    """Build an experiment that has passed the checks; see ``prepare_experiment``."""
+    trainer = _build_trainer(experiment, experiment.settings)
     from nip.experiment.plan import make_plan
 
-    _check_trainer(hyper_params, settings, instance, components=None)
-
-    return make_plan(hyper_params, instance, settings)
+    return make_plan(trainer)
 
 
 def combine_settings(
     settings: ExperimentSettings | None, changes: dict[str, Any]
 ) -> ExperimentSettings:
-    """Give the settings with single ones replaced; the defaults where there are none."""
+    """Return the settings with single ones replaced; the defaults if ``settings`` is None."""
     if settings is None:
         return ExperimentSettings(**changes)
     return replace(settings, **changes) if changes else settings
 
 
 def new_run_id(hyper_params: HyperParameters, settings: ExperimentSettings) -> str:
-    """Make a readable name that no run has yet."""
+    """Generate a readable name that no run has yet."""
     parts = (hyper_params.scenario, hyper_params.interaction_protocol, hyper_params.trainer)
     stem = f"{'-'.join(parts)}-{datetime.now():%Y%m%d-%H%M%S}"
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     return next(name for name in names if not (Path(settings.runs_dir) / name).exists())
 
 
-def _check(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
-    # The protocols need NumPy, which somebody who imports only parameters does not wait for.
-    from nip.experiment.checks import check_experiment
+def _with_run_id(experiment: CheckedExperiment) -> CheckedExperiment:
+    if experiment.run_id is not None:
+        return experiment
+    return replace(experiment, run_id=new_run_id(experiment.hyper_params, experiment.settings))
 
-    check_experiment(hyper_params, settings)
 
-
-def _build(hyper_params: HyperParameters, settings: ExperimentSettings) -> "ScenarioInstance":
+def _build_trainer(
+    experiment: CheckedExperiment,
+    settings: ExperimentSettings,
+    components: "TrainerComponents | None" = None,
+) -> "Trainer":
+    """Build the scenario instance and the trainer, and let the trainer check itself."""
     from nip.factory import build_scenario_instance
+    from nip.trainers.registry import build_trainer
 
+    hyper_params = experiment.hyper_params
     if _has_tensors(hyper_params):
         _check_device(settings.device)
     with _torch_threads(hyper_params, settings):
-        return build_scenario_instance(hyper_params, settings)
+        instance = build_scenario_instance(
+            hyper_params, settings, experiment.protocol, experiment.text_parts
+        )
+        trainer = build_trainer(hyper_params, instance, settings, components=components)
+    trainer.check()
+    return trainer
 
 
-def _open(
-    settings: ExperimentSettings,
-    run_id: str,
-    hyper_params: HyperParameters,
-    resume: ResumePolicy,
-    ranks: Ranks,
-) -> Run:
-    """Open a run, which goes on with as many processes as it was begun with."""
-    run = Run.open(settings, run_id, hyper_params.to_dict(), resume)
-    begun_with = run.get_state("num_ranks", 1)
-    if begun_with == ranks.size or run.status == "completed":
+def _open(experiment: CheckedExperiment, run_id: str, ranks: Ranks) -> Run:
+    """Open a run, which is resumed with as many processes as it was started with."""
+    parameters = experiment.hyper_params.to_dict()
+    run = Run.open(experiment.settings, run_id, parameters, experiment.resume)
+    started_with = run.get_state("num_ranks", 1)
+    if started_with == ranks.size or run.status == "completed":
         return run
     if run.history.names():
         run.close()
         raise ResumeError(
-            f"Run {run_id!r} was begun with {begun_with} processes and cannot go on with "
-            f"{ranks.size}, among which its data would be divided otherwise. Start it with "
-            f"torchrun --nproc_per_node {begun_with}, or choose another run_id for a new run."
+            f"Run {run_id!r} was started with {started_with} processes and cannot be resumed with "
+            f"{ranks.size}, because its data would be divided differently. Start it with torchrun "
+            f"--nproc_per_node {started_with}, or choose another run_id for a new run."
         )
     run.set_state("num_ranks", ranks.size)
     return run
 
 
 def _settings_of_rank(settings: ExperimentSettings, ranks: Ranks) -> ExperimentSettings:
-    """Give each process a GPU of its own, and let only the first one show how far it is."""
+    """Assign a GPU to each process, and show progress only in the first one."""
     if ranks.size == 1:
         return settings
     if settings.device == "cuda":
@@ -218,36 +229,18 @@ def _settings_of_rank(settings: ExperimentSettings, ranks: Ranks) -> ExperimentS
     return replace(settings, progress=settings.progress and ranks.is_first)
 
 
-def _check_trainer(
-    hyper_params: HyperParameters,
-    settings: ExperimentSettings,
-    instance: "ScenarioInstance",
-    components: "TrainerComponents | None",
-) -> None:
-    """Build the trainer once without a run, to hear what it cannot do."""
-    from nip.trainers.registry import build_trainer
-
-    build_trainer(hyper_params, instance, settings, components=components).check()
-
-
-def _train(
-    run: Run | None,
-    hyper_params: HyperParameters,
-    settings: ExperimentSettings,
-    instance: "ScenarioInstance",
-    components: "TrainerComponents | None",
-) -> None:
-    """Train to the end; a run that fails says so, one that is interrupted may go on."""
-    from nip.trainers.registry import build_trainer
+def _train(trainer: "Trainer", run: Run | None) -> None:
+    """Train to the end. An error marks the run as failed; an interrupted run stays resumable."""
 
     def start() -> None:
         assert run is not None
-        run.start(instance.digests())
+        run.start(trainer.scenario_instance.digests())
 
     current_ranks().only_first(start)
     try:
-        with _torch_threads(hyper_params, settings):
-            trainer = build_trainer(hyper_params, instance, settings, run, components)
+        with _torch_threads(trainer.hyper_params, trainer.settings):
+            if run is not None:
+                trainer = _attach_run(trainer, run)
             with trainer.closing():
                 trainer.train()
     except Exception as error:
@@ -258,15 +251,34 @@ def _train(
         run.finish("completed")
 
 
+def _attach_run(trainer: "Trainer", run: Run) -> "Trainer":
+    """Give a trainer its run; one with a constructor of its own is constructed again with it.
+
+    Such a constructor may use the run, which it did not have when the trainer was checked.
+    """
+    classes = type(trainer).__mro__
+    if all("__init__" not in vars(cls) or _is_builtin(cls) for cls in classes):
+        trainer.attach_run(run)
+        return trainer
+    from nip.trainers.registry import build_trainer
+
+    parts = trainer.hyper_params, trainer.scenario_instance, trainer.settings
+    return build_trainer(*parts, run, trainer.components)
+
+
+def _is_builtin(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] in ("nip", "abc", "builtins", "typing")
+
+
 def _result(run: Run | None, folder: Path, ranks: Ranks) -> RunResult:
-    """Return on all ranks what the first one knows."""
+    """Return the result of the first rank on all ranks."""
     known = None if run is None else [run.history.latest_all(), str(run.best_checkpoint or "")]
     metrics, best = json.loads(ranks.share_text(json.dumps(known)))
     return RunResult(folder.name, folder, metrics, Path(best) if best else None)
 
 
 def _print_summary(run: Run) -> None:
-    # Imported when needed: layout for terminals takes a while, and a mistake is to be told at once.
+    # rich takes a while to import.
     from nip.run_store.report.terminal_summary import print_summary
 
     print_summary(run)
@@ -278,7 +290,7 @@ def _has_tensors(hyper_params: HyperParameters) -> bool:
 
 @contextmanager
 def _torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
-    """Compute with so many threads, and leave the caller's number as it was."""
+    """Set the number of threads of PyTorch, and restore the previous one at the end."""
     if not _has_tensors(hyper_params):
         yield
         return
@@ -293,12 +305,13 @@ def _torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) 
 
 
 def _check_device(device: str) -> None:
-    """Refuse a device that this machine does not have, before anything is put on it."""
+    """Refuse a device that this machine does not have."""
     import torch
 
     kind, _, number = device.partition(":")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise ParameterError(
-            f"settings.device={device} asks for a GPU that PyTorch does not see here; it sees "
-            f"{torch.cuda.device_count()}. Use settings.device=cpu, or a CUDA build of PyTorch."
+            f"settings.device={device} needs a GPU that PyTorch does not find on this machine; it "
+            f"finds {torch.cuda.device_count()}. Use settings.device=cpu, or a CUDA build of "
+            "PyTorch."
         )

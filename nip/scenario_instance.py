@@ -1,4 +1,4 @@
-"""All built parts of one experiment."""
+"""Scenario instance: all built parts of one experiment."""
 
 from __future__ import annotations
 
@@ -23,73 +23,73 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScenarioInstance:
-    """What the factory built, and what a trainer receives; one subclass for each kind of data."""
+    """Parts of an experiment that a trainer receives; one subclass for each kind of data."""
 
     protocol_handler: ProtocolHandler
-    """Who speaks when, who hears it, and who is paid."""
+    """Timetable, visibility and rewards."""
 
     def digests(self) -> dict[str, str]:
-        """Return digests, by name, of all files that decide what is learnt."""
+        """Return digests, by name, of all data that influence training."""
         raise NotImplementedError
 
 
 @dataclass
 class TensorDictScenarioInstance(ScenarioInstance):
-    """The parts of an experiment whose agents are networks."""
+    """Parts of an experiment whose agents are networks."""
 
     scenario: Scenario
     """The task."""
 
     train_dataset: TensorDataset
-    """Questions to learn from."""
+    """Training split."""
 
     test_dataset: TensorDataset
-    """Questions to be tested on."""
+    """Test split."""
 
     agents: CombinedAgents
     """The agents."""
 
     normalizer: ObservationNormalizer
-    """Scales what the agents read; shared by both environments."""
+    """Normalises observations; shared by both environments."""
 
     batch_shape: BatchShape
     """Environments and steps of one iteration."""
 
     train_environment: TensorDictEnvironment
-    """Where the agents learn."""
+    """Environment of the training split."""
 
     test_environment: TensorDictEnvironment
-    """Where the agents are tested."""
+    """Environment of the test split."""
 
     def digests(self) -> dict[str, str]:
-        """Return the digest of the data that are learnt from."""
+        """Return the digest of the training split."""
         return {"train dataset": self.train_dataset.fingerprint()}
 
 
 @dataclass
 class PureTextScenarioInstance(ScenarioInstance):
-    """The parts of an experiment whose agents are language models."""
+    """Parts of an experiment whose agents are language models."""
 
     scenario: TextScenario
     """The task."""
 
     rules: DialogueRules
-    """How the agents converse."""
+    """Prompts, visibility and parsing of the dialogues."""
 
     train_dataset: TextDataset
-    """Questions to learn from."""
+    """Training split."""
 
     test_dataset: TextDataset
-    """Questions to be tested on."""
+    """Test split."""
 
     agents: dict[str, TextAgent]
     """The agents by name, in the order of the protocol."""
 
     shared_model_groups: dict[str, PureTextSharedModelGroup]
-    """The models by the names of the groups of agents that share them."""
+    """Groups of agents that share a model, by name."""
 
     def digests(self) -> dict[str, str]:
-        """Return the digests of the data and of the prompts."""
+        """Return the digests of both splits and of the prompts."""
         return {
             "train dataset": self.train_dataset.fingerprint(),
             "test dataset": self.test_dataset.fingerprint(),

@@ -292,6 +292,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         # All that the command line imports before it knows what to do.
         runpy.run_path(str(SCRIPT), run_name="not_main")
+        importlib.import_module("nip.command_line.hydra_jobs")
         if "torch" in sys.argv:
             _import_all()
     serve()

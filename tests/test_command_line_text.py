@@ -2,11 +2,17 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.command_line_process import run_command_line
+from tests.command_line_process import (
+    Outcome,
+    call_command_line,
+    call_command_lines,
+    run_command_line,
+)
 
 BARE = ["scenario=code_validation", "dataset=test", "trainer=pure_text_ei"]
 TEXT = [*BARE, "rl.num_iterations=3"]
@@ -119,21 +125,29 @@ MISTAKES = {
 }
 
 
+DRY_RUN = ["experiment=cv_nip_ei_rehearsal", "dry_run=true"]
+
+
+@cache
+def outcomes_of_light_commands() -> dict[str, Outcome]:
+    """Call all command lines that must not import PyTorch, in one fresh process."""
+    lines = {name: arguments for name, (arguments, _) in MISTAKES.items()} | {"dry run": DRY_RUN}
+    outcomes = call_command_lines(list(lines.values()), OPENAI_API_KEY="", OPENAI_BASE_URL="")
+    return dict(zip(lines, outcomes, strict=True))
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_one_clear_message_at_once(mistake: str, working_folder: Path) -> None:
-    arguments, said = MISTAKES[mistake]
-    outcome = run_command_line(arguments, working_folder, OPENAI_API_KEY="", OPENAI_BASE_URL="")
+def test_a_mistake_gets_one_clear_message_at_once(mistake: str) -> None:
+    outcome = outcomes_of_light_commands()[mistake]
     assert outcome.exit_code == 2, outcome.stderr
     assert outcome.stderr.count("error: ") == 1
-    assert "Traceback" not in outcome.stderr
-    assert [words for words in said if words not in outcome.stderr] == []
+    assert [words for words in MISTAKES[mistake][1] if words not in outcome.stderr] == []
     assert outcome.heavy_imports == []
-    assert list(working_folder.iterdir()) == []
+    assert outcome.files == []
 
 
-def test_a_dry_run_of_the_rehearsal_says_what_would_be_asked(working_folder: Path) -> None:
-    arguments = ["experiment=cv_nip_ei_rehearsal", "dry_run=true"]
-    outcome = run_command_line(arguments, working_folder)
+def test_a_dry_run_of_the_rehearsal_says_what_would_be_asked() -> None:
+    outcome = outcomes_of_light_commands()["dry run"]
     assert outcome.exit_code == 0, outcome.stderr
     text = " ".join(outcome.stdout.split())
     assert "3, with a fine-tuning after each but the last" in text
@@ -145,7 +159,7 @@ def test_a_dry_run_of_the_rehearsal_says_what_would_be_asked(working_folder: Pat
     assert re.search(r"about \$\d+\.\d\d at most for sampling", text)
     assert text.count(f"{4 * num_rollouts:,}") >= 2
     assert outcome.heavy_imports == []
-    assert list(working_folder.iterdir()) == []
+    assert outcome.files == []
 
 
 def test_a_rehearsal_is_run_kept_and_not_repeated(working_folder: Path) -> None:
@@ -159,9 +173,9 @@ def test_a_rehearsal_is_run_kept_and_not_repeated(working_folder: Path) -> None:
     assert result["status"] == "completed"
     assert "test_mean_accuracy" in result["metrics"]
     before = (folder / "run.db").read_bytes()
-    again = run_command_line(arguments, working_folder)
+    again = call_command_line(arguments)
     assert again.exit_code == 0, again.stderr
     assert (folder / "run.db").read_bytes() == before
-    changed = run_command_line([*arguments, "rl.num_iterations=5"], working_folder)
+    changed = call_command_line([*arguments, "rl.num_iterations=5"])
     assert changed.exit_code == 2
     assert "rl.num_iterations: 2 → 5" in changed.stderr

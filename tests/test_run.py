@@ -12,6 +12,7 @@ from nip import ExperimentSettings, HyperParameters, prepare_experiment, run_exp
 from nip.errors import DatasetError, ParameterError, ResumeError
 from nip.run import new_run_id
 from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
+from nip.trainers.registry import trainer_registry
 from nip.trainers.trainer_base import Trainer
 
 
@@ -154,6 +155,25 @@ def test_a_run_without_a_name_gets_a_readable_one_of_its_own(working_folder: Pat
         (working_folder / "runs" / name).mkdir()
         names.add(name)
     assert len(names) == 3
+
+
+def test_a_trainer_with_a_constructor_of_its_own_gets_the_run_there(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_ids = []
+
+    class OwnConstructor(VanillaPpoTrainer):
+        def __init__(self, hyper_params, scenario_instance, settings, run=None) -> None:
+            super().__init__(hyper_params, scenario_instance, settings, run)
+            run_ids.append(None if run is None else run.run_id)
+
+    monkeypatch.setitem(trainer_registry._entries, "vanilla_ppo", OwnConstructor)
+    first = run_experiment(toy(), run_id="a", progress=False)
+    # Checked without a run, and constructed again for training.
+    assert run_ids == [None, "a"]
+    monkeypatch.undo()
+    monkeypatch.chdir(working_folder)
+    assert run_experiment(toy(), run_id="b", progress=False).metrics == first.metrics
 
 
 def test_preparing_reports_the_sizes_and_leaves_nothing(working_folder: Path) -> None:

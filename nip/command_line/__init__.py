@@ -1,1 +1,1 @@
-"""From what a user types to checked parameters, before anything heavy is imported."""
+"""The command line: parsing, composition, checks, and reports on the terminal."""

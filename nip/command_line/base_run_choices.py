@@ -1,4 +1,4 @@
-"""What need not be chosen on the command line, because another run has chosen it."""
+"""Scenario, trainer, dataset and protocol of a base run, as defaults of the command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,21 +7,21 @@ from typing import Any
 from nip.errors import ParameterError
 from nip.run_store.reading import read_parameters
 
-_TAKEN_OVER = ("scenario", "trainer", "dataset", "interaction_protocol")
+_CHOICES = ("scenario", "trainer", "dataset", "interaction_protocol")
 
 
 def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose as the base run did where nothing is chosen.
+    """Return the choices of the base run that the user did not make.
 
     Parameters
     ----------
     choices : Mapping[str, Any]
-        What chooses the tree so far, with the groups ``base_run`` and ``settings``.
+        Choices of the user, and the groups ``base_run`` and ``settings``.
 
     Returns
     -------
     choices : dict[str, Any]
-        What the base run adds; nothing where there is none.
+        Additional choices; empty without a base run.
 
     Raises
     ------
@@ -38,5 +38,5 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
         stored = read_parameters(Path(str(settings.get("runs_dir"))) / str(run_id))
     except ParameterError as error:
         raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
-    missing = [name for name in _TAKEN_OVER if choices.get(name) is None]
+    missing = [name for name in _CHOICES if choices.get(name) is None]
     return {name: stored[name] for name in missing if name in stored}

@@ -1,14 +1,13 @@
-"""From overrides and YAML to one plain tree of parameters.
+"""Composition of YAML files and overrides into one plain tree of parameters.
 
-Which parameters there are depends on the scenario, the protocol and the plugins, which may
-themselves stand in a YAML file. So composition goes twice over the same files: first for these
-choices alone, then, on top of the full tree of defaults, for everything.
+Which parameters exist depends on the scenario, the protocol and the plugins, which may be chosen in
+a YAML file. Hydra therefore composes the files alone, without any defaults; the choices are read
+from the result, and files and overrides are applied to the defaults that belong to these choices.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -16,11 +15,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nip.command_line.base_run_choices import choices_of_base_run
+from nip.command_line.config_folders import EXPERIMENT, ConfigFolders
 from nip.command_line.defaults import all_defaults, check_choices
 from nip.command_line.overrides import (
     check_names,
@@ -35,9 +35,7 @@ from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.tree.command_line_tree import class_tree
 from nip.plugins import load_installed_plugins, load_plugins
 
-CONFIG_NAME = "config"
 DEFAULTS_NAME = "nip_defaults"
-EXPERIMENT = "experiment"
 VERSION_BASE = "1.3"
 
 _CHOICES = ("scenario", "dataset", "trainer", "interaction_protocol", "plugins")
@@ -45,38 +43,14 @@ _GROUPS_OF_CHOICES = {"base_run": BaseRunParameters, "settings": ExperimentSetti
 
 
 @dataclass(frozen=True)
-class ConfigFolders:
-    """Where YAML files are looked for."""
-
-    main: Path
-    """Folder of ``config.yaml``."""
-
-    extra: Path | None = None
-    """A folder of the user's own, which comes first."""
-
-    def experiments(self) -> dict[str, Path]:
-        """Files of the named experiments."""
-        folders = [self.main] if self.extra is None else [self.main, self.extra]
-        return {
-            path.relative_to(folder / EXPERIMENT).with_suffix("").as_posix(): path
-            for folder in folders
-            for path in sorted((folder / EXPERIMENT).rglob("*.yaml"))
-        }
-
-    def hydra_overrides(self) -> list[str]:
-        """How Hydra is told of the extra folder."""
-        return [f"hydra.searchpath=['file://{self.extra.resolve()}']"] if self.extra else []
-
-
-@dataclass(frozen=True)
 class Composition:
-    """The parameters of one run, composed but not yet checked."""
+    """Composed parameters of one run, not yet checked."""
 
     tree: dict[str, Any]
-    """Hyper-parameters at the root, beside what says how to run them (``defaults.RUN_KEYS``)."""
+    """Hyper-parameters at the root, and the keys ``defaults.RUN_KEYS``."""
 
     defaults: dict[str, Any]
-    """The tree of defaults that it was composed on: every name that there is."""
+    """The complete tree of defaults, which has every parameter that exists."""
 
 
 def compose_run(
@@ -84,84 +58,124 @@ def compose_run(
 ) -> Composition:
     """Compose the parameters of one run.
 
-    As a side effect, plugins are loaded, and Hydra knows the defaults of this run afterwards.
+    As a side effect, plugins are loaded.
 
     Parameters
     ----------
     arguments : Sequence[str]
-        Overrides as the user typed them, one run's worth.
+        Overrides of a single run, as the user typed them.
     folders : ConfigFolders
-        Where YAML files are looked for.
+        Where YAML files are searched.
     may_be_incomplete : bool
-        Whether scenario, trainer and dataset may be missing or unknown, as nothing will be run.
+        Whether scenario, trainer and dataset may be missing or unknown because nothing is run.
 
     Returns
     -------
     composition : Composition
-        The parameters, and the defaults they stand on.
+        The parameters, and the defaults they were applied to.
 
     Raises
     ------
     NipError
-        If an argument cannot be read, a name is unknown, a file is missing or broken, or a plugin
-        cannot be loaded.
+        If an argument cannot be parsed, a name is unknown, a file is missing or invalid, or a
+        plugin cannot be loaded.
     """
     overrides = parse_overrides(arguments)
+    values = [each for each in overrides if not _is_for_hydra(each)]
     _check_experiment_exists(overrides, folders)
     load_installed_plugins()
-    choices = _compose(_choosing(overrides), folders, _undecided())
-    if isinstance(choices.get(EXPERIMENT), dict):
+    with _explained_errors(overrides, folders):
+        files = _compose_files(filter(_is_for_hydra, overrides), folders)
+        choices = _read_choices(files, values)
+    if isinstance(files.get(EXPERIMENT), DictConfig):
         raise ParameterError(
-            "The file of an experiment must begin with the line '# @package _global_', or its "
-            f"parameters get into a group named experiment. {_origin(overrides, folders)}"
+            "The file of an experiment must begin with the line '# @package _global_'; without it, "
+            f"its parameters form a group named experiment. {_origin(overrides, folders)}"
         )
     load_plugins(_plugin_names(choices["plugins"]))
     taken_over = choices_of_base_run(choices)
     choices |= taken_over
     defaults = {**all_defaults(choices), **taken_over}
-    check_names(overrides, defaults, groups=[EXPERIMENT])
+    check_names(values, defaults)
     if not may_be_incomplete:
         check_choices(choices)
-    tree = _compose(overrides, folders, defaults)
+    with _explained_errors(overrides, folders):
+        config = _merge(defaults, files)
+        if problems := list(unknown_names_in(defaults, _plain(config, resolve=False))):
+            origin = _origin(overrides, folders)
+            raise ParameterError(*(f"{problem} {origin}" for problem in problems))
+        tree = _plain(_apply(values, config))
     if problems := list(unknown_names_in(defaults, tree)):
-        raise ParameterError(*(f"{problem} {_origin(overrides, folders)}" for problem in problems))
+        raise ParameterError(*problems)
     return Composition(tree, defaults)
 
 
 def offer_defaults(trees: Iterable[Mapping[str, Any]]) -> None:
-    """Make Hydra begin with the union of several trees, for jobs that differ in their defaults."""
+    """Let Hydra start from the union of several trees of defaults."""
     union = OmegaConf.merge(*(OmegaConf.create(dict(tree)) for tree in trees))
     ConfigStore.instance().store(name=DEFAULTS_NAME, node=union)
 
 
-def _undecided() -> dict[str, Any]:
-    """Name what chooses the tree, without any choice."""
-    groups = {name: class_tree(group) for name, group in _GROUPS_OF_CHOICES.items()}
-    return {**dict.fromkeys(_CHOICES), **groups}
+def _is_for_hydra(override: Override) -> bool:
+    """Tell whether an override chooses files or configures Hydra, and is no parameter of ours."""
+    return names_hydra(override) or override.key_or_group == EXPERIMENT
 
 
-def _choosing(overrides: Sequence[Override]) -> list[Override]:
-    """Keep what chooses the tree, and leave out what has its place only in the full one."""
-    known = _undecided()
-    return [
-        each
-        for each in overrides
-        if names_hydra(each)
-        or each.key_or_group == EXPERIMENT
-        or unknown_name_in(known, each.key_or_group.split(".")) is None
-    ]
-
-
-def _compose(
-    overrides: Sequence[Override], folders: ConfigFolders, defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Let Hydra put YAML files and overrides on top of the defaults."""
-    ConfigStore.instance().store(name=DEFAULTS_NAME, node=dict(defaults))
+def _compose_files(overrides: Iterable[Override], folders: ConfigFolders) -> DictConfig:
+    """Let Hydra compose the YAML files, without any defaults."""
+    ConfigStore.instance().store(name=DEFAULTS_NAME, node={})
     lines = [line for each in overrides if (line := each.input_line) is not None]
+    with _fresh_hydra(), initialize_config_dir(str(folders.main), version_base=VERSION_BASE):
+        config = compose(folders.config_name, [*folders.hydra_overrides(), *lines])
+    OmegaConf.set_struct(config, False)
+    return config
+
+
+def _read_choices(files: DictConfig, values: Sequence[Override]) -> dict[str, Any]:
+    """Read everything on which the tree of defaults depends."""
+    groups = {name: class_tree(group) for name, group in _GROUPS_OF_CHOICES.items()}
+    tree = {**dict.fromkeys(_CHOICES), **groups}
+    chosen = [
+        each for each in values if unknown_name_in(tree, each.key_or_group.split(".")) is None
+    ]
+    config = _apply(chosen, _merge(tree, files))
+    return {name: _plain(OmegaConf.select(config, name)) for name in tree}
+
+
+def _apply(overrides: Iterable[Override], config: DictConfig) -> DictConfig:
+    """Apply overrides in their order, as Hydra does."""
+    for override in overrides:
+        key = override.key_or_group
+        if not override.is_delete():
+            OmegaConf.update(config, key, override.value(), merge=True)
+            continue
+        group, _, name = key.rpartition(".")
+        node = OmegaConf.select(config, group) if group else config
+        if not isinstance(node, DictConfig) or override.value() not in (None, node.get(name)):
+            raise ParameterError(
+                f"{override.input_line}: {key} has another value. Leave out the value to restore "
+                "the default."
+            )
+        node.pop(name, None)
+    return config
+
+
+def _merge(tree: Mapping[str, Any], files: DictConfig) -> DictConfig:
+    config = OmegaConf.merge(tree, files)
+    assert isinstance(config, DictConfig), config
+    return config
+
+
+def _plain(node: Any, *, resolve: bool = True) -> Any:
+    """Return plain data, by default with all references resolved."""
+    return OmegaConf.to_container(node, resolve=resolve) if OmegaConf.is_config(node) else node
+
+
+@contextmanager
+def _explained_errors(overrides: Sequence[Override], folders: ConfigFolders) -> Iterator[None]:
+    """Turn errors of YAML, Hydra and OmegaConf into messages for the user."""
     try:
-        with _fresh_hydra(), initialize_config_dir(str(folders.main), version_base=VERSION_BASE):
-            config = compose(CONFIG_NAME, [*folders.hydra_overrides(), *lines])
-        tree = OmegaConf.to_container(config, resolve=True)
+        yield
     except YAMLError as error:
         raise ParameterError(_broken_yaml(error)) from error
     except UnicodeError as error:
@@ -170,13 +184,11 @@ def _compose(
         ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ParameterError(_one_line(error)) from error
-    assert isinstance(tree, dict)
-    return {str(name): value for name, value in tree.items()}
 
 
 @contextmanager
 def _fresh_hydra() -> Iterator[None]:
-    """Compose beside a Hydra application that is running, if there is one."""
+    """Compose independently of a Hydra application that may be running."""
     singleton = GlobalHydra.instance()
     running = singleton.hydra
     singleton.hydra = None

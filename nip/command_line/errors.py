@@ -1,4 +1,4 @@
-"""How errors and warnings of a user reach the terminal: one clear message, no traceback."""
+"""Errors and warnings on the terminal: one message each, without a traceback."""
 
 import sys
 import time
@@ -17,14 +17,14 @@ SECONDS_FOR_THE_FIRST = 20
 
 @contextmanager
 def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
-    """Turn a user's errors into a message and exit code 2, and Ctrl-C into a message and 130.
+    """Exit with a message and code 2 after a ``NipError``, and with 130 after Ctrl-C.
 
-    Of the processes that torchrun has started only the first prints what all would say.
+    Of the processes of torchrun only the first prints messages that all share.
 
     Parameters
     ----------
     when_interrupted : Callable[[], str]
-        Gives what to say after Ctrl-C.
+        Returns the message after Ctrl-C.
     """
     try:
         yield
@@ -39,7 +39,7 @@ def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
 
 
 def show_warnings_plainly() -> None:
-    """Show our own warnings as one line each and once; those of libraries stay as they are."""
+    """Print each of our own warnings once, as one line; leave those of libraries unchanged."""
     show = warnings.showwarning
     shown: set[str] = set()
 
@@ -58,16 +58,15 @@ def show_warnings_plainly() -> None:
             print(f"warning: {message}", file=sys.stderr)
 
     warnings.showwarning = show_plainly
-    # Parameters are read twice, before and within Hydra. The filter "once" would forget what was
-    # shown as soon as any library changes the filters.
+    # The filter "once" would repeat warnings as soon as a library changes the filters.
     warnings.filterwarnings("always", category=NipWarning)
 
 
 def _wait_for_the_first_process() -> None:
-    """Leave it to the first of torchrun's processes to tell a mistake, which is that of all.
+    """Let the first process of torchrun report an error that all processes share.
 
-    As soon as one process has ended, torchrun ends the others: so they wait for that. Whoever is
-    still there after a while has made a mistake of its own.
+    As soon as one process has ended, torchrun ends the others, so they wait for that. A process
+    that is still running after this time has an error of its own.
     """
     if not launched_ranks().is_first:
         time.sleep(SECONDS_FOR_THE_FIRST)

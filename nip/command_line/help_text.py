@@ -1,10 +1,9 @@
-"""What ``--help`` says."""
+"""Text of ``--help``."""
 
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from nip.command_line.composition import ConfigFolders, compose_run
+from nip.command_line.config_folders import ConfigFolders
 from nip.errors import UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import protocol_specs, scenario_specs, trainer_specs
@@ -17,6 +16,7 @@ from nip.parameters.tree.reference import (
     parameter_sections,
     written,
 )
+from nip.plugins import load_installed_plugins
 
 _WIDTH = 98
 _COLUMN = 24
@@ -36,40 +36,50 @@ Examples
 
 _RUN_DOCS = {
     "run_id": "Name of the run and of its folder; by default made of experiment and time.",
-    "resume": "auto: go on with the run if it exists. must: only go on. never: only begin.",
+    "resume": "auto: resume the run if it exists. must: only resume. never: only start a new run.",
     "dry_run": "true: build everything, report sizes and steps, train nothing.",
-    "plugins": "Outside modules to load, as in [my_trainer] or [path/to/file.py].",
+    "plugins": "Modules of your own to load, as in [my_trainer] or [path/to/file.py].",
 }
 
 _FLAGS = {
-    "--help [GROUP ...]": "This text, or all parameters of a group: --help ppo agents settings",
+    "--help [GROUP ...]": "Show this text, or all parameters of groups: --help ppo settings",
     "--cfg job": "Print the composed parameters instead of running.",
     "--multirun": "Run one experiment for each combination of values: seed=1,2 rl.lr=0.01,0.001",
-    "--config-dir DIR": "Find experiments in DIR/experiment as well.",
-    "--hydra-help": "What Hydra itself offers: launchers, sweepers, shell completion.",
+    "--config-dir DIR": "Search experiments in DIR/experiment as well.",
+    "--hydra-help": "Show the options of Hydra: launchers, sweepers, shell completion.",
 }
 
 
-def print_help(words: Sequence[str], folders: ConfigFolders) -> None:
-    """Print the help, or that of the groups which are named.
+def help_text(words: Sequence[str], folders: ConfigFolders) -> str:
+    """Return the help, or that of some groups of parameters.
 
     Parameters
     ----------
     words : Sequence[str]
         Names of groups; overrides among them are used for the plugins they name.
     folders : ConfigFolders
-        Where experiments are looked for.
+        Where experiments are searched.
 
     Raises
     ------
     UnknownNameError
         If there is no such group.
     """
-    # Loads the plugins that are named, so that their parts are listed as well.
-    compose_run([word for word in words if "=" in word], folders, may_be_incomplete=True)
+    _load_plugins([word for word in words if "=" in word], folders)
     topics = [word for word in words if "=" not in word]
     lines = _overview(folders) if not topics else (line for name in topics for line in _group(name))
-    sys.stdout.write("\n".join(lines) + "\n")
+    return "\n".join(lines)
+
+
+def _load_plugins(overrides: Sequence[str], folders: ConfigFolders) -> None:
+    """Load the plugins whose parts are listed as well, without importing Hydra in vain."""
+    primary = folders.main / f"{folders.config_name}.yaml"
+    if overrides or "plugins" in primary.read_text(encoding="utf-8"):
+        from nip.command_line.composition import compose_run
+
+        compose_run(overrides, folders, may_be_incomplete=True)
+    else:
+        load_installed_plugins()
 
 
 def _overview(folders: ConfigFolders) -> Iterator[str]:
@@ -105,7 +115,7 @@ def _choices(folders: ConfigFolders) -> dict[str, str]:
 
 
 def _topics() -> dict[str, list[ParameterSection]]:
-    """Sort the sections by the group that their parameters stand in; ``root`` for those in none."""
+    """Group the sections by the group of their parameters; ``root`` for those in none."""
     topics: dict[str, list[ParameterSection]] = {}
     for section in parameter_sections():
         for name in {_topic(entry) for entry in section.entries}:
@@ -119,13 +129,13 @@ def _topic(entry: ParameterEntry) -> str:
 
 
 def _short(entry: ParameterEntry, topic: str) -> str:
-    """Name a parameter, or the group it lies in, within its topic."""
+    """Return the name of a parameter, or of its subgroup, within its topic."""
     name = entry.name.removeprefix("agents.<agent>.").removeprefix(f"{topic}.")
     return name.split(".")[0]
 
 
 def _group(name: str) -> Iterator[str]:
-    """List all parameters of a group with what they take, their default and their meaning."""
+    """Describe all parameters of a group: values, default and meaning."""
     topics = _topics()
     if name == "settings":
         yield from _parameters("settings", _settings_entries())

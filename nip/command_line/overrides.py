@@ -1,4 +1,4 @@
-"""Reading the overrides of a command line, and checking the names in them."""
+"""Parsing of the overrides of a command line, and checks of their names."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from nip.errors import ParameterError
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[Override]:
-    """Read arguments such as ``ppo.clip_epsilon=0.1``.
+    """Parse arguments such as ``ppo.clip_epsilon=0.1``.
 
     Raises
     ------
     ParameterError
-        If one of them is no override.
+        If an argument is not an override.
     """
     parser = OverridesParser.create()
     overrides = []
@@ -31,9 +31,9 @@ def parse_overrides(arguments: Sequence[str]) -> list[Override]:
 
 
 def single_jobs(overrides: Sequence[Override]) -> Iterator[list[str]]:
-    """Go through the jobs of a sweep, one list of arguments each, in Hydra's order.
+    """Iterate over the jobs of a sweep, one list of arguments each, in Hydra's order.
 
-    A sweep whose values are known only to Hydra (``interval``, ``glob``) is left out.
+    Sweeps whose values are known only to Hydra (``interval``, ``glob``) are left out.
     """
     choices: dict[str, list[str]] = {}
     for override in overrides:
@@ -54,40 +54,36 @@ def _lists_its_values(override: Override) -> bool:
 
 
 def refuse_sweeps(overrides: Sequence[Override]) -> None:
-    """Refuse several values for one parameter where a single run is asked for.
+    """Refuse several values for one parameter outside a sweep.
 
     Raises
     ------
     ParameterError
-        If there is such an override.
+        If an override has several values.
     """
     for override in overrides:
         if override.is_sweep_override():
             raise ParameterError(
-                f"{override.input_line} gives several values, which is a sweep of runs. Add "
+                f"{override.input_line} has several values, which makes a sweep of runs. Add "
                 f"--multirun to run them all, or write a list as "
                 f"{override.key_or_group}=[first,second]."
             )
 
 
 def names_hydra(override: Override) -> bool:
-    """Tell whether an override is about Hydra itself, such as ``hydra/launcher=joblib``."""
+    """Whether an override configures Hydra itself, such as ``hydra/launcher=joblib``."""
     return override.key_or_group.split(".")[0].split("/")[0] == "hydra"
 
 
-def check_names(
-    overrides: Sequence[Override], tree: Mapping[str, Any], groups: Sequence[str]
-) -> None:
+def check_names(overrides: Sequence[Override], tree: Mapping[str, Any]) -> None:
     """Refuse names that are not in the tree of defaults, whether added with ``+`` or not.
 
     Parameters
     ----------
     overrides : Sequence[Override]
-        What the user typed.
+        Overrides of parameters.
     tree : Mapping[str, Any]
         All parameters with their defaults, nested.
-    groups : Sequence[str]
-        Names that choose a YAML file rather than a value, such as ``experiment``.
 
     Raises
     ------
@@ -96,9 +92,8 @@ def check_names(
     """
     problems = []
     for override in overrides:
-        if names_hydra(override) or override.key_or_group in groups:
-            continue
-        if problem := unknown_name_in(tree, override.key_or_group.split(".")):
+        package = "" if override.package is None else f"@{override.package}"
+        if problem := unknown_name_in(tree, f"{override.key_or_group}{package}".split(".")):
             problems.append(problem)
         elif override.is_add():
             problems.append(
@@ -110,7 +105,7 @@ def check_names(
 
 
 def unknown_name_in(tree: Mapping[str, Any], parts: Sequence[str]) -> str | None:
-    """Word the message for a dotted name that is not in the tree; None if it is."""
+    """Return the message for a dotted name that is not in the tree; None if it is."""
     node: Any = tree
     for depth, part in enumerate(parts):
         path = ".".join(parts[:depth])
@@ -123,7 +118,7 @@ def unknown_name_in(tree: Mapping[str, Any], parts: Sequence[str]) -> str | None
 
 
 def unknown_names_in(tree: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
-    """Word a message for each name of a composed tree that the tree of defaults lacks."""
+    """Yield a message for each name of a composed tree that is not in the tree of defaults."""
     yield from _unknown_below(tree, given, tree, ())
 
 
@@ -144,7 +139,7 @@ def _unknown_below(
 def _unknown(
     parts: Sequence[str], path: str, part: str, node: Mapping[str, Any], tree: Mapping[str, Any]
 ) -> str:
-    """Suggest a neighbour, else a parameter of that name elsewhere, else list what is here."""
+    """Suggest a similar name here, else a parameter of this name elsewhere, else list all names."""
     message = f"There is no parameter {'.'.join(parts)!r}."
     if path == "agents":
         message = f"There is no agent {'.'.join(parts)!r}; there are {', '.join(sorted(node))}."
@@ -162,7 +157,7 @@ def _unknown(
 
 
 def dotted_names(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Go through the dotted names of all leaves."""
+    """Iterate over the dotted names of all leaves."""
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
             yield from (f"{name}.{below}" for below in dotted_names(value))

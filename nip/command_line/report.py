@@ -1,4 +1,4 @@
-"""What the terminal says of an experiment that was built but not run."""
+"""Report of a dry run on the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nip.command_line.request import Request
+from nip.parameters import HyperParameters
 
 if TYPE_CHECKING:
     from nip.experiment.plan import AgentPlan, ExperimentPlan
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 
 def print_plan(
-    request: Request, plan: ExperimentPlan | TextPlan, console: Console | None = None
+    hyper_params: HyperParameters,
+    plan: ExperimentPlan | TextPlan,
+    console: Console | None = None,
 ) -> None:
-    """Print what would be run.
+    """Print the report of a dry run.
 
     Parameters
     ----------
-    request : Request
-        What was asked for.
+    hyper_params : HyperParameters
+        The experiment.
     plan : ExperimentPlan | TextPlan
-        The sizes of what was built.
+        Sizes of all parts.
     console : Console, optional
         Where to print; by default the terminal.
     """
@@ -35,15 +37,14 @@ def print_plan(
     if isinstance(plan, TextPlan):
         from nip.command_line.text_report import text_plan_table
 
-        console.print(text_plan_table(request, plan))
+        console.print(text_plan_table(hyper_params, plan))
     else:
-        console.print(Group(_facts(request, plan), Text(""), _agents(plan.agents)))
+        console.print(Group(_sizes(hyper_params, plan), Text(""), _agents(plan.agents)))
     console.print("Nothing was trained or written (dry_run=true).", highlight=False)
 
 
-def _facts(request: Request, plan: ExperimentPlan) -> RenderableType:
-    hyper_params = request.hyper_params
-    facts = {
+def _sizes(hyper_params: HyperParameters, plan: ExperimentPlan) -> RenderableType:
+    rows = {
         "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
         "protocol": hyper_params.interaction_protocol,
         "trainer": hyper_params.trainer,
@@ -54,7 +55,7 @@ def _facts(request: Request, plan: ExperimentPlan) -> RenderableType:
     }
     if plan.rollouts is not None:
         rollouts = plan.rollouts
-        facts |= {
+        rows |= {
             "of these": f"{hyper_params.rl.num_iterations} to train, the rest to test",
             "environments": str(rollouts.num_environments),
             "steps": f"{rollouts.num_steps} per environment and iteration",
@@ -62,7 +63,7 @@ def _facts(request: Request, plan: ExperimentPlan) -> RenderableType:
             "updates": f"{rollouts.num_updates} per iteration",
         }
     table = Table(title="Would run", title_justify="left", show_header=False)
-    for name, value in facts.items():
+    for name, value in rows.items():
         table.add_row(name, value)
     return table
 

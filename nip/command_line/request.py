@@ -1,74 +1,116 @@
-"""What a command line asks for, checked."""
+"""The request of a command line: a checked experiment, which is run or only reported."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, get_args
 
 from nip.command_line.defaults import RUN_KEYS
+from nip.command_line.errors import plain_messages
 from nip.errors import ParameterError, did_you_mean
-from nip.experiment.base_run import apply_base_run
-from nip.experiment.checks import check_experiment
-from nip.experiment.loaded_agents import apply_agent_checkpoints
+from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.run import new_run_id, prepare_checked, run_checked
 from nip.run_store import ResumePolicy
-from nip.run_store.run_id import check_run_id
+from nip.utils.ranks import launched_ranks
 
 
 @dataclass(frozen=True)
 class Request:
     """What a command line asks for."""
 
-    hyper_params: HyperParameters
-    """What is to be run, with what was taken from other runs."""
-
-    settings: ExperimentSettings
-    """How and where to run it."""
-
-    run_id: str | None
-    """Name of the run; None to make one."""
-
-    resume: ResumePolicy
-    """What to do if the run exists, or does not."""
+    experiment: CheckedExperiment
+    """The experiment, after all checks."""
 
     dry_run: bool
-    """Whether only to report what would be run."""
+    """Whether to report what would be run instead of running it."""
 
 
-def read_request(tree: Mapping[str, Any]) -> Request:
-    """Check a composed tree, and that the parts of the experiment fit each other.
+def read_request(
+    tree: Mapping[str, Any], name_job: Callable[[str], str] = lambda run_id: run_id
+) -> Request:
+    """Read and check a composed tree.
 
     Parameters
     ----------
     tree : Mapping[str, Any]
-        Hyper-parameters at the root, beside the keys of ``RUN_KEYS``.
+        Hyper-parameters at the root, and the keys ``RUN_KEYS``.
+    name_job : Callable[[str], str]
+        Turns the name of a sweep into that of one of its runs.
 
     Raises
     ------
     NipError
-        If the experiment cannot be run as asked.
+        If the experiment cannot be run as requested.
     """
     hyper_params = HyperParameters.from_dict(
         {name: value for name, value in tree.items() if name not in RUN_KEYS}
     )
-    run_id = None if tree["run_id"] is None else str(tree["run_id"])
+    settings = ExperimentSettings.from_dict(tree.get("settings", {}))
+    resume = _one_of("resume", tree.get("resume", "auto"), get_args(ResumePolicy))
+    dry_run = _one_of("dry_run", tree.get("dry_run", False), (True, False))
+    run_id = tree.get("run_id")
     if run_id is not None:
-        check_run_id(run_id)
-    settings = ExperimentSettings.from_dict(tree["settings"])
-    hyper_params = apply_base_run(hyper_params, settings)
-    request = Request(
-        hyper_params=apply_agent_checkpoints(hyper_params, settings, run_id),
-        settings=settings,
-        run_id=run_id,
-        resume=_one_of("resume", tree["resume"], get_args(ResumePolicy)),
-        dry_run=_one_of("dry_run", tree["dry_run"], (True, False)),
+        run_id = name_job(str(run_id))
+    return Request(check(hyper_params, settings, run_id, resume), dry_run)
+
+
+def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id: run_id) -> None:
+    """Run an experiment, or report it.
+
+    Parameters
+    ----------
+    request : Request
+        What to run.
+    name_job : Callable[[str], str]
+        Turns a generated name into that of one run of a sweep.
+
+    Raises
+    ------
+    SystemExit
+        With exit code 2 after a user's error and 130 after Ctrl-C, both with a message.
+    """
+    experiment = request.experiment
+    if request.dry_run:
+        with plain_messages(stopped_early):
+            _report(experiment)
+        return
+    if experiment.run_id is None:
+        run_id = name_job(new_run_id(experiment.hyper_params, experiment.settings))
+        experiment = replace(experiment, run_id=run_id)
+    with plain_messages(lambda: how_to_resume(experiment)):
+        run_checked(experiment)
+
+
+def stopped_early() -> str:
+    """Return the message after Ctrl-C when there is nothing to resume."""
+    return "Stopped before the run was started."
+
+
+def how_to_resume(experiment: CheckedExperiment) -> str:
+    """Return the message after Ctrl-C that says where the run lies and how to resume it."""
+    folder = Path(experiment.settings.runs_dir) / str(experiment.run_id)
+    if not folder.exists():
+        return stopped_early()
+    return (
+        f"Stopped. The run so far is stored in {folder}; to resume it, give the same command again "
+        f"with run_id={experiment.run_id}"
     )
-    check_experiment(request.hyper_params, request.settings)
-    return request
+
+
+def _report(experiment: CheckedExperiment) -> None:
+    if not launched_ranks().is_first:
+        return
+    plan = prepare_checked(experiment)
+    # rich takes a while to import.
+    from nip.command_line.report import print_plan
+
+    print_plan(experiment.hyper_params, plan)
 
 
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    """Give a value that is one of the choices, of the same type."""
+    """Return a value that equals one of the choices and has its type."""
     for choice in choices:
         if value == choice and type(value) is type(choice):
             return value

@@ -1,4 +1,4 @@
-"""Names for the runs of a sweep, made of what they differ in."""
+"""Names of the runs of a sweep, derived from the parameters in which they differ."""
 
 import re
 from collections.abc import Sequence
@@ -7,28 +7,28 @@ from hydra.core.override_parser.types import Override
 
 
 def keys_without_sweep(overrides: Sequence[Override]) -> list[str]:
-    """Give the names that all jobs of a sweep share."""
+    """Return the names of parameters that have the same value in all jobs of a sweep."""
     swept = {each.key_or_group for each in overrides if each.is_sweep_override()}
     return sorted({"run_id", *(each.key_or_group for each in overrides)} - swept)
 
 
 def name_of_job(run_id: str, overrides: Sequence[Override], not_swept: Sequence[str]) -> str:
-    """Add to the name of a sweep what this job differs in: ``grid`` becomes ``grid-seed-1``.
+    """Append the swept parameters of a job to the name of a sweep: ``grid-seed-1``.
 
     Parameters
     ----------
     run_id : str
         Name of the sweep.
     overrides : Sequence[Override]
-        What the job was started with.
+        Overrides of the job.
     not_swept : Sequence[str]
-        Names that all jobs share; empty outside a sweep.
+        Parameters that have the same value in all jobs; empty outside a sweep.
 
     Returns
     -------
     run_id : str
-        Name of the job's run. Where ``run_id`` is itself swept or composed of other parameters, it
-        is left as it is.
+        Name of the run of this job. It equals ``run_id`` if that is itself swept or refers to
+        other parameters.
     """
     names_itself = any(
         each.key_or_group == "run_id" and "${" in str(each.value()) for each in overrides

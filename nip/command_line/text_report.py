@@ -1,4 +1,4 @@
-"""What the terminal says of an experiment with language models that was not run."""
+"""Report of a dry run with language models."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nip.command_line.request import Request
+from nip.parameters import HyperParameters
 
 if TYPE_CHECKING:
     from nip.trainers.text.plan import TextPlan
 
 
-def text_plan_table(request: Request, plan: TextPlan) -> RenderableType:
-    """Show what would be asked, and what it may cost.
+def text_plan_table(hyper_params: HyperParameters, plan: TextPlan) -> RenderableType:
+    """Lay out the number of requests and their estimated cost.
 
     Parameters
     ----------
-    request : Request
-        What was asked for.
+    hyper_params : HyperParameters
+        The experiment.
     plan : TextPlan
-        What was worked out.
+        Its sizes and costs.
     """
-    return Group(_facts(request, plan), Text(""), _agents(plan))
+    return Group(_sizes(hyper_params, plan), Text(""), _agents(plan))
 
 
-def _facts(request: Request, plan: TextPlan) -> Table:
-    hyper_params, estimate = request.hyper_params, plan.estimate
+def _sizes(hyper_params: HyperParameters, plan: TextPlan) -> Table:
+    estimate = plan.estimate
     only_tests = hyper_params.base_run.base_run_type == "rerun_tests"
     trains = any(agent.learns for agent in plan.agents)
-    facts = {
+    rows = {
         "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
         "protocol": hyper_params.interaction_protocol,
         "trainer": hyper_params.trainer,
@@ -49,19 +49,19 @@ def _facts(request: Request, plan: TextPlan) -> Table:
         "calls": f"{sum(agent.num_calls for agent in plan.agents):,} at most, without retries",
     }
     usage = estimate.usage
-    facts["tokens"] = (
+    rows["tokens"] = (
         f"about {usage.prompt_tokens:,} read and {usage.completion_tokens:,} written at most"
     )
-    facts["cost"] = f"about ${estimate.cost:,.2f} at most for sampling"
+    rows["cost"] = f"about ${estimate.cost:,.2f} at most for sampling"
     if trains:
-        facts["cost"] += "; fine-tuning comes extra"
+        rows["cost"] += "; fine-tuning comes extra"
     if plan.rehearses:
-        facts["cost"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"
+        rows["cost"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"
     if estimate.models_without_price:
         names = ", ".join(model.model_name for model in estimate.models_without_price)
-        facts["not counted"] = f"{names}: no price is known"
+        rows["not counted"] = f"{names}: no price is known"
     table = Table(title="Would run", title_justify="left", show_header=False)
-    for name, value in facts.items():
+    for name, value in rows.items():
         table.add_row(name, value)
     return table
 

@@ -1,1 +1,1 @@
-"""From checked hyper-parameters to built parts: checks, plan, base runs, loaded agents."""
+"""From hyper-parameters to built parts: checks, base runs, loaded agents, plan."""

@@ -1,8 +1,8 @@
-"""Runs that begin with what another run has left: its parameters, or its models to test again.
+"""Base runs: hyper-parameters taken from another run, and repeated tests of its models.
 
-A value counts as given if it differs from its default. So with ``base_run_type="parameters"`` a
-parameter at its default is taken from the base run, and any other value wins over it. To give a
-parameter its default back, change the stored tree itself: ``HyperParameters.from_yaml(Path(
+A value counts as given if it differs from its default. With ``base_run_type="parameters"``, a
+parameter at its default is therefore taken from the base run, and any other value overrides it. To
+reset a parameter to its default, change the stored tree itself: ``HyperParameters.from_yaml(Path(
 "runs/<base>/hyper_params.yaml")).with_changes({...})``.
 """
 
@@ -25,16 +25,14 @@ Tree = dict[str, Any]
 
 
 def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) -> HyperParameters:
-    """Return the parameters that a run has when those of its base run are taken over.
-
-    Applying it a second time changes nothing.
+    """Merge hyper-parameters with those of their base run; idempotent.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What was given; its group ``base_run`` says what is taken from where.
+        Given hyper-parameters; their group ``base_run`` names the base run.
     settings : ExperimentSettings
-        Its ``runs_dir`` is where the base run lies.
+        ``runs_dir`` is the folder of the base run.
 
     Returns
     -------
@@ -44,8 +42,8 @@ def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) 
     Raises
     ------
     ParameterError
-        If the base run does not exist or does not fit, or, with ``rerun_tests``, if a parameter
-        was given that would have to be the base run's.
+        If the base run does not exist or is incompatible, or, with ``rerun_tests``, if a parameter
+        was given that must equal that of the base run.
     """
     kind = hyper_params.base_run.base_run_type
     if kind == "none":
@@ -59,16 +57,16 @@ def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) 
 
 
 def read_base_run(runs_dir: Path, run_id: str) -> HyperParameters:
-    """Read the parameters of another run.
+    """Read the hyper-parameters of another run.
 
     Raises
     ------
     ParameterError
-        If there is no such run, or its parameters cannot be read any more.
+        If the run does not exist, or this version of nip cannot read its hyper-parameters.
     """
     try:
         with warnings.catch_warnings():
-            # Whoever began that run has seen them.
+            # These warnings were shown when that run was started.
             warnings.simplefilter("ignore", NipWarning)
             return HyperParameters.from_dict(read_parameters(runs_dir / run_id))
     except ParameterError as error:
@@ -79,9 +77,9 @@ def _with_parameters_of(base: HyperParameters, given: HyperParameters) -> HyperP
     run_id = given.base_run.run_id
     if base.scenario != given.scenario:
         raise ParameterError(
-            f"base_run.run_id={run_id!r} is a run of scenario={base.scenario!r} with trainer="
-            f"{base.trainer!r}, which has no parameters for scenario={given.scenario!r} with "
-            f"trainer={given.trainer!r}. Give the same scenario, or choose another run."
+            f"base_run.run_id={run_id!r} has scenario={base.scenario!r} and trainer="
+            f"{base.trainer!r}; its parameters cannot be used for scenario={given.scenario!r} and "
+            f"trainer={given.trainer!r}. Use the same scenario, or choose another run."
         )
     trees = _comparable(base.to_dict(), given.to_dict(), _defaults(given))
     return HyperParameters.from_dict({**merge(*trees), "base_run": given.base_run.to_dict()})
@@ -89,7 +87,7 @@ def _with_parameters_of(base: HyperParameters, given: HyperParameters) -> HyperP
 
 def _with_tests_of(base: HyperParameters, given: HyperParameters) -> HyperParameters:
     run_id = given.base_run.run_id
-    if problem := _why_not_to_be_tested(base):
+    if problem := _problem_with_rerun(base):
         raise ParameterError(f"base_run.run_id={run_id!r} cannot be tested again: {problem}")
     old, new, default = _comparable(base.to_dict(), given.to_dict(), _defaults(given))
     changed = {each.name: each for each in difference(old, new) if not _is_preserved(each.name)}
@@ -98,8 +96,8 @@ def _with_tests_of(base: HyperParameters, given: HyperParameters) -> HyperParame
     if problems:
         listing = "\n".join(f"    {problem}" for problem in problems)
         raise ParameterError(
-            f"With base_run.base_run_type='rerun_tests' these parameters are those of run "
-            f"{run_id!r}, and cannot be given other values (its value → given):\n{listing}\n"
+            f"With base_run.base_run_type='rerun_tests' these parameters must equal those of run "
+            f"{run_id!r} (stored → given):\n{listing}\n"
             f"Leave them out. New values are possible for {', '.join(PRESERVED_FOR_RERUN_TESTS)}."
         )
     preserved = {
@@ -109,32 +107,32 @@ def _with_tests_of(base: HyperParameters, given: HyperParameters) -> HyperParame
     return base.with_changes(preserved)
 
 
-def _why_not_to_be_tested(base: HyperParameters) -> str | None:
+def _problem_with_rerun(base: HyperParameters) -> str | None:
     if trainer_specs[base.trainer].data != "text":
         return (
-            f"rerun_tests goes through the states of trainers of language models, got trainer="
-            f"{base.trainer!r}. Use base_run.base_run_type=parameters to train with its parameters."
+            f"rerun_tests needs a trainer of language models, got trainer={base.trainer!r}. Use "
+            "base_run.base_run_type=parameters to train with its parameters."
         )
     if base.base_run.base_run_type == "rerun_tests":
         return (
-            f"it only tests the models of run {base.base_run.run_id!r} itself. Name that one "
-            "instead."
+            f"it is itself a repeated test of run {base.base_run.run_id!r}. Name that run instead."
         )
     return None
 
 
 def _check_something_to_test(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
-    # What trainers need is imported where it is needed.
+    # The modules of trainers are not imported for other experiments.
     from nip.trainers.text.data_order import is_tested
     from nip.trainers.text.rerun_tests import models_of_base_run
 
     models = models_of_base_run(hyper_params, settings)
     if not any(is_tested(hyper_params, iteration) for iteration in range(len(models))):
         raise ParameterError(
-            "Nothing would be tested: base_run.rerun_tests_force_test_during_training_state=False "
-            f"leaves it to text_rl.test_scheme, got {hyper_params.text_rl.test_scheme!r}, and the "
-            f"base run has {len(models)} of {hyper_params.rl.num_iterations} iterations. Set it to "
-            "True, or choose another test_scheme."
+            "Nothing would be tested: with "
+            "base_run.rerun_tests_force_test_during_training_state=False the tests follow "
+            f"text_rl.test_scheme, got {hyper_params.text_rl.test_scheme!r}, and the base run has "
+            f"{len(models)} of {hyper_params.rl.num_iterations} iterations. Set it to True, or "
+            "choose another test_scheme."
         )
 
 
@@ -143,7 +141,7 @@ def _is_preserved(name: str) -> bool:
 
 
 def _defaults(given: HyperParameters) -> Tree:
-    """Write the tree that somebody gets who gives nothing; what is required is not in it."""
+    """Return the tree of defaults, without the required parameters."""
     tree = HyperParameters(
         scenario=given.scenario,
         trainer=given.trainer,
@@ -155,7 +153,7 @@ def _defaults(given: HyperParameters) -> Tree:
 
 
 def _comparable(*trees: Tree) -> Iterator[Tree]:
-    """List in each tree the agents of all of them, so that their values stand side by side."""
+    """Complete the agents of each tree by those of the others, so that values can be compared."""
     names = dict.fromkeys(name for tree in trees for name in tree["agents"])
     for tree in trees:
         agents = tree["agents"]
@@ -164,9 +162,9 @@ def _comparable(*trees: Tree) -> Iterator[Tree]:
 
 
 def merge(base: Any, given: Any, default: Any) -> Any:
-    """Take from the base, tree by tree, what was left at its default.
+    """Replace values at their default by those of the base, recursively.
 
-    Groups of different classes have no values that would correspond, so one of them wins whole.
+    A group whose class differs between the trees is taken as a whole from one of them.
     """
     if _is_same(given, default):
         return base
@@ -188,5 +186,5 @@ _NOTHING = object()
 
 
 def _is_same(first: Any, second: Any) -> bool:
-    """Compare values; unlike in Python, True is no 1."""
+    """Compare values, distinguishing True from 1."""
     return bool(first == second) and isinstance(first, bool) == isinstance(second, bool)

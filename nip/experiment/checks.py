@@ -1,6 +1,9 @@
-"""What can be checked of a whole experiment before anything heavy is imported."""
+"""Checks of a whole experiment that need neither PyTorch nor data."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from nip.errors import ParameterError, did_you_mean
 from nip.experiment_settings import ExperimentSettings
@@ -10,25 +13,37 @@ from nip.scenario_base.batch_shape import compute_batch_shape
 from nip.scenario_base.dataset_files import check_splits, dataset_folder
 from nip.utils.ranks import launched_ranks
 
+if TYPE_CHECKING:
+    from nip.experiment.text_parts import TextParts
 
-def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
-    """Check that the parts of an experiment fit each other, without building them.
+
+def check_experiment(
+    hyper_params: HyperParameters, settings: ExperimentSettings
+) -> tuple[ProtocolHandler, TextParts | None]:
+    """Check that the parts of an experiment fit each other, as far as this needs no PyTorch.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        The experiment.
     settings : ExperimentSettings
-        Where it is to be run.
+        How and where to run.
+
+    Returns
+    -------
+    protocol : ProtocolHandler
+        The compiled protocol.
+    text_parts : TextParts or None
+        Agents and dialogue rules of an experiment with language models.
 
     Raises
     ------
     NipError
-        If the protocol cannot be built, an agent is named that it does not have, a batch cannot be
-        divided as asked, torchrun has started several processes where that makes no sense, or the
-        dataset does not exist or lacks a split. For language models also if the protocol has no
-        prompts in this scenario, or a model cannot be reached for want of a key: everything that
-        can fail before money is spent.
+        If the protocol cannot be compiled, an agent is not in the protocol, a batch cannot be
+        divided as configured, the experiment does not support several processes and torchrun has
+        started several, or the dataset does not exist or lacks a split. For language models also
+        if the protocol has no prompts in this scenario, or the API key of a model is missing:
+        everything that can fail before money is spent.
     """
     protocol = build_protocol_handler(hyper_params)
     problems = [
@@ -38,13 +53,13 @@ def check_experiment(hyper_params: HyperParameters, settings: ExperimentSettings
     if problems:
         raise ParameterError(*problems)
     if trainer_specs[hyper_params.trainer].data == "text":
-        # What language models need is imported where it is needed.
+        # The modules of language models are not imported for networks.
         from nip.experiment.text_checks import check_text_experiment
 
-        check_text_experiment(hyper_params, settings, protocol)
-        return
+        return protocol, check_text_experiment(hyper_params, settings, protocol)
     _check_batch(hyper_params, protocol)
     _check_dataset(hyper_params, settings)
+    return protocol, None
 
 
 def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) -> Iterator[str]:
@@ -61,20 +76,20 @@ def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) ->
 def _problems_of_ranks(
     hyper_params: HyperParameters, settings: ExperimentSettings
 ) -> Iterator[str]:
-    """Yield what speaks against several processes for this experiment, if there are several."""
+    """Yield a message for each setting that does not work with several processes."""
     num_ranks = launched_ranks().size
     if num_ranks == 1:
         return
     if trainer_specs[hyper_params.trainer].data == "text":
         yield (
-            f"trainer={hyper_params.trainer!r} talks to language models, and cannot be split over "
-            f"{num_ranks} processes. Start it with python instead of torchrun; how many requests "
-            "are under way at once is settings.max_concurrency."
+            f"trainer={hyper_params.trainer!r} trains language models and cannot be split over "
+            f"{num_ranks} processes. Start it with python instead of torchrun; the number of "
+            "concurrent requests is set by settings.max_concurrency."
         )
     if ":" in settings.device:
         yield (
             f"settings.device={settings.device} puts all {num_ranks} processes on one GPU. With "
-            "settings.device=cuda each takes the GPU of its own number."
+            "settings.device=cuda each process uses the GPU of its local rank."
         )
 
 
@@ -86,6 +101,6 @@ def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> No
 
 
 def _check_dataset(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
-    """Look for the folder of a dataset that is not made on the fly."""
+    """Look for the folder of a dataset that is read from disk."""
     if scenario_specs[hyper_params.scenario].builtin_datasets is None:
         check_splits(dataset_folder(settings.data_dir, hyper_params.scenario, hyper_params.dataset))

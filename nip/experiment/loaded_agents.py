@@ -1,8 +1,7 @@
-"""Agents that take their parameters, along with their weights, from another run.
+"""Agents whose parameters and weights are loaded from another run.
 
-As for base runs, a value counts as given if it differs from its default: so a loaded agent can be
-frozen with ``agent_lr_factor``, while what decides the sizes of its networks comes from the other
-run.
+As for base runs, a value counts as given if it differs from its default: a loaded agent can be
+frozen with ``agent_lr_factor``, while the sizes of its networks come from the other run.
 """
 
 import warnings
@@ -28,19 +27,17 @@ _OWN = (
 def apply_agent_checkpoints(
     hyper_params: HyperParameters, settings: ExperimentSettings, run_id: str | None = None
 ) -> HyperParameters:
-    """Return the parameters that a run has when those of loaded agents are taken over.
-
-    Applying it a second time changes nothing.
+    """Merge the parameters of loaded agents with those of their source runs; idempotent.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What was given; ``load_checkpoint_and_parameters`` of an agent asks for it.
+        Given hyper-parameters; agents with ``load_checkpoint_and_parameters`` are loaded.
     settings : ExperimentSettings
-        Its ``runs_dir`` is where the other run lies.
+        ``runs_dir`` is the folder of the source runs.
     run_id : str, optional
-        Name of the run that begins or goes on. One that exists has taken them over already: it is
-        asked itself, so that it can go on without the other run.
+        Name of the run. If it exists, its own stored parameters are used, so that it can be
+        resumed without the source runs.
 
     Returns
     -------
@@ -50,11 +47,11 @@ def apply_agent_checkpoints(
     Raises
     ------
     ParameterError
-        If the other run does not exist or does not fit.
+        If a source run does not exist or is incompatible.
     """
     if not any(map(_is_loaded, hyper_params.agents.values())):
         return hyper_params
-    # What only these runs need is imported here.
+    # These modules import torch, which other experiments do not need here.
     from nip.protocols.registry import build_protocol_handler
     from nip.trainers.tensor.weights.checkpoint_source import source_folder
     from nip.trainers.tensor.weights.saved_models import find_weights
@@ -76,7 +73,7 @@ def apply_agent_checkpoints(
 
 
 def _build(tree: dict[str, Any]) -> HyperParameters:
-    """Build a tree without its warnings, which whoever gave or began it has seen."""
+    """Build a tree without repeating warnings that were shown already."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NipWarning)
         return HyperParameters.from_dict(tree)
@@ -89,9 +86,9 @@ def _is_loaded(params: Any) -> bool:
 def _take_over(name: str, given: AgentParameters, stored: AgentParameters) -> dict[str, Any]:
     if stored.is_random or given.is_random:
         raise ParameterError(
-            f"agents.{name} plays at random {'there' if stored.is_random else 'here'}, so it has "
-            f"no weights to load. Set agents.{name}.load_checkpoint_and_parameters=False, or let "
-            "it learn in both runs."
+            f"agents.{name} is random in {'the source' if stored.is_random else 'this'} run, so "
+            f"it has no weights to load. Set agents.{name}.load_checkpoint_and_parameters=False, "
+            "or is_random=False in both runs."
         )
     own = given.to_dict()
     merged = merge(stored.to_dict(), own, type(given)().to_dict())
@@ -99,7 +96,7 @@ def _take_over(name: str, given: AgentParameters, stored: AgentParameters) -> di
 
 
 def _read_agent(name: str, folder: Path, given: HyperParameters) -> AgentParameters:
-    """Read the parameters that an agent of the same name has in another run."""
+    """Read the parameters of the agent of the same name in another run."""
     from nip.protocols.registry import build_protocol_handler
 
     place = f"agents.{name}.checkpoint_run_id: the run in {folder}"
@@ -109,14 +106,14 @@ def _read_agent(name: str, folder: Path, given: HyperParameters) -> AgentParamet
         raise ParameterError(f"{place} cannot be used: {error}") from error
     if stored.scenario != given.scenario:
         raise ParameterError(
-            f"{place} is one of scenario={stored.scenario!r}, whose agents cannot play "
-            f"scenario={given.scenario!r}. Give the same scenario, or choose another run."
+            f"{place} has scenario={stored.scenario!r}; its agents cannot be used for "
+            f"scenario={given.scenario!r}. Use the same scenario, or choose another run."
         )
     names = build_protocol_handler(stored).agent_names
     if name not in names:
         raise ParameterError(
-            f"{place} has no agent {name!r}, but {', '.join(names)}. Choose a run with this agent, "
-            f"or set agents.{name}.load_checkpoint_and_parameters=False."
+            f"{place} has no agent {name!r}; it has {', '.join(names)}. Choose a run with this "
+            f"agent, or set agents.{name}.load_checkpoint_and_parameters=False."
         )
     params = stored.agents[name]
     assert isinstance(params, AgentParameters), params

@@ -1,19 +1,14 @@
-"""What an experiment would run: the sizes of all its parts, before anything is trained."""
+"""Sizes of all parts of an experiment, as a dry run reports them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters
-from nip.scenario_instance import (
-    PureTextScenarioInstance,
-    ScenarioInstance,
-    TensorDictScenarioInstance,
-)
+from nip.scenario_instance import PureTextScenarioInstance, TensorDictScenarioInstance
 
 if TYPE_CHECKING:
+    from nip.trainers.core.trainer import Trainer
     from nip.trainers.text.plan import TextPlan
 
 
@@ -25,7 +20,7 @@ class AgentPlan:
     """Name of the agent."""
 
     is_random: bool
-    """Whether it plays at random and never learns."""
+    """Whether it acts at random and never learns."""
 
     num_weights: dict[str, int]
     """Number of weights of each of its parts."""
@@ -38,16 +33,16 @@ class AgentPlan:
 
 @dataclass(frozen=True)
 class IterationPlan:
-    """How a trainer that learns from episodes goes through an iteration."""
+    """Sizes of one iteration of a trainer that learns from rollouts."""
 
     num_environments: int
-    """Environments that run side by side."""
+    """Environments that are stepped in parallel."""
 
     num_steps: int
     """Steps of each environment per iteration."""
 
     num_updates: int
-    """Optimiser steps per iteration."""
+    """Optimizer steps per iteration."""
 
     @property
     def num_frames(self) -> int:
@@ -57,7 +52,7 @@ class IterationPlan:
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """What an experiment would run."""
+    """Sizes of an experiment whose agents are networks."""
 
     agents: tuple[AgentPlan, ...]
     """All agents, in the order of the protocol."""
@@ -69,42 +64,27 @@ class ExperimentPlan:
     """Size of the test split."""
 
     num_iterations: int
-    """Iterations of all loops of the trainer together, the test among them."""
+    """Iterations of all loops of the trainer together, including the test."""
 
     rollouts: IterationPlan | None
     """Size of an iteration; None for a trainer that collects no rollouts."""
 
 
-def make_plan(
-    hyper_params: HyperParameters, instance: ScenarioInstance, settings: ExperimentSettings
-) -> ExperimentPlan | TextPlan:
-    """Read the sizes off the built parts.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        What is to be run.
-    instance : ScenarioInstance
-        The built parts.
-    settings : ExperimentSettings
-        Where it is to be run.
-    """
+def make_plan(trainer: Trainer) -> ExperimentPlan | TextPlan:
+    """Read the sizes off a trainer and its parts."""
+    instance = trainer.scenario_instance
     if isinstance(instance, PureTextScenarioInstance):
         from nip.language_models.costs.price_file import read_prices
         from nip.trainers.text.plan import make_text_plan
 
-        return make_text_plan(hyper_params, instance, read_prices(settings.prices))
+        prices = read_prices(trainer.settings.prices)
+        return make_text_plan(trainer.hyper_params, instance, prices)
     assert isinstance(instance, TensorDictScenarioInstance), instance
-    return _make_tensor_plan(hyper_params, instance, settings)
+    return _make_tensor_plan(trainer, instance)
 
 
-def _make_tensor_plan(
-    hyper_params: HyperParameters,
-    instance: TensorDictScenarioInstance,
-    settings: ExperimentSettings,
-) -> ExperimentPlan:
-    # Imported here because they bring torch along, which language models do not need.
-    from nip.trainers.registry import build_trainer
+def _make_tensor_plan(trainer: Trainer, instance: TensorDictScenarioInstance) -> ExperimentPlan:
+    # Imports torch, which experiments with language models do not need.
     from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 
     agents = tuple(
@@ -118,7 +98,6 @@ def _make_tensor_plan(
         )
         for _, name, agent in instance.agents
     )
-    trainer = build_trainer(hyper_params, instance, settings)
     rollouts = None
     if isinstance(trainer, TensorDictRlTrainer):
         shape = instance.batch_shape

@@ -1,4 +1,4 @@
-"""Agents from what ``save_pretrained`` wrote, without the run that they come from."""
+"""Loading agents that ``save_pretrained`` wrote, independent of their run."""
 
 import json
 import warnings
@@ -23,21 +23,21 @@ from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_F
 
 
 def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> PretrainedAgent:
-    """Build an agent with the weights that ``save_pretrained`` wrote, ready to play.
+    """Build an agent with the weights that ``save_pretrained`` wrote, in evaluation mode.
 
     Parameters
     ----------
     folder : Path | str
         The folder of one agent.
     device : torch.device | str
-        Where its tensors are to live.
+        Device of the weights.
 
     Raises
     ------
     CheckpointError
         If one of the files is missing or unreadable.
     ParameterError
-        If weights and configuration do not fit each other.
+        If weights and configuration do not belong together.
     """
     folder = Path(folder)
     try:
@@ -45,7 +45,7 @@ def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> P
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(
-            f"{folder} cannot be read as an agent: {error}. Give the folder of one agent that "
+            f"{folder} cannot be read as an agent: {error}. Use the folder of one agent that "
             "save_pretrained wrote."
         ) from error
     model = build_pretrained(config)
@@ -53,16 +53,16 @@ def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> P
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise ParameterError(
-            f"{folder / WEIGHTS_FILE} does not fit {CONFIG_FILE} beside it: {error} Take both from "
-            "one save_pretrained."
+            f"{folder / WEIGHTS_FILE} does not match {CONFIG_FILE} in the same folder: {error} "
+            "Use both files of one save_pretrained."
         ) from error
     return model.to(device).eval()
 
 
 def build_pretrained(config: Mapping[str, Any]) -> PretrainedAgent:
-    """Build an agent with fresh weights from what stands in its ``config.json``."""
+    """Build an agent with untrained weights from its ``config.json``."""
     with warnings.catch_warnings():
-        # Whoever trained the agent has seen them.
+        # These warnings were shown when the agent was trained.
         warnings.simplefilter("ignore", NipWarning)
         hyper_params = HyperParameters.from_dict(config["hyper_params"])
     scenario = scenario_registry[hyper_params.scenario](hyper_params, ExperimentSettings())
@@ -70,7 +70,7 @@ def build_pretrained(config: Mapping[str, Any]) -> PretrainedAgent:
         hyper_params,
         scenario,
         build_protocol_handler(hyper_params),
-        # Of the data, agents know nothing but the shape of a message.
+        # Agents need only the shape of a message from the data.
         TensorDataset({}, torch.empty(0), tuple(config["message_shape"])),
         trainer_registry[hyper_params.trainer].trainer_type,
     )

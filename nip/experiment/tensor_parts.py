@@ -23,19 +23,24 @@ from nip.utils.ranks import launched_ranks
 
 
 def build_tensor_instance(
-    hyper_params: HyperParameters, settings: ExperimentSettings
+    hyper_params: HyperParameters,
+    settings: ExperimentSettings,
+    protocol: ProtocolHandler | None = None,
 ) -> TensorDictScenarioInstance:
     """Build protocol, datasets, agents and environments.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        The experiment.
     settings : ExperimentSettings
-        Where it is to be run.
+        How and where to run.
+    protocol : ProtocolHandler, optional
+        The compiled protocol; by default it is compiled here.
     """
     trainer_type = trainer_registry[hyper_params.trainer].trainer_type
-    protocol = build_protocol_handler(hyper_params)
+    if protocol is None:
+        protocol = build_protocol_handler(hyper_params)
     scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
     train_dataset, test_dataset = (scenario.load_dataset(split) for split in ("train", "test"))
     agents = build_agents(hyper_params, scenario, protocol, train_dataset, trainer_type)
@@ -81,18 +86,18 @@ def build_agents(
     dataset: TensorDataset,
     trainer_type: str,
 ) -> CombinedAgents:
-    """Build every agent, each under a seed of its own.
+    """Build all agents, each with its own seed.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        The experiment.
     scenario : Scenario
-        Names the parts.
+        Builds the parts of an agent.
     protocol : ProtocolHandler
-        Names the agents.
+        Has the names of the agents.
     dataset : TensorDataset
-        Gives the shape of a message.
+        Has the shape of a message.
     trainer_type : str
         ``rl`` for policy and value heads, ``solo_agent`` for the solo head.
     """
@@ -107,17 +112,17 @@ def build_agents(
             protocol=protocol,
             message_shape=dataset.message_shape,
         )
-        # Modules draw their first weights from the global generator: it is seeded for each agent
-        # and put back, so that no agent's weights depend on another's.
+        # Modules initialise their weights from the global generator. It is seeded for each agent
+        # and restored, so that the weights of an agent do not depend on the other agents.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stable_seed(hyper_params.seed, "agent", name))
             agents[name] = _build_agent(hyper_params, scenario, context, trainer_type)
     learns_alone = trainer_type == "solo_agent" or hyper_params.pretrain_agents
     if learns_alone and all(agent.solo_head is None for agent in agents.values()):
         raise ParameterError(
-            f"No agent of scenario={hyper_params.scenario!r} can learn to decide alone: agents "
-            "that play at random or are written by hand do not. Let one of them learn, or choose "
-            "another trainer and pretrain_agents=False."
+            f"No agent of scenario={hyper_params.scenario!r} has a solo head: random and "
+            "hand-written agents are not trained alone. Let an agent learn, or choose another "
+            "trainer and pretrain_agents=False."
         )
     return CombinedAgents(agents, scenario.message_key)
 

@@ -1,8 +1,9 @@
-"""What can be checked of an experiment with language models before anything is asked or paid."""
+"""Checks of an experiment with language models before the first paid request."""
 
 from pathlib import Path
 
 from nip.errors import ParameterError
+from nip.experiment.text_parts import TextParts, build_text_parts
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.costs.price_file import read_prices
 from nip.language_models.engine.cache import check_response_cache
@@ -15,62 +16,66 @@ from nip.language_models.server.faults import read_fault_plan
 from nip.language_models.server.mock_models.registry import check_mock_model
 from nip.parameters import HyperParameters, RlParameters, field_rules
 from nip.protocols import ProtocolHandler
-from nip.scenario_base.registry import scenario_registry
-from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
-from nip.scenario_base.text.shared_model_group import build_shared_model_groups
+from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 
 
 def check_text_experiment(
     hyper_params: HyperParameters, settings: ExperimentSettings, protocol: ProtocolHandler
-) -> None:
-    """Check that data, prices, prompts, models and the fine-tuning service are there, unasked.
+) -> TextParts:
+    """Check data, prices, prompts, models and the fine-tuning service without a request.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        The experiment.
     settings : ExperimentSettings
-        Where it is to be run.
+        How and where to run.
     protocol : ProtocolHandler
-        Its protocol.
+        The compiled protocol.
+
+    Returns
+    -------
+    parts : TextParts
+        The parts that the checks have built.
 
     Raises
     ------
     NipError
-        If anything is certainly missing; the message names the way out.
+        If something is missing or cannot be used.
     """
     read_prices(settings.prices)
     if settings.response_cache is not None:
         check_response_cache(Path(settings.response_cache))
-    scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
-    scenario.dialogue_rules(protocol)
-    scenario.check_dataset()
-    agents = scenario.build_agents(protocol)
-    if any(agent.model.provider != REHEARSAL_PROVIDER for agent in agents.values()):
+    parts = build_text_parts(hyper_params, settings, protocol)
+    if any(agent.model.provider != REHEARSAL_PROVIDER for agent in parts.agents.values()):
         _check_iterations_are_meant(hyper_params)
     only_tests = hyper_params.base_run.base_run_type == "rerun_tests"
     trains = hyper_params.rl.num_iterations > 1 and not only_tests
-    build_shared_model_groups(agents)
-    for agent in agents.values():
-        learns = trains and not agent.params.freeze_agent
-        if learns:
-            fine_tuning_backend_registry.get(hyper_params.fine_tuning.backend)
-        if agent.model.provider == REHEARSAL_PROVIDER:
-            rehearsal = hyper_params.rehearsal
-            check_mock_model(rehearsal.brain, rehearsal.brain_file)
-            read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
-            continue
-        check_access(agent.model)
-        if learns:
-            check_fine_tuning_access(hyper_params.fine_tuning.backend, agent.model)
+    for agent in parts.agents.values():
+        _check_model(agent, hyper_params, learns=trains and not agent.params.freeze_agent)
+    return parts
+
+
+def _check_model(agent: TextAgent, hyper_params: HyperParameters, *, learns: bool) -> None:
+    """Check that the model of an agent can be called, and fine-tuned if it learns."""
+    backend, rehearsal = hyper_params.fine_tuning.backend, hyper_params.rehearsal
+    if learns:
+        fine_tuning_backend_registry.get(backend)
+    if agent.model.provider == REHEARSAL_PROVIDER:
+        check_mock_model(rehearsal.brain, rehearsal.brain_file)
+        read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
+        return
+    check_access(agent.model)
+    if learns:
+        check_fine_tuning_access(backend, agent.model)
 
 
 def _check_iterations_are_meant(hyper_params: HyperParameters) -> None:
-    """Refuse the default, which suits networks: nobody pays for a thousand fine-tunings."""
+    """Refuse the default number of iterations, which suits networks but costs too much here."""
     default = field_rules(RlParameters)["num_iterations"].default
     if hyper_params.rl.num_iterations == default:
         raise ParameterError(
             f"rl.num_iterations={default} is the default for networks. With language models each "
-            "iteration is a round of sampling and fine-tuning that somebody pays for: set it, for "
+            "iteration is a paid round of sampling and fine-tuning: set the number explicitly, for "
             "example to 3."
         )

@@ -1,34 +1,91 @@
 """Building all parts of an experiment whose agents are language models."""
 
+from dataclasses import dataclass
+
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.protocols.handler import ProtocolHandler
 from nip.protocols.registry import build_protocol_handler
 from nip.scenario_base.registry import scenario_registry
-from nip.scenario_base.text.shared_model_group import build_shared_model_groups
+from nip.scenario_base.text.agent import TextAgent
+from nip.scenario_base.text.dialogue_rules import DialogueRules
+from nip.scenario_base.text.scenario import TextScenario
+from nip.scenario_base.text.shared_model_group import (
+    PureTextSharedModelGroup,
+    build_shared_model_groups,
+)
 from nip.scenario_instance import PureTextScenarioInstance
 
 
+@dataclass(frozen=True)
+class TextParts:
+    """Everything of an experiment with language models that is built without reading data."""
+
+    protocol: ProtocolHandler
+    """The compiled protocol."""
+
+    scenario: TextScenario
+    """The task."""
+
+    rules: DialogueRules
+    """Prompts, visibility and parsing of the dialogues."""
+
+    agents: dict[str, TextAgent]
+    """The agents by name, in the order of the protocol."""
+
+    shared_model_groups: dict[str, PureTextSharedModelGroup]
+    """Groups of agents that share a model, by name."""
+
+
+def build_text_parts(
+    hyper_params: HyperParameters, settings: ExperimentSettings, protocol: ProtocolHandler
+) -> TextParts:
+    """Build the scenario, its dialogue rules and its agents, and look for its dataset.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        The experiment.
+    settings : ExperimentSettings
+        How and where to run.
+    protocol : ProtocolHandler
+        The compiled protocol.
+
+    Raises
+    ------
+    NipError
+        If the dataset does not exist, the protocol has no prompts in this scenario, or agents of
+        one group disagree about their model.
+    """
+    scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
+    rules = scenario.dialogue_rules(protocol)
+    scenario.check_dataset()
+    agents = scenario.build_agents(protocol)
+    return TextParts(protocol, scenario, rules, agents, build_shared_model_groups(agents))
+
+
 def build_text_instance(
-    hyper_params: HyperParameters, settings: ExperimentSettings
+    hyper_params: HyperParameters, settings: ExperimentSettings, parts: TextParts | None = None
 ) -> PureTextScenarioInstance:
     """Build protocol, datasets, agents and the groups that share a model.
 
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        The experiment.
     settings : ExperimentSettings
-        Where it is to be run.
+        How and where to run.
+    parts : TextParts, optional
+        Parts that the checks have built already; by default they are built here.
     """
-    protocol = build_protocol_handler(hyper_params)
-    scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
-    agents = scenario.build_agents(protocol)
+    if parts is None:
+        parts = build_text_parts(hyper_params, settings, build_protocol_handler(hyper_params))
     return PureTextScenarioInstance(
-        protocol_handler=protocol,
-        scenario=scenario,
-        train_dataset=scenario.load_dataset("train"),
-        test_dataset=scenario.load_dataset("test"),
-        agents=agents,
-        rules=scenario.dialogue_rules(protocol),
-        shared_model_groups=build_shared_model_groups(agents),
+        protocol_handler=parts.protocol,
+        scenario=parts.scenario,
+        rules=parts.rules,
+        train_dataset=parts.scenario.load_dataset("train"),
+        test_dataset=parts.scenario.load_dataset("test"),
+        agents=parts.agents,
+        shared_model_groups=parts.shared_model_groups,
     )

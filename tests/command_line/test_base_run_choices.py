@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nip.command_line.composition import ConfigFolders, compose_run
-from nip.command_line.request import Request, read_request
+from nip.command_line.composition import compose_run
+from nip.command_line.config_folders import ConfigFolders
+from nip.command_line.request import read_request
 from nip.command_line.text_report import text_plan_table
 from nip.errors import ParameterError
+from nip.experiment.checked import CheckedExperiment
 from nip.parameters import HyperParameters
-from nip.run import prepare_experiment
+from nip.run import prepare_checked
 from tests.source_files import REPOSITORY
 from tests.text_experiments import make_text_params, run_text_experiment
 
@@ -34,8 +36,8 @@ def base(working_folder: Path) -> HyperParameters:
     return params
 
 
-def request(*words: str) -> Request:
-    return read_request(compose_run(words, FOLDERS).tree)
+def request(*words: str) -> CheckedExperiment:
+    return read_request(compose_run(words, FOLDERS).tree).experiment
 
 
 def test_scenario_trainer_dataset_and_protocol_need_not_be_given(base: HyperParameters) -> None:
@@ -69,8 +71,9 @@ def test_the_base_run_may_stand_in_a_file(base: HyperParameters, working_folder:
         "# @package _global_\nbase_run:\n  base_run_type: parameters\n  run_id: base\n"
     )
     words = ["experiment=mine", "rl.gamma=0.5"]
-    params = read_request(compose_run(words, ConfigFolders(FOLDERS.main, working_folder)).tree)
-    assert (params.hyper_params.rl.lr, params.hyper_params.rl.gamma) == (0.1, 0.5)
+    folders = ConfigFolders(FOLDERS.main, working_folder)
+    params = read_request(compose_run(words, folders).tree).experiment.hyper_params
+    assert (params.rl.lr, params.rl.gamma) == (0.1, 0.5)
 
 
 def test_a_misspelt_name_in_the_group_is_refused(base: HyperParameters) -> None:
@@ -88,8 +91,8 @@ def test_tests_are_run_again_with_two_words(
         text_rl={"test_scheme": "none"},
     )
     assert again.hyper_params == expected
-    plan = prepare_experiment(again.hyper_params, settings=again.settings)
+    plan = prepare_checked(again)
     assert plan.num_rollouts == 2 * plan.num_test_datapoints
     assert not any(agent.learns for agent in plan.agents)
-    Console(width=200).print(text_plan_table(again, plan))
+    Console(width=200).print(text_plan_table(again.hyper_params, plan))
     assert "2 of run base, whose models are tested" in capsys.readouterr().out

@@ -3,7 +3,6 @@
 import pytest
 from rich.console import Console
 
-from nip.command_line.request import Request
 from nip.command_line.text_report import text_plan_table
 from nip.experiment_settings import ExperimentSettings
 from nip.run import prepare_experiment
@@ -13,10 +12,9 @@ from tests.text_experiments import make_text_params
 def shown(**changes) -> str:
     params = make_text_params(**changes)
     plan = prepare_experiment(params, settings=ExperimentSettings(progress=False))
-    request = Request(params, ExperimentSettings(), None, "auto", dry_run=True)
     console = Console(width=120)
     with console.capture() as capture:
-        console.print(text_plan_table(request, plan))
+        console.print(text_plan_table(params, plan))
     return " ".join(capture.get().split())
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nip.command_line.composition import ConfigFolders, compose_run
+from nip.command_line.composition import compose_run
+from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.request import read_request
 from scripts.create_cv_dataset import build_parser as program_parser
 from scripts.create_gi_dataset import build_parser as graph_parser
@@ -132,7 +133,7 @@ def test_the_yaml_of_the_guide_to_text_training_is_an_experiment(working_folder:
 def test_the_schedules_in_the_guide_to_training_alternate(working_folder: Path) -> None:
     folders = write_experiment("training", "alternating", working_folder)
     words = ["experiment=alternating", "scenario=toy", "dataset=witness", "trainer=reinforce"]
-    agents = read_request(compose_run(words, folders).tree).hyper_params.agents
+    agents = read_request(compose_run(words, folders).tree).experiment.hyper_params.agents
     learning = [
         [agents[name].update_schedule.is_active(iteration) for iteration in range(20)]
         for name in ("prover", "verifier")

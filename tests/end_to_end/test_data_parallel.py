@@ -236,7 +236,7 @@ def test_the_first_rank_writes_the_files_and_all_know_the_result(outcome):
 def test_a_run_of_two_ranks_does_not_go_on_with_one(outcome, data_dir):
     before = read_history(outcome.folder / "runs" / "begun").latest_all()
     settings = make_settings(outcome.folder / "runs", data_dir)
-    with pytest.raises(ResumeError, match=r"begun with 2 .* with 1, .*--nproc_per_node 2"):
+    with pytest.raises(ResumeError, match=r"started with 2 .* with 1, .*--nproc_per_node 2"):
         run_experiment(make_params(), run_id="begun", settings=settings)
     assert read_history(outcome.folder / "runs" / "begun").latest_all() == before
 

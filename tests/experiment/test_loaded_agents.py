@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_refused(runs, data_dir):
                     )
                 },
             ),
-            r"agents\.prover plays at random here",
+            r"agents\.prover is random in this run",
         ),
     ):
         with pytest.raises(ParameterError, match=complaint):

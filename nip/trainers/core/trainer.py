@@ -81,6 +81,14 @@ class Trainer(ABC):
     def train(self) -> None:
         """Set the seed, run the training loop and the test loop, log, and save the models."""
 
+    def attach_run(self, run: Run) -> None:
+        """Set the run in which results are stored; called once, before training.
+
+        A trainer is built and checked before the folder of a new run is made.
+        """
+        self.run = run
+        self.history = run.history
+
     @property
     def num_iterations(self) -> int:
         """Iterations of all loops together."""

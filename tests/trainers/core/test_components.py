@@ -7,7 +7,7 @@ from nip.experiment.plan import make_plan
 from nip.parameters import ContiguousPeriodicUpdateSchedule
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.tensor.learning.minibatches import Minibatches
-from tests.experiments import make_params, make_settings, make_trainer
+from tests.experiments import make_params, make_trainer
 
 PAUSES_FIRST = {"update_schedule": ContiguousPeriodicUpdateSchedule(period=2, start=1, stop=2)}
 
@@ -88,9 +88,8 @@ def test_minibatches_of_ones_own_are_counted_by_trainer_schedule_and_plan(name, 
     assert trainer.state_dict()["minibatches"] == {"num_passes": 4}
 
 
-def test_the_plan_of_an_iteration_has_the_steps_of_its_trainer(tmp_path):
-    params = make_params(update_step={"num_accumulation_steps": 3})
-    trainer = make_trainer(params)
-    plan = make_plan(params, trainer.scenario_instance, make_settings(tmp_path))
+def test_the_plan_of_an_iteration_has_the_steps_of_its_trainer():
+    trainer = make_trainer(make_params(update_step={"num_accumulation_steps": 3}))
+    plan = make_plan(trainer)
     # Two epochs of two minibatches, three of which make a step.
     assert plan.rollouts.num_updates == trainer.num_steps_per_iteration == 2

@@ -2,7 +2,8 @@
 
 import pytest
 
-from nip.command_line.composition import ConfigFolders, compose_run
+from nip.command_line.composition import compose_run
+from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.request import read_request
 from nip.errors import ParameterError
 from nip.parameters import HyperParameters
@@ -15,9 +16,8 @@ EARLY = EarlyStoppingParameters(monitor="mean_accuracy", patience=3)
 
 
 def parameters(*words: str) -> HyperParameters:
-    return read_request(
-        compose_run([*TOY, *words], ConfigFolders(REPOSITORY / "configs")).tree
-    ).hyper_params
+    folders = ConfigFolders(REPOSITORY / "configs")
+    return read_request(compose_run([*TOY, *words], folders).tree).experiment.hyper_params
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""Jobs that Hydra starts, such as the runs of a sweep, and everything that Hydra itself prints.
+
+All jobs of a sweep are composed and checked before the first one starts.
+"""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from nip.command_line.composition import VERSION_BASE, compose_run, offer_defaults
+from nip.command_line.config_folders import ConfigFolders
+from nip.command_line.errors import plain_messages
+from nip.command_line.overrides import names_hydra, parse_overrides, refuse_sweeps, single_jobs
+from nip.command_line.request import Request, read_request, run_request, stopped_early
+from nip.command_line.run_names import keys_without_sweep, name_of_job
+from nip.errors import NipError, ParameterError
+from nip.utils.ranks import launched_ranks
+
+_checked: dict[tuple[str, ...], Request] = {}
+"""Checked jobs of this process by their overrides. A launcher that starts processes of its own
+does not have them there: such a job is composed and checked again."""
+
+
+def prepare(flags: Namespace, folders: ConfigFolders) -> list[str]:
+    """Check everything that Hydra is going to run or print.
+
+    Afterwards Hydra has the tree of defaults that these arguments need.
+
+    Returns
+    -------
+    additional : list[str]
+        Overrides that Hydra needs beside those of the user.
+    """
+    if flags.multirun:
+        return _check_sweep(flags.overrides, folders)
+    if flags.cfg:
+        refuse_sweeps(parse_overrides(flags.overrides))
+        composition = compose_run(flags.overrides, folders, may_be_incomplete=True)
+        offer_defaults([composition.defaults])
+    elif flags.hydra_help or flags.info or flags.shell_completion or flags.version:
+        _offer_fitting_defaults(flags, folders)
+    else:
+        refuse_sweeps(parse_overrides(flags.overrides))
+        _check_jobs([flags.overrides], (), folders)
+    return []
+
+
+def enter_hydra(arguments: Sequence[str], folders: ConfigFolders) -> None:
+    """Let Hydra execute a command line that was prepared."""
+    sys.argv[1:] = [*arguments, "--config-path", str(folders.main)]
+    hydra.main(version_base=VERSION_BASE, config_name=folders.config_name)(_run_job)()
+
+
+def _run_job(config: DictConfig) -> None:  # noqa: ARG001 - composed by us from the overrides
+    """Run the experiment of the current Hydra job."""
+    hydra_config = HydraConfig.get()
+    overrides = [str(override) for override in hydra_config.overrides.task]
+    name_job = _name_job(overrides, hydra_config.job.config.override_dirname.exclude_keys)
+    with plain_messages(stopped_early):
+        request = _checked.pop(tuple(overrides), None)
+        if request is None:
+            folders = _folders_of(hydra_config.runtime.config_sources)
+            request = read_request(compose_run(overrides, folders).tree, name_job)
+    run_request(request, name_job)
+
+
+def _name_job(overrides: Sequence[str], not_swept: Iterable[str]) -> Callable[[str], str]:
+    parsed = parse_overrides(overrides)
+    return partial(name_of_job, overrides=parsed, not_swept=list(not_swept))
+
+
+def _check_sweep(arguments: Sequence[str], folders: ConfigFolders) -> list[str]:
+    """Check every job of a sweep; return the override that names the keys they share."""
+    if launched_ranks().size > 1:
+        raise ParameterError(
+            f"--multirun runs one job after the other, and torchrun has started "
+            f"{launched_ranks().size} processes for one of them. Start each job with a torchrun of "
+            "its own, or the sweep with python."
+        )
+    overrides = parse_overrides(arguments)
+    not_swept = keys_without_sweep(overrides)
+    _check_jobs(single_jobs(overrides), not_swept, folders)
+    keys = ",".join(f"'{key}'" for key in not_swept)
+    return [f"hydra.job.config.override_dirname.exclude_keys=[{keys}]"]
+
+
+def _check_jobs(
+    jobs: Iterable[Sequence[str]], not_swept: Sequence[str], folders: ConfigFolders
+) -> None:
+    """Compose and check jobs, and let Hydra start from the union of their defaults."""
+    defaults = []
+    for job in jobs:
+        composition = compose_run(job, folders)
+        defaults.append(composition.defaults)
+        parsed = parse_overrides(job)
+        key = tuple(line for each, line in zip(parsed, job, strict=True) if not names_hydra(each))
+        _checked[key] = read_request(composition.tree, _name_job(key, not_swept))
+    offer_defaults(defaults)
+
+
+def _offer_fitting_defaults(flags: Namespace, folders: ConfigFolders) -> None:
+    """Give Hydra the tree of defaults for an incomplete command line."""
+    typed = flags.overrides
+    if flags.shell_completion:
+        typed = [word for word in os.environ.get("COMP_LINE", "").split()[:-1] if "=" in word]
+    try:
+        composition = compose_run(typed, folders, may_be_incomplete=True)
+    except NipError:
+        composition = compose_run([], folders, may_be_incomplete=True)
+    offer_defaults([composition.defaults])
+
+
+def _folders_of(config_sources: Iterable[Any]) -> ConfigFolders:
+    paths = {source.provider: source.path for source in config_sources if source.schema == "file"}
+    extra = paths.get("command-line")
+    return ConfigFolders(Path(paths["main"]), Path(extra) if extra else None)

@@ -1,0 +1,76 @@
+"""Experiments that have been checked, with everything that the checks built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nip.experiment.base_run import apply_base_run
+from nip.experiment.loaded_agents import apply_agent_checkpoints
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.run_store import ResumePolicy
+from nip.run_store.run_id import check_run_id
+
+if TYPE_CHECKING:
+    from nip.experiment.text_parts import TextParts
+    from nip.protocols import ProtocolHandler
+
+
+@dataclass(frozen=True)
+class CheckedExperiment:
+    """An experiment that passed all checks, ready to be run once."""
+
+    hyper_params: HyperParameters
+    """Complete hyper-parameters, including values taken over from other runs."""
+
+    settings: ExperimentSettings
+    """How and where to run."""
+
+    run_id: str | None
+    """Name of the run; None to generate one."""
+
+    resume: ResumePolicy
+    """Whether an existing run may be resumed, and a new one started."""
+
+    protocol: ProtocolHandler
+    """The compiled protocol."""
+
+    text_parts: TextParts | None
+    """Agents and dialogue rules of an experiment with language models; None for networks."""
+
+
+def check(
+    hyper_params: HyperParameters,
+    settings: ExperimentSettings,
+    run_id: str | None = None,
+    resume: ResumePolicy = "auto",
+) -> CheckedExperiment:
+    """Complete hyper-parameters from other runs, and check everything short of building.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        Hyper-parameters as the user gave them. Their group ``base_run``, and agents that start
+        from a checkpoint, name other runs from which values are taken.
+    settings : ExperimentSettings
+        How and where to run.
+    run_id : str, optional
+        Name of the run.
+    resume : ResumePolicy
+        Stored in the result.
+
+    Raises
+    ------
+    NipError
+        If the experiment cannot be run as requested.
+    """
+    if run_id is not None:
+        check_run_id(run_id)
+    hyper_params = apply_base_run(hyper_params, settings)
+    hyper_params = apply_agent_checkpoints(hyper_params, settings, run_id)
+    # Protocols import NumPy, which a program that only imports ``nip`` does not need.
+    from nip.experiment.checks import check_experiment
+
+    protocol, text_parts = check_experiment(hyper_params, settings)
+    return CheckedExperiment(hyper_params, settings, run_id, resume, protocol, text_parts)

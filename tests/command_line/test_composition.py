@@ -1,0 +1,73 @@
+"""Composition of YAML files and overrides on top of the defaults of the chosen experiment."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nip.command_line.composition import compose_run
+from nip.command_line.config_folders import ConfigFolders
+from nip.errors import ParameterError
+from tests.source_files import REPOSITORY
+
+TOY = ["scenario=toy", "dataset=witness", "trainer=vanilla_ppo"]
+
+
+def composed(*arguments: str, **files: str) -> dict[str, Any]:
+    """Compose with named experiments of the given text."""
+    for name, text in files.items():
+        path = Path("experiment") / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"# @package _global_\n{text}")
+    return compose_run(arguments, ConfigFolders(REPOSITORY / "configs", Path.cwd())).tree
+
+
+def test_overrides_win_over_files_and_files_over_defaults(working_folder: Path) -> None:
+    text = "scenario: toy\ndataset: witness\ntrainer: reinforce\nrl: {gamma: 0.5, lmbda: 0.25}\n"
+    tree = composed("experiment=mine", "rl.lmbda=0.125", mine=text)
+    assert (tree["trainer"], tree["rl"]["gamma"], tree["rl"]["lmbda"]) == ("reinforce", 0.5, 0.125)
+    assert tree["rl"]["lr"] == composed(*TOY)["rl"]["lr"]
+
+
+def test_references_reach_defaults_files_and_overrides(working_folder: Path) -> None:
+    text = "seed: 5\nrun_id: ${scenario}-${seed}-${rl.minibatch_size}\n"
+    tree = composed("experiment=mine", *TOY, "rl.minibatch_size=${seed}", mine=text)
+    assert (tree["run_id"], tree["rl"]["minibatch_size"]) == ("toy-5-5", 5)
+
+
+def test_a_protocol_chosen_in_a_file_decides_the_agents(working_folder: Path) -> None:
+    text = "interaction_protocol: debate\nagents: {prover1: {d_hidden: 3}}\n"
+    agents = composed("experiment=mine", *TOY, "agents._default.d_hidden=4", mine=text)["agents"]
+    assert {name: agent["d_hidden"] for name, agent in agents.items()} == {
+        "_default": 4,
+        "prover0": 4,
+        "prover1": 3,
+        "verifier": 4,
+    }
+
+
+def test_a_deletion_takes_a_value_of_a_file_away(working_folder: Path) -> None:
+    tree = composed("experiment=mine", *TOY, "~rl.gamma", "~run_id", mine="rl: {gamma: 0.5}\n")
+    assert "gamma" not in tree["rl"]
+    assert "run_id" not in tree
+    assert composed("experiment=mine", *TOY, "~seed=5", mine="seed: 5\n").get("seed") is None
+    with pytest.raises(ParameterError, match=r"~seed=6: seed has another value"):
+        composed("experiment=mine", *TOY, "~seed=6", mine="seed: 5\n")
+
+
+def test_a_group_may_be_given_as_one_mapping(working_folder: Path) -> None:
+    tree = composed(*TOY, "rl={gamma: 0.5, lmbda: 0.25}")
+    assert (tree["rl"]["gamma"], tree["rl"]["lmbda"]) == (0.5, 0.25)
+    with pytest.raises(ParameterError, match=r"'rl\.gama'\. Did you mean 'rl\.gamma'\?$"):
+        composed(*TOY, "rl={gama: 0.5}")
+
+
+def test_a_list_replaces_that_of_a_file(working_folder: Path) -> None:
+    tree = composed("experiment=mine", *TOY, "callbacks=[csv]", mine="callbacks: [a, b]\n")
+    assert tree["callbacks"] == ["csv"]
+
+
+def test_a_file_of_hydra_is_named_by_its_own_flag(working_folder: Path) -> None:
+    (working_folder / "other.yaml").write_text("defaults: [nip_defaults, _self_]\nseed: 9\n")
+    folders = ConfigFolders(working_folder, config_name="other")
+    assert compose_run(TOY, folders).tree["seed"] == 9
