@@ -43,7 +43,7 @@ class AdvantageWeightedObjective(Objective):
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
         """Return the losses of a minibatch, and the mean weight of each agent's actions."""
         zero = torch.zeros((), device=tensordict.device)
-        losses, figures = {"loss_objective": zero, "loss_critic": zero}, {}
+        losses, metrics = {"loss_objective": zero, "loss_critic": zero}, {}
         for frames in self.learning_frames(tensordict, with_critic=True):
             advantage = frames.normalized(frames.take("advantage"))
             weight = (advantage / self.params.temperature).exp().clamp_max(self.params.max_weight)
@@ -51,8 +51,8 @@ class AdvantageWeightedObjective(Objective):
             losses["loss_objective"] = losses["loss_objective"] + policy
             critic = critic_loss(frames, self.critic_loss_type)
             losses["loss_critic"] = losses["loss_critic"] + critic
-            figures[f"{frames.name}.mean_weight"] = frames.policy_mean(weight)
-        return TensorDict(losses | figures)
+            metrics[f"{frames.name}.mean_weight"] = frames.policy_mean(weight)
+        return TensorDict(losses | metrics)
 
 
 @register_trainer("advantage_weighted", parameters=AdvantageWeightedParameters)

@@ -1,4 +1,4 @@
-"""Loss modules."""
+"""Objectives: loss modules of reinforcement learning."""
 
 from nip.rl_objectives.objective import Objective
 

@@ -1,4 +1,4 @@
-"""Returns and advantages of agents that take turns."""
+"""Advantage estimators for agents that take turns."""
 
 from dataclasses import dataclass
 
@@ -21,23 +21,23 @@ def turn_based_gae(
 ) -> tuple[Float[Tensor, "batch step agent"], Float[Tensor, "batch step agent"]]:
     r"""Generalised advantage estimation from one turn of an agent to its next.
 
-    An agent's critic is asked only in the states where it is the agent's turn. Between two of
-    its turns at the steps :math:`t` and :math:`t + n` the rewards are summed up, discounted for
-    each step:
+    An agent's value is only known in the states where it is the agent's turn. Between two of its
+    turns at the steps :math:`t` and :math:`t + n` the rewards are summed, discounted
+    for each step:
 
     .. math::
 
         \delta_t &= \sum_{k<n} \gamma^k r_{t+k} + \gamma^n V_{t+n} - V_t \\
         A_t &= \delta_t + \gamma^n \lambda A_{t+n}
 
-    An episode's end cuts both sums. For an agent whose turn it always is this is equation 16 of
+    Both sums end with the episode. For an agent that acts in every step this is equation 16 of
     Schulman et al., *High-dimensional continuous control using generalized advantage estimation*
     (2016).
 
     Parameters
     ----------
     reward, value : Tensor
-        Of each step; the value is only read where it is known.
+        Reward and value of each step. The value is only read where it is known.
     last_value : Tensor
         Value of the state after the last step.
     known : Tensor
@@ -52,7 +52,7 @@ def turn_based_gae(
     Returns
     -------
     advantage, value_target : Tensor
-        Of each step, 0 where the value is not known.
+        Of each step; 0 where the value is not known.
     """
     advantage = torch.zeros_like(value)
     rewards = torch.zeros_like(last_value)
@@ -80,7 +80,7 @@ def reward_to_go(
     Parameters
     ----------
     reward : Tensor
-        Of each step.
+        Reward of each step.
     done : Tensor
         Where an episode ends.
     gamma : float
@@ -89,8 +89,8 @@ def reward_to_go(
     result = torch.empty_like(reward)
     following = torch.zeros_like(reward[:, 0])
     for step in reversed(range(reward.shape[1])):
-        going_on = (~done[:, step]).to(reward.dtype).unsqueeze(-1)
-        following = reward[:, step] + gamma * going_on * following
+        continues = (~done[:, step]).to(reward.dtype).unsqueeze(-1)
+        following = reward[:, step] + gamma * continues * following
         result[:, step] = following
     return result
 

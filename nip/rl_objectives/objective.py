@@ -1,4 +1,4 @@
-"""The base of all loss modules."""
+"""Base class of all objectives, the loss modules of reinforcement learning."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator
@@ -18,54 +18,58 @@ from nip.utils.ranks import current_ranks
 from nip.utils.replaced_methods import refuse_replaced
 
 MIN_ADVANTAGE_STD = 1e-6
-"""Smallest divisor when advantages are normalised."""
+"""Lower bound of the divisor when advantages are normalised."""
 
 MIN_COUNT = 1e-6
-"""Divisor of a sum that has no terms, so that its mean is 0."""
+"""Lower bound of the divisor of means, so that the mean of no terms is 0."""
 
 
 _BUFFERS = (
     "Keep what the objective adapts in buffers (register_buffer), which checkpoints hold by "
     "themselves, and anything else in PyTorch's get_extra_state and set_extra_state."
 )
-_REPLACED = {"state_for_checkpoint": _BUFFERS, "load_state_from_checkpoint": _BUFFERS}
+_REPLACED = {
+    "state_for_checkpoint": _BUFFERS,
+    "load_state_from_checkpoint": _BUFFERS,
+    "figure_names": "Call it metric_names.",
+}
 
 
 @dataclass(frozen=True)
 class AgentFrames:
-    """The frames of a minibatch that matter to one agent, and what it makes of them now.
+    """The frames of a minibatch that one agent learns from, with its present outputs.
 
-    Where several ranks train together, a minibatch is spread over them, and each has its share of
-    the frames, possibly none. Means are such that their average over ranks, and so the averaged
-    gradient, is that of the whole minibatch.
+    When several ranks train together, each has a share of the frames of a minibatch, possibly none.
+    The average of the means below over all ranks is the mean over the whole minibatch, and so is
+    the averaged gradient.
     """
 
     index: int
-    """The agent's place in the protocol."""
+    """Index of the agent in the protocol."""
 
     name: str
-    """The agent's name."""
+    """Name of the agent."""
 
     output: AgentOutput
-    """Logits and value now."""
+    """Logits and value of the present parameters."""
 
     choice: Choice
-    """What it chose then."""
+    """Actions at the time of collection."""
 
     turn: ActionMask
-    """What counted."""
+    """Mask of the actions that counted."""
 
     takes_turn: Tensor
-    """Weight of each row in the policy's loss, 1 where it was the agent's turn, (row,)."""
+    """1 in each row in which it was the agent's turn, else 0, (row,)."""
 
     value_counts: Tensor
-    """Weight of each row in the critic's loss, 1 where the value was known, (row,)."""
+    """1 in each row in which the agent's value was known, else 0, (row,)."""
 
     num_turns: Tensor
-    """Turns of the agent in the minibatch, () or, of several ranks, their average."""
+    """Number of turns of the agent in the minibatch, (); an average over several ranks."""
 
     num_values: Tensor
-    """Values of the agent that count in the minibatch, () or, of several ranks, their average."""
+    """Number of known values of the agent in the minibatch, (); an average over several ranks."""
 
     take: Callable[[str], Tensor]
     """Returns the agent's entries of a key under ``agents``, (row,)."""
@@ -75,15 +79,15 @@ class AgentFrames:
         return (value * self.takes_turn).sum() / self.num_turns.clamp_min(MIN_COUNT)
 
     def value_mean(self, value: Tensor) -> Tensor:
-        """Average over the states in which the agent's value counts."""
+        """Average over the states in which the agent's value was known."""
         return (value * self.value_counts).sum() / self.num_values.clamp_min(MIN_COUNT)
 
     def log_prob(self) -> Tensor:
-        """Return the log-probability of the choice now, (row,)."""
+        """Return the present log-probability of the actions, (row,)."""
         return log_prob(self.output, self.choice, self.turn)
 
     def normalized(self, value: Tensor) -> Tensor:
-        """Scale to mean 0 and standard deviation 1 over the agent's turns on all ranks, (row,)."""
+        """Normalise to mean 0 and standard deviation 1 over the turns on all ranks, (row,)."""
         ranks = current_ranks()
         mean = ranks.mean_(self.policy_mean(value))
         variance = ranks.mean_(self.policy_mean((value - mean) ** 2))
@@ -91,7 +95,7 @@ class AgentFrames:
 
 
 class Objective(LossModule):
-    """A loss over minibatches of frames.
+    """Base class of losses over minibatches of frames.
 
     A subclass implements ``forward``: it returns a TensorDict whose entries beginning with
     ``loss_`` are summed and differentiated by ``backward``; all others are logged.
@@ -99,7 +103,7 @@ class Objective(LossModule):
     Parameters
     ----------
     agents : CombinedAgents
-        Who learns.
+        The agents.
     """
 
     default_value_estimator = ValueEstimators.GAE
@@ -115,12 +119,12 @@ class Objective(LossModule):
 
     @abstractmethod
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
-        """Return losses and other figures of a minibatch, all scalars.
+        """Return the losses and other metrics of a minibatch, all scalars.
 
         Parameters
         ----------
         tensordict : TensorDictBase
-            Frames with one batch dimension, with the advantages written in.
+            Frames with one batch dimension, including the advantages.
         """
 
     def backward(self, losses: TensorDictBase) -> None:
@@ -133,26 +137,26 @@ class Objective(LossModule):
     def make_value_estimator(
         self, value_type: ValueEstimators | None = None, **hyperparams: float
     ) -> "Objective":
-        """Build the advantage estimator, found as ``value_estimator`` afterwards.
+        """Build the advantage estimator, which becomes the attribute ``value_estimator``.
 
         Parameters
         ----------
         value_type : ValueEstimators, optional
-            Only ``ValueEstimators.GAE`` is known.
+            Only ``ValueEstimators.GAE`` is supported.
         **hyperparams : float
             ``gamma`` and ``lmbda``.
         """
         if value_type not in (None, ValueEstimators.GAE):
             raise NotImplementedError(
-                f"Value estimator {value_type} is not known here. Agents that take turns have "
-                "generalised advantage estimation: use ValueEstimators.GAE."
+                f"Value estimator {value_type} is not supported. Use ValueEstimators.GAE, which is "
+                "adapted to agents that take turns."
             )
         self.value_type = ValueEstimators.GAE
         self._value_estimator = TurnBasedGAE(**hyperparams)
         return self
 
-    def figure_names(self) -> Collection[str] | None:
-        """Return the names of all figures that ``forward`` may give; None if that is not known."""
+    def metric_names(self) -> Collection[str] | None:
+        """Return the names of all metrics of ``forward``; None if they are not known."""
         return None
 
     def finish_iteration(self) -> None:
@@ -163,21 +167,21 @@ class Objective(LossModule):
         """
 
     def learning_frames(self, batch: TensorDictBase, *, with_critic: bool) -> Iterator[AgentFrames]:
-        """Yield for each agent that learns now the frames of a minibatch that matter to it.
+        """Yield the frames that each agent learns from, for all agents that are not frozen.
 
         Parameters
         ----------
         batch : TensorDictBase
             Frames with one batch dimension.
         with_critic : bool
-            Whether states count in which only the agent's value was asked.
+            Whether to include states in which only the agent's value was computed.
         """
         all_turns = batch["agents", "active"].any(-1)
         all_known = batch["agents", "value_known"] if with_critic else all_turns
         counts = torch.stack((all_turns.sum(0), all_known.sum(0))).float()
         num_turns, num_values = current_ranks().mean_(counts)
-        # An agent counts on all ranks or on none: where it has no rows, the others still wait for
-        # the means that all share.
+        # An agent is included on all ranks or on none: a rank without rows of it must still take
+        # part in the collective means.
         counts_somewhere = (num_values > 0).tolist()
         for index, name, agent in self.agents:
             is_learning = any(parameter.requires_grad for parameter in agent.parameters())

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation, clipped or with an adaptive KL penalty."""
+"""Objective of proximal policy optimisation (PPO), clipped or with an adaptive KL penalty."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ CriticLoss = Literal["l1", "l2", "smooth_l1"]
 _CRITIC_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss, "smooth_l1": F.smooth_l1_loss}
 
 KL_TOLERANCE = 1.5
-"""The penalty stays as it is while the KL divergence is within this factor of its target."""
+"""The penalty is constant while the KL divergence is within this factor of its target."""
 
 
 def critic_loss(
@@ -33,8 +33,8 @@ def critic_loss(
     loss_type : str
         ``l1``, ``l2`` or ``smooth_l1``.
     clip_value : float, optional
-        Largest change from the value at collection that is rewarded; the larger of the clipped
-        and the plain loss counts.
+        Limit on the change from the value at collection. The loss is the larger one of the loss
+        with and without the limit.
     """
     value, target = frames.output.value, frames.take("value_target")
     distance = _CRITIC_LOSSES[loss_type]
@@ -46,11 +46,11 @@ def critic_loss(
     return frames.value_mean(loss)
 
 
-FIGURES = ("loss_objective", "loss_critic", "kl", "clip_fraction", "effective_sample_share")
-"""What is logged of each agent."""
+METRICS = ("loss_objective", "loss_critic", "kl", "clip_fraction", "effective_sample_share")
+"""Metrics of each agent."""
 
 KL_BETA_RANGE = 1e3
-"""A penalty stays within this factor of where it began, so that it can always come back."""
+"""Limit on the factor by which a penalty changes from its initial value, up or down."""
 
 
 class PpoObjective(Objective):
@@ -65,13 +65,13 @@ class PpoObjective(Objective):
     Parameters
     ----------
     agents : CombinedAgents
-        Who learns.
+        The agents.
     params : PpoParameters
         Weights and thresholds.
     critic_loss_type : str
         ``l1``, ``l2`` or ``smooth_l1``.
     clip_value : float or bool
-        Clipping of the critic; True stands for ``clip_epsilon``.
+        Limit of ``critic_loss``; True stands for ``clip_epsilon``, False for none.
     """
 
     kl_beta: Tensor
@@ -98,10 +98,10 @@ class PpoObjective(Objective):
         self.register_buffer("_kl_count", torch.zeros(num_agents), persistent=False)
 
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
-        """Return ``loss_objective``, ``loss_critic``, ``loss_entropy`` and figures per agent."""
+        """Return ``loss_objective``, ``loss_critic``, ``loss_entropy`` and metrics per agent."""
         zero = torch.zeros((), device=self.kl_beta.device)
         losses = {"loss_objective": zero, "loss_critic": zero, "loss_entropy": zero}
-        figures: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
         for frames in self.learning_frames(tensordict, with_critic=True):
             log_ratio = frames.log_prob() - frames.take("sample_log_prob")
             advantage = frames.take("advantage")
@@ -114,13 +114,13 @@ class PpoObjective(Objective):
             losses["loss_objective"] = losses["loss_objective"] + policy
             losses["loss_critic"] = losses["loss_critic"] + self.params.critic_coef * critic
             losses["loss_entropy"] = losses["loss_entropy"] - self.params.entropy_eps * mean_entropy
-            figures |= self._figures(frames, log_ratio.detach(), policy, critic, kl)
-        return TensorDict(losses | {name: value.detach() for name, value in figures.items()})
+            metrics |= self._metrics(frames, log_ratio.detach(), policy, critic, kl)
+        return TensorDict(losses | {name: value.detach() for name, value in metrics.items()})
 
-    def figure_names(self) -> list[str]:
-        """Return the names of the losses, and of the figures of each agent."""
+    def metric_names(self) -> list[str]:
+        """Return the names of the losses and of the metrics of each agent."""
         losses = ["loss_objective", "loss_critic", "loss_entropy"]
-        return losses + [f"{name}.{figure}" for name in self.agents.names for figure in FIGURES]
+        return losses + [f"{name}.{metric}" for name in self.agents.names for metric in METRICS]
 
     def _policy_loss(
         self, frames: AgentFrames, ratio: Tensor, advantage: Tensor, kl: Tensor
@@ -134,10 +134,10 @@ class PpoObjective(Objective):
         return -frames.policy_mean(torch.minimum(ratio * advantage, clipped * advantage))
 
     def finish_iteration(self) -> None:
-        """Strengthen the penalties of agents that moved too far, and weaken the others'.
+        """Adapt the penalty of each agent to its KL divergence.
 
-        What counts is an agent's mean divergence over the updates of the iteration; an agent that
-        made none keeps its penalty.
+        The divergence is averaged over the updates of the iteration. The penalty of an agent
+        without an update stays the same.
         """
         kl = current_ranks().mean_(self._kl_sum) / self._kl_count.clamp_min(1.0)
         target = self.params.kl_target
@@ -150,7 +150,7 @@ class PpoObjective(Objective):
         self._kl_sum.zero_()
         self._kl_count.zero_()
 
-    def _figures(
+    def _metrics(
         self, frames: AgentFrames, log_ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
     ) -> dict[str, Tensor]:
         weights = log_ratio.exp()

@@ -1,4 +1,4 @@
-"""The score-function gradient, with or without a critic."""
+"""Objective of REINFORCE, the score-function gradient, with or without a critic."""
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -18,9 +18,9 @@ class ReinforceObjective(Objective):
     Parameters
     ----------
     agents : CombinedAgents
-        Who learns.
+        The agents.
     use_critic : bool
-        Whether the advantage takes the place of the reward to go, and the critic learns as well.
+        Whether to use the advantage instead of the reward to go, and to train the critic.
     critic_loss_type : str
         ``l1``, ``l2`` or ``smooth_l1``.
     """
@@ -32,25 +32,25 @@ class ReinforceObjective(Objective):
         self.use_critic = use_critic
         self._critic_loss_type = critic_loss_type
 
-    def figure_names(self) -> list[str]:
-        """Return the names of the losses, all together and of each agent."""
+    def metric_names(self) -> list[str]:
+        """Return the names of the losses, in total and of each agent."""
         losses = ["loss_objective", "loss_critic"] if self.use_critic else ["loss_objective"]
         return losses + [f"{name}.{loss}" for name in self.agents.names for loss in losses]
 
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
-        """Return ``loss_objective``, with a critic ``loss_critic``, and figures per agent."""
+        """Return ``loss_objective``, with a critic ``loss_critic``, and metrics per agent."""
         weight_key = "advantage" if self.use_critic else "reward_to_go"
         zero = torch.zeros((), device=tensordict.device)
         losses = {"loss_objective": zero}
         if self.use_critic:
             losses["loss_critic"] = zero
-        figures: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
         for frames in self.learning_frames(tensordict, with_critic=self.use_critic):
             policy = -frames.policy_mean(frames.log_prob() * frames.take(weight_key))
             losses["loss_objective"] = losses["loss_objective"] + policy
-            figures[f"{frames.name}.loss_objective"] = policy.detach()
+            metrics[f"{frames.name}.loss_objective"] = policy.detach()
             if self.use_critic:
                 critic = critic_loss(frames, self._critic_loss_type)
                 losses["loss_critic"] = losses["loss_critic"] + critic
-                figures[f"{frames.name}.loss_critic"] = critic.detach()
-        return TensorDict(losses | figures)
+                metrics[f"{frames.name}.loss_critic"] = critic.detach()
+        return TensorDict(losses | metrics)

@@ -1,4 +1,4 @@
-"""The base of reinforcement learning trainers for agents that are local networks."""
+"""Base class of reinforcement learning trainers for agents that are networks."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,6 +16,7 @@ from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.tensor.learning.data_parallel import joint_batch
 from nip.trainers.tensor.learning.learner_building import build_learner
+from nip.trainers.tensor.learning.metric_means import mean_over_steps
 from nip.trainers.tensor.learning.minibatches import Minibatches, ShuffledMinibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.trainers.tensor.pretraining import pretrain_agents
@@ -26,7 +27,7 @@ from nip.trainers.tensor.rollout_metrics import (
     rollout_metric_names,
     rollout_metrics,
 )
-from nip.trainers.trainer_base import TensorDictTrainer, mean_of
+from nip.trainers.trainer_base import TensorDictTrainer
 from nip.utils.ranks import current_ranks
 
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
@@ -36,26 +37,26 @@ ADAM_EPS = 1e-5
 
 
 class TensorDictRlTrainer(TensorDictTrainer):
-    """Collects rollouts and learns from them, again and again, and tests at the end.
+    """Collects rollouts and learns from them in each iteration, and tests at the end.
 
-    A subclass says what is learnt, in ``_get_loss_module_and_gae``. One iteration is always:
-    collect a batch, estimate advantages, update over epochs of minibatches, step the learning
-    rate, evaluate when due, log, save. Everything random draws from generators which are saved with
-    the checkpoints, so that an interrupted run goes on to the very numbers of one that was not.
+    A subclass defines the loss in ``_get_loss_module_and_gae``. Each iteration collects a batch,
+    estimates advantages, updates over epochs of minibatches, steps the learning-rate schedule,
+    evaluates if it is due, logs and saves. All random numbers come from generators that are saved
+    with the checkpoints, so that a resumed run gives the same numbers as an uninterrupted one.
     """
 
     @property
     def needs_values(self) -> bool:
-        """Whether the critics' estimates are collected along with the rollouts."""
+        """Whether the values of the critics are collected with the rollouts."""
         return True
 
     @abstractmethod
     def _get_loss_module_and_gae(self) -> tuple[Objective, AdvantageEstimator | None]:
-        """Return the loss module and, where advantages are needed, their estimator."""
+        """Return the loss module and, if advantages are needed, their estimator."""
 
     @property
     def num_train_iterations(self) -> int:
-        """Iterations of the training loop."""
+        """Number of iterations of the training loop."""
         return self.hyper_params.rl.num_iterations
 
     def _default_minibatches(self) -> Minibatches:
@@ -69,13 +70,13 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     @property
     def lr_schedule(self) -> LrSchedulerParameters:
-        """The course of the learning rate; ``rl.anneal_lr`` is short for one."""
+        """Parameters of the learning-rate schedule; ``rl.anneal_lr`` stands for a linear one."""
         anneals = self.hyper_params.rl.anneal_lr
         return LrSchedulerParameters(name="linear") if anneals else super().lr_schedule
 
     @property
     def num_test_batches(self) -> int:
-        """Batches of an evaluation."""
+        """Number of batches of an evaluation."""
         return self.hyper_params.rl.num_test_iterations
 
     @property
@@ -85,11 +86,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     @property
     def lr_scheduler(self) -> LRScheduler | None:
-        """The schedule of the learning rate."""
+        """The learning-rate scheduler."""
         return self.learner.lr_scheduler
 
     def _set_up(self) -> None:
-        """Build what the loops need."""
+        """Build loss, learner and collector."""
         rl, seed = self.hyper_params.rl, self.hyper_params.seed
         environment = self.scenario_instance.train_environment
         self.loss_module, self.gae = self._make_loss()
@@ -101,7 +102,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
             max_grad_norm=rl.max_grad_norm,
             eps=ADAM_EPS,
         )
-        self._stack.callback(self._thaw)
+        self._stack.callback(self._unfreeze)
         if rl.normalize_observations:
             fit_normalizer(
                 environment, rl.num_normalization_steps, stable_seed(seed, "normalization")
@@ -120,7 +121,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return self._get_loss_module_and_gae() if make is None else make(self)
 
     def _make_objective(self) -> Objective:
-        # Making it once more would draw from the randomness of a loss with weights of its own.
+        # Building it again would draw random numbers, if the loss has weights of its own.
         return self.loss_module if self._has_learner else self._make_loss()[0]
 
     def _start_fresh(self) -> None:
@@ -131,7 +132,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         lambda self: self.hyper_params.pretrain_agents * self.hyper_params.solo_agent.num_epochs
     )
     def _run_pretraining_loop(self, iteration_context: IterationContext) -> None:
-        """Warm the bodies up, or load them if that was done before."""
+        """Pretrain the bodies, or load them from the cache."""
         iteration_context.set_description("Pretraining")
         metrics = pretrain_agents(
             self.scenario_instance,
@@ -142,7 +143,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         self.log(0, metrics)
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
-        """Collect, learn and step the learning rate; return the metrics."""
+        """Collect a batch and learn from it; return the metrics."""
         choose_learners(self.agents, iteration, self.learner.learning)
         with self.stage("sample"):
             batch = self.collect_batch()
@@ -153,7 +154,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return metrics
 
     def collect_batch(self) -> TensorDict:
-        """Play one batch with the agents as they are; return it with advantages, (B, S)."""
+        """Collect one batch with the present agents; return it with advantages, (B, S)."""
         self.agents.eval()
         with self._autocast():
             batch = self.collector.collect()
@@ -162,16 +163,16 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return batch
 
     def _learn(self, batch: TensorDict) -> dict[str, float]:
-        """Update over epochs of minibatches; return the mean figures, none if nobody learns."""
-        figures = []
+        """Update over epochs of minibatches; return the mean metrics, empty if no agent learns."""
+        metrics = []
         if any(parameter.requires_grad for parameter in self.learner.learning):
             train_learning_parts(self.agents)
             try:
-                figures = [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
+                metrics = [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
             except NonFiniteLoss as error:
                 self.context.stop(str(error))
         self.learner.finish_iteration()
-        return mean_of(figures)
+        return mean_over_steps(metrics)
 
     def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
         """Yield minibatches of frames, (frame,), over all epochs."""
@@ -180,13 +181,13 @@ class TensorDictRlTrainer(TensorDictTrainer):
             self.context.epoch = epoch
             yield from self._minibatches.of(batch)
 
-    def _thaw(self) -> None:
-        """Let all agents learn again that a schedule had frozen."""
+    def _unfreeze(self) -> None:
+        """Unfreeze the agents that an update schedule has frozen."""
         for parameter in self.learner.learning:
             parameter.requires_grad_(True)
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
-        """Play on a split, the same questions and the same chances each time."""
+        """Play on a split, with the same questions and random numbers each time."""
         instance = self.scenario_instance
         with self._autocast():
             frames = play_for_evaluation(instance, self.hyper_params, split, on_batch)

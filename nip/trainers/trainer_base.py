@@ -1,14 +1,12 @@
-"""The base classes of all trainers."""
+"""Base class of all trainers of networks."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from math import ceil
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from tensordict import TensorDict, TensorDictBase
-from torch import Tensor
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
@@ -21,18 +19,16 @@ from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.tensor.checkpointed_trainer import CheckpointedTrainer
 from nip.trainers.tensor.learning.data_parallel import seed_parts
-from nip.trainers.tensor.learning.loss_terms import build_loss_terms, term_figure_names
+from nip.trainers.tensor.learning.loss_terms import build_loss_terms, term_metric_names
 from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
 from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.trainers.tensor.rollout_samples import sample_rollouts
 from nip.trainers.tensor.weights.initial_weights import load_agent_checkpoints
-from nip.trainers.tensor.weights.pretrained_agents import save_pretrained
-from nip.trainers.tensor.weights.saved_models import load_model, save_model
 from nip.utils.ranks import current_ranks
 
-LAYER_METRICS = ("grad_norm", "learning_rate")
-"""What is logged of every trainer that has a learner."""
+LEARNER_METRICS = ("grad_norm", "learning_rate")
+"""Metrics of every trainer that has a learner."""
 
 __all__ = [
     "IterationContext",
@@ -44,12 +40,12 @@ __all__ = [
 
 
 class TensorDictTrainer(CheckpointedTrainer):
-    """Base of trainers whose agents are local networks.
+    """Base class of trainers whose agents are networks.
 
-    A subclass either fills in the pieces of ``train``: ``_set_up``, ``_run_iteration``,
-    ``_evaluate`` and ``num_train_iterations``. Or it implements ``train`` itself; then its training
-    loop begins at the iteration which ``restore`` returns, and is run by ``_run_iterations``, or
-    saves with ``save_checkpoint_if_due``.
+    A subclass either implements the methods that ``train`` calls: ``_set_up``, ``_run_iteration``,
+    ``_evaluate`` and ``num_train_iterations``. Or it overrides ``train``; its training loop then
+    starts at the iteration that ``restore`` returns, and either is run by ``_run_iterations`` or
+    calls ``save_checkpoint_if_due``.
     """
 
     def __init__(
@@ -64,66 +60,66 @@ class TensorDictTrainer(CheckpointedTrainer):
         self._evaluated: int | None = None
         self._minibatches: Minibatches | None = None
 
-    # ---- what a subclass fills in
+    # ---- to be overridden
 
     @property
     def num_train_iterations(self) -> int:
-        """Iterations of the training loop; 0 where ``train`` has loops of its own."""
+        """Number of iterations of the training loop; 0 if ``train`` is overridden."""
         return 0
 
     def _default_minibatches(self) -> Minibatches | None:
-        """Return what divides the data of an iteration, unless it is exchanged.
+        """Build the component that divides a batch into minibatches, unless it is exchanged.
 
-        Called before ``_set_up`` as well. None for a trainer without minibatches.
+        Also called before ``_set_up``. None for a trainer without minibatches.
         """
         return None
 
     @property
     def lr_schedule(self) -> LrSchedulerParameters:
-        """The course of the learning rate."""
+        """Parameters of the learning-rate schedule."""
         return self.hyper_params.lr_scheduler
 
     def _set_up(self) -> None:
-        """Build what the loops need: at least the learner."""
+        """Build everything that the loops need, at least the learner."""
         raise NotImplementedError(f"{type(self).__name__} has no _set_up, and no train of its own.")
 
     def _start_fresh(self) -> None:
-        """Prepare a run that has no checkpoint yet."""
+        """Prepare a run without a checkpoint, after ``_set_up``."""
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
-        """Learn; return the metrics of an iteration, counted from 0."""
+        """Run the training part of an iteration, counted from 0; return its metrics."""
         raise NotImplementedError(f"{type(self).__name__} has no _run_iteration.")
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
-        """Return the metrics of the agents on a split; called in the context of a test."""
+        """Return the metrics of the agents on a split; called in the test context."""
         raise ParameterError(
             f"eval_every={self.hyper_params.eval_every} needs a trainer that can evaluate, which "
             f"{type(self).__name__} cannot. Set eval_every=null, or give it an _evaluate."
         )
 
     def _make_objective(self) -> Objective | None:
-        """Build what the learner minimises, if there is one; called before ``_set_up`` as well."""
+        """Build the objective of the learner, if there is one; also called before ``_set_up``."""
         return None
 
     def _evaluation_names(self) -> Collection[str]:
-        """Return the names of what ``_evaluate`` may give, unless it is the objective's figures."""
+        """Return the names of the metrics of ``_evaluate``; empty if they are the objective's."""
         return ()
 
     @property
     def num_minibatches(self) -> int:
-        """Minibatches of an iteration; 1 without a component that divides its data."""
+        """Number of minibatches of an iteration; 1 for a trainer without minibatches."""
         minibatches = self._make_minibatches() if self._minibatches is None else self._minibatches
         return 1 if minibatches is None else len(minibatches)
 
     @property
     def num_steps_per_iteration(self) -> int:
-        """Steps of the optimizer in an iteration."""
+        """Number of optimizer steps of an iteration."""
         step = self.components.update_step or self.hyper_params.update_step
         return ceil(self.num_minibatches / step.num_accumulation_steps)
 
     @property
     def num_schedule_intervals(self) -> int:
-        """Intervals of the whole run, as the schedule of the learning rate counts them."""
+        """Length of the whole run, in intervals of the learning-rate schedule."""
         by_step = self.lr_schedule.interval == "step"
         return self.num_train_iterations * (self.num_steps_per_iteration if by_step else 1)
 
@@ -143,16 +139,16 @@ class TensorDictTrainer(CheckpointedTrainer):
             self._minibatches.load_state_dict(state["minibatches"])
 
     def check(self) -> None:
-        """Refuse what can never work; called before anything is written."""
+        """Check callbacks and learning-rate schedule; called before anything is written."""
         super().check()
         if self.num_train_iterations > 0 and self.components.lr_scheduler is None:
             optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
             build_lr_scheduler(optimizer, self.lr_schedule, self.num_schedule_intervals)
 
-    # ---- the life of a training run
+    # ---- training
 
     def train(self) -> None:
-        """Set up, run the training loop and the test loop, and keep the results."""
+        """Set up, then run the training loop and the test loop."""
         self.setup()
         with self.closing():
             self._run_train_loop()
@@ -161,9 +157,9 @@ class TensorDictTrainer(CheckpointedTrainer):
                 self._run_test_loop()
 
     def setup(self) -> None:
-        """Build everything, and continue an interrupted run; ``close`` ends what begins here.
+        """Build everything and restore an interrupted run; call ``close`` at the end.
 
-        Afterwards ``train_iteration``, ``train_step`` and ``evaluate`` may be called by hand.
+        Afterwards ``train_iteration``, ``train_step`` and ``evaluate`` may be called directly.
         """
         self._stack.close()
         try:
@@ -173,78 +169,76 @@ class TensorDictTrainer(CheckpointedTrainer):
             if self.restore() > 0:
                 self.begin()
             else:
-                self.context.begin_afresh()
+                self.context.reset()
                 load_agent_checkpoints(self.agents, self.settings)
                 self.begin()
                 self._start_fresh()
-            # Ranks on other machines may have rounded otherwise while they drew first weights.
+            # Initial weights may differ in the last bits on ranks of other machines.
             current_ranks().share_weights(self.agents, self.scenario_instance.normalizer)
         except BaseException:
             with self.closing():
                 raise
 
     def close(self) -> None:
-        """Tell the callbacks that training is over, and leave PyTorch as it was."""
+        """Call ``on_train_end`` of the callbacks, and restore the global state of PyTorch."""
         try:
             super().close()
         finally:
             self._stack.close()
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
-        """Return the names of all metrics that may be logged, if the objective knows its own."""
+        """Return the names of all metrics that may be logged; None if the objective has none."""
         objective = self._make_objective()
-        known = None if objective is None else objective.figure_names()
-        figures = logged if known is None else known
-        if objective is None or figures is None:
+        known = None if objective is None else objective.metric_names()
+        learnt = logged if known is None else known
+        if objective is None or learnt is None:
             return None
         chosen, added = self.hyper_params.loss_terms, self.components.loss_terms
-        terms = term_figure_names(build_loss_terms(chosen, added), known or ())
-        tested = self._evaluation_names() or figures
+        terms = term_metric_names(build_loss_terms(chosen, added), known or ())
+        tested = self._evaluation_names() or learnt
         return frozenset(
-            {*figures, *terms, *tested, *(f"test_{name}" for name in tested), *LAYER_METRICS}
+            {*learnt, *terms, *tested, *(f"test_{name}" for name in tested), *LEARNER_METRICS}
         )
 
     @property
     def is_done(self) -> bool:
-        """Whether no iteration is left, or somebody has stopped the training."""
+        """Whether all iterations are done, or training was stopped."""
         stopped = self.context.stop_reason is not None
         return stopped or self.context.iteration >= self.num_train_iterations
 
     def train_iteration(self) -> dict[str, float]:
-        """Run the next iteration with everything that belongs to it; return its metrics.
+        """Run the next iteration; return its metrics.
 
-        Events, evaluation, history and checkpoint are as in ``train``.
+        Events, evaluation, history and checkpoints are handled as in ``train``.
         """
         self._require_learner()
         return self._complete_iteration(self._run_iteration, self.num_train_iterations)
 
     def train_step(self, minibatch: TensorDictBase) -> TensorDictBase:
-        """Learn from one minibatch, (frame,); return its figures, all detached scalars."""
+        """Learn from one minibatch, (row,); return its metrics, all detached scalars."""
         self._require_learner()
         return self.learner.step(minibatch)
 
     def _require_learner(self) -> None:
         if not self._has_learner:
-            raise ParameterError(
-                f"{type(self).__name__} has nothing to learn with yet. Call setup() first."
-            )
+            raise ParameterError(f"{type(self).__name__} has no learner yet. Call setup() first.")
 
     def evaluate(
         self, split: str = "test", on_batch: Callable[[], object] = lambda: None
     ) -> dict[str, float]:
-        """Evaluate the agents; training goes on afterwards as if nothing had been.
+        """Evaluate the agents, without an effect on training.
 
         Parameters
         ----------
         split : str
             ``train`` or ``test``.
         on_batch : callable
-            Called after each batch that was played.
+            Called after each batch.
 
         Returns
         -------
         metrics : dict of str to float
-            Their names begin with the split.
+            Metrics, prefixed with the split.
         """
         if split not in ("train", "test"):
             raise ParameterError(
@@ -264,13 +258,13 @@ class TensorDictTrainer(CheckpointedTrainer):
 
     @attach_progress_bar(lambda self: self.num_train_iterations)
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
-        """Run the iterations that are not done yet."""
+        """Run the remaining iterations."""
         iteration_context.set_description("Training")
         self._run_iterations(iteration_context, self.context.iteration, self._run_iteration)
 
     @attach_progress_bar(lambda self: self.num_test_batches)
     def _run_test_loop(self, iteration_context: IterationContext) -> None:
-        """Evaluate on the test split, unless the last iteration did, and log the metrics."""
+        """Evaluate on the test split and log the metrics, unless the last iteration did."""
         iteration_context.set_description("Testing")
         iteration = self.context.iteration
         if self._evaluated == iteration and iteration > 0:
@@ -283,7 +277,7 @@ class TensorDictTrainer(CheckpointedTrainer):
 
     @property
     def num_test_batches(self) -> int:
-        """Batches of an evaluation."""
+        """Number of batches of an evaluation."""
         return min(1, self.num_train_iterations)
 
     def _run_iterations(
@@ -292,16 +286,16 @@ class TensorDictTrainer(CheckpointedTrainer):
         first: int,
         run_one: Callable[[int], Mapping[str, float]],
     ) -> None:
-        """Run the iterations that are not done yet, and log and save each.
+        """Run the remaining iterations, and log and save each of them.
 
         Parameters
         ----------
         iteration_context : IterationContext
-            The progress bar, which knows how many there are.
+            Progress bar; its total is the number of iterations.
         first : int
-            Iterations that are done already.
+            Number of completed iterations.
         run_one : callable
-            Takes the number of an iteration, counted from 0, and returns its metrics.
+            Takes the index of an iteration, counted from 0, and returns its metrics.
         """
         self.begin()
         iteration_context.step(first)
@@ -314,7 +308,7 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _complete_iteration(
         self, run_one: Callable[[int], Mapping[str, float]], total: int
     ) -> dict[str, float]:
-        """Run one iteration, evaluate when it is due, log, tell, and save."""
+        """Run one iteration with evaluation, logging, callbacks and checkpoint."""
         context, iteration = self.context, self.context.iteration
         self.notify("on_iteration_start")
         rate = {"learning_rate": self.learner.learning_rate} if self._has_learner else {}
@@ -344,12 +338,12 @@ class TensorDictTrainer(CheckpointedTrainer):
     # ---- contexts
 
     def _build_train_context(self, stack: ExitStack) -> None:
-        """Enter what training needs: networks in training mode, threads and seeds of its own."""
+        """Enter the training context: number of threads, seed, and networks in training mode."""
         self._build_common_context(stack, "train")
         self.agents.train()
 
     def _build_test_context(self, stack: ExitStack) -> None:
-        """Enter what testing needs: networks in evaluation mode, and no gradients."""
+        """Enter the test context: as for training, but evaluation mode and no gradients."""
         self._build_common_context(stack, "test")
         stack.enter_context(torch.no_grad())
         stack.callback(_restore_modes, [(m, m.training) for m in self.agents.modules()])
@@ -358,37 +352,37 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _build_common_context(self, stack: ExitStack, phase: str) -> None:
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(self.settings.num_threads)
-        # Dropout and noise can only draw from the global generator. It is seeded here, saved with
-        # the checkpoints, and handed back as it was.
+        # Dropout and noise can only draw from the global generator, so it is seeded here, saved
+        # with the checkpoints, and restored at the end.
         devices = [self.device] if self.device.type == "cuda" else []
         stack.enter_context(torch.random.fork_rng(devices=devices))
         own = seed_parts(current_ranks()) if phase == "train" else ()
         torch.manual_seed(stable_seed(self.hyper_params.seed, phase, *own))
 
     def _autocast(self) -> AbstractContextManager:
-        """Compute in the precision in which the agents learn."""
+        """Return a context in which networks compute in the precision of the learner."""
         return self.learner.autocast() if self._has_learner else nullcontext()
 
-    # ---- what comes out
+    # ---- rollouts
 
     def sample_rollouts(
         self, num_rollouts: int, seed: int, split: Literal["train", "test"] = "test"
     ) -> TensorDict:
-        """Play complete episodes for people to look at; nothing else changes.
+        """Play complete episodes, without an effect on training.
 
         Parameters
         ----------
         num_rollouts : int
             Number of episodes, ``N``.
         seed : int
-            Decides the questions and the actions, the same for the same agents.
+            Determines the questions and the random numbers of the actions.
         split : str
             ``train`` or ``test``.
 
         Returns
         -------
         rollouts : TensorDict
-            Of batch size (N, S), as the collector gives them; ``mask`` tells which steps count.
+            The entries of the collector, of batch size (N, S); ``mask`` marks the steps that count.
         """
         with ExitStack() as stack:
             self._build_test_context(stack)
@@ -397,54 +391,8 @@ class TensorDictTrainer(CheckpointedTrainer):
                 self.scenario_instance, num_rollouts=num_rollouts, seed=seed, split=split
             )
 
-    def save_model(self, folder: Path | str) -> None:
-        """Write weights, the scaling of observations and the history into a folder."""
-        parts = self.agents, self.scenario_instance.normalizer
-        iteration = self.context.iteration
-        current_ranks().only_first(lambda: save_model(folder, *parts, self.history, iteration))
-
-    def load_model(self, folder: Path | str, which: int | str | None = None) -> None:
-        """Take weights and history from a folder that ``save_model`` wrote, or from a run.
-
-        Parameters
-        ----------
-        folder : Path or str
-            What ``save_model`` wrote, a checkpoint of a run, or the folder of a run.
-        which : int or str, optional
-            Of a run: ``latest``, ``best`` or an iteration; by default the best if one was marked.
-
-        Raises
-        ------
-        CheckpointError
-            A ``FileNotFoundError``, if there are no such weights, or they are damaged.
-        """
-        history = load_model(folder, self.agents, self.scenario_instance.normalizer, which)
-        self.history.replace(history)
-
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder for each agent, in the layout of the Hugging Face hub.
-
-        ``nip.pretrained.load_pretrained`` builds an agent from its folder.
-        """
-        parts = self.agents, self.scenario_instance.normalizer, self.hyper_params
-        current_ranks().only_first(lambda: save_pretrained(folder, *parts))
-
 
 def _restore_modes(modes: Sequence[tuple[torch.nn.Module, bool]]) -> None:
-    """Put modules back into training or evaluation mode."""
+    """Restore training or evaluation mode of modules."""
     for module, is_training in modes:
         module.training = is_training
-
-
-def mean_of(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Average figures of several steps; one transfer to the host for all of them."""
-    if not figures:
-        return {}
-    names = sorted({name for step in figures for name in step.keys()})
-    means = torch.stack(
-        [
-            torch.stack([step[name] for step in figures if name in step.keys()]).mean()
-            for name in names
-        ]
-    )
-    return dict(zip(names, means.tolist(), strict=True))

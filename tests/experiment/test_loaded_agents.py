@@ -226,7 +226,7 @@ def test_what_weights_and_biases_has_not_is_refused(service, tmp_path):
     ):
         apply_agent_checkpoints(params, make_settings(tmp_path))
     service.is_logged_in = False
-    with pytest.raises(ParameterError, match=r"nobody is logged in.*wandb login"):
+    with pytest.raises(ParameterError, match=r"you are not logged in.*wandb login"):
         apply_agent_checkpoints(loaded(checkpoint_project="games"), make_settings(tmp_path))
 
 

@@ -15,7 +15,7 @@ class SumOfSquares(Objective):
 
     def forward(self, tensordict):
         square = sum((parameter**2).sum() for parameter in self.agents.parameters())
-        return TensorDict({"loss_a": square, "loss_b": 2 * square, "figure": 5 * square})
+        return TensorDict({"loss_a": square, "loss_b": 2 * square, "metric": 5 * square})
 
 
 def test_what_is_called_a_loss_is_summed_and_differentiated():

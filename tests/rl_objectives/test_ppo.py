@@ -74,7 +74,7 @@ def test_the_gradient_of_what_is_not_clipped():
     torch.testing.assert_close(agents.agents["prover"].policy_head.message.grad, expected)
 
 
-def test_the_figures_of_the_ratios():
+def test_the_metrics_of_the_ratios():
     losses = objective_of(prover_now(), clip_epsilon=0.45)(two_turns([1.0, 2.0]))
     assert losses["prover.kl"].item() == pytest.approx(-(log(0.5) + log(1.5)) / 2)
     assert losses["prover.clip_fraction"].item() == 1.0

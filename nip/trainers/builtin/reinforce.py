@@ -1,4 +1,4 @@
-"""Independent REINFORCE of all agents."""
+"""Trainer: independent REINFORCE of all agents."""
 
 from torchrl.objectives import ValueEstimators
 
@@ -10,11 +10,11 @@ from nip.trainers.rl_tensordict_base import AdvantageEstimator, TensorDictRlTrai
 
 @register_trainer("reinforce")
 class ReinforceTrainer(TensorDictRlTrainer):
-    """Every agent follows its own score-function gradient, with or without a critic."""
+    """Trains each agent by its own score-function gradient, with or without a critic."""
 
     @property
     def needs_values(self) -> bool:
-        """Whether there is a critic to be asked."""
+        """Whether there is a critic."""
         return self.hyper_params.reinforce.use_advantage_and_critic
 
     def _get_loss_module_and_gae(self) -> tuple[ReinforceObjective, AdvantageEstimator]:

@@ -1,4 +1,4 @@
-"""Supervised training of every agent by itself."""
+"""Trainer: supervised training of each agent on its own."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,12 +8,12 @@ from nip.trainers.core.components import COMPONENTS
 from nip.trainers.registry import register_trainer
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
 from nip.trainers.tensor.learning.learner_building import build_learner
+from nip.trainers.tensor.learning.metric_means import mean_over_rows
 from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.trainers.tensor.solo_training import (
     SoloDataset,
     SoloObjective,
     answer_alone,
-    mean_metrics,
     solo_rules,
 )
 from nip.trainers.trainer_base import TensorDictTrainer
@@ -22,7 +22,7 @@ from nip.utils.ranks import current_ranks
 
 @register_trainer("solo_agent")
 class SoloAgentTrainer(TensorDictTrainer):
-    """Each agent learns to answer the question alone: what it can do without the other's help."""
+    """Trains each agent to answer the question alone, as a baseline without interaction."""
 
     trainer_type = "solo_agent"
 
@@ -30,7 +30,7 @@ class SoloAgentTrainer(TensorDictTrainer):
 
     @property
     def num_train_iterations(self) -> int:
-        """Passes over the training rows."""
+        """Number of passes over the training rows."""
         return self.hyper_params.solo_agent.num_epochs
 
     def _default_minibatches(self) -> Minibatches:
@@ -55,12 +55,12 @@ class SoloAgentTrainer(TensorDictTrainer):
         return SoloObjective(self.agents)
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
-        """Pass over the training rows once; return each agent's mean loss and accuracy."""
+        """Train on all training rows; return each agent's mean loss and accuracy."""
         train_learning_parts(self.agents)
         with self.stage("train"):
             metrics = [self._learn(rows) for rows in self._divided_rows(iteration)]
             self.learner.finish_iteration()
-        return mean_metrics(metrics)
+        return mean_over_rows(metrics)
 
     def _divided_rows(self, iteration: int) -> Iterator[TensorDictBase]:
         """Yield the minibatches of the training rows, over all epochs of an iteration."""
@@ -79,7 +79,7 @@ class SoloAgentTrainer(TensorDictTrainer):
         return self.train_step(self.dataset.questions(rows[ranks.rank :: ranks.size])), len(rows)
 
     def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
-        """Answer the held-out questions, or those that were learnt from."""
+        """Compute loss and accuracy on the test rows or on the training rows."""
         with self._autocast():
             metrics = answer_alone(self.objective, self.dataset, held_out=split == "test")
         on_batch()

@@ -1,4 +1,4 @@
-"""Independent proximal policy optimisation of all agents."""
+"""Trainer: independent proximal policy optimisation (PPO) of all agents."""
 
 from torchrl.objectives import ValueEstimators
 
@@ -9,7 +9,7 @@ from nip.trainers.rl_tensordict_base import AdvantageEstimator, TensorDictRlTrai
 
 @register_trainer("vanilla_ppo")
 class VanillaPpoTrainer(TensorDictRlTrainer):
-    """Every agent runs PPO for itself, with clipped ratios or an adaptive KL penalty."""
+    """Trains each agent by PPO, with clipped ratios or an adaptive KL penalty."""
 
     def _get_loss_module_and_gae(self) -> tuple[PpoObjective, AdvantageEstimator]:
         rl = self.hyper_params.rl

@@ -1,4 +1,4 @@
-"""Federated averaging of agents."""
+"""Callback for federated averaging of agents."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 ANCHOR, VELOCITY = "anchor.", "velocity."
 
 LEARNING_STAGES = ("update", "train")
-"""Stages at whose end the weights of an iteration are learnt, and not evaluated yet."""
+"""Stages after which the weights of an iteration are updated, but not evaluated yet."""
 
 
 @register_callback("average_agent_weights", parameters=AverageAgentWeightsParameters)
 class AverageAgentWeights(Callback):
-    """Gives some agents the mean of their weights, as federated averaging does with its clients.
+    """Replaces the weights of some agents by their mean, as in federated averaging.
 
-    Every ``every`` iterations, with the mean ``m`` of the agents' weights and the weights ``w``
-    that they were given last (at first, the mean of those they began with)::
+    Every ``every`` iterations, with the mean ``m`` of the agents' weights and the weights ``w`` of
+    the last averaging (at first, the mean of the initial weights)::
 
         v <- server_momentum * v + (w - m)
         w <- w - v
 
-    and all agents get ``w`` (McMahan et al., "Communication-efficient learning of deep networks
-    from decentralized data", 2017; with momentum, Hsu et al., "Measuring the effects of
+    and ``w`` is copied to all agents (McMahan et al., "Communication-efficient learning of deep
+    networks from decentralized data", 2017; with momentum, Hsu et al., "Measuring the effects of
     non-identical data distribution for federated visual classification", 2019). Running statistics
-    of batch norm become their mean. The optimizer keeps its moments.
+    of batch norm are replaced by their mean. The moments of the optimizer are unchanged.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class AverageAgentWeights(Callback):
         self._last_iteration: int | None = None
 
     def check(self, trainer: Any) -> None:
-        """Refuse agents that are not there, or not alike."""
+        """Refuse unknown agents, and agents with different networks."""
         if trainer.data != "tensordict":
             raise ParameterError(
                 "The callback 'average_agent_weights' needs agents that are networks, but those of "
@@ -59,7 +59,7 @@ class AverageAgentWeights(Callback):
         _check_alike(self._agents(trainer))
 
     def on_iteration_start(self, context: TrainingContext) -> None:
-        """Remember the mean of what the agents begin with, after any pretraining."""
+        """Store the mean of the initial weights, after any pretraining."""
         if self.params.server_momentum and not self._anchor:
             agents = self._agents(context.trainer).values()
             self._anchor = _means([dict(agent.named_parameters()) for agent in agents])
@@ -73,23 +73,23 @@ class AverageAgentWeights(Callback):
             self._average(context)
 
     def on_iteration_end(self, context: TrainingContext) -> None:
-        """Average where the iterations of a trainer have no such stages."""
+        """Average if the iterations of the trainer have no such stages."""
         self._average(context)
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return the weights given last and their velocity; nothing without momentum."""
+        """Return the last averaged weights and their velocity; empty without momentum."""
         return {
             **{f"{ANCHOR}{name}": tensor for name, tensor in self._anchor.items()},
             **{f"{VELOCITY}{name}": tensor for name, tensor in self._velocity.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned."""
+        """Load what ``state_dict`` returned."""
         self._anchor = _with_prefix(state, ANCHOR)
         self._velocity = _with_prefix(state, VELOCITY)
 
     def _average(self, context: TrainingContext) -> None:
-        """Average if it is time, once in an iteration."""
+        """Average if it is due, at most once in an iteration."""
         is_due = (context.iteration + 1) % self.params.every == 0
         if not is_due or self._last_iteration == context.iteration:
             return
@@ -142,7 +142,7 @@ def _check_alike(agents: Mapping[str, Module]) -> None:
 
 
 def _statistics(agent: Module) -> dict[str, Tensor]:
-    """Return the buffers that are learnt from data, by name."""
+    """Return the buffers that are estimated from data, by name."""
     kept = agent.state_dict().keys()
     return {
         name: buffer

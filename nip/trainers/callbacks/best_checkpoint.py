@@ -1,4 +1,4 @@
-"""Keeping the checkpoint with the best value of a metric."""
+"""Callback that keeps the checkpoint with the best value of a metric."""
 
 from typing import Any
 
@@ -22,6 +22,6 @@ class BestCheckpoint(MetricCallback):
         super().__init__(BestCheckpointParameters(**options))
 
     def take_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
-        """Ask for the checkpoint."""
+        """Request a checkpoint if the value is an improvement."""
         if is_improvement:
             context.request_checkpoint(best_of=(self.monitor.monitor, value))

@@ -1,4 +1,4 @@
-"""All metrics as a table."""
+"""Callback that writes all metrics to a CSV file."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ FILE_NAME = "metrics.csv"
 
 @register_callback("csv", parameters=CsvParameters)
 class Csv(Callback):
-    """Keeps ``metrics.csv`` in the folder of the run: a row for each iteration.
+    """Writes ``metrics.csv`` into the folder of the run, with a row for each iteration.
 
     The first column is ``iteration``, the others are the metrics in alphabetical order. A metric
     without a value at an iteration leaves its cell empty.
@@ -30,21 +30,21 @@ class Csv(Callback):
         self._path: Path | None = None
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Write what the history holds, and nothing of what an interrupted start had after it."""
+        """Write the history, without values after the checkpoint of a resumed run."""
         folder = run_folder(context, "csv")
         if folder is not None:
             self._path = folder / FILE_NAME
             self._write_anew(self._path, context.history)
 
     def on_log(self, context: TrainingContext) -> None:
-        """Add a row, add to the last one, or write the file anew if it needs another column."""
+        """Append a row, extend the last one, or rewrite the file if a column is added."""
         if self._path is None:
             return
         iteration = context.metrics_iteration
         if iteration < self._last_iteration or not context.metrics.keys() <= set(self._names):
             self._write_anew(self._path, context.history)
         else:
-            # As the history has them, so that a file which is written anew is the same.
+            # Values of the history, so that a rewritten file is the same.
             metrics = {name: context.history.latest(name) for name in context.metrics}
             self._write_row(self._path, iteration, metrics)
 

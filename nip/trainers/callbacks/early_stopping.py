@@ -1,4 +1,4 @@
-"""Stopping when a metric no longer improves."""
+"""Callback that stops training by the value of a metric."""
 
 import math
 from typing import Any
@@ -11,9 +11,9 @@ from nip.trainers.core.context import TrainingContext
 
 @register_callback("early_stopping", parameters=EarlyStoppingParameters)
 class EarlyStopping(MetricCallback):
-    """Stops training when a metric is good enough, too bad, or has not improved for long.
+    """Stops training when a metric reaches a threshold, diverges, or stops improving.
 
-    A value that is infinite or not a number is always too bad.
+    A value that is infinite or NaN counts as diverged.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ class EarlyStopping(MetricCallback):
         self.marks_best = self.params.save_best
 
     def take_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
-        """Mark the best checkpoint, and stop when there is a reason to."""
+        """Mark the best checkpoint, and stop training if a condition is met."""
         if is_improvement and self.params.save_best:
             context.request_checkpoint(best_of=(self.params.monitor, value))
         if reason := self._reason(value):
             context.stop(f"{self.params.monitor}={value:g} {reason}")
 
     def _reason(self, value: float) -> str:
-        """Return why to stop, or nothing."""
+        """Return the reason to stop; None without one."""
         params, monitor = self.params, self.monitor
         if not math.isfinite(value):
             return "is not finite"

@@ -1,4 +1,4 @@
-"""Packages that only some callbacks need."""
+"""Checks for optional packages that callbacks need."""
 
 import importlib.util
 
@@ -6,7 +6,7 @@ from nip.errors import PluginError
 
 
 def require_extra(package: str, callback: str) -> None:
-    """Refuse a callback whose package is not installed, without importing it.
+    """Raise an error if the package of a callback is not installed, without importing it.
 
     Raises
     ------

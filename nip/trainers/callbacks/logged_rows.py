@@ -1,4 +1,4 @@
-"""What was logged, iteration by iteration."""
+"""Logged metrics by iteration, and the folder that a callback writes to."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def logged_rows(history: RunHistory) -> list[tuple[int, dict[str, float]]]:
 
 
 def run_folder(context: TrainingContext, callback: str) -> Path | None:
-    """Return the folder that a callback writes to; warn if the trainer keeps nothing."""
+    """Return the folder that a callback writes to; warn if the trainer has no run."""
     if context.folder is None:
         warn_user(
             f"The callback {callback!r} writes nothing, because this trainer was built without a "

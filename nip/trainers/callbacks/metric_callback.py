@@ -1,4 +1,4 @@
-"""The base of callbacks that follow one metric."""
+"""Base class of callbacks that monitor one metric."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +12,9 @@ from nip.trainers.core.context import TrainingContext
 
 
 class MetricCallback(Callback):
-    """Looks at a metric in each iteration that has a value of it.
+    """Base class of callbacks that act on the value of a metric.
 
-    What is logged outside the iterations, as by the test after the last one, does not count.
+    Values that are logged outside of iterations, as by the final test, are ignored.
     """
 
     marks_best = True
@@ -26,13 +26,13 @@ class MetricCallback(Callback):
         self.monitored = (params.monitor,)
 
     def check(self, trainer: Any) -> None:
-        """Refuse metrics that are never measured, and two that say which checkpoint is the best.
+        """Refuse metrics that are never logged, and conflicting marks of the best checkpoint.
 
         Raises
         ------
         ParameterError
-            If there is no evaluation that would give the metric, or another callback marks the
-            best checkpoint by another metric.
+            If no evaluation computes the metric, or another callback marks the best checkpoint by
+            another metric.
         """
         problems = [
             *self.params.problems_in(trainer.hyper_params, type(self).__name__),
@@ -43,13 +43,13 @@ class MetricCallback(Callback):
 
     @abstractmethod
     def take_value(self, context: TrainingContext, value: float, is_improvement: bool) -> None:
-        """Act on a value."""
+        """Act on a value of the metric."""
 
     def on_log(self, context: TrainingContext) -> None:
-        """Take in the value of this iteration, if it has one.
+        """Process the value of this iteration, if it has one.
 
-        Not only at its end: whoever stops after a test of language models wants to save the
-        fine-tuning that would follow.
+        This is done before the end of the iteration, so that a stop after a test of language models
+        saves the cost of the fine-tuning that would follow.
         """
         name, iteration = self.monitor.monitor, context.metrics_iteration
         if name in context.metrics and iteration == context.iteration + 1:
@@ -57,7 +57,7 @@ class MetricCallback(Callback):
             self.take_value(context, value, self.monitor.update(value, iteration))
 
     def _other_bests(self, callbacks: Iterable[Callback]) -> Iterator[str]:
-        """Yield a message for each other callback by which another checkpoint is the best."""
+        """Yield a message for each other callback that marks the best checkpoint differently."""
         own = self.monitor.monitor, self.monitor.mode
         for other in callbacks:
             if not (isinstance(other, MetricCallback) and self.marks_best and other.marks_best):
@@ -71,9 +71,9 @@ class MetricCallback(Callback):
                 )
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return what is known of the metric."""
+        """Return the state of the monitor."""
         return self.monitor.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned."""
+        """Load what ``state_dict`` returned."""
         self.monitor.load_state_dict(state)

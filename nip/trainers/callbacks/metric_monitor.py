@@ -1,4 +1,4 @@
-"""The best value of a metric so far, and how long ago it was."""
+"""Monitor of a metric: its best value so far, and the number of values since."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from nip.parameters.callbacks import Mode
 
 
 class MetricMonitor:
-    """Follows one metric.
+    """Keeps track of the best value of a metric.
 
     Parameters
     ----------
@@ -22,11 +22,11 @@ class MetricMonitor:
     Attributes
     ----------
     best : float or None
-        The last value that was an improvement; None before the first.
+        Last value that was an improvement; None before the first.
     best_iteration : int or None
-        When that was.
+        Iteration of that value.
     num_without_improvement : int
-        Values since then.
+        Number of values since then.
     """
 
     def __init__(self, monitor: str, mode: Mode = "max", min_delta: float = 0.0) -> None:
@@ -39,16 +39,16 @@ class MetricMonitor:
         self._num_values = 0
 
     def update(self, value: float, iteration: int | None = None) -> bool:
-        """Take in a value and tell whether it is an improvement.
+        """Add a value, and return whether it is an improvement.
 
-        The first finite value is one; infinity and what is not a number never are.
+        The first finite value is one. Infinity and NaN are not.
 
         Parameters
         ----------
         value : float
             The next value.
         iteration : int, optional
-            When it was logged; by default values are counted, from 1.
+            Iteration of the value. Default: the number of values so far.
         """
         self._num_values += 1
         is_improvement = math.isfinite(value) and (
@@ -63,11 +63,11 @@ class MetricMonitor:
         return is_improvement
 
     def reaches(self, value: float, bound: float) -> bool:
-        """Tell whether a value is as good as a bound, or better."""
+        """Return whether a value is at least as good as a bound."""
         return self._goodness(value) >= self._goodness(bound)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that it knows, as JSON can hold it."""
+        """Return the state, as JSON can hold it."""
         return {
             "best": self.best,
             "best_iteration": self.best_iteration,
@@ -76,7 +76,7 @@ class MetricMonitor:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned."""
+        """Load what ``state_dict`` returned."""
         self.best = state["best"]
         self.best_iteration = state["best_iteration"]
         self.num_without_improvement = state["num_without_improvement"]

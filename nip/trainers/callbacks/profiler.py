@@ -1,4 +1,4 @@
-"""PyTorch's profiler over a few iterations."""
+"""Callback that runs PyTorch's profiler over a few iterations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Profiler(Callback):
         self._profile: profile | None = None
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Begin to count iterations."""
+        """Start the profiler."""
         run = run_folder(context, "profiler")
         if run is None:
             return
@@ -59,7 +59,7 @@ class Profiler(Callback):
         self._profile.start()
 
     def on_iteration_end(self, context: TrainingContext) -> None:
-        """Count an iteration; after the last one there is no profiler any more."""
+        """Count an iteration; the profiler stops after the last one."""
         if self._profile is None:
             return
         self._profile.step()
@@ -68,7 +68,7 @@ class Profiler(Callback):
             self._stop(self._profile)
 
     def on_train_end(self, context: TrainingContext) -> None:
-        """Write what there is, if training is over before the iterations are."""
+        """Write the incomplete profile of a training that ends early."""
         if self._profile is not None:
             self._stop(self._profile)
 
@@ -77,7 +77,7 @@ class Profiler(Callback):
         running.stop()
         if not self._has_written:
             warn_user(
-                f"The callback 'profiler' recorded nothing, because training was over before the "
+                f"The callback 'profiler' recorded nothing, because training ended before the "
                 f"{self.params.wait + self.params.warmup} iterations of wait and warmup were. Set "
                 "them lower."
             )

@@ -1,4 +1,4 @@
-"""A few rollouts now and then, written for people to read."""
+"""Callback that writes a few rollouts as YAML at regular intervals."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RolloutSamples(Callback):
         self.params = RolloutSamplesParameters(**options)
 
     def check(self, trainer: Any) -> None:
-        """Refuse trainers without rollouts to look at.
+        """Refuse trainers without rollouts.
 
         Raises
         ------
@@ -60,15 +60,15 @@ class RolloutSamples(Callback):
             )
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Find the folder of the run."""
+        """Set the folder of the run."""
         self._folder = run_folder(context, "rollout_samples")
 
     def on_iteration_end(self, context: TrainingContext) -> None:
-        """Write a sample when it is time."""
+        """Write a sample if one is due."""
         iteration = context.iteration + 1
         if self._folder is None or iteration % self.params.every != 0:
             return
-        # Language models, which come no further than the check, need no torch.
+        # Imported here, because this module is also imported for language models, without torch.
         from nip.scenario_base.rollout_descriptions import describe_rollouts
 
         trainer = cast("TensorDictTrainer", context.trainer)

@@ -1,4 +1,4 @@
-"""All metrics for TensorBoard."""
+"""Callback that writes all metrics for TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 
 SECONDS_TO_FLUSH = 10
-"""How old the curves may be that TensorBoard shows while training goes on."""
+"""Longest delay of the curves during training, in seconds."""
 
 
 @register_callback("tensorboard", parameters=TensorBoardParameters)
 class TensorBoard(Callback):
-    """Keeps the metrics in ``tensorboard/`` in the folder of the run, as scalars over iterations.
+    """Writes the metrics to ``tensorboard/`` in the folder of the run, as scalars over iterations.
 
-    The folder is written anew at each start, so that it has nothing twice after an interruption.
+    The folder is rewritten when a run is resumed, so that no value appears twice.
     """
 
     is_observer = True
@@ -39,14 +39,14 @@ class TensorBoard(Callback):
         self._writer: SummaryWriter | None = None
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Write what the history holds."""
+        """Write the metrics of the history."""
         folder = run_folder(context, "tensorboard")
         if folder is not None:
             self._folder = folder / FOLDER
             self._write_anew(self._folder, context.history)
 
     def on_log(self, context: TrainingContext) -> None:
-        """Add the metrics; a second value at one iteration takes the place of the first."""
+        """Write the metrics. A second value for an iteration replaces the first."""
         if self._folder is None or self._writer is None:
             return
         iteration, metrics = context.metrics_iteration, context.metrics

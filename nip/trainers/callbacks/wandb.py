@@ -1,4 +1,4 @@
-"""All metrics for Weights & Biases."""
+"""Callback that sends metrics, checkpoints and rollouts to Weights & Biases."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ if TYPE_CHECKING:
 DEFAULT_PROJECT = "nip"
 
 SAMPLE_FOLDERS = ("rollouts", "transcripts")
-"""Where the rollouts lie that people read, within the folder of a run."""
+"""Folders of readable rollouts within the folder of a run."""
 
 
 @register_callback("wandb", parameters=WandbParameters)
 class Wandb(Callback):
     """Sends the metrics to Weights & Biases, with the iteration as the step.
 
-    The run there has an identifier that follows from that of ours, so that an interrupted run goes
-    on in the same place. Without a network (``mode=offline``) everything is kept in ``wandb/`` in
-    the folder of the run; each start writes all of the history, so that only the newest needs
-    ``wandb sync``.
+    The identifier there is derived from the run, so that a resumed run continues the same one.
+    Without a network (``mode=offline``) everything is stored in ``wandb/`` in the folder of the
+    run; each start writes the complete history, so that only the newest needs ``wandb sync``.
 
     Parameters
     ----------
@@ -54,9 +53,9 @@ class Wandb(Callback):
         self._sent: set[Path] = set()
 
     def check(self, trainer: Any) -> None:
-        """Refuse to begin where nobody is logged in.
+        """Raise an error unless the user is logged in.
 
-        Otherwise W&B would ask for the key on the terminal, and wait.
+        Otherwise W&B would wait for the key on the terminal.
         """
         if self.params.mode != "online":
             return
@@ -67,15 +66,15 @@ class Wandb(Callback):
         except wandb.errors.Error as error:
             raise _not_started(error) from error
         if not is_logged_in:
-            raise _not_started("nobody is logged in")
+            raise _not_started("you are not logged in")
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Begin, or go on, and send what is not there yet.
+        """Start or resume the run there, and send the metrics that it lacks.
 
         Raises
         ------
         NipError
-            If there is no account, or the service cannot be reached.
+            If the user is not logged in, or the service cannot be reached.
         """
         if self.params.mode == "disabled":
             return
@@ -95,7 +94,7 @@ class Wandb(Callback):
             self._log(self._run, context.metrics_iteration, dict(context.metrics))
 
     def on_iteration_end(self, context: TrainingContext) -> None:
-        """Send the rollouts that were written."""
+        """Send new rollouts."""
         if self._run is not None and self.params.log_rollouts:
             self._send_samples(self._run)
 
@@ -105,7 +104,7 @@ class Wandb(Callback):
             self._send_checkpoint(self._run, context.iteration)
 
     def on_train_end(self, context: TrainingContext) -> None:
-        """Send the rest; a run that ends with an exception is shown as failed."""
+        """Send the remaining rollouts and finish; after an exception the run is shown as failed."""
         if self._run is None:
             return
         run, self._run = self._run, None
@@ -150,16 +149,16 @@ class Wandb(Callback):
                 name=self._folder.name,
                 dir=self._folder,
                 config=context.trainer.hyper_params.to_dict(),
-                # What is kept for later cannot know what the service has.
+                # Offline, it is unknown what the service has.
                 resume="allow" if params.mode == "online" else None,
-                # A run that the user has open besides is left alone.
+                # Leaves a run that the user has opened alone.
                 reinit="create_new",
             )
         except wandb.errors.Error as error:
             raise _not_started(error) from error
 
     def _log(self, run: wandb.Run, iteration: int, metrics: dict[str, float]) -> None:
-        """Send metrics, unless the service has them from before an interruption."""
+        """Send metrics, unless the service has them since before an interruption."""
         if iteration >= run.starting_step:
             run.log(metrics, step=iteration)
 
@@ -171,7 +170,7 @@ class Wandb(Callback):
         is_best = best is not None and best.iteration == iteration
         artifact = wandb.Artifact(checkpoint_artifact_name(self._folder.name), type="model")
         artifact.add_dir(str(checkpoint))
-        # Whoever begins with these weights builds the agents that they belong to.
+        # An agent that starts with these weights is built with their parameters.
         artifact.add_file(str(self._folder / PARAMETERS_FILE), name=PARAMETERS_FILE)
         run.log_artifact(artifact, aliases=["latest", checkpoint.name, *["best"] * is_best])
 
@@ -194,10 +193,10 @@ class Wandb(Callback):
 
 
 def wandb_run_id(folder: Path) -> str:
-    """Return what Weights & Biases knows a run by.
+    """Return the identifier of a run at Weights & Biases.
 
-    It follows from the name of the run and from when it was made, so that a run which is made anew
-    under an old name does not go on with the old one there.
+    It is derived from the name of the run and the time of its first start, so that a new run with
+    the name of a deleted one does not continue the old one there.
     """
     starts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["starts"]
     identity = f"{folder.name} {starts[0]['started_at']}"
@@ -205,10 +204,10 @@ def wandb_run_id(folder: Path) -> str:
 
 
 def checkpoint_artifact_name(run_id: str) -> str:
-    """Return the name under which the checkpoints of a run are kept as artifacts.
+    """Return the name of the artifact that holds the checkpoints of a run.
 
-    Their versions have the aliases ``latest``, ``best`` and, as the folders of checkpoints,
-    ``iteration_000012``.
+    Its versions have the aliases ``latest``, ``best`` and the name of the checkpoint's folder, such
+    as ``iteration_000012``.
     """
     return f"{run_id}-checkpoint"
 

@@ -1,4 +1,4 @@
-"""What every callback is."""
+"""Base class of all callbacks, and its events."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ Event = Literal[
     "on_checkpoint",
     "on_train_end",
 ]
-"""What callbacks are told of, in the order in which it first comes."""
+"""Names of the events, in the order in which they first occur."""
 
 
 class Callback:
-    """Something that is told what happens. Every method does nothing unless it is overridden.
+    """Base class of all callbacks. Every method does nothing unless it is overridden.
 
-    Callbacks are called in the order in which they were given. An exception passes through and
-    ends the training; ``on_train_end`` is called nevertheless.
+    Callbacks are called in the order in which they were given. An exception propagates unchanged
+    and ends the training; ``on_train_end`` is still called.
     """
 
     is_observer: ClassVar[bool] = False
-    """Whether it only looks on: it changes no number, and of several processes that train together
-    only the first has it."""
+    """Whether it only observes, without influence on results. When several processes train
+    together, only the first one has it."""
 
     monitored: Sequence[str] = ()
-    """Names of the metrics that it cannot do without; one that is never logged is an error."""
+    """Names of the metrics that it needs. A metric that is never logged is an error."""
 
     def check(self, trainer: Trainer) -> None:
-        """Raise a ``ParameterError`` if it can never work with a trainer.
+        """Raise a ``ParameterError`` if the callback cannot work with a trainer.
 
         Called before anything is written.
         """
 
     def on_train_start(self, context: TrainingContext) -> None:
-        """Act before the first iteration of a start, also one after an interruption.
+        """Act before the first iteration of a process, also when a run is resumed.
 
-        Who is added later hears it then.
+        For a callback that is added during training, called when it is added.
         """
 
     def on_iteration_start(self, context: TrainingContext) -> None:
@@ -76,7 +76,7 @@ class Callback:
         """Act after an evaluation, whose metrics are ``context.metrics``."""
 
     def on_log(self, context: TrainingContext) -> None:
-        """Act after metrics were kept: ``context.metrics`` of ``context.metrics_iteration``."""
+        """Act after ``context.metrics`` of ``context.metrics_iteration`` were logged."""
 
     def on_iteration_end(self, context: TrainingContext) -> None:
         """Act after an iteration, when its metrics are known and before its checkpoint."""
@@ -85,26 +85,26 @@ class Callback:
         """Act after a checkpoint was written."""
 
     def on_train_end(self, context: TrainingContext) -> None:
-        """Act when training and its test are over, for whatever reason."""
+        """Act when training and its test have ended, also after an error."""
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return what must come back when an interrupted run goes on.
+        """Return the state to restore when an interrupted run is resumed.
 
-        Values are plain data that JSON can hold or, for trainers of networks, tensors.
+        Values are data that JSON can hold or, for trainers of networks, also tensors.
         """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned; called before ``on_train_start``."""
+        """Load what ``state_dict`` returned; called before ``on_train_start``."""
 
 
 def check_callback(callback: object) -> None:
-    """Refuse what is no callback, and warn of methods that nobody will ever call.
+    """Refuse an object that is no callback, and warn about methods that are never called.
 
     Raises
     ------
     ParameterError
-        If it is no instance of ``Callback``.
+        If it is not an instance of ``Callback``.
     """
     if not isinstance(callback, Callback):
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""Callbacks by name."""
+"""Registry of callbacks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ C = TypeVar("C", bound="type[Callback]")
 def register_callback(
     name: str, *, parameters: type[CallbackParameters] = CallbackParameters
 ) -> Callable[[C], C]:
-    """Make a callback known under a name.
+    """Register a callback under a name.
 
     Parameters
     ----------
     name : str
-        What chooses it in ``callbacks=[...]``.
+        Name that selects it in ``callbacks=[...]``.
     parameters : type, optional
-        Its options, each of which its constructor takes by name.
+        Class of its options, which are passed to its constructor by name.
     """
 
     def decorate(callback: C) -> C:
@@ -37,5 +37,5 @@ def register_callback(
 
 
 def build_callback(params: CallbackParameters) -> Callback:
-    """Build the callback that the parameters name."""
+    """Build the callback that the parameters select."""
     return callback_registry[params.name](**params.options)

@@ -1,4 +1,4 @@
-"""Parts of a trainer that can be exchanged without a subclass."""
+"""Components of a trainer that can be exchanged without a subclass."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainerComponents:
-    """What takes the place of a part that the trainer would build from the hyper-parameters.
+    """Components that replace those which a trainer builds from the hyper-parameters.
 
-    None leaves a part as it is. What is exchanged here is not stored with a run: whoever goes on
-    with it has to give the same parts again.
+    None keeps the trainer's own component. Exchanged components are not stored with a run: pass
+    the same ones again when you resume it.
     """
 
     loss: Callable[[Any], tuple[Objective, Callable[[TensorDictBase], Any] | None]] | None = None
-    """Makes the loss module, and the estimator of advantages or None, for a trainer."""
+    """Builds the loss module and the advantage estimator, or None, for a trainer."""
 
     loss_terms: Sequence[tuple[float, Callable[[TensorDictBase, TrainingContext], Tensor]]] = ()
-    """Weights and functions of a minibatch and the context, added to the loss."""
+    """Terms added to the loss: pairs of a weight and a function of a minibatch and the context."""
 
     optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None
-    """Makes the optimizer of groups of parameters, each with ``params``, ``lr`` and ``name``."""
+    """Builds the optimizer from parameter groups, each with ``params``, ``lr`` and ``name``."""
 
     lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None
-    """Makes the schedule of the learning rate."""
+    """Builds the learning-rate scheduler."""
 
     update_step: UpdateStep | None = None
     """Turns gradients into steps."""
 
     data: Callable[[Any], RolloutCollector] | None = None
-    """Makes what collects the batches, for a trainer."""
+    """Builds the collector of batches, for a trainer."""
 
     minibatches: Callable[[Any], Minibatches] | None = None
-    """Makes what divides the data of an iteration into minibatches, for a trainer."""
+    """Builds the component that divides a batch into minibatches, for a trainer."""
 
     evaluate: Callable[[Trainer, str], Mapping[str, float]] | None = None
-    """Evaluates the agents on a split, ``train`` or ``test``, in the context of a test."""
+    """Evaluates the agents on a split, ``train`` or ``test``, inside the test context."""
 
     callbacks: Sequence[Callback] = ()
-    """Callbacks behind those that the hyper-parameters name."""
+    """Callbacks that follow those of the hyper-parameters."""
 
     def given(self) -> list[str]:
-        """Return the names of the parts that are exchanged."""
+        """Return the names of the components that are exchanged."""
         return [name for name in COMPONENTS if getattr(self, name) not in (None, (), [])]
 
 
 COMPONENTS = tuple(field.name for field in fields(TrainerComponents))
-"""Names of all parts that can be exchanged."""
+"""Names of all components."""

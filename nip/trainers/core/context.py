@@ -1,4 +1,4 @@
-"""What callbacks and loss terms see of a training run, and what they may ask of it."""
+"""The training context: the state of a run as callbacks and loss terms see it."""
 
 from __future__ import annotations
 
@@ -19,60 +19,60 @@ if TYPE_CHECKING:
 
 @dataclass
 class TrainingContext:
-    """Where a training run stands; the trainer keeps it up to date."""
+    """State of a training run, which the trainer keeps up to date."""
 
     trainer: Trainer
     """The trainer, with its agents, parameters and run."""
 
     iteration: int = 0
-    """Iterations done before the current one."""
+    """Number of completed iterations."""
 
     epoch: int = 0
-    """Passes over the batch of this iteration, or over the data, done before the current one."""
+    """Number of completed passes over the batch of this iteration, or over the dataset."""
 
     step: int = 0
-    """Steps so far: updates of the weights, or fine-tuning jobs."""
+    """Number of completed steps: updates of the weights, or fine-tuning jobs."""
 
     stage: str = ""
-    """What is being done: ``sample``, ``update``, ``test``, or one of the stages of text."""
+    """Current stage: ``sample``, ``update``, ``train``, ``test``, or a stage of a text trainer."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Figures of the last iteration or evaluation."""
+    """Metrics of the last iteration or evaluation."""
 
     metrics_iteration: int = 0
-    """The iteration that they were logged for, counted from 1; 0 is before the first."""
+    """Iteration for which they were logged, counted from 1; 0 before the first."""
 
     batch: TensorDictBase | None = None
     """The minibatch of the current or last step."""
 
-    figures: TensorDictBase | None = None
-    """What the last minibatch gave, all detached scalars: losses, norms and others."""
+    step_metrics: TensorDictBase | None = None
+    """Losses, gradient norm and other metrics of the last minibatch, all detached scalars."""
 
     state: dict[str, Any] = field(default_factory=dict)
-    """Plain data of the user's own, saved with each checkpoint."""
+    """Data of the user that JSON can hold, saved with each checkpoint."""
 
     metadata: dict[str, Any] = field(default_factory=dict)
-    """Anything of the user's own, not saved."""
+    """Any other data of the user, which is not saved."""
 
     stop_reason: str | None = None
-    """Why training is to stop; None while it goes on."""
+    """Reason why training is to stop; None while it continues."""
 
     best: tuple[int, str, float] | None = None
-    """The best iteration so far, counted from 1, with the metric that says so and its value."""
+    """Best iteration so far, counted from 1, with the metric that decides and its value."""
 
     wants_checkpoint: bool = False
-    """Whether somebody asked for a checkpoint after this iteration."""
+    """Whether a checkpoint was requested for the end of this iteration."""
 
     wants_evaluation: bool = False
-    """Whether somebody asked for an evaluation at the end of this iteration, or of the next."""
+    """Whether an evaluation was requested for the end of this iteration or of the next."""
 
-    def begin_afresh(self) -> None:
-        """Forget how far an earlier training of the same trainer had come."""
+    def reset(self) -> None:
+        """Reset the progress of an earlier training by the same trainer."""
         self.iteration = self.step = 0
         self.stop_reason = self.best = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what must survive an interruption, as JSON can hold it."""
+        """Return everything that must survive an interruption, as JSON can hold it."""
         return {
             "iteration": self.iteration,
             "step": self.step,
@@ -94,32 +94,37 @@ class TrainingContext:
         self.best = None if state["best"] is None else tuple(state["best"])
 
     def stop(self, reason: str) -> None:
-        """Stop training after this iteration, save, and test; the first reason counts."""
+        """Stop training after this iteration, save, and test. The first reason is kept."""
         self.stop_reason = self.stop_reason or reason
 
     def request_checkpoint(self, best_of: tuple[str, float] | None = None) -> None:
-        """Ask for a checkpoint after this iteration.
+        """Request a checkpoint after this iteration.
 
         Parameters
         ----------
         best_of : tuple of str and float, optional
-            A metric and its value, if the checkpoint is the best so far.
+            The metric and its value by which this checkpoint is the best so far.
         """
         self.wants_checkpoint = True
         if best_of is not None:
             self.best = (self.iteration + 1, *best_of)
 
     def request_evaluation(self) -> None:
-        """Ask for an evaluation at the end of this iteration, or of the next if it is over."""
+        """Request an evaluation at the end of this iteration, or of the next if it has ended."""
         self.wants_evaluation = True
 
     @property
     def loss(self) -> Tensor | None:
-        """The loss of the last minibatch, a detached scalar: the sum of all its terms."""
-        if self.figures is None:
+        """Loss of the last minibatch, a detached scalar: the sum of all its terms."""
+        if self.step_metrics is None:
             return None
-        terms = [value for name, value in self.figures.items() if name.startswith("loss_")]
+        terms = [value for name, value in self.step_metrics.items() if name.startswith("loss_")]
         return sum(terms[1:], start=terms[0])
+
+    @property
+    def figures(self) -> TensorDictBase | None:
+        """Former name of ``step_metrics``."""
+        return self.step_metrics
 
     @property
     def agent_names(self) -> list[str]:
@@ -128,17 +133,17 @@ class TrainingContext:
 
     @property
     def history(self) -> RunHistory:
-        """All metrics so far."""
+        """All metrics logged so far."""
         return self.trainer.history
 
     @property
     def folder(self) -> Path | None:
-        """Where the run lies; None if nothing is kept."""
+        """Folder of the run; None if nothing is written."""
         return None if self.trainer.run is None else self.trainer.run.folder
 
     @property
     def device(self) -> torch.device | None:
-        """Where the networks compute; None for language models."""
+        """Device of the networks; None for language models."""
         return getattr(self.trainer, "device", None)
 
     @property
@@ -148,19 +153,19 @@ class TrainingContext:
 
     @property
     def optimizer(self) -> torch.optim.Optimizer | None:
-        """The optimizer, where the trainer has one."""
+        """The optimizer, if the trainer has one."""
         learner = getattr(self.trainer, "learner", None)
         return None if learner is None else learner.optimizer
 
     @property
     def lr_scheduler(self) -> torch.optim.lr_scheduler.LRScheduler | None:
-        """The schedule of the learning rate, where the trainer has one."""
+        """The learning-rate scheduler, if the trainer has one."""
         learner = getattr(self.trainer, "learner", None)
         return None if learner is None else learner.lr_scheduler
 
 
 def migrated_trainer_state(state: Mapping[str, Any], iteration: int = 0) -> dict[str, Any]:
-    """Return the state of context and callbacks, nested by name, of one that was stored flat."""
+    """Convert a flat state of context and callbacks, as old versions stored it, to a nested one."""
     if "context" in state:
         return dict(state)
     context = {key: value for key, value in state.items() if key not in ("callbacks", "learner")}

@@ -1,4 +1,4 @@
-"""Whether the metrics that callbacks watch are ever logged."""
+"""Check that the metrics which callbacks monitor are logged."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,17 +12,17 @@ def check_monitored(
     *,
     has_own_evaluation: bool = False,
 ) -> None:
-    """Refuse to watch a metric that there will never be.
+    """Raise an error if a callback monitors a metric that is never logged.
 
     Parameters
     ----------
     callbacks : sequence of Callback
-        Who watches.
+        The callbacks.
     known : collection of str, optional
         Names of all metrics that may be logged; None if they are not known yet.
     has_own_evaluation : bool
-        Whether the user evaluates the agents in a way of his own, so that any metric whose name
-        begins with ``test_`` may come.
+        Whether the evaluation is exchanged, so that any metric whose name begins with ``test_``
+        may be logged.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def check_monitored(
 
 
 def _way_out(name: str, known: Collection[str]) -> str:
-    """Suggest a metric; those of single agents are too many to be listed."""
+    """Suggest a metric. Those of single agents are too many to list, so one is an example."""
     of_all = sorted(each for each in known if "." not in each)
     of_agents = sorted(each for each in known if "." in each)
     example = f", and those of single agents, such as {of_agents[0]}" if of_agents else ""

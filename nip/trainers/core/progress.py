@@ -1,4 +1,4 @@
-"""Progress bars around the loops of a trainer."""
+"""Progress bars of the loops of a trainer."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -8,7 +8,7 @@ from nip.utils.progress import ProgressBar
 
 
 class IterationContext:
-    """What a loop tells its progress bar.
+    """Progress bar of a loop, as the loop sees it.
 
     Parameters
     ----------
@@ -23,15 +23,15 @@ class IterationContext:
         self.total = total
 
     def set_description(self, description: str) -> None:
-        """Say what the loop is doing."""
+        """Set the text beside the bar."""
         self._bar.set_description(description)
 
     def set_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Show figures beside the bar."""
+        """Show metrics beside the bar."""
         self._bar.set_metrics(metrics)
 
     def step(self, count: int = 1) -> None:
-        """Say that iterations are done."""
+        """Advance the bar by a number of iterations."""
         self._bar.advance(count)
 
 
@@ -40,8 +40,8 @@ def attach_progress_bar(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a loop a progress bar.
 
-    The decorated method is called without the iteration context, which it receives as its first
-    argument.
+    The decorated method gets an ``IterationContext`` as its first argument; callers do not pass
+    it.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def attach_progress_bar(
 
 
 def total_iterations(trainer: object) -> int:
-    """Return the iterations of all loops of a trainer that have a progress bar."""
+    """Return the number of iterations of all loops with a progress bar, together."""
     names = sorted(name for name in dir(type(trainer)) if not name.startswith("__"))
     loops = (getattr(type(trainer), name) for name in names)
     return sum(loop.num_iterations(trainer) for loop in loops if hasattr(loop, "num_iterations"))

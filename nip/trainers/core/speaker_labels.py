@@ -1,4 +1,4 @@
-"""For which label a lone speaker argues."""
+"""Labels for which the speaking provers argue."""
 
 import numpy as np
 
@@ -6,10 +6,9 @@ from nip.protocols.handler import ProtocolHandler
 
 
 def speaker_labels(protocol: ProtocolHandler) -> list[int] | None:
-    """Return the label for which the one speaking prover argues, for each variant of the protocol.
+    """Return the label for which the speaking prover argues, for each variant of the protocol.
 
-    None where the episode seed does not choose a single speaker, which it does in Merlin-Arthur
-    classification.
+    None unless the episode seed selects a single speaker, as in Merlin-Arthur classification.
     """
     speaks = np.asarray(protocol.active.any(axis=(1, 3)))
     provers = [protocol.agent_names.index(name) for name in protocol.prover_names]

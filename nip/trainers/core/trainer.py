@@ -1,4 +1,4 @@
-"""What every trainer is, whatever its agents are made of."""
+"""Base class of all trainers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOWN_METRICS = (
     "soundness",
     "mean_episode_length",
 )
-"""What is shown beside the progress bar, where it is known."""
+"""Metrics shown beside the progress bar, if they were logged."""
 
 
 class Trainer(ABC):
@@ -36,26 +36,26 @@ class Trainer(ABC):
     Parameters
     ----------
     hyper_params : HyperParameters
-        What is to be run.
+        Parameters of the experiment.
     scenario_instance : ScenarioInstance
-        The built parts.
+        Built parts of the experiment.
     settings : ExperimentSettings
-        Where it is to be run.
+        Settings without influence on results.
     run : Run, optional
-        Where results are kept, and from where an interrupted run goes on.
+        Folder in which results are stored, and from which an interrupted run is resumed.
     """
 
     data: ClassVar[DataType] = "tensordict"
-    """What it learns from; the parameters refuse scenarios that are made of something else."""
+    """Kind of data that it learns from. Scenarios of another kind are refused."""
 
     trainer_type: ClassVar[str] = "rl"
-    """Which heads the factory builds: ``rl`` or ``solo_agent``."""
+    """Heads that the factory builds: ``rl`` or ``solo_agent``."""
 
     exchangeable: ClassVar[tuple[str, ...]] = COMPONENTS
-    """The components that it has."""
+    """Names of the components that can be exchanged."""
 
     agents: Any
-    """Who learns: one module for networks, a dictionary for language models."""
+    """The agents: one module for networks, a dictionary for language models."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Trainer(ABC):
         self.components = TrainerComponents()
         self.context = TrainingContext(trainer=self)
         self.callbacks: list[Callback] = []
-        self._has_begun = False
+        self._has_started = False
         self._unclaimed_states: dict[str, Mapping[str, Any]] = {}
         for params in hyper_params.callbacks:
             self.add_callback(build_callback(params))
@@ -91,26 +91,26 @@ class Trainer(ABC):
 
     @property
     def num_iterations(self) -> int:
-        """Iterations of all loops together."""
+        """Number of iterations of all loops together."""
         return total_iterations(self)
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
-        """Return the names of all metrics that may be logged; None if that is not known.
+        """Return the names of all metrics that may be logged; None if they are not known.
 
         Parameters
         ----------
         logged : collection of str, optional
-            What was logged so far, which stands for those figures that are not known beforehand.
+            Metrics logged so far, in place of those whose names are not known in advance.
         """
         return None
 
     def use(self, components: TrainerComponents) -> None:
-        """Exchange parts; to be called before training.
+        """Exchange components; call it before training.
 
         Raises
         ------
         ParameterError
-            If there is a part which this trainer does not have.
+            If this trainer does not have one of the components.
         """
         fixed = [name for name in components.given() if name not in self.exchangeable]
         if fixed:
@@ -123,16 +123,16 @@ class Trainer(ABC):
             self.add_callback(callback)
 
     def add_callback(self, callback: Callback) -> None:
-        """Add a callback behind those that are there.
+        """Append a callback.
 
-        During training it hears that training starts, and then of what follows. Where several
-        processes train together, those that only look on are left to the first.
+        During training, its ``on_train_start`` is called here. When several processes train
+        together, observers are added in the first one only.
         """
         check_callback(callback)
         if callback.is_observer and not self._keeps_observers:
             return
         self.callbacks.append(callback)
-        if self._has_begun:
+        if self._has_started:
             self.check()
             *_, (key, _) = self._named_callbacks()
             if key in self._unclaimed_states:
@@ -140,7 +140,7 @@ class Trainer(ABC):
             callback.on_train_start(self.context)
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Keep the metrics of an iteration, counted from 1."""
+        """Log the metrics of an iteration, counted from 1."""
         self.context.metrics, self.context.metrics_iteration = dict(metrics), iteration
         if self.run is not None:
             self.run.log(iteration, metrics)
@@ -149,13 +149,13 @@ class Trainer(ABC):
         self.notify("on_log")
 
     def notify(self, event: Event) -> None:
-        """Tell all callbacks of an event, in order."""
+        """Call the method of an event on all callbacks, in order."""
         for callback in self.callbacks:
             getattr(callback, event)(self.context)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Tell the callbacks that a stage begins, and that it is over."""
+        """Run a stage between its events ``on_stage_start`` and ``on_stage_end``."""
         self.context.stage = name
         self.notify("on_stage_start")
         yield
@@ -163,39 +163,39 @@ class Trainer(ABC):
         self.context.stage = ""
 
     def check(self) -> None:
-        """Refuse callbacks that can never work here; called before anything is written."""
+        """Refuse callbacks that cannot work here; called before anything is written."""
         for callback in self.callbacks:
             callback.check(self)
         self.check_monitored(self.metric_names())
 
     def begin(self) -> None:
-        """Tell the callbacks that training begins, unless they know."""
-        if not self._has_begun:
+        """Call ``on_train_start`` of the callbacks, unless it was called already."""
+        if not self._has_started:
             self.check()
             if self._unclaimed_states:
                 names = ", ".join(sorted(self._unclaimed_states))
                 warn_user(
                     f"The checkpoint has a state of {names}, but no such callback was given. Give "
-                    "it again, or the run goes on without it."
+                    "it again, or the run continues without it."
                 )
-            self._has_begun = True
+            self._has_started = True
             self.notify("on_train_start")
 
     def check_monitored(self, known: Collection[str] | None) -> None:
-        """Refuse to watch a metric that there will never be, if all that may come are known."""
+        """Refuse callbacks that monitor a metric which is not among the known ones."""
         has_own_evaluation = self.components.evaluate is not None
         check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
 
     def check_logged(self) -> None:
-        """Refuse to watch what an iteration did not log, where names are not known beforehand."""
+        """Refuse monitored metrics that were not logged, if names were not known before."""
         if self.context.stop_reason is None and self.metric_names() is None:
             self.check_monitored(self.metric_names(self.history.names()))
 
     def close(self) -> None:
-        """Tell the callbacks that training is over; every one hears it, whatever the others do."""
-        if not self._has_begun:
+        """Call ``on_train_end`` of all callbacks, even if some of them fail."""
+        if not self._has_started:
             return
-        self._has_begun = False
+        self._has_started = False
         errors = []
         for callback in self.callbacks:
             try:
@@ -209,9 +209,9 @@ class Trainer(ABC):
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """Close at the end, and note in the run why it was stopped early.
+        """Close at the end, and store why the run was stopped early.
 
-        An error on the way passes unchanged, whatever the end brings.
+        An error of training propagates unchanged; errors of closing are added as notes.
         """
         try:
             yield
@@ -272,7 +272,7 @@ class Trainer(ABC):
 
     @property
     def _keeps_observers(self) -> bool:
-        """Whether this process keeps what is logged and drawn."""
+        """Whether this process has the observers."""
         return current_ranks().is_first
 
     def _named_callbacks(self) -> Iterator[tuple[str, Callback]]:
@@ -284,6 +284,6 @@ class Trainer(ABC):
 
 
 def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:
-    """Pick what a progress bar has room for; all metrics where none of the usual ones is there."""
+    """Select the metrics for a progress bar: ``SHOWN_METRICS``, or all if none of them is there."""
     names = (f"{prefix}{name}" for name in SHOWN_METRICS)
     return {name: metrics[name] for name in names if name in metrics} or dict(metrics)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -21,6 +22,8 @@ from nip.trainers.tensor.weights.checkpointing import (
     load_agents_state_dict,
     make_checkpoint,
 )
+from nip.trainers.tensor.weights.pretrained_agents import save_pretrained
+from nip.trainers.tensor.weights.saved_models import load_model, save_model
 from nip.utils.ranks import current_ranks
 from nip.utils.replaced_methods import refuse_replaced
 
@@ -156,3 +159,36 @@ class CheckpointedTrainer(Trainer):
             context.stop("another process has stopped")
         if iterations_done == total or stops or is_wanted or is_due:
             self.save_checkpoint(iterations_done)
+
+    def save_model(self, folder: Path | str) -> None:
+        """Save weights, the scaling of observations and the history into a folder."""
+        parts = self.agents, self.scenario_instance.normalizer
+        iteration = self.context.iteration
+        current_ranks().only_first(lambda: save_model(folder, *parts, self.history, iteration))
+
+    def load_model(self, folder: Path | str, which: int | str | None = None) -> None:
+        """Load weights, scaling and history from a saved model or from a run.
+
+        Parameters
+        ----------
+        folder : Path or str
+            A saved model, a checkpoint of a run, or the folder of a run.
+        which : int or str, optional
+            Checkpoint of a run: ``latest``, ``best`` or an iteration. Default: the best if one was
+            marked, else the latest.
+
+        Raises
+        ------
+        CheckpointError
+            If there are no such weights, or the files are damaged.
+        """
+        history = load_model(folder, self.agents, self.scenario_instance.normalizer, which)
+        self.history.replace(history)
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Save each agent in a folder of its own, in the layout of the Hugging Face Hub.
+
+        ``nip.pretrained.load_pretrained`` loads an agent from its folder.
+        """
+        parts = self.agents, self.scenario_instance.normalizer, self.hyper_params
+        current_ranks().only_first(lambda: save_pretrained(folder, *parts))

@@ -1,4 +1,4 @@
-"""A supervised warm-up of the agents' bodies, kept between runs."""
+"""Supervised pretraining of the agents' bodies, with a cache that runs share."""
 
 import hashlib
 import json
@@ -18,6 +18,7 @@ from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
 from nip.trainers.tensor.learning.learner import Learner
+from nip.trainers.tensor.learning.metric_means import mean_over_rows
 from nip.trainers.tensor.learning.optimizers import build_optimizer
 from nip.trainers.tensor.learning.update_step import UpdateStep
 from nip.trainers.tensor.solo_training import (
@@ -25,7 +26,6 @@ from nip.trainers.tensor.solo_training import (
     SoloDataset,
     SoloObjective,
     answer_alone,
-    mean_metrics,
     solo_rules,
 )
 from nip.utils.files import write_atomically
@@ -44,7 +44,7 @@ IRRELEVANT_GROUPS = (
     "eval_every",
     "callbacks",
 )
-"""Parameters which may change without changing what pretraining gives."""
+"""Parameters without influence on the result of pretraining."""
 
 RELEVANT_RL_FIELDS = (
     "normalize_observations",
@@ -53,7 +53,7 @@ RELEVANT_RL_FIELDS = (
     "rollouts_per_iteration",
     "steps_per_env_per_iteration",
 )
-"""Of the ``rl`` group, what decides how observations are scaled."""
+"""Fields of ``rl`` that determine the scaling of observations."""
 
 
 def pretrain_agents(
@@ -62,28 +62,28 @@ def pretrain_agents(
     settings: ExperimentSettings,
     on_epoch: Callable[[dict[str, float]], object],
 ) -> dict[str, float]:
-    """Train all bodies on the question itself, or load them if that was done before.
+    """Train all bodies to answer the question alone, or load them from the cache.
 
     Parameters
     ----------
     instance : TensorDictScenarioInstance
-        Its agents, which have solo heads, are changed in place. A critic's own body starts with
-        the weights of the actor's.
+        Parts of the experiment. Its agents, which have solo heads, are changed in place. A separate
+        body of the critic gets the weights of the actor's body.
     hyper_params : HyperParameters
-        What is to be run.
+        Parameters of the experiment.
     settings : ExperimentSettings
-        ``runs_dir`` holds the cache; with ``ignore_cache`` nothing is loaded from it.
+        Settings: ``runs_dir`` holds the cache, which ``ignore_cache`` disables for loading.
     on_epoch : callable
-        Called with the metrics of each epoch, unless the bodies could be loaded.
+        Called with the metrics of each epoch, unless the bodies are loaded.
 
     Returns
     -------
     metrics : dict of str to float
-        Loss and accuracy of each agent; their names begin with ``pretrain_``.
+        Loss and accuracy of each agent, prefixed with ``pretrain_``.
     """
     path, ranks = cache_path(instance.train_dataset, hyper_params, settings), current_ranks()
-    (is_kept,) = ranks.first([path.exists() and not settings.ignore_cache])
-    if is_kept:
+    (is_cached,) = ranks.first([path.exists() and not settings.ignore_cache])
+    if is_cached:
         stored = ranks.share(load_file(path) if ranks.is_first else {})
         metrics = json.loads(bytes(stored.pop("metrics").tolist()))
         _load_parts(instance.agents, stored)
@@ -104,7 +104,7 @@ def pretrain_agents(
 def cache_path(
     dataset: TensorDataset, hyper_params: HyperParameters, settings: ExperimentSettings
 ) -> Path:
-    """Return where bodies pretrained on this data with these parameters are kept."""
+    """Return the cache file for bodies pretrained on this data with these parameters."""
     tree = hyper_params.to_dict(stamp=True)
     relevant = {key: value for key, value in tree.items() if key not in IRRELEVANT_GROUPS}
     relevant["rl"] = {name: tree["rl"][name] for name in RELEVANT_RL_FIELDS}
@@ -121,7 +121,7 @@ def _train(
     on_epoch: Callable[[dict[str, float]], object],
 ) -> dict[str, float]:
     metrics: dict[str, float] = {}
-    with _own_randomness(hyper_params, settings), _thawed(instance.agents):
+    with _own_randomness(hyper_params, settings), _unfrozen(instance.agents):
         params = hyper_params.solo_agent
         dataset = SoloDataset(instance.train_environment, hyper_params)
         minibatches = dataset.minibatches()
@@ -136,7 +136,7 @@ def _train(
         update_step = UpdateStep(max_grad_norm=params.max_grad_norm)
         learner = Learner(instance.agents, objective, optimizer, update_step=update_step)
         for _ in range(params.num_epochs):
-            metrics = mean_metrics(
+            metrics = mean_over_rows(
                 [
                     (learner.step(dataset.questions(rows)), len(rows))
                     for rows in minibatches.of(dataset.train_rows)
@@ -153,9 +153,9 @@ def _train(
 
 @contextmanager
 def _own_randomness(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
-    """Draw dropout and noise from a seed of their own.
+    """Draw dropout and noise from a separate seed.
 
-    What comes afterwards then draws the same whether pretraining was done or loaded.
+    Later draws are thus the same whether the bodies were trained or loaded.
     """
     device = torch.device(settings.device)
     devices = [device] if device.type == "cuda" else []
@@ -165,10 +165,10 @@ def _own_randomness(hyper_params: HyperParameters, settings: ExperimentSettings)
 
 
 @contextmanager
-def _thawed(agents: CombinedAgents) -> Iterator[None]:
-    """Let everything learn, also what reinforcement learning keeps frozen.
+def _unfrozen(agents: CombinedAgents) -> Iterator[None]:
+    """Unfreeze all parameters, also those that reinforcement learning keeps frozen.
 
-    Bodies which learn nothing afterwards are what ``solo_agent.body_lr_factor_override`` is for.
+    ``solo_agent.body_lr_factor_override`` is meant for bodies that are frozen afterwards.
     """
     frozen = [parameter for parameter in agents.parameters() if not parameter.requires_grad]
     agents.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""Playing for a trainer: batches to learn from, and episodes to evaluate the agents on."""
+"""Rollouts for trainers: the collector of training batches, and episodes for evaluation."""
 
 from collections.abc import Callable
 
@@ -17,16 +17,16 @@ from nip.utils.ranks import current_ranks
 def training_collector(
     instance: TensorDictScenarioInstance, hyper_params: HyperParameters, *, with_values: bool
 ) -> RolloutCollector:
-    """Collect in the training environments or, of several ranks, in this one's share.
+    """Return a collector for the training environments, or for this rank's share of them.
 
     Parameters
     ----------
     instance : TensorDictScenarioInstance
         Agents and environments.
     hyper_params : HyperParameters
-        Its seed counts.
+        Parameters, of which the seed is used.
     with_values : bool
-        Whether the critics are asked.
+        Whether the values of the critics are collected.
     """
     seed, ranks = hyper_params.seed, current_ranks()
     environment = instance.train_environment
@@ -50,14 +50,14 @@ def play_for_evaluation(
     split: str,
     on_batch: Callable[[], object],
 ) -> TensorDict:
-    """Play on a split, the same questions and the same chances each time.
+    """Play evaluation episodes on a split, with the same questions and random numbers each time.
 
     Parameters
     ----------
     instance : TensorDictScenarioInstance
         Agents and environments.
     hyper_params : HyperParameters
-        Its ``seed``, ``rl.num_test_iterations`` and ``rl.greedy_test`` count.
+        Parameters, of which ``seed``, ``rl.num_test_iterations`` and ``rl.greedy_test`` are used.
     split : str
         ``train`` or ``test``.
     on_batch : callable
@@ -66,7 +66,7 @@ def play_for_evaluation(
     Returns
     -------
     frames : TensorDict
-        What metrics are made of, (environment, step).
+        The entries that metrics are computed from, (environment, step).
     """
     rl, seed = hyper_params.rl, hyper_params.seed
     environment = instance.test_environment if split == "test" else instance.train_environment

@@ -1,4 +1,4 @@
-"""Figures of a batch of rollouts, each explained in ``doc/reference/metrics.md``."""
+"""Metrics of a batch of rollouts. ``doc/reference/metrics.md`` defines each of them."""
 
 from math import log
 
@@ -11,7 +11,7 @@ from nip.scenario_base.actions import categorical_entropy
 from nip.trainers.core.speaker_labels import speaker_labels
 
 MIN_VARIANCE = 1e-6
-"""Smallest divisor of the critic's residual variance."""
+"""Lower bound of the divisor of the critic's residual variance."""
 
 NEEDED_KEYS = (
     "round",
@@ -21,7 +21,7 @@ NEEDED_KEYS = (
     "agents",
     "next",
 )
-"""What the metrics read of a batch."""
+"""Keys of a batch that the metrics read."""
 
 
 EPISODE_METRICS = (
@@ -47,15 +47,15 @@ SPREAD_METRICS = (
 
 
 def metric_frames(batch: TensorDictBase) -> TensorDict:
-    """Return the part of a batch, of batch size (environment, step), that metrics are made of."""
+    """Return the entries of a batch, (environment, step), that metrics are computed from."""
     return batch.select(*NEEDED_KEYS)
 
 
 def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDictBase:
-    """Keep of each environment's steps, (environment, step), equally many episodes, (frame,).
+    """Return the frames, (frame,), of the first episodes of each environment, equally many of each.
 
-    So many that all of them are over by the last step, however long they are. Counting whatever
-    happens to be over by then would favour short episodes.
+    Their number is such that all of them have ended by the last step, however long they are.
+    Counting every episode that has ended by then would favour short ones.
     """
     done = batch["next", "done"]
     num_episodes = max(1, done.shape[1] // protocol.num_episode_rounds)
@@ -76,8 +76,8 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
     Returns
     -------
     metrics : dict of str to float
-        Without what is not defined, such as the completeness of a batch without any accepted or
-        rejected question whose answer is 1.
+        The metrics that are defined. Completeness, for instance, is missing for a batch without
+        finished episodes whose label is 1.
     """
     frames = batch.reshape(-1)
     metrics = _episode_metrics(frames)
@@ -85,30 +85,30 @@ def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[st
     if goals is not None:
         metrics |= _speaker_metrics(frames, goals)
     for index, name in enumerate(protocol.agent_names):
-        figures = {
+        of_agent = {
             **_reward_metrics(frames, index),
             **_policy_metrics(frames, index, name in protocol.verifier_names),
             **_value_metrics(frames, index),
         }
-        metrics |= {f"{name}.{key}": value for key, value in figures.items()}
+        metrics |= {f"{name}.{key}": value for key, value in of_agent.items()}
     values = torch.stack([value.double() for value in metrics.values()]).tolist()
     return dict(zip(metrics, values, strict=True))
 
 
 def rollout_metric_names(protocol: ProtocolHandler) -> frozenset[str]:
-    """Return the names of all metrics that a batch may have."""
+    """Return the names of all metrics that ``rollout_metrics`` may return."""
     names = {*EPISODE_METRICS}
     if speaker_labels(protocol) is not None:
         names |= {"speaker_completeness", "speaker_soundness"}
     for name in protocol.agent_names:
         spreads = ["message", "decision"] if name in protocol.verifier_names else ["message"]
-        figures = [figure.format(spread) for figure in SPREAD_METRICS for spread in spreads]
-        names |= {f"{name}.{figure}" for figure in (*REWARD_METRICS, *VALUE_METRICS, *figures)}
+        own = [metric.format(spread) for metric in SPREAD_METRICS for spread in spreads]
+        names |= {f"{name}.{metric}" for metric in (*REWARD_METRICS, *VALUE_METRICS, *own)}
     return frozenset(names)
 
 
 def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
-    """Return accuracy, completeness, soundness and length over the finished episodes."""
+    """Return accuracy, completeness, soundness and length of the finished episodes."""
     finished = frames["next", "done"]
     y = frames["y"].squeeze(-1)[finished]
     if len(y) == 0:
@@ -116,7 +116,7 @@ def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
     decision = frames["next", "verdict"][finished]
     correct = (decision == y).double()
     by_datapoint = group_means(correct, frames["datapoint_id"][finished])
-    figures = {
+    metrics = {
         "mean_accuracy": correct.mean(),
         "std_accuracy": correct.std(correction=0),
         "mean_datapoint_accuracy": by_datapoint.mean(),
@@ -128,15 +128,16 @@ def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
     }
     for label, name in enumerate(("soundness", "completeness")):
         if bool((y == label).any()):
-            figures[name] = (decision[y == label] == label).double().mean()
-    return figures
+            metrics[name] = (decision[y == label] == label).double().mean()
+    return metrics
 
 
 def _speaker_metrics(frames: TensorDictBase, goals: list[int]) -> dict[str, Tensor]:
     """Return completeness and soundness given who spoke (Wäldchen et al., 2024).
 
-    Completeness is the smaller of the two accuracies with a speaker for the true label, soundness
-    the smaller of the two chances not to decide for the false label with a speaker for it.
+    Completeness is the smaller of the two accuracies with a speaker for the true label. Soundness
+    is the smaller of the two probabilities of not deciding for the false label with a speaker for
+    it.
     """
     finished = frames["next", "done"]
     y = frames["y"].squeeze(-1)[finished]
@@ -153,7 +154,7 @@ def _speaker_metrics(frames: TensorDictBase, goals: list[int]) -> dict[str, Tens
 
 
 def group_means(values: Tensor, groups: Tensor) -> Tensor:
-    """Return the mean of the values of each group which occurs, (group,)."""
+    """Return the mean value of each group that occurs, (group,)."""
     _, inverse = torch.unique(groups, return_inverse=True)
     counts = torch.bincount(inverse)
     return (
@@ -167,23 +168,23 @@ def group_means(values: Tensor, groups: Tensor) -> Tensor:
 def _reward_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor]:
     finished = frames["next", "done"]
     step_reward = frames["next", "agents", "reward"][:, agent].double()
-    figures = {"mean_step_reward": step_reward.mean()}
+    metrics = {"mean_step_reward": step_reward.mean()}
     episode_reward = frames["next", "agents", "episode_reward"][finished, agent].double()
     if len(episode_reward) > 0:
         by_datapoint = group_means(episode_reward, frames["datapoint_id"][finished])
-        figures["mean_episode_reward"] = episode_reward.mean()
-        figures["worst_episode_reward"] = by_datapoint.min()
-    return figures
+        metrics["mean_episode_reward"] = episode_reward.mean()
+        metrics["worst_episode_reward"] = by_datapoint.min()
+    return metrics
 
 
 def _policy_metrics(frames: TensorDictBase, agent: int, is_decider: bool) -> dict[str, Tensor]:
     active = frames["agents", "active"][:, agent]
     logits = frames["agents", "main_message_logits"][:, agent][active].flatten(0, -2)
-    figures = _spread("message", logits)
+    metrics = _spread("message", logits)
     if is_decider:
         decides = frames["agents", "decides"][:, agent]
-        figures |= _spread("decision", frames["agents", "decision_logits"][decides, agent])
-    return figures
+        metrics |= _spread("decision", frames["agents", "decision_logits"][decides, agent])
+    return metrics
 
 
 def _spread(name: str, logits: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Complete episodes of the present agents, to look at or to keep."""
+"""Samples of complete rollouts, and files of rollouts."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from nip.seeding import stable_seed
 from nip.utils.files import write_atomically
 
 _SEPARATOR = "/"
-"""Stands between the names of nested keys in a file."""
+"""Separator of nested keys in a file."""
 
 
 def sample_rollouts(
@@ -27,35 +27,35 @@ def sample_rollouts(
     split: Literal["train", "test"] = "test",
     greedy: bool = False,
 ) -> TensorDict:
-    """Play complete episodes, without any trace in the environments that training uses.
+    """Play complete episodes, without an effect on the environments of training.
 
-    The networks are used as they are: put them into evaluation mode and switch gradients off
-    first, as the test context of a trainer does.
+    Put the networks into evaluation mode and disable gradients first, as the test context of a
+    trainer does.
 
     Parameters
     ----------
     instance : TensorDictScenarioInstance
         Agents and data.
     num_rollouts : int
-        How many episodes.
+        Number of episodes.
     seed : int
-        Decides the questions, the episode seeds and the actions, and with them everything.
+        Determines the questions, the episode seeds and the actions.
     split : str
-        Where the questions come from: ``train`` or ``test``.
+        Split of the questions: ``train`` or ``test``.
     greedy : bool
-        Whether the agents take their most probable actions.
+        Whether the agents take their most probable actions instead of sampling.
 
     Returns
     -------
     rollouts : TensorDict
-        What the collector gives, of batch size (episode, step), with as many steps as the longest
-        episode possible. ``mask`` tells which steps belong to the episode; after its end
-        everything is 0.
+        The entries of the collector, of batch size (episode, step), with as many steps as the
+        longest possible episode. ``mask`` marks the steps of the episode; after its end everything
+        is 0.
 
     Raises
     ------
     ParameterError
-        If the agents exchange no messages, or there is nothing to play.
+        If the agents exchange no messages, or an argument is invalid.
     """
     if num_rollouts < 1:
         raise ParameterError(f"num_rollouts must be at least 1, got {num_rollouts}. Raise it.")
@@ -86,7 +86,7 @@ def sample_rollouts(
 
 
 def save_rollouts(path: Path | str, rollouts: TensorDictBase) -> None:
-    """Write rollouts as one safetensors file; nested names are joined by ``/``."""
+    """Write rollouts to a safetensors file, with nested keys joined by ``/``."""
     flat = rollouts.flatten_keys(_SEPARATOR)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in flat.items()}
     shape = {"batch_size": json.dumps(list(rollouts.batch_size))}
@@ -94,12 +94,12 @@ def save_rollouts(path: Path | str, rollouts: TensorDictBase) -> None:
 
 
 def load_rollouts(path: Path | str) -> TensorDict:
-    """Read what ``save_rollouts`` wrote, onto the CPU.
+    """Load a file written by ``save_rollouts``, onto the CPU.
 
     Raises
     ------
     CheckpointError
-        If there is no such file, or it holds no rollouts.
+        If the file does not exist, or holds no rollouts.
     """
     try:
         with safe_open(path, framework="pt") as file:

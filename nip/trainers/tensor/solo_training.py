@@ -1,13 +1,12 @@
-"""What supervised training of each agent's body and solo head is made of, without any messages."""
+"""Supervised training of bodies and solo heads, without messages: objective and dataset."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import ceil
 from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
-from torch import Tensor
 from torch.nn import functional as F
 
 from nip.parameters import AgentParameters, HyperParameters, LrFactors, SoloAgentParameters
@@ -16,15 +15,16 @@ from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents, readable
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
+from nip.trainers.tensor.learning.metric_means import mean_over_rows
 from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.utils.ranks import current_ranks
 
 TRAINED_PARTS = ("body", "solo_head")
-"""Parts of an agent which this training changes."""
+"""Parts of an agent that are trained."""
 
 
 def solo_rules(params: SoloAgentParameters) -> dict[str, Any]:
-    """Return what this training tells ``build_optimizer``: what learns, and at whose rates."""
+    """Return the arguments ``select`` and ``params_of`` of ``build_optimizer``."""
 
     def params_of(agent: Agent) -> AgentParameters:
         own = agent.context.params
@@ -39,12 +39,12 @@ def solo_rules(params: SoloAgentParameters) -> dict[str, Any]:
 class SoloObjective(Objective):
     """The cross-entropy of each agent that has a solo head, summed.
 
-    The agents share no parameters, so that one sum trains each of them for itself.
+    The agents share no parameters, so that the sum trains each agent independently.
 
     Parameters
     ----------
     agents : CombinedAgents
-        The agents; those without a solo head are left out.
+        The agents. Those without a solo head are ignored.
     """
 
     def __init__(self, agents: CombinedAgents) -> None:
@@ -52,7 +52,7 @@ class SoloObjective(Objective):
         self._learners = {name: agent for _, name, agent in agents if agent.solo_head is not None}
 
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
-        """Return for each agent its loss, twice: to be differentiated and logged; and accuracy.
+        """Return ``loss_<agent>``, ``<agent>.loss`` and ``<agent>.accuracy`` of each agent.
 
         Parameters
         ----------
@@ -61,29 +61,29 @@ class SoloObjective(Objective):
         """
         y = tensordict["y"].squeeze(-1)
         observation = readable(dict(tensordict.items()))
-        weight, figures = self._weight(len(y)), {}
+        weight, metrics = self._weight(len(y)), {}
         if weight == 0:
             return TensorDict({name: torch.zeros((), device=y.device) for name in self._names()})
         for name, agent in self._learners.items():
             logits = agent.solo_logits(observation).float()
             loss = F.cross_entropy(logits, y) * weight
-            figures[f"loss_{name}"] = loss
-            figures[f"{name}.loss"] = loss.detach()
-            figures[f"{name}.accuracy"] = (logits.argmax(-1) == y).float().mean() * weight
-        return TensorDict(figures)
+            metrics[f"loss_{name}"] = loss
+            metrics[f"{name}.loss"] = loss.detach()
+            metrics[f"{name}.accuracy"] = (logits.argmax(-1) == y).float().mean() * weight
+        return TensorDict(metrics)
 
     def _weight(self, num_rows: int) -> float:
-        """Return by how much a mean over this rank's rows counts in the mean over all ranks'."""
+        """Return the weight of a mean over this rank's rows in the mean over all ranks."""
         if not torch.is_grad_enabled():
-            return 1.0  # Only what is learnt from is spread over the ranks.
+            return 1.0  # Only training rows are divided among the ranks.
         return num_rows / float(current_ranks().mean_(torch.tensor(float(num_rows))))
 
-    def figure_names(self) -> list[str]:
+    def metric_names(self) -> list[str]:
         """Return the names of the metrics: loss and accuracy of each agent."""
         return [f"{name}.{kind}" for name in self._learners for kind in ("loss", "accuracy")]
 
     def _names(self) -> list[str]:
-        return [*self.figure_names(), *(f"loss_{name}" for name in self._learners)]
+        return [*self.metric_names(), *(f"loss_{name}" for name in self._learners)]
 
 
 class RowMinibatches(Minibatches):
@@ -124,15 +124,15 @@ class RowMinibatches(Minibatches):
 
 
 class SoloDataset:
-    """The training data, divided into rows to learn from and rows held out.
+    """The training data, divided into training rows and test rows.
 
     Parameters
     ----------
     environment : TensorDictEnvironment
-        Gives the training data, at least two datapoints, and the observation of an episode that
-        has just begun.
+        Environment with the training data, at least two datapoints, which provides the first
+        observations of episodes.
     hyper_params : HyperParameters
-        Its ``solo_agent`` group, ``test_size`` and ``seed`` count.
+        Parameters, of which ``solo_agent``, ``test_size`` and ``seed`` are used.
     """
 
     def __init__(self, environment: TensorDictEnvironment, hyper_params: HyperParameters) -> None:
@@ -146,7 +146,7 @@ class SoloDataset:
         self.test_rows, self.train_rows = rows[:num_test], rows[num_test:]
 
     def minibatches(self) -> RowMinibatches:
-        """Return the minibatches of the training rows, whose orders continue the split's seed."""
+        """Return minibatches of the training rows, drawn by the generator that split the rows."""
         return RowMinibatches(len(self.train_rows), self._batch_size, self._generator)
 
     def questions(self, rows: TensorDictBase) -> TensorDict:
@@ -165,28 +165,7 @@ class SoloDataset:
 def answer_alone(
     objective: SoloObjective, rows: SoloDataset, *, held_out: bool
 ) -> dict[str, float]:
-    """Return each agent's mean loss and accuracy on the rows held out, or on those learnt from."""
-    return mean_metrics(
+    """Return each agent's mean loss and accuracy on the test rows or on the training rows."""
+    return mean_over_rows(
         [(objective(batch), len(batch)) for batch in rows.in_order(held_out=held_out)]
     )
-
-
-def mean_metrics(figures: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:
-    """Average figures over rows.
-
-    Parameters
-    ----------
-    figures : sequence of (TensorDictBase, int)
-        Scalars of each batch, and its number of rows; the terms ``loss_<agent>``, which are logged
-        as ``<agent>.loss``, are left out.
-    """
-    sums: dict[str, Tensor] = {}
-    num_rows: dict[str, int] = {}
-    for batch, count in figures:
-        for name, value in batch.items():
-            sums[name] = sums.get(name, 0.0) + value.float() * count
-            num_rows[name] = num_rows.get(name, 0) + count
-    agents = {name.removesuffix(".loss") for name in sums if name.endswith(".loss")}
-    kept = [name for name in sums if name.removeprefix("loss_") not in agents]
-    means = torch.stack([sums[name] / num_rows[name] for name in kept]).tolist()
-    return dict(zip(kept, means, strict=True))

@@ -160,7 +160,7 @@ def test_the_identifier_is_that_of_the_run_and_not_of_another_with_its_name(tmp_
 
 def test_no_account_is_told_with_the_way_out_and_without_a_question(service, tmp_path):
     service.is_logged_in = False
-    with pytest.raises(NipError, match=r"nobody is logged in.*mode: offline"):
+    with pytest.raises(NipError, match=r"you are not logged in.*mode: offline"):
         ScriptedTraining(Wandb(), make_run_folder(tmp_path))
 
 

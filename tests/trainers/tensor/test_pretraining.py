@@ -60,10 +60,10 @@ def test_bodies_change_and_other_heads_do_not(settings):
 def test_the_metrics_say_that_they_are_of_pretraining(settings):
     _, metrics, _ = pretrained(pretraining_params(), settings)
     assert set(metrics) - {"pretrain_grad_norm"} == {
-        f"pretrain_{test}{agent}.{figure}"
+        f"pretrain_{test}{agent}.{metric}"
         for agent in ("prover", "verifier")
         for test in ("", "test_")
-        for figure in ("loss", "accuracy")
+        for metric in ("loss", "accuracy")
     }
 
 

@@ -126,7 +126,7 @@ def test_entropies_are_shares_of_the_largest_possible_one(metrics):
     assert "prover.mean_decision_entropy" not in metrics
 
 
-def test_figures_of_the_critic_count_only_where_the_value_is_known():
+def test_metrics_of_the_critic_count_only_where_the_value_is_known():
     batch = adp_batch()
     value, target = torch.zeros(6, 2, 2), torch.zeros(6, 2, 2)
     value[:, 0, 0] = torch.tensor([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])

@@ -66,7 +66,7 @@ def test_a_stored_order_continues_where_it_was(ready):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_the_figures_are_the_cross_entropy_and_the_share_of_right_answers(ready, split):
+def test_the_metrics_are_the_cross_entropy_and_the_share_of_right_answers(ready, split):
     trainer = ready()
     instance = trainer.scenario_instance
     metrics = trainer.evaluate(split)

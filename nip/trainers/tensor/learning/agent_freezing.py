@@ -1,4 +1,4 @@
-"""Who learns on an iteration, and what that means for networks."""
+"""Freezing of agents that do not learn in an iteration."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from nip.scenario_base.combined_agents import CombinedAgents
 def choose_learners(
     agents: CombinedAgents, iteration: int, learning: Collection[nn.Parameter]
 ) -> None:
-    """Freeze the agents whose update schedule pauses, and thaw the others.
+    """Freeze the agents whose update schedule pauses, and unfreeze the others.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def choose_learners(
     iteration : int
         The iteration, counted from 0.
     learning : collection of Parameter
-        What ever learns; the rest stays frozen.
+        Parameters that learn at all; the others always stay frozen.
     """
     for _, _, agent in agents:
         is_active = agent.context.params.update_schedule.is_active(iteration)
@@ -29,9 +29,9 @@ def choose_learners(
 
 
 def train_learning_parts(agents: CombinedAgents) -> None:
-    """Put what learns now into training mode, and leave the rest in evaluation mode.
+    """Put parts that learn now into training mode, and all others into evaluation mode.
 
-    So a frozen part is frozen altogether: no dropout, no noise, no running statistics.
+    A frozen part thus has no dropout and no noise, and keeps its running statistics.
     """
     agents.eval()
     for _, _, agent in agents:

@@ -16,19 +16,19 @@ _DOCUMENT = "document"
 
 
 def seed_parts(ranks: Ranks) -> tuple[str | int, ...]:
-    """Return what tells the seeds of a rank from those of the others; nothing for a lone one."""
+    """Return the parts that make the seeds of a rank its own; none without other ranks."""
     return ("rank", ranks.rank) if ranks.size > 1 else ()
 
 
 def own_rows(rows: Tensor, num_own: int, ranks: Ranks) -> Tensor:
-    """Return which of some rows of the joint batch lie on this rank, as its own rows.
+    """Return the rows of the joint batch that lie on this rank, as indices of its own batch.
 
     Parameters
     ----------
     rows : Tensor
-        Rows of the batches of all ranks, one behind the other, (row,).
+        Indices into the concatenated batches of all ranks, (row,).
     num_own : int
-        Rows of the batch of each rank.
+        Number of rows of the batch of each rank.
     ranks : Ranks
         This rank.
     """
@@ -39,7 +39,7 @@ def own_rows(rows: Tensor, num_own: int, ranks: Ranks) -> Tensor:
 
 
 def joint_batch(batch: TensorDictBase, ranks: Ranks) -> TensorDictBase:
-    """Return the batches of all ranks, (environment, step), one behind the other."""
+    """Return the batches of all ranks, (environment, step), concatenated."""
     if ranks.size == 1:
         return batch
     gathered = ranks.gather(dict(batch.flatten_keys("/").items()))
@@ -49,14 +49,14 @@ def joint_batch(batch: TensorDictBase, ranks: Ranks) -> TensorDictBase:
 
 
 def gather_state(state: StateDict, own: Collection[str], ranks: Ranks) -> dict[str, Any]:
-    """Return a state dict with the entries in which the other ranks differ.
+    """Return a state dict together with the entries that differ on the other ranks.
 
     Parameters
     ----------
     state : mapping
         The state dict of this rank.
     own : collection of str
-        Entries that each rank has for itself; those of rank 1 are added as ``rank_1``.
+        Names of the entries that differ. Those of rank 1 are added as ``rank_1``, and so on.
     ranks : Ranks
         This rank.
     """
@@ -68,7 +68,7 @@ def gather_state(state: StateDict, own: Collection[str], ranks: Ranks) -> dict[s
 
 
 def share_state(state: StateDict | None, ranks: Ranks) -> dict[str, Any] | None:
-    """Return the state dict that the first rank has given, which may be None, on all ranks."""
+    """Return the state dict of the first rank, which may be None, on all ranks."""
     if ranks.size == 1:
         return None if state is None else dict(state)
     shared: dict[str, Any] = _unpacked(ranks.share(_packed({} if state is None else state)))
@@ -76,7 +76,7 @@ def share_state(state: StateDict | None, ranks: Ranks) -> dict[str, Any] | None:
 
 
 def share_history(history: RunHistory, ranks: Ranks) -> None:
-    """Let the history become what it is on the first rank."""
+    """Copy the history of the first rank to the others."""
     if ranks.size == 1:
         return
     series = {name: history.values(name) for name in history.names()}

@@ -1,4 +1,4 @@
-"""What turns minibatches into better agents: loss, optimizer, schedule and update step."""
+"""The learner: loss, optimizer, learning-rate schedule and update step in one object."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,8 +23,8 @@ from nip.trainers.tensor.learning.update_step import UpdateStep
 from nip.utils.ranks import current_ranks
 
 
-def _tell_nobody(event: Event) -> None:
-    """Stand in where there are no callbacks."""
+def _ignore_event(event: Event) -> None:
+    """Do nothing, where there are no callbacks."""
 
 
 class Learner:
@@ -33,23 +33,23 @@ class Learner:
     Parameters
     ----------
     agents : CombinedAgents
-        Who learns.
+        The agents.
     objective : Objective
-        Gives the losses and their gradients.
+        Computes the losses and their gradients.
     optimizer : Optimizer
-        Moves the parameters.
+        Updates the parameters.
     lr_scheduler : LRScheduler, optional
-        Moves the learning rates; without it they stay.
+        Changes the learning rates; None keeps them constant.
     update_step : UpdateStep
-        Turns gradients into steps.
+        Turns gradients into steps of the optimizer.
     loss_terms : sequence of LossTerm
-        What is added to the losses.
+        Terms added to the losses.
     steps_schedule : bool
         Whether the schedule counts steps rather than iterations.
     context : TrainingContext, optional
-        Where steps, minibatch and losses are noted.
+        Receives the number of steps, the minibatch and its metrics.
     notify : callable
-        Is told of ``on_step_start`` and ``on_step_end``.
+        Called with ``on_step_start`` and ``on_step_end``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Learner:
         loss_terms: Sequence[LossTerm] = (),
         steps_schedule: bool = False,
         context: TrainingContext | None = None,
-        notify: Callable[[Event], None] = _tell_nobody,
+        notify: Callable[[Event], None] = _ignore_event,
     ) -> None:
         self.objective = objective
         self.optimizer = optimizer
@@ -81,31 +81,31 @@ class Learner:
         self.update_step.begin(optimizer, self._device)
 
     def autocast(self) -> AbstractContextManager:
-        """Compute in the precision of the update step."""
+        """Return a context in which networks compute in the precision of the update step."""
         return self.update_step.autocast(self._device)
 
     def step(self, minibatch: TensorDictBase) -> TensorDictBase:
-        """Learn from a minibatch, and return its figures, all detached.
+        """Learn from a minibatch, and return its metrics, all detached scalars.
 
-        With gradient accumulation the weights move after several minibatches.
+        With gradient accumulation, the weights change only after several minibatches.
         """
         if self.context is not None:
             self.context.batch = minibatch
         if self.update_step.is_empty:
             self._notify("on_step_start")
-        figures, has_stepped = self.update_step.step(
+        metrics, has_stepped = self.update_step.step(
             lambda: self._losses(minibatch), self.objective, self._iteration
         )
         if self.context is not None:
-            self.context.figures = figures
+            self.context.step_metrics = metrics
         if self.update_step.is_empty:
             self._after_step(has_stepped)
-        return figures
+        return metrics
 
     def finish_iteration(self) -> None:
-        """Step with what is left of an accumulation, adapt the objective, and the schedule.
+        """Take the last, smaller step of an accumulation, and advance objective and schedule.
 
-        Running statistics, which each rank has taken of its own frames, are averaged.
+        Running statistics, which each rank computes from its own frames, are averaged over ranks.
         """
         if not self.update_step.is_empty:
             self._after_step(self.update_step.finish(self._iteration) is not None)
@@ -116,7 +116,7 @@ class Learner:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the first group of parameters."""
+        """Learning rate of the first parameter group."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class Learner:
         load_optimizer_state_dict(self.optimizer, self.names, state["optimizer"])
         self.update_step.load_state_dict(state["update_step"])
         self.objective.load_state_dict({**self.objective.state_dict(), **state["objective"]})
-        self._note_steps()
+        self._record_steps()
 
     def _objective_state_dict(self) -> dict[str, Any]:
         """Return the objective's state dict without the agents, which it contains."""
@@ -156,10 +156,10 @@ class Learner:
         return losses
 
     def _after_step(self, has_moved: bool) -> None:
-        """Count a step, unless it was left out because float16 overflowed, and tell of it."""
+        """Count a step, unless it was skipped after an overflow of float16, and end it."""
         if has_moved:
             self.num_steps += 1
-            self._note_steps()
+            self._record_steps()
             if self.lr_scheduler is not None and self._steps_schedule:
                 self.lr_scheduler.step()
         self._notify("on_step_end")
@@ -168,6 +168,6 @@ class Learner:
     def _iteration(self) -> int:
         return 0 if self.context is None else self.context.iteration
 
-    def _note_steps(self) -> None:
+    def _record_steps(self) -> None:
         if self.context is not None:
             self.context.step = self.num_steps

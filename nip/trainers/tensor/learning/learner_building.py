@@ -1,4 +1,4 @@
-"""Building a learner of what the hyper-parameters and the components say."""
+"""Building a learner from hyper-parameters and components."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def build_learner(
     eps: float | None = None,
     **rules: Any,
 ) -> Learner:
-    """Build what updates the agents of a trainer.
+    """Build the learner of a trainer.
 
     Parameters
     ----------
     trainer : TensorDictTrainer
-        Whose agents learn; its components win over its parameters.
+        The trainer. Its components take precedence over its parameters.
     objective : Objective
-        Gives the losses.
+        Computes the losses.
     learning_rate : float
-        Base rate.
+        Base learning rate.
     max_grad_norm : float, optional
         Limit on the norm of the joint gradient.
     eps : float, optional
-        The optimizer's epsilon where the parameters say nothing; None: PyTorch's default.
+        Epsilon of the optimizer if the parameters do not set it. None: PyTorch's default.
     **rules : callable
         ``select`` and ``params_of`` of ``build_optimizer``.
     """
@@ -72,7 +72,7 @@ def build_learner(
 
 
 def build_update_step(params: HyperParameters, max_grad_norm: float | None) -> UpdateStep:
-    """Build the update step that the parameters describe."""
+    """Build the update step from the parameters."""
     step = params.update_step
     return UpdateStep(
         max_grad_norm=max_grad_norm,

@@ -1,4 +1,4 @@
-"""Terms that may be added to the loss of any trainer of networks."""
+"""Loss terms: additions to the loss of any trainer of networks, by name or in Python."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,42 +16,43 @@ from nip.registry import Registry
 from nip.trainers.core.context import TrainingContext
 
 LossFunction = Callable[[TensorDictBase, TrainingContext], Tensor]
-"""Makes a scalar of a minibatch and the state of the training."""
+"""Computes a scalar from a minibatch and the training context."""
 
 loss_term_registry: Registry[Any] = Registry("loss term")
-"""Functions, or classes whose instances are functions, by name."""
+"""Functions, or classes whose instances are callable, by name."""
 
 T = TypeVar("T", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class LossTerm:
-    """A term and its weight."""
+    """A loss term and its weight."""
 
     name: str
-    """Its figure is called ``loss_<name>``."""
+    """Name of the term; its metric is ``loss_<name>``."""
 
     weight: float
-    """Factor on what the function returns; 0 leaves it out."""
+    """Factor of the term; with 0 it is not computed."""
 
     function: LossFunction
-    """Makes the scalar."""
+    """Computes the term."""
 
 
 def register_loss_term(
     name: str, *, parameters: type[LossTermParameters] = LossTermParameters
 ) -> Callable[[T], T]:
-    """Make a term known under a name.
+    """Register a loss term under a name.
 
-    A function is called with the minibatch, the context and, as keywords, its options. A class is
-    built anew for each training with its options, and its instance called with the other two.
+    A function is called with the minibatch, the context and its options as keywords. A class is
+    instantiated with its options for each training, and the instance is called with minibatch and
+    context.
 
     Parameters
     ----------
     name : str
-        What an entry of ``loss_terms`` chooses.
+        Name that selects it in an entry of ``loss_terms``.
     parameters : type, optional
-        Class of the options; the weight among them is taken care of.
+        Class of the options. The weight among them is applied to the result, not passed on.
     """
 
     def decorate(term: T) -> T:
@@ -66,14 +67,14 @@ def register_loss_term(
 def build_loss_terms(
     chosen: Iterable[LossTermParameters], added: Iterable[Any] = ()
 ) -> list[LossTerm]:
-    """Build the terms that the parameters name, and those given as weights and functions.
+    """Build loss terms from parameters, and from pairs of a weight and a function.
 
     Parameters
     ----------
     chosen : iterable of LossTermParameters
         Terms of the registry with their options.
     added : iterable of (float, callable)
-        Others, which are called like their functions.
+        Further terms, named after their functions.
     """
     terms = []
     for params in chosen:
@@ -86,7 +87,7 @@ def build_loss_terms(
 
 
 def _pair(entry: Any) -> tuple[Any, Any]:
-    """Return the weight and the function of a term that was given in Python."""
+    """Return weight and function of a term that was passed in Python."""
     if isinstance(entry, tuple | list) and len(entry) == 2 and callable(entry[1]):
         return entry[0], entry[1]
     raise ParameterError(
@@ -110,9 +111,9 @@ def add_loss_terms(
     batch: TensorDictBase,
     context: TrainingContext,
 ) -> TensorDictBase:
-    """Write each term, times its weight, into the losses as ``loss_<name>``; return them.
+    """Write each term, times its weight, into the losses as ``loss_<name>``; return the losses.
 
-    A name that is taken gets a number: ``loss_l2``, ``loss_l2_2``. What has weight 0 is not
+    A name that is taken gets a number: ``loss_l2``, ``loss_l2_2``. Terms of weight 0 are not
     computed.
     """
     for term in terms:
@@ -129,8 +130,8 @@ def add_loss_terms(
     return losses
 
 
-def term_figure_names(terms: Sequence[LossTerm], taken: Collection[str] = ()) -> frozenset[str]:
-    """Return the names under which terms are logged beside figures whose names are taken."""
+def term_metric_names(terms: Sequence[LossTerm], taken: Collection[str] = ()) -> frozenset[str]:
+    """Return the names under which terms are logged, given the names that are taken."""
     names: list[str] = []
     for term in terms:
         if term.weight != 0:
@@ -147,16 +148,16 @@ def _free_key(term: LossTerm, taken: Collection[str]) -> str:
 
 @register_loss_term("l2")
 def l2(_: TensorDictBase, context: TrainingContext) -> Tensor:
-    """Return the sum of the squares of all parameters that learn now."""
+    """Return the sum of the squares of all parameters that are not frozen."""
     squares = [p.square().sum() for p in context.model.parameters() if p.requires_grad]
     return sum(squares, torch.zeros((), device=context.device))
 
 
 @register_loss_term("proximal")
 class Proximal:
-    """Half the squared distance to where the parameters were when the iteration began.
+    """Half the squared distance of the parameters to their values at the start of the iteration.
 
-    It keeps agents that learn from their own data near each other (FedProx: Li et al., 2020,
+    It keeps agents that learn from different data close to each other (FedProx: Li et al., 2020,
     "Federated optimization in heterogeneous networks", equation 2).
     """
 
@@ -165,7 +166,7 @@ class Proximal:
         self._start: list[Tensor] = []
 
     def __call__(self, batch: TensorDictBase, context: TrainingContext) -> Tensor:
-        """Return the term; the first minibatch of an iteration sets the start."""
+        """Return the term; the first minibatch of an iteration sets the reference."""
         parameters = list(context.model.parameters())
         if context.iteration != self._iteration:
             self._iteration = context.iteration
@@ -179,6 +180,6 @@ class Proximal:
 
 
 def _name_of(function: LossFunction) -> str:
-    """Return the name of a function, or of the class whose instance it is."""
+    """Return the name of a function, or of the class of a callable object."""
     name = getattr(function, "__name__", type(function).__name__)
     return name if name.isidentifier() else "term"

@@ -1,4 +1,4 @@
-"""The course of the learning rate, by the schedulers of ``torch.optim.lr_scheduler``."""
+"""Learning-rate schedules, built from the schedulers of ``torch.optim.lr_scheduler``."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,20 +22,20 @@ from nip.parameters import LrSchedulerParameters
 
 
 class HeldCosine(CosineAnnealingLR):
-    """Cosine annealing that ends in a constant, where PyTorch's own rises again."""
+    """Cosine annealing that stays constant at its end, where PyTorch's own rises again."""
 
     def get_lr(self) -> list[Any]:
-        """Return the next rates."""
+        """Return the next learning rates."""
         if self.last_epoch > self.T_max:
             return [group["lr"] for group in self.optimizer.param_groups]
         return super().get_lr()
 
 
 class HeldOneCycle(OneCycleLR):
-    """One cycle that ends in a constant, where PyTorch's own fails."""
+    """One-cycle schedule that stays constant at its end, where PyTorch's own raises an error."""
 
     def get_lr(self) -> list[Any]:
-        """Return the next rates, and move the momentum along."""
+        """Return the next learning rates, and set the momentum."""
         if self.last_epoch >= self.total_steps:
             return [group["lr"] for group in self.optimizer.param_groups]
         return super().get_lr()
@@ -52,13 +52,13 @@ def build_lr_scheduler(
     Parameters
     ----------
     optimizer : Optimizer
-        Its rates of now are those that the schedule scales.
+        The optimizer, whose present learning rates are scaled by the schedule.
     params : LrSchedulerParameters
-        What is to be built.
+        Parameters of the schedule.
     total : int
         Length of the whole run in intervals, for a schedule that has no length of its own.
     factory : callable, optional
-        Makes the schedule, in place of the one that the parameters name.
+        Builds the schedule instead.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def build_lr_scheduler(
         If the warm-up does not fit into the schedule, or one cycle is too short to be divided.
     """
     scheduler = _build(optimizer, params, total) if factory is None else factory(optimizer)
-    # PyTorch warns of a schedule that goes before its optimizer, as one does when nobody learns
-    # in the first iteration, or when its steps overflowed.
+    # PyTorch warns if a scheduler steps before its optimizer, as happens when no agent learns in
+    # the first iteration, or when all steps so far overflowed.
     vars(optimizer)["_opt_called"] = True
     return scheduler
 
@@ -75,13 +75,13 @@ def build_lr_scheduler(
 def lr_scheduler_state_dict(scheduler: LRScheduler) -> dict[str, Any]:
     """Return the state of a scheduler of any class, as plain data for JSON.
 
-    What is not plain, such as functions, is left out: a scheduler that is built again has it.
+    Other attributes, such as functions, are left out: a scheduler that is built again has them.
     """
     return _plain_state(scheduler.state_dict())
 
 
 def load_lr_scheduler_state_dict(scheduler: LRScheduler, state: Mapping[str, Any]) -> None:
-    """Load what ``lr_scheduler_state_dict`` returned for a scheduler that was built alike."""
+    """Load what ``lr_scheduler_state_dict`` returned, into a scheduler built in the same way."""
     scheduler.load_state_dict(_merged(scheduler.state_dict(), state))
 
 
@@ -104,7 +104,7 @@ def _build(optimizer: Optimizer, params: LrSchedulerParameters, total: int) -> L
 
 
 def _build_main(optimizer: Optimizer, params: LrSchedulerParameters, num: int) -> LRScheduler:
-    """Build what comes after the warm-up and takes some intervals."""
+    """Build the schedule after the warm-up, for a number of intervals."""
     match params.name:
         case "linear":
             return LinearLR(
@@ -139,7 +139,7 @@ def _build_one_cycle(optimizer: Optimizer, params: LrSchedulerParameters, num: i
         max_lr=[group["lr"] for group in groups],
         total_steps=num,
         pct_start=params.pct_start,
-        # Who chose no momentum is not given any.
+        # An optimizer without momentum is not given any.
         cycle_momentum=all("betas" in group or group.get("momentum") for group in groups),
         div_factor=params.div_factor,
         final_div_factor=params.final_div_factor,
@@ -162,7 +162,7 @@ def _merged(own: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether a value survives JSON as it is."""
+    """Return whether JSON represents a value exactly."""
     if isinstance(value, list):
         return all(map(_is_plain, value))
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""One optimizer of ``torch.optim`` for all agents, with a group for each part of each agent."""
+"""Optimizers: one for all agents, with a parameter group for each part of each agent."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents
 
 ParameterGroup = dict[str, Any]
-"""Parameters and the options that are theirs: ``params``, ``name``, ``lr`` and others."""
+"""Parameters with their options: ``params``, ``name``, ``lr`` and others."""
 
 OPTIMIZERS: Mapping[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -24,10 +24,11 @@ OPTIMIZERS: Mapping[str, type[Optimizer]] = {
     "radam": torch.optim.RAdam,
     "nadam": torch.optim.NAdam,
 }
-"""Classes by the names that ``optimizer.name`` may have."""
+"""Optimizer classes by the values of ``optimizer.name``."""
 
 FUSED = frozenset({"adam", "adamw"})
-"""Optimizers that run as one kernel. SGD's fails when a parameter has its first gradient late."""
+"""Optimizers that are built with ``fused=True``. Fused SGD fails for a parameter without a gradient
+in the first step."""
 
 
 def build_optimizer(
@@ -42,25 +43,26 @@ def build_optimizer(
 ) -> Optimizer:
     """Build the optimizer of all agents.
 
-    A part whose factors multiply to 0 is frozen for good, and has no group.
+    A part whose learning rate is 0 is frozen permanently, and gets no parameter group.
 
     Parameters
     ----------
     agents : CombinedAgents
-        Who learns.
+        The agents.
     base_lr : float
-        The learning rate which the factors multiply, of agents that have none of their own.
+        Learning rate of agents without one of their own; multiplied by their factors.
     params : OptimizerParameters
-        What is to be built.
+        Parameters of the optimizer.
     eps : float, optional
-        Smallest divisor where the parameters leave it open; None: PyTorch's own.
+        Epsilon if the parameters do not set it. None: PyTorch's default.
     select : callable, optional
-        Tells of an agent and a part whether it takes part; those that do not are left as they are.
+        Takes an agent and a part, and returns whether the part is optimized. Other parts are left
+        unchanged.
     params_of : callable, optional
-        Gives the parameters of an agent whose factors and options count.
+        Returns the parameters of an agent that determine its factors and options.
     factory : callable, optional
-        Makes the optimizer of the groups, in place of the one that the parameters name. Options
-        which agents have of their own are in their groups as far as the one named knows them.
+        Builds the optimizer from the groups instead. The groups hold those options of single agents
+        that the optimizer named in the parameters knows.
     """
     kind = OPTIMIZERS[params.name]
     shared = vars(params) | {"eps": eps if params.eps is None else params.eps}
@@ -117,9 +119,9 @@ def optimizer_state_dict(optimizer: Optimizer, names: Mapping[nn.Parameter, str]
 def load_optimizer_state_dict(
     optimizer: Optimizer, names: Mapping[nn.Parameter, str], state: Mapping[str, Any]
 ) -> None:
-    """Load what ``optimizer_state_dict`` returned for an optimizer that was built alike.
+    """Load what ``optimizer_state_dict`` returned, into an optimizer built in the same way.
 
-    Each moment finds its parameter by name, so that their order may differ.
+    Moments are assigned by the names of the parameters, whose order may differ.
     """
     by_name = {name: parameter for parameter, name in names.items()}
     optimizer.state.clear()
@@ -142,7 +144,7 @@ def _listed(value: Any) -> Any:
 
 
 def _learning_rate(base: float, params: AgentParameters, part: Part) -> float:
-    """Multiply the base rate, or the agent's own, by the factors of a part."""
+    """Return the base learning rate, or the agent's own, times the factors of a part."""
     rate = base if params.optimizer.lr is None else params.optimizer.lr
     for factor in part.factors:
         rate *= getattr(getattr(params, factor), part.role)
@@ -152,9 +154,9 @@ def _learning_rate(base: float, params: AgentParameters, part: Part) -> float:
 def _options(
     kind: type[Optimizer], given: Mapping[str, Any], shared: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return those options that are set and that the optimizer knows.
+    """Return the options that are set and known to the optimizer.
 
-    Of the pair of betas one may be given, and the other be shared or PyTorch's own.
+    If only one of the two betas is given, the other is the shared one or PyTorch's default.
     """
     known = inspect.signature(kind).parameters
     is_set = {name: value for name, value in given.items() if value is not None}
@@ -169,5 +171,5 @@ def _options(
 
 
 def _nothing() -> ParameterGroup:
-    """Return a group for an experiment in which nobody learns: torch refuses an empty list."""
+    """Return a group for an experiment without learning agents: PyTorch refuses an empty list."""
     return {"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0, "name": "nothing"}

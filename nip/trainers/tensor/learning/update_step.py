@@ -1,4 +1,4 @@
-"""From the losses of minibatches to steps of the optimizer."""
+"""The update step: from the losses of minibatches to steps of the optimizer."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,20 +15,20 @@ from nip.rl_objectives import Objective
 from nip.utils.ranks import current_ranks
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-"""Precisions in which networks may compute, besides that of their weights."""
+"""Precisions of autocast."""
 
 
-class NonFiniteLoss(Exception):  # noqa: N818 - like StopIteration it says what happened
-    """A loss is infinite or no number, and training is to stop.
+class NonFiniteLoss(Exception):  # noqa: N818 - not an error, like StopIteration
+    """Raised to stop training when a loss or gradient is infinite or NaN.
 
     Parameters
     ----------
     name : str
         Name of the loss, or ``grad_norm``.
     value : float
-        What it became.
+        Its value.
     iteration : int
-        Iterations done before.
+        Number of completed iterations.
     """
 
     def __init__(self, name: str, value: float, iteration: int) -> None:
@@ -37,25 +37,25 @@ class NonFiniteLoss(Exception):  # noqa: N818 - like StopIteration it says what 
 
 
 class UpdateStep:
-    """Turns losses into gradients, and gradients into steps.
+    """Computes gradients and takes steps of the optimizer.
 
-    Each call is given a minibatch. The mean gradient of some of them is averaged over all
-    processes, clipped and handed to the optimizer.
+    Each call handles one minibatch. The mean gradient over ``num_accumulation_steps`` minibatches
+    is averaged over all processes, clipped, and passed to the optimizer.
 
     Parameters
     ----------
     max_grad_norm : float, optional
-        The joint gradient of all agents is scaled down to this norm.
+        Limit on the norm of the joint gradient of all agents.
     max_grad_value : float, optional
-        Each entry of the gradient is then moved into [-max_grad_value, max_grad_value].
+        Limit on the absolute value of each entry of the gradient, applied after the norm.
     num_accumulation_steps : int
-        Minibatches whose mean gradient makes one step.
+        Number of minibatches whose mean gradient makes one step.
     precision : str
-        What networks compute in. Losses are scaled for ``float16``, and a step in which gradients
-        overflow all the same is left out.
+        Precision of autocast. With ``float16`` losses are scaled, and a step whose gradients
+        overflow is skipped.
     on_non_finite : str
-        What becomes of an infinite loss or gradient, and of one that is no number: ``raise`` fails,
-        ``stop`` raises NonFiniteLoss. Either happens before the optimizer moves anything.
+        Reaction to a loss or gradient that is infinite or NaN: ``raise`` raises a DivergenceError,
+        ``stop`` a NonFiniteLoss, both before the parameters change.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class UpdateStep:
         self._scale_before = 1.0
 
     def begin(self, optimizer: Optimizer, device: torch.device) -> None:
-        """Work with an optimizer from now on, whose parameters are on a device."""
+        """Set the optimizer, and the device of its parameters."""
         self._optimizer = optimizer
         self._device = device
         self._ranks = current_ranks()
@@ -86,11 +86,11 @@ class UpdateStep:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no minibatch waits for others to make a step with them."""
+        """Whether no minibatch has been accumulated since the last step."""
         return self._num_accumulated == 0
 
     def autocast(self, device: torch.device) -> AbstractContextManager[Any]:
-        """Return a context in which networks compute in the precision."""
+        """Return a context in which networks compute in the precision of this step."""
         if self._dtype is None:
             return nullcontext()
         return torch.autocast(device.type, dtype=self._dtype)
@@ -103,24 +103,24 @@ class UpdateStep:
         Parameters
         ----------
         compute : callable
-            Returns losses, whose names begin with ``loss_``, and other figures.
+            Returns losses, whose names begin with ``loss_``, and other metrics, all scalars.
         objective : Objective
             Computes the gradients of the losses.
         iteration : int
-            Iterations done before, for messages.
+            Number of completed iterations, for messages.
 
         Returns
         -------
-        figures : TensorDictBase
-            What ``compute`` returned, detached and averaged over all processes, and where
-            gradients came together as ``grad_norm`` their norm before it was clipped.
+        metrics : TensorDictBase
+            The result of ``compute``, detached and averaged over all processes; after the last
+            minibatch of a step also ``grad_norm``, the norm of the gradient before clipping.
         did_step : bool
-            Whether the optimizer moved the parameters.
+            Whether the optimizer took a step.
 
         Raises
         ------
         DivergenceError, NonFiniteLoss
-            If a loss or a gradient is infinite or not a number.
+            If a loss or a gradient is infinite or NaN.
         """
         if self.is_empty:
             self._optimizer.zero_grad(set_to_none=True)
@@ -128,31 +128,31 @@ class UpdateStep:
             losses = compute()
         objective.backward(self._scaled(losses))
         self._num_accumulated += 1
-        figures = self._averaged(losses.detach())
+        metrics = self._averaged(losses.detach())
         if self._num_accumulated < self.num_accumulation_steps:
-            self._check(figures, iteration)
-            return figures, False
-        return figures, self._move(figures, iteration)
+            self._check(metrics, iteration)
+            return metrics, False
+        return metrics, self._move(metrics, iteration)
 
     def finish(self, iteration: int = 0) -> TensorDictBase | None:
-        """Step on what a last group of minibatches left, which is smaller than the others.
+        """Take a step with the minibatches accumulated so far, if there are any.
 
         Returns
         -------
-        figures : TensorDictBase or None
-            The ``grad_norm``; None where the parameters did not move.
+        metrics : TensorDictBase or None
+            The ``grad_norm``; None if the parameters did not change.
         """
         if self.is_empty:
             return None
-        figures = TensorDict()
-        return figures if self._move(figures, iteration) else None
+        metrics = TensorDict()
+        return metrics if self._move(metrics, iteration) else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the scale of the losses, for JSON."""
+        """Return the state of the scaler of losses, as JSON can hold it."""
         return {} if self._scaler is None else self._scaler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where ``state_dict`` was taken; ``begin`` comes before."""
+        """Load what ``state_dict`` returned; call ``begin`` first."""
         if self._scaler is not None:
             self._scaler.load_state_dict(state)
 
@@ -164,32 +164,32 @@ class UpdateStep:
             scaled[name] = self._scaler.scale(losses[name])
         return scaled
 
-    def _averaged(self, figures: TensorDictBase) -> TensorDictBase:
-        """Average figures over all processes, so that each sees the same, and stops with them."""
+    def _averaged(self, metrics: TensorDictBase) -> TensorDictBase:
+        """Average metrics over all processes, so that all of them stop in the same step."""
         if self._ranks.size == 1:
-            return figures
-        names = sorted(figures.keys())
-        means = self._ranks.mean_(torch.stack([figures[name].float() for name in names]))
+            return metrics
+        names = sorted(metrics.keys())
+        means = self._ranks.mean_(torch.stack([metrics[name].float() for name in names]))
         return TensorDict(dict(zip(names, means, strict=True)))
 
-    def _move(self, figures: TensorDictBase, iteration: int) -> bool:
-        """Let the optimizer step, and add the norm of the gradient to the figures."""
+    def _move(self, metrics: TensorDictBase, iteration: int) -> bool:
+        """Take a step of the optimizer, and add the norm of the gradient to the metrics."""
         norm = self._gradient_norm()
         if norm is None:
-            self._check(figures, iteration)
+            self._check(metrics, iteration)
             return False
         if self._scaler is not None and not isfinite(norm):
-            self._check(figures, iteration)
+            self._check(metrics, iteration)
             if not self._overflowed():
                 self._fail("grad_norm", float(norm), iteration)
             return False
-        figures.set("grad_norm", norm)
-        self._check(figures, iteration)
+        metrics.set("grad_norm", norm)
+        self._check(metrics, iteration)
         self._optimizer.step()
         return True
 
     def _gradient_norm(self) -> Tensor | None:
-        """Clip the mean gradient and return the norm it had; None if nobody learns."""
+        """Clip the mean gradient and return its norm before; None if all parameters are frozen."""
         parameters = [
             parameter for group in self._optimizer.param_groups for parameter in group["params"]
         ]
@@ -214,18 +214,18 @@ class UpdateStep:
         return norm
 
     def _overflowed(self) -> bool:
-        """Tell whether the scale was the reason of a gradient that is not finite.
+        """Return whether a gradient is not finite because of the scale of the losses.
 
-        It was lowered then, and it is to blame for nothing once it is below 1.
+        The scaler has lowered the scale then. A scale below 1 cannot be the reason.
         """
         assert self._scaler is not None
         return 1.0 <= self._scaler.get_scale() < self._scale_before
 
-    def _check(self, figures: TensorDictBase, iteration: int) -> None:
-        """Require finite losses and gradients; one transfer to the host for all of them."""
+    def _check(self, metrics: TensorDictBase, iteration: int) -> None:
+        """Require finite losses and gradients, with one transfer to the host for all of them."""
         checked = {
             name: value
-            for name, value in figures.items()
+            for name, value in metrics.items()
             if name.startswith("loss_") or name == "grad_norm"
         }
         values = torch.stack(list(checked.values())).tolist() if checked else []
@@ -245,5 +245,5 @@ class UpdateStep:
         )
 
 
-def _loss_names(figures: TensorDictBase) -> list[str]:
-    return [name for name in figures.keys() if name.startswith("loss_")]
+def _loss_names(metrics: TensorDictBase) -> list[str]:
+    return [name for name in metrics.keys() if name.startswith("loss_")]

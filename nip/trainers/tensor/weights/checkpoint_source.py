@@ -1,4 +1,4 @@
-"""Where an agent that begins with the weights of another run has them from."""
+"""Location of the other run from which an agent takes its initial weights."""
 
 import importlib
 import os
@@ -12,16 +12,16 @@ from nip.run_store.run_id import describe_existing, is_run_folder
 
 
 def source_folder(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
-    """Find the other run, or fetch a checkpoint of it with its parameters.
+    """Return the folder of the other run, downloading a checkpoint if necessary.
 
     Parameters
     ----------
     name : str
         Name of the agent, for messages.
     params : AgentParameters
-        Its fields that begin with ``checkpoint_`` say which run, and where it is.
+        Parameters of the agent; the fields ``checkpoint_*`` identify the run.
     settings : ExperimentSettings
-        Its ``runs_dir`` is where runs lie, and what is fetched is kept.
+        Settings; ``runs_dir`` holds the runs and the downloads.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def source_folder(name: str, params: AgentParameters, settings: ExperimentSettin
     Raises
     ------
     ParameterError
-        If there is no such run, or it cannot be fetched.
+        If the run does not exist, or cannot be downloaded.
     """
     assert params.checkpoint_run_id, "the parameters require the name of a run"
     if params.checkpoint_project is not None:
@@ -47,7 +47,7 @@ def source_folder(name: str, params: AgentParameters, settings: ExperimentSettin
 
 
 def _fetch(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
-    """Fetch what the callback ``wandb`` sent; what was fetched before is not fetched again."""
+    """Download a checkpoint that the callback ``wandb`` uploaded, unless it is in the cache."""
     entity = params.checkpoint_entity or os.environ.get("WANDB_ENTITY")
     version = str(params.checkpoint_version)
     alias = f"iteration_{int(version):06d}" if version.isdecimal() else version
@@ -55,9 +55,9 @@ def _fetch(name: str, params: AgentParameters, settings: ExperimentSettings) -> 
     place = "/".join(part for part in (entity, params.checkpoint_project) if part)
     wandb = _import_wandb(name)
     try:
-        # Otherwise it would ask for the key on the terminal, and wait.
+        # With prompt=True it would ask for the key on the terminal.
         if not wandb.login(prompt=False):
-            raise wandb.errors.AuthenticationError("nobody is logged in")
+            raise wandb.errors.AuthenticationError("you are not logged in")
         artifact = wandb.Api().artifact(f"{place}/{artifact_name}:{alias}", type="model")
         cache = Path(settings.runs_dir) / ".cache" / "wandb"
         folder = cache / place / f"{artifact_name}-{artifact.version}"

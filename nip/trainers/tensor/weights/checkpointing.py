@@ -67,11 +67,11 @@ def load_agents_state_dict(agents: CombinedAgents, state: StateDict) -> None:
 
 
 def make_checkpoint(iteration: int, state: StateDict) -> Checkpoint:
-    """Return the checkpoint that holds a state dict after so many iterations."""
+    """Return a checkpoint that holds a state dict after a number of iterations."""
     return Checkpoint(iteration, *split_state(state))
 
 
 def checkpoint_state(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the state dict that a checkpoint holds, also one in the layout before format 2."""
+    """Return the state dict of a checkpoint, also of one in the layout before format 2."""
     files, document = checkpoint.tensors, checkpoint.state
     return migrated(checkpoint) if is_old(document) else join_state(files, document)

@@ -1,4 +1,4 @@
-"""Agents that begin with the weights which they have in another run."""
+"""Initial weights of agents from another run."""
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters
@@ -10,17 +10,17 @@ from nip.trainers.tensor.weights.saved_models import find_weights, load_agents
 
 
 def load_agent_checkpoints(agents: CombinedAgents, settings: ExperimentSettings) -> None:
-    """Give each agent with ``load_checkpoint_and_parameters`` its weights; leave the others.
+    """Load the weights of each agent with ``load_checkpoint_and_parameters``.
 
-    For a run that begins: one that goes on has its own checkpoint. The scaling of observations
-    stays that of this run.
+    Called for new runs only: a resumed run has its own checkpoint. The scaling of observations is
+    not loaded.
 
     Raises
     ------
     CheckpointError
         If the other run has no such checkpoint, or it is damaged.
     ParameterError
-        If there is no such run, or its networks have other sizes.
+        If the other run does not exist, or its networks have other sizes.
     """
     for _, name, agent in agents:
         params = agent.context.params

@@ -1,4 +1,4 @@
-"""Networks one by one, in the layout of models on the Hugging Face hub."""
+"""Saving single agents in the layout of models on the Hugging Face Hub."""
 
 import json
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ from nip.scenario_base.normalization import NORMALIZED_KEYS, ObservationNormaliz
 from nip.utils.files import write_atomically
 
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
-"""What ``huggingface_hub.PyTorchModelHubMixin`` calls its files."""
+"""File names of ``huggingface_hub.PyTorchModelHubMixin``."""
 
 
 class PretrainedAgent(nn.Module):
-    """An agent together with the scaling of what it reads.
+    """An agent together with the scaling of its observations.
 
     Parameters
     ----------
     agent : Agent
         The agent.
     normalizer : ObservationNormalizer
-        The scaling with which it was trained.
+        Scaling with which the agent was trained.
     """
 
     def __init__(self, agent: Agent, normalizer: ObservationNormalizer) -> None:
@@ -34,7 +34,7 @@ class PretrainedAgent(nn.Module):
         self.normalizer = normalizer
 
     def forward(self, observation: Mapping[str, Tensor]) -> AgentOutput:
-        """Return logits and value of a batch of observations that are not scaled."""
+        """Return logits and value for a batch of unscaled observations."""
         scaled = {
             name: self.normalizer(name, value) if name in NORMALIZED_KEYS else value
             for name, value in observation.items()
@@ -51,19 +51,19 @@ def save_pretrained(
 ) -> None:
     """Write a folder for each agent, with ``model.safetensors`` and ``config.json``.
 
-    The folders are those that ``PyTorchModelHubMixin`` writes and reads, so that
-    ``hf upload NAME FOLDER`` shares them. ``nip.pretrained.load_pretrained`` builds an agent again.
+    ``PyTorchModelHubMixin`` writes and reads the same layout, so ``hf upload NAME FOLDER`` shares a
+    folder. ``nip.pretrained.load_pretrained`` loads an agent from its folder.
 
     Parameters
     ----------
     folder : Path or str
-        Where the folders of the agents are made; files of the same names are replaced.
+        Parent of the folders. Existing files of the same names are replaced.
     agents : CombinedAgents
         The agents.
     normalizer : ObservationNormalizer
-        Scales what they read; each agent gets a copy.
+        Scaling of the observations, saved with each agent.
     hyper_params : HyperParameters
-        What the agents were built from.
+        Parameters from which the agents were built.
     """
     for _, name, agent in agents:
         config = {

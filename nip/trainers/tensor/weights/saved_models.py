@@ -1,8 +1,7 @@
-"""Weights of all agents in one folder, to use elsewhere or to train on with other parameters.
+"""Saved models: the weights of all agents in one folder.
 
-A saved model is a checkpoint (see ``nip.run_store.checkpoints.checkpoint_files``) without what only
-training needs: one safetensors file for each part of each agent, the scaling of observations, and
-the history. So the checkpoints of a run can be read in its place.
+A saved model is a checkpoint with the entries ``agents``, ``normalizer`` and ``history`` only.
+Checkpoints of a run can be loaded like saved models.
 """
 
 import shutil
@@ -36,25 +35,25 @@ def save_model(
     history: RunHistory,
     iteration: int,
 ) -> None:
-    """Write the weights of all agents into a folder, which appears complete or not at all.
+    """Save the weights of all agents into a folder, which is replaced atomically.
 
     Parameters
     ----------
     folder : Path or str
-        Where; a model that was saved there is replaced.
+        Target folder. An existing model is replaced.
     agents : CombinedAgents
         The agents.
     normalizer : ObservationNormalizer
-        Scales what they read, and so belongs to them.
+        Scaling of the observations.
     history : RunHistory
-        The metrics so far.
+        The metrics logged so far.
     iteration : int
-        Iterations done so far.
+        Number of completed iterations.
 
     Raises
     ------
     ParameterError
-        If the folder holds something else.
+        If the folder holds anything else than a saved model.
     """
     folder = Path(folder)
     if folder.exists() and not _is_model(folder) and (folder.is_file() or any(folder.iterdir())):
@@ -85,30 +84,31 @@ def load_model(
     normalizer: ObservationNormalizer,
     which: int | str | None = None,
 ) -> RunHistory:
-    """Give all agents the weights of a saved model, or none of them if any does not fit.
+    """Load a saved model into all agents. Nothing is changed if any weight does not fit.
 
     Parameters
     ----------
     folder : Path or str
-        What ``save_model`` wrote, a checkpoint of a run, or the folder of a run.
+        A saved model, a checkpoint of a run, or the folder of a run.
     agents : CombinedAgents
         The agents, changed in place.
     normalizer : ObservationNormalizer
-        Changed in place as well.
+        Scaling of the observations, changed in place.
     which : int or str, optional
-        Of a run: ``latest``, ``best`` or an iteration; by default the best if one was marked.
+        Checkpoint of a run: ``latest``, ``best`` or an iteration. Default: the best if one was
+        marked, else the latest.
 
     Returns
     -------
     history : RunHistory
-        The metrics up to then, where they are known.
+        The metrics up to the checkpoint; empty if they are not known.
 
     Raises
     ------
     CheckpointError
-        If there are no such weights, or they are damaged.
+        If there are no such weights, or the files are damaged.
     ParameterError
-        If they are those of other agents, or of networks with other sizes.
+        If the weights belong to other agents, or to networks of other sizes.
     """
     path = find_weights(Path(folder), which)
     checkpoint = read_intact(path)
@@ -126,12 +126,12 @@ def load_model(
 
 
 def find_weights(folder: Path, which: int | str | None = None) -> Path:
-    """Find a saved model, a checkpoint, or one of the checkpoints of a run.
+    """Return the folder of a saved model or checkpoint, given that folder or one of a run.
 
     Raises
     ------
     CheckpointError
-        If there is none.
+        If there are no weights.
     """
     if is_run_folder(folder) and not _is_model(folder):
         checkpoints = CheckpointFolder(folder / "checkpoints")
@@ -146,7 +146,7 @@ def find_weights(folder: Path, which: int | str | None = None) -> Path:
 
 
 def load_agents(agents: Mapping[str, Agent], state: StateDict, source: Path) -> None:
-    """Give agents the weights that agents of the same names have in a checkpoint.
+    """Load the weights of agents from the agents of the same names in a checkpoint.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def load_agents(agents: Mapping[str, Agent], state: StateDict, source: Path) -> 
     Raises
     ------
     ParameterError
-        If anything does not fit, whereupon nothing is changed; the message lists all of it.
+        If any weight does not fit; the message lists all of them, and nothing is changed.
     """
     misfits = [misfit for name, agent in agents.items() for misfit in _misfits(name, agent, state)]
     if misfits:

@@ -38,7 +38,7 @@ def built(*params):
     return build_loss_terms(params)
 
 
-def figures_of(terms, context, **losses):
+def metrics_of(terms, context, **losses):
     given = TensorDict({f"loss_{name}": torch.tensor(value) for name, value in losses.items()})
     return add_loss_terms(given, terms, BATCH, context)
 
@@ -52,7 +52,7 @@ def shift(agents, by):
 def test_l2_is_the_weighted_sum_of_the_squares_of_what_learns(agents):
     terms = built(LossTermParameters(name="l2", weight=0.25))
     expected = sum(float((p.detach().double() ** 2).sum()) for p in agents.parameters())
-    loss = figures_of(terms, Context(agents))["loss_l2"]
+    loss = metrics_of(terms, Context(agents))["loss_l2"]
     assert loss.item() == pytest.approx(0.25 * expected, rel=1e-9)
     loss.backward()
     for parameter in agents.parameters():
@@ -60,36 +60,36 @@ def test_l2_is_the_weighted_sum_of_the_squares_of_what_learns(agents):
     agents.agents["prover"].requires_grad_(False)
     verifier = agents.agents["verifier"].parameters()
     expected = sum(float((p.detach().double() ** 2).sum()) for p in verifier)
-    loss = figures_of(terms, Context(agents))["loss_l2"]
+    loss = metrics_of(terms, Context(agents))["loss_l2"]
     assert loss.item() == pytest.approx(0.25 * expected, rel=1e-9)
 
 
 def test_proximal_is_half_the_squared_distance_from_the_start_of_the_iteration(agents):
     terms = built(LossTermParameters(name="proximal", weight=3.0))
     num = sum(parameter.numel() for parameter in agents.parameters())
-    start = figures_of(terms, Context(agents, iteration=4))["loss_proximal"]
+    start = metrics_of(terms, Context(agents, iteration=4))["loss_proximal"]
     assert start.item() == 0.0
     shift(agents, 0.5)
-    moved = figures_of(terms, Context(agents, iteration=4))["loss_proximal"]
+    moved = metrics_of(terms, Context(agents, iteration=4))["loss_proximal"]
     assert moved.item() == pytest.approx(3 * num * 0.5**2 / 2, rel=1e-9)
     moved.backward()
     for parameter in agents.parameters():
         assert torch.allclose(parameter.grad, torch.full_like(parameter, 1.5))
-    later = figures_of(terms, Context(agents, iteration=5))["loss_proximal"]
+    later = metrics_of(terms, Context(agents, iteration=5))["loss_proximal"]
     assert later.item() == 0.0
 
 
 def test_each_training_has_a_start_of_its_own(agents):
     params = LossTermParameters(name="proximal")
-    figures_of(built(params), Context(agents))
+    metrics_of(built(params), Context(agents))
     shift(agents, 1.0)
-    assert figures_of(built(params), Context(agents))["loss_proximal"].item() == 0.0
+    assert metrics_of(built(params), Context(agents))["loss_proximal"].item() == 0.0
 
 
 def test_where_nobody_learns_the_terms_are_zero(agents):
     agents.requires_grad_(False)
     terms = built(*(LossTermParameters(name=name) for name in ("l2", "proximal")))
-    losses = figures_of(terms, Context(agents))
+    losses = metrics_of(terms, Context(agents))
     assert {name: float(value) for name, value in losses.items()} == {
         "loss_l2": 0.0,
         "loss_proximal": 0.0,
@@ -100,7 +100,7 @@ def test_weight_zero_is_not_even_computed(agents):
     def fail(batch, context):
         raise AssertionError
 
-    losses = figures_of([LossTerm("fail", 0.0, fail)], Context(agents), policy=1.0)
+    losses = metrics_of([LossTerm("fail", 0.0, fail)], Context(agents), policy=1.0)
     assert set(losses.keys()) == {"loss_policy"}
 
 
@@ -116,7 +116,7 @@ def test_a_name_that_is_taken_gets_a_number(agents):
         [LossTermParameters(name="l2")] * 2,
         [(1.0, policy), (10.0, policy), (1.0, Squared()), (1.0, lambda *_: torch.tensor(7.0))],
     )
-    losses = figures_of(terms, Context(agents), policy=1.0)
+    losses = metrics_of(terms, Context(agents), policy=1.0)
     assert list(losses.keys()) == [
         "loss_policy",
         "loss_l2",
@@ -147,7 +147,7 @@ def test_a_term_of_ones_own_is_chosen_by_name_with_its_options(agents):
         assert loss_term_specs["pull"].parameters is PullParameters
         params = make_params(loss_terms=[{"name": "pull", "target": 3.0, "weight": 2.0}])
         assert params.loss_terms == (PullParameters(name="pull", target=3.0, weight=2.0),)
-        loss = figures_of(built(*params.loss_terms), Context(agents))["loss_pull"]
+        loss = metrics_of(built(*params.loss_terms), Context(agents))["loss_pull"]
         weights = next(agents.parameters()).detach().double()
         assert loss.item() == pytest.approx(2 * float(((weights - 3) ** 2).sum()), rel=1e-9)
     finally:

@@ -53,7 +53,7 @@ def begin(objective, optimizer=None, **options):
 
 
 def learn(step, objective, minibatches, **changes):
-    """Step on each minibatch, and return the figures and whether each moved the parameters."""
+    """Step on each minibatch, and return the metrics and whether each moved the parameters."""
     return [
         step.step(lambda batch=batch: objective(batch), objective, **changes)
         for batch in minibatches
@@ -86,16 +86,16 @@ def test_a_step_is_bit_by_bit_backward_clip_and_step():
     )
     optimizer = torch.optim.Adam(plain.layer.parameters(), lr=0.1, eps=1e-5, fused=True)
     for batch in data(12).split(4):
-        ((figures, did_step),) = learn(step, ours, [batch])
+        ((metrics, did_step),) = learn(step, ours, [batch])
         optimizer.zero_grad(set_to_none=True)
         loss = plain(batch)["loss_fit"]
         loss.backward()
         norm = nn.utils.clip_grad_norm_(plain.layer.parameters(), 0.5)
         optimizer.step()
         assert did_step
-        assert torch.equal(figures["loss_fit"], loss)
-        assert torch.equal(figures["grad_norm"], norm)
-        assert not any(value.requires_grad for value in figures.values())
+        assert torch.equal(metrics["loss_fit"], loss)
+        assert torch.equal(metrics["grad_norm"], norm)
+        assert not any(value.requires_grad for value in metrics.values())
         assert torch.equal(parameters_of(ours), parameters_of(plain))
 
 
@@ -128,7 +128,7 @@ def test_what_reaches_the_optimizer_keeps_both_limits(
     # In float16 the first steps overflow, and are left out.
     group = [first] if num_accumulation_steps == 1 else [first, second]
     outcomes = learn(step, objective, group * 6)
-    norms = [float(figures["grad_norm"]) for figures, did_step in outcomes if did_step]
+    norms = [float(metrics["grad_norm"]) for metrics, did_step in outcomes if did_step]
     assert len(norms) == len(seen) == 6 if precision != "float16" else 0 < len(seen) < 6
     assert norms[0] == pytest.approx(float(mean.norm()), rel=0.02)
     for norm, value in seen:
@@ -144,12 +144,12 @@ def test_three_minibatches_a_step_make_three_steps_of_eight():
     seen = watch_norms(optimizer)
     outcomes = learn(step, objective, data(16).split(2))
     assert [did_step for _, did_step in outcomes] == [False, False, True] * 2 + [False, False]
-    assert ["grad_norm" in figures for figures, _ in outcomes] == [s for _, s in outcomes]
+    assert ["grad_norm" in metrics for metrics, _ in outcomes] == [s for _, s in outcomes]
     assert not step.is_empty
-    figures = step.finish()
+    metrics = step.finish()
     assert step.is_empty
     assert len(seen) == 3
-    assert float(figures["grad_norm"]) == pytest.approx(seen[-1][0])
+    assert float(metrics["grad_norm"]) == pytest.approx(seen[-1][0])
     assert step.finish() is None
     assert len(seen) == 3
 
@@ -177,7 +177,7 @@ def test_networks_compute_in_the_precision_and_weights_stay_as_they_are(precisio
     outcomes = learn(step, objective, [data(16)] * 60)
     assert dtypes == {getattr(torch, precision)}
     assert {p.dtype for p in objective.layer.parameters()} == {torch.float32}
-    losses = [float(figures["loss_fit"]) for figures, _ in outcomes]
+    losses = [float(metrics["loss_fit"]) for metrics, _ in outcomes]
     assert losses[-1] < 0.05 < 1 < losses[0]
     with step.autocast(CPU):
         assert objective.layer(torch.ones(1, 3)).dtype == getattr(torch, precision)
@@ -206,7 +206,7 @@ def test_an_overflow_leaves_a_step_out_and_lowers_the_scale():
     moved = [did_step for _, did_step in outcomes]
     num_skipped = moved.index(True)
     assert 0 < num_skipped < 12
-    assert all("grad_norm" not in figures for figures, _ in outcomes[:num_skipped])
+    assert all("grad_norm" not in metrics for metrics, _ in outcomes[:num_skipped])
     assert step.state_dict()["scale"] == 2.0 ** (16 - num_skipped)
     assert not torch.equal(parameters_of(objective), before)
 
@@ -286,9 +286,9 @@ def test_where_nothing_learns_nothing_steps():
     for precision in ("float32", "float16"):
         step, optimizer = begin(objective, precision=precision)
         seen = watch_norms(optimizer)
-        ((figures, did_step),) = learn(step, objective, [data(4)])
+        ((metrics, did_step),) = learn(step, objective, [data(4)])
         assert not did_step
-        assert set(figures.keys()) == {"loss_fit", "error"}
+        assert set(metrics.keys()) == {"loss_fit", "error"}
         assert not seen
 
 
@@ -314,9 +314,9 @@ def test_gradients_are_averaged_over_ranks_before_they_are_clipped(monkeypatch):
     )
     step, optimizer = begin(together, max_grad_norm=0.1)
     seen = watch_norms(optimizer)
-    ((figures, _),) = learn(step, together, [data(4)])
-    assert float(figures["grad_norm"]) == pytest.approx(2 * float(single["grad_norm"]))
-    assert float(figures["loss_fit"]) == pytest.approx(float(single["loss_fit"]) / 2)
+    ((metrics, _),) = learn(step, together, [data(4)])
+    assert float(metrics["grad_norm"]) == pytest.approx(2 * float(single["grad_norm"]))
+    assert float(metrics["loss_fit"]) == pytest.approx(float(single["loss_fit"]) / 2)
     assert seen[0][0] == pytest.approx(0.1, rel=1e-4)
 
 

@@ -1,9 +1,11 @@
 """Evaluations, frozen parts and earlier trainers leave no trace in a training."""
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 
-from nip.errors import DivergenceError
+from nip.errors import DivergenceError, ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.trainers.registry import build_trainer
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
@@ -71,3 +73,46 @@ def test_a_weight_that_is_no_number_ends_the_run():
         next(trainer.agents.agents["verifier"].parameters()).fill_(float("nan"))
     with pytest.raises(DivergenceError, match="became nan in iteration 1"):
         trainer.train()
+
+
+def test_contexts_seed_the_global_generator_and_restore_it():
+    trainer = make_trainer(make_params())
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    draws = []
+    for build in (trainer._build_train_context, trainer._build_test_context) * 2:
+        with ExitStack() as stack:
+            build(stack)
+            draws.append(torch.rand(()).item())
+    assert draws[:2] == draws[2:] and draws[0] != draws[1]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_modes_and_gradients_are_as_before_after_a_test():
+    trainer = make_trainer(make_params())
+    trainer.agents.agents["prover"].eval()
+    before = [module.training for module in trainer.agents.modules()]
+    with ExitStack() as stack:
+        trainer._build_test_context(stack)
+        assert not torch.is_grad_enabled()
+        assert not any(module.training for module in trainer.agents.modules())
+    assert torch.is_grad_enabled()
+    assert [module.training for module in trainer.agents.modules()] == before
+
+
+def test_an_evaluation_has_the_split_before_the_names_of_its_metrics():
+    trainer = make_trainer(make_params())
+    trainer.setup()
+    metrics = trainer.evaluate("train")
+    assert metrics and all(name.startswith("train_") for name in metrics)
+    assert trainer.context.metrics == metrics
+    with pytest.raises(ParameterError, match="split must be 'train' or 'test', got 'dev'"):
+        trainer.evaluate("dev")
+    trainer.close()
+
+
+def test_metric_names_are_those_of_learner_terms_and_evaluation():
+    names = make_trainer(make_params(loss_terms=[{"name": "l2", "weight": 0.5}])).metric_names()
+    assert {"loss_objective", "prover.kl", "loss_l2", "grad_norm", "learning_rate"} <= names
+    assert {"mean_accuracy", "test_mean_accuracy"} <= names
+    assert "test_loss_objective" not in names

@@ -5,12 +5,14 @@ import torch
 from nip.parameters import AlternatingPeriodicUpdateSchedule, ContiguousPeriodicUpdateSchedule
 from nip.trainers.callbacks import Callback
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
+from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from tests.experiments import (
     make_params,
     make_trainer,
     same_tensors,
     tiny_graph_agent,
 )
+from tests.rl_objectives.tables import table_agents
 
 
 class Recorder(Callback):
@@ -104,3 +106,29 @@ def test_the_pause_of_one_agent_does_not_change_what_the_other_learns_from(data_
         trainer.train()
         verifiers.append(trainer.agents.agents["verifier"].state_dict())
     assert same_tensors(*verifiers)
+
+
+def test_agents_that_pause_are_frozen_without_gradients_and_come_back():
+    agents = table_agents()
+    prover, verifier = (agent for _, _, agent in agents)
+    pausing = ContiguousPeriodicUpdateSchedule(period=2, start=0, stop=1)
+    prover.context.params.update_schedule = pausing
+    never = verifier.value_head.value
+    learning = set(agents.parameters()) - {never}
+    for parameter in agents.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    for iteration, prover_learns in enumerate((True, False, True)):
+        choose_learners(agents, iteration, learning)
+        assert all(p.requires_grad == prover_learns for p in prover.parameters())
+        assert all(p.requires_grad == (p is not never) for p in verifier.parameters())
+        assert all(p.grad is None for p in agents.parameters())
+
+
+def test_only_parts_that_learn_are_in_training_mode():
+    agents = table_agents()
+    prover, verifier = (agent for _, _, agent in agents)
+    prover.requires_grad_(False)
+    verifier.value_head.requires_grad_(False)
+    train_learning_parts(agents)
+    assert verifier.policy_head.training
+    assert not any((prover.policy_head.training, verifier.value_head.training))
