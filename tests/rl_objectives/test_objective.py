@@ -40,7 +40,7 @@ def test_the_value_estimator_is_made_as_in_torchrl():
 
 
 def test_other_value_estimators_are_refused_with_the_one_to_use():
-    with pytest.raises(NotImplementedError, match=r"use ValueEstimators\.GAE"):
+    with pytest.raises(NotImplementedError, match=r"Use ValueEstimators\.GAE"):
         SumOfSquares(table_agents()).make_value_estimator(ValueEstimators.TD0, gamma=0.5)
 
 

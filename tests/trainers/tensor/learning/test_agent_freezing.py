@@ -1,5 +1,7 @@
 """Agents which learn on some iterations only."""
 
+from dataclasses import replace
+
 import torch
 
 from nip.parameters import AlternatingPeriodicUpdateSchedule, ContiguousPeriodicUpdateSchedule
@@ -112,7 +114,8 @@ def test_agents_that_pause_are_frozen_without_gradients_and_come_back():
     agents = table_agents()
     prover, verifier = (agent for _, _, agent in agents)
     pausing = ContiguousPeriodicUpdateSchedule(period=2, start=0, stop=1)
-    prover.context.params.update_schedule = pausing
+    params = replace(prover.context.params, update_schedule=pausing)
+    prover.context = replace(prover.context, params=params)
     never = verifier.value_head.value
     learning = set(agents.parameters()) - {never}
     for parameter in agents.parameters():

@@ -74,9 +74,7 @@ def test_a_step_moves_the_value_by_the_rate_times_the_gradient():
 
 
 def test_accumulated_minibatches_are_one_step_and_the_rest_of_an_iteration_another():
-    learner, context, events = make_learner(
-        lr=1.0, update_step=UpdateStep(num_accumulation_steps=2)
-    )
+    learner, _, events = make_learner(lr=1.0, update_step=UpdateStep(num_accumulation_steps=2))
     learner.step(batch(0.0))
     assert (value_of(learner), events) == (1.0, ["on_step_start"])
     # The mean of the gradients 1 and -3 is -1.

@@ -15,12 +15,11 @@ LOADED = {"load_checkpoint_and_parameters": True, "checkpoint_run_id": "other"}
 
 
 def test_only_the_agents_that_ask_for_it_get_other_weights(tmp_path, monkeypatch):
-    source, target = make_instance(make_params(seed=1)), make_instance(make_params(seed=2))
+    source = make_instance(make_params(seed=1))
+    target = make_instance(make_params(seed=2, agents={"prover": LOADED}))
     save_model(tmp_path / "model", source.agents, source.normalizer, RunHistory(), 1)
     monkeypatch.setattr(initial_weights, "source_folder", lambda *_: tmp_path / "model")
     agents = target.agents.agents
-    params = agents["prover"].context.params
-    monkeypatch.setattr(params, "load_checkpoint_and_parameters", True)
     before = {name: value.clone() for name, value in agents["verifier"].state_dict().items()}
     load_agent_checkpoints(target.agents, make_settings(tmp_path))
     expected = source.agents.agents["prover"].state_dict()
