@@ -32,9 +32,10 @@ class ScriptedTraining:
         self.history = RunHistory() if history is None else history
         self.hyper_params = SimpleNamespace(
             seed=0,
-            trainer="scripted",
+            trainer="vanilla_ppo" if data == "tensordict" else "pure_text_ei",
             eval_every=1,
             rl=SimpleNamespace(num_iterations=100),
+            get={"rl.num_iterations": 100}.__getitem__,
             text_rl=SimpleNamespace(save_transcripts=False),
             to_dict=lambda: {"seed": 0, "rl": {"lr": 0.1}},
         )
