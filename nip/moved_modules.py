@@ -21,11 +21,16 @@ MOVED = {
             "prices": "costs.prices",
             "server.brains": "server.mock_models",
         },
+        "parameters": {
+            "hyper_parameters": "tree.hyper_parameters",
+            "reference": "tree.reference",
+        },
         "run_store": {
             "history": "database.history",
             "job_table": "database.job_table",
             "rollout_table": "database.rollout_table",
         },
+        "scenario_base": {"text.registry": "registry"},
         "trainers": {
             "callback": "core.callback",
             "callback_registry": "core.callback_registry",
@@ -36,8 +41,10 @@ MOVED = {
             "loss_terms": "tensor.learning.loss_terms",
             "lr_schedules": "tensor.learning.lr_schedules",
             "optimizers": "tensor.learning.optimizers",
+            "pretrained_agents": "tensor.weights.pretrained_agents",
             "rollout_metrics": "tensor.rollout_metrics",
             "rollout_samples": "tensor.rollout_samples",
+            "text_plan": "text.plan",
             "trainer": "core.trainer",
             "update_step": "tensor.learning.update_step",
         },
@@ -53,6 +60,10 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "BrainAnswer": "MockAnswer",
         "BrainRequest": "MockRequest",
         "register_brain": "register_mock_model",
+    },
+    "nip.scenario_base.text.registry": {
+        "register_text_scenario": "register_scenario",
+        "text_scenario_registry": "scenario_registry",
     },
 }
 """Present names of classes and functions that were renamed when their module moved."""
