@@ -35,17 +35,7 @@ class Choice:
 
 
 def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> Choice:
-    """Sample actions from the policy, or take the most probable ones.
-
-    Parameters
-    ----------
-    output : AgentOutput
-        Logits of a batch of states.
-    generator : torch.Generator
-        Source of randomness, on the device of the logits.
-    greedy : bool
-        Whether to take the most probable actions.
-    """
+    """Sample actions with a generator on the device of the logits, or take the most probable."""
 
     def draw(logits: Tensor) -> Tensor:
         if greedy:

@@ -75,16 +75,10 @@ class Agent(nn.Module):
 
     Parameters
     ----------
-    context : AgentContext
-        The context of the agent.
     body : AgentBody
         Body of all heads, or of the actor alone if there is a ``value_body``.
-    policy_head, value_head, solo_head : optional
-        The heads that the trainer uses.
     value_body : AgentBody, optional
         Separate body of the critic.
-    is_random : bool
-        Whether the agent acts uniformly at random and is never trained.
     """
 
     _visible: Tensor
@@ -124,15 +118,7 @@ class Agent(nn.Module):
         }
 
     def forward(self, observation: Mapping[str, Tensor], *, with_value: bool = True) -> AgentOutput:
-        """Return logits and value of a batch of observations.
-
-        Parameters
-        ----------
-        observation : mapping of str to Tensor
-            Observations with all channels and one leading batch dimension.
-        with_value : bool
-            Whether the value is needed.
-        """
+        """Return logits and value of observations with all channels and one batch dimension."""
         assert self.policy_head is not None, (
             "the factory builds a policy head for trainer_type='rl'"
         )

@@ -29,8 +29,6 @@ def compute_batch_shape(
 
     Parameters
     ----------
-    rl : RlParameters
-        The parameters of the training.
     max_message_rounds : int
         Length of the longest episode, the default number of steps.
     dataset_size : int

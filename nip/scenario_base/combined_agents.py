@@ -40,15 +40,7 @@ def take_rows(tensors: Mapping[str, Tensor], rows: Tensor | None) -> dict[str, T
 
 
 class CombinedAgents(nn.Module):
-    """The agents of an experiment, in the protocol's order.
-
-    Parameters
-    ----------
-    agents : mapping of str to Agent
-        The agents by name.
-    message_key : str
-        Key of the action that chooses the symbols of a message.
-    """
+    """The agents of an experiment, in the protocol's order."""
 
     def __init__(self, agents: Mapping[str, Agent], message_key: str) -> None:
         super().__init__()
@@ -88,8 +80,6 @@ class CombinedAgents(nn.Module):
 
         Parameters
         ----------
-        state : mapping of str to Tensor
-            Observations with one leading batch dimension.
         active : Tensor
             On which channels each agent writes, (batch, agent, channel).
         decides : Tensor
@@ -97,10 +87,6 @@ class CombinedAgents(nn.Module):
         needs_value : Tensor, optional
             Where the value of an inactive agent is needed, (batch, agent); None if no values are
             needed, not even those of active agents.
-        generator : torch.Generator
-            Source of randomness.
-        greedy : bool
-            Whether to take the most probable actions.
 
         Returns
         -------
@@ -143,14 +129,10 @@ class CombinedAgents(nn.Module):
 
         Parameters
         ----------
-        agent_index : int
-            Index of the agent.
         batch : TensorDictBase
             Frames with one batch dimension, as the collector made them.
         rows : Tensor or None
             Indices of the frames to evaluate, (row,); None for all.
-        with_value : bool
-            Whether to compute the value.
 
         Returns
         -------

@@ -53,15 +53,7 @@ class TensorDataset:
 
 
 class EndlessShuffledOrder:
-    """Endless stream of dataset indices, reshuffled after each full pass; none is skipped.
-
-    Parameters
-    ----------
-    size : int
-        Number of datapoints.
-    seed : int
-        Seed of the order.
-    """
+    """Endless stream of dataset indices, reshuffled after each full pass; none is skipped."""
 
     def __init__(self, size: int, seed: int) -> None:
         if size < 1:

@@ -79,12 +79,7 @@ def dataset_folder(
 
 
 def check_splits(folder: Path) -> None:
-    """Check that a dataset has both splits, without reading them.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the dataset. A folder without ``raw`` has another layout and is not checked.
+    """Check that a dataset has both splits, without reading them, unless it has no folder ``raw``.
 
     Raises
     ------
@@ -127,14 +122,7 @@ def write_dataset_folder(
 ) -> None:
     """Write a dataset so that its folder appears only when all files are complete.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the dataset; missing parents are created.
-    files : mapping
-        Contents by path within the folder, like ``raw/train/data.jsonl``.
-    overwrite : bool
-        Whether to replace an existing dataset.
+    Missing parents are created. ``files`` maps paths within the folder to contents.
 
     Raises
     ------

@@ -60,22 +60,12 @@ class TensorDictEnvironment(EnvBase):
 
     Parameters
     ----------
-    hyper_params : HyperParameters
-        The experiment.
-    protocol : ProtocolHandler
-        The protocol: turns, visibility and rewards.
-    dataset : TensorDataset
-        The datapoints.
     message_key : str
         Key of the action that chooses the symbols of a message, ``node_selected`` for graph pairs.
     num_environments : int
         Number of parallel episodes, ``B``.
     seed : int
         Seed of the data order and of the episode seeds.
-    normalizer : ObservationNormalizer
-        Scales the messages that the agents read.
-    device : torch.device or str
-        Device of all tensors.
     """
 
     def __init__(
@@ -120,15 +110,7 @@ class TensorDictEnvironment(EnvBase):
         return self.state_of(indices.to(self.device), self._draw_seeds(self.num_environments))
 
     def state_of(self, indices: Tensor, seeds: Tensor) -> State:
-        """Return the first observations of episodes with given datapoints.
-
-        Parameters
-        ----------
-        indices : Tensor
-            Rows of the dataset, (batch,).
-        seeds : Tensor
-            Episode seeds, (batch,).
-        """
+        """Return the first observations of episodes with given dataset rows and episode seeds."""
         batch, rounds = len(indices), self.num_rounds
         message_shape = (
             self.protocol.num_channels,
@@ -157,12 +139,10 @@ class TensorDictEnvironment(EnvBase):
         return state
 
     def advance(self, state: State, actions: Mapping[str, Tensor]) -> Transition:
-        """Play one round in every environment.
+        """Play one round in every environment, without changing ``state``.
 
         Parameters
         ----------
-        state : dict of str to Tensor
-            Current observations, which are not changed.
         actions : mapping of str to Tensor
             ``decision`` (batch, agent), the message key (batch, agent, channel, position) and,
             with a linear message space, ``linear_message_selected`` of the same shape.
@@ -220,15 +200,7 @@ class TensorDictEnvironment(EnvBase):
         }
 
     def fresh_copy(self, seed: int, num_environments: int | None = None) -> "TensorDictEnvironment":
-        """Return a copy of this environment with another data order.
-
-        Parameters
-        ----------
-        seed : int
-            Seed of the data order and of the episode seeds.
-        num_environments : int, optional
-            Number of parallel episodes; default: the same as here.
-        """
+        """Return a copy with another data order and, by default, as many environments."""
         return TensorDictEnvironment(
             self._hyper_params,
             self.protocol,
@@ -324,17 +296,7 @@ def _sum_symbols(
     active: Bool[Tensor, "batch agent channel"],
     num_symbols: int,
 ) -> Float[Tensor, "batch channel position symbol"]:
-    """Sum the one-hot symbols of the agents that write on each channel.
-
-    Parameters
-    ----------
-    selected : Tensor
-        Chosen symbols.
-    active : Tensor
-        Whether each agent writes on each channel.
-    num_symbols : int
-        Number of symbols.
-    """
+    """Sum the one-hot symbols of the agents that write on each channel."""
     batch, _, channels, positions = selected.shape
     weights = active.unsqueeze(-1).expand_as(selected).to(torch.get_default_dtype())
     message = weights.new_zeros(batch, channels, positions, num_symbols)

@@ -10,17 +10,7 @@ from torchrl.data import Binary, Categorical, Composite, TensorSpec, Unbounded
 def make_observation_spec(
     example: Mapping[str, Tensor], num_values: Mapping[str, int], device: torch.device
 ) -> Composite:
-    """Describe observations like those of an example.
-
-    Parameters
-    ----------
-    example : mapping of str to Tensor
-        Observations of all environments.
-    num_values : mapping of str to int
-        Number of values of each categorical observation.
-    device : torch.device
-        Device of the environment.
-    """
+    """Describe observations like an example, given the number of values of each categorical one."""
     specs = {
         name: _spec_like(value, num_values.get(name), device) for name, value in example.items()
     }
@@ -30,17 +20,7 @@ def make_observation_spec(
 def make_action_spec(
     num_values: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]], device: torch.device
 ) -> Composite:
-    """Describe the actions of all agents.
-
-    Parameters
-    ----------
-    num_values : mapping of str to int
-        Number of values of each action.
-    shapes : mapping of str to tuple of int
-        Shape of each action, (batch, agent, ...).
-    device : torch.device
-        Device of the environment.
-    """
+    """Describe the actions of all agents, each of shape (batch, agent, ...)."""
     return _under_agents(
         {
             name: Categorical(number, shape=shapes[name], device=device)

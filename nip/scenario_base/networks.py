@@ -16,21 +16,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 def build_mlp(
     d_in: int, d_hidden: int, d_out: int, *, num_layers: int, activation: str
 ) -> nn.Sequential:
-    """Build a multilayer perceptron.
+    """Build a multilayer perceptron, which maps (..., d_in) to (..., d_out).
 
     Parameters
     ----------
-    d_in, d_hidden, d_out : int
-        Widths of its input, of all hidden layers and of its output.
     num_layers : int
         Number of linear layers; at least two are built, the first and the last.
-    activation : str
-        Name of the activation function between two linear layers.
-
-    Returns
-    -------
-    mlp : nn.Sequential
-        Maps (..., d_in) to (..., d_out).
     """
     widths = [d_in, *[d_hidden] * max(num_layers - 1, 1), d_out]
     layers: list[nn.Module] = []
@@ -41,16 +32,9 @@ def build_mlp(
 
 @torch.no_grad()
 def initialise_orthogonally(module: nn.Module, gain: float = 1.0) -> None:
-    """Make every matrix of a module orthogonal and every bias zero.
+    """Make every matrix of a module orthogonal, times the gain, and every bias zero, in place.
 
     Other vectors, such as the scale of a normalisation layer, keep their values.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Changed in place.
-    gain : float
-        Factor on the orthogonal matrices.
     """
     for name, parameter in module.named_parameters():
         if parameter.ndim >= 2:

@@ -42,13 +42,7 @@ class ObservationNormalizer(nn.Module):
 
     @torch.no_grad()
     def fit(self, observations: Iterable[Mapping[str, Tensor]]) -> None:
-        """Set the statistics of each key from raw observations.
-
-        Parameters
-        ----------
-        observations : iterable of mapping of str to Tensor
-            Observations of successive steps, unscaled.
-        """
+        """Set the statistics of each key from the unscaled observations of successive steps."""
         steps = list(observations)
         for key in NORMALIZED_KEYS:
             if key not in steps[0]:
@@ -65,14 +59,8 @@ class ObservationNormalizer(nn.Module):
 def fit_normalizer(environment: TensorDictEnvironment, num_frames: int, seed: int) -> None:
     """Fit the normalizer of an environment to episodes with random actions.
 
-    Parameters
-    ----------
-    environment : TensorDictEnvironment
-        The training environment; its position in the data does not change.
-    num_frames : int
-        Number of frames to play over all environments together, rounded up to full steps.
-    seed : int
-        Seed of the random episodes.
+    The environment's position in the data does not change. The number of frames counts over all
+    environments together, and is rounded up to full steps.
     """
     num_steps = ceil(num_frames / environment.num_environments)
     environment.normalizer.reset()

@@ -36,14 +36,7 @@ def register_agent_specs(scenario: str, protocol: str) -> Callable[[F], F]:
 
 
 def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, TextAgentSpec]:
-    """Return the spec of each agent, in the order of the protocol.
-
-    Parameters
-    ----------
-    scenario : str
-        Name of the scenario, which must have been imported.
-    protocol : ProtocolHandler
-        The protocol.
+    """Return the spec of each agent, in protocol order; the scenario must have been imported.
 
     Raises
     ------

@@ -12,15 +12,8 @@ from nip.seeding import stable_seed
 def prover_stance_of(solution: str) -> int:
     """Return the randomised stance of a prover for a solution: the decision it argues for.
 
-    Parameters
-    ----------
-    solution : str
-        Text of the solution; the stance depends on nothing else.
-
-    Returns
-    -------
-    stance : int
-        0 (reject) or 1 (accept), each for about half of all solutions.
+    It is 0 (reject) or 1 (accept), each for about half of all solutions, and depends on nothing
+    but the text of the solution.
     """
     return stable_seed("prover stance", solution) % 2
 

@@ -113,14 +113,8 @@ class EpisodeRules:
 
         Parameters
         ----------
-        y : int
-            The label.
         stance : int
             Stance of the datapoint; unused unless stances are randomised.
-        round : int
-            The round, counted from 0.
-        seed : int
-            Seed of the episode.
         decision : int
             Decision of the verifier: 0, 1 or 2 (none). Ignored where it may not decide.
         value : float or None

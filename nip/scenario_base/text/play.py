@@ -87,18 +87,10 @@ async def play_round(
     key_prefix: str = "",
     branch: tuple[int, ...] = (),
 ) -> Rollout:
-    """Play the next round of a dialogue.
+    """Play the next round of an unfinished dialogue.
 
     Parameters
     ----------
-    conversation : Conversation
-        The dialogue as the agents see it.
-    agents : mapping
-        All agents by name.
-    rollout : Rollout
-        The unfinished dialogue.
-    complete : callable
-        Requests a completion.
     key_prefix : str
         Prefix of the journal keys; empty for no journal.
     branch : tuple of int

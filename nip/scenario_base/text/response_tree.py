@@ -67,15 +67,7 @@ async def play_response_tree(
 
     Parameters
     ----------
-    rules : DialogueRules
-        As for ``play_rollout``.
-    agents : mapping of str to TextAgent
-        As for ``play_rollout``.
-    datapoint : TextDatapoint
-        As for ``play_rollout``.
-    plan : RolloutPlan
-        As for ``play_rollout``.
-    complete : callable
+    rules, agents, datapoint, plan, complete : see ``play_rollout``
         As for ``play_rollout``.
     num_responses : int
         Number of continuations at each node, at least 1.

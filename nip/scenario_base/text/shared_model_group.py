@@ -100,12 +100,9 @@ class PureTextSharedModelGroup:
 def build_shared_model_groups(
     agents: Mapping[str, TextAgent],
 ) -> dict[str, PureTextSharedModelGroup]:
-    """Build the groups; an agent without ``shared_model_group`` forms its own group.
+    """Build the groups by name, in the order of their first agents.
 
-    Returns
-    -------
-    groups : dict
-        By name, in the order of their first agents.
+    An agent without ``shared_model_group`` forms its own group.
 
     Raises
     ------

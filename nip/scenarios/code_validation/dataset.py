@@ -29,10 +29,6 @@ def load_code_validation_dataset(
     hyper_params : HyperParameters
         ``dataset`` is the name of a folder in the data folder, the path of a folder or file, a
         dataset on the Hugging Face hub, or ``test``, the small built-in dataset.
-    settings : ExperimentSettings
-        Contains the data folder.
-    split : {"train", "test"}
-        Name of the split.
 
     Raises
     ------

@@ -29,18 +29,8 @@ def node_features(
 ) -> Float[Tensor, "batch graph node feature"]:
     """Arrange the marks of all rounds as features of the nodes.
 
-    Parameters
-    ----------
-    x : Tensor
-        The messages by round, which mark nodes.
-    tie_rounds : bool
-        Whether to sum over the rounds, so that a mark looks the same in every round.
-
-    Returns
-    -------
-    features : Tensor
-        One feature for each round, channel and position, or with tied rounds one for each channel
-        and position.
+    There is one feature for each round, channel and position, or, with tied rounds, one for each
+    channel and position: the sum over the rounds, so that a mark looks the same in every round.
     """
     marks = x.sum(dim=1).flatten(1, 2) if tie_rounds else x.flatten(1, 3)
     return marks.permute(0, 2, 3, 1)
@@ -51,11 +41,6 @@ class GraphIsomorphismBody(AgentBody):
 
     Each graph becomes one pooled token and each node becomes one token. A node token attends to
     itself, to the pooled tokens and to the nodes of the other graph.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent.
     """
 
     indicators: Tensor
@@ -168,20 +153,10 @@ class GraphIsomorphismBody(AgentBody):
 
 
 def make_attention_mask(num_nodes: int) -> Float[Tensor, "token token"]:
-    """Return the additive attention mask without padding.
+    """Return the additive attention mask without padding: 0 for allowed pairs, else minus infinity.
 
     Pooled tokens, which come first, attend to all tokens. A node attends to itself, to the pooled
     tokens and to the nodes of the other graph, but not to other nodes of its own graph.
-
-    Parameters
-    ----------
-    num_nodes : int
-        Number of nodes of one graph, including padding.
-
-    Returns
-    -------
-    mask : Tensor
-        0 where the row's token may attend to the column's token, else minus infinity.
     """
     graph = torch.arange(NUM_GRAPHS).repeat_interleave(num_nodes)
     is_hidden = (graph[:, None] == graph) & ~torch.eye(len(graph), dtype=torch.bool)

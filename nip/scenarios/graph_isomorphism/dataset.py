@@ -48,8 +48,6 @@ def load_pairs(folder: Path | str, split: str) -> GraphPairs:
     ----------
     folder : Path or str
         Folder of the dataset, which contains ``raw``.
-    split : {"train", "test"}
-        Name of the split.
 
     Raises
     ------

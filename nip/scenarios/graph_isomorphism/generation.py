@@ -167,12 +167,8 @@ def generate_pairs(
     ----------
     num_pairs : int
         Number of pairs, at least 2.
-    split : {"train", "test"}
-        Name of the split.
     seed : int
         The same seed gives the same pairs.
-    parameters : GenerationParameters, optional
-        Parameters of the pairs.
     progress : callable, optional
         Called repeatedly with the number of pairs generated since the last call.
 

@@ -17,16 +17,10 @@ class Gin(nn.Module):
 
     Parameters
     ----------
-    d_features : int
-        Number of features of a node.
-    d_hidden : int
-        Width of the node representations.
     d_mlp : int
         Hidden width of the perceptron in each layer.
     num_layers : int
         Number of layers: the distance up to which nodes affect each other.
-    activation : str
-        Name of the activation function.
     num_streams : int
         1, or 2 for a second stream without features.
     """

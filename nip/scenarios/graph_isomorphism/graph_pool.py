@@ -43,16 +43,8 @@ class GraphPool:
 
     Parameters
     ----------
-    size : int
-        Number of nodes.
-    edge_probability : float
-        Probability of an edge between two nodes.
-    split : {"train", "test"}
-        Split of all graphs of the pool.
     num_rounds : int
         Number of rounds of colour refinement to hash.
-    generator : numpy.random.Generator
-        Random generator of the graphs and pairs.
     """
 
     def __init__(
@@ -99,10 +91,6 @@ class GraphPool:
         ----------
         agree_at : int
             Last round after which the two agree; all graphs agree after round 0.
-        differ_at : int
-            Round after which the two differ.
-        count : int
-            Number of pairs.
 
         Returns
         -------

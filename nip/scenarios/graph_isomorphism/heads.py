@@ -17,19 +17,7 @@ NUM_LABELS = 2
 
 
 class PairMlp(nn.Module):
-    """A perceptron on the two pooled vectors of a pair and, optionally, the round.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent.
-    d_hidden, d_out : int
-        Widths of the hidden layers and of the output.
-    num_layers : int
-        Number of linear layers.
-    include_round : bool
-        Whether the round is an input.
-    """
+    """A perceptron on the two pooled vectors of a pair and, optionally, the round."""
 
     rounds: Tensor
 
@@ -62,13 +50,7 @@ class PairMlp(nn.Module):
 
 
 class GraphIsomorphismPolicyHead(PolicyHead):
-    """Computes the logits of nodes, of a verifier's decision, and of linear symbols.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent.
-    """
+    """Computes the logits of nodes, of a verifier's decision, and of linear symbols."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -116,13 +98,7 @@ class GraphIsomorphismPolicyHead(PolicyHead):
 
 
 class GraphIsomorphismValueHead(ValueHead):
-    """Estimates the return from the pooled vectors and, optionally, the round.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent.
-    """
+    """Estimates the return from the pooled vectors and, optionally, the round."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -145,13 +121,7 @@ class GraphIsomorphismValueHead(ValueHead):
 
 
 class GraphIsomorphismSoloHead(SoloHead):
-    """Predicts the label from the pooled vectors alone.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent.
-    """
+    """Predicts the label from the pooled vectors alone."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)

@@ -37,12 +37,7 @@ class ManualGraphIsomorphismBody(AgentBody):
     Isomorphic graphs then differ by about 1e-14 and others by far more than the tolerance, unless
     no network of this depth can distinguish them. This holds for tanh, so the agent's activation
     function is ignored. Biases are random too: with zero biases all nodes without features would
-    be equal.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent, in the protocol ``nip`` with messages of one symbol.
+    be equal. The protocol must be ``nip``, with messages of one symbol.
     """
 
     def __init__(self, context: AgentContext) -> None:
@@ -78,13 +73,7 @@ class ManualGraphIsomorphismBody(AgentBody):
 
 
 class ManualGraphIsomorphismPolicyHead(PolicyHead):
-    """The hand-written policy, on a manual body.
-
-    Parameters
-    ----------
-    context : AgentContext
-        The context of the agent.
-    """
+    """The hand-written policy, on a manual body."""
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -152,12 +141,7 @@ def mirror_answers(
 ) -> Float[Tensor, "batch round graph node"]:
     """Give each question and its answer the same colour, by summing the two rounds.
 
-    Parameters
-    ----------
-    marks : Tensor
-        The marked nodes of each round.
-    first_question : int
-        Round of the first question; its answer follows, then the next question.
+    The answer to the question of ``first_question`` follows, then the next question.
     """
     num_pairs = (marks.shape[1] - first_question) // 2
     end = first_question + 2 * num_pairs

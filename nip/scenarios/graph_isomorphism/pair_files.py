@@ -49,13 +49,6 @@ def available_splits(folder: Path) -> tuple[str, ...]:
 def read_split(folder: Path, split: str) -> PairArrays:
     """Read and validate the pairs of one split.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the dataset, which contains ``raw``.
-    split : str
-        ``"train"`` or ``"test"``.
-
     Raises
     ------
     DatasetError
@@ -199,16 +192,7 @@ def write_dataset(
 ) -> None:
     """Write a dataset so that its folder appears only when all files are complete.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the dataset; missing parents are created.
-    splits : mapping
-        The pairs by split.
-    metadata : mapping
-        How the pairs were made, written to ``metadata.json``.
-    overwrite : bool
-        Whether to replace an existing dataset.
+    Missing parents are created. ``metadata`` tells how the pairs were made.
 
     Raises
     ------

@@ -16,10 +16,6 @@ class PairPooling(nn.Module):
 
     Parameters
     ----------
-    d_node : int
-        Width of a node.
-    use_batch_norm : bool
-        Whether to apply batch norm to the sums.
     noise_sigma : float
         Standard deviation, relative to each entry, of the noise added in training. Both graphs
         get the same noise, so that equal graphs stay equal.

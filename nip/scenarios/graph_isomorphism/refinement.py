@@ -26,8 +26,6 @@ def refinement_scores(
     ----------
     adjacency : array of shape (pair, 2, node, node)
         Symmetric adjacency matrices, zero beyond the size of each graph.
-    sizes : array of shape (pair, 2)
-        Number of nodes of each graph. Graphs of different sizes are separated in round 1.
     max_rounds : int, optional
         Maximum number of rounds; default: the number of nodes, which always suffices.
 
@@ -83,23 +81,11 @@ def _ids_of_rows(rows: Int[np.ndarray, "row column"]) -> Int[np.ndarray, " row"]
 def refinement_hashes(
     adjacency: Bool[np.ndarray, "graph node node"], num_rounds: int
 ) -> UInt64[np.ndarray, "round graph"]:
-    """Hash the colour multiset of every graph after each round.
+    """Hash the colour multiset of every graph after each round; row ``r - 1`` is round ``r``.
 
     Graphs with equal multisets have equal hashes, on every machine. Graphs with different multisets
     collide with a probability of about 1e-19, so scores of pairs found by hashes are to be checked
-    with ``refinement_scores``.
-
-    Parameters
-    ----------
-    adjacency : array of shape (graph, node, node)
-        Symmetric adjacency matrices of graphs of one size.
-    num_rounds : int
-        Number of rounds.
-
-    Returns
-    -------
-    hashes : array of shape (round, graph)
-        Row ``r - 1`` holds the hashes after round ``r``.
+    with ``refinement_scores``. The adjacency matrices are symmetric.
     """
     neighbours = adjacency.astype(np.uint64)
     colours = np.ones(adjacency.shape[:2], dtype=np.uint64)

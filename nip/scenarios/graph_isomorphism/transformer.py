@@ -43,16 +43,9 @@ def attend_fused(
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention under an additive mask.
+    """Multi-head self-attention under an additive mask, with dropout of the attention weights.
 
-    Parameters
-    ----------
-    d_model : int
-        Width of a token.
-    num_heads : int
-        Number of heads; must divide ``d_model``.
-    dropout : float
-        Dropout probability of the attention weights.
+    The number of heads must divide the width of a token.
     """
 
     def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0) -> None:
@@ -89,14 +82,7 @@ class SelfAttention(nn.Module):
 class TransformerLayer(nn.Module):
     """Self-attention and a feed-forward part, each added to its input and normalised.
 
-    Parameters
-    ----------
-    d_model, d_feedforward : int
-        Width of a token, and hidden width of the feed-forward part.
-    num_heads : int
-        Number of attention heads.
-    dropout : float
-        Dropout probability, applied as in :class:`torch.nn.TransformerEncoderLayer`.
+    Dropout is applied as in :class:`torch.nn.TransformerEncoderLayer`.
     """
 
     def __init__(
@@ -122,19 +108,7 @@ class TransformerLayer(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """A stack of transformer layers.
-
-    Parameters
-    ----------
-    d_model, d_feedforward : int
-        Width of a token, and hidden width of the feed-forward parts.
-    num_layers : int
-        Number of layers.
-    num_heads : int
-        Number of attention heads.
-    dropout : float
-        Dropout probability in every layer.
-    """
+    """A stack of transformer layers."""
 
     def __init__(
         self,
@@ -157,15 +131,9 @@ class TransformerEncoder(nn.Module):
         tokens: Float[Tensor, "batch token d_model"],
         allowed: Float[Tensor, "batch token token"],
     ) -> Float[Tensor, "batch token d_model"]:
-        """Transform the tokens.
+        """Transform the tokens, under an additive mask like that of ``make_attention_mask``.
 
-        Parameters
-        ----------
-        tokens : Tensor
-            The sequences.
-        allowed : Tensor
-            Additive mask: 0 where the row's token may attend to the column's token, else minus
-            infinity. Every row must allow at least one token.
+        Every row must allow at least one token.
         """
         batch, length, _ = tokens.shape
         mask = allowed.unsqueeze(1).expand(batch, self.num_heads, length, length).flatten(0, 1)

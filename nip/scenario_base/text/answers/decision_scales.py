@@ -38,10 +38,7 @@ class DecisionScale(ABC):
     def read(self, text: str) -> ScaleDecision | None:
         """Read the text after "Decision:"; return None if it is not on this scale.
 
-        Parameters
-        ----------
-        text : str
-            Text in lower case, without markup and without punctuation around it.
+        The text is in lower case, without markup and without punctuation around it.
         """
 
     @abstractmethod
@@ -129,13 +126,7 @@ DECISION_SCALES: dict[str, DecisionScale] = {
 
 
 def find_scale(name: str) -> DecisionScale:
-    """Return the scale with a name.
-
-    Raises
-    ------
-    UnknownNameError
-        If no scale has that name.
-    """
+    """Return the scale with a name, or raise an ``UnknownNameError``."""
     if name not in DECISION_SCALES:
         raise UnknownNameError(unknown_name("decision scale", name, DECISION_SCALES))
     return DECISION_SCALES[name]

@@ -59,13 +59,6 @@ def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
     Lines that consist of markup, such as the end of a fence or a rule, count as empty. With several
     channels every header is required, unless the answer decides, since the dialogue then ends. Text
     above the first header is dropped.
-
-    Parameters
-    ----------
-    text : str
-        Answer of the model.
-    form : AnswerForm
-        Required format.
     """
     if not text.strip():
         return ParsedAnswer(problem="the answer is empty")
@@ -85,14 +78,9 @@ def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
 
 
 def split_decision(text: str) -> tuple[str, str | None]:
-    """Split an answer into its body and its decision.
+    """Split an answer into the other lines and the text after "Decision:", or None without one.
 
-    Returns
-    -------
-    body : str
-        The answer without the line of the decision.
-    verdict : str or None
-        Text after "Decision:", without markup and punctuation; None without such a line.
+    The text of the decision has no markup and no punctuation around it.
     """
     before, line, behind = _last_line(text)
     found = _DECISION_LINE.fullmatch(_plain(line))
@@ -102,17 +90,7 @@ def split_decision(text: str) -> tuple[str, str | None]:
 
 
 def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
-    """Replace the decision of an answer, or add one.
-
-    Parameters
-    ----------
-    text : str
-        The answer.
-    decision : int
-        0 (reject) or 1 (accept).
-    scale : DecisionScale
-        Scale that words the decision.
-    """
+    """Replace the decision of an answer by 0 (reject) or 1 (accept) on a scale, or add it."""
     body, _ = split_decision(text)
     return f"{body}\n\nDecision: {scale.words_for(decision)}".lstrip()
 

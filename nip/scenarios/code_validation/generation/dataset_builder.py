@@ -70,10 +70,6 @@ def make_dataset(
 
     Parameters
     ----------
-    problems : sequence of Problem
-        The problems that the programs solve.
-    parameters : DatasetBuilderParameters
-        Number of datapoints, test share and seed.
     num_workers : int
         Number of processes that run programs, at least 1. It does not change the result.
     progress : callable

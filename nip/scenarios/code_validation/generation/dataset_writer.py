@@ -32,18 +32,8 @@ def write_dataset(
 
     Parameters
     ----------
-    folder : Path
-        Folder of the dataset.
-    splits : dict of str to list of GeneratedDatapoint
-        The datapoints.
-    parameters : DatasetBuilderParameters
-        Parameters of the generation.
     topics : sequence of str
         Topics and problems given by the user; empty for all.
-    overwrite : bool
-        Whether to replace an existing dataset.
-    language_model : str, optional
-        Name of the language model that wrote the programs, if any.
 
     Raises
     ------

@@ -58,13 +58,6 @@ _BLOCK = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 class LanguageModelAuthor:
     """Requests programs from a model. A context manager, usable from several threads.
 
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    context : ConnectionContext, optional
-        Context of the connection to its service.
-
     Raises
     ------
     NipError
@@ -80,9 +73,7 @@ class LanguageModelAuthor:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def rewrite(self, problem: Problem, program: str, seed: int) -> str | None:
-        """Request another correct program; return None if the answer is unusable.
-
-        The program is not verified.
+        """Request another correct program, not verified; return None if the answer is unusable.
 
         Raises
         ------
@@ -92,10 +83,7 @@ class LanguageModelAuthor:
         return self._wait(self._write(REWRITING, problem, program, seed))
 
     def break_program(self, problem: Problem, program: str, seeds: Sequence[int]) -> list[str]:
-        """Request several buggy variants of a program; return the usable answers.
-
-        The programs are not verified.
-        """
+        """Request several buggy variants of a program; return the usable answers, not verified."""
         written = self._wait(self._write_all(BREAKING, problem, program, seeds))
         found = dict.fromkeys(text for text in written if text is not None and text != program)
         return list(found)
@@ -146,12 +134,9 @@ class LanguageModelAuthor:
 
 
 def program_in(answer: str) -> str | None:
-    """Extract the program from an answer, in the normal form of all programs of a dataset.
+    """Extract the last block of code of an answer, or else the whole answer, in the normal form.
 
-    Returns
-    -------
-    program : str or None
-        The last block of code, or else the whole answer; None if it breaks a rule for programs.
+    Return None if it breaks a rule for the programs of a dataset.
     """
     found = _BLOCK.findall(answer)
     program = found[-1] if found else answer

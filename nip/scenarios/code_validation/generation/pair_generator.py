@@ -64,8 +64,6 @@ class PairGenerator:
 
     Parameters
     ----------
-    problem : Problem
-        The problem that the programs solve.
     seed : int
         Seed of the pairs, which do not depend on the calls of ``make``.
     author : LanguageModelAuthor, optional
@@ -88,16 +86,9 @@ class PairGenerator:
     def make(
         self, count: int, sandbox: Sandbox, on_pair: Callable[[], None] = lambda: None
     ) -> None:
-        """Generate pairs up to a number, or until no new ones are found.
+        """Generate pairs until there are ``count`` in total, or no new ones are found.
 
-        Parameters
-        ----------
-        count : int
-            Total number of pairs to reach.
-        sandbox : Sandbox
-            Runs the programs.
-        on_pair : callable
-            Called after each new pair. An exception from it ends the generation.
+        ``on_pair`` is called after each new pair; an exception from it ends the generation.
         """
         if len(self.pairs) >= count or self.is_exhausted:
             return

@@ -37,15 +37,6 @@ def make_tests(problem: Problem, sandbox: Sandbox, seed: int) -> ProblemTests:
 
     The inputs stay set in the sandbox. A solution that fails, or disagrees with another one, is a
     mistake in the problem and raises an AssertionError.
-
-    Parameters
-    ----------
-    problem : Problem
-        The problem.
-    sandbox : Sandbox
-        Runs the solutions.
-    seed : int
-        Seed of the inputs.
     """
     inputs = draw_inputs(problem, seed)
     sandbox.set_inputs(inputs)

@@ -23,13 +23,7 @@ needs them."""
 
 
 def objection(program: str) -> str | None:
-    """Return why a program is rejected, or None if it is accepted.
-
-    Parameters
-    ----------
-    program : str
-        Source text.
-    """
+    """Return why a program is rejected, or None if it is accepted."""
     if len(program) > MAX_PROGRAM_LENGTH:
         return f"it has more than {MAX_PROGRAM_LENGTH} characters"
     try:

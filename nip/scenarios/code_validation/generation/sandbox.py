@@ -102,16 +102,9 @@ class Sandbox:
         self._num_inputs = len(inputs)
 
     def run(self, program: str, max_steps: int, num_inputs: int | None = None) -> ProgramRun:
-        """Run a program.
+        """Run a program that defines ``solve``, on all inputs or on a number of first ones.
 
-        Parameters
-        ----------
-        program : str
-            Source text that defines ``solve``.
-        max_steps : int
-            Number of steps after which a call counts as a timeout.
-        num_inputs : int, optional
-            Run it only on this number of first inputs.
+        A call counts as a timeout after ``max_steps`` steps.
         """
         num_inputs = min(self._num_inputs if num_inputs is None else num_inputs, self._num_inputs)
         request = {"program": program, "num_inputs": num_inputs, "max_steps": max_steps}

@@ -48,17 +48,7 @@ def split_problems(
 def deal(total: int, capacities: Sequence[int | None]) -> list[int] | None:
     """Distribute a number over parts as evenly as their capacities allow.
 
-    Parameters
-    ----------
-    total : int
-        The number to distribute.
-    capacities : sequence of int or None
-        Capacity of each part; None if it is unlimited or unknown.
-
-    Returns
-    -------
-    counts : list of int, or None
-        One number per part; None if the total exceeds all capacities.
+    A capacity is None if it is unlimited or unknown. Return None if the total exceeds them all.
     """
     counts = [0] * len(capacities)
     while total > 0:

@@ -37,26 +37,14 @@ class FolderSource(DatasetSource):
 
 
 def load_folder(folder: Path, split: str) -> TextDataset:
-    """Read a split from the folder of a dataset.
-
-    Raises
-    ------
-    DatasetError
-        If the split is missing or has an invalid row.
-    """
+    """Read a split, or raise a ``DatasetError`` if it is missing or has an invalid row."""
     files = split_files(folder, split)
     rows = chain.from_iterable(map(read_rows, files))
     return make_dataset(rows, str(files[0] if len(files) == 1 else files[0].parent))
 
 
 def split_files(folder: Path, split: str) -> list[Path]:
-    """List the files of a split.
-
-    Raises
-    ------
-    DatasetError
-        If the split has no files.
-    """
+    """List the files of a split, or raise a ``DatasetError`` if there are none."""
     within = folder / "raw" / split
     found = sorted(path for path in within.glob("*") if path.suffix in SUFFIXES)
     beside = [folder / f"{split}{suffix}" for suffix in SUFFIXES]

@@ -31,14 +31,7 @@ class Row:
 
 
 def check_row(content: Any, place: str) -> Row:
-    """Validate a row.
-
-    Parameters
-    ----------
-    content : object
-        The row as read from the file.
-    place : str
-        File and line of the row, for error messages.
+    """Validate a row; ``place`` is its file and line for error messages.
 
     Raises
     ------
@@ -88,13 +81,6 @@ def _short(value: Any) -> str:
 
 def make_dataset(rows: Iterable[Row], place: str) -> TextDataset:
     """Convert rows to datapoints, whose ids depend only on question and solution.
-
-    Parameters
-    ----------
-    rows : iterable of Row
-        The rows of one split.
-    place : str
-        File or folder of the rows, for error messages.
 
     Raises
     ------

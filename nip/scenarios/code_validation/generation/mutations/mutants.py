@@ -59,21 +59,9 @@ class Mutant:
 
 
 def make_mutants(program: str, count: int, generator: random.Random) -> list[Mutant]:
-    """Make mutants of a program, with as many kinds of mistakes as possible.
+    """Make at most ``count`` different mutants of a correct program, each with one mistake.
 
-    Parameters
-    ----------
-    program : str
-        A correct program.
-    count : int
-        Maximum number of mutants.
-    generator : random.Random
-        Draws the kinds and the places.
-
-    Returns
-    -------
-    mutants : list of Mutant
-        Different programs, each with one mistake.
+    They have as many kinds of mistakes as possible.
     """
     tree = ast.parse(program)
     # A list, because the tree changes during the iteration.

@@ -6,16 +6,8 @@ import ast
 def format_program(program: str) -> str | None:
     """Convert a program to the normal form of all programs of a dataset.
 
-    Parameters
-    ----------
-    program : str
-        Source text.
-
-    Returns
-    -------
-    program : str or None
-        The text without comments and redundant brackets; None if it is not valid Python or has a
-        pointless expression that is no plausible mistake: ``x == x``, ``x - x``, ``x = x``.
+    It has no comments and no redundant brackets. Return None if the program is not valid Python or
+    has a pointless expression that is no plausible mistake: ``x == x``, ``x - x``, ``x = x``.
     """
     try:
         # Compiled, because parsing alone accepts a `return` outside of functions.

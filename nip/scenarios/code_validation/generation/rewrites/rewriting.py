@@ -10,17 +10,7 @@ BUILTIN_NAMES = frozenset(dir(builtins))
 
 
 class Chance:
-    """Draws the places of a rewrite, and finds unused names.
-
-    Parameters
-    ----------
-    generator : random.Random
-        Random generator of all choices.
-    share : float
-        Share of the possible places that is rewritten.
-    tree : ast.AST
-        The program, whose names are used.
-    """
+    """Draws the places of a rewrite, a share of those possible, and finds unused names."""
 
     def __init__(self, generator: random.Random, share: float, tree: ast.AST) -> None:
         self.generator = generator

@@ -67,15 +67,7 @@ SHARES = (0.4, 0.7, 1.0)
 
 
 def rewrite(program: str, generator: random.Random) -> str:
-    """Rewrite a program without changing what it computes.
-
-    Parameters
-    ----------
-    program : str
-        Source text.
-    generator : random.Random
-        Draws the rewrites and the places.
-    """
+    """Rewrite a program without changing what it computes."""
     tree = ast.parse(program)
     for make_rewrite, frequency in REWRITES:
         if generator.random() < frequency:
