@@ -17,25 +17,9 @@ def build_scenario_instance(
     protocol: "ProtocolHandler | None" = None,
     text_parts: "TextParts | None" = None,
 ) -> ScenarioInstance:
-    """Build protocol, datasets, agents and environments.
+    """Build protocol, datasets, agents and environments, except parts that are given.
 
     An experiment with language models does not import PyTorch.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    settings : ExperimentSettings
-        How and where to run.
-    protocol : ProtocolHandler, optional
-        The compiled protocol; by default it is compiled here.
-    text_parts : TextParts, optional
-        Parts of an experiment with language models that the checks have built already.
-
-    Returns
-    -------
-    instance : TensorDictScenarioInstance or PureTextScenarioInstance
-        All parts; the class depends on what the trainer learns from.
     """
     if trainer_specs[hyper_params.trainer].data == "text":
         from nip.experiment.text_parts import build_text_instance

@@ -12,14 +12,7 @@ from nip.errors import ParameterError
 
 
 def main(arguments: Sequence[str], configs: Path) -> None:
-    """Execute a command line.
-
-    Parameters
-    ----------
-    arguments : Sequence[str]
-        The command line without the name of the program.
-    configs : Path
-        Folder of the YAML files.
+    """Execute a command line, given without the name of the program.
 
     Raises
     ------
@@ -30,22 +23,10 @@ def main(arguments: Sequence[str], configs: Path) -> None:
 
 
 def check_arguments(arguments: Sequence[str], configs: Path) -> Callable[[], None]:
-    """Check everything that can be checked before a run.
+    """Check everything that can be checked before a run, and return what executes it.
 
     A run is composed and checked once, here. Hydra's own application is entered only for what it
     alone does: sweeps, ``--cfg``, shell completion and ``hydra.*`` overrides.
-
-    Parameters
-    ----------
-    arguments : Sequence[str]
-        The command line without the name of the program.
-    configs : Path
-        Folder of the YAML files.
-
-    Returns
-    -------
-    execute : Callable[[], None]
-        Does what was asked for.
 
     Raises
     ------

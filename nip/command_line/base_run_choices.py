@@ -11,17 +11,9 @@ _CHOICES = ("scenario", "trainer", "dataset", "interaction_protocol")
 
 
 def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the choices of the base run that the user did not make.
+    """Return the choices of the base run, if there is one, that the user did not make.
 
-    Parameters
-    ----------
-    choices : Mapping[str, Any]
-        Choices of the user, and the groups ``base_run`` and ``settings``.
-
-    Returns
-    -------
-    choices : dict[str, Any]
-        Additional choices; empty without a base run.
+    ``choices`` are those of the user, and the groups ``base_run`` and ``settings``.
 
     Raises
     ------

@@ -62,17 +62,8 @@ def compose_run(
 
     Parameters
     ----------
-    arguments : Sequence[str]
-        Overrides of a single run, as the user typed them.
-    folders : ConfigFolders
-        Where YAML files are searched.
     may_be_incomplete : bool
         Whether scenario, trainer and dataset may be missing or unknown because nothing is run.
-
-    Returns
-    -------
-    composition : Composition
-        The parameters, and the defaults they were applied to.
 
     Raises
     ------

@@ -20,11 +20,7 @@ _REQUIRED = ("scenario", "dataset", "trainer")
 def all_defaults(choices: Mapping[str, Any]) -> dict[str, Any]:
     """Return all defaults as nested plain data.
 
-    Parameters
-    ----------
-    choices : Mapping[str, Any]
-        ``scenario`` and ``interaction_protocol`` as far as they are chosen. Without a known
-        scenario, the tree has no agents.
+    Without a known ``scenario`` among the choices, the tree has no agents.
     """
     scenario = choices.get("scenario")
     if isinstance(scenario, str) and scenario in scenario_specs:

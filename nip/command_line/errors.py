@@ -20,11 +20,6 @@ def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
     """Exit with a message and code 2 after a ``NipError``, and with 130 after Ctrl-C.
 
     Of the processes of torchrun only the first prints messages that all share.
-
-    Parameters
-    ----------
-    when_interrupted : Callable[[], str]
-        Returns the message after Ctrl-C.
     """
     try:
         yield

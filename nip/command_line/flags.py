@@ -18,17 +18,7 @@ class _FlagParser(argparse.ArgumentParser):
 
 
 def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
-    """Separate flags from overrides, in any order.
-
-    Parameters
-    ----------
-    arguments : Sequence[str]
-        The command line without the name of the program.
-
-    Returns
-    -------
-    flags : argparse.Namespace
-        One attribute per flag, and ``overrides``: everything else.
+    """Separate flags from ``overrides``, which are everything else, in any order.
 
     Raises
     ------

@@ -53,12 +53,7 @@ _FLAGS = {
 def help_text(words: Sequence[str], folders: ConfigFolders) -> str:
     """Return the help, or that of some groups of parameters.
 
-    Parameters
-    ----------
-    words : Sequence[str]
-        Names of groups; overrides among them are used for the plugins they name.
-    folders : ConfigFolders
-        Where experiments are searched.
+    Overrides among the words are used for the plugins they name.
 
     Raises
     ------

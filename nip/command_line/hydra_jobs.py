@@ -30,14 +30,9 @@ does not have them there: such a job is composed and checked again."""
 
 
 def prepare(flags: Namespace, folders: ConfigFolders) -> list[str]:
-    """Check everything that Hydra is going to run or print.
+    """Check what Hydra is going to run or print; return overrides that it needs in addition.
 
     Afterwards Hydra has the tree of defaults that these arguments need.
-
-    Returns
-    -------
-    additional : list[str]
-        Overrides that Hydra needs beside those of the user.
     """
     if flags.multirun:
         return _check_sweep(flags.overrides, folders)

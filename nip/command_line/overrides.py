@@ -13,13 +13,7 @@ from nip.errors import ParameterError
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[Override]:
-    """Parse arguments such as ``ppo.clip_epsilon=0.1``.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is not an override.
-    """
+    """Parse arguments such as ``ppo.clip_epsilon=0.1``; refuse others with a ``ParameterError``."""
     parser = OverridesParser.create()
     overrides = []
     for argument in arguments:
@@ -54,13 +48,7 @@ def _lists_its_values(override: Override) -> bool:
 
 
 def refuse_sweeps(overrides: Sequence[Override]) -> None:
-    """Refuse several values for one parameter outside a sweep.
-
-    Raises
-    ------
-    ParameterError
-        If an override has several values.
-    """
+    """Refuse several values for one parameter outside a sweep, with a ``ParameterError``."""
     for override in overrides:
         if override.is_sweep_override():
             raise ParameterError(
@@ -78,17 +66,7 @@ def names_hydra(override: Override) -> bool:
 def check_names(overrides: Sequence[Override], tree: Mapping[str, Any]) -> None:
     """Refuse names that are not in the tree of defaults, whether added with ``+`` or not.
 
-    Parameters
-    ----------
-    overrides : Sequence[Override]
-        Overrides of parameters.
-    tree : Mapping[str, Any]
-        All parameters with their defaults, nested.
-
-    Raises
-    ------
-    ParameterError
-        Lists every unknown name, with the closest known one.
+    A ``ParameterError`` lists every unknown name, with the closest known one.
     """
     problems = []
     for override in overrides:

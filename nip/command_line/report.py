@@ -20,17 +20,7 @@ def print_plan(
     plan: ExperimentPlan | TextPlan,
     console: Console | None = None,
 ) -> None:
-    """Print the report of a dry run.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    plan : ExperimentPlan | TextPlan
-        Sizes of all parts.
-    console : Console, optional
-        Where to print; by default the terminal.
-    """
+    """Print the report of a dry run, by default to the terminal."""
     console = console or Console()
     from nip.trainers.text.plan import TextPlan
 

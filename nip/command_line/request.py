@@ -30,19 +30,10 @@ class Request:
 def read_request(
     tree: Mapping[str, Any], name_job: Callable[[str], str] = lambda run_id: run_id
 ) -> Request:
-    """Read and check a composed tree.
+    """Read and check a composed tree: hyper-parameters at the root, and the keys ``RUN_KEYS``.
 
-    Parameters
-    ----------
-    tree : Mapping[str, Any]
-        Hyper-parameters at the root, and the keys ``RUN_KEYS``.
-    name_job : Callable[[str], str]
-        Turns the name of a sweep into that of one of its runs.
-
-    Raises
-    ------
-    NipError
-        If the experiment cannot be run as requested.
+    ``name_job`` turns the name of a sweep into that of one of its runs. Raise ``NipError`` if the
+    experiment cannot be run as requested.
     """
     hyper_params = HyperParameters.from_dict(
         {name: value for name, value in tree.items() if name not in RUN_KEYS}
@@ -57,14 +48,7 @@ def read_request(
 
 
 def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id: run_id) -> None:
-    """Run an experiment, or report it.
-
-    Parameters
-    ----------
-    request : Request
-        What to run.
-    name_job : Callable[[str], str]
-        Turns a generated name into that of one run of a sweep.
+    """Run an experiment, or report it; ``name_job`` names one run of a sweep.
 
     Raises
     ------

@@ -15,20 +15,8 @@ def keys_without_sweep(overrides: Sequence[Override]) -> list[str]:
 def name_of_job(run_id: str, overrides: Sequence[Override], not_swept: Sequence[str]) -> str:
     """Append the swept parameters of a job to the name of a sweep: ``grid-seed-1``.
 
-    Parameters
-    ----------
-    run_id : str
-        Name of the sweep.
-    overrides : Sequence[Override]
-        Overrides of the job.
-    not_swept : Sequence[str]
-        Parameters that have the same value in all jobs; empty outside a sweep.
-
-    Returns
-    -------
-    run_id : str
-        Name of the run of this job. It equals ``run_id`` if that is itself swept or refers to
-        other parameters.
+    Parameters in ``not_swept`` have the same value in all jobs; it is empty outside a sweep. A name
+    that is itself swept, or refers to other parameters, is returned unchanged.
     """
     names_itself = any(
         each.key_or_group == "run_id" and "${" in str(each.value()) for each in overrides

@@ -12,15 +12,7 @@ from nip.errors import NipError
 
 
 class ScriptParser(argparse.ArgumentParser):
-    """An argument parser with one-line errors and an unwrapped epilog.
-
-    Parameters
-    ----------
-    description : str | None
-        What the script does.
-    epilog : str
-        Further help, with examples.
-    """
+    """An argument parser with one-line errors and an unwrapped epilog."""
 
     def __init__(self, description: str | None, epilog: str) -> None:
         super().__init__(
@@ -110,17 +102,7 @@ def given_fields(parameters: type, options: argparse.Namespace) -> dict[str, Any
 def exit_code_of(work: Callable[[], object], interrupted: str) -> int:
     """Run a script and report user errors in one message, without a traceback.
 
-    Parameters
-    ----------
-    work : Callable[[], object]
-        Raises ``NipError`` or ``OSError`` for a user error.
-    interrupted : str
-        Message after Ctrl-C.
-
-    Returns
-    -------
-    exit_code : int
-        0, or 2 after a user error, or 130 after Ctrl-C.
+    The exit code is 0, or 2 after a user error (``NipError`` or ``OSError``), or 130 after Ctrl-C.
     """
     try:
         work()

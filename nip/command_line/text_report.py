@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 
 
 def text_plan_table(hyper_params: HyperParameters, plan: TextPlan) -> RenderableType:
-    """Lay out the number of requests and their estimated cost.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    plan : TextPlan
-        Its sizes and costs.
-    """
+    """Lay out the number of requests and their estimated cost."""
     return Group(_sizes(hyper_params, plan), Text(""), _agents(plan))
 
 

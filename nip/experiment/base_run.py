@@ -25,19 +25,7 @@ Tree = dict[str, Any]
 
 
 def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) -> HyperParameters:
-    """Merge hyper-parameters with those of their base run; idempotent.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Given hyper-parameters; their group ``base_run`` names the base run.
-    settings : ExperimentSettings
-        ``runs_dir`` is the folder of the base run.
-
-    Returns
-    -------
-    hyper_params : HyperParameters
-        The same object if there is no base run.
+    """Merge hyper-parameters with those of their base run, or return them unchanged; idempotent.
 
     Raises
     ------

@@ -48,17 +48,8 @@ def check(
 ) -> CheckedExperiment:
     """Complete hyper-parameters from other runs, and check everything short of building.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Hyper-parameters as the user gave them. Their group ``base_run``, and agents that start
-        from a checkpoint, name other runs from which values are taken.
-    settings : ExperimentSettings
-        How and where to run.
-    run_id : str, optional
-        Name of the run.
-    resume : ResumePolicy
-        Stored in the result.
+    The group ``base_run``, and agents that start from a checkpoint, name the other runs.
+    ``resume`` is only stored in the result.
 
     Raises
     ------

@@ -27,22 +27,13 @@ _OWN = (
 def apply_agent_checkpoints(
     hyper_params: HyperParameters, settings: ExperimentSettings, run_id: str | None = None
 ) -> HyperParameters:
-    """Merge the parameters of loaded agents with those of their source runs; idempotent.
+    """Merge the parameters of loaded agents, if any, with those of their source runs; idempotent.
 
     Parameters
     ----------
-    hyper_params : HyperParameters
-        Given hyper-parameters; agents with ``load_checkpoint_and_parameters`` are loaded.
-    settings : ExperimentSettings
-        ``runs_dir`` is the folder of the source runs.
     run_id : str, optional
         Name of the run. If it exists, its own stored parameters are used, so that it can be
         resumed without the source runs.
-
-    Returns
-    -------
-    hyper_params : HyperParameters
-        The same object if no agent is loaded.
 
     Raises
     ------

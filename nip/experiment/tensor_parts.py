@@ -27,17 +27,7 @@ def build_tensor_instance(
     settings: ExperimentSettings,
     protocol: ProtocolHandler | None = None,
 ) -> TensorDictScenarioInstance:
-    """Build protocol, datasets, agents and environments.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    settings : ExperimentSettings
-        How and where to run.
-    protocol : ProtocolHandler, optional
-        The compiled protocol; by default it is compiled here.
-    """
+    """Build protocol, unless it is given, datasets, agents and environments."""
     trainer_type = trainer_registry[hyper_params.trainer].trainer_type
     if protocol is None:
         protocol = build_protocol_handler(hyper_params)
@@ -88,18 +78,7 @@ def build_agents(
 ) -> CombinedAgents:
     """Build all agents, each with its own seed.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    scenario : Scenario
-        Builds the parts of an agent.
-    protocol : ProtocolHandler
-        Has the names of the agents.
-    dataset : TensorDataset
-        Has the shape of a message.
-    trainer_type : str
-        ``rl`` for policy and value heads, ``solo_agent`` for the solo head.
+    ``trainer_type`` is ``rl`` for policy and value heads, ``solo_agent`` for the solo head.
     """
     agents = {}
     for name in protocol.agent_names:

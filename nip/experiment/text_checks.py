@@ -24,24 +24,7 @@ def check_text_experiment(
 ) -> TextParts:
     """Check data, prices, prompts, models and the fine-tuning service without a request.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    settings : ExperimentSettings
-        How and where to run.
-    protocol : ProtocolHandler
-        The compiled protocol.
-
-    Returns
-    -------
-    parts : TextParts
-        The parts that the checks have built.
-
-    Raises
-    ------
-    NipError
-        If something is missing or cannot be used.
+    Return the parts that this builds. Raise ``NipError`` if something is missing or unusable.
     """
     read_prices(settings.prices)
     if settings.response_cache is not None:

@@ -42,15 +42,6 @@ def build_text_parts(
 ) -> TextParts:
     """Build the scenario, its dialogue rules and its agents, and look for its dataset.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    settings : ExperimentSettings
-        How and where to run.
-    protocol : ProtocolHandler
-        The compiled protocol.
-
     Raises
     ------
     NipError
@@ -67,17 +58,7 @@ def build_text_parts(
 def build_text_instance(
     hyper_params: HyperParameters, settings: ExperimentSettings, parts: TextParts | None = None
 ) -> PureTextScenarioInstance:
-    """Build protocol, datasets, agents and the groups that share a model.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        The experiment.
-    settings : ExperimentSettings
-        How and where to run.
-    parts : TextParts, optional
-        Parts that the checks have built already; by default they are built here.
-    """
+    """Build datasets, agents, the groups that share a model, and parts that are not given."""
     if parts is None:
         parts = build_text_parts(hyper_params, settings, build_protocol_handler(hyper_params))
     return PureTextScenarioInstance(

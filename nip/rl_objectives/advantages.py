@@ -97,15 +97,7 @@ def reward_to_go(
 
 @dataclass(frozen=True)
 class TurnBasedGAE:
-    """Writes ``advantage`` and ``value_target`` under ``agents`` of a collected batch.
-
-    Parameters
-    ----------
-    gamma : float
-        Discount per step.
-    lmbda : float
-        Decay of the sum over turns.
-    """
+    """Writes ``advantage`` and ``value_target`` under ``agents`` of a collected batch."""
 
     gamma: float
     lmbda: float
@@ -128,13 +120,7 @@ class TurnBasedGAE:
 
 @dataclass(frozen=True)
 class RewardToGo:
-    """Writes ``reward_to_go`` under ``agents`` of a collected batch.
-
-    Parameters
-    ----------
-    gamma : float
-        Discount per step.
-    """
+    """Writes ``reward_to_go`` under ``agents`` of a collected batch."""
 
     gamma: float
 

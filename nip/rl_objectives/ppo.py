@@ -26,15 +26,8 @@ def critic_loss(
 ) -> Tensor:
     """Return the critic's loss of one agent, a scalar.
 
-    Parameters
-    ----------
-    frames : AgentFrames
-        The agent's frames.
-    loss_type : str
-        ``l1``, ``l2`` or ``smooth_l1``.
-    clip_value : float, optional
-        Limit on the change from the value at collection. The loss is the larger one of the loss
-        with and without the limit.
+    ``clip_value`` limits the change from the value at collection: the loss is the larger one of the
+    loss with and without the limit.
     """
     value, target = frames.output.value, frames.take("value_target")
     distance = _CRITIC_LOSSES[loss_type]
@@ -57,19 +50,13 @@ class PpoObjective(Objective):
     r"""The PPO losses of all agents (Schulman et al., 2017), summed.
 
     The clipped loss of an agent is :math:`-\mathrm{mean}\min(\rho A,
-    \mathrm{clip}(\rho, 1 \pm \epsilon) A)``; with a KL penalty it is
-    :math:``-\mathrm{mean}(\rho A) + \beta\,\mathrm{KL}`` with the estimate
-    :math:``\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns. The
+    \mathrm{clip}(\rho, 1 \pm \epsilon) A)`; with a KL penalty it is
+    :math:`-\mathrm{mean}(\rho A) + \beta\,\mathrm{KL}` with the estimate
+    :math:`\mathrm{KL} = -\mathrm{mean} \log \rho`. Means are over the agent's own turns. The
     weight :math:`\beta` of each agent is adapted after each iteration.
 
     Parameters
     ----------
-    agents : CombinedAgents
-        The agents.
-    params : PpoParameters
-        Weights and thresholds.
-    critic_loss_type : str
-        ``l1``, ``l2`` or ``smooth_l1``.
     clip_value : float or bool
         Limit of ``critic_loss``; True stands for ``clip_epsilon``, False for none.
     """

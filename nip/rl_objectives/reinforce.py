@@ -12,17 +12,8 @@ from nip.scenario_base.combined_agents import CombinedAgents
 class ReinforceObjective(Objective):
     r"""REINFORCE (Williams, 1992) of all agents, summed.
 
-    The loss of an agent is :math:`-\mathrm{mean}(\log\pi \cdot G)`` over its own turns, where
-    :math:``G` is the discounted reward to go or, with a critic, the advantage.
-
-    Parameters
-    ----------
-    agents : CombinedAgents
-        The agents.
-    use_critic : bool
-        Whether to use the advantage instead of the reward to go, and to train the critic.
-    critic_loss_type : str
-        ``l1``, ``l2`` or ``smooth_l1``.
+    The loss of an agent is :math:`-\mathrm{mean}(\log\pi \cdot G)` over its own turns, where
+    :math:`G` is the discounted reward to go or, with a critic, which is trained too, the advantage.
     """
 
     def __init__(

@@ -286,16 +286,9 @@ class TensorDictTrainer(CheckpointedTrainer):
         first: int,
         run_one: Callable[[int], Mapping[str, float]],
     ) -> None:
-        """Run the remaining iterations, and log and save each of them.
+        """Run the iterations after the ``first`` completed ones, and log and save each of them.
 
-        Parameters
-        ----------
-        iteration_context : IterationContext
-            Progress bar; its total is the number of iterations.
-        first : int
-            Number of completed iterations.
-        run_one : callable
-            Takes the index of an iteration, counted from 0, and returns its metrics.
+        ``run_one`` takes the index of an iteration, counted from 0, and returns its metrics.
         """
         self.begin()
         iteration_context.step(first)

@@ -6,13 +6,7 @@ from nip.errors import PluginError
 
 
 def require_extra(package: str, callback: str) -> None:
-    """Raise an error if the package of a callback is not installed, without importing it.
-
-    Raises
-    ------
-    PluginError
-        If it is not there. The message names the extra, which is called like the package.
-    """
+    """Raise a ``PluginError`` naming the extra if a package, which is not imported, is missing."""
     if importlib.util.find_spec(package) is None:
         raise PluginError(
             f"The callback {callback!r} needs the package {package}, which is not installed. Run "

@@ -26,14 +26,7 @@ class MetricCallback(Callback):
         self.monitored = (params.monitor,)
 
     def check(self, trainer: Any) -> None:
-        """Refuse metrics that are never logged, and conflicting marks of the best checkpoint.
-
-        Raises
-        ------
-        ParameterError
-            If no evaluation computes the metric, or another callback marks the best checkpoint by
-            another metric.
-        """
+        """Refuse metrics that no evaluation computes, and two ways to mark the best checkpoint."""
         problems = [
             *self.params.problems_in(trainer.hyper_params, type(self).__name__),
             *self._other_bests(trainer.callbacks),

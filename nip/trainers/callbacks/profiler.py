@@ -25,11 +25,6 @@ class Profiler(Callback):
 
     In ``profile/`` in the folder of the run it leaves ``trace_000003.json``, named after the first
     iteration in it, for Perfetto or ``chrome://tracing``, and the table ``summary.txt``.
-
-    Parameters
-    ----------
-    **options : Any
-        The fields of ``ProfilerParameters``.
     """
 
     is_observer = True

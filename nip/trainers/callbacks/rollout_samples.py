@@ -27,11 +27,6 @@ class RolloutSamples(Callback):
     Each file tells, episode by episode, who wrote which symbols on which channel, who decided what
     and what it was worth. The questions are the same each time, so that two files show what was
     learnt between them.
-
-    Parameters
-    ----------
-    **options : Any
-        The fields of ``RolloutSamplesParameters``.
     """
 
     is_observer = True
@@ -40,13 +35,7 @@ class RolloutSamples(Callback):
         self.params = RolloutSamplesParameters(**options)
 
     def check(self, trainer: Any) -> None:
-        """Refuse trainers without rollouts.
-
-        Raises
-        ------
-        ParameterError
-            If the agents are language models, or answer alone.
-        """
+        """Refuse trainers without rollouts: agents that are language models, or answer alone."""
         if trainer.data != "tensordict":
             raise ParameterError(
                 "The callback 'rollout_samples' shows the symbols of networks, but the agents of "

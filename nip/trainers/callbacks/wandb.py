@@ -36,11 +36,6 @@ class Wandb(Callback):
     The identifier there is derived from the run, so that a resumed run continues the same one.
     Without a network (``mode=offline``) everything is stored in ``wandb/`` in the folder of the
     run; each start writes the complete history, so that only the newest needs ``wandb sync``.
-
-    Parameters
-    ----------
-    **options : Any
-        The fields of ``WandbParameters``.
     """
 
     is_observer = True
@@ -53,10 +48,7 @@ class Wandb(Callback):
         self._sent: set[Path] = set()
 
     def check(self, trainer: Any) -> None:
-        """Raise an error unless the user is logged in.
-
-        Otherwise W&B would wait for the key on the terminal.
-        """
+        """Require that the user is logged in: W&B would wait for the key on the terminal."""
         if self.params.mode != "online":
             return
         import wandb

@@ -99,13 +99,7 @@ class Callback:
 
 
 def check_callback(callback: object) -> None:
-    """Refuse an object that is no callback, and warn about methods that are never called.
-
-    Raises
-    ------
-    ParameterError
-        If it is not an instance of ``Callback``.
-    """
+    """Raise ``ParameterError`` for what is no callback; warn of methods that are never called."""
     if not isinstance(callback, Callback):
         raise ParameterError(
             f"A callback must be an instance of a class derived from Callback, got {callback!r}. "

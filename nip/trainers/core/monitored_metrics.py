@@ -12,22 +12,15 @@ def check_monitored(
     *,
     has_own_evaluation: bool = False,
 ) -> None:
-    """Raise an error if a callback monitors a metric that is never logged.
+    """Raise ``UnknownNameError`` if a callback monitors a metric that is never logged.
 
     Parameters
     ----------
-    callbacks : sequence of Callback
-        The callbacks.
     known : collection of str, optional
         Names of all metrics that may be logged; None if they are not known yet.
     has_own_evaluation : bool
         Whether the evaluation is exchanged, so that any metric whose name begins with ``test_``
         may be logged.
-
-    Raises
-    ------
-    UnknownNameError
-        If a metric is not among them.
     """
     if known is None:
         return

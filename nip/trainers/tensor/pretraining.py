@@ -64,22 +64,10 @@ def pretrain_agents(
 ) -> dict[str, float]:
     """Train all bodies to answer the question alone, or load them from the cache.
 
-    Parameters
-    ----------
-    instance : TensorDictScenarioInstance
-        Parts of the experiment. Its agents, which have solo heads, are changed in place. A separate
-        body of the critic gets the weights of the actor's body.
-    hyper_params : HyperParameters
-        Parameters of the experiment.
-    settings : ExperimentSettings
-        Settings: ``runs_dir`` holds the cache, which ``ignore_cache`` disables for loading.
-    on_epoch : callable
-        Called with the metrics of each epoch, unless the bodies are loaded.
-
-    Returns
-    -------
-    metrics : dict of str to float
-        Loss and accuracy of each agent, prefixed with ``pretrain_``.
+    The agents, which have solo heads, are changed in place. A separate body of the critic gets the
+    weights of the actor's body. ``runs_dir`` holds the cache, which ``ignore_cache`` disables for
+    loading. ``on_epoch`` gets the metrics of each epoch, unless the bodies are loaded. Loss and
+    accuracy of each agent are returned, prefixed with ``pretrain_``.
     """
     path, ranks = cache_path(instance.train_dataset, hyper_params, settings), current_ranks()
     (is_cached,) = ranks.first([path.exists() and not settings.ignore_cache])

@@ -19,14 +19,7 @@ def training_collector(
 ) -> RolloutCollector:
     """Return a collector for the training environments, or for this rank's share of them.
 
-    Parameters
-    ----------
-    instance : TensorDictScenarioInstance
-        Agents and environments.
-    hyper_params : HyperParameters
-        Parameters, of which the seed is used.
-    with_values : bool
-        Whether the values of the critics are collected.
+    With ``with_values`` it collects the values of the critics, too.
     """
     seed, ranks = hyper_params.seed, current_ranks()
     environment = instance.train_environment
@@ -52,21 +45,8 @@ def play_for_evaluation(
 ) -> TensorDict:
     """Play evaluation episodes on a split, with the same questions and random numbers each time.
 
-    Parameters
-    ----------
-    instance : TensorDictScenarioInstance
-        Agents and environments.
-    hyper_params : HyperParameters
-        Parameters, of which ``seed``, ``rl.num_test_iterations`` and ``rl.greedy_test`` are used.
-    split : str
-        ``train`` or ``test``.
-    on_batch : callable
-        Called after each batch.
-
-    Returns
-    -------
-    frames : TensorDict
-        The entries that metrics are computed from, (environment, step).
+    Return the entries that metrics are computed from, (environment, step). ``on_batch`` is called
+    after each batch.
     """
     rl, seed = hyper_params.rl, hyper_params.seed
     environment = instance.test_environment if split == "test" else instance.train_environment

@@ -64,20 +64,9 @@ def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDi
 
 
 def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[str, float]:
-    """Compute the metrics of a batch.
+    """Compute the metrics of frames of any batch size, as far as they are defined.
 
-    Parameters
-    ----------
-    batch : TensorDictBase
-        Frames of any batch size.
-    protocol : ProtocolHandler
-        Names the agents.
-
-    Returns
-    -------
-    metrics : dict of str to float
-        The metrics that are defined. Completeness, for instance, is missing for a batch without
-        finished episodes whose label is 1.
+    Completeness, for instance, is missing without finished episodes whose label is 1.
     """
     frames = batch.reshape(-1)
     metrics = _episode_metrics(frames)

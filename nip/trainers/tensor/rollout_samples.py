@@ -34,14 +34,8 @@ def sample_rollouts(
 
     Parameters
     ----------
-    instance : TensorDictScenarioInstance
-        Agents and data.
-    num_rollouts : int
-        Number of episodes.
     seed : int
         Determines the questions, the episode seeds and the actions.
-    split : str
-        Split of the questions: ``train`` or ``test``.
     greedy : bool
         Whether the agents take their most probable actions instead of sampling.
 

@@ -40,11 +40,6 @@ class SoloObjective(Objective):
     """The cross-entropy of each agent that has a solo head, summed.
 
     The agents share no parameters, so that the sum trains each agent independently.
-
-    Parameters
-    ----------
-    agents : CombinedAgents
-        The agents. Those without a solo head are ignored.
     """
 
     def __init__(self, agents: CombinedAgents) -> None:
@@ -54,10 +49,7 @@ class SoloObjective(Objective):
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
         """Return ``loss_<agent>``, ``<agent>.loss`` and ``<agent>.accuracy`` of each agent.
 
-        Parameters
-        ----------
-        tensordict : TensorDictBase
-            First observations of episodes, (row,), with the labels ``y``.
+        The rows are first observations of episodes, (row,), with the labels ``y``.
         """
         y = tensordict["y"].squeeze(-1)
         observation = readable(dict(tensordict.items()))
@@ -87,17 +79,7 @@ class SoloObjective(Objective):
 
 
 class RowMinibatches(Minibatches):
-    """Minibatches of the rows of a dataset in random order; the last one may be smaller.
-
-    Parameters
-    ----------
-    num_rows : int
-        Rows to learn from.
-    size : int
-        Rows of a minibatch.
-    generator : torch.Generator
-        Draws the orders.
-    """
+    """Minibatches of the rows of a dataset in random order; the last one may be smaller."""
 
     def __init__(self, num_rows: int, size: int, generator: torch.Generator) -> None:
         self._num_rows = num_rows
@@ -126,13 +108,7 @@ class RowMinibatches(Minibatches):
 class SoloDataset:
     """The training data, divided into training rows and test rows.
 
-    Parameters
-    ----------
-    environment : TensorDictEnvironment
-        Environment with the training data, at least two datapoints, which provides the first
-        observations of episodes.
-    hyper_params : HyperParameters
-        Parameters, of which ``solo_agent``, ``test_size`` and ``seed`` are used.
+    The environment provides the first observations of episodes. It has at least two datapoints.
     """
 
     def __init__(self, environment: TensorDictEnvironment, hyper_params: HyperParameters) -> None:

@@ -12,14 +12,7 @@ def choose_learners(
 ) -> None:
     """Freeze the agents whose update schedule pauses, and unfreeze the others.
 
-    Parameters
-    ----------
-    agents : CombinedAgents
-        The agents.
-    iteration : int
-        The iteration, counted from 0.
-    learning : collection of Parameter
-        Parameters that learn at all; the others always stay frozen.
+    Parameters outside ``learning`` always stay frozen. Iterations are counted from 0.
     """
     for _, _, agent in agents:
         is_active = agent.context.params.update_schedule.is_active(iteration)

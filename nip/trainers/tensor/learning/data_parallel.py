@@ -21,16 +21,9 @@ def seed_parts(ranks: Ranks) -> tuple[str | int, ...]:
 
 
 def own_rows(rows: Tensor, num_own: int, ranks: Ranks) -> Tensor:
-    """Return the rows of the joint batch that lie on this rank, as indices of its own batch.
+    """Return which rows of the joint batch lie on this rank, as indices of its own batch.
 
-    Parameters
-    ----------
-    rows : Tensor
-        Indices into the concatenated batches of all ranks, (row,).
-    num_own : int
-        Number of rows of the batch of each rank.
-    ranks : Ranks
-        This rank.
+    ``rows``, (row,), index the concatenated batches of all ranks, with ``num_own`` rows each.
     """
     if ranks.size == 1:
         return rows
@@ -49,16 +42,9 @@ def joint_batch(batch: TensorDictBase, ranks: Ranks) -> TensorDictBase:
 
 
 def gather_state(state: StateDict, own: Collection[str], ranks: Ranks) -> dict[str, Any]:
-    """Return a state dict together with the entries that differ on the other ranks.
+    """Return a state dict together with its entries ``own``, which differ, of the other ranks.
 
-    Parameters
-    ----------
-    state : mapping
-        The state dict of this rank.
-    own : collection of str
-        Names of the entries that differ. Those of rank 1 are added as ``rank_1``, and so on.
-    ranks : Ranks
-        This rank.
+    Those of rank 1 are added as ``rank_1``, and so on.
     """
     if ranks.size == 1:
         return dict(state)

@@ -67,15 +67,7 @@ def register_loss_term(
 def build_loss_terms(
     chosen: Iterable[LossTermParameters], added: Iterable[Any] = ()
 ) -> list[LossTerm]:
-    """Build loss terms from parameters, and from pairs of a weight and a function.
-
-    Parameters
-    ----------
-    chosen : iterable of LossTermParameters
-        Terms of the registry with their options.
-    added : iterable of (float, callable)
-        Further terms, named after their functions.
-    """
+    """Build terms of the registry, and of pairs (weight, function), named after the function."""
     terms = []
     for params in chosen:
         options = params.options

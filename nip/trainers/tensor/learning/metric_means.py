@@ -8,13 +8,7 @@ from torch import Tensor
 
 
 def mean_over_steps(steps: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Average each metric over the steps that have it.
-
-    Parameters
-    ----------
-    steps : sequence of mapping
-        Scalars of each step. They are transferred to the host once, all together.
-    """
+    """Average each metric over the steps that have it, with a single transfer to the host."""
     if not steps:
         return {}
     names = sorted({name for step in steps for name in step.keys()})
@@ -28,13 +22,9 @@ def mean_over_steps(steps: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
 
 
 def mean_over_rows(minibatches: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:
-    """Average each metric over rows.
+    """Average each metric over rows, given minibatches and their numbers of rows.
 
-    Parameters
-    ----------
-    minibatches : sequence of (TensorDictBase, int)
-        Scalars of each minibatch, and its number of rows. The terms ``loss_<agent>``, which are
-        logged as ``<agent>.loss``, are left out.
+    The terms ``loss_<agent>``, which are logged as ``<agent>.loss``, are left out.
     """
     sums: dict[str, Tensor] = {}
     num_rows: dict[str, int] = {}

@@ -54,12 +54,8 @@ class ShuffledMinibatches(Minibatches):
     ----------
     size : int
         Frames of a minibatch. Frames that are left over at the end of an epoch are not used in it.
-    seed : int
-        Seed of the orders.
     num_frames : int
         Frames of a batch, of all ranks together.
-    num_epochs : int
-        Passes over each batch.
     """
 
     def __init__(self, size: int, seed: int, *, num_frames: int, num_epochs: int = 1) -> None:

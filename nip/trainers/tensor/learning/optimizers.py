@@ -89,20 +89,10 @@ def build_optimizer(
 
 
 def optimizer_state_dict(optimizer: Optimizer, names: Mapping[nn.Parameter, str]) -> dict[str, Any]:
-    """Return the state of an optimizer by the names of its parameters.
+    """Return the state of an optimizer of any class by the names of its parameters.
 
-    Parameters
-    ----------
-    optimizer : Optimizer
-        An optimizer of any class.
-    names : mapping
-        The name of each parameter.
-
-    Returns
-    -------
-    state : dict
-        ``state``: the moments, as ``<parameter>:<moment>``; ``param_groups``: the numbers of each
-        group of parameters, such as learning rates and momenta.
+    ``state`` holds the moments, as ``<parameter>:<moment>``; ``param_groups`` the numbers of each
+    group of parameters, such as learning rates and momenta.
     """
     moments = {
         f"{name}:{key}": torch.as_tensor(value)

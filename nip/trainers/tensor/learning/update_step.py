@@ -21,14 +21,7 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 class NonFiniteLoss(Exception):  # noqa: N818 - not an error, like StopIteration
     """Raised to stop training when a loss or gradient is infinite or NaN.
 
-    Parameters
-    ----------
-    name : str
-        Name of the loss, or ``grad_norm``.
-    value : float
-        Its value.
-    iteration : int
-        Number of completed iterations.
+    It has the name of the loss, or ``grad_norm``, and the number of completed iterations.
     """
 
     def __init__(self, name: str, value: float, iteration: int) -> None:

@@ -12,21 +12,10 @@ from nip.run_store.run_id import describe_existing, is_run_folder
 
 
 def source_folder(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
-    """Return the folder of the other run, downloading a checkpoint if necessary.
+    """Return the folder of the other run, downloading a checkpoint into ``runs_dir`` if necessary.
 
-    Parameters
-    ----------
-    name : str
-        Name of the agent, for messages.
-    params : AgentParameters
-        Parameters of the agent; the fields ``checkpoint_*`` identify the run.
-    settings : ExperimentSettings
-        Settings; ``runs_dir`` holds the runs and the downloads.
-
-    Returns
-    -------
-    folder : Path
-        The folder of a run, or one with the files of a checkpoint and ``hyper_params.yaml``.
+    The fields ``checkpoint_*`` identify the run. A folder with a downloaded checkpoint has its
+    files and ``hyper_params.yaml``.
 
     Raises
     ------

@@ -40,13 +40,7 @@ class CheckpointClock:
         return waited * MAX_CHECKPOINT_SHARE >= self._last_duration
 
     def record(self, started: float) -> None:
-        """Record a checkpoint that was just written.
-
-        Parameters
-        ----------
-        started : float
-            Time of ``time.monotonic`` at which writing began.
-        """
+        """Record a written checkpoint that was started at this time of ``time.monotonic``."""
         self._last_end = time.monotonic()
         self._last_duration = self._last_end - started
 

@@ -52,18 +52,8 @@ def save_pretrained(
     """Write a folder for each agent, with ``model.safetensors`` and ``config.json``.
 
     ``PyTorchModelHubMixin`` writes and reads the same layout, so ``hf upload NAME FOLDER`` shares a
-    folder. ``nip.pretrained.load_pretrained`` loads an agent from its folder.
-
-    Parameters
-    ----------
-    folder : Path or str
-        Parent of the folders. Existing files of the same names are replaced.
-    agents : CombinedAgents
-        The agents.
-    normalizer : ObservationNormalizer
-        Scaling of the observations, saved with each agent.
-    hyper_params : HyperParameters
-        Parameters from which the agents were built.
+    folder. ``nip.pretrained.load_pretrained`` loads an agent from its folder. Existing files of the
+    same names are replaced.
     """
     for _, name, agent in agents:
         config = {

@@ -35,20 +35,7 @@ def save_model(
     history: RunHistory,
     iteration: int,
 ) -> None:
-    """Save the weights of all agents into a folder, which is replaced atomically.
-
-    Parameters
-    ----------
-    folder : Path or str
-        Target folder. An existing model is replaced.
-    agents : CombinedAgents
-        The agents.
-    normalizer : ObservationNormalizer
-        Scaling of the observations.
-    history : RunHistory
-        The metrics logged so far.
-    iteration : int
-        Number of completed iterations.
+    """Save the weights of all agents into a folder, where an older model is replaced atomically.
 
     Raises
     ------
@@ -84,16 +71,12 @@ def load_model(
     normalizer: ObservationNormalizer,
     which: int | str | None = None,
 ) -> RunHistory:
-    """Load a saved model into all agents. Nothing is changed if any weight does not fit.
+    """Load a saved model into agents and normalizer; change nothing if any weight does not fit.
 
     Parameters
     ----------
     folder : Path or str
         A saved model, a checkpoint of a run, or the folder of a run.
-    agents : CombinedAgents
-        The agents, changed in place.
-    normalizer : ObservationNormalizer
-        Scaling of the observations, changed in place.
     which : int or str, optional
         Checkpoint of a run: ``latest``, ``best`` or an iteration. Default: the best if one was
         marked, else the latest.
@@ -128,10 +111,7 @@ def load_model(
 def find_weights(folder: Path, which: int | str | None = None) -> Path:
     """Return the folder of a saved model or checkpoint, given that folder or one of a run.
 
-    Raises
-    ------
-    CheckpointError
-        If there are no weights.
+    Raise ``CheckpointError`` if there are no weights.
     """
     if is_run_folder(folder) and not _is_model(folder):
         checkpoints = CheckpointFolder(folder / "checkpoints")
@@ -146,16 +126,7 @@ def find_weights(folder: Path, which: int | str | None = None) -> Path:
 
 
 def load_agents(agents: Mapping[str, Agent], state: StateDict, source: Path) -> None:
-    """Load the weights of agents from the agents of the same names in a checkpoint.
-
-    Parameters
-    ----------
-    agents : mapping of str to Agent
-        The agents, changed in place.
-    state : mapping
-        The entry ``agents`` of a checkpoint's state dict.
-    source : Path
-        Folder of the checkpoint, for messages.
+    """Load the entry ``agents`` of a checkpoint's state into the agents of the same names.
 
     Raises
     ------

@@ -24,11 +24,6 @@ def split_state(state: StateDict) -> tuple[Files, dict[str, Any]]:
 
     The tensors of each mapping get a file named after its path, such as ``agents.verifier.body``.
 
-    Parameters
-    ----------
-    state : mapping
-        The state dict.
-
     Returns
     -------
     files : dict of str to dict of str to Tensor
