@@ -22,13 +22,7 @@ RULE_KEYS = ("when", "when_system", "answers", "recall")
 
 
 def recall_key(messages: Sequence[ChatMessage]) -> str:
-    """Return the key under which the answer to a conversation is memorised.
-
-    Returns
-    -------
-    key : str
-        The SHA-256 of the text of the first message, in hexadecimal digits.
-    """
+    """Return the hexadecimal SHA-256 of the first message, the key of the memorised answer."""
     text = messages[0]["content"] if messages else ""
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -86,10 +80,8 @@ class AnswerRules:
     def from_file(cls, path: str | Path) -> "AnswerRules":
         """Read rules from a YAML file, or from a JSON file if the name ends in ``.json``.
 
-        Raises
-        ------
-        ParameterError
-            If the file cannot be read, or a rule is invalid; the message names file and rule.
+        Raise ``ParameterError``, which names file and rule, if the file cannot be read, or a rule
+        is invalid.
         """
         return cls.from_dict(_read_mapping(Path(path)), source=str(path))
 
@@ -97,17 +89,8 @@ class AnswerRules:
     def from_dict(cls, tree: Mapping[str, Any], source: str = "the rules") -> "AnswerRules":
         """Build rules from ``{"rules": [{"when": ..., "answers": [...]}], "otherwise": [...]}``.
 
-        Parameters
-        ----------
-        tree : Mapping[str, Any]
-            The rules as plain data.
-        source : str
-            Name of the source, for error messages.
-
-        Raises
-        ------
-        ParameterError
-            If a key is unknown, an expression is invalid, or answers are missing or not strings.
+        Raise ``ParameterError``, which names ``source``, if a key is unknown, an expression is
+        invalid, or answers are missing or not strings.
         """
         _check_keys(tree, ("rules", "otherwise"), source)
         rules = tree.get("rules", ())
@@ -129,15 +112,9 @@ class AnswerRules:
     ) -> str:
         """Answer a conversation.
 
-        Parameters
-        ----------
-        messages : Sequence[ChatMessage]
-            The conversation so far.
-        seed : int
-            Selects among the answers of a rule, together with the number of messages.
-        recall : Mapping[str, str], optional
-            Memorised answers by ``recall_key`` of the conversation. A rule with ``recall: true``
-            returns them unchanged.
+        The seed and the number of messages select among the answers of a rule. A rule with
+        ``recall: true`` returns the one that ``recall`` holds by ``recall_key`` of the
+        conversation, unchanged.
         """
         first = messages[0]["content"] if messages else ""
         last = next((each["content"] for each in reversed(messages) if each["role"] == "user"), "")

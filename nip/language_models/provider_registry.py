@@ -88,25 +88,14 @@ def register_chat_provider(name: str) -> Callable[[Provided], Provided]:
 
 
 def find_chat_provider(name: str) -> type[ProvidedChatModel]:
-    """Return the provider class with a name; names are case-insensitive.
-
-    Raises
-    ------
-    UnknownNameError
-        If the provider does not exist.
-    """
+    """Return the provider class with a name; names are case-insensitive."""
     return chat_provider_registry.get(name.lower())
 
 
 def check_access(spec: ModelSpec, context: ConnectionContext | None = None) -> None:
     """Check that a model can be reached, without sending a request.
 
-    Raises
-    ------
-    UnknownNameError
-        If the provider does not exist.
-    ParameterError
-        If calls of the model would certainly fail; the message says what to change.
+    Raise ``ParameterError`` if calls would certainly fail, saying what to change.
     """
     find_chat_provider(spec.provider).check_access(spec, context or ConnectionContext())
 

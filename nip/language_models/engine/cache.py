@@ -17,13 +17,7 @@ _BUSY_TIMEOUT_S = 30.0
 
 
 def check_response_cache(path: Path) -> None:
-    """Check that a path can be used as response cache, without creating the file.
-
-    Raises
-    ------
-    ParameterError
-        If the file is not a cache, or cannot be created.
-    """
+    """Raise ``ParameterError`` if a path cannot be used as response cache; create no file."""
     if path.exists():
         ResponseCache(path).close()
         return
@@ -102,13 +96,8 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def cache_key(address: str, digest: str) -> str:
-    """Return the cache key of a call.
+    """Return the cache key of a call with the ``request_digest`` ``digest``.
 
-    Parameters
-    ----------
-    address : str
-        Base URL of the model; servers may use the same name for different models.
-    digest : str
-        Result of ``request_digest`` for the call.
+    The base URL is part of it, because servers may use the same name for different models.
     """
     return hashlib.sha256(f"{address}\n{digest}".encode()).hexdigest()

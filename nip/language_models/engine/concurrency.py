@@ -48,12 +48,9 @@ class AdaptiveLimiter:
         return int(self._limit)
 
     async def acquire(self, ahead: bool = False) -> None:
-        """Wait until a call may start. Each return requires one ``release``.
+        """Wait until a call may start, ``ahead`` of all first tries if it is a retry.
 
-        Parameters
-        ----------
-        ahead : bool
-            Whether to queue ahead of all first tries; set for retries of a call.
+        Each return requires one ``release``.
         """
         loop = asyncio.get_running_loop()
         may_start = ahead or not self.num_waiting

@@ -40,14 +40,8 @@ class MemoryJournal:
 def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) -> dict[str, Any]:
     """Return a completion as a JSON-compatible journal entry.
 
-    Parameters
-    ----------
-    completion : Completion
-        The completion.
-    digest : str
-        Digest of the call, see ``request_digest``.
-    is_cached : bool
-        Whether it came from the response cache and cost nothing.
+    ``digest`` is the ``request_digest`` of the call; ``is_cached`` tells that the completion came
+    from the response cache and cost nothing.
     """
     entry = {
         "text": completion.text,
@@ -71,17 +65,10 @@ def from_entry(entry: Entry) -> Completion:
 
 
 def read_journal(journal: Journal, key: str, digest: str) -> tuple[Completion, bool] | None:
-    """Look a call up in the journal.
+    """Return the completion of a call, and whether it came from the response cache.
 
-    Returns
-    -------
-    completion, is_cached
-        The completion, and whether it came from the response cache; None if there is no entry.
-
-    Raises
-    ------
-    ResumeError
-        If the entry with this key belongs to a different request.
+    Return None if there is no entry; raise ``ResumeError`` if the one with this key belongs to a
+    different request.
     """
     entry = journal.get(key)
     if entry is None:

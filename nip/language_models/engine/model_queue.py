@@ -17,15 +17,7 @@ _TYPICAL_COMPLETION_TOKENS = 300
 
 
 class ModelQueue:
-    """A model with its concurrency limiter and its rate limiter.
-
-    Parameters
-    ----------
-    model : ChatModel
-        The model.
-    options : EngineOptions
-        Initial and maximum concurrency, and the minimum pause.
-    """
+    """A model with its concurrency limiter and its rate limiter."""
 
     def __init__(self, model: ChatModel, options: EngineOptions) -> None:
         self.model = model
@@ -41,19 +33,9 @@ class ModelQueue:
         return ModelQueueStats(limiter.num_under_way, limiter.num_waiting, limiter.limit)
 
     async def enter(self, call: Call, ahead: bool) -> UsageSnapshot:
-        """Wait until a call may be sent. Each return requires one ``leave``.
+        """Wait until a call may be sent, ``ahead`` of first tries if it is a retry.
 
-        Parameters
-        ----------
-        call : Call
-            The call.
-        ahead : bool
-            Whether it is a retry, which is queued ahead of first tries.
-
-        Returns
-        -------
-        snapshot : UsageSnapshot
-            Requests and tokens sent so far, for ``note_answer``.
+        Each return requires one ``leave``. Returns what was sent so far, for ``note_answer``.
         """
         while True:
             await self.limiter.acquire(ahead)

@@ -37,21 +37,15 @@ class _Bucket:
     def observe(
         self, remaining: int, limit: int | None, reset_s: float | None, since: int, now: float
     ) -> None:
-        """Set the level from a reported remainder.
+        """Set the level from the remainder that the response to a call reported.
 
         Parameters
         ----------
-        remaining : int
-            Amount left, as reported in the response to a call.
-        limit : int | None
-            Size of the bucket, if reported.
         reset_s : float | None
             Seconds until the bucket is full, if reported.
         since : int
             ``used`` when that call started. Later calls are not included in ``remaining``, so their
             amounts are subtracted here.
-        now : float
-            Current time in seconds.
         """
         if limit is not None:
             self._limit = float(limit)
@@ -109,16 +103,9 @@ class RateLimiter:
         return snapshot
 
     def observe(self, state: RateLimitState, snapshot: UsageSnapshot, now: float) -> None:
-        """Update the limits from the response to a call.
+        """Update the limits from the response to a call, at ``now`` in seconds.
 
-        Parameters
-        ----------
-        state : RateLimitState
-            The reported limits.
-        snapshot : UsageSnapshot
-            Result of ``take`` for that call.
-        now : float
-            Current time in seconds.
+        ``snapshot`` is the result of ``take`` for that call.
         """
         if state.remaining_requests is not None:
             self._requests.observe(

@@ -28,12 +28,7 @@ _MAX_DOUBLINGS = 40
 class RetryPolicy:
     """Retry budget of a single call.
 
-    Parameters
-    ----------
-    options : EngineOptions
-        Number of retries per kind of error, and first and maximum backoff.
-    generator : random.Random
-        Draws the jitter, which spreads the retries of calls that failed at the same time.
+    ``generator`` draws the jitter, which spreads the retries of calls that failed at the same time.
     """
 
     def __init__(self, options: EngineOptions, generator: random.Random) -> None:
@@ -42,13 +37,7 @@ class RetryPolicy:
         self._counts: dict[str, int] = {}
 
     def seconds_to_wait(self, error: LanguageModelError) -> float | None:
-        """Count an error, and return the time until the next try.
-
-        Returns
-        -------
-        seconds : float | None
-            Seconds to wait; None if no retry is left.
-        """
+        """Count an error, and return the time until the next try; None if no retry is left."""
         option = next(
             (_OPTION_OF_ERROR[kind] for kind in type(error).__mro__ if kind in _OPTION_OF_ERROR),
             "num_unknown_errors",

@@ -46,13 +46,7 @@ def is_transient(error: LanguageModelError) -> bool:
 
 
 async def retry(request: Callable[[], Awaitable[Answer]], polling: PollingPolicy) -> Answer:
-    """Send a request without side effects, with up to eight tries while errors are transient.
-
-    Raises
-    ------
-    LanguageModelError
-        The first error that is not transient, or the last of eight.
-    """
+    """Send a request without side effects, with up to eight tries while errors are transient."""
     for number in range(_NUM_TRIES):
         try:
             return await request()
@@ -72,8 +66,9 @@ async def create_idempotently(
     """Create an object at a service at most once, and return it.
 
     After an error that leaves open whether the object was created (timeout, cut connection,
-    malformed response), and if an earlier process may have requested it, the service is searched
-    before the creation is requested (again).
+    malformed response), and if an earlier process may have requested it (``may_exist``), the
+    service is searched before the creation is requested (again). The first error that is not
+    transient is raised, or the last of eight.
 
     Parameters
     ----------
@@ -81,15 +76,6 @@ async def create_idempotently(
         Requests the creation, without retries.
     find : Callable[[], Awaitable[Answer | None]]
         Searches for the object; None if it does not exist.
-    polling : PollingPolicy
-        Intervals between tries.
-    may_exist : bool
-        Whether the creation may have been requested before.
-
-    Raises
-    ------
-    LanguageModelError
-        The first error that is not transient, or the last of eight.
     """
     for number in range(_NUM_TRIES):
         if may_exist:

@@ -52,27 +52,11 @@ class JobStore(Protocol):
 
 
 class JobRunner:
-    """Runs the fine-tuning jobs of one run.
+    """Runs the fine-tuning jobs of one run, with one backend per model group.
 
     ``create`` and ``wait`` may be called again in a later process, and continue from the stored
-    rows. The jobs of all groups run concurrently.
-
-    Parameters
-    ----------
-    run_id : str
-        ID of the run, part of the keys of its jobs.
-    folder : Path
-        Folder of the run; datasets are stored in its subfolder ``fine_tuning``.
-    jobs : JobStore
-        Table of the jobs.
-    backends : Mapping[str, FineTuningBackend]
-        Backend of each model group.
-    options : JobOptions, optional
-        Reactions to failed and slow jobs.
-    polling : PollingPolicy, optional
-        Intervals between requests.
-    prices : Prices, optional
-        Prices of training.
+    rows. The jobs of all groups run concurrently. ``run_id`` is part of the keys of jobs. Datasets
+    are stored in the subfolder ``fine_tuning`` of ``folder``, that of the run.
     """
 
     def __init__(
@@ -97,16 +81,11 @@ class JobRunner:
         self._planned_here: set[str] = set()
 
     async def create(self, iteration: int, plans: Sequence[JobPlan]) -> dict[str, FineTuningJobRow]:
-        """Upload the datasets and create the jobs at the services.
+        """Upload the datasets, create the jobs, and return the latest attempt of each group.
 
         If a dataset has fewer examples than the service requires, a warning is emitted, no job is
         created, and the group keeps its model. A job that the service rejects is stored as FAILED
         and handled by ``wait``.
-
-        Returns
-        -------
-        rows : dict[str, FineTuningJobRow]
-            The latest attempt of each group that has one.
 
         Raises
         ------
@@ -127,13 +106,9 @@ class JobRunner:
         return {row.model_group: row for row in done if not isinstance(row, BaseException)}
 
     async def wait(self, iteration: int) -> dict[str, FineTuningJobRow]:
-        """Wait until all jobs of an iteration have ended, including further attempts.
+        """Wait until all jobs of an iteration have ended, and return each group's last attempt.
 
-        Returns
-        -------
-        rows : dict[str, FineTuningJobRow]
-            The last attempt of each group that has one. Its ``model`` is the new model, or None if
-            the group keeps its old one.
+        Its ``model`` is the new model, or None if the group keeps its old one.
 
         Raises
         ------

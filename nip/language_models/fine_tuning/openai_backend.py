@@ -189,12 +189,9 @@ class OpenAIBackend(FineTuningBackend):
 async def _all_of(listed: Awaitable[AsyncCursorPage[Listed]]) -> AsyncIterator[Listed]:
     """Iterate over all pages of a list; stop at a repeated item.
 
-    Services without pagination ignore ``after`` and return the first page again and again.
-
-    Raises
-    ------
-    ValueError
-        If a page is malformed. The SDK would treat it as empty, and existing objects as missing.
+    Services without pagination ignore ``after`` and return the first page again and again. Raise
+    ``ValueError`` if a page is malformed; the SDK would treat it as empty, and existing objects as
+    missing.
     """
     seen: set[str] = set()
     async for page in (await listed).iter_pages():

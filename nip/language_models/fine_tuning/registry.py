@@ -31,12 +31,7 @@ def check_fine_tuning_access(
 ) -> None:
     """Check that a fine-tuning service can be reached, without sending a request.
 
-    Raises
-    ------
-    UnknownNameError
-        If the backend does not exist.
-    ParameterError
-        If calls would certainly fail; the message says what to change.
+    Raise ``ParameterError`` if calls would certainly fail, saying what to change.
     """
     backend = fine_tuning_backend_registry.get(name)
     backend.check_access(model, context or ConnectionContext())
@@ -45,13 +40,5 @@ def check_fine_tuning_access(
 def build_fine_tuning_backend(
     name: str, model: ModelSpec, context: ConnectionContext
 ) -> FineTuningBackend:
-    """Build the backend for a model.
-
-    Raises
-    ------
-    UnknownNameError
-        If the backend does not exist.
-    ParameterError
-        If calls would certainly fail; the message says what to change.
-    """
+    """Build the backend for a model; raise ``ParameterError`` if calls would certainly fail."""
     return fine_tuning_backend_registry.get(name)(model, context)

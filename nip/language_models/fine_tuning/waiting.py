@@ -33,14 +33,9 @@ async def wait_for_end(
     save: Save,
     prices: Prices,
 ) -> FineTuningJobRow | None:
-    """Poll a job until it has ended, with growing intervals.
+    """Poll a job until it has ended, with growing intervals; return None at the deadline.
 
-    Transient errors are ignored until the deadline.
-
-    Returns
-    -------
-    row : FineTuningJobRow | None
-        The finished attempt, with its events; None if the deadline passed.
+    Transient errors are ignored until then.
     """
     assert row.job_id is not None, row
     end = polling.now() + deadline_s

@@ -29,10 +29,7 @@ class LoadedModel:
 def check_folder(name: str) -> Path:
     """Return the folder of a model after checking its files, without loading them.
 
-    Raises
-    ------
-    ParameterError
-        If the folder has no model in safetensors, or ``transformers`` is not installed.
+    Raise ``ParameterError`` if it has no model in safetensors, or ``transformers`` is missing.
     """
     folder = Path(name).expanduser()
     if importlib.util.find_spec("transformers") is None:
@@ -59,13 +56,7 @@ def check_folder(name: str) -> Path:
 
 
 def load_folder(folder: Path) -> LoadedModel:
-    """Load a model onto the GPU if there is one, otherwise in single precision onto the CPU.
-
-    Raises
-    ------
-    ParameterError
-        If the files cannot be loaded.
-    """
+    """Load a model onto the GPU if there is one, otherwise in single precision onto the CPU."""
     import torch
 
     transformers: Any = importlib.import_module("transformers")

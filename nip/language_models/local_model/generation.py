@@ -41,24 +41,11 @@ class _Row:
 def answer_together(
     loaded: LoadedModel, questions: Sequence[Question], name: str
 ) -> list[Completion | BadRequestError]:
-    """Generate the completions of several conversations as one batch.
+    """Generate the completions of several conversations as one batch; ``name`` is their model.
 
     Each row has its own random generator. Up to rounding, its probabilities do not depend on the
-    other rows: these only add padding, which is masked out of the attention.
-
-    Parameters
-    ----------
-    loaded : LoadedModel
-        The model.
-    questions : Sequence[Question]
-        The conversations.
-    name : str
-        Name of the model in the completions.
-
-    Raises
-    ------
-    OverloadError
-        If the batch does not fit into the memory of the device.
+    other rows: these only add padding, which is masked out of the attention. Raise
+    ``OverloadError`` if the batch does not fit into the memory of the device.
     """
     import torch
 

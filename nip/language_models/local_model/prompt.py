@@ -12,12 +12,8 @@ def encode_prompt(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
 
     The format is the chat template of the tokenizer, or without one a line ``role: content`` per
     message. If the template rejects the conversation, system messages and consecutive messages of
-    one role are joined, and it is applied again.
-
-    Raises
-    ------
-    BadRequestError
-        If the template rejects the joined messages as well.
+    one role are joined, and it is applied again; if it rejects that too, ``BadRequestError`` is
+    raised.
     """
     if tokenizer.chat_template is None:
         return list(tokenizer(plain_prompt(messages))["input_ids"])

@@ -15,11 +15,7 @@ class TokenChoice:
     """Samples one token per row, with a random generator per row.
 
     Inverse transform sampling over the vocabulary, with one uniform random number per token.
-
-    Parameters
-    ----------
-    samplings : Sequence[Sampling]
-        Sampling parameters of the rows. ``temperature`` and ``top_p`` default to 1.
+    ``temperature`` and ``top_p`` default to 1.
     """
 
     def __init__(self, samplings: Sequence[Sampling]) -> None:

@@ -13,10 +13,7 @@ _REQUESTS_PER_CLIENT = 16
 class ClientPool:
     """Clients of one service, each with a limited number of concurrent requests.
 
-    Parameters
-    ----------
-    open_client : Callable[[], AsyncOpenAI]
-        Opens a client; called immediately for the first one, and later as needed.
+    ``open_client`` is called immediately for the first one, and later as needed.
     """
 
     def __init__(self, open_client: Callable[[], AsyncOpenAI]) -> None:

@@ -38,10 +38,7 @@ _CONNECT_TIMEOUT_S = 30.0
 def find_address(spec: ModelSpec) -> str:
     """Return the base URL: that of the spec, of the environment, or the default.
 
-    Raises
-    ------
-    ParameterError
-        If it is not an HTTP URL, or contains a password.
+    Raise ``ParameterError`` if it is not an HTTP URL, or contains a password.
     """
     address = spec.base_url or os.environ.get(ADDRESS_VARIABLE, "").strip() or OWN_ADDRESS
     name = "base_url" if spec.base_url else f"The environment variable {ADDRESS_VARIABLE}"
@@ -75,11 +72,8 @@ def is_openai(address: str) -> bool:
 def find_key(spec: ModelSpec) -> str:
     """Return the API key from the variable of the spec, or from the default variable.
 
-    Raises
-    ------
-    ParameterError
-        If the variable is not set although the spec names it or the service is OpenAI's, or if the
-        value cannot be a key. Messages never contain the key.
+    Raise ``ParameterError``, without the key, if the variable is not set although the spec names it
+    or the service is OpenAI's, or if the value cannot be a key.
     """
     variable = spec.api_key_variable or KEY_VARIABLE
     key = os.environ.get(variable, "").strip()
@@ -113,11 +107,6 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
     """Open a client of the service of a spec.
 
     The client never retries by itself: retries cost money and are controlled by the engine.
-
-    Raises
-    ------
-    ParameterError
-        If base URL or API key are missing or invalid.
     """
     # The engine limits concurrency, so the connection pool must not.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
@@ -143,13 +132,7 @@ def _trusted_authorities() -> ssl.SSLContext:
 
 
 def find_mock_api(context: ConnectionContext) -> AsgiApp:
-    """Return the mock API of a context.
-
-    Raises
-    ------
-    ParameterError
-        If the context has none.
-    """
+    """Return the mock API of a context, or raise ``ParameterError``."""
     if context.rehearsal_app is None:
         raise ParameterError(
             "The provider rehearsal needs a mock API, got rehearsal_app=None. Pass "
@@ -159,13 +142,7 @@ def find_mock_api(context: ConnectionContext) -> AsgiApp:
 
 
 def open_mock_client(context: ConnectionContext) -> AsyncOpenAI:
-    """Open a client that calls the mock API in process, without an API key.
-
-    Raises
-    ------
-    ParameterError
-        If the context has no mock API.
-    """
+    """Open a client that calls the mock API in process, without an API key."""
     transport = httpx2.ASGITransport(app=find_mock_api(context))
     return AsyncOpenAI(
         api_key=NO_KEY,

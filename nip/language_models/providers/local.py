@@ -59,15 +59,7 @@ class LocalChatModel(ProvidedChatModel):
         check_folder(spec.model_name)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Generate one completion; the model is loaded on the first call.
-
-        Raises
-        ------
-        ParameterError
-            If the folder cannot be loaded.
-        LanguageModelError
-            If the conversation is too long, or the call times out.
-        """
+        """Generate one completion; the model is loaded on the first call."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(messages, sampling, loop.create_future())
         self._waiting.append(waiting)

@@ -60,13 +60,7 @@ class OpenAIChatModel(ProvidedChatModel):
         return "max_completion_tokens" if is_own else "max_tokens"
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Send one request.
-
-        Raises
-        ------
-        LanguageModelError
-            If the request fails; ``error_translation`` chooses the class.
-        """
+        """Send one request; ``error_translation`` chooses the class of an error."""
         response = await self._post(self._request_body(messages, sampling))
         if isinstance(response, LanguageModelError):
             # Raised outside of `except`, so that it is not chained to the SDK's exception, whose

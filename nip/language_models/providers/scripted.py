@@ -52,15 +52,7 @@ class ScriptedChatModel(ProvidedChatModel):
         load_answers(spec.model_name)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
-        """Call the function or apply the rules.
-
-        Raises
-        ------
-        LanguageModelError
-            If the function raises it. Other exceptions of the function propagate unchanged.
-        ParameterError
-            If the function returns neither a string nor a ``Completion``.
-        """
+        """Call the function, whose exceptions propagate unchanged, or apply the rules."""
         answer = self._answer(messages, sampling)
         if inspect.isawaitable(answer):
             answer = await answer
@@ -89,13 +81,7 @@ class ScriptedChatModel(ProvidedChatModel):
 
 
 def load_answers(name: str) -> AnswerFunction:
-    """Load the function or the rules that a model name specifies.
-
-    Raises
-    ------
-    ParameterError
-        If the name has none of the forms of ``ScriptedChatModel``, or its target does not exist.
-    """
+    """Load the function or the rules that a model name specifies, or raise ``ParameterError``."""
     if name.endswith(_RULE_FILES):
         rules = AnswerRules.from_file(name)
         return lambda messages, sampling: rules.answer(messages, sampling.seed or 0)

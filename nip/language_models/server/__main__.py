@@ -124,13 +124,7 @@ def serve(given: argparse.Namespace) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket.
-
-    Raises
-    ------
-    ParameterError
-        If the port cannot be opened, for example because another program uses it.
-    """
+    """Open a listening socket; raise ``ParameterError`` if that fails, as for a port in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         opened = socket.socket(family)

@@ -38,13 +38,7 @@ class ChatRequest:
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> "ChatRequest":
-        """Parse the JSON body of a request.
-
-        Raises
-        ------
-        ApiError
-            If a field is missing or invalid.
-        """
+        """Parse the JSON body of a request, or raise ``ApiError``."""
         is_streamed = bool(body.get("stream"))
         stream_options = body.get("stream_options") or {}
         if not isinstance(stream_options, dict):

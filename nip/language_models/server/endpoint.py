@@ -90,18 +90,7 @@ class EndpointOptions:
 
 
 class Endpoint:
-    """The mock API behind the routes: options, stored state, mock model and fault plan.
-
-    Parameters
-    ----------
-    options : EndpointOptions
-        Behaviour of the mock API.
-
-    Raises
-    ------
-    ParameterError, UnknownNameError
-        If an option is invalid.
-    """
+    """The mock API behind the routes: options, stored state, mock model and fault plan."""
 
     def __init__(self, options: EndpointOptions) -> None:
         self.options = options
@@ -124,13 +113,7 @@ class Endpoint:
         self.close()
 
     def check_key(self, request: Request) -> None:
-        """Check the API key of a request.
-
-        Raises
-        ------
-        ApiError
-            If a key is required and the given one is missing or different.
-        """
+        """Raise ``ApiError`` if the API key of a request is required and missing or different."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self._key is not None and given != self._key:
             raise wrong_key()
@@ -148,13 +131,7 @@ class Endpoint:
         work: Callable[[], Awaitable[Response] | Response],
         model: str | None = None,
     ) -> Response:
-        """Process a request with ``work``, and inject a fault before or after it.
-
-        Raises
-        ------
-        ApiError
-            If the request is refused.
-        """
+        """Process a request with ``work``, and inject a fault before or after it."""
         name = None if fault is None else fault.name
         if (refused := refusal(name or "", self.options.retry_after_s)) is not None:
             raise refused

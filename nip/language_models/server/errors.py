@@ -11,22 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 
 class ApiError(Exception):
-    """An error response.
+    """An error response with a status of 400 or above.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status, 400 or above.
-    message : str
-        Human-readable description.
-    kind : str
-        Kind of error, the field ``type`` of the body.
-    code : str, optional
-        Machine-readable error code.
-    param : str, optional
-        Name of the invalid parameter.
-    headers : Mapping[str, str], optional
-        Additional headers, for example ``retry-after``.
+    ``kind`` is the field ``type`` of the body, ``param`` the name of an invalid parameter.
     """
 
     def __init__(
@@ -107,12 +94,7 @@ _REFUSALS: dict[str, Callable[[], ApiError]] = {
 def refusal(fault: str, retry_after_s: float = 0.0) -> ApiError | None:
     """Return the error response that a fault causes; None for faults of another kind.
 
-    Parameters
-    ----------
-    fault : str
-        Name of the fault.
-    retry_after_s : float
-        Seconds in the ``Retry-After`` header of rate limit errors.
+    ``retry_after_s`` is the wait in seconds for which the header of rate limit errors asks.
     """
     if fault == "rate_limit":
         return _rate_limit("retry-after", retry_after_s)
@@ -147,13 +129,7 @@ class CutConnectionError(httpx2.RemoteProtocolError):
 
 
 class CutResponse(Response):
-    """Sends half of a response, then closes the connection.
-
-    Parameters
-    ----------
-    whole : Response
-        The complete response.
-    """
+    """Sends half of a response, then closes the connection."""
 
     def __init__(self, whole: Response) -> None:
         super().__init__(whole.body, whole.status_code)
@@ -170,11 +146,8 @@ class CutResponse(Response):
 class StalledResponse(Response):
     """Never sends a response.
 
-    Parameters
-    ----------
-    seconds : float
-        How long the connection stays open. HTTP clients time out before that by themselves.
-        In-process transports have no timeout, so they get a ``ReadTimeout`` after this time.
+    HTTP clients time out by themselves before the connection has been open for ``seconds``.
+    In-process transports have no timeout, so they get a ``ReadTimeout`` after this time.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -100,12 +100,7 @@ class FaultRule:
     def from_text(cls, text: str, default_rate: float) -> "FaultRule":
         """Parse a name with selectors, such as ``rate_limit?rate=0.5&model=m&request=chat``.
 
-        Raises
-        ------
-        UnknownNameError
-            If the fault or a selector does not exist.
-        ParameterError
-            If the value of a selector is invalid.
+        Raise ``UnknownNameError`` for an unknown fault or selector, ``ParameterError`` for a value.
         """
         name, _, query = text.partition("?")
         fault = fault_registry.get(name)
@@ -137,17 +132,10 @@ class FaultRule:
 
 
 class FaultPlan:
-    """Chooses the fault of each request.
+    """Chooses the fault of each request: that of the first rule whose draw succeeds.
 
     The choice depends only on the seed, on the content of the request, and on the number of equal
     requests before it, so it does not depend on the order in which different requests arrive.
-
-    Parameters
-    ----------
-    rules : Iterable[FaultRule]
-        Rules in order of priority; the first whose draw succeeds applies.
-    seed : int
-        Seed of the draws.
     """
 
     def __init__(self, rules: Iterable[FaultRule], seed: int) -> None:
@@ -162,21 +150,7 @@ class FaultPlan:
         model: str | None,
         counters: CounterTable,
     ) -> Fault | None:
-        """Return the fault of a request, if any, and count it.
-
-        Parameters
-        ----------
-        kind : RequestKind
-            Kind of the request.
-        digest : bytes
-            Digest of the request.
-        num_before : int
-            Number of equal requests before this one.
-        model : str | None
-            The model that the request names, if any.
-        counters : CounterTable
-            Counts the injected faults.
-        """
+        """Return the fault of a request with ``num_before`` equal ones before it, and count it."""
         for rule in self.rules:
             if not rule.matches(kind, model):
                 continue

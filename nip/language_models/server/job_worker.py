@@ -28,11 +28,6 @@ class JobWorker:
 
     Jobs have no thread of their own: a request for a job advances it, so that tests and rehearsals
     do not depend on timing.
-
-    Parameters
-    ----------
-    endpoint : Endpoint
-        The endpoint that stores the jobs.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -41,17 +36,7 @@ class JobWorker:
         self._options = endpoint.options
 
     def open(self, request: dict[str, Any], file: StoredFile, fault: str | None) -> JobRecord:
-        """Create a job.
-
-        Parameters
-        ----------
-        request : dict[str, Any]
-            The parsed request, see ``read_job_request``.
-        file : StoredFile
-            The training file.
-        fault : str | None
-            Name of the fault to inject, if any.
-        """
+        """Create a job from the result of ``read_job_request``, possibly with a fault to inject."""
         method = request["method"]
         hyper_parameters = method[method["type"]]["hyperparameters"]
         tokens, num_examples, error = self._examine(file, method["type"])
@@ -90,12 +75,7 @@ class JobWorker:
     def advance(self, job: JobRecord, is_changed: bool = False) -> JobRecord:
         """Bring a job to the status that is due now.
 
-        Parameters
-        ----------
-        job : JobRecord
-            The job.
-        is_changed : bool
-            Whether the record has unsaved changes.
+        ``is_changed`` tells that the record has unsaved changes.
         """
         now = time.time()
         status = job.next_status(now)

@@ -36,19 +36,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def read_job_request(body: dict[str, Any]) -> dict[str, Any]:
-    """Validate a job request, and fill in defaults.
-
-    Returns
-    -------
-    request : dict[str, Any]
-        With ``model``, ``training_file``, ``validation_file``, ``suffix``, ``seed``, ``metadata``
-        and ``method``, with all hyper-parameters.
-
-    Raises
-    ------
-    ApiError
-        If a field is missing or invalid.
-    """
+    """Validate a job request and fill in all fields and hyper-parameters, or raise ``ApiError``."""
     for name in ("model", "training_file"):
         if not isinstance(body.get(name), str) or not body[name]:
             raise ApiError(400, f"You must provide a {name} parameter.", param=name)

@@ -14,10 +14,7 @@ from nip.language_models.server.errors import ApiError, invalid
 def parse_json(content: bytes) -> Any:
     """Parse JSON whose strings can all be encoded as UTF-8.
 
-    Raises
-    ------
-    ValueError
-        If it is invalid, nested too deeply, or contains an unpaired surrogate.
+    Raise ``ValueError`` if it is invalid, nested too deeply, or has an unpaired surrogate.
     """
     try:
         tree = json.loads(content)
@@ -29,13 +26,7 @@ def parse_json(content: bytes) -> Any:
 
 
 async def read_json_object(request: Request) -> dict[str, Any]:
-    """Parse the body of a request as a JSON object.
-
-    Raises
-    ------
-    ApiError
-        If it is not a JSON object.
-    """
+    """Parse the body of a request as a JSON object, or raise ``ApiError``."""
     try:
         body = parse_json(await request.body())
     except UnicodeEncodeError as error:
@@ -61,25 +52,10 @@ def page_of(
     id_of: Callable[[T], str],
     show: Callable[[T], dict[str, Any]],
 ) -> JSONResponse:
-    """Build the response for one page of a list.
+    """Build the response for one page of a list, whose ``items`` are all in page order.
 
-    Parameters
-    ----------
-    items : Sequence[T]
-        The complete list, in page order.
-    query : QueryParams
-        May contain ``limit`` and ``after``, the ID of the last item of the previous page.
-    default_limit, max_limit : int
-        Default and largest page length.
-    id_of : Callable[[T], str]
-        Returns the ID of an item.
-    show : Callable[[T], dict[str, Any]]
-        Returns the API object of an item.
-
-    Raises
-    ------
-    ApiError
-        If ``limit`` is out of range, or no item has the ID ``after``.
+    ``limit`` and ``after`` of the query, the ID of the last item of the previous page, choose it;
+    ``ApiError`` is raised if either is invalid. ``show`` returns the API object of an item.
     """
     limit = _read_limit(query.get("limit"), default_limit, max_limit)
     start = 0

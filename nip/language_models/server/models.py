@@ -33,19 +33,10 @@ def base_of(name: str) -> str:
 
 
 def fine_tuned_name(request: dict[str, Any], content_sha256: str, organization: str) -> str:
-    """Return the name of the model that a job creates.
+    """Return the name of the model, owned by an organization, that a job creates.
 
     Equal jobs create models of equal names, so that a repeated experiment gets the same names. The
     metadata of the job is not part of the name: it identifies the client, not the model.
-
-    Parameters
-    ----------
-    request : dict[str, Any]
-        The job request with its hyper-parameters.
-    content_sha256 : str
-        SHA-256 of the training file.
-    organization : str
-        Owner of the model.
     """
     parts = [request["model"], content_sha256, request["method"], request["seed"]]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

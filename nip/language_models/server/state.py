@@ -55,15 +55,8 @@ COMMIT;
 class EndpointState:
     """State of the mock API. A state file survives a kill of the process at any time.
 
-    Parameters
-    ----------
-    path : str, optional
-        SQLite file, created if it is missing; None keeps the state in memory.
-
-    Raises
-    ------
-    ParameterError
-        If the file is not a state file, is damaged, or cannot be written.
+    ``path`` is an SQLite file, created if it is missing; None keeps the state in memory. Raise
+    ``ParameterError`` if it is not a state file, is damaged, or cannot be written.
     """
 
     def __init__(self, path: str | None = None) -> None:

@@ -16,21 +16,11 @@ class TrainingFileError(Exception):
 
 
 def read_examples(content: bytes, method: str) -> list[TrainingExample]:
-    """Parse a training file.
+    """Parse a training file with one JSON object per line, or raise ``TrainingFileError``.
 
-    Parameters
-    ----------
-    content : bytes
-        One JSON object per line.
-    method : str
-        ``supervised``: each line is ``{"messages": [...]}``, and the last message, the assistant's,
-        is the target. ``dpo``: each line is ``{"input": {"messages": [...]}, "preferred_output":
-        [...], "non_preferred_output": [...]}``.
-
-    Raises
-    ------
-    TrainingFileError
-        If a line is invalid, or there are fewer than ``MIN_EXAMPLES``.
+    With the method ``supervised`` each line is ``{"messages": [...]}``, and the last message, the
+    assistant's, is the target; with ``dpo``, it is ``{"input": {"messages": [...]},
+    "preferred_output": [...], "non_preferred_output": [...]}``. ``MIN_EXAMPLES`` are required.
     """
     read = _read_supervised if method == "supervised" else _read_preference
     examples = []

@@ -28,21 +28,10 @@ class RolloutRequest:
 def requests_of_stage(
     hyper_params: HyperParameters, phase: RolloutPhase, iteration: int, num_datapoints: int
 ) -> list[RolloutRequest]:
-    """Return the rollouts of a stage.
+    """Return the rollouts of a stage, for a split of ``num_datapoints``.
 
     A test on a part of the split uses the same part in every iteration, so that results are
     comparable.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment.
-    phase : RolloutPhase
-        The stage.
-    iteration : int
-        The stage.
-    num_datapoints : int
-        Size of the split.
     """
     if phase == "test" and hyper_params.text_rl.test_on_whole_dataset:
         return whole_split(num_datapoints)
@@ -60,16 +49,9 @@ def reruns_tests(hyper_params: HyperParameters) -> bool:
 def is_tested(
     hyper_params: HyperParameters, iteration: int, num_iterations: int | None = None
 ) -> bool:
-    """Tell whether an iteration includes a test.
+    """Tell whether an iteration, counted from 0, includes a test.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment.
-    iteration : int
-        The iteration, counted from 0.
-    num_iterations : int, optional
-        Number of iterations, if the run is stopped early.
+    ``num_iterations`` is that of the run, if it is stopped early.
     """
     is_forced = hyper_params.base_run.rerun_tests_force_test_during_training_state
     if reruns_tests(hyper_params) and is_forced:
@@ -87,17 +69,7 @@ def is_tested(
 def num_rollouts_of_iterations(
     hyper_params: HyperParameters, iterations: range, num_train: int, num_test: int
 ) -> int:
-    """Count the rollouts of some iterations, including tests.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment.
-    iterations : range
-        The iterations, counted from 0.
-    num_train, num_test : int
-        Sizes of the splits.
-    """
+    """Count the rollouts of some iterations, including tests, for the sizes of both splits."""
     num_tests = sum(is_tested(hyper_params, iteration) for iteration in iterations)
     per_iteration = 0 if reruns_tests(hyper_params) else _num_rollouts(hyper_params, num_train)
     per_test = len(requests_of_stage(hyper_params, "test", 0, num_test)) if num_tests else 0
@@ -118,17 +90,6 @@ def requests_of_iteration(
     Each pass over the data has its own random order, and iterations take consecutive rows of these
     passes. So every datapoint is sampled equally often, except in the current pass, whatever the
     number of rollouts per iteration.
-
-    Parameters
-    ----------
-    num_datapoints : int
-        Size of the split.
-    num_rollouts : int
-        Rollouts per iteration.
-    iteration : int
-        The iteration, counted from 0.
-    seed : int
-        Seed of the orders.
     """
     first = iteration * num_rollouts
     rows: list[int] = []

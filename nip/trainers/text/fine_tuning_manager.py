@@ -34,22 +34,7 @@ MOCK_API_POLL_S = 0.02
 class FineTuningManager:
     """Creates the fine-tuning jobs of a run, and waits for them.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment; its ``fine_tuning`` group configures the jobs.
-    settings : ExperimentSettings
-        Provides polling interval and price file.
-    run : Run
-        Stores the jobs.
-    context : ConnectionContext
-        Connection settings.
-    groups : mapping
-        All model groups by name.
-    stored : StoredRollouts
-        The stored rollouts, to build training conversations.
-    notify : callable
-        Called with ``on_step_start`` and ``on_step_end`` around the creation of each job.
+    ``notify`` is called with ``on_step_start`` and ``on_step_end`` around the creation of each job.
     """
 
     def __init__(

@@ -11,13 +11,9 @@ from nip.utils.nested_array_dict import NestedArrayDict
 def guess_replacement_share(iteration: int, params: TextRlParameters) -> float:
     """Return the share of the verifier's examples whose verdict is replaced by the true label.
 
-    Parameters
-    ----------
-    iteration : int
-        The iteration, counted from 0.
-    params : TextRlParameters
-        Initial share p, annealing rate r and annealing method: ``none`` keeps p, ``linear`` gives
-        max(0, p − r · iteration), ``exponential`` gives p · (1 − r)^iteration.
+    With the initial share p and the annealing rate r, the annealing ``none`` keeps p, ``linear``
+    gives max(0, p − r · iteration), ``exponential`` gives p · (1 − r)^iteration; iterations are
+    counted from 0.
     """
     share = params.verifier_guess_replacement_proportion
     rate = params.verifier_guess_replacement_annealing_rate
@@ -40,7 +36,8 @@ def choose_replaced(
     """Choose the examples in which the verifier's verdict is replaced by the true label.
 
     Eligible are rollouts that did not fail, in which the verifier decided, and in which none of its
-    messages was left empty. Of these, ``round(share * number)`` are drawn without replacement.
+    messages was left empty. Of these, ``round(share * number)`` are drawn without replacement; seed
+    and iteration determine which.
 
     Parameters
     ----------
@@ -50,10 +47,6 @@ def choose_replaced(
         Rows of ``rollouts`` that are examples, (example,), possibly with repetitions.
     verifier : int
         Index of the verifier on the axis of agents.
-    share : float
-        Between 0 and 1.
-    seed, iteration : int
-        Seed of the experiment, and the iteration; together they determine the choice.
 
     Returns
     -------

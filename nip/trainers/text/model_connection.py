@@ -34,16 +34,7 @@ def open_connection(
 ) -> ConnectionContext:
     """Return the connection settings, with a mock API if any agent uses one.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment; its ``rehearsal`` group configures the mock API.
-    settings : ExperimentSettings
-        Provides the timeout.
-    instance : PureTextScenarioInstance
-        The agents, and the answer rules of the scenario.
-    folder : Path
-        Folder of the run, in which the mock API stores its state.
+    The mock API stores its state in ``folder``, that of the run.
     """
     timeout_s = settings.api_timeout_s
     if not any(_is_mocked(agent.model) for agent in instance.agents.values()):
@@ -73,15 +64,7 @@ async def close_connection(context: ConnectionContext) -> None:
 def choose_engine_options(
     settings: ExperimentSettings, models: Iterable[ModelSpec]
 ) -> EngineOptions:
-    """Return the options of the engine, with shorter backoffs if all models are mocked.
-
-    Parameters
-    ----------
-    settings : ExperimentSettings
-        Limits set by the user.
-    models : iterable of ModelSpec
-        The models in use.
-    """
+    """Return the options of the engine, with shorter backoffs if all models are mocked."""
     limits = EngineOptions(
         max_concurrency=settings.max_concurrency,
         timeout_s=settings.api_timeout_s,

@@ -68,17 +68,7 @@ class TextPlan:
 def make_text_plan(
     hyper_params: HyperParameters, instance: PureTextScenarioInstance, prices: Prices | None = None
 ) -> TextPlan:
-    """Estimate calls, tokens and costs of an experiment.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment.
-    instance : PureTextScenarioInstance
-        The built parts.
-    prices : Prices, optional
-        Prices of tokens; the public prices by default.
-    """
+    """Estimate calls, tokens and costs of an experiment, at public prices by default."""
     num_first, num_later = _num_rollouts(hyper_params, instance)
     groups = instance.shared_model_groups.values()
     group_of = {name: group for group in groups for name in group.agent_names}

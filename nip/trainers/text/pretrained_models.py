@@ -17,17 +17,8 @@ def save_pretrained_models(
 ) -> None:
     """Copy the current model of each model group into a subfolder with the name of the group.
 
-    Parameters
-    ----------
-    folder : Path or str
-        Target folder; the subfolders have the layout of the ``transformers`` library.
-    groups : mapping from str to PureTextSharedModelGroup
-        The model groups by name.
-
-    Raises
-    ------
-    ParameterError
-        If a model is not local, or a subfolder exists already; then nothing is copied.
+    The subfolders have the layout of the ``transformers`` library. Raise ``ParameterError``, and
+    copy nothing, if a model is not local or a subfolder exists already.
     """
     sources = {}
     for name, group in groups.items():

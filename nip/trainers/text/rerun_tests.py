@@ -29,17 +29,7 @@ def models_of_base_run(
 ) -> tuple[Models, ...]:
     """Read the models of the base run in each of its iterations so far.
 
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment; ``base_run`` names the run.
-    settings : ExperimentSettings
-        Provides the folder of the runs.
-
-    Raises
-    ------
-    ParameterError
-        If the run does not exist, or has not finished its first iteration.
+    Raise ``ParameterError`` if the run does not exist, or has not finished an iteration.
     """
     run_id = str(hyper_params.base_run.run_id)
     stored = read_state(Path(settings.runs_dir) / run_id, STATE_KEY)
@@ -66,12 +56,6 @@ def rerun_tests(
 
     Parameters
     ----------
-    run : Run
-        Stores the progress.
-    hyper_params : HyperParameters
-        Parameters of the experiment, with the base run and the test scheme.
-    settings : ExperimentSettings
-        Provides the folder of the runs.
     test : callable
         Tests the models of the last iteration of its argument, which has one entry for each
         iteration so far, and returns the metrics.
@@ -101,16 +85,8 @@ def copy_endpoint_of_base_run(
 ) -> None:
     """Copy the mock API's state of the base run, which contains its fine-tuned models.
 
-    Does nothing if the copy exists, or if the base run did not use the mock API.
-
-    Parameters
-    ----------
-    hyper_params : HyperParameters
-        Parameters of the experiment; ``base_run`` names the run.
-    settings : ExperimentSettings
-        Provides the folder of the runs.
-    folder : Path
-        Folder of the new run.
+    Does nothing if the copy exists in the folder of the new run, or if the base run did not use the
+    mock API.
     """
     source = Path(settings.runs_dir) / str(hyper_params.base_run.run_id) / ENDPOINT_FILE
     target = folder / ENDPOINT_FILE

@@ -19,12 +19,13 @@ def select_rollouts(
     seed: int,
     iteration: int,
 ) -> Rows:
-    """Select the rollouts on which an agent is trained.
+    """Return the rows of the rollouts on which an agent is trained, sorted by position.
 
     Selects either all rollouts whose reward is at least ``reward_threshold``, or a random sample
-    with probabilities that increase with the reward (see ``selection_weights``). The reward is that
-    of the agent, summed over the rollout. Rollouts that failed, in which the agent wrote nothing,
-    or in which one of its messages is empty for lack of a valid answer, are excluded.
+    with probabilities that increase with the reward (see ``selection_weights``); a row that is
+    drawn several times is repeated. The reward is that of the agent, summed over the rollout.
+    Rollouts that failed, in which the agent wrote nothing, or in which one of its messages is empty
+    for lack of a valid answer, are excluded.
 
     Parameters
     ----------
@@ -32,18 +33,8 @@ def select_rollouts(
         Batch size (rollout,), in any order.
     agent_names : tuple of str
         The agents in the order of their axis.
-    agent : str
-        The agent to train.
-    params : PureTextEiParameters
-        The method and its parameters.
     seed, iteration : int
-        Seed of the experiment, and the iteration; with the name of the agent they determine the
-        sample.
-
-    Returns
-    -------
-    rows : int64 array
-        Rows of ``rollouts``, sorted by position. A row that was drawn several times is repeated.
+        With the name of the agent they determine the sample.
     """
     index = agent_names.index(agent)
     rows = _candidates(rollouts, index)
@@ -64,24 +55,12 @@ def select_rollouts(
 def selection_weights(
     rewards: NDArray[np.float64], params: PureTextEiParameters
 ) -> NDArray[np.float64]:
-    """Return the sampling probability of each rollout.
+    """Return the sampling probability of each rollout from rewards of the shape (rollout,).
 
     The weight of a rollout is the excess of its reward over the minimum (``weighting_minimum``, or
     the lowest reward), normalised to the sum 1. Then ``weighting_epsilon`` / N is added to each of
     the N weights, and they are normalised again. If no reward exceeds the minimum, all weights are
     equal.
-
-    Parameters
-    ----------
-    rewards : float64 array
-        (rollout,).
-    params : PureTextEiParameters
-        Provides ``weighting_minimum`` and ``weighting_epsilon``.
-
-    Returns
-    -------
-    weights : float64 array
-        (rollout,), with the sum 1.
     """
     if len(rewards) == 0:
         return np.zeros(0)

@@ -34,20 +34,8 @@ class RolloutSampler:
     """Samples the rollouts of a stage concurrently, and stores them.
 
     Rollouts stored by an earlier process are not sampled again. A rollout that was interrupted
-    resumes in the middle, because the journal answers its first calls.
-
-    Parameters
-    ----------
-    run : Run
-        Stores messages, rollouts and usage.
-    options : EngineOptions
-        Options of the engine.
-    context : ConnectionContext
-        Connection settings.
-    usage_tracker : UsageTracker
-        Tracks usage; restored here to the usage of earlier processes.
-    cache_path : str or None
-        File of the response cache, if any.
+    resumes in the middle, because the journal answers its first calls. The usage tracker is set to
+    the usage of earlier processes here.
     """
 
     def __init__(
@@ -76,18 +64,7 @@ class RolloutSampler:
     ) -> None:
         """Sample the rollouts of a stage that are not stored yet.
 
-        Parameters
-        ----------
-        phase : RolloutPhase
-            The phase of the stage.
-        iteration : int
-            The iteration of the stage.
-        plans : sequence of RolloutPlan
-            All rollouts of the stage.
-        play : callable
-            Plays one rollout.
-        on_rollout : callable
-            Called with the statistics of the engine after each finished rollout.
+        ``on_rollout`` is called with the statistics of the engine after each finished rollout.
 
         Raises
         ------

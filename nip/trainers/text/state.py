@@ -48,15 +48,7 @@ class TextTrainerState:
         return self.stage == DONE
 
     def after_stage(self, num_iterations: int, models: dict[str, str]) -> TextTrainerState:
-        """Return the state after the current stage.
-
-        Parameters
-        ----------
-        num_iterations : int
-            Number of iterations of the run.
-        models : dict
-            Current model name of each model group.
-        """
+        """Return the state after the current stage, with the model name of each model group."""
         is_last = self.iteration == num_iterations - 1
         stages = STAGES_OF_LAST_ITERATION if is_last else STAGES
         following = stages.index(self.stage) + 1

@@ -55,19 +55,10 @@ OF_AGENTS = (
 def rollout_statistics(
     rollouts: NestedArrayDict, protocol: ProtocolHandler, prefix: str = ""
 ) -> Statistics:
-    """Compute the metrics of the rollouts of one stage.
+    """Compute the metrics of the rollouts of one stage, of batch size (rollout,), in any order.
 
     Failed rollouts are counted, and excluded from all other metrics, because they contain no
-    decision of the agents.
-
-    Parameters
-    ----------
-    rollouts : NestedArrayDict
-        Batch size (rollout,), in any order.
-    protocol : ProtocolHandler
-        Provides the names of the agents, in the order of their axis.
-    prefix : str
-        Prefix of all names, such as ``"test_"``.
+    decision of the agents. ``prefix``, such as ``"test_"``, is that of all names.
 
     Returns
     -------
@@ -146,14 +137,7 @@ def _speaker_statistics(finished: NestedArrayDict, labels: list[int]) -> Statist
     Per label: completeness is the share of verdicts for the label among rollouts whose speaker
     argues for it and is right, soundness the share of other verdicts among rollouts whose speaker
     argues for it and is wrong. The metric is the minimum over both labels (Wäldchen et al., 2024),
-    as for tensors.
-
-    Parameters
-    ----------
-    finished : NestedArrayDict
-        Rollouts that did not fail.
-    labels : list of int
-        Label that the speaker argues for, by the episode seed modulo the length.
+    as for tensors. ``labels`` holds that of the speaker by the episode seed modulo its length.
     """
     y, verdict = finished["y"], finished["verdict"]
     argued = np.asarray(labels)[finished["seed"] % len(labels)]

@@ -30,16 +30,9 @@ PlayOne = Callable[[RolloutPlan, Complete], Awaitable[Rollout]]
 
 
 class StoredRollouts:
-    """Plans, plays and loads the rollouts of one run.
+    """Plans, plays and loads the rollouts of one run, whose seed gives that of every rollout.
 
-    Parameters
-    ----------
-    instance : PureTextScenarioInstance
-        Agents, datasets and dialogue rules.
-    hyper_params : HyperParameters
-        Provides the seed, from which that of every rollout is derived.
-    run : Run or RunDatabase
-        Stores the rollouts; a read-only database suffices for all methods except playing.
+    A read-only database as ``run`` suffices for all methods except playing.
     """
 
     def __init__(
@@ -132,19 +125,8 @@ class StoredRollouts:
     ) -> list[ChatMessage] | None:
         """Return the conversation of a training rollout as seen by an agent.
 
-        Parameters
-        ----------
-        iteration, position : int
-            The training rollout.
-        agent : str
-            The agent, whose last message ends the conversation.
-        verdict_becomes_truth : bool
-            Whether to replace the verifier's verdict by the true label.
-
-        Returns
-        -------
-        messages : list or None
-            None if the agent wrote nothing.
+        The agent's last message ends it; if there is none, the result is None.
+        ``verdict_becomes_truth`` replaces the verifier's verdict by the true label.
         """
         rollout = self._training_rollouts(iteration)[position]
         datapoint = self.dataset("train")[rollout.datapoint]

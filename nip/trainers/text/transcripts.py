@@ -23,25 +23,11 @@ def write_transcripts(
     transcripts: Iterable[Mapping[str, Any]],
     file_format: Literal["json", "yaml"] = "yaml",
 ) -> Path:
-    """Write the transcripts of a stage, replacing an existing file atomically.
+    """Write the transcripts of a stage, replacing an existing file atomically, and return its path.
 
-    Parameters
-    ----------
-    run_folder : Path
-        Folder of the run.
-    phase : str
-        ``"train"`` or ``"test"``.
-    iteration : int
-        Iteration in the file name, counted from 1.
-    transcripts : iterable of mappings
-        Results of ``transcript_of``; consumed one by one, so that they need not fit into memory.
-    file_format : str
-        ``"yaml"`` or ``"json"``; either is a list with one entry per rollout.
-
-    Returns
-    -------
-    path : Path
-        The file, for example ``transcripts/iteration_0001_train.yaml``.
+    ``transcripts`` are results of ``transcript_of``, consumed one by one, so that they need not fit
+    into memory. Either format is a list with one entry per rollout. The file is for example
+    ``transcripts/iteration_0001_train.yaml``; iterations are counted from 1.
     """
     path = Path(run_folder) / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,16 +47,7 @@ def transcript_of(
 ) -> dict[str, Any]:
     """Return a readable form of a rollout as plain data, without empty entries.
 
-    Parameters
-    ----------
-    rollout : Rollout
-        The rollout.
-    datapoint : TextDatapoint
-        Its datapoint.
-    agent_names : sequence of str
-        The agents in the order of the protocol.
-    prompts : mapping of str to str, optional
-        System prompt of each agent.
+    ``prompts`` holds the system prompt of each agent; ``agent_names`` the order of the protocol.
     """
     totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
     decided = rollout.verdict in (0, 1)

@@ -13,15 +13,7 @@ register_mock_model = mock_model_registry.register
 
 
 def build_mock_model(name: str, file: str | None = None) -> MockModel:
-    """Build a mock model.
-
-    Raises
-    ------
-    UnknownNameError
-        If no mock model has this name.
-    ParameterError
-        If the model cannot use the file.
-    """
+    """Build a mock model; raise ``ParameterError`` if it cannot use the file."""
     model_class = mock_model_registry.get(name)
     try:
         return model_class(file)
