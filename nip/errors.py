@@ -84,13 +84,7 @@ class ProtocolError(NipError, ValueError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name closest to a misspelt one.
-
-    Returns
-    -------
-    suggestion : str
-        ``"Did you mean 'nip'?"``, or an empty string if no known name is close.
-    """
+    """Return ``"Did you mean 'nip'?"`` for a misspelt name; an empty string if none is close."""
     found = closest(name, known)
     return f"Did you mean {found!r}?" if found else ""
 
@@ -104,17 +98,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Format the error message for an unknown name.
-
-    Parameters
-    ----------
-    kind : str
-        What the name refers to, for example ``"trainer"``.
-    name : str
-        The unknown name.
-    known : Iterable[str]
-        All valid names.
-    """
+    """Format the error message for an unknown name of a kind such as ``"trainer"``."""
     names = sorted(known)
     parts = [f"There is no {kind} {name!r}."]
     if suggestion := did_you_mean(name, names):

@@ -50,12 +50,7 @@ class Registry(Generic[T]):
         """Register a value under a name, directly or as a decorator.
 
         A module that is imported again (a notebook cell run twice, ``importlib.reload``) may
-        register its classes again.
-
-        Raises
-        ------
-        PluginError
-            If another value is registered under the name.
+        register its classes again. Another value under the name raises ``PluginError``.
         """
         if value is None:
             return lambda decorated: self.register(name, decorated)
@@ -78,10 +73,7 @@ class Registry(Generic[T]):
     def get(self, name: str) -> T:
         """Return the value registered under a name.
 
-        Raises
-        ------
-        UnknownNameError
-            If the name is not registered; the message lists the known names and the closest one.
+        An ``UnknownNameError`` lists the known names and the closest one.
         """
         if name not in self:
             raise UnknownNameError(unknown_name(self.kind, name, self._entries))

@@ -4,15 +4,10 @@ import hashlib
 
 
 def stable_seed(*parts: int | str) -> int:
-    """Derive a seed from integers and strings, for example ``stable_seed(seed, "agent", name)``.
+    """Derive a seed in [0, 2^63) from parts, for example ``stable_seed(seed, "agent", name)``.
 
     Unlike ``hash``, the result does not vary between processes. Different parts give independent
     seeds: ``("ab", "c")`` differs from ``("a", "bc")``, and ``1`` from ``"1"``.
-
-    Returns
-    -------
-    seed : int
-        An integer in [0, 2^63).
     """
     digest = hashlib.sha256()
     for part in parts:

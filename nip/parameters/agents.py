@@ -201,23 +201,10 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
     ) -> AgentsParameters:
         """Build the mapping from the value given for ``agents``.
 
-        Parameters
-        ----------
-        value : Any
-            None, or a mapping from names to instances of ``agent_class`` or
-            ``RandomAgentParameters``, mappings of their fields (with ``is_random: true`` for a
-            random agent), or None.
-        agent_class : type[BaseAgentParameters]
-            Class of the agents of the scenario.
-        path : str
-            Dotted name of the mapping, for messages.
-        ignore_unknown : bool
-            Ignore unknown fields instead of raising an error.
-
-        Raises
-        ------
-        ParameterError
-            If an agent is invalid; the error lists all problems.
+        It is None, or a mapping from names to instances of ``agent_class`` or
+        ``RandomAgentParameters``, mappings of their fields (with ``is_random: true`` for a random
+        agent), or None. The other arguments are those of ``SubParameters.build``. A
+        ``ParameterError`` lists all problems.
         """
         if value is None:
             value = {}

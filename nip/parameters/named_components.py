@@ -49,26 +49,17 @@ def build_named_components(
     known: Registry[Any],
     ignore_unknown: bool = False,
 ) -> tuple[Any, ...]:
-    """Build the options of each component in a list.
+    """Build the options of each component in a list; a ``ParameterError`` lists invalid entries.
 
     Parameters
     ----------
     value : Any
         None, a single entry, or a list of them. An entry is a name, a mapping with a name and
         options, or an instance of the options' class.
-    path : str
-        Dotted name of the list, for messages.
-    kind : str
-        What a component is, in the singular, for messages.
+    path, kind : str
+        Dotted name of the list, and what a component is, in the singular, for messages.
     known : Registry[Any]
         Specs by name; the attribute ``parameters`` of a spec is the class of the options.
-    ignore_unknown : bool
-        Ignore unknown options instead of raising an error.
-
-    Raises
-    ------
-    ParameterError
-        Listing every invalid entry.
     """
     entries = value if isinstance(value, list | tuple) else [] if value is None else [value]
     problems: list[str] = []

@@ -282,17 +282,8 @@ def register_parameter_class(cls: C) -> C:
 def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
     """Add a group of parameters to the root of the tree: ``hyper_params.<name>``.
 
-    Parameters
-    ----------
-    name : str
-        Name that the group has in the tree, on the command line and in stored files.
-    cls : type[SubParameters]
-        Its class, in which every field has a default.
-
-    Raises
-    ------
-    PluginError
-        If the name is taken, or a field has no default.
+    This is also its name on the command line and in stored files. ``PluginError`` is raised if the
+    name is taken, or a field of the class has no default.
     """
     taken = field_rules(parameter_classes["HyperParameters"])
     if name in taken or not name.isidentifier() or name.startswith("_"):

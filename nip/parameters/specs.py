@@ -143,17 +143,7 @@ protocol_specs: Registry[ProtocolSpec] = Registry(
 def register_trainer_spec(
     name: str, spec: TrainerSpec, *, parameters: type[SubParameters] | None = None
 ) -> None:
-    """Register the spec of a trainer, and its own group of parameters if it has one.
-
-    Parameters
-    ----------
-    name : str
-        Name of the trainer.
-    spec : TrainerSpec
-        What the checks need to know of it.
-    parameters : type of SubParameters, optional
-        Class of the trainer's own parameters, which become the group ``name``.
-    """
+    """Register the spec of a trainer, and its own parameters, if any, as the group ``name``."""
     if parameters is not None:
         register_parameter_group(name, parameters)
         spec = replace(spec, parameter_group=name)

@@ -17,12 +17,7 @@ def verifier_rewards(common: CommonProtocolParameters) -> AgentRewards:
 def prover_rewards(common: CommonProtocolParameters, goal: int) -> AgentRewards:
     """Return the rewards of a prover, which is paid for one decision whatever the label.
 
-    Parameters
-    ----------
-    common : CommonProtocolParameters
-        The common parameters.
-    goal : int
-        The decision that pays: 0 (reject) or 1 (accept).
+    ``goal`` is the decision that pays: 0 (reject) or 1 (accept).
     """
     row = (0.0, common.prover_reward) if goal == 1 else (common.prover_reward, 0.0)
     return AgentRewards(decided=(row, row))

@@ -9,20 +9,7 @@ from nip.protocols.rules import VERIFIER, ProtocolRules, Timetable
 
 
 def check_rules(protocol: str, rules: ProtocolRules) -> None:
-    """Check that the rules of a protocol fit together.
-
-    Parameters
-    ----------
-    protocol : str
-        Name of the protocol, for the messages.
-    rules : ProtocolRules
-        The rules.
-
-    Raises
-    ------
-    ProtocolError
-        At the first inconsistency.
-    """
+    """Raise ``ProtocolError`` at the first inconsistency of the rules of a protocol."""
     _Check(protocol, rules).run()
 
 

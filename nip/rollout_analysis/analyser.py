@@ -119,21 +119,11 @@ class ModelAnalyser(Analyser):
 
 
 def read_yes_or_no(answer: str) -> bool | None:
-    """Parse a yes-or-no answer.
+    """Parse a yes-or-no answer of a model; None if it is neither.
 
     The last line of the form ``Answer: yes`` decides; otherwise a last or first line that is only
     yes or no; otherwise the word yes or no in the last line, if only one of them occurs there.
     Markup, case and punctuation are ignored.
-
-    Parameters
-    ----------
-    answer : str
-        Output of the model.
-
-    Returns
-    -------
-    is_yes : bool | None
-        None if the answer is neither yes nor no.
     """
     lines = [line for each in answer.splitlines() if (line := _MARKUP.sub("", each).strip())]
     if not lines:

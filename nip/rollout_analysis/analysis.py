@@ -52,13 +52,7 @@ class Analysis:
         return f"{self.analyser.name}/{asked}/{place}"
 
     async def answer(self, engine: Engine) -> AnalysisRow:
-        """Answer the question.
-
-        Raises
-        ------
-        LanguageModelError
-            If the service did not answer, and a later attempt may succeed.
-        """
+        """Answer the question; raise ``LanguageModelError`` if a later attempt may succeed."""
         if not self.analyser.applies(self.subject):
             return self._row("not_applicable")
         if isinstance(self.analyser, ComputedAnalyser):

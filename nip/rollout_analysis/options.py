@@ -79,14 +79,9 @@ class AnalysisOptions:
 
 
 def connect(spec: ModelSpec, settings: ExperimentSettings) -> ConnectionContext:
-    """Return the connection to a model, after checking that its provider and key exist.
+    """Return the connection to a model; raise ``NipError`` without its provider or key.
 
     The provider ``rehearsal`` is a stateless mock server in this process.
-
-    Raises
-    ------
-    NipError
-        If the provider is unknown or its key is missing.
     """
     app = None
     if spec.provider == REHEARSAL_PROVIDER:

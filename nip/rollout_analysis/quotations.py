@@ -19,23 +19,11 @@ Similarity is the ratio of ``difflib``: twice the matching characters over the c
 
 
 def is_quoted_accurately(text: str, program: str) -> bool | None:
-    """Return whether all quotations of a program in a text are verbatim.
+    """Return whether all quotations of a program in a text are verbatim; None if there are none.
 
     Quotations are lines of fenced code, and text in backticks or quotation marks, that occur in the
     program or are similar to one of its lines, ignoring whitespace. Other marked text, such as an
     example input, is not a quotation.
-
-    Parameters
-    ----------
-    text : str
-        The text to check.
-    program : str
-        The quoted program.
-
-    Returns
-    -------
-    is_accurate : bool | None
-        None if nothing is quoted.
     """
     whole = _without_spaces(program)
     lines = [line for each in program.splitlines() if (line := _without_spaces(each))]

@@ -152,10 +152,7 @@ def run_analysers(
 def _split(
     names: Sequence[str] | None, settings: ExperimentSettings | None, options: dict[str, Any]
 ) -> tuple[AnalysisOptions, ExperimentSettings, str | None]:
-    """Separate the analysis options from the settings.
-
-    The third value is the folder of the datasets, None if it was not given.
-    """
+    """Separate the options from the settings and the folder of the datasets (None if not given)."""
     known = {each.name for each in fields(AnalysisOptions)}
     chosen = {name: value for name, value in options.items() if name in known}
     changes = {name: value for name, value in options.items() if name not in known}

@@ -36,10 +36,7 @@ class AnalysisSelection:
     def of(cls, run: TextRun, options: AnalysisOptions) -> Self:
         """Resolve options for a run.
 
-        Raises
-        ------
-        NipError
-            If an analyser is unknown, the model is not valid, or no stage has rollouts.
+        Raises ``NipError`` if an analyser is unknown, the model invalid, or no stage has rollouts.
         """
         names = analyser_registry.names() if options.names is None else options.names
         return cls(

@@ -57,13 +57,7 @@ class SummaryRow:
 
 
 def summarise(rows: Iterable[AnalysisRow]) -> list[SummaryRow]:
-    """Summarise results by analyser, model, prompt, stage and agent.
-
-    Parameters
-    ----------
-    rows : Iterable[AnalysisRow]
-        The results, in any order.
-    """
+    """Summarise results, in any order, by analyser, model, prompt, stage and agent."""
     return [_summary(*key, list(group)) for key, group in groupby(sorted(rows, key=_key), key=_key)]
 
 

@@ -46,17 +46,8 @@ class TextRun:
     ) -> list[Stage]:
         """Return the stages with rollouts, in chronological order.
 
-        Parameters
-        ----------
-        phases : Sequence[RolloutPhase]
-            Phases to include.
-        iterations : Sequence[int], optional
-            Iterations to include, counted from 1 as in transcripts and metrics; None: all.
-
-        Raises
-        ------
-        ParameterError
-            If none of them has rollouts; the message lists the stages that have.
+        Iterations count from 1, as in transcripts and metrics; None: all. If none of them has
+        rollouts, the message of the ``ParameterError`` lists the stages that have.
         """
         played = [
             (phase, iteration)
@@ -82,18 +73,9 @@ class TextRun:
 def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun]:
     """Open a run of language models for reading.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    data_dir : str, optional
-        Folder of the datasets; None: that of the last start of the run.
-
-    Raises
-    ------
-    NipError
-        If the run does not exist, its agents are not language models, or its dataset is missing or
-        has changed.
+    ``data_dir`` is the folder of the datasets; None: that of the last start of the run. Raises
+    ``NipError`` if the run does not exist, its agents are not language models, or its dataset is
+    missing or has changed.
     """
     # Imported late because it imports numpy: an unknown run should be reported quickly.
     from nip.experiment.text_parts import build_text_instance

@@ -43,17 +43,7 @@ class TranscriptFilter:
 def chosen_transcripts(
     run: TextRun, stage: Stage, chosen: TranscriptFilter
 ) -> Iterator[dict[str, Any]]:
-    """Yield the selected dialogues of a stage in the format of ``transcript_of``.
-
-    Parameters
-    ----------
-    run : TextRun
-        The run.
-    stage : Stage
-        Phase and iteration.
-    chosen : TranscriptFilter
-        Which dialogues to select.
-    """
+    """Yield the selected dialogues of a stage in the format of ``transcript_of``."""
     phase, _ = stage
     agent_names = run.instance.protocol_handler.agent_names
     for rollout in run.stored.each(*stage):
@@ -65,18 +55,10 @@ def chosen_transcripts(
 def render_transcript(
     transcript: dict[str, Any], stage: Stage, agent_names: tuple[str, ...], *, raw: bool = False
 ) -> RenderableType:
-    """Render a dialogue for the terminal.
+    """Render a dialogue in the format of ``transcript_of`` for the terminal.
 
-    Parameters
-    ----------
-    transcript : dict[str, Any]
-        Output of ``transcript_of``.
-    stage : Stage
-        Phase and iteration of the dialogue.
-    agent_names : tuple[str, ...]
-        The agents in the order of the protocol, which determines their colours.
-    raw : bool
-        Show the unparsed output of the models instead of the messages on each channel.
+    The order of the agents determines their colours. ``raw`` shows the unparsed output of the
+    models instead of the messages on each channel.
     """
     parts: list[RenderableType] = [
         Rule(Text(_title(transcript, stage)), align="left"),

@@ -24,15 +24,10 @@ _GIT_TIMEOUT_SECONDS = 10
 
 
 def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe the current process: versions, machine, state of the code, command line.
+    """Describe the current process: versions, machine, state of the code, command line, settings.
 
     Environment variables are not recorded, because they may contain passwords and keys; keys are
     removed from everything else.
-
-    Parameters
-    ----------
-    settings : Mapping[str, Any]
-        The experiment settings of this start.
     """
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -82,14 +77,10 @@ def _installed_version(package: str) -> str | None:
 
 
 def describe_code(folder: Path) -> dict[str, Any] | None:
-    """Describe the git repository of a Python package.
+    """Describe the git repository of a Python package: commit, and diff of the working tree.
 
-    Returns
-    -------
-    description : dict[str, Any] | None
-        The commit, and the diff of the working tree (truncated if very long, without untracked
-        files). None without git or a commit, or if git ignores the package, as in a virtual
-        environment.
+    The diff is truncated if very long, and lacks untracked files. Returns None without git or a
+    commit, or if git ignores the package, as in a virtual environment.
     """
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None

@@ -36,15 +36,7 @@ def read_history(folder: Path) -> RunHistory:
 def read_parameters(folder: Path) -> dict[str, Any]:
     """Read the stored parameters of a run, without migration.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Raises
-    ------
-    ParameterError
-        If the folder is not a run, or its parameters cannot be read.
+    Raises ``ParameterError`` if the folder is not a run, or its parameters cannot be read.
     """
     _check_is_run(folder)
     return load_mapping((folder / "hyper_params.yaml").read_text(encoding="utf-8"))
@@ -53,15 +45,7 @@ def read_parameters(folder: Path) -> dict[str, Any]:
 def read_settings(folder: Path) -> dict[str, Any]:
     """Read the settings of the last start of a run, as plain data.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Raises
-    ------
-    ParameterError
-        If the folder is not a run.
+    Raises ``ParameterError`` if the folder is not a run.
     """
     _check_is_run(folder)
     return load_mapping((folder / "settings.yaml").read_text(encoding="utf-8"))

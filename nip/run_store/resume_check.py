@@ -21,21 +21,9 @@ def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise if a run would be resumed with different parameters.
+    """Raise ``ResumeError`` with each difference if a run would be resumed with other parameters.
 
     Observer callbacks are ignored, because they do not change results.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    parameters : Mapping[str, Any]
-        The full tree of parameters to resume with, as plain data.
-
-    Raises
-    ------
-    ResumeError
-        If a parameter differs; the message lists each difference with both values.
     """
     stored = _load_parameters(folder)
     differences = difference(_without_observers(stored), _without_observers(parameters))

@@ -113,15 +113,8 @@ class Run:
     def start(self, data: Mapping[str, str] | None = None) -> None:
         """Mark the run as running. Until then, opening an existing run leaves it unchanged.
 
-        Parameters
-        ----------
-        data : Mapping[str, str], optional
-            Digests of the datasets, by name.
-
-        Raises
-        ------
-        ResumeError
-            If a digest differs from that of the first start.
+        ``data`` has the digests of the datasets by name. If one differs from that of the first
+        start, ``ResumeError`` is raised.
         """
         self._check_same_data(data or {})
         if not self.is_new:
@@ -160,10 +153,7 @@ class Run:
     def set_state(self, key: str, value: Any) -> None:
         """Store plain data, such as the next stage.
 
-        Raises
-        ------
-        TypeError
-            If the value cannot be restored exactly from JSON.
+        Raises ``TypeError`` if the value cannot be restored exactly from JSON.
         """
         self._database.set_state(f"{STATE_PREFIX}{key}", dump_exactly(value))
 
@@ -212,17 +202,7 @@ class Run:
         permanent_every: int | None = None,
         protected: Collection[int] = (),
     ) -> None:
-        """Delete old checkpoints, except the best one.
-
-        Parameters
-        ----------
-        keep_last : int, optional
-            Number of newest checkpoints to keep; None: from the settings.
-        permanent_every : int, optional
-            Keep every checkpoint whose iteration is a multiple of this; None: from the settings.
-        protected : Collection[int]
-            Further iterations to keep.
-        """
+        """Delete old checkpoints as ``CheckpointFolder.prune`` does; None: as in the settings."""
         settings = self._settings
         self._checkpoints.prune(
             keep_last or settings.max_checkpoints,

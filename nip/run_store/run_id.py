@@ -10,13 +10,10 @@ _MAX_LENGTH = 100
 
 
 def check_run_id(run_id: str) -> None:
-    """Raise if a run id is not a valid folder name on all systems.
+    """Raise ``ParameterError`` if a run id is not a valid folder name on all systems.
 
-    Raises
-    ------
-    ParameterError
-        If it is empty, too long, has characters other than letters, digits, ``.``, ``_`` and
-        ``-``, or does not begin with a letter or digit.
+    It must not be too long, begin with a letter or digit, and have only letters, digits, ``.``,
+    ``_`` and ``-``.
     """
     if not _ALLOWED.fullmatch(run_id):
         raise ParameterError(

@@ -27,16 +27,9 @@ def call_without_event_loop(function: Callable[[], T]) -> T:
 async def run_all(
     items: Iterable[T], work: Callable[[T], Awaitable[None]], max_concurrency: int
 ) -> None:
-    """Process all items concurrently; the first error cancels the others.
+    """Process all items, ``max_concurrency`` at a time; the first error cancels the others.
 
-    Parameters
-    ----------
-    items : Iterable[T]
-        Consumed one by one as capacity allows, so that they need not all be in memory.
-    work : Callable[[T], Awaitable[None]]
-        Processes one item.
-    max_concurrency : int
-        Maximum number of items processed at the same time.
+    Items are consumed one by one as capacity allows, so that they need not all be in memory.
     """
     capacity = asyncio.Semaphore(max_concurrency)
 

@@ -11,13 +11,8 @@ def dump_exactly(value: Any) -> str:
     """Encode plain data as JSON, refusing values that would not be restored exactly.
 
     Floats are restored bit for bit, including NaN and infinities (in Python's JSON dialect); tuples
-    become lists.
-
-    Raises
-    ------
-    TypeError
-        For a key that is not a string (JSON would convert it) or a value of an unsupported type;
-        the message names its path.
+    become lists. For a key that is not a string (JSON would convert it) or a value of an
+    unsupported type, ``TypeError`` is raised; the message names its path.
     """
     _check(value, "state")
     return json.dumps(value, ensure_ascii=False)
@@ -26,12 +21,8 @@ def dump_exactly(value: Any) -> str:
 def dump_compactly(value: Any) -> str:
     """Encode plain data as one line of JSON that is valid UTF-8, in microseconds.
 
-    Unlike ``dump_exactly`` this does not check that all keys are strings.
-
-    Raises
-    ------
-    TypeError
-        For a value of a type that JSON does not support.
+    Unlike ``dump_exactly`` this does not check that all keys are strings; it raises ``TypeError``
+    for a value of a type that JSON does not support.
     """
     text = _COMPACT.encode(value)
     try:

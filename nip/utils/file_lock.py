@@ -14,13 +14,9 @@ class FileLock:
 
     The operating system releases the lock when the process ends, even after SIGKILL, and forked
     workers do not keep it, so a killed run leaves no stale lock. The lock also excludes a second
-    user in the same process. The file names its holder, for error messages.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file. It is created if missing and never deleted: deleting a lock file allows
-        two processes to hold locks on two files of the same name.
+    user in the same process. The file names its holder, for error messages. It is created if
+    missing and never deleted: deleting it allows two processes to hold locks on two files of the
+    same name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,17 +24,9 @@ class FileLock:
         self._lock: BaseFileLock | None = None
 
     def acquire(self, wait: bool) -> bool:
-        """Take the lock.
+        """Take the lock; return whether this object holds it now.
 
-        Parameters
-        ----------
-        wait : bool
-            Wait until the lock is free. Otherwise return False if it is taken.
-
-        Returns
-        -------
-        is_acquired : bool
-            Whether this object holds the lock now.
+        If it is taken, wait until it is free, or return False.
         """
         # Imported here because it takes 0.1 s of CPU time, which --help should not spend.
         import filelock

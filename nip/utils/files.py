@@ -17,19 +17,9 @@ TEMPORARY_SUFFIX = ".tmp"
 def write_atomically(path: Path | str, content: bytes | str) -> None:
     """Replace a file atomically: it always has either the old content or the new.
 
-    The content is written to a hidden file in the same folder, flushed to disk and renamed.
-
-    Parameters
-    ----------
-    path : Path | str
-        The file to write, in an existing folder.
-    content : bytes | str
-        The content; text is encoded as UTF-8.
-
-    Raises
-    ------
-    OSError
-        If the folder is missing or not writable; the old file is then unchanged.
+    The content (text as UTF-8) is written to a hidden file in the same folder, flushed to disk and
+    renamed. If the folder is missing or not writable, ``OSError`` is raised and the old file
+    unchanged.
     """
     with open_atomically(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -40,11 +30,6 @@ def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
     """Open a file for atomic replacement; see ``write_atomically``.
 
     The new content replaces the file when the block ends, and is discarded if the block raises.
-
-    Raises
-    ------
-    OSError
-        See ``write_atomically``.
     """
     path = Path(path)
     # Two concurrent writers of one file must not write to the same temporary file.
@@ -79,10 +64,7 @@ def flush_to_disk(path: Path | str) -> None:
 
 
 def flush_all_to_disk(paths: Iterable[Path]) -> None:
-    """Flush several files to disk concurrently.
-
-    A flush is mostly waiting, and file systems serve many in about the time of one.
-    """
+    """Flush several files concurrently, which takes about the time of one on most file systems."""
     with ThreadPoolExecutor(max_workers=_MAX_SIMULTANEOUS_FLUSHES) as pool:
         list(pool.map(flush_to_disk, paths))
 

@@ -25,18 +25,8 @@ class ProgressBar:
     """Progress of a loop: completed steps, speed, and latest metrics.
 
     On a terminal, a live bar. Otherwise (a file, a batch system) occasional lines: at most two per
-    minute and a hundred in total, and one at the end. Use it as a context manager.
-
-    Parameters
-    ----------
-    description : str
-        Text before the bar.
-    total : int
-        Total number of steps.
-    enabled : bool
-        Whether to show anything.
-    console : Console, optional
-        Where to print; by default standard output.
+    minute and a hundred in total, and one at the end. Use it as a context manager. The default
+    console is standard output.
     """
 
     def __init__(

@@ -18,14 +18,9 @@ _UNPRINTABLE = re.compile(
 
 
 def dump_readable(tree: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Dump mappings, sequences, strings, numbers, booleans and None.
+    """Dump mappings, sequences, strings, numbers, booleans and None; ``TypeError`` for other types.
 
     ``yaml.safe_load`` restores the same data, with tuples as lists.
-
-    Raises
-    ------
-    TypeError
-        If the tree contains any other type.
     """
     if not isinstance(tree, Mapping | list | tuple):
         raise TypeError(f"The root must be a mapping or a sequence, got {tree!r}.")
@@ -34,10 +29,7 @@ def dump_readable(tree: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def _node(value: Any, column: int) -> Iterator[str]:
-    """Yield the text after a key or dash, then the remaining lines.
-
-    ``column`` is the indentation of a block opened by the value.
-    """
+    """Yield the text after a key or dash, then the lines of a block, indented by ``column``."""
     if isinstance(value, Mapping) and value:
         yield ""
         for key, entry in value.items():

@@ -6,19 +6,9 @@ from nip.errors import PluginError
 
 
 def refuse_replaced(cls: type, replaced: Mapping[str, str]) -> None:
-    """Raise an error if a class defines a method or attribute that was replaced by another.
+    """Raise ``PluginError`` if a class defines a method or attribute that was replaced by another.
 
-    Parameters
-    ----------
-    cls : type
-        A class derived from one of ours.
-    replaced : mapping of str to str
-        What to write instead, by the old name.
-
-    Raises
-    ------
-    PluginError
-        If the class has one of the old names.
+    ``replaced`` says what to write instead, by the old name.
     """
     for name, advice in replaced.items():
         if name in vars(cls):

@@ -15,13 +15,8 @@ _SCRUBBED = "[key removed]"
 def scrub(text: str, *key_variables: str | None) -> str:
     """Remove everything that is, or looks like, a key.
 
-    Parameters
-    ----------
-    text : str
-        The text to show or store.
-    *key_variables : str | None
-        Further environment variables that contain keys. The values of all variables with KEY,
-        TOKEN, SECRET or PASSWORD in their name are always removed.
+    The values of all environment variables with KEY, TOKEN, SECRET or PASSWORD in their name are
+    removed, and those of ``key_variables``.
     """
     return _KEY_LIKE.sub(_SCRUBBED, _without_values(text, key_variables))
 

@@ -11,17 +11,7 @@ def join(path: str, name: str) -> str:
 
 
 def unknown_parameter(name: str, path: str, known: Iterable[str]) -> str:
-    """Return the message about a parameter that a group does not have.
-
-    Parameters
-    ----------
-    name : str
-        Name of the parameter as the user wrote it.
-    path : str
-        Dotted name of the group.
-    known : Iterable[str]
-        Names of the parameters that the group has.
-    """
+    """Return the message about a parameter, as the user wrote it, that the group ``path`` lacks."""
     names = [each for each in known if not each.startswith("_")]
     message = f"There is no parameter {join(path, name)!r}."
     if found := closest(name, names):

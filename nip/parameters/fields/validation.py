@@ -33,31 +33,11 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> Any:
-    """Check a value against an annotation such as ``Annotated[int, Ge(1)]``.
+    """Check a value against an annotation such as ``Annotated[int, Ge(1)]``, and convert it.
 
     Types are strict, except that an integer is accepted as a float, a list as a tuple, and a NumPy
-    scalar as a Python number.
-
-    Parameters
-    ----------
-    annotation : Any
-        A plain Python annotation, possibly with bounds of ``annotated_types``.
-    value : Any
-        The value that the user gave.
-    name : str
-        Dotted name of the parameter, for the message.
-    default : Any
-        The default of the parameter, for the message; ``...`` if there is none.
-
-    Returns
-    -------
-    value : Any
-        The value, converted to the type of the annotation.
-
-    Raises
-    ------
-    ValueError
-        With a message that states the name, the rule, the value and a way out.
+    scalar as a Python number. The message of the ``ValueError`` states the dotted name, the rule,
+    the value and a way out, such as the default (``...``: none).
     """
     try:
         return _adapter(annotation).validate_python(_plain(annotation, value))

@@ -11,8 +11,7 @@ from nip.parameters.parameters_base import to_plain
 def apply_changes(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a tree (as ``HyperParameters.to_dict`` returns it) with new values.
 
-    An agent that is not listed in the tree starts from the entry ``_default``. Names and values
-    are checked when the tree is read.
+    An agent that is not listed starts from the entry ``_default``. Nothing is checked here.
     """
     changed = copy.deepcopy(dict(tree))
     for dotted, value in changes.items():

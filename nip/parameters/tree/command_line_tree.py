@@ -26,21 +26,10 @@ MISSING = "???"
 def default_tree(scenario: str, agent_names: Sequence[str]) -> dict[str, Any]:
     """Return all defaults as nested plain data, as ``HyperParameters.from_dict`` reads it.
 
-    Each value of an agent is interpolated from the entry ``_default``
-    (``${agents._default.num_gnn_layers}``), so that overriding it there changes all agents. Update
+    Each value of an agent is interpolated from ``_default``
+    (``${agents._default.num_gnn_layers}``), so that overriding it there changes all agents. The
+    scenario decides the parameters of the agents; ``UnknownNameError`` if it is unknown. Update
     schedules list the fields of all classes; ``_type`` chooses one.
-
-    Parameters
-    ----------
-    scenario : str
-        Name of the scenario, which decides the parameters of the agents.
-    agent_names : Sequence[str]
-        Names of the agents of the protocol.
-
-    Raises
-    ------
-    UnknownNameError
-        If no scenario has this name.
     """
     agent_class = scenario_specs[scenario].agent_parameters
     tree = class_tree(HyperParameters)

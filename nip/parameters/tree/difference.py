@@ -44,20 +44,10 @@ class Difference(NamedTuple):
 def difference(
     old: HyperParameters | Mapping[str, Any], new: HyperParameters | Mapping[str, Any]
 ) -> list[Difference]:
-    """List the parameters in which two trees differ.
+    """List the parameters in which two trees differ, in the order of the first.
 
     An agent that only one of them lists is compared with the entry ``_default`` of the other. The
     version that wrote the trees, and entries derived from other parameters, are ignored.
-
-    Parameters
-    ----------
-    old, new : HyperParameters | Mapping[str, Any]
-        Trees, or the results of their ``to_dict``.
-
-    Returns
-    -------
-    differences : list[Difference]
-        In the order of the first tree.
     """
     first, second = to_plain(old), to_plain(new)
     agents, other_agents = first.get("agents"), second.get("agents")

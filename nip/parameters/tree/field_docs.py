@@ -10,13 +10,9 @@ from nip.parameters.parameters_base import SubParameters, field_rules
 
 
 def field_docs(cls: type[SubParameters]) -> dict[str, str]:
-    """Return the docstrings under the fields of a group.
+    """Return the docstrings under the fields of a group, by name, in the order of definition.
 
-    Returns
-    -------
-    docs : dict[str, str]
-        Text by name of the field, in the order of definition; inherited fields are included, fields
-        without a text are not.
+    Inherited fields are included, fields without a text are not.
     """
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):

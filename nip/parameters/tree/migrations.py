@@ -62,10 +62,7 @@ class MigrationChain:
 def parse_version(text: str) -> Version:
     """Parse ``MAJOR.MINOR.PATCH``; ignore what follows.
 
-    Raises
-    ------
-    ParameterError
-        If it does not start with three numbers.
+    Raises ``ParameterError`` if the text does not start with three numbers.
     """
     numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", text)
     if numbers is None:

@@ -39,13 +39,7 @@ def dump(tree: Mapping[str, Any]) -> str:
 
 
 def load_mapping(text: str) -> dict[str, Any]:
-    """Parse YAML that holds a mapping.
-
-    Raises
-    ------
-    ParameterError
-        If the text is not valid YAML, or does not hold a mapping.
-    """
+    """Parse YAML; raise ``ParameterError`` unless it is valid and holds a mapping."""
     try:
         tree = _Loader(text).get_single_data()
     except yaml.YAMLError as error:

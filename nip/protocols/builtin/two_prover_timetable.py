@@ -11,21 +11,9 @@ def two_prover_timetable(
 ) -> Timetable:
     """Return who writes where in each round of one period.
 
-    Parameters
-    ----------
-    verifier_first : bool
-        Whether the verifier's round comes before those of the provers. It writes on both
-        channels.
-    sequential : bool
-        Whether the provers write one after the other, which makes the period 3 rounds instead
-        of 2. Each writes on its own channel.
-    prover0_first : bool
-        Whether ``prover0`` is the first of them; without effect when both write at once.
-
-    Returns
-    -------
-    timetable : Timetable
-        The turns of one period.
+    The verifier writes on both channels, before or after the provers. Each prover writes on its own
+    channel, at once or, if ``sequential``, in turn, which makes the period 3 rounds instead of 2.
+    ``prover0_first`` has no effect when both write at once.
     """
     turn0: Turn = {"prover0": (PROVER_CHANNELS["prover0"],)}
     turn1: Turn = {"prover1": (PROVER_CHANNELS["prover1"],)}

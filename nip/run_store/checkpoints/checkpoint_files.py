@@ -46,10 +46,7 @@ class DamagedCheckpointError(Exception):
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into a new folder and flush it to disk.
 
-    Raises
-    ------
-    TypeError
-        If the state cannot be restored exactly from JSON.
+    Raises ``TypeError`` if the state cannot be restored exactly from JSON.
     """
     state = dump_exactly(checkpoint.state)
     folder.mkdir()
@@ -77,13 +74,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint and verify its checksums.
-
-    Raises
-    ------
-    DamagedCheckpointError
-        If a file is missing or has changed.
-    """
+    """Read a checkpoint; raise ``DamagedCheckpointError`` if a file is missing or has changed."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         _check_files(folder, manifest)

@@ -28,13 +28,7 @@ _DAMAGED = ".damaged"
 
 
 def read_intact(folder: Path) -> Checkpoint:
-    """Read a checkpoint chosen by the user.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged.
-    """
+    """Read a checkpoint chosen by the user; raise ``CheckpointError`` if it is damaged."""
     try:
         return read_checkpoint(folder)
     except DamagedCheckpointError as error:
@@ -42,14 +36,9 @@ def read_intact(folder: Path) -> Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run.
+    """The checkpoints of one run, in a folder that the first save creates.
 
     Only one process may write at a time, which the lock of the run ensures.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the checkpoints; created by the first save.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,13 +56,7 @@ class CheckpointFolder:
         return checkpoint_path(self.folder, iteration)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, replacing one of the same iteration.
-
-        Raises
-        ------
-        TypeError
-            If the state cannot be restored exactly from JSON.
-        """
+        """Write or replace a checkpoint; ``TypeError`` if JSON cannot restore its state exactly."""
         if not self.folder.exists():
             self.folder.mkdir()
             flush_to_disk(self.folder.parent)
@@ -93,13 +76,8 @@ class CheckpointFolder:
         """Load the newest intact checkpoint; None if there are no checkpoints.
 
         Damaged checkpoints are renamed with the suffix ``.damaged``, with a warning, and an earlier
-        one is loaded. This costs time but does not change results, because a run computes the same
-        numbers from any of its checkpoints.
-
-        Raises
-        ------
-        ResumeError
-            If there are checkpoints, but all are damaged.
+        one is loaded; if all are damaged, ``ResumeError`` is raised. This costs time but does not
+        change results, because a run computes the same numbers from any of its checkpoints.
         """
         self._clean_up()
         damaged: list[DamagedCheckpointError] = []
@@ -122,17 +100,10 @@ class CheckpointFolder:
         )
 
     def find(self, which: int | str) -> Path:
-        """Return the folder of a checkpoint; the run may be open in another process.
+        """Return the folder of a checkpoint: ``latest``, ``best``, or the number of an iteration.
 
-        Parameters
-        ----------
-        which : int | str
-            ``latest``, ``best``, or the number of an iteration.
-
-        Raises
-        ------
-        CheckpointError
-            If the checkpoint does not exist; the message lists the existing ones.
+        The run may be open in another process. If the checkpoint does not exist, the message of the
+        ``CheckpointError`` lists the existing ones.
         """
         iterations = self.iterations()
         if which == "best":
@@ -151,33 +122,15 @@ class CheckpointFolder:
         )
 
     def load(self, which: int | str) -> Checkpoint:
-        """Load a checkpoint without changing the folder.
-
-        Parameters
-        ----------
-        which : int | str
-            ``latest``, ``best``, or the number of an iteration.
-
-        Raises
-        ------
-        CheckpointError
-            If the checkpoint does not exist or is damaged.
-        """
+        """Load what ``find`` returns; ``CheckpointError`` if it is damaged. Changes no file."""
         return read_intact(self.find(which))
 
     def prune(
         self, keep_last: int, permanent_every: int | None = None, protected: Collection[int] = ()
     ) -> None:
-        """Delete old checkpoints, except the best one.
+        """Delete old checkpoints, except the ``keep_last`` newest, the best and the protected ones.
 
-        Parameters
-        ----------
-        keep_last : int
-            Number of newest checkpoints to keep.
-        permanent_every : int, optional
-            Keep every checkpoint whose iteration is a multiple of this.
-        protected : Collection[int]
-            Further iterations to keep.
+        Multiples of the iteration ``permanent_every`` are kept, too.
         """
         assert keep_last >= 1, f"keep_last must be at least 1, got {keep_last}"
         best = read_best(self.folder)

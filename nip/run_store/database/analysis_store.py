@@ -87,17 +87,9 @@ class AnalysisRow:
 
 
 class AnalysisStore:
-    """An open ``analyses.db``, used by this process only.
+    """An open ``analyses.db``, used by this process only; the run may be open in another process.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run, which may be open in another process.
-
-    Raises
-    ------
-    ResumeError
-        If another process has it open, or it cannot be read.
+    Raises ``ResumeError`` if another process has the file open, or it cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -16,23 +16,9 @@ def connect(
 ) -> sqlite3.Connection:
     """Open an SQLite file in WAL mode, and prepare its tables.
 
-    Parameters
-    ----------
-    path : Path
-        The file. It is created if missing, unless ``read_only``.
-    layout : int
-        The present layout version; files of later ones are refused.
-    prepare : Callable[[sqlite3.Connection, int], None]
-        Creates missing tables, given the layout version of the file, which is 0 for a new one.
-    remedy : str
-        What the user can do without a readable copy, for error messages.
-    read_only : bool
-        Whether to open the file for reading only.
-
-    Raises
-    ------
-    ResumeError
-        If the file is damaged, or has an unknown layout.
+    A missing file is created, unless ``read_only``. ``prepare`` creates missing tables, given the
+    layout version of the file, which is 0 for a new one. ``ResumeError`` is raised if the file is
+    damaged or has a later layout than ``layout``; ``remedy`` says what the user can do then.
     """
     mode = "ro" if read_only else "rwc"
     uri = f"{path.resolve().as_uri()}?mode={mode}"

@@ -126,10 +126,8 @@ class JobTable:
     def save(self, job: FineTuningJobRow) -> None:
         """Insert or update an attempt.
 
-        Raises
-        ------
-        sqlite3.IntegrityError
-            If another key exists for the same attempt, group and iteration.
+        Raises ``sqlite3.IntegrityError`` if its group and iteration have that attempt under another
+        key.
         """
         values = [getattr(job, name) for name in _FIELDS]
         row = [

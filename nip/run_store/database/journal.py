@@ -13,11 +13,6 @@ class RunJournal:
 
     A resumed run reads finished messages from here instead of requesting them again. An entry
     survives a kill of the process as soon as ``put`` returns.
-
-    Parameters
-    ----------
-    transactions : Transactions
-        Transactions of the database.
     """
 
     def __init__(self, transactions: Transactions) -> None:
@@ -31,13 +26,7 @@ class RunJournal:
         return None if row is None else json.loads(row[0])
 
     def put(self, key: str, entry: Mapping[str, Any]) -> None:
-        """Store an entry, replacing an existing one.
-
-        Raises
-        ------
-        TypeError
-            If the entry has values that JSON does not support.
-        """
+        """Store or replace an entry; raise ``TypeError`` for values that JSON does not support."""
         row = (key, dump_compactly(entry))
         with self._transactions() as connection:
             connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", row)

@@ -34,23 +34,10 @@ class RolloutTable:
         record: Mapping[str, Any],
         forget: str | None = None,
     ) -> None:
-        """Store a rollout and delete its messages from the journal, atomically.
+        """Store or replace a rollout and delete its messages from the journal, atomically.
 
-        Parameters
-        ----------
-        phase : RolloutPhase
-            Key of the rollout; an existing one is replaced.
-        iteration, position : int
-            Key of the rollout; an existing one is replaced.
-        record : Mapping[str, Any]
-            The rollout, as plain data.
-        forget : str, optional
-            Key prefix of its messages in the journal; None: delete none.
-
-        Raises
-        ------
-        TypeError
-            If the record has values that JSON does not support; nothing is stored then.
+        ``forget`` is the key prefix of these messages; None: delete none. If the record has values
+        that JSON does not support, ``TypeError`` is raised and nothing is stored.
         """
         row = (phase, iteration, position, dump_compactly(record))
         with self._transactions() as connection:

@@ -25,32 +25,16 @@ DIGEST_PREFIX = "digest of the "
 class RunDatabase:
     """An open ``run.db``: metrics, state, messages, rollouts and fine-tuning jobs.
 
-    Every method call is atomic, or part of an open ``transaction``. In WAL mode with
-    ``synchronous=NORMAL`` a transaction survives a kill of the process; after ``flush`` it also
-    survives a power failure.
+    Every method call is atomic, or part of a ``with database.transaction():`` block. In WAL mode
+    with ``synchronous=NORMAL`` a transaction survives a kill of the process; after ``flush`` it
+    also survives a power failure.
 
     SQLite has no NaN, which is stored as NULL and restored, and stores -0.0 as 0.0. All other
     values are restored bit for bit.
 
-    Parameters
-    ----------
-    path : Path
-        The database file. It is created if missing, unless ``read_only``.
-    read_only : bool
-        For reading a run that another process may be writing. Tables missing in a file of an older
-        layout appear empty; a writer adds them.
-
-    Attributes
-    ----------
-    transaction
-        ``with database.transaction():`` makes all writes of the block one transaction.
-    journal, rollouts, jobs
-        Tables of finished messages, finished rollouts, and fine-tuning jobs.
-
-    Raises
-    ------
-    ResumeError
-        If the file is damaged, or was written by a later version of nip.
+    A missing file is created, unless ``read_only``, which is for reading a run that another process
+    may be writing: tables missing in a file of an older layout then appear empty. ``ResumeError``
+    is raised if the file is damaged, or was written by a later version of nip.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:

@@ -7,18 +7,13 @@ from contextlib import contextmanager
 
 
 class Transactions:
-    """Nested transactions of one connection.
+    """Nested transactions of one connection, which has ``isolation_level=None``.
 
     Writes are committed when the outermost transaction ends. An inner transaction that fails is
     rolled back to its savepoint, so that a caught error leaves no partial writes.
 
     Only one thread at a time can be in a transaction; others wait. In asyncio, do not ``await`` in
     a transaction: writes of other tasks would become part of it.
-
-    Parameters
-    ----------
-    connection : sqlite3.Connection
-        An SQLite connection with ``isolation_level=None``, which starts no implicit transactions.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

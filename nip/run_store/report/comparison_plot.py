@@ -52,20 +52,13 @@ def draw_comparison(
     histories : Mapping[str, RunHistory]
         The metrics of each run by its legend label.
     metric : str
-        Name of the metric on the training split.
+        Name of the metric on the training split; ``UnknownNameError`` if a run never logged it.
     path : Path
         The PNG file to write.
-    lines : Sequence[ReferenceLine]
-        Reference lines.
     smoothing : int
         Window of the moving mean, in iterations; 1: no smoothing.
     title : str, optional
-        Title; by default the name of the metric.
-
-    Raises
-    ------
-    UnknownNameError
-        If a run never logged the metric.
+        By default the name of the metric.
     """
     figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()

@@ -33,20 +33,11 @@ _PANEL_HEIGHT = 3.4
 
 
 def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
-    """Plot the main metrics of a run, one panel per kind.
+    """Plot the main metrics of a run as PNG, one panel per kind, with the run id as title.
 
     Without any of the main metrics, the first few others are plotted; without any metric, no file
     is written. Metrics of the test split have the colour of their training counterparts: a dashed
     line for several values, a star for a single one, whose value is in the legend.
-
-    Parameters
-    ----------
-    history : RunHistory
-        The metrics.
-    run_id : str
-        Run id, for the title.
-    path : Path
-        The PNG file to write.
     """
     panels = _panels_with_data(history)
     if not panels:

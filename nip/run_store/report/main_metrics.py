@@ -69,8 +69,7 @@ def parse_metric_name(name: str) -> MetricName:
 def metrics_of_panel(panel: Panel, names: Iterable[str]) -> list[MetricName]:
     """Return the metrics of a panel, ordered by importance, agent, and training before test.
 
-    If a quantity is logged for each agent, its value for the whole run is excluded, because it is
-    their sum.
+    Of a quantity of each agent, the value for the whole run is excluded, because it is their sum.
     """
     parsed = [parse_metric_name(name) for name in names if not name.startswith(PRETRAINING_PREFIX)]
     chosen = [metric for metric in parsed if metric.quantity in panel.quantities]

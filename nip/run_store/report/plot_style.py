@@ -62,23 +62,10 @@ def draw_series(
     line_style: str = "-",
     smoothing: int = 1,
 ) -> None:
-    """Draw one metric; if smoothed, over a faint line of the original values.
+    """Draw (iteration, value) pairs; if smoothed, over a faint line of the original values.
 
-    Parameters
-    ----------
-    axes : Axes
-        Axes to draw on.
-    points : Sequence[tuple[int, float]]
-        Pairs of iteration and value. Short series also have markers, so that a single point is
-        visible.
-    label : str
-        Legend label.
-    colour : str
-        Colour of the line.
-    line_style : str
-        One of ``LINE_STYLES``.
-    smoothing : int
-        Window of the moving mean, in points.
+    Short series also have markers, so that a single point is visible. ``line_style`` is one of
+    ``LINE_STYLES``, and ``smoothing`` the window of the moving mean, in points.
     """
     iterations, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
     marker = "o" if len(points) <= _MAX_POINTS_WITH_MARKERS else ""
@@ -121,22 +108,10 @@ def legend_location(axes: Axes) -> str:
 
 
 def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Return the centred moving mean.
+    """Return the centred moving mean of an array of shape (n,), of the same shape.
 
-    At the ends the window shrinks symmetrically, which preserves linear trends. NaN and infinities
-    are excluded from the means.
-
-    Parameters
-    ----------
-    values : np.ndarray
-        Of shape (n,).
-    window : int
-        Number of values in each mean; even numbers are rounded up to odd ones.
-
-    Returns
-    -------
-    means : np.ndarray
-        Of shape (n,); NaN if no value of the window is finite.
+    At the ends the window shrinks symmetrically, which preserves linear trends; an even window is
+    rounded up to odd. NaN and infinities are excluded; without a finite value the mean is NaN.
     """
     half = window // 2
     is_known = np.isfinite(values)

@@ -30,15 +30,7 @@ _FILES = {
 
 
 def print_summary(run: "Run", console: Console | None = None) -> None:
-    """Print the main metrics of a run on both splits, and its files.
-
-    Parameters
-    ----------
-    run : Run
-        The run; it may be closed.
-    console : Console, optional
-        Where to print; by default the terminal.
-    """
+    """Print the main metrics of a run, which may be closed, on both splits, and its files."""
     console = console or Console()
     console.print()
     rows = _rows(run.history.latest_all())

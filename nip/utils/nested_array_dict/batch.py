@@ -306,13 +306,7 @@ class NestedArrayDict:
 
 
 def check_same_names(batches: Sequence[NestedArrayDict], path: tuple[str, ...] = ()) -> None:
-    """Raise unless all dictionaries have the same names with the same nesting.
-
-    Raises
-    ------
-    ValueError
-        With the names of the entries that differ.
-    """
+    """Raise ``ValueError`` naming the entries that differ, unless names and nesting are equal."""
     first = batches[0]
     for number, batch in enumerate(batches):
         differing = first._nesting() ^ batch._nesting()

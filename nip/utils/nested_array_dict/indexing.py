@@ -34,12 +34,8 @@ def format_path(path: tuple[str, ...]) -> str:
 def full_index(index: Index, batch_size: tuple[int, ...]) -> tuple[Any, ...]:
     """Extend an index along the batch dimensions to arrays with further dimensions.
 
-    Raises
-    ------
-    IndexError
-        If the index has more dimensions than the batch, or a mask has the wrong shape.
-    TypeError
-        If a part is not a valid index.
+    Raises ``IndexError`` if it has more dimensions than the batch or a mask has the wrong shape,
+    ``TypeError`` if a part is not a valid index.
     """
     parts = index if isinstance(index, tuple) else (index,)
     normal: list[Any] = []

@@ -12,19 +12,9 @@ from nip.utils.nested_array_dict.string_arrays import is_string_array, kind_of
 
 
 def stack(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
-    """Stack batches of equal size along a new batch dimension.
+    """Stack batches of equal size along a new batch dimension, at ``dim`` of the result.
 
-    Parameters
-    ----------
-    batches : Sequence[NestedArrayDict]
-        At least one, all with the same names and shapes.
-    dim : int
-        Position of the new dimension among the batch dimensions of the result.
-
-    Raises
-    ------
-    ValueError
-        If ``batches`` is empty, or names or shapes differ.
+    Raises ``ValueError`` if there are no batches, or their names or shapes differ.
     """
     first = _first(batches)
     check_same_names(batches)
@@ -36,17 +26,8 @@ def stack(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
 def concatenate(batches: Sequence[NestedArrayDict], dim: int = 0) -> NestedArrayDict:
     """Concatenate batches along one of their batch dimensions.
 
-    Parameters
-    ----------
-    batches : Sequence[NestedArrayDict]
-        At least one, all with the same names, and the same shapes except along ``dim``.
-    dim : int
-        The batch dimension to concatenate along.
-
-    Raises
-    ------
-    ValueError
-        If ``batches`` is empty, or names or shapes differ.
+    Raises ``ValueError`` if there are no batches, or if names, or shapes except along ``dim``,
+    differ.
     """
     first = _first(batches)
     check_same_names(batches)

@@ -32,13 +32,9 @@ def may_replace(old: NDArray[Any], new: NDArray[Any]) -> bool:
 def as_array(value: Any) -> NDArray[Any]:
     """Convert numbers, strings, lists of them, or a numpy array to a supported array.
 
-    Numeric arrays and arrays of type ``STRING`` are returned without a copy.
-
-    Raises
-    ------
-    ValueError
-        If the value is ragged, has elements other than numbers and strings, mixes them, or has a
-        string that is not valid Unicode.
+    Numeric arrays and arrays of type ``STRING`` are returned without a copy. Raises
+    ``ValueError`` if the value is ragged, has elements other than numbers and strings, mixes them,
+    or has a string that is not valid Unicode.
     """
     if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS:
         return value
