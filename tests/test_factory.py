@@ -128,7 +128,7 @@ def test_orthogonal_first_weights_are_an_option(trainer, data_dir):
 )
 def test_somebody_must_be_able_to_learn_alone(changes):
     params = make_params(agents={"_default": {"is_random": True}}, **changes)
-    with pytest.raises(ParameterError, match="Let one of them learn"):
+    with pytest.raises(ParameterError, match="Let an agent learn"):
         make_instance(params)
 
 

@@ -75,7 +75,7 @@ def test_a_job_without_a_model_can_stop_the_run_which_then_tries_again(
     def start() -> dict[str, float]:
         return rehearse(tmp_path, f"{fault}?rate=1&first=1", fine_tuning={"on_failure": "stop"})
 
-    with pytest.raises(FineTuningError, match="The run stops here, with everything saved"):
+    with pytest.raises(FineTuningError, match="The run stops, with everything saved"):
         start()
     assert result_of(tmp_path)["status"] == "failed"
     with_warning = pytest.warns(NipWarning, match="Another attempt")
@@ -88,7 +88,7 @@ def test_a_job_without_a_model_can_stop_the_run_which_then_tries_again(
 def test_when_all_attempts_fail_the_run_stops(tmp_path: Path) -> None:
     with (
         pytest.warns(NipWarning, match="Another attempt is made"),
-        pytest.raises(FineTuningError, match=r"attempt 2, failed.*The run stops here"),
+        pytest.raises(FineTuningError, match=r"attempt 2, failed.*The run stops"),
     ):
         rehearse(tmp_path, "job_failed?rate=1")
     assert len(records(tmp_path)) == 12

@@ -98,14 +98,14 @@ def test_a_base_run_that_is_not_there_is_named_with_those_that_are(tmp_path: Pat
 
 def test_a_run_of_another_kind_is_refused(tmp_path: Path) -> None:
     store(tmp_path, "base", make_text_params())
-    with pytest.raises(ParameterError, match=r"code_validation.*no parameters for scenario='toy'"):
+    with pytest.raises(ParameterError, match=r"code_validation.*cannot be used for scenario='toy'"):
         apply_base_run(from_base(), ExperimentSettings(runs_dir=tmp_path))
 
 
 def test_networks_cannot_be_tested_again(tmp_path: Path) -> None:
     store(tmp_path, "base", toy())
     params = toy(base_run={"base_run_type": "rerun_tests", "run_id": "base"})
-    with pytest.raises(ParameterError, match=r"trainers of language models, got .*'vanilla_ppo'"):
+    with pytest.raises(ParameterError, match=r"needs a trainer of language models, got .*'vanilla_ppo'"):
         apply_base_run(params, ExperimentSettings(runs_dir=tmp_path))
 
 

@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_refused(runs, data_dir):
     settings = make_settings(runs)
     for params, complaint in (
         (loaded(run_id="x"), r"got 'x'.*Runs in .*: teacher\..*checkpoint_project"),
-        (loaded("prover0", protocol="debate"), r"no agent 'prover0', but prover, verifier"),
+        (loaded("prover0", protocol="debate"), r"no agent 'prover0'; it has prover, verifier"),
         (
             make_params(
                 "graph_isomorphism",

@@ -94,7 +94,7 @@ def test_a_folder_that_is_incomplete_or_does_not_fit_is_refused(saved, tmp_path)
         load_pretrained(tmp_path / "nobody")
     config = tmp_path / "verifier" / "config.json"
     config.write_text(config.read_text().replace('"d_decider": 6', '"d_decider": 5'))
-    with pytest.raises(ParameterError, match=r"(?s)does not fit config\.json.*size mismatch"):
+    with pytest.raises(ParameterError, match=r"(?s)does not match config\.json.*size mismatch"):
         load_pretrained(tmp_path / "verifier")
     (tmp_path / "verifier" / "model.safetensors").write_bytes(b"half")
     with pytest.raises(CheckpointError, match="cannot be read as an agent"):

@@ -84,8 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 2
     except KeyboardInterrupt:
-        # uvicorn re-raises this after an orderly shutdown.
-        sys.stderr.write("Stopped.\n")
+        # uvicorn re-raises this after most orderly shutdowns, and returns after the others.
+        pass
+    sys.stderr.write("Stopped.\n")
     return 0
 
 

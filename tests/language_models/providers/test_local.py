@@ -156,7 +156,7 @@ def test_a_slow_answer_times_out_and_a_closed_model_says_so(folder: Path) -> Non
     [
         ("", "does not exist. Download the model with: hf download"),
         ("config.json", "has no config.json"),
-        ("model.safetensors", r"has no \*.safetensors. Other formats"),
+        ("model.safetensors", r"has no \*.safetensors. Other weight formats"),
     ],
 )
 def test_an_unusable_folder_is_reported_before_loading(
