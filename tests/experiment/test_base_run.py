@@ -105,7 +105,9 @@ def test_a_run_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_networks_cannot_be_tested_again(tmp_path: Path) -> None:
     store(tmp_path, "base", toy())
     params = toy(base_run={"base_run_type": "rerun_tests", "run_id": "base"})
-    with pytest.raises(ParameterError, match=r"needs a trainer of language models, got .*'vanilla_ppo'"):
+    with pytest.raises(
+        ParameterError, match=r"needs a trainer of language models, got .*'vanilla_ppo'"
+    ):
         apply_base_run(params, ExperimentSettings(runs_dir=tmp_path))
 
 
