@@ -62,12 +62,13 @@ def _agent_names(protocol: Any) -> tuple[str, ...]:
     name = HyperParameters.interaction_protocol if protocol is None else protocol
     if not isinstance(name, str) or name not in protocol_specs:
         return ()
-    return _agent_names_of(protocol_registry[name], name)
+    stated = protocol_specs[name].agents
+    return _agent_names_of(protocol_registry[name], name) if stated is None else stated
 
 
 @cache
 def _agent_names_of(handler: type[ProtocolHandler], name: str) -> tuple[str, ...]:
-    # The names do not depend on parameters, so those of any experiment will do.
+    # A plugin need not state them. They do not depend on parameters, so any experiment will do.
     example = HyperParameters(
         scenario="toy", dataset="witness", trainer="vanilla_ppo", interaction_protocol=name
     )

@@ -127,6 +127,10 @@ class ProtocolSpec(OptionReader):
     """Whether the order of the speakers is part of the protocol, so that it ignores
     ``protocol_common.verifier_first``."""
 
+    agents: tuple[str, ...] | None = None
+    """Names of its agents, in their order. None: not stated, so that the command line builds the
+    protocol with default parameters to learn them."""
+
 
 trainer_specs: Registry[TrainerSpec] = Registry("trainer", TRAINER_PACKAGE, light=SPEC_SUFFIX)
 """Specs of all trainers by name."""

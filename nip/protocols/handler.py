@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from nip.parameters import HyperParameters
+from nip.errors import ProtocolError
+from nip.parameters import HyperParameters, protocol_specs
 from nip.protocols.rules import VERIFIER, ProtocolRules
 from nip.protocols.rules_check import check_rules
 
@@ -84,6 +85,7 @@ class ProtocolHandler(ABC):
         self.common = hyper_params.protocol_common
         rules = self.make_rules()
         check_rules(self.name or type(self).__name__, rules)
+        self._check_agents_of_spec(rules)
         self.rules = rules
         self.agent_names = tuple(rules.agents)
         self.prover_names = rules.provers
@@ -99,6 +101,16 @@ class ProtocolHandler(ABC):
 
         for name, table in compile_rules(rules, self.common)._asdict().items():
             setattr(self, name, table)
+
+    def _check_agents_of_spec(self, rules: ProtocolRules) -> None:
+        """Refuse rules with other agents than the class was registered with."""
+        name = vars(type(self)).get("name")  # Not that of a registered base class.
+        stated = None if name is None else protocol_specs[name].agents
+        if stated is not None and stated != tuple(rules.agents):
+            raise ProtocolError(
+                f"The protocol {name!r} is registered with agents={stated!r}, but its rules have "
+                f"{tuple(rules.agents)!r}. Register it with the agents of its rules."
+            )
 
     @abstractmethod
     def make_rules(self) -> ProtocolRules:

@@ -26,6 +26,7 @@ def register_protocol(
     parameters: type[SubParameters] | None = None,
     reads: tuple[str, ...] | None = None,
     has_fixed_order: bool = False,
+    agents: tuple[str, ...] | None = None,
 ) -> Callable[[HandlerClass], HandlerClass]:
     """Register a protocol under a name, as a decorator of its class.
 
@@ -41,6 +42,9 @@ def register_protocol(
         reported as unused; by default it may read any.
     has_fixed_order : bool
         Whether it ignores ``protocol_common.verifier_first``, which is then reported as unused.
+    agents : tuple of str, optional
+        Names of its agents as in its rules. With them the command line needs not build the
+        protocol to list the parameters of each agent.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def register_protocol(
         if parameters is not None:
             register_parameter_group(name, parameters)
         group = None if parameters is None else name
-        spec = ProtocolSpec(has_fixed_order, reads=reads, parameter_group=group)
+        spec = ProtocolSpec(has_fixed_order, agents, reads=reads, parameter_group=group)
         protocol_specs.register(name, spec)
         handler_class.name = name
         return handler_class

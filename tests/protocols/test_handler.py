@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from nip.protocols import ProtocolHandler, ProtocolRules, protocol_registry
+from nip.errors import ProtocolError
+from nip.parameters import protocol_specs
+from nip.protocols import ProtocolHandler, ProtocolRules, protocol_registry, register_protocol
 from tests.protocols.play import handler_of, hyper_params_of
 
 
@@ -31,6 +33,17 @@ class ThreeOpenings(ProtocolHandler):
 @pytest.fixture
 def three_openings() -> ProtocolHandler:
     return ThreeOpenings(hyper_params_of("nip"))
+
+
+def test_rules_have_the_agents_that_the_protocol_was_registered_with() -> None:
+    register = register_protocol("misregistered", agents=("prover", "verifier"))
+    try:
+        misregistered = register(type("Misregistered", (ThreeOpenings,), {}))
+        with pytest.raises(ProtocolError, match="'misregistered' is registered with agents="):
+            misregistered(hyper_params_of("nip"))
+    finally:
+        protocol_registry.unregister("misregistered")
+        protocol_specs.unregister("misregistered")
 
 
 def test_names_and_sizes(three_openings: ProtocolHandler) -> None:

@@ -5,7 +5,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("adp", reads=(), has_fixed_order=True)
+@register_protocol("adp", reads=(), has_fixed_order=True, agents=("prover", "verifier"))
 class AdpProtocol(ProtocolHandler):
     """The prover sends one message, and the verifier decides.
 

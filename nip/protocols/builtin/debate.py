@@ -6,7 +6,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import Decision, ProtocolRules
 
 
-@register_protocol("debate", reads=("debate_protocol",))
+@register_protocol("debate", reads=("debate_protocol",), agents=("prover0", "prover1", "verifier"))
 class DebateProtocol(ProtocolHandler):
     """Two competing provers and a verifier see all messages.
 

@@ -5,7 +5,9 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import Decision, ProtocolRules
 
 
-@register_protocol("merlin_arthur", reads=(), has_fixed_order=True)
+@register_protocol(
+    "merlin_arthur", reads=(), has_fixed_order=True, agents=("prover0", "prover1", "verifier")
+)
 class MerlinArthurProtocol(ProtocolHandler):
     """The episode seed picks the prover that sends one message; then the verifier decides.
 

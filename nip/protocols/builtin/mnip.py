@@ -6,7 +6,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("mnip", reads=("mnip_protocol",))
+@register_protocol("mnip", reads=("mnip_protocol",), agents=("prover0", "prover1", "verifier"))
 class MnipProtocol(ProtocolHandler):
     """A verifier questions two provers separately.
 

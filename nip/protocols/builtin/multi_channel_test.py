@@ -5,7 +5,12 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("multi_channel_test", reads=(), has_fixed_order=True)
+@register_protocol(
+    "multi_channel_test",
+    reads=(),
+    has_fixed_order=True,
+    agents=("prover0", "prover1", "prover2", "verifier"),
+)
 class MultiChannelTestProtocol(ProtocolHandler):
     """Three provers and a verifier on a public, a private and a provers-only channel.
 

@@ -5,7 +5,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("nip", reads=("nip_protocol",))
+@register_protocol("nip", reads=("nip_protocol",), agents=("prover", "verifier"))
 class NipProtocol(ProtocolHandler):
     """A verifier questions one prover until it decides.
 

@@ -5,7 +5,7 @@ from nip.protocols.registry import register_protocol
 from nip.protocols.rules import ProtocolRules
 
 
-@register_protocol("solo_verifier", reads=(), has_fixed_order=True)
+@register_protocol("solo_verifier", reads=(), has_fixed_order=True, agents=("verifier",))
 class SoloVerifierProtocol(ProtocolHandler):
     """The verifier decides alone in the first round.
 
