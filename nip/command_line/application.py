@@ -1,5 +1,7 @@
 """The main command line: parse, compose, check, run."""
 
+import os
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,7 +49,16 @@ def _help(flags: Namespace, folders: ConfigFolders) -> Callable[[], None]:
     from nip.command_line.help_text import help_text
 
     text = help_text(flags.overrides, folders)
-    return lambda: print(text)
+    return lambda: _print(text)
+
+
+def _print(text: str) -> None:
+    """Print, also to a reader that closes the pipe before the end, such as ``head``."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes again on exit, which would raise another time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hydra(
