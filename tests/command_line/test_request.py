@@ -1,0 +1,115 @@
+"""Reading what a composed command line asks for, and carrying it out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nip.command_line.request
+from nip.command_line.request import Request, how_to_resume, read_request, run_request
+from nip.errors import ParameterError
+from nip.experiment.checked import CheckedExperiment
+from nip.experiment.plan import ExperimentPlan
+
+TOY = {"scenario": "toy", "dataset": "witness", "trainer": "vanilla_ppo"}
+
+
+def read(**keys: Any) -> Request:
+    return read_request({**TOY, **keys})
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[CheckedExperiment]:
+    """Collect the experiments that would be run."""
+    runs: list[CheckedExperiment] = []
+    monkeypatch.setattr(nip.command_line.request, "run_checked", runs.append)
+    return runs
+
+
+def test_the_keys_of_the_command_line_are_no_parameters() -> None:
+    request = read(
+        seed=7, run_id=12, resume="must", dry_run=True, plugins=[], settings={"num_threads": 2}
+    )
+    assert request.dry_run is True
+    experiment = request.experiment
+    assert (experiment.run_id, experiment.resume) == ("12", "must")
+    assert experiment.settings.num_threads == 2
+    assert experiment.hyper_params.seed == 7
+
+
+def test_what_is_not_given_runs_and_resumes_under_a_name_yet_to_be_made() -> None:
+    request = read()
+    assert request.dry_run is False
+    assert (request.experiment.run_id, request.experiment.resume) == (None, "auto")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"resume": "nevr"}, r"^resume must .* auto.*, got 'nevr'\. Did you mean 'never'\?$"),
+        ({"resume": None}, r"^resume must be one of .*, got None"),
+        ({"dry_run": 1}, r"^dry_run must be one of true, false, got 1"),
+        ({"dry_run": "ture"}, r"^dry_run must .*, got 'ture'\. Did you mean 'true'\?$"),
+    ],
+    ids=str,
+)
+def test_a_refused_value_names_its_key(keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        read(**keys)
+
+
+def test_a_job_of_a_sweep_gets_its_own_name(runs: list[CheckedExperiment]) -> None:
+    given = read_request({**TOY, "run_id": "grid"}, lambda run_id: f"{run_id}-seed-1")
+    assert given.experiment.run_id == "grid-seed-1"
+    run_request(given, lambda run_id: f"{run_id}-again")
+    run_request(read(), lambda run_id: f"{run_id}-seed-1")
+    named, generated = (str(run.run_id) for run in runs)
+    assert named == "grid-seed-1"
+    assert generated.endswith("-seed-1") and len(generated) > len("-seed-1")
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[CheckedExperiment]:
+    """Collect the experiments that a dry run builds, without building them."""
+    reported: list[CheckedExperiment] = []
+
+    def prepare(experiment: CheckedExperiment) -> ExperimentPlan:
+        reported.append(experiment)
+        return ExperimentPlan((), 1, 1, 2, None)
+
+    monkeypatch.setattr(nip.command_line.request, "prepare_checked", prepare)
+    return reported
+
+
+def test_a_dry_run_reports_and_runs_nothing(
+    runs: list[CheckedExperiment],
+    reported: list[CheckedExperiment],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    request = read(dry_run=True)
+    run_request(request)
+    assert "Nothing was trained or written" in capsys.readouterr().out
+    assert reported == [request.experiment]
+    assert runs == []
+
+
+def test_the_second_of_two_processes_reports_nothing(
+    reported: list[CheckedExperiment],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    request = read(dry_run=True)
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    run_request(request)
+    assert capsys.readouterr().out == ""
+    assert reported == []
+
+
+def test_the_way_to_resume_names_folder_and_run(tmp_path: Path) -> None:
+    experiment = read(run_id="mine", settings={"runs_dir": str(tmp_path)}).experiment
+    assert how_to_resume(experiment) == "Stopped before the run was started."
+    (tmp_path / "mine").mkdir()
+    said = how_to_resume(experiment)
+    assert str(tmp_path / "mine") in said
+    assert said.endswith("with run_id=mine")
