@@ -1,0 +1,59 @@
+"""Fine-tuning backends are registered, checked and built by name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nip.language_models.chat import ModelSpec
+from nip.language_models.fine_tuning.registry import (
+    build_fine_tuning_backend,
+    check_fine_tuning_access,
+    fine_tuning_backend_registry,
+    register_fine_tuning_backend,
+)
+from nip.language_models.provider_registry import ConnectionContext
+
+MODEL = ModelSpec("openai", "m")
+NAME = "recording_in_tests"
+
+
+class RecordingBackend:
+    """Records with what it is checked and built."""
+
+    name: str
+    checked: list[tuple[ModelSpec, ConnectionContext]]
+
+    def __init__(self, model: ModelSpec, context: ConnectionContext) -> None:
+        self.built_with = (model, context)
+
+    @classmethod
+    def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:
+        cls.checked.append((model, context))
+
+
+@pytest.fixture
+def backend() -> Iterator[Any]:
+    RecordingBackend.checked = []
+    yield register_fine_tuning_backend(NAME)(RecordingBackend)
+    fine_tuning_backend_registry.unregister(NAME)
+
+
+def test_registration_returns_the_class_and_tells_it_its_name(backend: Any) -> None:
+    assert backend is RecordingBackend
+    assert backend.name == NAME
+    assert fine_tuning_backend_registry[NAME] is backend
+
+
+def test_a_check_without_a_context_uses_the_default_one(backend: Any) -> None:
+    own = ConnectionContext(timeout_s=5.0)
+    check_fine_tuning_access(NAME, MODEL)
+    check_fine_tuning_access(NAME, MODEL, own)
+    assert backend.checked == [(MODEL, ConnectionContext()), (MODEL, own)]
+
+
+def test_a_backend_is_built_for_its_model_and_context(backend: Any) -> None:
+    context = ConnectionContext(timeout_s=5.0)
+    built = build_fine_tuning_backend(NAME, MODEL, context)
+    assert type(built) is backend and built.built_with == (MODEL, context)
+    assert backend.checked == []

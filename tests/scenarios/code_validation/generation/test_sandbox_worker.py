@@ -1,0 +1,149 @@
+"""The parts of the sandbox's worker, in this process: what programs get, and how they are judged.
+
+`test_sandbox.py` runs the worker as a process, with its isolation.
+"""
+
+import collections
+import enum
+import json
+import os
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nip.scenarios.code_validation.generation import sandbox_worker
+from nip.scenarios.code_validation.generation.sandbox_worker import (
+    HOPELESS_AFTER,
+    RefusedError,
+    StepLimitReachedError,
+    Steps,
+    call,
+    plain,
+    public_part,
+    refuse_events,
+    restricted_import,
+    run_program,
+    serve,
+)
+
+Point = collections.namedtuple("Point", "x y")
+
+
+class Colour(enum.IntEnum):
+    """A type of integers that JSON would write as such."""
+
+    RED = 1
+
+
+def test_the_last_allowed_step_is_taken_and_a_restart_allows_as_many_again() -> None:
+    steps = Steps(2)
+    assert steps.take() and steps.take()
+    with pytest.raises(StepLimitReachedError):
+        steps.take()
+    assert steps.restart() == 3
+    steps.take()
+    assert (steps.restart(), steps.restart()) == (1, 0)
+
+
+def test_a_copied_module_gives_access_to_no_other_module_and_no_private_name() -> None:
+    module = types.ModuleType("whole")
+    vars(module).update(f=len, _g=len, os=os)
+    copy = public_part(module)
+    assert [name for name in vars(copy) if not name.startswith("__")] == ["f"]
+    copy.f = None
+    assert module.f is len
+
+
+def test_a_dotted_import_binds_the_first_name_and_a_from_import_the_last() -> None:
+    assert restricted_import("collections.abc").Counter is collections.Counter
+    assert restricted_import("collections.abc", wanted=("Sized",)).Sized is collections.abc.Sized
+    with pytest.raises(RefusedError, match="import of math"):
+        restricted_import("math", level=1)
+
+
+def test_a_refusal_cannot_be_caught_as_an_exception() -> None:
+    refuse_events("compile", ())
+    with pytest.raises(RefusedError, match=r"socket\.connect"):
+        refuse_events("socket.connect", ())
+    assert not issubclass(RefusedError, Exception)
+    assert not issubclass(StepLimitReachedError, Exception)
+
+
+def test_tuples_become_lists_at_any_depth() -> None:
+    assert plain({"a": (1, [Point(2, (3.5,))])}) == {"a": [1, [[2, [3.5]]]]}
+
+
+@pytest.mark.parametrize("value", [Colour.RED, {1: 2}, b"x", [{3}], 1j])
+def test_what_json_does_not_know_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError):
+        plain(value)
+
+
+def ask(result: Any) -> tuple[str, str]:
+    """Call a program that returns or raises a result."""
+
+    def solve() -> Any:
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return call(solve, [])
+
+
+def test_an_error_does_not_depend_on_addresses_and_stays_short() -> None:
+    assert ask(ValueError("<f at 0x7fA01c>")) == ("exception", "ValueError: <f at 0x>")
+    assert ask(KeyError("k" * 500)) == ("exception", "KeyError: '" + 199 * "k")
+    assert ask(MemoryError()) == ("memory", "MemoryError: ")
+
+
+def test_a_value_that_cannot_be_written_down_is_strange() -> None:
+    endless: list = []
+    endless.append(endless)
+    assert ask(endless) == ("strange", "<list>")
+    assert ask("\ud800") == ("strange", "<str>")
+    # With its quotation marks the first text has the greatest length.
+    assert ask("x" * 19_998)[0] == "value"
+    assert ask("x" * 19_999) == ("strange", "<str of 20001 characters>")
+
+
+def test_a_program_is_hopeless_only_if_none_of_the_first_inputs_has_a_value() -> None:
+    program = "def solve(n):\n    return 10 // (n // 11)"
+    inputs = [f"[{n}]" for n in range(HOPELESS_AFTER + 1)]
+    assert HOPELESS_AFTER == 12
+    kinds = [kind for kind, _ in run_program(program, inputs, 100)["outcomes"]]
+    assert kinds == ["exception"] * 11 + ["value"] * 2
+    assert run_program(program, ["[0]"] * 12, 100) == {"stopped": "it answers nothing"}
+    assert len(run_program(program, ["[0]"] * 11, 100)["outcomes"]) == 11
+
+
+def test_the_steps_of_a_program_are_those_of_its_most_expensive_call_or_of_loading() -> None:
+    program = "for _ in range(7):\n    pass\ndef solve(n):\n    for _ in range(n):\n        pass"
+    assert run_program(program, ["[1]", "[2]"], 100)["steps"] == 7
+    # One step for the call.
+    assert run_program(program, ["[9]", "[2]"], 100)["steps"] == 1 + 9
+
+
+def test_requests_are_answered_line_by_line_with_the_inputs_that_were_set_last(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # In this process instead of a child.
+    monkeypatch.setattr(sandbox_worker, "run_in_child", run_program)
+    run = {"program": "def solve(n):\n    return -n", "max_steps": 100}
+    requests = [
+        {"inputs": ["[1]", "[2]", "[3]"]},
+        {**run, "num_inputs": 2},
+        {"inputs": ["[7]"]},
+        {**run, "num_inputs": 2},
+    ]
+    source, sink = tmp_path / "requests", tmp_path / "answers"
+    source.write_text("".join(json.dumps(request) + "\n" for request in requests))
+    serve(os.open(source, os.O_RDONLY), os.open(sink, os.O_WRONLY | os.O_CREAT), True)
+    assert [json.loads(line) for line in sink.read_text().splitlines()] == [
+        {"has_left_the_network": True},
+        {},
+        {"outcomes": [["value", "-1"], ["value", "-2"]], "steps": 1},
+        {},
+        {"outcomes": [["value", "-7"]], "steps": 1},
+    ]
