@@ -62,7 +62,7 @@ def _run_job(config: DictConfig) -> None:  # noqa: ARG001 - composed by us from 
     with plain_messages(stopped_early):
         request = _checked.pop(tuple(overrides), None)
         if request is None:
-            folders = _folders_of(hydra_config.runtime.config_sources)
+            folders = _folders_of(hydra_config)
             request = read_request(compose_run(overrides, folders).tree, name_job)
     run_request(request, name_job)
 
@@ -113,7 +113,9 @@ def _offer_fitting_defaults(flags: Namespace, folders: ConfigFolders) -> None:
     offer_defaults([composition.defaults])
 
 
-def _folders_of(config_sources: Iterable[Any]) -> ConfigFolders:
-    paths = {source.provider: source.path for source in config_sources if source.schema == "file"}
+def _folders_of(hydra_config: Any) -> ConfigFolders:
+    sources = hydra_config.runtime.config_sources
+    paths = {source.provider: source.path for source in sources if source.schema == "file"}
     extra = paths.get("command-line")
-    return ConfigFolders(Path(paths["main"]), Path(extra) if extra else None)
+    name = hydra_config.job.config_name
+    return ConfigFolders(Path(paths["main"]), Path(extra) if extra else None, name)
