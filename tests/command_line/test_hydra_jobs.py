@@ -107,7 +107,8 @@ def job_of(*task: str, config_dir: Path | None = None) -> Iterator[None]:
     config = SimpleNamespace(
         overrides=SimpleNamespace(task=list(task)),
         job=SimpleNamespace(
-            config=SimpleNamespace(override_dirname=SimpleNamespace(exclude_keys=[]))
+            config_name="config",
+            config=SimpleNamespace(override_dirname=SimpleNamespace(exclude_keys=[])),
         ),
         runtime=SimpleNamespace(
             config_sources=[
