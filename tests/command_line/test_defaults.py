@@ -13,16 +13,16 @@ TOY = {"scenario": "toy", "dataset": "witness", "trainer": "vanilla_ppo"}
 @pytest.mark.parametrize(
     ("protocol", "agents"),
     [
-        ({}, {"prover", "verifier"}),
-        ({"interaction_protocol": None}, {"prover", "verifier"}),
-        ({"interaction_protocol": "debate"}, {"prover0", "prover1", "verifier"}),
-        ({"interaction_protocol": "solo_verifier"}, {"verifier"}),
-        ({"interaction_protocol": "debat"}, set()),
-        ({"interaction_protocol": ["nip"]}, set()),
+        ({}, ["prover", "verifier"]),
+        ({"interaction_protocol": None}, ["prover", "verifier"]),
+        ({"interaction_protocol": "debate"}, ["prover0", "prover1", "verifier"]),
+        ({"interaction_protocol": "solo_verifier"}, ["verifier"]),
+        ({"interaction_protocol": "debat"}, []),
+        ({"interaction_protocol": ["nip"]}, []),
     ],
     ids=str,
 )
-def test_the_agents_are_those_of_the_protocol(protocol: dict[str, Any], agents: set[str]) -> None:
+def test_the_agents_are_those_of_the_protocol(protocol: dict[str, Any], agents: list[str]) -> None:
     assert set(all_defaults({"scenario": "toy", **protocol})["agents"]) == {"_default", *agents}
 
 
