@@ -220,7 +220,7 @@ def _origin(overrides: Sequence[Override], folders: ConfigFolders) -> str:
         for each in overrides
         if each.key_or_group == EXPERIMENT and str(each.value()) in known
     ]
-    source = " or ".join(files) or folders.main / "config.yaml"
+    source = " or ".join(files) or folders.main / f"{folders.config_name}.yaml"
     return f"(It comes from {source}, or from a file named there.)"
 
 

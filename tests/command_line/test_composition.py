@@ -71,3 +71,10 @@ def test_a_file_of_hydra_is_named_by_its_own_flag(working_folder: Path) -> None:
     (working_folder / "other.yaml").write_text("defaults: [nip_defaults, _self_]\nseed: 9\n")
     folders = ConfigFolders(working_folder, config_name="other")
     assert compose_run(TOY, folders).tree["seed"] == 9
+
+
+def test_an_unknown_name_is_traced_to_the_primary_file_that_was_named(working_folder: Path) -> None:
+    Path("other.yaml").write_text("defaults: [nip_defaults, _self_]\nseeed: 7\n")
+    folders = ConfigFolders(working_folder, config_name="other")
+    with pytest.raises(ParameterError, match=r"seeed.*other\.yaml"):
+        compose_run(TOY, folders)
