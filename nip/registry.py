@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
@@ -73,11 +74,15 @@ class Registry(Generic[T]):
     def get(self, name: str) -> T:
         """Return the value registered under a name.
 
-        An ``UnknownNameError`` lists the known names and the closest one.
+        An ``UnknownNameError`` lists the known names and the closest one. A class that cannot be
+        instantiated, because it lacks methods, raises ``PluginError``: here, when it is chosen,
+        rather than when it is first used, which may be after something has been paid.
         """
         if name not in self:
             raise UnknownNameError(unknown_name(self.kind, name, self._entries))
-        return self._entries[name]
+        value = self._entries[name]
+        require_complete(f"{self.kind} {name!r}", value)
+        return value
 
     def __getitem__(self, name: str) -> T:
         """Return the value registered under a name, as ``get`` does."""
@@ -156,6 +161,21 @@ class Registry(Generic[T]):
             importlib.import_module(package).__path__, f"{package}."
         ):
             importlib.import_module(module.name)
+
+
+def require_complete(what: str, value: Any, base: type | None = None) -> None:
+    """Raise ``PluginError`` if a class lacks abstract methods, its own or those of ``base``."""
+    if not inspect.isclass(value):
+        return
+    own = getattr(value, "__abstractmethods__", frozenset())
+    required = getattr(base, "__abstractmethods__", frozenset())
+    missing = sorted(own | {name for name in required if not hasattr(value, name)})
+    if missing:
+        raise PluginError(
+            f"The {what} is incomplete: the class {value.__qualname__} does not define "
+            f"{', '.join(missing)}. Define {'it' if len(missing) == 1 else 'them'} as "
+            f"{base.__name__ if base else 'its base class'} says."
+        )
 
 
 def _modules_in(package: str) -> dict[str, bool]:

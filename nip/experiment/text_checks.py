@@ -9,7 +9,7 @@ from nip.language_models.costs.price_file import read_prices
 from nip.language_models.engine.cache import check_response_cache
 from nip.language_models.fine_tuning import (
     check_fine_tuning_access,
-    fine_tuning_backend_registry,
+    find_fine_tuning_backend,
 )
 from nip.language_models.provider_registry import check_access
 from nip.language_models.server.faults import read_fault_plan
@@ -43,7 +43,7 @@ def _check_model(agent: TextAgent, hyper_params: HyperParameters, *, learns: boo
     """Check that the model of an agent can be called, and fine-tuned if it learns."""
     backend, rehearsal = hyper_params.fine_tuning.backend, hyper_params.rehearsal
     if learns:
-        fine_tuning_backend_registry.get(backend)
+        find_fine_tuning_backend(backend)
     if agent.model.provider == REHEARSAL_PROVIDER:
         check_mock_model(rehearsal.brain, rehearsal.brain_file)
         read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypedDict
 
 from nip.utils.unicode_text import valid_unicode
@@ -126,6 +126,10 @@ class ModelSpec:
     api_key_variable: str | None = None
     """Environment variable with the API key; None: the provider's default."""
 
+    fine_tuned_from: str | None = field(default=None, compare=False)
+    """Name of the model that a fine-tuned one was trained from; it sets the price if the service
+    chose a name without a price of its own."""
+
     def _sort_key(self) -> tuple[str, ...]:
         return (
             self.provider,
@@ -144,6 +148,7 @@ class ModelSpec:
             "model_name": self.model_name,
             "base_url": self.base_url,
             "api_key_variable": self.api_key_variable,
+            "fine_tuned_from": self.fine_tuned_from,
         }
 
     @classmethod

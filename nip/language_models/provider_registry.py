@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from nip.language_models.chat import ChatModel, ModelSpec
-from nip.registry import Registry
+from nip.registry import Registry, require_complete
 
 # An ASGI application: called with scope, receive and send for each request.
 AsgiApp = Callable[
@@ -88,8 +88,13 @@ def register_chat_provider(name: str) -> Callable[[Provided], Provided]:
 
 
 def find_chat_provider(name: str) -> type[ProvidedChatModel]:
-    """Return the provider class with a name; names are case-insensitive."""
-    return chat_provider_registry.get(name.lower())
+    """Return the provider class with a name; names are case-insensitive.
+
+    Raise ``PluginError`` if the class is incomplete.
+    """
+    provider = chat_provider_registry.get(name.lower())
+    require_complete(f"model provider {name!r}", provider, ProvidedChatModel)
+    return provider
 
 
 def check_access(spec: ModelSpec, context: ConnectionContext | None = None) -> None:

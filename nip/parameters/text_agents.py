@@ -38,7 +38,7 @@ class TextAgentParameters(BaseAgentParameters):
     """Address of the API; None: ``OPENAI_BASE_URL`` where it is set, else the provider's own."""
 
     api_key_variable: str | None = None
-    """Environment variable that holds the key; None: ``OPENAI_API_KEY``."""
+    """Environment variable that holds the key; None: ``OPENAI_API_KEY``, at its own host only."""
 
     use_dummy_api: bool = False
     """Rehearse: send requests to a mock API inside this process, which costs nothing."""

@@ -116,6 +116,7 @@ def test_the_command_line_tells_what_stopped_it_and_goes_on_afterwards(
         "experiment=cv_nip_ei_rehearsal",
         "agents._default.use_dummy_api=false",
         f"agents._default.base_url={service.address}/v1",
+        "agents._default.api_key_variable=OPENAI_API_KEY",
         "rl.num_iterations=1",
         "rl.rollouts_per_iteration=4",
         "text_rl.test_scheme=none",

@@ -65,8 +65,7 @@ def echo(status: int, form: str) -> Iterator[str]:
 
 def agent(address: str, variable: str) -> dict[str, Any]:
     """Return parameters of an agent with a key."""
-    named = None if variable == "OPENAI_API_KEY" else variable
-    return {"base_url": f"{address}/v1", "api_key_variable": named}
+    return {"base_url": f"{address}/v1", "api_key_variable": variable}
 
 
 def start_on_the_command_line(
@@ -74,13 +73,12 @@ def start_on_the_command_line(
 ) -> Ending:
     """Run a small experiment as a user does, with the key in the environment."""
     parameters = agent(address, variable)
-    named = parameters["api_key_variable"] or "null"
     return run_command_line(
         [
             "experiment=cv_nip_ei_rehearsal",
             "agents._default.use_dummy_api=false",
             f"agents._default.base_url={parameters['base_url']}",
-            f"agents._default.api_key_variable={named}",
+            f"agents._default.api_key_variable={variable}",
             "rl.num_iterations=1",
             "rl.rollouts_per_iteration=4",
             "text_rl.test_scheme=none",

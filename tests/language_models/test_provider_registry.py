@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from nip.errors import UnknownNameError
+from nip.errors import PluginError, UnknownNameError
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling, TokenUsage
 from nip.language_models.provider_registry import (
     ConnectionContext,
@@ -45,3 +45,20 @@ def test_a_provider_can_be_added() -> None:
         assert "grey" in repr(model)
     finally:
         chat_provider_registry.unregister("parrot")
+
+
+@pytest.mark.parametrize(
+    "incomplete",
+    [
+        type("Half", (ProvidedChatModel,), {}),
+        type("Half", (), {"check_access": classmethod(lambda *_: None)}),
+    ],
+    ids=["a subclass", "any class"],
+)
+def test_an_incomplete_provider_is_refused_before_a_request(incomplete: type) -> None:
+    register_chat_provider("half")(incomplete)
+    try:
+        with pytest.raises(PluginError, match=r"model provider 'half' is incomplete.*complete"):
+            check_access(ModelSpec("half", "m"))
+    finally:
+        chat_provider_registry.unregister("half")

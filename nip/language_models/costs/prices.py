@@ -6,15 +6,19 @@ that of the service. User-defined prices take precedence.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 
 _MILLION = 1_000_000
+_FINE_TUNED = "ft:"
 # These providers run on the user's machine, even if the model has the name of a hosted one.
 _FREE_PROVIDERS = frozenset({"local", "rehearsal", "scripted"})
+# The public prices are those of this provider. Another one that serves a model of the same name has
+# prices of its own, which only the user knows.
+_PUBLIC_PROVIDER = "openai"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +88,46 @@ class Prices:
     ----------
     own : Mapping[str, Price], optional
         User-defined prices by model name, which take precedence over the public ones. A dated name
-        falls back to the undated one.
+        falls back to the undated one. The public ones apply only to the provider ``openai``.
     """
 
     def __init__(self, own: Mapping[str, Price] | None = None) -> None:
         self._own = dict(own or {})
-        self._found: dict[ModelSpec, Price | None] = {}
+        self._found: dict[tuple[ModelSpec, str | None], Price | None] = {}
 
     def get(self, model: ModelSpec) -> Price | None:
         """Return the price of a model; None if it is unknown."""
-        if model not in self._found:
-            self._found[model] = self._look_up(model)
-        return self._found[model]
+        key = (model, model.fine_tuned_from)
+        if key not in self._found:
+            self._found[key] = self._look_up(model)
+        return self._found[key]
 
     def _look_up(self, model: ModelSpec) -> Price | None:
-        names = _names(model.model_name)
         is_free = model.provider in _FREE_PROVIDERS
-        for table in (self._own, {} if is_free else PUBLIC_PRICES):
-            for name in names:
-                if name in table:
-                    return table[name]
+        public = PUBLIC_PRICES if model.provider.lower() == _PUBLIC_PROVIDER else {}
+        for names in _names_by_priority(model):
+            for table in (self._own, public):
+                for name in names:
+                    if name in table:
+                        return table[name]
         return Price(0.0, 0.0) if is_free else None
+
+
+def _names_by_priority(model: ModelSpec) -> Iterator[list[str]]:
+    """Yield the names of a model itself, then those of what it was fine-tuned from.
+
+    Services name fine-tuned models as they like, and the name must not decide about the price.
+    """
+    yield _names(model.model_name)
+    if model.fine_tuned_from is not None:
+        yield _names(f"{_FINE_TUNED}{model.fine_tuned_from.removeprefix(_FINE_TUNED)}")
+        yield _names(model.fine_tuned_from)
 
 
 def _names(model_name: str) -> list[str]:
     """Return the names to look up: the full name, without organisation and suffix, and undated."""
     names = [model_name]
-    if model_name.startswith("ft:"):
+    if model_name.startswith(_FINE_TUNED):
         names.append(":".join(model_name.split(":")[:2]))
     undated = _DATE.sub("", names[-1])
     return [*names, undated] if undated != names[-1] else names

@@ -7,6 +7,7 @@ order of the answers.
 import bisect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import fsum
 from operator import itemgetter
 from typing import Any
 
@@ -228,7 +229,8 @@ class UsageTracker:
                 setattr(self._total, name, getattr(self._total, name) + value)
 
     def _cost_of_answers(self) -> float:
-        return sum(self.cost_of(agent, model) or 0.0 for agent, model in sorted(self._accounts))
+        # Exact, so that the order, in which names of fine-tuned models take part, has no influence.
+        return fsum(self.cost_of(agent, model) or 0.0 for agent, model in self._accounts)
 
     def _add(
         self,

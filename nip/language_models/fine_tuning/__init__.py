@@ -19,6 +19,7 @@ from nip.language_models.fine_tuning.jobs import JobRunner
 from nip.language_models.fine_tuning.registry import (
     build_fine_tuning_backend,
     check_fine_tuning_access,
+    find_fine_tuning_backend,
     fine_tuning_backend_registry,
     register_fine_tuning_backend,
 )

@@ -10,12 +10,13 @@ from openai.pagination import AsyncCursorPage
 from openai.types.fine_tuning import FineTuningJob
 from openai.types.fine_tuning.job_create_params import Method
 
+from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
 from nip.language_models.errors import LanguageModelError, MalformedAnswerError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest, RemoteJob
 from nip.language_models.fine_tuning.job_names import KEY_ENTRY, tag_of
 from nip.language_models.fine_tuning.registry import register_fine_tuning_backend
-from nip.language_models.provider_registry import ConnectionContext
+from nip.language_models.provider_registry import ConnectionContext, find_chat_provider
 from nip.language_models.providers.connection import (
     find_address,
     find_key,
@@ -24,6 +25,7 @@ from nip.language_models.providers.connection import (
     open_mock_client,
 )
 from nip.language_models.providers.error_translation import translate_error
+from nip.language_models.providers.openai import OpenAIChatModel
 from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode
 
@@ -69,6 +71,7 @@ class OpenAIBackend(FineTuningBackend):
         if _is_mocked(model):
             find_mock_api(context)
         else:
+            _check_provider(model)
             find_address(model)
             find_key(model)
 
@@ -208,6 +211,18 @@ async def _all_of(listed: Awaitable[AsyncCursorPage[Listed]]) -> AsyncIterator[L
 
 def _is_mocked(model: ModelSpec) -> bool:
     return model.provider.lower() == "rehearsal"
+
+
+def _check_provider(model: ModelSpec) -> None:
+    """Refuse models of another provider, such as ``local``, whose data must not be sent."""
+    provider = find_chat_provider(model.provider)
+    if not issubclass(provider, OpenAIChatModel):
+        raise ParameterError(
+            f"fine_tuning.backend='openai' cannot train the model {model.model_name!r} of "
+            f"model_provider={model.provider!r}: its dialogues would be sent to "
+            f"{find_address(model)}, which does not have this model. Choose a backend that trains "
+            "it, or set freeze_agent=true, or rl.num_iterations=1."
+        )
 
 
 def _text(item: object, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from nip.language_models.chat import ModelSpec
 from nip.language_models.fine_tuning.backend import FineTuningBackend
 from nip.language_models.provider_registry import ConnectionContext
-from nip.registry import Registry
+from nip.registry import Registry, require_complete
 
 Backend = TypeVar("Backend", bound=type[FineTuningBackend])
 
@@ -26,19 +26,26 @@ def register_fine_tuning_backend(name: str) -> Callable[[Backend], Backend]:
     return register
 
 
+def find_fine_tuning_backend(name: str) -> type[FineTuningBackend]:
+    """Return the backend class with a name; raise ``PluginError`` if it is incomplete."""
+    backend = fine_tuning_backend_registry.get(name)
+    require_complete(f"fine-tuning backend {name!r}", backend, FineTuningBackend)
+    return backend
+
+
 def check_fine_tuning_access(
     name: str, model: ModelSpec, context: ConnectionContext | None = None
 ) -> None:
     """Check that a fine-tuning service can be reached, without sending a request.
 
-    Raise ``ParameterError`` if calls would certainly fail, saying what to change.
+    Raise ``ParameterError`` if calls would certainly fail, saying what to change, and
+    ``PluginError`` if the class of the backend is incomplete.
     """
-    backend = fine_tuning_backend_registry.get(name)
-    backend.check_access(model, context or ConnectionContext())
+    find_fine_tuning_backend(name).check_access(model, context or ConnectionContext())
 
 
 def build_fine_tuning_backend(
     name: str, model: ModelSpec, context: ConnectionContext
 ) -> FineTuningBackend:
     """Build the backend for a model; raise ``ParameterError`` if calls would certainly fail."""
-    return fine_tuning_backend_registry.get(name)(model, context)
+    return find_fine_tuning_backend(name)(model, context)

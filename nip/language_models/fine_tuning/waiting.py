@@ -64,8 +64,8 @@ async def finish(
     """Store the result of a job: status, model, tokens, cost and events."""
     cost = 0.0 if backend.is_free else None
     if remote.trained_tokens is not None and not backend.is_free:
-        # Prices depend only on the model name; the provider matters only for free models.
-        price = prices.get(ModelSpec("openai", row.base_model))
+        # The public prices are those of the backend "openai", which has the name of its provider.
+        price = prices.get(ModelSpec(row.backend, row.base_model))
         cost = price.of_training(remote.trained_tokens) if price else None
     return save(
         dataclasses.replace(

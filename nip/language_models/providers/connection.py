@@ -70,16 +70,26 @@ def is_openai(address: str) -> bool:
 
 
 def find_key(spec: ModelSpec) -> str:
-    """Return the API key from the variable of the spec, or from the default variable.
+    """Return the API key for the host of a spec; ``NO_KEY`` if there is none for it.
+
+    A key goes only to the host that it belongs to: the key in a variable that the spec names to the
+    address of the spec, and the key in ``OPENAI_API_KEY`` to the host of ``OPENAI_BASE_URL``, or to
+    OpenAI if that is not set.
 
     Raise ``ParameterError``, without the key, if the variable is not set although the spec names it
-    or the service is OpenAI's, or if the value cannot be a key.
+    or the service is OpenAI's, if the value cannot be a key, or if OpenAI's key would be sent
+    unencrypted.
     """
+    address = find_address(spec)
+    if spec.api_key_variable is None and not owns_default_key(address):
+        # Self-hosted servers usually need no key.
+        if is_openai(address):
+            raise ParameterError(_key_of_another_host(spec, address))
+        return NO_KEY
     variable = spec.api_key_variable or KEY_VARIABLE
     key = os.environ.get(variable, "").strip()
     if not key:
-        # Self-hosted servers usually need no key.
-        if spec.api_key_variable is None and not is_openai(find_address(spec)):
+        if spec.api_key_variable is None and not is_openai(address):
             return NO_KEY
         raise ParameterError(_missing_key(spec, variable))
     if not key.isascii() or not key.isprintable() or " " in key:
@@ -88,6 +98,34 @@ def find_key(spec: ModelSpec) -> str:
             f"key has. Set it to the key alone."
         )
     return key
+
+
+def owns_default_key(address: str) -> bool:
+    """Tell whether the key in ``OPENAI_API_KEY`` belongs to the host of a base URL."""
+    default = os.environ.get(ADDRESS_VARIABLE, "").strip()
+    if default:
+        return _origin(address) == _origin(default)
+    return is_openai(address) and urlsplit(address).scheme == "https"
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port of a base URL."""
+    try:
+        parts = urlsplit(address)
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
+        return parts.scheme, parts.hostname, parts.port or usual
+    except ValueError:
+        return address, None, None
+
+
+def _key_of_another_host(spec: ModelSpec, address: str) -> str:
+    default = os.environ.get(ADDRESS_VARIABLE, "").strip()
+    owner = f"{urlsplit(default).hostname} ({ADDRESS_VARIABLE})" if default else "https addresses"
+    return scrub(
+        f"The model {spec.model_name!r} at {address} needs a key, and the key in {KEY_VARIABLE} "
+        f"belongs to {owner}, so it is not sent there. Set api_key_variable to the environment "
+        "variable with the key of this address, or correct base_url."
+    )
 
 
 def _missing_key(spec: ModelSpec, variable: str) -> str:
@@ -113,9 +151,10 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
     timeout = httpx2.Timeout(
         context.timeout_s, connect=min(_CONNECT_TIMEOUT_S, context.timeout_s), pool=None
     )
-    return AsyncOpenAI(
+    address = find_address(spec)
+    client = AsyncOpenAI(
         api_key=find_key(spec),
-        base_url=find_address(spec),
+        base_url=address,
         max_retries=0,
         timeout=timeout,
         default_headers=context.headers,
@@ -123,6 +162,22 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
             limits=limits, timeout=timeout, verify=_trusted_authorities()
         ),
     )
+    _drop_environment(client, context, keeps_account=owns_default_key(address))
+    return client
+
+
+def _drop_environment(
+    client: AsyncOpenAI, context: ConnectionContext, *, keeps_account: bool = False
+) -> None:
+    """Remove what the SDK reads from the environment by itself and would send to any host.
+
+    These are the organisation and project of OpenAI's account, an administrator's key, and
+    ``OPENAI_CUSTOM_HEADERS``, which may contain a key.
+    """
+    client.admin_api_key = None
+    if not keeps_account:
+        client.organization = client.project = None
+        client._custom_headers = dict(context.headers)
 
 
 @cache
@@ -144,7 +199,7 @@ def find_mock_api(context: ConnectionContext) -> AsgiApp:
 def open_mock_client(context: ConnectionContext) -> AsyncOpenAI:
     """Open a client that calls the mock API in process, without an API key."""
     transport = httpx2.ASGITransport(app=find_mock_api(context))
-    return AsyncOpenAI(
+    client = AsyncOpenAI(
         api_key=NO_KEY,
         base_url=MOCK_API_ADDRESS,
         max_retries=0,
@@ -152,3 +207,5 @@ def open_mock_client(context: ConnectionContext) -> AsyncOpenAI:
         default_headers=context.headers,
         http_client=DefaultAsyncHttpxClient(transport=transport),
     )
+    _drop_environment(client, context)
+    return client

@@ -26,7 +26,11 @@ from nip.language_models.errors import (
     UnknownApiError,
     UnknownModelError,
 )
-from nip.language_models.providers.connection import KEY_VARIABLE, find_address
+from nip.language_models.providers.connection import (
+    KEY_VARIABLE,
+    find_address,
+    owns_default_key,
+)
 from nip.language_models.providers.response_headers import read_retry_after
 from nip.utils.secrets import scrub
 
@@ -155,8 +159,7 @@ def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -
     """Add model, base URL and advice to a text, and remove API keys."""
     address = "the mock API" if spec.provider.lower() == "rehearsal" else find_address(spec)
     ways_out: dict[Any, str] = {
-        AuthenticationError: f"Check the key in the environment variable "
-        f"{spec.api_key_variable or KEY_VARIABLE}, then resume the run.",
+        AuthenticationError: _advice_on_the_key(spec, address),
         QuotaError: "Add credit to the account or raise its limit, then resume the run.",
         UnknownModelError: "Check model_name, and that base_url ends where the service's "
         "interface begins, usually in /v1.",
@@ -166,6 +169,18 @@ def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -
     return scrub(
         f"{spec.model_name} at {address}: {text} {way_out}".rstrip(), spec.api_key_variable
     )
+
+
+def _advice_on_the_key(spec: ModelSpec, address: str) -> str:
+    is_mocked = spec.provider.lower() == "rehearsal"
+    if spec.api_key_variable is None and not is_mocked and not owns_default_key(address):
+        return (
+            f"No key was sent, because {KEY_VARIABLE} belongs to another host. Set "
+            "api_key_variable to the environment variable with the key of this service, then "
+            "resume the run."
+        )
+    variable = spec.api_key_variable or KEY_VARIABLE
+    return f"Check the key in the environment variable {variable}, then resume the run."
 
 
 def _shorten(text: str, spec: ModelSpec) -> str:

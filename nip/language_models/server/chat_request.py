@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 from nip.language_models.chat import ChatMessage, Role, Sampling
 from nip.language_models.server.errors import ApiError, invalid
+from nip.language_models.server.models import identity_of
 
 # Newer models call the role of the system message "developer".
 _ROLE_NAMES = {"developer": "system"}
@@ -69,7 +70,7 @@ def chat_digest(
 ) -> bytes:
     """Return the SHA-256 of a chat request; equal requests have equal digests."""
     content = [
-        model,
+        identity_of(model),
         _plain(messages),
         [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
         num_choices,

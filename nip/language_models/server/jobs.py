@@ -19,7 +19,7 @@ from nip.language_models.server.errors import (
 from nip.language_models.server.job_record import JobRecord
 from nip.language_models.server.job_worker import JobWorker
 from nip.language_models.server.json_io import page_of, read_json_object
-from nip.language_models.server.models import is_fine_tuned
+from nip.language_models.server.models import identity_of, is_fine_tuned
 
 MAX_SUFFIX = 64
 MAX_METADATA = 16
@@ -121,8 +121,15 @@ async def create_job(request: Request) -> Response:
         )
     if is_fine_tuned(job_request["model"]) and job_request["model"] not in endpoint.state.models:
         raise unknown_model(job_request["model"])
-    # The content, not the ID of the file: IDs depend on the order of uploads, and faults must not.
-    identity = {**job_request, "training_file": file.sha256}
+    # Faults must not depend on the order of uploads, which IDs of files do, nor on identifiers of
+    # the client, which are in metadata, suffix and names of fine-tuned models.
+    identity = {
+        **job_request,
+        "model": identity_of(job_request["model"]),
+        "training_file": file.sha256,
+        "suffix": None,
+        "metadata": None,
+    }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).digest()
     fault = endpoint.choose_fault("create_job", digest, job_request["model"])
     name = None if fault is None else fault.name

@@ -14,6 +14,11 @@ def base_model_of(params: TextAgentParameters) -> ModelSpec:
     """Return the model with which an agent starts."""
     if params.use_dummy_api:
         return ModelSpec(REHEARSAL_PROVIDER, params.model_name)
+    return rehearsed_model_of(params)
+
+
+def rehearsed_model_of(params: TextAgentParameters) -> ModelSpec:
+    """Return the model that an agent uses when it does not rehearse."""
     return ModelSpec(
         params.model_provider.lower(), params.model_name, params.base_url, params.api_key_variable
     )

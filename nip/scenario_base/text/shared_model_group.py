@@ -58,7 +58,12 @@ class PureTextSharedModelGroup:
 
     def use_model(self, model_name: str) -> None:
         """Switch the agents to another model of the same service."""
-        self.model = replace(self.model, model_name=model_name)
+        base = self.base_model.model_name
+        self.model = replace(
+            self.base_model,
+            model_name=model_name,
+            fine_tuned_from=None if model_name == base else base,
+        )
 
     def create_supervised_fine_tune_job(
         self,

@@ -7,7 +7,7 @@ from statistics import fmean
 from nip.language_models.costs.estimate import CallPlan, Estimate, estimate
 from nip.language_models.costs.prices import Prices
 from nip.parameters import HyperParameters
-from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
+from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent, rehearsed_model_of
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.data_order import num_rollouts_of_iterations, reruns_tests
@@ -97,7 +97,12 @@ def make_text_plan(
             (
                 part
                 for name, plan in calls.items()
-                for part in _billed(plan, name in learners, num_first, num_later)
+                for part in _billed(
+                    _at_the_real_model(plan, instance.agents[name]),
+                    name in learners,
+                    num_first,
+                    num_later,
+                )
             ),
             prices,
         ),
@@ -118,19 +123,22 @@ def _num_rollouts(
     return first, later
 
 
+def _at_the_real_model(plan: CallPlan, agent: TextAgent) -> CallPlan:
+    """Let the estimate of a rehearsal show what the real models would cost."""
+    is_mocked = plan.model.provider == REHEARSAL_PROVIDER
+    return replace(plan, model=rehearsed_model_of(agent.params)) if is_mocked else plan
+
+
 def _billed(plan: CallPlan, learns: bool, num_first: int, num_later: int) -> Iterator[CallPlan]:
     """Split the calls of an agent by the model that they are billed as."""
     model = plan.model
-    if model.provider == REHEARSAL_PROVIDER:
-        # The estimate of a rehearsal shows what the real models would cost.
-        model = replace(model, provider="openai")
     if not learns or model.model_name.startswith(FINE_TUNED):
-        yield replace(plan, model=model)
+        yield plan
         return
     # From the second iteration on, a training agent uses a fine-tuned model, which costs more.
     trained = replace(model, model_name=FINE_TUNED + model.model_name)
     calls_per_rollout = plan.num_calls // (num_first + num_later)
-    yield replace(plan, model=model, num_calls=num_first * calls_per_rollout)
+    yield replace(plan, num_calls=num_first * calls_per_rollout)
     yield replace(plan, model=trained, num_calls=num_later * calls_per_rollout)
 
 

@@ -40,3 +40,38 @@ def test_local_models_are_free_and_other_unlisted_models_have_no_price() -> None
 def test_a_negative_price_is_refused() -> None:
     with pytest.raises(ParameterError, match=r"completion must be at least 0, got -1"):
         Price(1.0, -1.0)
+
+
+def test_a_provider_of_ones_own_is_not_charged_the_prices_of_another() -> None:
+    assert Prices().get(ModelSpec("my_provider", "gpt-4o-mini")) is None
+    own = Prices({"gpt-4o-mini": Price(1.0, 2.0)})
+    assert own.get(ModelSpec("my_provider", "gpt-4o-mini")) == Price(1.0, 2.0)
+    assert Prices().get(ModelSpec("OpenAI", "gpt-4o-mini")) == PUBLIC_PRICES["gpt-4o-mini"]
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "expected"),
+    [
+        # Whatever the service calls the model, it costs what a model trained from its base costs.
+        ("accounts/me/models/verifier-2", "m", 30.0),
+        ("m-ft-2024-01-01", "m", 30.0),
+        ("own-name", "m-2024-07-18", 30.0),
+        # A price of its own has priority; without one for fine-tuned models, the base decides.
+        ("listed", "m", 40.0),
+        ("accounts/me/models/verifier-2", "other", 20.0),
+        ("accounts/me/models/verifier-2", None, None),
+    ],
+)
+def test_the_price_of_a_fine_tuned_model_does_not_depend_on_its_name(
+    name: str, base: str | None, expected: float | None
+) -> None:
+    prices = Prices(
+        {
+            "m": Price(10.0, 10.0),
+            "ft:m": Price(30.0, 30.0),
+            "other": Price(20.0, 20.0),
+            "listed": Price(40.0, 40.0),
+        }
+    )
+    found = prices.get(ModelSpec("mine", name, fine_tuned_from=base))
+    assert (None if found is None else found.prompt) == expected

@@ -347,6 +347,17 @@ def test_missing_settings_are_reported_before_a_request(monkeypatch):
     check_fine_tuning_access("openai", ModelSpec("openai", "m", "http://localhost:8000/v1"))
 
 
+@pytest.mark.parametrize("provider", ["local", "scripted"])
+def test_a_model_of_another_provider_is_never_sent(monkeypatch, provider):
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
+    model = ModelSpec(provider, "models/qwen")
+    message = rf"'openai' cannot train the model 'models/qwen' of model_provider='{provider}'"
+    with pytest.raises(ParameterError, match=message):
+        check_fine_tuning_access("openai", model)
+    with pytest.raises(ParameterError, match=message):
+        build_fine_tuning_backend("openai", model, ConnectionContext())
+
+
 def test_the_uploaded_bytes_are_those_of_the_run_folder(tmp_path):
     app = create_app()
     row = run_job(tmp_path, app)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from nip.errors import PluginError
 from nip.language_models.chat import ModelSpec
+from nip.language_models.fine_tuning.backend import FineTuningBackend
 from nip.language_models.fine_tuning.registry import (
     build_fine_tuning_backend,
     check_fine_tuning_access,
@@ -13,15 +15,15 @@ from nip.language_models.fine_tuning.registry import (
     register_fine_tuning_backend,
 )
 from nip.language_models.provider_registry import ConnectionContext
+from tests.language_models.fine_tuning.fake_service import FakeBackend
 
 MODEL = ModelSpec("openai", "m")
 NAME = "recording_in_tests"
 
 
-class RecordingBackend:
+class RecordingBackend(FakeBackend):
     """Records with what it is checked and built."""
 
-    name: str
     checked: list[tuple[ModelSpec, ConnectionContext]]
 
     def __init__(self, model: ModelSpec, context: ConnectionContext) -> None:
@@ -57,3 +59,25 @@ def test_a_backend_is_built_for_its_model_and_context(backend: Any) -> None:
     built = build_fine_tuning_backend(NAME, MODEL, context)
     assert type(built) is backend and built.built_with == (MODEL, context)
     assert backend.checked == []
+
+
+def test_an_incomplete_backend_is_refused_before_it_is_used() -> None:
+    class Half(FineTuningBackend):
+        def __init__(self, model: ModelSpec, context: ConnectionContext) -> None: ...
+
+        @classmethod
+        def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None: ...
+
+        async def upload(self, content: bytes, name: str) -> str:
+            return name
+
+    register_fine_tuning_backend("half")(Half)
+    try:
+        for use in (
+            lambda: check_fine_tuning_access("half", MODEL),
+            lambda: build_fine_tuning_backend("half", MODEL, ConnectionContext()),
+        ):
+            with pytest.raises(PluginError, match=r"'half' is incomplete.*create_job, find_file"):
+                use()
+    finally:
+        fine_tuning_backend_registry.unregister("half")

@@ -1,5 +1,7 @@
 """Jobs are polled until they have ended, through transient errors and late names."""
 
+import dataclasses
+
 import pytest
 
 from nip.errors import NipWarning
@@ -53,23 +55,23 @@ class FakeBackend:
         return list(self._events)
 
 
-def wait(*outcomes, deadline_s: float = 1000.0, **more):
+def wait(*outcomes, deadline_s: float = 1000.0, row=ROW, prices=None, **more):
     """Return the final row, the statuses that were saved, and the elapsed seconds."""
     saved = []
 
-    def save(row):
-        saved.append(row.status)
-        return row
+    def save(changed):
+        saved.append(changed.status)
+        return changed
 
     async def work():
         polling = PollingPolicy(10.0, now=now)
-        prices = Prices({"base": Price(1.0, 1.0, training=3.0)})
+        own = Prices({"base": Price(1.0, 1.0, training=3.0)})
         backend = FakeBackend(*outcomes, **more)
-        row = await wait_for_end(ROW, backend, polling, deadline_s, save, prices)
-        return row, now()
+        ended = await wait_for_end(row, backend, polling, deadline_s, save, prices or own)
+        return ended, now()
 
-    row, seconds = run(work())
-    return row, saved, seconds
+    ended, seconds = run(work())
+    return ended, saved, seconds
 
 
 def test_the_result_is_stored_once_and_priced() -> None:
@@ -79,6 +81,22 @@ def test_the_result_is_stored_once_and_priced() -> None:
     # Two million tokens at three dollars each; the second pause is one and a half of the first.
     assert (row.model, row.cost) == ("ft:new", 6.0)
     assert row.events == ({"message": "done"},) and seconds == pytest.approx(10 + 15)
+
+
+@pytest.mark.parametrize(
+    ("backend", "base_model", "cost"),
+    [
+        # Two million tokens at OpenAI's 3 dollars per million, also from a fine-tuned model.
+        ("openai", "gpt-4o-mini-2024-07-18", 6.0),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:org::abc", 6.0),
+        ("queue_folder", "gpt-4o-mini-2024-07-18", None),
+    ],
+)
+def test_a_backend_of_ones_own_is_not_charged_the_prices_of_openai(
+    backend: str, base_model: str, cost: float | None
+) -> None:
+    row = dataclasses.replace(ROW, backend=backend, base_model=base_model)
+    assert wait(DONE, row=row, prices=Prices())[0].cost == cost
 
 
 def test_transient_errors_are_ignored_and_others_raised() -> None:

@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 from openai import AsyncOpenAI
+from openai._models import FinalRequestOptions
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.providers.connection import (
+    OWN_ADDRESS,
     find_address,
     find_key,
     find_mock_api,
@@ -72,7 +74,84 @@ def test_a_key_named_by_the_spec_wins_and_is_stripped(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OPENAI_API_KEY", "usual-key")
     monkeypatch.setenv("MY_OWN_SECRET", " own-key\n")
     assert find_key(ModelSpec("openai", "m", SELF_HOSTED, "MY_OWN_SECRET")) == "own-key"
-    assert find_key(ModelSpec("openai", "m", SELF_HOSTED)) == "usual-key"
+    assert find_key(ModelSpec("openai", "m", OWN_ADDRESS)) == "usual-key"
+
+
+@pytest.mark.parametrize(
+    ("default", "address", "expected"),
+    [
+        ("", "https://api.openai.com/v1", "usual-key"),
+        ("", "https://eu.api.openai.com/v1", "usual-key"),
+        ("", "https://study.openai.azure.com/openai/v1", "usual-key"),
+        ("", SELF_HOSTED, "none"),
+        ("", "https://openrouter.ai/api/v1", "none"),
+        ("", "https://api.openai.com.example.org/v1", "none"),
+        # A key of the host in OPENAI_BASE_URL is that host's only: same scheme, name and port.
+        ("https://gateway.example/v1", "https://gateway.example:443/v2", "usual-key"),
+        ("https://gateway.example/v1", "http://gateway.example/v1", "none"),
+        ("https://gateway.example/v1", "https://gateway.example:8443/v1", "none"),
+        ("https://gateway.example/v1", "https://other.example/v1", "none"),
+    ],
+)
+def test_the_default_key_goes_only_to_the_host_it_belongs_to(
+    monkeypatch: pytest.MonkeyPatch, default: str, address: str, expected: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "usual-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", default)
+    assert find_key(ModelSpec("openai", "m", address)) == expected
+    client = open_client(ModelSpec("openai", "m", address), ConnectionContext())
+    asyncio.run(client.close())
+    assert client.api_key == expected
+
+
+@pytest.mark.parametrize(
+    ("default", "address", "message"),
+    [
+        ("https://gateway.example/v1", "https://api.openai.com/v1", "belongs to gateway.example"),
+        ("", "http://api.openai.com/v1", "belongs to https addresses"),
+    ],
+)
+def test_openai_without_a_key_of_its_own_is_refused(
+    monkeypatch: pytest.MonkeyPatch, default: str, address: str, message: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "usual-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", default)
+    with pytest.raises(ParameterError, match=message) as caught:
+        find_key(ModelSpec("openai", "m", address))
+    assert "api_key_variable" in str(caught.value)
+    assert find_key(ModelSpec("openai", "m", address, "OPENAI_API_KEY")) == "usual-key"
+
+
+def test_nothing_else_of_the_environment_reaches_another_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets = {
+        "OPENAI_API_KEY": "usual-key",
+        "OPENAI_ADMIN_KEY": "administrator",
+        "OPENAI_ORG_ID": "organisation",
+        "OPENAI_PROJECT_ID": "project",
+        "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer hidden\nx-secret: hidden",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    context = ConnectionContext(rehearsal_app=no_app, headers={"x-study": "1"})
+
+    def sent_by(client: AsyncOpenAI) -> dict[str, str]:
+        options = FinalRequestOptions(method="post", url="/chat/completions", json_data={})
+        asyncio.run(client.close())
+        return dict(client._build_request(options).headers)
+
+    for client in (
+        open_client(ModelSpec("openai", "m", SELF_HOSTED), context),
+        open_mock_client(context),
+    ):
+        headers = sent_by(client)
+        assert headers["authorization"] == "Bearer none"
+        assert headers["x-study"] == "1"
+        shown = str(headers)
+        assert not any(word in shown for word in ("usual", "admin", "organ", "project", "hidden"))
+    own = sent_by(open_client(ModelSpec("openai", "m", OWN_ADDRESS), context))
+    assert (own["openai-organization"], own["openai-project"]) == ("organisation", "project")
 
 
 def test_a_key_given_as_the_name_of_its_variable_is_not_repeated() -> None:

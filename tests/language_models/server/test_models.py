@@ -2,7 +2,12 @@
 
 import pytest
 
-from nip.language_models.server.models import base_of, fine_tuned_name, is_fine_tuned
+from nip.language_models.server.models import (
+    base_of,
+    fine_tuned_name,
+    identity_of,
+    is_fine_tuned,
+)
 
 JOB = {"model": "gpt-4o", "method": {"type": "supervised"}, "seed": 1, "suffix": "v", "metadata": 1}
 
@@ -33,3 +38,12 @@ def test_metadata_does_not_change_the_name() -> None:
 )
 def test_other_training_changes_the_name(change) -> None:
     assert name(**change) != name()
+
+
+def test_what_clients_and_owners_write_into_a_name_is_not_what_the_model_is() -> None:
+    other = fine_tuned_name({**JOB, "suffix": "run-2"}, "abc", "another")
+    assert other != name()
+    assert identity_of(other) == identity_of(name()) == f"ft:gpt-4o:{name()[-8:]}"
+    assert identity_of("gpt-4o") == "gpt-4o"
+    # So a model that is trained further is the same, too.
+    assert name(model=other)[-8:] == name(model=name())[-8:]

@@ -130,3 +130,12 @@ def test_a_model_without_price_is_named():
         plan, _ = plan_of(every_agent={"model_name": "my-own", "freeze_agent": True})
     assert {model.model_name for model in plan.estimate.models_without_price} == {"my-own"}
     assert plan.estimate.cost == 0
+
+
+def test_the_estimate_of_a_rehearsal_is_not_that_of_another_provider():
+    plan, _ = plan_of(every_agent={"model_provider": "mine", "freeze_agent": True})
+    models = plan.estimate.models_without_price
+    assert {(model.provider, model.model_name) for model in models} == {
+        ("mine", "gpt-4o-mini-2024-07-18")
+    }
+    assert plan.estimate.cost == 0
