@@ -167,8 +167,8 @@ def require_complete(what: str, value: Any, base: type | None = None) -> None:
     """Raise ``PluginError`` if a class lacks abstract methods, its own or those of ``base``."""
     if not inspect.isclass(value):
         return
-    own = getattr(value, "__abstractmethods__", frozenset())
-    required = getattr(base, "__abstractmethods__", frozenset())
+    own: frozenset[str] = getattr(value, "__abstractmethods__", frozenset())
+    required: frozenset[str] = getattr(base, "__abstractmethods__", frozenset())
     missing = sorted(own | {name for name in required if not hasattr(value, name)})
     if missing:
         raise PluginError(
