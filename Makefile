@@ -72,7 +72,8 @@ check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, uni
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/numpydoc lint $(DOCUMENTED)
-	$(PYTEST) -x --failed-first -m "not slow and not whole_run"
+	HYPOTHESIS_PROFILE=check $(PYTEST) -x --failed-first -m "not slow and not whole_run and not grid" \
+		--ignore=tests/doc --ignore=tests/end_to_end
 
 test-slow: $(VENV)/.installed-dev  ## The tests that take minutes
 	$(PYTEST) -m slow

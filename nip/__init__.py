@@ -1,9 +1,14 @@
 """Experiments with interactive protocols between learning agents."""
 
-from nip.experiment_settings import ExperimentSettings
+from typing import TYPE_CHECKING
+
+from nip.utils.lazy_exports import lazy_exports
 from nip.moved_modules import MOVED
-from nip.parameters import HyperParameters
-from nip.run import RunResult, prepare_experiment, run_experiment
+
+if TYPE_CHECKING:
+    from nip.experiment_settings import ExperimentSettings
+    from nip.parameters import HyperParameters
+    from nip.run import RunResult, prepare_experiment, run_experiment
 
 __all__ = [
     "ExperimentSettings",
@@ -12,3 +17,15 @@ __all__ = [
     "prepare_experiment",
     "run_experiment",
 ]
+
+# ``--help`` and many errors need only a part of the package.
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "ExperimentSettings": "nip.experiment_settings",
+        "HyperParameters": "nip.parameters",
+        "RunResult": "nip.run",
+        "prepare_experiment": "nip.run",
+        "run_experiment": "nip.run",
+    },
+)

@@ -17,7 +17,8 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("nip", derandomize=True, deadline=None, max_examples=50)
-settings.load_profile("nip")
+settings.register_profile("check", settings.get_profile("nip"), max_examples=10)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "nip"))
 check_shapes()
 
 

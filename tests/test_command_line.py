@@ -11,8 +11,8 @@ import yaml
 
 from nip.command_line.composition import compose_run
 from nip.command_line.config_folders import ConfigFolders
-from nip.command_line.errors import plain_messages
-from nip.command_line.request import how_to_resume, read_request, stopped_early
+from nip.command_line.errors import plain_messages, stopped_early
+from nip.command_line.request import how_to_resume, read_request
 from tests.command_line_process import (
     REPOSITORY,
     Outcome,
@@ -439,7 +439,7 @@ def test_ctrl_c_before_anything_was_begun_says_so(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(SystemExit) as leaving, plain_messages(stopped_early):
+    with pytest.raises(SystemExit) as leaving, plain_messages():
         interrupt()
     assert leaving.value.code == 130
     assert capsys.readouterr().err == "\nStopped before the run was started.\n"

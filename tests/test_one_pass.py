@@ -75,6 +75,7 @@ def test_a_command_line_does_every_step_once(
     assert (working_folder / "runs" / "once").exists() is not dry_run
 
 
+@pytest.mark.whole_run
 def test_a_sweep_checks_each_job_once(counts: Counter[str], working_folder: Path) -> None:
     own = [f"seed={SEED}", "run_id=grid", "rl.gamma=0.5,0.6", "--multirun"]
     outcome = call_command_line([*TOY, *own, "settings.progress=false"])

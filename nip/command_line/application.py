@@ -9,7 +9,6 @@ from pathlib import Path
 from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.errors import plain_messages
 from nip.command_line.flags import parse_flags
-from nip.command_line.request import stopped_early
 from nip.errors import ParameterError
 
 
@@ -35,7 +34,7 @@ def check_arguments(arguments: Sequence[str], configs: Path) -> Callable[[], Non
     SystemExit
         With exit code 2 and a message after a user's error.
     """
-    with plain_messages(stopped_early):
+    with plain_messages():
         flags = parse_flags(arguments)
         folders = _folders(configs, flags)
         if flags.help:
@@ -74,13 +73,16 @@ def _hydra(
 
 
 def _run(flags: Namespace, folders: ConfigFolders) -> Callable[[], None]:
-    # Composition imports Hydra, which --help does not need.
+    # Composition imports Hydra, which --help does not need, and a request imports more than what
+    # is needed to refuse an unknown name.
     from nip.command_line.composition import compose_run
     from nip.command_line.overrides import parse_overrides, refuse_sweeps
-    from nip.command_line.request import read_request, run_request
 
     refuse_sweeps(parse_overrides(flags.overrides))
-    request = read_request(compose_run(flags.overrides, folders).tree)
+    tree = compose_run(flags.overrides, folders).tree
+    from nip.command_line.request import read_request, run_request
+
+    request = read_request(tree)
     return lambda: run_request(request)
 
 

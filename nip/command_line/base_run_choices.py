@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from nip.errors import ParameterError
-from nip.run_store.reading import read_parameters
 
 _CHOICES = ("scenario", "trainer", "dataset", "interaction_protocol")
 
@@ -26,6 +25,9 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
     run_id = base_run.get("run_id")
     if base_run.get("base_run_type") == "none" or run_id is None:
         return {}
+    # Most runs have no base run, and need not import the store to be checked.
+    from nip.run_store.reading import read_parameters
+
     try:
         stored = read_parameters(Path(str(settings.get("runs_dir"))) / str(run_id))
     except ParameterError as error:

@@ -1,7 +1,6 @@
 """Tree of defaults of one run: its hyper-parameters, and the keys of the command line alone."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from nip.errors import ParameterError
@@ -9,7 +8,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, parameter_groups, protocol_specs, scenario_specs
 from nip.parameters.checks.choices import problems_with_choices
 from nip.parameters.tree.command_line_tree import MISSING, class_tree, default_tree
-from nip.protocols import ProtocolHandler, protocol_registry
+from nip.protocols.registry import agent_names_of
 
 RUN_KEYS = ("run_id", "resume", "dry_run", "plugins", "settings")
 """Keys at the root of the tree that are no hyper-parameters."""
@@ -62,14 +61,4 @@ def _agent_names(protocol: Any) -> tuple[str, ...]:
     name = HyperParameters.interaction_protocol if protocol is None else protocol
     if not isinstance(name, str) or name not in protocol_specs:
         return ()
-    stated = protocol_specs[name].agents
-    return _agent_names_of(protocol_registry[name], name) if stated is None else stated
-
-
-@cache
-def _agent_names_of(handler: type[ProtocolHandler], name: str) -> tuple[str, ...]:
-    # A plugin need not state them. They do not depend on parameters, so any experiment will do.
-    example = HyperParameters(
-        scenario="toy", dataset="witness", trainer="vanilla_ppo", interaction_protocol=name
-    )
-    return handler(example).agent_names
+    return agent_names_of(name)

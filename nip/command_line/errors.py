@@ -15,8 +15,13 @@ EXIT_INTERRUPTED = 130
 SECONDS_FOR_THE_FIRST = 20
 
 
+def stopped_early() -> str:
+    """Return the message after Ctrl-C when there is nothing to resume."""
+    return "Stopped before the run was started."
+
+
 @contextmanager
-def plain_messages(when_interrupted: Callable[[], str]) -> Iterator[None]:
+def plain_messages(when_interrupted: Callable[[], str] = stopped_early) -> Iterator[None]:
     """Exit with a message and code 2 after a ``NipError``, and with 130 after Ctrl-C.
 
     Of the processes of torchrun only the first prints messages that all share.

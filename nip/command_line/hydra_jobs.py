@@ -19,7 +19,7 @@ from nip.command_line.composition import VERSION_BASE, compose_run, offer_defaul
 from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.errors import plain_messages
 from nip.command_line.overrides import names_hydra, parse_overrides, refuse_sweeps, single_jobs
-from nip.command_line.request import Request, read_request, run_request, stopped_early
+from nip.command_line.request import Request, read_request, run_request
 from nip.command_line.run_names import keys_without_sweep, name_of_job
 from nip.errors import NipError, ParameterError
 from nip.utils.ranks import launched_ranks
@@ -59,7 +59,7 @@ def _run_job(config: DictConfig) -> None:  # noqa: ARG001 - composed by us from 
     hydra_config = HydraConfig.get()
     overrides = [str(override) for override in hydra_config.overrides.task]
     name_job = _name_job(overrides, hydra_config.job.config.override_dirname.exclude_keys)
-    with plain_messages(stopped_early):
+    with plain_messages():
         request = _checked.pop(tuple(overrides), None)
         if request is None:
             folders = _folders_of(hydra_config)

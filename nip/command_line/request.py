@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from nip.command_line.defaults import RUN_KEYS
-from nip.command_line.errors import plain_messages
+from nip.command_line.errors import plain_messages, stopped_early
 from nip.errors import ParameterError, did_you_mean
 from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment_settings import ExperimentSettings
@@ -57,7 +57,7 @@ def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id
     """
     experiment = request.experiment
     if request.dry_run:
-        with plain_messages(stopped_early):
+        with plain_messages():
             _report(experiment)
         return
     if experiment.run_id is None:
@@ -65,11 +65,6 @@ def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id
         experiment = replace(experiment, run_id=run_id)
     with plain_messages(lambda: how_to_resume(experiment)):
         run_checked(experiment)
-
-
-def stopped_early() -> str:
-    """Return the message after Ctrl-C when there is nothing to resume."""
-    return "Stopped before the run was started."
 
 
 def how_to_resume(experiment: CheckedExperiment) -> str:

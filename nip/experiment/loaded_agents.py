@@ -43,13 +43,13 @@ def apply_agent_checkpoints(
     if not any(map(_is_loaded, hyper_params.agents.values())):
         return hyper_params
     # These modules import torch, which other experiments do not need here.
-    from nip.protocols.registry import build_protocol_handler
+    from nip.protocols.registry import agent_names_of
     from nip.trainers.tensor.weights.checkpoint_source import source_folder
     from nip.trainers.tensor.weights.saved_models import find_weights
 
     itself = None if run_id is None else Path(settings.runs_dir) / run_id
     agents = hyper_params.agents.to_dict()
-    for name in build_protocol_handler(hyper_params).agent_names:
+    for name in agent_names_of(hyper_params.interaction_protocol):
         given = hyper_params.agents[name]
         if not _is_loaded(given):
             continue
@@ -88,7 +88,7 @@ def _take_over(name: str, given: AgentParameters, stored: AgentParameters) -> di
 
 def _read_agent(name: str, folder: Path, given: HyperParameters) -> AgentParameters:
     """Read the parameters of the agent of the same name in another run."""
-    from nip.protocols.registry import build_protocol_handler
+    from nip.protocols.registry import agent_names_of
 
     place = f"agents.{name}.checkpoint_run_id: the run in {folder}"
     try:
@@ -100,7 +100,7 @@ def _read_agent(name: str, folder: Path, given: HyperParameters) -> AgentParamet
             f"{place} has scenario={stored.scenario!r}; its agents cannot be used for "
             f"scenario={given.scenario!r}. Use the same scenario, or choose another run."
         )
-    names = build_protocol_handler(stored).agent_names
+    names = agent_names_of(stored.interaction_protocol)
     if name not in names:
         raise ParameterError(
             f"{place} has no agent {name!r}; it has {', '.join(names)}. Choose a run with this "

@@ -1,6 +1,7 @@
 """Registry of protocols, and construction of the one that the hyper-parameters name."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from nip.parameters import (
@@ -63,6 +64,27 @@ def register_protocol(
         return handler_class
 
     return register
+
+
+def agent_names_of(protocol: str) -> tuple[str, ...]:
+    """Return the names of the agents of a protocol, which do not depend on its parameters.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such protocol.
+    """
+    stated = protocol_specs[protocol].agents
+    return _compiled_agent_names(protocol) if stated is None else stated
+
+
+@cache
+def _compiled_agent_names(protocol: str) -> tuple[str, ...]:
+    """Return the agents of a protocol whose registration does not state them."""
+    example = HyperParameters(
+        scenario="toy", dataset="witness", trainer="vanilla_ppo", interaction_protocol=protocol
+    )
+    return build_protocol_handler(example).agent_names
 
 
 def build_protocol_handler(hyper_params: HyperParameters) -> ProtocolHandler:

@@ -97,6 +97,7 @@ def test_leaders_come_first_and_names_are_sorted(three_openings: ProtocolHandler
     assert handler_of("debate").stackelberg_sequence == (("verifier",), ("prover0", "prover1"))
 
 
+@pytest.mark.whole_run
 def test_the_order_of_leaders_and_followers_is_the_same_in_every_process() -> None:
     script = """
 from tests.protocols.play import handler_of

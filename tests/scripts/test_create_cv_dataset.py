@@ -45,6 +45,7 @@ def test_a_dataset_is_made_and_reported(
     assert rows[-1] == "Written to data/code_validation/mine"
 
 
+@pytest.mark.whole_run
 def test_the_same_seed_makes_the_same_files_in_any_process(
     working_folder: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_interruption_leaves_nothing(
     assert not list(working_folder.iterdir())
 
 
+@pytest.mark.whole_run
 def test_a_killed_run_leaves_no_dataset_and_no_processes(working_folder: Path) -> None:
     process = os.fork()
     if process == 0:

@@ -48,6 +48,7 @@ def counters(client: OpenAI) -> dict:
     return httpx2.get(str(client.base_url.join("/admin/counters"))).json()
 
 
+@pytest.mark.whole_run
 def test_a_killed_server_resumes_from_its_state_file(tmp_path: Path) -> None:
     arguments = ("--state", str(tmp_path / "endpoint.db"), "--job-polls", "3")
     with serve(*arguments) as (process, client):

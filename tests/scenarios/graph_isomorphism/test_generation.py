@@ -107,6 +107,7 @@ def test_the_seed_decides_and_splits_differ() -> None:
     assert digest(first) != digest(generate_pairs(60, "test", 1))
 
 
+@pytest.mark.whole_run
 def test_another_process_with_another_hash_seed_makes_the_same_pairs() -> None:
     program = (
         "from tests.scenarios.graph_isomorphism.test_generation import digest, generate_pairs;"

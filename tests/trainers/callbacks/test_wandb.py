@@ -72,6 +72,7 @@ def service(monkeypatch):
     return fake
 
 
+@pytest.mark.whole_run
 def test_without_a_network_all_is_kept_and_read_back(tmp_path, monkeypatch):
     for variable in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
         monkeypatch.setenv(variable, str(tmp_path / variable))

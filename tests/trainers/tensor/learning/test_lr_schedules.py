@@ -108,6 +108,7 @@ def dumped(scheduler, optimizer):
     return json.dumps([lr_scheduler_state_dict(scheduler), groups])
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("steps_per_interval", [1, 3], ids=["step", "iteration"])
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize(("name", "num_warmup"), CASES)
