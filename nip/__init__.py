@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from nip.utils.lazy_exports import lazy_exports
 from nip.moved_modules import MOVED
+from nip.utils.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from nip.experiment_settings import ExperimentSettings
