@@ -63,7 +63,7 @@ class RlParameters(SubParameters):
     """Normalise observed messages to mean 0 and standard deviation 1."""
 
     num_normalization_steps: Count = 1000
-    """Number of random steps from which mean and standard deviation of messages are measured."""
+    """Least number of random steps from which mean and deviation of messages are measured."""
 
     gamma: UnitInterval = 0.9
     """Discount factor γ of rewards per step."""
@@ -75,7 +75,7 @@ class RlParameters(SubParameters):
     """Share one body between the actor and the critic of an agent."""
 
     num_test_iterations: Count = 10
-    """Number of batches that are sampled in the test after training."""
+    """Number of batches that are sampled in a test; more if an episode may be longer."""
 
     greedy_test: bool = False
     """Test with the most probable actions instead of sampled ones."""

@@ -8,7 +8,8 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from nip.scenario_base.combined_agents import CombinedAgents
-from nip.scenario_base.environment import TensorDictEnvironment, Transition
+from nip.scenario_base.environment import TensorDictEnvironment
+from nip.scenario_base.transition import Transition
 
 Frame = dict[str | tuple[str, ...], Tensor]
 

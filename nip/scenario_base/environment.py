@@ -1,7 +1,6 @@
 """The environment in which agents exchange messages: a batch of parallel episodes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -15,48 +14,26 @@ from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset
 from nip.scenario_base.environment_specs import (
+    check_actions,
     make_action_spec,
     make_done_spec,
     make_observation_spec,
     make_reward_spec,
 )
 from nip.scenario_base.normalization import ObservationNormalizer
+from nip.scenario_base.transition import State, Transition
 from nip.seeding import stable_seed
 
 NUM_EPISODE_SEEDS = 2**16
 """Episode seeds are integers below this number."""
 
-State = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Transition:
-    """Result of one step; the first dimension of every tensor is the batch of environments."""
-
-    state: State
-    """The next observations, before finished episodes are reset."""
-
-    reward: Float[Tensor, "batch agent"]
-    """Reward of each agent."""
-
-    done: Bool[Tensor, " batch"]
-    """Whether the episode is over."""
-
-    terminated: Bool[Tensor, " batch"]
-    """Whether the episode reached its last round without a decision."""
-
-    agent_done: Bool[Tensor, "batch agent"]
-    """Whether the protocol has ended for each agent, not counting ``terminated``."""
-
-    verdict: Int[Tensor, " batch"]
-    """The decision that took effect, 2 where there was none."""
-
 
 class TensorDictEnvironment(EnvBase):
     """Message exchange over a dataset, as a TorchRL environment.
 
-    ``initial_state``, ``advance`` and ``reset_finished`` work on plain dictionaries of tensors;
-    TorchRL's ``reset`` and ``step`` wrap them.
+    ``initial_state``, ``state_of``, ``advance`` and ``reset_finished`` work on plain dictionaries
+    of tensors, of any number of episodes. TorchRL's ``reset`` and ``step`` wrap them, for ``B``
+    episodes.
 
     Parameters
     ----------
@@ -104,13 +81,28 @@ class TensorDictEnvironment(EnvBase):
         """Number of parallel episodes, ``B``."""
         return self.batch_size[0]
 
-    def initial_state(self) -> State:
-        """Start all episodes with the next datapoints."""
-        indices = self._order.draw(self.num_environments)
-        return self.state_of(indices.to(self.device), self._draw_seeds(self.num_environments))
+    def initial_state(self, num_episodes: int | None = None) -> State:
+        """Start episodes with the next datapoints; None: as many as there are environments."""
+        count = self.num_environments if num_episodes is None else num_episodes
+        return self.state_of(self._order.draw(count), self._draw_seeds(count))
 
-    def state_of(self, indices: Tensor, seeds: Tensor) -> State:
-        """Return the first observations of episodes with given dataset rows and episode seeds."""
+    def state_of(self, indices: Tensor, seeds: Tensor | None = None) -> State:
+        """Return the first observations of episodes about given datapoints.
+
+        Parameters
+        ----------
+        indices : Tensor
+            Rows of the dataset, (batch,); any number, also repeatedly.
+        seeds : Tensor, optional
+            Episode seeds, (batch,), which a protocol such as ``merlin_arthur`` reads. None: 0.
+        """
+        indices = indices.to(self.device)
+        seeds = torch.zeros_like(indices) if seeds is None else seeds.to(self.device)
+        if indices.ndim != 1 or seeds.shape != indices.shape:
+            raise ValueError(
+                "indices and seeds must be one-dimensional and of the same length, one entry per "
+                f"episode, got the shapes {tuple(indices.shape)} and {tuple(seeds.shape)}."
+            )
         batch, rounds = len(indices), self.num_rounds
         message_shape = (
             self.protocol.num_channels,
@@ -139,29 +131,34 @@ class TensorDictEnvironment(EnvBase):
         return state
 
     def advance(self, state: State, actions: Mapping[str, Tensor]) -> Transition:
-        """Play one round in every environment, without changing ``state``.
+        """Play one round of each episode, without changing ``state``.
 
         Parameters
         ----------
+        state : dict of str to Tensor
+            Observations of episodes that are not over, of any number and in any rounds.
         actions : mapping of str to Tensor
             ``decision`` (batch, agent), the message key (batch, agent, channel, position) and,
-            with a linear message space, ``linear_message_selected`` of the same shape.
+            with a linear message space, ``linear_message_selected`` of the same shape. Only the
+            entries of agents whose turn it is are read.
         """
         round_, seed = state["round"], state["seed"]
+        check_actions(actions, self._action_shapes(len(round_)))
+        rows = self._rows_of(len(round_))
         active = self.tensor_protocol.active_mask(round_, seed)
         following = dict(state)
         num_symbols = self._num_action_values[self.message_key]
         message = _sum_symbols(actions[self.message_key], active, num_symbols)
         message = message.view(*message.shape[:3], *self.dataset.message_shape)
         history = state["message_history"].clone()
-        history[self._rows, round_] = message
+        history[rows, round_] = message
         following["message_history"] = history
         following["x"] = self.normalizer("x", history)
         following["message"] = self.normalizer("message", message)
         if self._linear_symbols is not None:
             linear = _sum_symbols(actions["linear_message_selected"], active, self._linear_symbols)
             linear_history = state["linear_message_history"].clone()
-            linear_history[self._rows, round_] = self.normalizer("linear_message_history", linear)
+            linear_history[rows, round_] = self.normalizer("linear_message_history", linear)
             following["linear_message_history"] = linear_history
             following["linear_message"] = linear
         outcome = self.tensor_protocol.step(
@@ -187,13 +184,14 @@ class TensorDictEnvironment(EnvBase):
         count = len(finished)
         if count == 0:
             return state
-        indices = self._order.draw(count).to(self.device)
-        fresh = self.state_of(indices, self._draw_seeds(count))
+        fresh = self.initial_state(count)
         return {name: value.index_copy(0, finished, fresh[name]) for name, value in state.items()}
 
-    def random_actions(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw uniformly random actions, for fitting the normalizer."""
-        shapes = self._action_shapes()
+    def random_actions(
+        self, generator: torch.Generator, num_episodes: int | None = None
+    ) -> dict[str, Tensor]:
+        """Draw uniformly random actions; None: for as many episodes as there are environments."""
+        shapes = self._action_shapes(num_episodes)
         return {
             name: torch.randint(number, shapes[name], generator=generator).to(self.device)
             for name, number in self._num_action_values.items()
@@ -285,8 +283,14 @@ class TensorDictEnvironment(EnvBase):
         self.reward_spec = make_reward_spec(batch, agents, self.device)
         self.done_spec = make_done_spec(batch, agents, self.device)
 
-    def _action_shapes(self) -> dict[str, tuple[int, ...]]:
-        batch = (self.num_environments, self.protocol.num_agents)
+    def _rows_of(self, batch: int) -> Tensor:
+        if batch <= len(self._rows):
+            return self._rows[:batch]
+        return torch.arange(batch, device=self.device)
+
+    def _action_shapes(self, num_episodes: int | None = None) -> dict[str, tuple[int, ...]]:
+        count = self.num_environments if num_episodes is None else num_episodes
+        batch = (count, self.protocol.num_agents)
         symbols = (*batch, self.protocol.num_channels, self._message_size)
         return {name: batch if name == "decision" else symbols for name in self._num_action_values}
 

@@ -46,6 +46,19 @@ def make_done_spec(num_environments: int, num_agents: int, device: torch.device)
     )
 
 
+def check_actions(actions: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise a ``ValueError`` if an action is missing or does not have its shape of ``shapes``."""
+    for name, shape in shapes.items():
+        found = tuple(actions[name].shape) if name in actions else None
+        if found != shape:
+            dims = ("episode", "agent", "channel", "position")[: len(shape)]
+            raise ValueError(
+                f"actions[{name!r}] must have the shape {shape}: one entry for each "
+                f"({', '.join(dims)}), got {'no such key' if found is None else found}. Agents "
+                "whose turn it is not have entries too, which are not read."
+            )
+
+
 def _under_agents(specs: Mapping[str, TensorSpec]) -> Composite:
     batch_size = next(iter(specs.values())).shape[:1]
     return Composite(agents=Composite(dict(specs), shape=batch_size), shape=batch_size)

@@ -20,7 +20,11 @@ from nip.trainers.tensor.learning.metric_means import mean_over_steps
 from nip.trainers.tensor.learning.minibatches import Minibatches, ShuffledMinibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
 from nip.trainers.tensor.pretraining import pretrain_agents
-from nip.trainers.tensor.rollout_collection import play_for_evaluation, training_collector
+from nip.trainers.tensor.rollout_collection import (
+    num_evaluation_batches,
+    play_for_evaluation,
+    training_collector,
+)
 from nip.trainers.tensor.rollout_metrics import (
     first_episodes,
     metric_frames,
@@ -77,7 +81,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
     @property
     def num_test_batches(self) -> int:
         """Number of batches of an evaluation."""
-        return self.hyper_params.rl.num_test_iterations
+        return num_evaluation_batches(self.scenario_instance, self.hyper_params)
 
     @property
     def optimizer(self) -> Optimizer:

@@ -1,6 +1,8 @@
 """Training on the toy games reaches their equilibria; wrong rewards would break one of them."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,34 @@ def test_words_that_cost_nothing_convince_nobody_of_an_opponent(metrics):
 def test_words_that_cost_nothing_are_enough_between_friends(metrics):
     found = metrics["toy-dataset-cheap_talk-shared_reward-True"]
     assert min(found[name] for name in RIGHT) >= 0.98
+
+
+def friends_who_talk(folder: Path, num_rollouts: int, **rl: Any) -> float:
+    """Return the test accuracy of a prover and a verifier with the same reward."""
+    params = make_params(
+        dataset="cheap_talk",
+        protocol_common={"shared_reward": True},
+        rl={"rollouts_per_iteration": num_rollouts, "num_normalization_steps": 1000, **rl},
+    )
+    settings = make_settings(folder, checkpoint_period=params.rl.num_iterations)
+    result = run_experiment(params, run_id=f"n{num_rollouts}", settings=settings)
+    return result.metrics["test_mean_accuracy"]
+
+
+def test_what_is_learnt_does_not_depend_on_the_number_of_environments(tmp_path):
+    # With as many environments as normalisation steps, the messages were scaled by 1000, and the
+    # accuracy was 0.5.
+    sizes = {"num_epochs": 1, "lr": 0.05, "num_iterations": 12, "num_test_iterations": 1}
+    accuracy = friends_who_talk(tmp_path, 1000, minibatch_size=200, **sizes)
+    assert accuracy >= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_rollouts", [999, 1000, 5000])
+def test_friends_learn_to_talk_with_any_number_of_rollouts(num_rollouts, tmp_path):
+    sizes = {"num_epochs": 4, "num_iterations": 20, "num_test_iterations": 10}
+    accuracy = friends_who_talk(tmp_path, num_rollouts, minibatch_size=64, lr=0.003, **sizes)
+    assert accuracy == pytest.approx(0.988, abs=0.012)
 
 
 @pytest.mark.parametrize("use_critic", [False, True], ids=["", "critic"])

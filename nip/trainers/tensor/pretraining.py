@@ -46,13 +46,7 @@ IRRELEVANT_GROUPS = (
 )
 """Parameters without influence on the result of pretraining."""
 
-RELEVANT_RL_FIELDS = (
-    "normalize_observations",
-    "num_normalization_steps",
-    "frames_per_batch",
-    "rollouts_per_iteration",
-    "steps_per_env_per_iteration",
-)
+RELEVANT_RL_FIELDS = ("normalize_observations", "num_normalization_steps")
 """Fields of ``rl`` that determine the scaling of observations."""
 
 

@@ -1,6 +1,7 @@
 """Rollouts for trainers: the collector of training batches, and episodes for evaluation."""
 
 from collections.abc import Callable
+from math import ceil
 
 import torch
 from tensordict import TensorDict
@@ -37,6 +38,19 @@ def training_collector(
     )
 
 
+def num_evaluation_batches(
+    instance: TensorDictScenarioInstance, hyper_params: HyperParameters
+) -> int:
+    """Return the number of batches of an evaluation.
+
+    These are ``rl.num_test_iterations``, or more if the longest episode would not end within them:
+    metrics of the episodes that happen to end would favour short ones.
+    """
+    longest = instance.protocol_handler.num_episode_rounds
+    needed = ceil(longest / instance.batch_shape.num_steps)
+    return max(hyper_params.rl.num_test_iterations, needed)
+
+
 def play_for_evaluation(
     instance: TensorDictScenarioInstance,
     hyper_params: HyperParameters,
@@ -60,7 +74,7 @@ def play_for_evaluation(
         with_values=False,
     )
     batches = []
-    for _ in range(rl.num_test_iterations):
+    for _ in range(num_evaluation_batches(instance, hyper_params)):
         batches.append(metric_frames(collector.collect()))
         on_batch()
     return torch.cat(batches, dim=1)

@@ -56,9 +56,19 @@ def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDi
 
     Their number is such that all of them have ended by the last step, however long they are.
     Counting every episode that has ended by then would favour short ones.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer steps than the longest episode has.
     """
     done = batch["next", "done"]
-    num_episodes = max(1, done.shape[1] // protocol.num_episode_rounds)
+    num_episodes = done.shape[1] // protocol.num_episode_rounds
+    if num_episodes == 0:
+        raise ValueError(
+            f"The batch has {done.shape[1]} steps, in which an episode of up to "
+            f"{protocol.num_episode_rounds} rounds may not end. Play at least as many steps."
+        )
     episode = done.cumsum(dim=1) - done.long()
     return batch[episode < num_episodes]
 

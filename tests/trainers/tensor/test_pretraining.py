@@ -91,13 +91,13 @@ def test_the_cache_can_be_ignored(settings, tmp_path, data_dir):
     [
         ({"ppo": {"clip_epsilon": 0.3}}, True),
         ({"rl": {"lr": 0.5, "num_iterations": 7}}, True),
+        ({"rl": {"rollouts_per_iteration": 5}}, True),
         ({"seed": 4}, False),
         ({"test_size": 0.5}, False),
         ({"solo_agent": {"num_epochs": 3}}, False),
         ({"agent": {"d_gnn": 5}}, False),
         # These decide how observations are scaled.
         ({"rl": {"num_normalization_steps": 50}}, False),
-        ({"rl": {"rollouts_per_iteration": 5}}, False),
         ({"rl": {"normalize_observations": False}}, False),
     ],
 )

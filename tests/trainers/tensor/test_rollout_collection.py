@@ -6,8 +6,9 @@ import torch
 from nip.trainers.tensor import rollout_collection
 from nip.trainers.tensor.rollout_collection import play_for_evaluation, training_collector
 from nip.utils.ranks import Ranks
-from tests.experiments import make_instance, make_params
+from tests.experiments import make_instance, make_params, make_trainer
 
+RANDOM = {"is_random": True}
 PARAMS = make_params(protocol="nip", rl={"num_test_iterations": 2})
 
 
@@ -72,3 +73,24 @@ def test_the_splits_are_played_with_other_random_numbers(instance):
         play_for_evaluation(instance, PARAMS, s, lambda: None) for s in ("train", "test")
     )
     assert not torch.equal(train["seed"], test["seed"])
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "num_batches", "expected"), [(1, 1, 4), (3, 1, 2), (4, 3, 3)]
+)
+def test_an_evaluation_plays_whole_episodes(num_steps, num_batches, expected):
+    rl = {
+        "rollouts_per_iteration": 4000,
+        "steps_per_env_per_iteration": num_steps,
+        "num_test_iterations": num_batches,
+    }
+    trainer = make_trainer(make_params(protocol="nip", agents={"_default": RANDOM}, rl=rl))
+    assert trainer.num_test_batches == expected
+    trainer.setup()
+    with trainer.closing():
+        metrics = trainer.evaluate("test")
+    # The verifier is asked in the rounds 0 and 2 of 4, and continues one time in three: 2/3 of the
+    # episodes have one round, 2/9 have three, and 1/9 have four. All of them are counted.
+    assert metrics["test_num_episodes"] == 4000 * (expected * num_steps // 4)
+    assert metrics["test_mean_episode_length"] == pytest.approx(16 / 9, abs=0.06)
+    assert metrics["test_decided_share"] == pytest.approx(8 / 9, abs=0.02)

@@ -236,3 +236,10 @@ def test_equally_many_episodes_of_each_environment_are_counted():
     # Nine steps surely hold two episodes of four rounds: 2 and 8 frames.
     assert len(frames) == 10
     assert frames["next", "done"].sum() == 4
+
+
+def test_a_batch_in_which_an_episode_may_not_end_is_refused():
+    protocol = handler_of(protocol="nip", nip_protocol={"max_message_rounds": 4})
+    batch = TensorDict({"next": {"done": torch.tensor([[True, False, False]])}}, batch_size=[1, 3])
+    with pytest.raises(ValueError, match=r"3 steps.* up to 4 rounds .*at least as many"):
+        first_episodes(batch, protocol)
