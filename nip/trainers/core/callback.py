@@ -106,7 +106,7 @@ def check_callback(callback: object) -> None:
             "Names go into the parameter callbacks; a class has to be called."
         )
     events = get_args(Event)
-    for name in sorted(vars(type(callback))):
+    for name in sorted({name for cls in type(callback).__mro__ for name in vars(cls)}):
         if name.startswith("on_") and name not in events:
             warn_user(
                 f"{type(callback).__name__}.{name} is never called, because it is no event. "

@@ -48,6 +48,18 @@ def test_events_and_methods_of_its_own_are_accepted_silently():
         check_callback(Sound())
 
 
+def test_a_misspelt_method_is_found_in_a_base_class_as_well():
+    class Base(Callback):
+        def on_trian_end(self, context):
+            """Never called."""
+
+    class Derived(Base):
+        pass
+
+    with pytest.warns(NipWarning, match=r"^Derived\.on_trian_end is never called.*on_train_end"):
+        check_callback(Derived())
+
+
 def test_a_method_that_resembles_no_event_is_told_all_of_them():
     class Lost(Callback):
         def on_zzz(self, context):
