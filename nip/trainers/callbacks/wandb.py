@@ -16,6 +16,7 @@ from nip.run_store.resume_check import FILE_NAME as PARAMETERS_FILE
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.callbacks.rollout_samples import RolloutSamples
+from nip.trainers.callbacks.wandb_rows import ITERATION, SentRows
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 DEFAULT_PROJECT = "nip"
 
+RECORD_FILE = "wandb/sent.jsonl"
+"""File in the folder of the run that records what was sent."""
+
 SAMPLE_FOLDERS = ("rollouts", "transcripts")
 """Folders of readable rollouts within the folder of a run."""
 
@@ -32,6 +36,10 @@ SAMPLE_FOLDERS = ("rollouts", "transcripts")
 @register_callback("wandb", parameters=WandbParameters)
 class Wandb(Callback):
     """Sends the metrics to Weights & Biases, with the iteration as the step.
+
+    Metrics of an iteration whose first part was sent before an interruption get a step of their
+    own, because the service accepts none for earlier steps; the charts then use the metric
+    ``iteration`` as their axis.
 
     The identifier there is derived from the run, so that a resumed run continues the same one.
     Without a network (``mode=offline``) everything is stored in ``wandb/`` in the folder of the
@@ -46,6 +54,7 @@ class Wandb(Callback):
             require_extra("wandb", "wandb")
         self._run: wandb.Run | None = None
         self._sent: set[Path] = set()
+        self._has_axis = False
 
     def check(self, trainer: Any) -> None:
         """Require that the user is logged in: W&B would wait for the key on the terminal."""
@@ -77,7 +86,11 @@ class Wandb(Callback):
         self._has_checkpoints = context.trainer.data == "tensordict"
         self._warn_of_no_effect(context)
         self._run = self._start(context)
-        for iteration, metrics in logged_rows(context.history):
+        rows = logged_rows(context.history)
+        # Offline, each start writes everything into a new file.
+        record = folder / RECORD_FILE if self.params.mode == "online" else None
+        self._rows = SentRows(record, self._run.starting_step, dict(rows))
+        for iteration, metrics in rows:
             self._log(self._run, iteration, metrics)
 
     def on_log(self, context: TrainingContext) -> None:
@@ -150,9 +163,19 @@ class Wandb(Callback):
             raise _not_started(error) from error
 
     def _log(self, run: wandb.Run, iteration: int, metrics: dict[str, float]) -> None:
-        """Send metrics, unless the service has them since before an interruption."""
-        if iteration >= run.starting_step:
-            run.log(metrics, step=iteration)
+        """Send the metrics that the service does not have since before an interruption."""
+        lacking = self._rows.lacking(iteration, metrics)
+        if not lacking:
+            return
+        step = self._rows.choose_step(iteration)
+        if self._rows.is_recorded:
+            lacking[ITERATION] = iteration
+            if step != iteration and not self._has_axis:
+                self._has_axis = True
+                run.define_metric(ITERATION)
+                run.define_metric("*", step_metric=ITERATION)
+        run.log(lacking, step=step)
+        self._rows.note(step, iteration, metrics)
 
     def _send_checkpoint(self, run: wandb.Run, iteration: int) -> None:
         import wandb

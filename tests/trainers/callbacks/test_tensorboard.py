@@ -44,6 +44,17 @@ def test_steps_strictly_increase_after_an_interruption(tmp_path):
     assert read(tmp_path) == {"loss": [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)]}
 
 
+def test_parts_of_an_iteration_that_come_after_an_interruption_are_written(tmp_path):
+    first = ScriptedTraining(TensorBoard(), tmp_path)
+    first.iterate({"loss": 1.0}, {"test": 10.0})
+    first.log(2, {"loss": 2.0})
+    first.end()
+    second = ScriptedTraining(TensorBoard(), tmp_path, history=first.history, done=1)
+    second.log(2, {"test": 20.0})
+    second.end()
+    assert read(tmp_path) == {"loss": [(1, 1.0), (2, 2.0)], "test": [(1, 10.0), (2, 20.0)]}
+
+
 def test_a_second_value_takes_the_place_of_the_first(tmp_path):
     training = ScriptedTraining(TensorBoard(), tmp_path)
     training.iterate({"loss": 1.0, "test": 5.0})

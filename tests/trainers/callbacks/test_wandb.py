@@ -36,6 +36,10 @@ class FakeArtifact:
 class FakeRun:
     def __init__(self, starting_step):
         self.starting_step, self.rows, self.artifacts, self.exit_codes = starting_step, [], [], []
+        self.axes = []
+
+    def define_metric(self, name, step_metric=None):
+        self.axes.append((name, step_metric))
 
     def log(self, metrics, step):
         self.rows.append((step, metrics))
@@ -150,6 +154,96 @@ def test_what_the_service_lacks_is_sent_from_the_history(service, tmp_path):
     history = scripted_history(*({"loss": float(i)} for i in range(1, 4)))
     ScriptedTraining(Wandb(), make_run_folder(tmp_path), history=history, done=3)
     assert service.runs[0].rows == [(2, {"loss": 2.0}), (3, {"loss": 3.0})]
+
+
+class Service:
+    """Keeps what it accepts: rows in the order of their steps, merged where these are equal."""
+
+    def __init__(self):
+        self.rows = {}
+
+    @property
+    def num_steps(self):
+        return max(self.rows, default=-1) + 1
+
+    def take(self, run):
+        for step, metrics in run.rows:
+            assert step >= max(self.rows, default=0), "W&B drops metrics for earlier steps"
+            self.rows.setdefault(step, {}).update(metrics)
+        run.rows = []
+
+
+PARTS = [{"loss": 1.0}, {"test_x": 10.0}], [{"loss": 2.0}, {"test_x": 20.0}]
+
+
+@pytest.mark.parametrize(
+    ("num_sent", "num_stored"),
+    [(sent, stored) for sent in range(5) for stored in range(min(sent, 2) + 1)],
+)
+def test_all_parts_of_all_iterations_arrive_once_whenever_it_is_killed(
+    service, tmp_path, num_sent, num_stored
+):
+    """``num_sent`` parts arrive before the kill; the checkpoint has ``num_stored`` of them."""
+    folder, kept = make_run_folder(tmp_path), Service()
+    parts = [(iteration, part) for iteration, both in enumerate(PARTS, 1) for part in both]
+    first = ScriptedTraining(Wandb(), folder)
+    for iteration, part in parts[:num_sent]:
+        first.log(iteration, part)
+    kept.take(service.runs[-1])
+
+    service.num_steps = kept.num_steps
+    history = scripted_history()
+    for iteration, part in parts[:num_stored]:
+        history.update(iteration, part)
+    second = ScriptedTraining(Wandb(), folder, history=history, done=0)
+    for iteration, part in parts[num_stored:]:
+        second.log(iteration, part)
+    kept.take(service.runs[-1])
+
+    arrived = [
+        (row["iteration"], name, value)
+        for row in kept.rows.values()
+        for name, value in row.items()
+        if name != "iteration"
+    ]
+    assert sorted(arrived) == [
+        (1, "loss", 1.0),
+        (1, "test_x", 10.0),
+        (2, "loss", 2.0),
+        (2, "test_x", 20.0),
+    ]
+    # Steps are iterations unless a part came too late for its step.
+    is_late = num_sent in (1, 3)
+    assert all(step == row["iteration"] for step, row in kept.rows.items()) is not is_late
+    assert (("*", "iteration") in service.runs[-1].axes) is is_late
+
+    # A third start finds nothing to send.
+    service.num_steps = kept.num_steps
+    ScriptedTraining(Wandb(), folder, history=second.history, done=2)
+    assert service.runs[-1].rows == []
+
+
+def test_what_was_sent_but_did_not_arrive_is_sent_again(service, tmp_path):
+    folder = make_run_folder(tmp_path)
+    first = ScriptedTraining(Wandb(), folder)
+    for value in (1.0, 2.0, 3.0):
+        first.iterate({"loss": value})
+    service.num_steps = 2
+    ScriptedTraining(Wandb(), folder, history=first.history, done=3)
+    assert service.runs[-1].rows == [
+        (2, {"loss": 2.0, "iteration": 2}),
+        (3, {"loss": 3.0, "iteration": 3}),
+    ]
+
+
+def test_late_parts_of_a_run_of_an_earlier_version_arrive(service, tmp_path):
+    """There is no record of what was sent; the service has the first part of iteration 3."""
+    service.num_steps = 4
+    history = scripted_history(*({"loss": float(i)} for i in range(1, 4)))
+    training = ScriptedTraining(Wandb(), make_run_folder(tmp_path), history=history, done=2)
+    training.log(3, {"test_x": 0.5})
+    training.log(4, {"loss": 4.0})
+    assert service.runs[0].rows == [(4, {"test_x": 0.5}), (5, {"loss": 4.0})]
 
 
 def test_the_identifier_is_that_of_the_run_and_not_of_another_with_its_name(tmp_path):
