@@ -10,6 +10,7 @@ from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 from torchrl.objectives import LossModule, ValueEstimators
 
+from nip.errors import ParameterError
 from nip.rl_objectives.advantages import TurnBasedGAE
 from nip.scenario_base.actions import ActionMask, Choice, log_prob
 from nip.scenario_base.agent import AgentOutput
@@ -73,6 +74,10 @@ class AgentFrames:
 
     take: Callable[[str], Tensor]
     """Returns the agent's entries of a key under ``agents``, (row,)."""
+
+    rows: Tensor
+    """Indices of these frames in the minibatch, (row,): ``minibatch["y"][frames.rows]`` is aligned
+    with them."""
 
     def policy_mean(self, value: Tensor) -> Tensor:
         """Average over the agent's turns."""
@@ -151,9 +156,21 @@ class Objective(LossModule):
                 f"Value estimator {value_type} is not supported. Use ValueEstimators.GAE, which is "
                 "adapted to agents that take turns."
             )
+        if missing := [name for name in ("gamma", "lmbda") if name not in hyperparams]:
+            raise ParameterError(
+                f"make_value_estimator needs gamma and lmbda, got no {' and no '.join(missing)}. "
+                "Pass those of the experiment: gamma=rl.gamma, lmbda=rl.lmbda."
+            )
         self.value_type = ValueEstimators.GAE
         self._value_estimator = TurnBasedGAE(**hyperparams)
         return self
+
+    def _default_value_estimator(self) -> None:
+        """Refuse to read ``value_estimator`` before it was made."""
+        raise ParameterError(
+            f"{type(self).__name__} has no value_estimator yet, because its discount is not known. "
+            "Call make_value_estimator(ValueEstimators.GAE, gamma=rl.gamma, lmbda=rl.lmbda) first."
+        )
 
     def metric_names(self) -> Collection[str] | None:
         """Return the names of all metrics of ``forward``; None if they are not known."""
@@ -209,4 +226,5 @@ class Objective(LossModule):
                 num_turns=num_turns[index],
                 num_values=num_values[index],
                 take=take,
+                rows=torch.arange(len(known), device=known.device) if rows is None else rows,
             )

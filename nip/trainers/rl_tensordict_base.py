@@ -16,6 +16,7 @@ from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.tensor.learning.data_parallel import joint_batch
 from nip.trainers.tensor.learning.learner_building import build_learner
+from nip.trainers.tensor.learning.loss_checks import check_loss_pair, estimate_advantages
 from nip.trainers.tensor.learning.metric_means import mean_over_steps
 from nip.trainers.tensor.learning.minibatches import Minibatches, ShuffledMinibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
@@ -122,7 +123,10 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     def _make_loss(self) -> tuple[Objective, AdvantageEstimator | None]:
         make = self.components.loss
-        return self._get_loss_module_and_gae() if make is None else make(self)
+        if make is None:
+            source = f"{type(self).__name__}._get_loss_module_and_gae"
+            return check_loss_pair(self._get_loss_module_and_gae(), source)
+        return check_loss_pair(make(self), "The component loss")
 
     def _make_objective(self) -> Objective:
         # Building it again would draw random numbers, if the loss has weights of its own.
@@ -162,9 +166,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         self.agents.eval()
         with self._autocast():
             batch = self.collector.collect()
-        if self.gae is not None:
-            self.gae(batch)
-        return batch
+        return batch if self.gae is None else estimate_advantages(self.gae, batch)
 
     def _learn(self, batch: TensorDict) -> dict[str, float]:
         """Update over epochs of minibatches; return the mean metrics, empty if no agent learns."""

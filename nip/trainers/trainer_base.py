@@ -174,7 +174,10 @@ class TensorDictTrainer(CheckpointedTrainer):
                 self.begin()
                 self._start_fresh()
             # Initial weights may differ in the last bits on ranks of other machines.
-            current_ranks().share_weights(self.agents, self.scenario_instance.normalizer)
+            # Those of objective and loss terms were drawn from the generator of each rank.
+            owners = self.learner.owners.values() if self._has_learner else ()
+            normalizer = self.scenario_instance.normalizer
+            current_ranks().share_weights(self.agents, normalizer, *owners)
         except BaseException:
             with self.closing():
                 raise

@@ -79,9 +79,9 @@ class Ranks:
         for parameter, mean, is_known in zip(learning, means, is_there, strict=True):
             parameter.grad = mean.view_as(parameter).to(parameter.dtype) if is_known else None
 
-    def average_buffers(self, module: nn.Module) -> None:
+    def average_buffers(self, *modules: nn.Module) -> None:
         """Replace each buffer, such as running statistics, by its mean over all ranks."""
-        buffers = list(module.buffers())
+        buffers = list({id(b): b for module in modules for b in module.buffers()}.values())
         if self.size == 1 or not buffers:
             return
         import torch
@@ -92,9 +92,14 @@ class Ranks:
 
     def share_weights(self, *modules: nn.Module) -> None:
         """Copy the weights of modules from rank 0 to all ranks."""
-        if self.size > 1:
-            for module in modules:
-                module.load_state_dict(self.share(module.state_dict()))
+        if self.size == 1:
+            return
+        import torch
+
+        for module in modules:
+            state = module.state_dict()
+            tensors = {k: value for k, value in state.items() if isinstance(value, torch.Tensor)}
+            module.load_state_dict({**state, **self.share(tensors)})
 
     def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Return the tensors of each rank, in the order of ranks, on the CPU.

@@ -18,6 +18,7 @@ from nip.trainers.registry import build_trainer, trainer_registry
 from nip.utils.ranks import connected_ranks
 from tests.end_to_end.forking_child import die_at_call
 from tests.experiments import make_settings
+from tests.trainers.probing_trainer import ProbingTrainer, register
 
 # Whatever is imported now, the forks need not import.
 trainer_registry.names()
@@ -122,3 +123,27 @@ def whole_run(job: dict[str, Any]) -> dict[str, Any]:
     hyper_params = HyperParameters.from_dict(job["parameters"])
     result = run_experiment(hyper_params, run_id=job["run_id"], **job["settings"])
     return {"metrics": result.metrics, "folder": str(result.folder)}
+
+
+def own_parameters_of_one_rank(job: dict[str, Any]) -> dict[str, list[float]]:
+    """Train with an objective that owns parameters; return them before and after, flattened."""
+    settings = make_settings(Path(job["folder"]))
+    forget = register("probing", ProbingTrainer)
+    try:
+        hyper_params = HyperParameters.from_dict(job["parameters"])
+        with connected_ranks("cpu"):
+            instance = build_scenario_instance(hyper_params, settings)
+            trainer = build_trainer(hyper_params, instance, settings)
+            trainer.setup()
+            before = _own_tensors(trainer)
+            trainer.train_iteration()
+            after = _own_tensors(trainer)
+            trainer.close()
+    finally:
+        forget()
+    return {"before": before, "after": after}
+
+
+def _own_tensors(trainer: Any) -> list[float]:
+    own = [t for n, t in trainer.loss_module.state_dict().items() if not n.startswith("agents.")]
+    return torch.cat([tensor.flatten().double() for tensor in own]).tolist()

@@ -23,6 +23,7 @@ from tests.command_line_process import SCRIPT, start_command_line
 from tests.experiments import make_instance, make_params, make_settings, tiny_graph_agent
 from tests.fork_server import fork_server
 from tests.forked_ranks import KILLED, Ending, run_on_ranks
+from tests.trainers.probing_trainer import ProbingTrainer, register
 
 CHILD = "tests.end_to_end.parallel_child"
 NUM_ITERATIONS = 4
@@ -295,3 +296,17 @@ def test_torchrun_does_not_go_with_a_sweep(monkeypatch, capsys, repository):
         check_arguments(["--multirun", "seed=1,2", *TOY], repository / "configs")
     assert leaving.value.code == 2
     assert "Start each job with a torchrun of its own" in capsys.readouterr().err
+
+
+def test_parameters_of_objectives_are_the_same_on_both_ranks(tmp_path):
+    """Each rank draws from its own generator, so the first one's values are shared."""
+    forget = register("probing", ProbingTrainer)
+    try:
+        parameters = make_params(trainer="probing", rl={"lr": 0.1}).to_dict()
+    finally:
+        forget()
+    job = {"folder": str(tmp_path), "parameters": parameters}
+    ((first, second),) = run_on_ranks((f"{CHILD}:own_parameters_of_one_rank", job))
+    assert first.exit_code == second.exit_code == 0
+    assert first.result["before"] == second.result["before"] != first.result["after"]
+    assert first.result["after"] == second.result["after"]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import torch
     from tensordict import TensorDictBase
     from torch import Tensor
+    from torch.nn import Parameter
 
     from nip.run_store import RunHistory
     from nip.scenario_base.combined_agents import CombinedAgents
@@ -119,7 +120,7 @@ class TrainingContext:
         if self.step_metrics is None:
             return None
         terms = [value for name, value in self.step_metrics.items() if name.startswith("loss_")]
-        return sum(terms[1:], start=terms[0])
+        return sum(terms[1:], start=terms[0]) if terms else None
 
     @property
     def figures(self) -> TensorDictBase | None:
@@ -150,6 +151,12 @@ class TrainingContext:
     def model(self) -> CombinedAgents:
         """The agents: one module for networks, a dictionary for language models."""
         return self.trainer.agents
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All parameters of agents, objective and loss terms, each once."""
+        learner = getattr(self.trainer, "learner", None)
+        return list(self.model.parameters()) if learner is None else list(learner.names)
 
     @property
     def optimizer(self) -> torch.optim.Optimizer | None:

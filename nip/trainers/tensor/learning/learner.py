@@ -5,20 +5,39 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from tensordict import TensorDictBase
+from tensordict import TensorDict, TensorDictBase
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from nip.errors import warn_user
 from nip.rl_objectives import Objective
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.core.callback import Event
 from nip.trainers.core.context import TrainingContext
+from nip.trainers.tensor.learning.gradient_check import GradientCheck
+from nip.trainers.tensor.learning.loss_checks import (
+    check_losses,
+    check_reached,
+    explain_missing_key,
+)
 from nip.trainers.tensor.learning.loss_terms import LossTerm, add_loss_terms
 from nip.trainers.tensor.learning.lr_schedules import (
     load_lr_scheduler_state_dict,
     lr_scheduler_state_dict,
 )
-from nip.trainers.tensor.learning.optimizers import load_optimizer_state_dict, optimizer_state_dict
+from nip.trainers.tensor.learning.optimizers import (
+    NOTHING,
+    load_optimizer_state_dict,
+    optimizer_state_dict,
+)
+from nip.trainers.tensor.learning.owned_parameters import (
+    OBJECTIVE,
+    load_owned_state_dict,
+    owned_parameters,
+    owned_state_dict,
+    owner_modules,
+)
 from nip.trainers.tensor.learning.update_step import UpdateStep
 from nip.utils.ranks import current_ranks
 
@@ -72,9 +91,21 @@ class Learner:
         self.loss_terms = loss_terms
         self.context = context
         self.num_steps = 0
+        self.owners = owner_modules(objective, loss_terms)
         self.names = {parameter: name for name, parameter in agents.named_parameters()}
+        for owned in owned_parameters(agents, self.owners).values():
+            self.names |= {parameter: name for name, parameter in owned.items()}
         self.learning = {parameter for parameter in self.names if parameter.requires_grad}
         self._agents = agents
+        self._source = type(objective).__name__
+        trained = [
+            parameter
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.requires_grad and group.get("name") != NOTHING
+        ]
+        self._gradient_check = GradientCheck(agents, trained, self._source)
+        self._has_checked_graph = False
         self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
         self._steps_schedule = steps_schedule
         self._notify = notify
@@ -93,9 +124,15 @@ class Learner:
             self.context.batch = minibatch
         if self.update_step.is_empty:
             self._notify("on_step_start")
-        metrics, has_stepped = self.update_step.step(
-            lambda: self._losses(minibatch), self.objective, self._iteration
-        )
+        losses = TensorDict()
+
+        def compute() -> TensorDictBase:
+            nonlocal losses
+            losses = self._losses(minibatch)
+            return losses
+
+        metrics, has_stepped = self.update_step.step(compute, self.objective, self._iteration)
+        self._gradient_check.record(minibatch, losses)
         if self.context is not None:
             self.context.step_metrics = metrics
         if self.update_step.is_empty:
@@ -109,8 +146,9 @@ class Learner:
         """
         if not self.update_step.is_empty:
             self._after_step(self.update_step.finish(self._iteration) is not None)
+        self._gradient_check.finish_iteration()
         self.objective.finish_iteration()
-        current_ranks().average_buffers(self._agents)
+        current_ranks().average_buffers(self._agents, *self.owners.values())
         if self.lr_scheduler is not None and not self._steps_schedule:
             self.lr_scheduler.step()
 
@@ -120,39 +158,79 @@ class Learner:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states of optimizer, schedule, update step and objective."""
+        """Return the states of optimizer, schedule, update step, objective and loss terms."""
         schedule = self.lr_scheduler
+        names = {**self.names, **self._unowned()}
+        owned = {n: owned_state_dict(self._agents, owner) for n, owner in self.owners.items()}
+        unowned = {name: parameter.detach() for parameter, name in self._unowned().items()}
+        objective = owned.pop(OBJECTIVE)
         return {
             "num_steps": self.num_steps,
-            "optimizer": optimizer_state_dict(self.optimizer, self.names),
+            "optimizer": optimizer_state_dict(self.optimizer, names),
             "lr_scheduler": None if schedule is None else lr_scheduler_state_dict(schedule),
             "update_step": self.update_step.state_dict(),
-            "objective": self._objective_state_dict(),
+            "objective": objective,
+            **({"loss_terms": owned} if owned else {}),
+            **({"unowned": unowned} if unowned else {}),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what ``state_dict`` returned."""
         self.num_steps = state["num_steps"]
+        self._leave_out_untrained(len(state["optimizer"]["param_groups"]))
         if self.lr_scheduler is not None:
             load_lr_scheduler_state_dict(self.lr_scheduler, state["lr_scheduler"])
-        load_optimizer_state_dict(self.optimizer, self.names, state["optimizer"])
+        names = {**self.names, **self._unowned()}
+        load_optimizer_state_dict(self.optimizer, names, state["optimizer"])
         self.update_step.load_state_dict(state["update_step"])
-        self.objective.load_state_dict({**self.objective.state_dict(), **state["objective"]})
+        owned = {OBJECTIVE: state["objective"], **state.get("loss_terms", {})}
+        for name, owner in self.owners.items():
+            load_owned_state_dict(owner, owned.get(name, {}))
+        for parameter, name in self._unowned().items():
+            parameter.data.copy_(state.get("unowned", {}).get(name, parameter))
         self._record_steps()
 
-    def _objective_state_dict(self) -> dict[str, Any]:
-        """Return the objective's state dict without the agents, which it contains."""
-        of_agents = {id(tensor) for tensor in self._agents.state_dict(keep_vars=True).values()}
-        by_name = self.objective.state_dict(keep_vars=True)
-        own = [name for name, tensor in by_name.items() if id(tensor) not in of_agents]
-        state = self.objective.state_dict()
-        return {name: state[name] for name in own}
+    def _unowned(self) -> dict[nn.Parameter, str]:
+        """Return parameters that only the optimizer has, with names made of their positions."""
+        return {
+            parameter: f"group_{number}.{position}"
+            for number, group in enumerate(self.optimizer.param_groups)
+            for position, parameter in enumerate(group["params"])
+            if parameter not in self.names and group.get("name") != NOTHING
+        }
+
+    def _leave_out_untrained(self, num_stored: int) -> None:
+        """Keep parameters of objective and loss terms untrained if a run was started without them.
+
+        Versions before these parameters were trained have stored no groups of them.
+        """
+        groups, owners = self.optimizer.param_groups, tuple(self.owners)
+        extra = groups[num_stored:]
+        if not extra or any(group.get("name") not in owners for group in extra):
+            return
+        warn_user(
+            f"This run was started by a version that did not train the parameters of "
+            f"{' and '.join(group['name'] for group in extra)}; they stay as they are. Start a new "
+            "run to train them."
+        )
+        del groups[num_stored:]
+        for group in extra:
+            for parameter in group["params"]:
+                parameter.requires_grad_(False)
+                self.learning.discard(parameter)
 
     def _losses(self, minibatch: TensorDictBase) -> TensorDictBase:
-        losses = self.objective(minibatch)
+        try:
+            losses = check_losses(self.objective(minibatch), self.objective)
+        except KeyError as error:
+            explain_missing_key(error, minibatch, self._source)
+            raise
         if self.loss_terms:
             assert self.context is not None, "terms of the loss read the context"
             add_loss_terms(losses, self.loss_terms, minibatch, self.context)
+        if not self._has_checked_graph:
+            known = {*self.names, *self._unowned()}
+            self._has_checked_graph = check_reached(losses, known, self._source)
         return losses
 
     def _after_step(self, has_moved: bool) -> None:

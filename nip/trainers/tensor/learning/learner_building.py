@@ -11,6 +11,7 @@ from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.learning.loss_terms import build_loss_terms
 from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
 from nip.trainers.tensor.learning.optimizers import build_optimizer
+from nip.trainers.tensor.learning.owned_parameters import owned_parameters, owner_modules
 from nip.trainers.tensor.learning.update_step import UpdateStep
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def build_learner(
     trainer : TensorDictTrainer
         The trainer. Its components take precedence over its parameters.
     objective : Objective
-        Computes the losses.
+        Computes the losses. Its own parameters, and those of loss terms, are trained with the base
+        learning rate.
     learning_rate : float
         Base learning rate.
     max_grad_norm : float, optional
@@ -45,12 +47,17 @@ def build_learner(
     """
     params, components = trainer.hyper_params, trainer.components
     agents: CombinedAgents = trainer.agents
+    loss_terms = build_loss_terms(params.loss_terms, components.loss_terms)
+    owners = owner_modules(objective, loss_terms)
+    for owner in owners.values():
+        owner.to(trainer.device)
     optimizer = build_optimizer(
         agents,
         learning_rate,
         params.optimizer,
         eps=eps,
         factory=components.optimizer,
+        owned=owned_parameters(agents, owners),
         **rules,
     )
     update_step = components.update_step or build_update_step(params, max_grad_norm)
@@ -64,7 +71,7 @@ def build_learner(
         optimizer,
         lr_scheduler,
         update_step,
-        loss_terms=build_loss_terms(params.loss_terms, components.loss_terms),
+        loss_terms=loss_terms,
         steps_schedule=schedule.interval == "step",
         context=trainer.context,
         notify=trainer.notify,

@@ -141,7 +141,7 @@ def _free_key(term: LossTerm, taken: Collection[str]) -> str:
 @register_loss_term("l2")
 def l2(_: TensorDictBase, context: TrainingContext) -> Tensor:
     """Return the sum of the squares of all parameters that are not frozen."""
-    squares = [p.square().sum() for p in context.model.parameters() if p.requires_grad]
+    squares = [p.square().sum() for p in context.parameters if p.requires_grad]
     return sum(squares, torch.zeros((), device=context.device))
 
 
@@ -159,7 +159,7 @@ class Proximal:
 
     def __call__(self, batch: TensorDictBase, context: TrainingContext) -> Tensor:
         """Return the term; the first minibatch of an iteration sets the reference."""
-        parameters = list(context.model.parameters())
+        parameters = context.parameters
         if context.iteration != self._iteration:
             self._iteration = context.iteration
             self._start = [parameter.detach().clone() for parameter in parameters]

@@ -14,11 +14,16 @@ def mean_over_steps(steps: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
     names = sorted({name for step in steps for name in step.keys()})
     means = torch.stack(
         [
-            torch.stack([step[name] for step in steps if name in step.keys()]).mean()
+            _floats(torch.stack([step[name] for step in steps if name in step.keys()])).mean()
             for name in names
         ]
     )
     return dict(zip(names, means.tolist(), strict=True))
+
+
+def _floats(values: Tensor) -> Tensor:
+    """Return counts and flags as floats, which have a mean."""
+    return values if values.is_floating_point() else values.float()
 
 
 def mean_over_rows(minibatches: Sequence[tuple[TensorDictBase, int]]) -> dict[str, float]:

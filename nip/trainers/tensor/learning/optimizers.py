@@ -1,4 +1,4 @@
-"""Optimizers: one for all agents, with a parameter group for each part of each agent."""
+"""Optimizers: one for everything, with a parameter group for each part of each agent."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -26,6 +26,9 @@ OPTIMIZERS: Mapping[str, type[Optimizer]] = {
 }
 """Optimizer classes by the values of ``optimizer.name``."""
 
+NOTHING = "nothing"
+"""Name of the group of an experiment in which nothing is trained."""
+
 FUSED = frozenset({"adam", "adamw"})
 """Optimizers that are built with ``fused=True``. Fused SGD fails for a parameter without a gradient
 in the first step."""
@@ -40,8 +43,9 @@ def build_optimizer(
     select: Callable[[Agent, Part], bool] | None = None,
     params_of: Callable[[Agent], AgentParameters] = lambda agent: agent.context.params,
     factory: Callable[[list[ParameterGroup]], Optimizer] | None = None,
+    owned: Mapping[str, Mapping[str, nn.Parameter]] | None = None,
 ) -> Optimizer:
-    """Build the optimizer of all agents.
+    """Build the optimizer of all agents, and of the parameters of objective and loss terms.
 
     A part whose learning rate is 0 is frozen permanently, and gets no parameter group.
 
@@ -63,6 +67,9 @@ def build_optimizer(
     factory : callable, optional
         Builds the optimizer from the groups instead. The groups hold those options of single agents
         that the optimizer named in the parameters knows.
+    owned : mapping of str to mapping of str to nn.Parameter, optional
+        Parameters of each owner besides the agents, which make a group of that name with the base
+        learning rate, except those that are frozen.
     """
     kind = OPTIMIZERS[params.name]
     shared = vars(params) | {"eps": eps if params.eps is None else params.eps}
@@ -80,6 +87,10 @@ def build_optimizer(
             else:
                 group = {"params": list(part.parameters), "name": f"{name}.{part.name}"}
                 groups.append(group | own | {"lr": rate})
+    for name, parameters in (owned or {}).items():
+        learning = [parameter for parameter in parameters.values() if parameter.requires_grad]
+        if learning:
+            groups.append({"params": learning, "name": name, "lr": base_lr})
     if factory is not None:
         return factory(groups or [_nothing()])
     options = _options(kind, shared, shared)
@@ -162,4 +173,4 @@ def _options(
 
 def _nothing() -> ParameterGroup:
     """Return a group for an experiment without learning agents: PyTorch refuses an empty list."""
-    return {"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0, "name": "nothing"}
+    return {"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0, "name": NOTHING}
