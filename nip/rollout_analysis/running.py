@@ -256,7 +256,8 @@ class _Session:
         run_id = self.run.folder.name
         rows = self.store.rows()
         path = self.run.folder / RESULT_FILE
-        write_atomically(path, summary_json(run_id, summarise(rows)))
+        cluster_of = self.run.cluster_of()
+        write_atomically(path, summary_json(run_id, summarise(rows, cluster_of)))
         versions = self.selection.versions
         chosen = [
             row
@@ -264,9 +265,8 @@ class _Session:
             if (row.analyser, row.model, row.prompt_sha256) in versions
             and (row.phase, row.iteration) in self.selection.stages
         ]
-        return AnalysisResult(
-            run_id, path, tuple(summarise(chosen)), len(self.failures), self.usage.cost
-        )
+        summary = tuple(summarise(chosen, cluster_of))
+        return AnalysisResult(run_id, path, summary, len(self.failures), self.usage.cost)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Proportions of yes among the answers, with confidence intervals."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
@@ -38,7 +38,7 @@ class SummaryRow:
     """Proportion of yes among the answers yes and no; None if there are none."""
 
     ci_low: float | None
-    """Lower end of its 95 % confidence interval, clustered by datapoint."""
+    """Lower end of its 95 % confidence interval, clustered by the unit of the split."""
 
     ci_high: float | None
     """Upper end of its 95 % confidence interval."""
@@ -56,9 +56,16 @@ class SummaryRow:
     """Dialogues that the question does not apply to."""
 
 
-def summarise(rows: Iterable[AnalysisRow]) -> list[SummaryRow]:
-    """Summarise results, in any order, by analyser, model, prompt, stage and agent."""
-    return [_summary(*key, list(group)) for key, group in groupby(sorted(rows, key=_key), key=_key)]
+def summarise(
+    rows: Iterable[AnalysisRow], cluster_of: Mapping[str, str] | None = None
+) -> list[SummaryRow]:
+    """Summarise results, in any order, by analyser, model, prompt, stage and agent.
+
+    ``cluster_of`` maps ids of datapoints to their clusters, such as the problem; ids that are not
+    in it are clusters of their own.
+    """
+    groups = groupby(sorted(rows, key=_key), key=_key)
+    return [_summary(*key, list(group), cluster_of or {}) for key, group in groups]
 
 
 def summary_tables(summary: Sequence[SummaryRow]) -> Iterator[Table]:
@@ -110,6 +117,7 @@ def _summary(
     phase: str,
     agent: str,
     rows: list[AnalysisRow],
+    cluster_of: Mapping[str, str],
 ) -> SummaryRow:
     known = [row for row in rows if row.finding in ("yes", "no")]
     counts = {
@@ -119,7 +127,8 @@ def _summary(
     mean = None
     if known:
         answers = [row.finding == "yes" for row in known]
-        mean = clustered_mean(answers, [row.datapoint_id for row in known], is_share=True)
+        clusters = [cluster_of.get(row.datapoint_id, row.datapoint_id) for row in known]
+        mean = clustered_mean(answers, clusters, is_share=True)
     return SummaryRow(
         analyser=analyser,
         model=model,

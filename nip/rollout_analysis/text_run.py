@@ -39,6 +39,11 @@ class TextRun:
     stored: StoredRollouts
     """Its rollouts."""
 
+    def cluster_of(self) -> dict[str, str]:
+        """Return the cluster, such as the problem, of each datapoint by its id."""
+        splits = (self.instance.train_dataset, self.instance.test_dataset)
+        return {each.id: each.cluster_id for split in splits for each in split}
+
     def stages(
         self,
         phases: Sequence[RolloutPhase] = PHASES,

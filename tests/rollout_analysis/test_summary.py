@@ -48,6 +48,14 @@ def test_only_yes_has_the_exact_interval_of_its_questions():
     assert summary.ci_low == pytest.approx(0.397635, abs=1e-6)
 
 
+def test_solutions_of_one_problem_are_one_cluster():
+    # Clopper and Pearson for 2 of 2: the lower end is 0.025^(1/2) = 0.158114.
+    rows = [row("yes", question, place) for place, question in enumerate("abcd")]
+    (summary,) = summarise(rows, {"a": "p", "b": "p", "c": "q", "d": "q", "e": "r"})
+    assert (summary.share, summary.ci_high) == (1.0, 1.0)
+    assert summary.ci_low == pytest.approx(0.158114, abs=1e-6)
+
+
 def test_unknown_and_not_applicable_are_counted_but_not_part_of_the_proportion():
     (summary,) = summarise([row("unknown", "a"), row("not_applicable", "b", 1)])
     assert (summary.share, summary.ci_low, summary.ci_high) == (None, None, None)

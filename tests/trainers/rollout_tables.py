@@ -29,6 +29,7 @@ def make_rollouts(num_agents: int = 2, **columns: Any) -> NestedArrayDict:
         {
             "position": np.arange(size),
             "datapoint_id": [f"question {row}" for row in range(size)],
+            "cluster": columns.get("datapoint_id", [f"question {row}" for row in range(size)]),
             "seed": np.arange(size),
             "y": np.ones(size, dtype=np.int64),
             "verdict": verdict,

@@ -40,6 +40,16 @@ class TextDatapoint:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further JSON data, hidden from all agents."""
 
+    cluster: str | None = None
+    """Name of the unit by which the data is split, such as the problem that many solutions share;
+    None for the question. Datapoints of one cluster are not independent, so that confidence
+    intervals cluster by it."""
+
+    @property
+    def cluster_id(self) -> str:
+        """Name of the cluster: ``cluster``, or else the text of the question."""
+        return self.question if self.cluster is None else self.cluster
+
 
 class TextDataset(Sequence[TextDatapoint]):
     """Datapoints in a fixed order.

@@ -43,6 +43,7 @@ def rollouts_to_arrays(
             "position": _integers([each.position for each in rollouts]),
             "datapoint": _integers([each.datapoint for each in rollouts]),
             "datapoint_id": _strings([each.datapoint_id for each in rollouts], (num,)),
+            "cluster": _strings([each.cluster_id for each in asked], (num,)),
             "copy": _integers([each.copy for each in rollouts]),
             "seed": _integers([each.seed for each in rollouts]),
             "y": _integers([each.y for each in rollouts]),

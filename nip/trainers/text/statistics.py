@@ -64,7 +64,7 @@ def rollout_statistics(
     -------
     statistics : dict of str to float
         ``<name>_ci_low`` and ``<name>_ci_high`` are the ends of the 95 % confidence interval,
-        clustered by datapoint (see ``clustered_mean``). Undefined metrics, such as the completeness
+        clustered by the unit of the split, such as the problem (see ``clustered_mean``). Undefined metrics, such as the completeness
         without any datapoint of the label 1, are left out.
     """
     failed = rollouts["failed"]
@@ -97,9 +97,9 @@ def statistic_names(protocol: ProtocolHandler) -> frozenset[str]:
 
 def _question_statistics(finished: NestedArrayDict) -> Statistics:
     """Return the metrics of the verdict compared to the true label."""
-    datapoint, y, verdict = finished["datapoint_id"], finished["y"], finished["verdict"]
+    cluster, y, verdict = finished["cluster"], finished["y"], finished["verdict"]
     correct = verdict == y
-    by_datapoint = mean_by_cluster(correct, datapoint)
+    by_datapoint = mean_by_cluster(correct, finished["datapoint_id"])
     statistics = {
         "std_accuracy": float(correct.std()),
         "mean_datapoint_accuracy": float(by_datapoint.mean()),
@@ -115,19 +115,19 @@ def _question_statistics(finished: NestedArrayDict) -> Statistics:
         "recall": (verdict == 1, y == 1),
     }
     for name, (holds, among) in shares.items():
-        statistics |= _mean(name, holds[among], datapoint[among], is_share=True)
+        statistics |= _mean(name, holds[among], cluster[among], is_share=True)
     return statistics
 
 
 def _decision_statistics(finished: NestedArrayDict) -> Statistics:
     """Return the metrics of the verdict itself, independent of the true label."""
-    datapoint, value = finished["datapoint_id"], finished["verdict_value"]
+    cluster, value = finished["cluster"], finished["verdict_value"]
     known = ~np.isnan(value)
     return {
-        **_mean("decided_share", finished["verdict"] != NO_VERDICT, datapoint, is_share=True),
-        **_mean("terminated_share", finished["terminated"], datapoint, is_share=True),
-        **_mean("mean_decision", value[known], datapoint[known]),
-        **_mean("mean_episode_length", finished["num_rounds"], datapoint),
+        **_mean("decided_share", finished["verdict"] != NO_VERDICT, cluster, is_share=True),
+        **_mean("terminated_share", finished["terminated"], cluster, is_share=True),
+        **_mean("mean_decision", value[known], cluster[known]),
+        **_mean("mean_episode_length", finished["num_rounds"], cluster),
     }
 
 
@@ -152,12 +152,11 @@ def _speaker_statistics(finished: NestedArrayDict, labels: list[int]) -> Statist
 
 
 def _reward_statistics(finished: NestedArrayDict, agent: int) -> Statistics:
-    datapoint = finished["datapoint_id"]
     reward = finished["agents", "reward"][:, :, agent].sum(axis=1)
     return {
-        **_mean("mean_episode_reward", reward, datapoint),
+        **_mean("mean_episode_reward", reward, finished["cluster"]),
         "std_episode_reward": float(reward.std()),
-        "worst_episode_reward": float(mean_by_cluster(reward, datapoint).min()),
+        "worst_episode_reward": float(mean_by_cluster(reward, finished["datapoint_id"]).min()),
         "mean_step_reward": float(reward.sum() / finished["num_rounds"].sum()),
     }
 

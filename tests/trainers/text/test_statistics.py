@@ -51,6 +51,43 @@ def test_the_interval_is_that_of_the_questions():
     assert found["mean_accuracy_ci_high"] == pytest.approx(min(1, 0.6 + half), abs=1e-6)
 
 
+def test_the_interval_is_that_of_the_problems_if_questions_share_one():
+    # Problem p has the questions a and b, problem q has c. Deviations: p: −.4; q: .4.
+    # SE² = 2 · (.16 + .16)/25; t with 1 degree of freedom is 12.7062.
+    found = statistics_of(**TABLE, cluster=["p", "p", "p", "p", "q"])
+    assert (found["mean_accuracy_ci_low"], found["mean_accuracy_ci_high"]) == (0.0, 1.0)
+    # The lengths are 4, 4, 4, 4 and 2: the mean is 3.6, the deviations are p: 1.6; q: −1.6.
+    lengths = statistics_of(**TABLE, cluster=["p", "p", "p", "p", "q"], num_rounds=[4, 4, 4, 4, 2])
+    half = 12.706205 * np.sqrt(2 * (1.6**2 + 1.6**2) / 25)
+    assert lengths["mean_episode_length_ci_high"] == pytest.approx(3.6 + half, abs=1e-5)
+    # What is said of single questions stays.
+    assert found["worst_datapoint_accuracy"] == 0.5
+
+
+def test_intervals_cover_the_accuracy_if_problems_differ():
+    """Simulates a verifier that is better at some problems than at others."""
+    rng = np.random.default_rng(5)
+    num_problems, num_programs, num_trials = 24, 8, 800
+    size = num_problems * num_programs
+    problem = np.repeat(np.arange(num_problems), num_programs)
+    y = np.tile([0, 1], size // 2)
+    batch = make_rollouts(
+        y=y, cluster=[f"problem {each}" for each in problem], verdict=np.ones(size, dtype=int)
+    )
+    names = ("mean_accuracy", "completeness", "soundness")
+    hits = dict.fromkeys(names, 0)
+    for _ in range(num_trials):
+        skill = rng.beta(2.1, 0.9, num_problems)  # Its mean is 0.7.
+        correct = rng.random(size) < skill[problem]
+        batch["verdict"] = np.where(correct, y, 1 - y)
+        found = rollout_statistics(batch, PROTOCOL)
+        for name in names:
+            hits[name] += found[f"{name}_ci_low"] <= 0.7 <= found[f"{name}_ci_high"]
+    # Two standard errors of a coverage of 95 % in 800 trials are 1.5 %.
+    for name in names:
+        assert hits[name] / num_trials == pytest.approx(0.95, abs=0.02), name
+
+
 def test_a_failed_rollout_is_counted_and_nothing_else():
     failed = {"datapoint_id": ["z"], "y": [0], "verdict": [0]}
     both = {name: list(column) + failed[name] for name, column in TABLE.items()}

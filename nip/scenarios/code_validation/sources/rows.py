@@ -12,6 +12,9 @@ from nip.scenario_base.text.datapoint import TextDatapoint, TextDataset, prover_
 NEEDED = ("question", "solution", "y")
 """Columns that every row must have."""
 
+CLUSTER_COLUMNS = ("cluster", "problem")
+"""Columns that name the unit by which the data is split; the first that is not empty counts."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -72,6 +75,19 @@ def _check_optional(extra: Mapping[str, Any], place: str) -> None:
         raise DatasetError(
             f"{place}: tests must be a list, an object or a string, got {_short(tests)}."
         )
+    for name in CLUSTER_COLUMNS:
+        if not isinstance(extra.get(name), str | int | float | None):
+            raise DatasetError(
+                f"{place}: {name} must be a string or a number, which is the same in all rows "
+                f"about one problem, got {_short(extra[name])}."
+            )
+
+
+def _cluster(extra: Mapping[str, Any]) -> str | None:
+    """Return the stated unit of the split; None if a row states none."""
+    stated = (extra.get(name) for name in CLUSTER_COLUMNS)
+    # Tables mark a missing number by NaN, which differs from itself.
+    return next((str(each) for each in stated if each not in (None, "") and each == each), None)
 
 
 def _short(value: Any) -> str:
@@ -101,7 +117,15 @@ def make_dataset(rows: Iterable[Row], place: str) -> TextDataset:
         suffix = f"-{num_seen[name]}" if num_seen[name] > 1 else ""
         stance = prover_stance_of(row.solution)
         datapoints.append(
-            TextDatapoint(name + suffix, row.question, row.solution, row.y, stance, row.extra)
+            TextDatapoint(
+                name + suffix,
+                row.question,
+                row.solution,
+                row.y,
+                stance,
+                row.extra,
+                cluster=_cluster(row.extra),
+            )
         )
     if not datapoints:
         raise DatasetError(f"{place} has no rows. A split needs at least one.")
