@@ -51,7 +51,8 @@ class ProtocolHandler(ABC):
     """Names of all channels, in the order of every channel axis."""
 
     prover_goals: dict[str, int]
-    """The decision for which each prover argues: 0 (reject) or 1 (accept)."""
+    """The decision for which each prover argues, 0 (reject) or 1 (accept), by its rewards, unless
+    these are shared. Provers whose own table of rewards favours neither are left out."""
 
     max_message_rounds: int
     """Number of rounds in the message history, ``T``."""
@@ -91,7 +92,7 @@ class ProtocolHandler(ABC):
         self.prover_names = rules.provers
         self.verifier_names = (VERIFIER,)
         self.channel_names = tuple(rules.channels)
-        self.prover_goals = {name: rules.prover_goals.get(name, 1) for name in self.prover_names}
+        self.prover_goals = rules.goals()
         self.max_message_rounds = rules.max_message_rounds
         self.num_episode_rounds = rules.num_rounds
         self.min_message_rounds = rules.min_message_rounds

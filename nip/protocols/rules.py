@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from nip.protocols.incentives import side_of
+
 VERIFIER = "verifier"
 """Name of the agent that decides the question."""
 
@@ -41,6 +43,11 @@ class AgentRewards:
     no_guess: float = 0.0
     """The verifier could have decided, but did not."""
 
+    @property
+    def side(self) -> int | None:
+        """The decision that pays more for both labels; None if there is none."""
+        return side_of(self.decided)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolRules:
@@ -65,7 +72,8 @@ class ProtocolRules:
     """Maximum number of rounds of an episode; None: ``max_message_rounds``."""
 
     prover_goals: Mapping[str, int] = field(default_factory=dict)
-    """The decision (0 or 1) for which a prover is rewarded; 1 for provers that are not listed."""
+    """The decision (0 or 1) for which a prover is rewarded. Provers that are not listed are
+    rewarded for 1, or as their table in ``rewards`` says."""
 
     rewards: Mapping[str, AgentRewards] = field(default_factory=dict)
     """Agents that have a table of rewards instead of the common parameters."""
@@ -81,3 +89,15 @@ class ProtocolRules:
     def provers(self) -> tuple[str, ...]:
         """The agents with "prover" in their names."""
         return tuple(agent for agent in self.agents if "prover" in agent)
+
+    def goals(self) -> dict[str, int]:
+        """Return the decision for which each prover is rewarded, if there is one."""
+        goals = {}
+        for prover in self.provers:
+            goal: int | None = self.prover_goals.get(prover)
+            if goal is None:
+                table = self.rewards.get(prover)
+                goal = int(Decision.ACCEPT) if table is None else table.side
+            if goal is not None:
+                goals[prover] = goal
+        return goals

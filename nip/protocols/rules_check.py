@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import permutations
 
 from nip.errors import ProtocolError, unknown_name
+from nip.protocols.incentives import pays_against
 from nip.protocols.rules import VERIFIER, ProtocolRules, Timetable
 
 
@@ -32,6 +33,7 @@ class _Check:
             self._check_decision_is_possible(variant, timetable)
         self._check_prover_goals()
         self._check_rewards()
+        self._check_goals_are_rewarded()
 
     def _fail(self, message: str) -> None:
         raise ProtocolError(f"Protocol {self.protocol!r}: {message}")
@@ -172,6 +174,16 @@ class _Check:
             for number in (*numbers, rewards.terminated, rewards.no_guess):
                 if not math.isfinite(number):
                     self._fail(f"rewards[{agent!r}] must be finite, got {number!r}.")
+
+    def _check_goals_are_rewarded(self) -> None:
+        for agent, goal in self.rules.prover_goals.items():
+            rewards = self.rules.rewards.get(agent)
+            if rewards is not None and pays_against(rewards.decided, goal):
+                self._fail(
+                    f"prover_goals[{agent!r}] is {int(goal)}, but rewards[{agent!r}].decided="
+                    f"{rewards.decided!r} pays more for the other decision. Make them agree, or "
+                    f"leave {agent!r} out of prover_goals: its goal then follows from its rewards."
+                )
 
 
 # Rules may come from a plugin, so their types are checked at run time.

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from nip.protocols.rules import VERIFIER
 from nip.run_store import RolloutPhase
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
-from nip.scenario_base.text.prompt_values import CLAIMS, VERIFIER_STANCE
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
+from nip.scenario_base.text.stances import neutral_stance
 
 NOTHING = "(nothing)"
 """Text of an empty message."""
@@ -49,12 +48,7 @@ class Subject:
     @property
     def goal(self) -> str:
         """A sentence that states what the agent is rewarded for."""
-        if self.agent == VERIFIER:
-            return VERIFIER_STANCE
-        if self.rules.protocol.common.shared_reward:
-            return "The agent is rewarded if the verifier decides rightly."
-        side = self.rules.episode.goal(self.agent, self.datapoint.prover_stance)
-        return f"The agent argues that the solution is {CLAIMS[side]}, and is rewarded for that."
+        return neutral_stance(self.rules, self.agent, self.datapoint.prover_stance)
 
     def messages_text(self) -> str:
         """Format the messages of the agent."""

@@ -10,6 +10,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
+from nip.protocols.rules import VERIFIER
 from nip.rollout_analysis.text_run import Stage, TextRun
 from nip.scenario_base.text.rollout import Rollout
 from nip.trainers.text.transcripts import transcript_of
@@ -122,6 +123,6 @@ def _on_channels(channels: dict[str, str]) -> str:
 
 
 def _colour(agent: str, agent_names: tuple[str, ...]) -> str:
-    if "prover" not in agent:
+    if agent == VERIFIER:
         return _VERIFIER_COLOUR
     return _COLOURS[agent_names.index(agent) % len(_COLOURS)]

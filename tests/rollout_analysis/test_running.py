@@ -31,6 +31,7 @@ from nip.rollout_analysis import (
     register_analyser,
     run_analysers,
 )
+from nip.rollout_analysis.text_run import open_text_run
 from nip.run_store.database.analysis_store import AnalysisRow, AnalysisStore
 from nip.utils.clustered_mean import clustered_mean
 
@@ -95,11 +96,14 @@ def test_shares_and_intervals_are_those_of_the_answers(runs_dir: Path) -> None:
         for each in rows_of(runs_dir)
         if (each.phase, each.iteration) == ("train", 1) and each.finding in ("yes", "no")
     ]
+    with open_text_run(runs_dir / "played") as run:
+        problem_of = {each.id: each.extra["problem"] for each in run.instance.train_dataset}
     expected = clustered_mean(
         [each.finding == "yes" for each in found],
-        [each.datapoint_id for each in found],
+        [problem_of[each.datapoint_id] for each in found],
         is_share=True,
     )
+    assert expected.num_clusters < len({each.datapoint_id for each in found})
     assert (row.share, row.ci_low, row.ci_high) == (
         expected.mean,
         expected.ci_low,

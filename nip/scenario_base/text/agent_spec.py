@@ -44,8 +44,8 @@ class TextAgentSpec:
     """How it reads its own messages: unmodified (``raw``) or joined from its channels."""
 
     stance: int | None = None
-    """Decision for which a prover argues, 0 or 1, which must be the one that the protocol rewards;
-    None to take it from the protocol."""
+    """Decision for which the agent argues, 0 or 1, against which its rewards must not be; None to
+    take it from its rewards, by which it may have no side."""
 
     prompt: str | None = None
     """Template of its system prompt; None to read the scenario's ``<protocol>/<agent>.txt``."""

@@ -11,6 +11,7 @@ from nip.errors import ProtocolError
 from nip.parameters import HyperParameters
 from nip.parameters.text_agents import TextAgentParameters
 from nip.protocols.handler import ProtocolHandler
+from nip.protocols.incentives import pays_against
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 from nip.scenario_base.text.answers.decision_scales import DecisionScale, find_scale
@@ -66,7 +67,8 @@ class DialogueRules:
             needs = PromptNeeds(
                 decides=agent == VERIFIER,
                 headers=tuple(self.specs[agent].headers.values()) if self.splits(agent) else (),
-                has_random_stance=self.episode.has_random_stance,
+                has_random_stance=self.episode.has_random_stance
+                and agent in (VERIFIER, *self.protocol.prover_names),
             )
             check_prompt(self.prompts[agent], needs)
 
@@ -87,6 +89,11 @@ class DialogueRules:
                         found[agent] |= set(channels)
         return {agent: frozenset(channels) for agent, channels in found.items()}
 
+    def side(self, agent: str, stance: int) -> int | None:
+        """Return the decision for which an agent argues, given the datapoint's stance, or None."""
+        is_stated = self.specs[agent].stance is not None and not self._takes_no_stated_side(agent)
+        return self.specs[agent].stance if is_stated else self.episode.goal(agent, stance)
+
     def splits(self, agent: str) -> bool:
         """Return whether an agent ever writes on several channels in one round."""
         return bool(self.channels_at_once[agent])
@@ -100,6 +107,27 @@ class DialogueRules:
         ]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    def _takes_no_stated_side(self, agent: str) -> bool:
+        """Return whether the experiment replaces the side that the spec of an agent states."""
+        common = self.protocol.common
+        is_prover = agent in self.protocol.prover_names
+        return is_prover and (common.shared_reward or self.episode.has_random_stance)
+
+    def _check_stance(self, agent: str) -> None:
+        stance = self.specs[agent].stance
+        if stance is None or self._takes_no_stated_side(agent):
+            return
+        rewards = self.episode.rewards_of(agent, stance)
+        if pays_against(rewards, stance):
+            against = [label for label, row in enumerate(rewards) if row[stance] < row[1 - stance]]
+            raise ProtocolError(
+                f"The spec of {agent!r} has stance={stance}, but the protocol "
+                f"{self.protocol.name!r} rewards the decision {1 - stance}"
+                f"{f' for the label {against[0]}' if len(against) == 1 else ''}: {rewards!r} (by "
+                "label and decision). Change the rewards or the stance, or omit the stance, so "
+                "that its prompt follows from the rewards."
+            )
+
     def _check_spec(self, agent: str) -> None:
         name = self.protocol.name
         if agent not in self.specs:
@@ -108,12 +136,7 @@ class DialogueRules:
                 f"{', '.join(self.specs)}. Add a TextAgentSpec for it."
             )
         spec = self.specs[agent]
-        goal = self.protocol.prover_goals.get(agent)
-        if spec.stance is not None and spec.stance != goal:
-            raise ProtocolError(
-                f"The spec of {agent!r} has stance={spec.stance}, but the protocol {name!r} "
-                f"rewards the decision {goal}. Make them equal, or omit the stance."
-            )
+        self._check_stance(agent)
         headers = [header_key(header) for header in spec.headers.values()]
         lacking = sorted(self.channels_at_once[agent] - set(spec.headers))
         if lacking or len(set(headers)) < len(headers) or any(set("[]") & set(h) for h in headers):

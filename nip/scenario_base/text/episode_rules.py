@@ -8,6 +8,7 @@ import numpy as np
 
 from nip.errors import ParameterError, ProtocolError
 from nip.protocols.handler import ProtocolHandler
+from nip.protocols.incentives import DecidedRewards, Incentive, incentive_of, side_of
 from nip.protocols.rules import VERIFIER, Decision
 
 FORCED_GUESSES = {"zero": Decision.REJECT, "one": Decision.ACCEPT}
@@ -41,7 +42,7 @@ class EpisodeRules:
     Let ``R[y, d]`` be the reward of an agent for decision ``d`` and label ``y`` in the protocol's
     table. A verdict with the value ``v`` in [-1, 1] gives ``R[y, 0] (1 - v) / 2 + R[y, 1] (1 + v) /
     2`` if rewards are linear, and ``R[y, d]`` otherwise. For a prover with a randomised stance the
-    two decisions are exchanged in the table if its stance is not the one that the protocol rewards.
+    two decisions are exchanged in the table if its stance is not the one that the table rewards.
     """
 
     protocol: ProtocolHandler
@@ -67,6 +68,18 @@ class EpisodeRules:
                 "protocol_common.randomize_prover_stance=True needs a protocol with one prover, "
                 f"but {protocol.name!r} has {num_provers}. Set it to False, or choose another "
                 "interaction_protocol."
+            )
+        if self.has_random_stance:
+            self._check_stance_can_be_exchanged()
+
+    def _check_stance_can_be_exchanged(self) -> None:
+        (prover,) = self.protocol.prover_names
+        table = self._table(prover)
+        if side_of(table) is None and incentive_of(table) is not Incentive.NOTHING:
+            raise ParameterError(
+                "protocol_common.randomize_prover_stance=True needs a prover that is rewarded for "
+                f"one of the decisions, but the rewards of {prover!r} in {self.protocol.name!r} "
+                f"are {table!r} (by label and decision). Set it to False, or change the rewards."
             )
 
     @classmethod
@@ -102,9 +115,19 @@ class EpisodeRules:
         is_late_enough = round >= self.protocol.min_message_rounds - 1
         return is_late_enough and agent == VERIFIER and agent in self.writers(round, seed)
 
-    def goal(self, agent: str, stance: int) -> int:
-        """Return the decision that a prover is rewarded for, given the datapoint's stance."""
-        return stance if self.has_random_stance else self.protocol.prover_goals[agent]
+    def rewards_of(self, agent: str, stance: int) -> DecidedRewards:
+        """Return an agent's rewards for decisions, by label and decision, given the stance."""
+        index = self.protocol.agent_names.index(agent)
+        return [row[index] for row in self._decided[stance]]
+
+    def goal(self, agent: str, stance: int) -> int | None:
+        """Return the decision that an agent is rewarded for, given the datapoint's stance.
+
+        None if its rewards do not favour one decision for both labels.
+        """
+        if self.has_random_stance and agent in self.protocol.prover_names:
+            return stance
+        return side_of(self._table(agent))
 
     def step(
         self, *, y: int, stance: int, round: int, seed: int, decision: int, value: float | None
@@ -151,11 +174,17 @@ class EpisodeRules:
         table = self.protocol.decided_reward.copy()
         if self.has_random_stance:
             for prover in self.protocol.prover_names:
-                if self.protocol.prover_goals[prover] != stance:
+                if side_of(self._table(prover)) != stance:
                     row = self.protocol.agent_names.index(prover)
                     table[row] = table[row][:, ::-1].copy()
         by_label: list[list[list[float]]] = np.swapaxes(table, 0, 1).tolist()
         return by_label
+
+    def _table(self, agent: str) -> list[list[float]]:
+        """Return an agent's table of the protocol, before a randomised stance is applied."""
+        index = self.protocol.agent_names.index(agent)
+        table: list[list[float]] = self.protocol.decided_reward[index].tolist()
+        return table
 
     @cached_property
     def _terminated(self) -> tuple[float, ...]:

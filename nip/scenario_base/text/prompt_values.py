@@ -3,21 +3,7 @@
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
 from nip.scenario_base.text.dialogue_rules import DialogueRules
-
-VERDICTS = ("reject", "accept")
-"""Verb of each decision."""
-
-ENDS = ("rejection", "acceptance")
-"""Name of the end of the scale of each decision."""
-
-CLAIMS = ("wrong", "correct")
-"""Adjective of the solution that each decision claims."""
-
-VERIFIER_STANCE = (
-    "You are rewarded if your decision is right, that is, if you accept a correct solution or "
-    "reject a wrong one."
-)
-"""Stance of the verifier."""
+from nip.scenario_base.text.stances import linear_reward_note, own_stance, stance_of_other
 
 
 def prompt_values(
@@ -47,9 +33,7 @@ def prompt_values(
         "max_questions": str(rules.protocol.max_verifier_questions),
         "max_messages": str(len(rules.episode.turns(agent, seed))),
         "order_string": order_string(rules, agent, seed),
-        "agent_stance_string": (
-            VERIFIER_STANCE if is_verifier else _own_stance(rules, agent, stance)
-        ),
+        "agent_stance_string": own_stance(rules, agent, stance),
         "prover_stance_string": _other_stances(rules, agent, stance, channels),
         "decision_instruction": decision_instruction(rules, seed) if is_verifier else "",
         "channel_instruction": channel_instruction(rules, agent, channels),
@@ -76,12 +60,7 @@ def decision_instruction(rules: DialogueRules, seed: int) -> str:
             f"write such a line. You write at most {len(turns)} messages, and must decide in the "
             "last of them at the latest."
         )
-    if episode.is_linear:
-        return (
-            f"{when} Your reward grows in proportion to how far your decision lies towards the "
-            "right end of the scale."
-        )
-    return when
+    return f"{when} {linear_reward_note(rules)}".rstrip()
 
 
 def channel_instruction(rules: DialogueRules, agent: str, channels: tuple[str, ...]) -> str:
@@ -126,32 +105,20 @@ def _name_for(rules: DialogueRules, reader: str, agent: str) -> str:
     if agent == reader:
         return "you"
     spec = rules.specs[agent]
-    return f"an {ANONYMOUS_NAME.lower()} prover" if spec.is_anonymous else spec.shown_name
-
-
-def _own_stance(rules: DialogueRules, agent: str, stance: int) -> str:
-    verifier = rules.specs[VERIFIER].shown_name
-    if rules.protocol.common.shared_reward:
-        return (
-            f"You are on the same side as {verifier}: you are rewarded if the decision is right. "
-            f"Help {verifier} to decide rightly."
-        )
-    goal = rules.episode.goal(agent, stance)
-    return (
-        f"You argue that the solution is {CLAIMS[goal]}. You are rewarded if {verifier} "
-        f"{VERDICTS[goal]}s it, whether or not it is {CLAIMS[goal]}{_in_proportion(rules, goal)}."
-    )
+    if not spec.is_anonymous:
+        return spec.shown_name
+    kind = "prover" if agent in rules.protocol.prover_names else "agent"
+    return f"an {ANONYMOUS_NAME.lower()} {kind}"
 
 
 def _other_stances(
     rules: DialogueRules, reader: str, stance: int, channels: tuple[str, ...]
 ) -> str:
-    """Describe the stances of the other provers, in the order of the reader's channels."""
-    others = [prover for prover in rules.protocol.prover_names if prover != reader]
-    if not others:
-        return ""
-    others.sort(key=lambda prover: min(map(channels.index, _channels_of(rules, prover))))
-    return " ".join(_stance_of_other(rules, reader, prover, stance) for prover in others)
+    """Describe the stances of the other agents, in the order of the reader's channels."""
+    names = rules.protocol.agent_names
+    others = [agent for agent in names if agent not in (reader, VERIFIER)]
+    others.sort(key=lambda agent: min(map(channels.index, _channels_of(rules, agent))))
+    return " ".join(stance_of_other(rules, reader, agent, stance) for agent in others)
 
 
 def _channels_of(rules: DialogueRules, agent: str) -> list[str]:
@@ -161,24 +128,3 @@ def _channels_of(rules: DialogueRules, agent: str) -> list[str]:
     names = enumerate(protocol.channel_names)
     written = [channel for index, channel in names if bool(active[:, :, index].any())]
     return written or list(protocol.channel_names)
-
-
-def _stance_of_other(rules: DialogueRules, reader: str, prover: str, stance: int) -> str:
-    name = rules.specs[prover].shown_name
-    decider = "you" if reader == VERIFIER else rules.specs[VERIFIER].shown_name
-    if rules.protocol.common.shared_reward:
-        whose = "your decision" if reader == VERIFIER else f"the decision of {decider}"
-        return f"{name} is rewarded if {whose} is right."
-    goal = rules.episode.goal(prover, stance)
-    ending = "" if reader == VERIFIER else "s"
-    return (
-        f"{name} argues that the solution is {CLAIMS[goal]}, and is rewarded if {decider} "
-        f"{VERDICTS[goal]}{ending} it, whether or not it is {CLAIMS[goal]}"
-        f"{_in_proportion(rules, goal)}."
-    )
-
-
-def _in_proportion(rules: DialogueRules, goal: int) -> str:
-    if not rules.episode.is_linear:
-        return ""
-    return f", in proportion to how far the decision lies towards {ENDS[goal]}"

@@ -17,7 +17,7 @@ PLACEHOLDERS = {
     "max_messages": "number of messages that the agent writes at most",
     "order_string": "who writes when, and in how many rounds",
     "agent_stance_string": "what the agent argues for, and what it is rewarded for",
-    "prover_stance_string": "the same of all provers but the agent itself",
+    "prover_stance_string": "the same of all other agents except the verifier",
     "decision_instruction": "when and how the verifier decides",
     "channel_instruction": "how to write to several channels at once; else nothing",
 }

@@ -64,8 +64,8 @@ def rollout_statistics(
     -------
     statistics : dict of str to float
         ``<name>_ci_low`` and ``<name>_ci_high`` are the ends of the 95 % confidence interval,
-        clustered by the unit of the split, such as the problem (see ``clustered_mean``). Undefined metrics, such as the completeness
-        without any datapoint of the label 1, are left out.
+        clustered by the unit of the split, such as the problem (see ``clustered_mean``). Undefined
+        metrics, such as the completeness without any datapoint of the label 1, are left out.
     """
     failed = rollouts["failed"]
     statistics: Statistics = {"num_failed_rollouts": float(failed.sum())}
