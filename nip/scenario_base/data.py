@@ -1,16 +1,25 @@
 """Datasets of tensors, and the shuffled order in which environments draw datapoints."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from torch import Tensor
+
+RowIndex = slice | Tensor | Sequence[int] | Sequence[bool]
+"""Selects several datapoints: a slice, row numbers, or one bool for each datapoint."""
 
 
 @dataclass(frozen=True)
 class TensorDataset:
     """Datapoints with their labels, as tensors of ``n`` rows.
+
+    It is indexed like a structured array: ``dataset[3]`` is a dictionary of one datapoint, with its
+    observations and its label ``y``; ``dataset[:8]``, ``dataset[[0, 4]]`` and ``dataset[rows]`` are
+    datasets of several; ``dataset["y"]`` is the column of all datapoints. PyTorch's ``DataLoader``
+    accepts it.
 
     Parameters
     ----------
@@ -37,6 +46,43 @@ class TensorDataset:
     def __len__(self) -> int:
         return len(self.y)
 
+    @overload
+    def __getitem__(self, key: str) -> Tensor: ...
+
+    @overload
+    def __getitem__(self, key: int) -> dict[str, Tensor]: ...
+
+    @overload
+    def __getitem__(self, key: RowIndex) -> "TensorDataset": ...
+
+    def __getitem__(
+        self, key: str | int | RowIndex
+    ) -> "Tensor | dict[str, Tensor] | TensorDataset":
+        """Return a column, one datapoint, or a dataset of several.
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        IndexError
+            If there is no such row.
+        """
+        if isinstance(key, str):
+            return self._column(key)
+        rows = key if isinstance(key, slice) else _row_numbers(key, len(self)).to(self.y.device)
+        observations = {name: values[rows] for name, values in self.observations.items()}
+        if isinstance(rows, Tensor) and rows.ndim == 0:
+            return {**observations, "y": self.y[rows]}
+        return TensorDataset(observations, self.y[rows], self.message_shape)
+
+    def _column(self, name: str) -> Tensor:
+        columns = {**self.observations, "y": self.y}
+        if name not in columns:
+            raise KeyError(
+                f"The dataset has no column {name!r}. It has {', '.join(map(repr, columns))}."
+            )
+        return columns[name]
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of observations and labels, which identifies the dataset."""
         digest = hashlib.sha256()
@@ -50,6 +96,34 @@ class TensorDataset:
         """Return the dataset on another device."""
         moved = {name: value.to(device) for name, value in self.observations.items()}
         return TensorDataset(moved, self.y.to(device), self.message_shape)
+
+
+def _row_numbers(key: int | Tensor | Sequence[int] | Sequence[bool], size: int) -> Tensor:
+    """Return the numbers of the selected rows, () for one row and (row,) for several."""
+    try:
+        rows = torch.as_tensor(key)
+    except (TypeError, ValueError, RuntimeError):
+        rows = torch.empty(())
+    if rows.shape == (0,):
+        return rows.long()
+    is_mask = rows.dtype == torch.bool
+    if rows.ndim > 1 or rows.is_floating_point() or (is_mask and rows.ndim == 0):
+        raise IndexError(
+            "A dataset is indexed by an int, a slice, a list or vector of ints or bools, or the "
+            f"name of a column, got {key!r}."
+        )
+    if is_mask:
+        if len(rows) != size:
+            raise IndexError(
+                f"A mask has one bool for each of the {size} datapoints, got {len(rows)}."
+            )
+        return rows.nonzero().squeeze(-1)
+    if bool(((rows < -size) | (rows >= size)).any()):
+        raise IndexError(
+            f"The dataset has {size} datapoints, which are numbered from 0 to {size - 1}, or from "
+            f"-1 to {-size} from the end, got {rows.tolist()}."
+        )
+    return rows
 
 
 class EndlessShuffledOrder:

@@ -23,6 +23,7 @@ TINY += ["run_id=tiny", "settings.progress=false"]
 RUN_ELSEWHERE = ("new_analyser", "new_fine_tuning_backend")
 SCRIPTS = {
     "manual_loop": "test accuracy 0.",
+    "play_by_hand": "accuracy 1.0",
     "swapped_components": "iteration 10: names ",
 }
 """Examples that are programs, and what they print."""

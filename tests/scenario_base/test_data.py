@@ -1,9 +1,11 @@
 """Tensor datasets, and the endless shuffled order of their datapoints."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
 from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset
 
@@ -46,3 +48,75 @@ def test_an_empty_dataset_is_refused():
 def test_keys_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match=r"'a' has 3 rows, but there are 2 labels"):
         TensorDataset({"a": torch.zeros(3)}, torch.zeros(2), message_shape=(4,))
+
+
+@pytest.fixture
+def dataset() -> TensorDataset:
+    return TensorDataset({"a": torch.arange(8.0).view(4, 2)}, torch.tensor([0, 1, 0, 1]), (2,))
+
+
+@pytest.mark.parametrize("number", [1, -3, np.int64(1), torch.tensor(1)])
+def test_a_datapoint_is_a_dictionary_with_its_label(dataset, number):
+    datapoint = dataset[number]
+    assert datapoint.keys() == {"a", "y"}
+    assert datapoint["a"].tolist() == [2, 3]
+    assert datapoint["y"].item() == 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        slice(1, None, 2),
+        [1, 3],
+        [-3, -1],
+        torch.tensor([1, 3]),
+        np.array([1, 3]),
+        torch.tensor([False, True, False, True]),
+        [False, True, False, True],
+    ],
+    ids=str,
+)
+def test_several_datapoints_are_a_dataset(dataset, rows):
+    part = dataset[rows]
+    assert isinstance(part, TensorDataset)
+    assert len(part) == 2
+    assert part.observations["a"].tolist() == [[2, 3], [6, 7]]
+    assert part.y.tolist() == [1, 1]
+    assert part.message_shape == (2,)
+
+
+def test_rows_may_repeat_and_there_may_be_none(dataset):
+    assert dataset[[3, 0, 3]]["a"].tolist() == [[6, 7], [0, 1], [6, 7]]
+    assert len(dataset[[]]) == len(dataset[:0]) == len(dataset[dataset.y > 1]) == 0
+
+
+def test_a_column_is_looked_up_by_its_name(dataset):
+    assert dataset["y"] is dataset.y
+    assert dataset["a"] is dataset.observations["a"]
+    with pytest.raises(KeyError, match=r"no column 'b'. It has 'a', 'y'"):
+        dataset["b"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (4, "0 to 3, or from -1 to -4 from the end, got 4"),
+        (-5, "got -5"),
+        ([0, 9], r"got \[0, 9\]"),
+        ([True, False], "one bool for each of the 4 datapoints, got 2"),
+        (1.5, "got 1.5"),
+        (True, "got True"),
+        ([[1]], r"got \[\[1\]\]"),
+        (None, "got None"),
+    ],
+)
+def test_rows_that_do_not_exist_are_refused(dataset, rows, message):
+    with pytest.raises(IndexError, match=message):
+        dataset[rows]
+
+
+def test_a_dataset_can_be_iterated_and_loaded_in_batches(dataset):
+    assert [each["y"].item() for each in dataset] == [0, 1, 0, 1]
+    first, second = DataLoader(dataset, batch_size=3)
+    assert first["a"].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert second["y"].tolist() == [1]

@@ -206,3 +206,64 @@ def test_episode_seeds_are_drawn_anew_for_each_episode():
     assert int(seeds.min()) >= 0
     assert 2**15 < int(seeds.max()) < 2**16
     assert len(set(seeds.tolist())) > 200
+
+
+@pytest.mark.parametrize("linear", [False, True], ids=["", "linear"])
+@pytest.mark.parametrize("protocol", protocol_registry.names())
+@pytest.mark.parametrize("num_episodes", [1, 2, 7])
+def test_any_number_of_episodes_gives_the_same_as_one_at_a_time(protocol, linear, num_episodes):
+    changes = {"include_linear_message_space": linear, "d_linear_message_space": 3}
+    environment = toy_environment(protocol, num_environments=2, **changes)
+    generator = torch.Generator().manual_seed(0)
+    indices = torch.arange(num_episodes) % 8
+    seeds = torch.arange(num_episodes)
+    actions = environment.random_actions(generator, num_episodes)
+    together = environment.advance(environment.state_of(indices, seeds), actions)
+    for row in range(num_episodes):
+        one = slice(row, row + 1)
+        alone = environment.advance(
+            environment.state_of(indices[one], seeds[one]),
+            {name: value[one] for name, value in actions.items()},
+        )
+        for name, value in alone.state.items():
+            assert torch.equal(together.state[name][one], value), name
+        for name in ("reward", "done", "terminated", "agent_done", "verdict"):
+            assert torch.equal(getattr(together, name)[one], getattr(alone, name)), name
+
+
+def test_seeds_are_0_unless_they_are_given():
+    environment = toy_environment("merlin_arthur")
+    assert environment.state_of(torch.arange(5))["seed"].tolist() == [0] * 5
+    state = environment.initial_state(5)
+    assert len(state["seed"]) == len(set(state["datapoint_id"].tolist())) == 5
+
+
+def test_episodes_of_other_numbers_leave_the_environments_alone():
+    environment, other = toy_environment("nip"), toy_environment("nip")
+    generator = torch.Generator().manual_seed(0)
+    state = environment.state_of(torch.arange(6))
+    environment.advance(state, environment.random_actions(generator, 6))
+    expected = other.initial_state()
+    assert all(torch.equal(value, expected[n]) for n, value in environment.initial_state().items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"decision": torch.zeros(2, dtype=torch.long)}, r"decision.* \(3, 2\).*got \(2,\)"),
+        ({"position_selected": None}, r"position_selected.* \(3, 2, 1, 1\).*no such key"),
+    ],
+)
+def test_actions_of_another_shape_are_refused(changed, message):
+    environment = toy_environment("adp")
+    actions = environment.random_actions(torch.Generator().manual_seed(0), 3)
+    actions = {name: changed.get(name, value) for name, value in actions.items()}
+    actions = {name: value for name, value in actions.items() if value is not None}
+    with pytest.raises(ValueError, match=message):
+        environment.advance(environment.state_of(torch.arange(3)), actions)
+
+
+def test_datapoints_and_seeds_of_different_numbers_are_refused():
+    environment = toy_environment("adp")
+    with pytest.raises(ValueError, match=r"same length.*\(3,\) and \(2,\)"):
+        environment.state_of(torch.arange(3), torch.arange(2))
