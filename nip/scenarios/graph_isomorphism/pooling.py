@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from nip.scenarios.graph_isomorphism.batch_norm import StableBatchNorm1d
+
 LOG_OFFSET = 1e-4
 """Added to a difference before the logarithm, which must be finite for equal graphs."""
 
@@ -36,7 +38,7 @@ class PairPooling(nn.Module):
         pair_difference_scale: str = "linear",
     ) -> None:
         super().__init__()
-        self.batch_norm = nn.BatchNorm1d(d_node) if use_batch_norm else None
+        self.batch_norm = StableBatchNorm1d(d_node) if use_batch_norm else None
         self.noise_sigma = noise_sigma
         self.use_pair_invariant_pooling = use_pair_invariant_pooling
         self.pair_difference_scale = pair_difference_scale
