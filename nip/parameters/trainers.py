@@ -143,13 +143,18 @@ class PpoParameters(SubParameters):
     """Weight of the entropy bonus."""
 
     normalize_advantage: bool = True
-    """Normalise each agent's advantages to mean 0 and deviation 1 in each minibatch."""
+    """Normalise each agent's advantages in each minibatch in which it has at least two turns."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
             ("kl_target", "kl_beta", "kl_decrement", "kl_increment"),
             "unless ppo.loss_type='kl_penalty'",
             lambda ppo, _: ppo.loss_type == "clip",
+        ),
+        UnusedOptionRule(
+            ("normalize_advantage",),
+            "with rl.minibatch_size=1: a single advantage is not normalised",
+            lambda _, hyper_params: hyper_params.rl.minibatch_size == 1,
         ),
     )
 

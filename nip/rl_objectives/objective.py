@@ -91,12 +91,21 @@ class AgentFrames:
         """Return the present log-probability of the actions, (row,)."""
         return log_prob(self.output, self.choice, self.turn)
 
+    def has_single_turn(self) -> Tensor:
+        """Return whether the agent has exactly one turn in the minibatch, on all ranks, ()."""
+        return (self.num_turns * current_ranks().size).round() == 1
+
     def normalized(self, value: Tensor) -> Tensor:
-        """Normalise to mean 0 and standard deviation 1 over the turns on all ranks, (row,)."""
+        """Normalise to mean 0 and standard deviation 1 over the turns on all ranks, (row,).
+
+        The value of a single turn has no standard deviation and stays as it is: less its mean, it
+        would be 0, and nothing would be learnt from it.
+        """
         ranks = current_ranks()
         mean = ranks.mean_(self.policy_mean(value))
         variance = ranks.mean_(self.policy_mean((value - mean) ** 2))
-        return (value - mean) / variance.sqrt().clamp_min(MIN_ADVANTAGE_STD)
+        normalized = (value - mean) / variance.sqrt().clamp_min(MIN_ADVANTAGE_STD)
+        return torch.where(self.has_single_turn(), value, normalized)
 
 
 class Objective(LossModule):

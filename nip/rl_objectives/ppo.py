@@ -39,7 +39,14 @@ def critic_loss(
     return frames.value_mean(loss)
 
 
-METRICS = ("loss_objective", "loss_critic", "kl", "clip_fraction", "effective_sample_share")
+METRICS = (
+    "loss_objective",
+    "loss_critic",
+    "kl",
+    "clip_fraction",
+    "effective_sample_share",
+    "single_turn_share",
+)
 """Metrics of each agent."""
 
 KL_BETA_RANGE = 1e3
@@ -150,4 +157,5 @@ class PpoObjective(Objective):
             f"{frames.name}.kl": kl,
             f"{frames.name}.clip_fraction": frames.policy_mean(outside.float()),
             f"{frames.name}.effective_sample_share": mean**2 / mean_square.clamp_min(1e-9),
+            f"{frames.name}.single_turn_share": frames.has_single_turn().float(),
         }

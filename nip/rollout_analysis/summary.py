@@ -38,7 +38,7 @@ class SummaryRow:
     """Proportion of yes among the answers yes and no; None if there are none."""
 
     ci_low: float | None
-    """Lower end of its 95 % confidence interval, clustered by the unit of the split."""
+    """Lower end of its 95 % confidence interval, by the unit of the split; None with one unit."""
 
     ci_high: float | None
     """Upper end of its 95 % confidence interval."""
@@ -80,12 +80,20 @@ def summary_tables(summary: Sequence[SummaryRow]) -> Iterator[Table]:
                 row.agent,
                 f"{row.phase} {row.iteration}",
                 "" if row.share is None else f"{row.share:.1%}",
-                "" if row.ci_low is None else f"{row.ci_low:.1%} to {row.ci_high:.1%}",
+                _interval(row),
                 str(row.num_yes + row.num_no),
                 str(row.num_unknown),
                 str(row.num_not_applicable),
             )
         yield table
+
+
+def _interval(row: SummaryRow) -> str:
+    if row.share is None:
+        return ""
+    if row.ci_low is None:
+        return "undefined: one cluster"
+    return f"{row.ci_low:.1%} to {row.ci_high:.1%}"
 
 
 def summary_json(run_id: str, summary: Sequence[SummaryRow]) -> str:

@@ -108,6 +108,47 @@ def test_equal_advantages_are_normalised_to_zero():
     assert losses["loss_objective"].item() == 0
 
 
+def one_turn(symbol: int, advantage: float, extra_states: int = 0):
+    """The prover has a single turn, and states out of turn in which its value was asked."""
+    rows = 1 + extra_states
+    return minibatch(
+        PROVER,
+        [symbol],
+        extra_states=extra_states,
+        sample_log_prob=[HALF] * rows,
+        advantage=[advantage] + [1000.0] * extra_states,
+        value=[0.0] * rows,
+        value_target=[0.0] * rows,
+    )
+
+
+@pytest.mark.parametrize("extra_states", [0, 2])
+def test_the_advantage_of_a_single_turn_is_not_normalised(extra_states):
+    agents = prover_now()
+    objective = objective_of(agents, normalize_advantage=True)
+    losses = objective(one_turn(0, 3.0, extra_states))
+    # The ratio is 0.5: the loss is -0.5 * 3, and d rho / dz = 0.5 * (1 - 1/4, -3/4).
+    assert losses["loss_objective"].item() == pytest.approx(-1.5)
+    objective.backward(losses)
+    expected = torch.tensor([-1.125, 1.125])
+    torch.testing.assert_close(agents.agents["prover"].policy_head.message.grad, expected)
+
+
+def test_the_share_of_minibatches_with_a_single_turn_is_a_metric():
+    objective = objective_of(prover_now(), normalize_advantage=True)
+    assert objective(one_turn(0, 3.0))["prover.single_turn_share"].item() == 1
+    assert objective(two_turns([1.0, 4.0]))["prover.single_turn_share"].item() == 0
+    # A value alone is no turn.
+    only_values = minibatch(
+        PROVER,
+        [],
+        extra_states=1,
+        **{key: [0.0] for key in ("sample_log_prob", "advantage", "value", "value_target")},
+    )
+    assert objective(only_values)["prover.single_turn_share"].item() == 0
+    assert "prover.single_turn_share" in objective.metric_names()
+
+
 def test_tiny_differences_of_advantages_are_not_blown_up():
     losses = objective_of(prover_now(), normalize_advantage=True)(two_turns([0.0, 2e-8]))
     # Deviation 1e-8 is below the floor of 1e-6: the advantages become -0.01 and 0.01.

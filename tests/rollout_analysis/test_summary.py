@@ -89,3 +89,12 @@ def test_tables_and_json_show_the_numbers():
     tree = json.loads(summary_json("r", summary))
     assert tree["run_id"] == "r"
     assert tree["summary"][0]["num_unknown"] == 1
+
+
+def test_a_single_question_has_no_interval_and_the_table_says_so():
+    summary = summarise([row("yes", "a"), row("no", "a", 1)])
+    assert (summary[0].share, summary[0].ci_low, summary[0].ci_high) == (0.5, None, None)
+    console = Console(file=io.StringIO(), width=160)
+    for table in summary_tables(summary):
+        console.print(table)
+    assert "undefined: one cluster" in console.file.getvalue()

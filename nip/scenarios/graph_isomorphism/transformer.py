@@ -79,8 +79,15 @@ class SelfAttention(nn.Module):
         return self.out_proj(by_head.transpose(1, 2).reshape(batch, length, d_model))
 
 
+def _layer_norm(width: int) -> nn.Module:
+    """Return a layer norm; a single feature, less its own mean, would be 0 for all inputs."""
+    return nn.LayerNorm(width) if width > 1 else nn.Identity()
+
+
 class TransformerLayer(nn.Module):
     """Self-attention and a feed-forward part, each added to its input and normalised.
+
+    Tokens of a single feature are not normalised.
 
     Dropout is applied as in :class:`torch.nn.TransformerEncoderLayer`.
     """
@@ -92,8 +99,7 @@ class TransformerLayer(nn.Module):
         self.self_attn = SelfAttention(d_model, num_heads, dropout)
         self.linear1 = nn.Linear(d_model, d_feedforward)
         self.linear2 = nn.Linear(d_feedforward, d_model)
-        self.norm1 = nn.LayerNorm(d_model)
-        self.norm2 = nn.LayerNorm(d_model)
+        self.norm1, self.norm2 = _layer_norm(d_model), _layer_norm(d_model)
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
 
     def forward(

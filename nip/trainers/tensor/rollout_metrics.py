@@ -76,7 +76,8 @@ def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDi
 def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[str, float]:
     """Compute the metrics of frames of any batch size, as far as they are defined.
 
-    Completeness, for instance, is missing without finished episodes whose label is 1.
+    Completeness, for instance, is missing without finished episodes whose label is 1, and standard
+    deviations are missing of a single value.
     """
     frames = batch.reshape(-1)
     metrics = _episode_metrics(frames)
@@ -117,9 +118,9 @@ def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
     by_datapoint = group_means(correct, frames["datapoint_id"][finished])
     metrics = {
         "mean_accuracy": correct.mean(),
-        "std_accuracy": correct.std(correction=0),
+        **_deviation("std_accuracy", correct),
         "mean_datapoint_accuracy": by_datapoint.mean(),
-        "std_datapoint_accuracy": by_datapoint.std(correction=0),
+        **_deviation("std_datapoint_accuracy", by_datapoint),
         "worst_datapoint_accuracy": by_datapoint.min(),
         "decided_share": (decision != 2).double().mean(),
         "mean_episode_length": (frames["round"][finished] + 1).double().mean(),
@@ -129,6 +130,11 @@ def _episode_metrics(frames: TensorDictBase) -> dict[str, Tensor]:
         if bool((y == label).any()):
             metrics[name] = (decision[y == label] == label).double().mean()
     return metrics
+
+
+def _deviation(name: str, values: Tensor) -> dict[str, Tensor]:
+    """Return the standard deviation, which is undefined for a single value."""
+    return {name: values.std(correction=0)} if values.numel() > 1 else {}
 
 
 def _speaker_metrics(frames: TensorDictBase, goals: list[int]) -> dict[str, Tensor]:
@@ -197,9 +203,9 @@ def _spread(name: str, logits: Tensor) -> dict[str, Tensor]:
     largest = logits.softmax(-1).amax(-1)
     return {
         f"mean_{name}_entropy": entropy.mean(),
-        f"std_{name}_entropy": entropy.std(correction=0),
+        **_deviation(f"std_{name}_entropy", entropy),
         f"mean_{name}_max_probability": largest.mean(),
-        f"std_{name}_max_probability": largest.std(correction=0),
+        **_deviation(f"std_{name}_max_probability", largest),
     }
 
 
@@ -212,10 +218,13 @@ def _value_metrics(frames: TensorDictBase, agent: int) -> dict[str, Tensor]:
         return {}
     value = agents["value"][known, agent].double()
     target = agents["value_target"][known, agent].double()
-    residual = (target - value).var(correction=0)
-    return {
+    metrics = {
         "mean_advantage": agents["advantage"][known, agent].double().mean(),
         "mean_value": value.mean(),
         "mean_value_target": target.mean(),
-        "residual_critic_variance": residual / target.var(correction=0).clamp_min(MIN_VARIANCE),
     }
+    if len(target) > 1:
+        residual = (target - value).var(correction=0)
+        variance = target.var(correction=0).clamp_min(MIN_VARIANCE)
+        metrics["residual_critic_variance"] = residual / variance
+    return metrics

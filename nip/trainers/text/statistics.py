@@ -65,7 +65,8 @@ def rollout_statistics(
     statistics : dict of str to float
         ``<name>_ci_low`` and ``<name>_ci_high`` are the ends of the 95 % confidence interval,
         clustered by the unit of the split, such as the problem (see ``clustered_mean``). Undefined
-        metrics, such as the completeness without any datapoint of the label 1, are left out.
+        metrics, such as the completeness without any datapoint of the label 1, are left out; so are
+        the standard deviation of a single value and the interval of a single unit.
     """
     failed = rollouts["failed"]
     statistics: Statistics = {"num_failed_rollouts": float(failed.sum())}
@@ -101,9 +102,9 @@ def _question_statistics(finished: NestedArrayDict) -> Statistics:
     correct = verdict == y
     by_datapoint = mean_by_cluster(correct, finished["datapoint_id"])
     statistics = {
-        "std_accuracy": float(correct.std()),
+        **_deviation("std_accuracy", correct),
         "mean_datapoint_accuracy": float(by_datapoint.mean()),
-        "std_datapoint_accuracy": float(by_datapoint.std()),
+        **_deviation("std_datapoint_accuracy", by_datapoint),
         "worst_datapoint_accuracy": float(by_datapoint.min()),
     }
     everywhere = np.ones(len(y), dtype=bool)
@@ -155,7 +156,7 @@ def _reward_statistics(finished: NestedArrayDict, agent: int) -> Statistics:
     reward = finished["agents", "reward"][:, :, agent].sum(axis=1)
     return {
         **_mean("mean_episode_reward", reward, finished["cluster"]),
-        "std_episode_reward": float(reward.std()),
+        **_deviation("std_episode_reward", reward),
         "worst_episode_reward": float(mean_by_cluster(reward, finished["datapoint_id"]).min()),
         "mean_step_reward": float(reward.sum() / finished["num_rounds"].sum()),
     }
@@ -178,6 +179,11 @@ def _answer_statistics(finished: NestedArrayDict, agent: int) -> Statistics:
     }
     shares = {name: float(flag[:, :, agent][turns].mean()) for name, flag in flags.items()}
     return statistics | shares
+
+
+def _deviation(name: str, values: NDArray[Any]) -> Statistics:
+    """Return the standard deviation, which is undefined for a single value."""
+    return {name: float(values.std())} if len(values) > 1 else {}
 
 
 def _mean(

@@ -190,6 +190,10 @@ REPORTED_OF_TRAINING: list[tuple[dict[str, Any], str]] = [
         {"rl": {"anneal_lr": True}, "lr_scheduler": {"num_warmup": 3}},
         r"lr_scheduler\.num_warmup=3 has no effect with rl\.anneal_lr=True",
     ),
+    (
+        {"rl": {"minibatch_size": 1}, "ppo": {"normalize_advantage": False}},
+        r"ppo\.normalize_advantage=False has no effect with rl\.minibatch_size=1",
+    ),
     ({"eval_every": 7, "rl": {"num_iterations": 6}}, "eval_every=7 .* fewer iterations than that"),
     (
         {"trainer": "solo_agent", "eval_every": 7, "solo_agent": {"num_epochs": 6}},

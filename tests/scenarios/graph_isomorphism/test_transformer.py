@@ -72,3 +72,16 @@ def test_dropout_happens_in_training_only() -> None:
     tokens, mask = torch.randn(BATCH, LENGTH, D_MODEL), make_mask()
     assert not torch.allclose(encoder(tokens, mask), encoder(tokens, mask))
     torch.testing.assert_close(encoder.eval()(tokens, mask), plain(tokens, mask))
+
+
+def test_tokens_of_a_single_feature_are_not_normalised_away() -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(1, 4, num_layers=1, num_heads=1)
+    mask = torch.zeros(1, 3, 3)
+    first, second = encoder(torch.tensor([[[1.0], [2.0], [3.0]]]), mask)[0, :2, 0].tolist()
+    assert first != second
+    layer = encoder.layers[0]
+    tokens = torch.tensor([[[1.0], [2.0], [3.0]]])
+    attended = tokens + layer.self_attn(tokens, mask)
+    expected = attended + layer.linear2(layer.linear1(attended).relu())
+    torch.testing.assert_close(encoder(tokens, mask), expected)

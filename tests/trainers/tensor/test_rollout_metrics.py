@@ -157,6 +157,24 @@ def test_what_is_not_defined_is_left_out():
     assert metrics["prover.mean_step_reward"] == 0
 
 
+def test_a_single_value_has_no_deviation():
+    """A deviation of 0 would say that the values are equal."""
+    batch = adp_batch()[:1]
+    zeros = torch.zeros(1, 2, 2)
+    batch["agents", "value"] = zeros
+    batch["agents", "value_target"] = batch["agents", "advantage"] = zeros + 5.0
+    metrics = rollout_metrics(batch, handler_of())
+    assert metrics["mean_accuracy"] == metrics["mean_datapoint_accuracy"] == 1
+    assert metrics["prover.mean_value_target"] == 5
+    undefined = [name for name in metrics if "std_" in name or "variance" in name]
+    assert undefined == []
+    # Two episodes about one question: the accuracy of one question has no deviation.
+    two = rollout_metrics(adp_batch()[[0, 2]], handler_of())
+    assert two["std_accuracy"] == pytest.approx(0.5)
+    assert two["prover.std_message_entropy"] == pytest.approx(0, abs=1e-9)
+    assert "std_datapoint_accuracy" not in two
+
+
 @pytest.mark.parametrize("guess", ["zero", "one", "y"])
 def test_forced_guesses_are_measured_as_they_are_paid(guess):
     instance = make_instance(make_params(protocol_common={"force_guess": guess}))

@@ -43,6 +43,16 @@ def test_accuracy_and_its_relatives():
     assert found["num_episodes"] == 5
 
 
+def test_a_single_rollout_has_no_deviation_and_a_single_question_no_interval():
+    found = statistics_of(datapoint_id=["a"], y=[1], verdict=[1])
+    assert found["mean_accuracy"] == found["mean_datapoint_accuracy"] == 1
+    assert not [name for name in found if "std_" in name or "_ci_" in name]
+    found = statistics_of(datapoint_id=["a", "a"], y=[1, 1], verdict=[1, 0])
+    assert found["std_accuracy"] == pytest.approx(0.5)
+    assert found["verifier.std_episode_reward"] >= 0
+    assert not [name for name in found if "std_datapoint" in name or "_ci_" in name]
+
+
 def test_the_interval_is_that_of_the_questions():
     # Deviations: a: .4 − .6 = −.2; b: −.6 + .4 = −.2; c: .4. SE² = 3/2 · (.04 + .04 + .16)/25.
     found = statistics_of(**TABLE)
