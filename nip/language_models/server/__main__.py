@@ -64,6 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--state", metavar="FILE", help="SQLite file for the state (in memory)")
     add("--api-key-variable", metavar="NAME", help="environment variable of the required key")
     add("--retry-after", type=float, default=RETRY_AFTER_S, metavar="S", help="Retry-After (1)")
+    add("--requests-per-minute", type=int, default=10**6, metavar="N", help="rate limit (1000000)")
+    add("--tokens-per-minute", type=int, default=10**9, metavar="N", help="rate limit (1000000000)")
     add("--stall", type=float, default=STALL_S, metavar="S", help="seconds a timeout hangs (3600)")
     return parser
 
@@ -108,6 +110,8 @@ def serve(given: argparse.Namespace) -> None:
         state_path=given.state,
         api_key_variable=given.api_key_variable,
         retry_after_s=given.retry_after,
+        requests_per_minute=given.requests_per_minute,
+        tokens_per_minute=given.tokens_per_minute,
         stall_s=given.stall,
     )
     with listen(given.host, given.port) as opened:

@@ -15,6 +15,7 @@ from nip.language_models.server.chat_request import (
     ChatRequest,
     count_prompt_tokens,
     count_tokens,
+    cut_at_stop,
     cut_to_tokens,
 )
 from nip.language_models.server.endpoint import Endpoint
@@ -24,6 +25,8 @@ from nip.language_models.server.json_io import read_json_object
 from nip.language_models.server.mock_models.mock_model import MockAnswer, MockRequest
 from nip.language_models.server.models import is_fine_tuned
 from nip.seeding import stable_seed
+
+_NO_LIMIT = 2**31
 
 INVALID_ANSWER = "\n"
 """Text of a completion with the fault ``invalid_answer``: blank, which no protocol accepts."""
@@ -45,6 +48,7 @@ async def complete_chat(request: Request) -> Response:
     endpoint: Endpoint = request.app.state.endpoint
     arrived = time.monotonic()
     chat = ChatRequest.from_body(await read_json_object(request))
+    endpoint.rate_limits.take(_num_requested_tokens(chat))
     digest = chat.digest()
     fault = endpoint.choose_fault("chat", digest, chat.model)
 
@@ -53,9 +57,16 @@ async def complete_chat(request: Request) -> Response:
         remaining = endpoint.options.latency_s - (time.monotonic() - arrived)
         if remaining > 0:
             await asyncio.sleep(remaining)
-        return _respond(endpoint, chat, digest, choices, fault)
+        response = _respond(endpoint, chat, digest, choices, fault)
+        response.headers.update(endpoint.rate_limits.headers())
+        return response
 
     return await endpoint.respond(fault, complete, chat.model)
+
+
+def _num_requested_tokens(chat: ChatRequest) -> int:
+    completions = chat.num_choices * (chat.sampling.max_tokens or 0)
+    return count_prompt_tokens(chat.messages) + completions
 
 
 async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -> list[ChatChoice]:
@@ -77,7 +88,7 @@ async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -
 
 
 def _finish(answer: MockAnswer, chat: ChatRequest, fault: Fault | None) -> ChatChoice:
-    """Cut an answer to ``max_tokens``, and apply faults that change the completion."""
+    """Cut an answer at stop sequences and ``max_tokens``, and apply faults that change it."""
     name = None if fault is None else fault.name
     if name == "content_filter":
         # Real filters reject either the prompt (an error) or the completion (an empty one).
@@ -91,12 +102,17 @@ def _finish(answer: MockAnswer, chat: ChatRequest, fault: Fault | None) -> ChatC
         return ChatChoice("", "content_filter")
     if name == "invalid_answer":
         return ChatChoice(INVALID_ANSWER, "stop")
+    text = cut_at_stop(answer.text, chat.stop)
+    finish_reason = answer.finish_reason if text == answer.text else "stop"
     limit = chat.sampling.max_tokens
+    if limit is not None:
+        # Reasoning comes first, and may leave nothing for the answer.
+        limit = max(0, limit - chat.num_reasoning_tokens)
     if name == "truncated":
-        limit = count_tokens(answer.text) // 2
-    if limit is not None and count_tokens(answer.text) > limit:
-        return ChatChoice(cut_to_tokens(answer.text, limit), "length")
-    return ChatChoice(answer.text, answer.finish_reason)
+        limit = count_tokens(text) // 2
+    if limit is not None and count_tokens(text) > limit:
+        return ChatChoice(cut_to_tokens(text, limit), "length")
+    return ChatChoice(text, finish_reason)
 
 
 def _respond(
@@ -107,7 +123,9 @@ def _respond(
     fault: Fault | None,
 ) -> Response:
     prompt_tokens = count_prompt_tokens(chat.messages)
-    completion_tokens = sum(count_tokens(choice.text) for choice in choices)
+    limit = chat.sampling.max_tokens
+    reasoning_tokens = len(choices) * min(chat.num_reasoning_tokens, limit or _NO_LIMIT)
+    completion_tokens = reasoning_tokens + sum(count_tokens(choice.text) for choice in choices)
     if fault is None or fault.has_answer:
         endpoint.state.counters.count_generation(digest, prompt_tokens, completion_tokens)
     if fault is not None and fault.name == "empty_choices":
@@ -118,10 +136,11 @@ def _respond(
         "model": chat.model,
         "system_fingerprint": f"nip_{endpoint.options.brain}",
     }
-    usage = {
+    usage: dict[str, Any] = {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
+        "completion_tokens_details": {"reasoning_tokens": reasoning_tokens},
     }
     if chat.is_streamed:
         return _stream(envelope, usage if chat.includes_usage else None, choices)
@@ -145,7 +164,7 @@ def _show(choice: ChatChoice, index: int) -> dict[str, Any]:
 
 
 def _stream(
-    envelope: dict[str, Any], usage: dict[str, int] | None, choices: list[ChatChoice]
+    envelope: dict[str, Any], usage: dict[str, Any] | None, choices: list[ChatChoice]
 ) -> Response:
     """Return the completions as server-sent events, one per line of text."""
     chunks: list[dict[str, Any]] = []

@@ -4,15 +4,26 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any
 
-from nip.language_models.chat import ChatMessage, Role, Sampling
+from nip.language_models.chat import ChatMessage, Sampling
+from nip.language_models.server.chat_fields import check_fields, read_flag, read_number, read_stop
 from nip.language_models.server.errors import ApiError, invalid
+from nip.language_models.server.messages import read_messages
 from nip.language_models.server.models import identity_of
 
-# Newer models call the role of the system message "developer".
-_ROLE_NAMES = {"developer": "system"}
 _MAX_CHOICES = 128
+_MAX_INT = 2**31
+
+REASONING_TOKENS = {
+    "none": 0,
+    "minimal": 16,
+    "low": 64,
+    "medium": 256,
+    "high": 1024,
+    "xhigh": 4096,
+}
+"""Tokens that the mock models pretend to use for reasoning, by ``reasoning_effort``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,12 @@ class ChatRequest:
     num_choices: int = 1
     """Number of completions, the field ``n``."""
 
+    stop: tuple[str, ...] = ()
+    """Texts before which a completion ends."""
+
+    reasoning_effort: str | None = None
+    """Effort of reasoning before a completion."""
+
     is_streamed: bool = False
     """Whether to send server-sent events."""
 
@@ -39,23 +56,42 @@ class ChatRequest:
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> "ChatRequest":
-        """Parse the JSON body of a request, or raise ``ApiError``."""
-        is_streamed = bool(body.get("stream"))
-        stream_options = body.get("stream_options") or {}
-        if not isinstance(stream_options, dict):
-            raise invalid("stream_options", "stream_options must be an object.")
+        """Parse the JSON body of a request, or raise ``ApiError``.
+
+        Every field is either honoured or refused, so that a rehearsal shows what a service would
+        make of it.
+        """
+        model = body.get("model")
+        if not isinstance(model, str) or not model:
+            raise ApiError(400, "You must provide a model parameter.", param="model")
+        check_fields(body)
+        is_streamed = read_flag(body, "stream")
         return cls(
-            model=_read_model(body.get("model")),
-            messages=_read_messages(body.get("messages")),
+            model=model,
+            messages=read_messages(body.get("messages")),
             sampling=_read_sampling(body),
-            num_choices=_read_number(body, "n", int, 1, _MAX_CHOICES) or 1,
+            num_choices=read_number(body, "n", int, 1, _MAX_CHOICES) or 1,
+            stop=read_stop(body.get("stop")),
+            reasoning_effort=_read_effort(body.get("reasoning_effort")),
             is_streamed=is_streamed,
-            includes_usage=not is_streamed or bool(stream_options.get("include_usage")),
+            includes_usage=not is_streamed or _wants_usage(body.get("stream_options")),
         )
 
+    @property
+    def num_reasoning_tokens(self) -> int:
+        """Tokens that a completion uses for reasoning."""
+        return REASONING_TOKENS[self.reasoning_effort or "none"]
+
     def digest(self) -> bytes:
-        """Return the SHA-256 of model, messages and sampling."""
-        return chat_digest(self.model, self.messages, self.sampling, self.num_choices)
+        """Return the SHA-256 of everything that decides the completions."""
+        return chat_digest(
+            self.model,
+            self.messages,
+            self.sampling,
+            self.num_choices,
+            *([list(self.stop)] if self.stop else []),
+            *([self.reasoning_effort] if self.reasoning_effort else []),
+        )
 
     def seed(self) -> int:
         """Return the client's seed, or one derived from the messages."""
@@ -66,7 +102,11 @@ class ChatRequest:
 
 
 def chat_digest(
-    model: str, messages: tuple[ChatMessage, ...], sampling: Sampling, num_choices: int = 1
+    model: str,
+    messages: tuple[ChatMessage, ...],
+    sampling: Sampling,
+    num_choices: int = 1,
+    *more: Any,
 ) -> bytes:
     """Return the SHA-256 of a chat request; equal requests have equal digests."""
     content = [
@@ -74,6 +114,7 @@ def chat_digest(
         _plain(messages),
         [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
         num_choices,
+        *more,
     ]
     return hashlib.sha256(json.dumps(content).encode()).digest()
 
@@ -82,62 +123,33 @@ def _plain(messages: tuple[ChatMessage, ...]) -> list[list[str]]:
     return [[message["role"], message["content"]] for message in messages]
 
 
-def _read_model(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ApiError(400, "You must provide a model parameter.", param="model")
-    return value
-
-
-def _read_messages(value: Any) -> tuple[ChatMessage, ...]:
-    if not isinstance(value, list) or not value:
-        raise invalid("messages", "messages must be a list of at least one message.")
-    return tuple(_read_message(each, number) for number, each in enumerate(value))
-
-
-def _read_message(value: Any, number: int) -> ChatMessage:
-    at = f"messages[{number}]"
-    if not isinstance(value, dict):
-        raise invalid(at, f"{at} must be an object with role and content.")
-    role = _ROLE_NAMES.get(str(value.get("role")), value.get("role"))
-    if role not in get_args(Role):
-        raise invalid(f"{at}.role", f"{at}.role must be one of system, user, assistant.")
-    return ChatMessage(role=cast(Role, role), content=_read_content(value.get("content"), at))
-
-
-def _read_content(value: Any, at: str) -> str:
-    """Return a text; a list of text parts is concatenated."""
-    parts = [{"type": "text", "text": value}] if isinstance(value, str) else value
-    if not isinstance(parts, list):
-        raise invalid(f"{at}.content", f"{at}.content must be a string.")
-    for part in parts:
-        if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-            raise invalid(f"{at}.content", f"{at}.content must contain only text parts.")
-    return "".join(part["text"] for part in parts)
-
-
 def _read_sampling(body: dict[str, Any]) -> Sampling:
-    max_int = 2**31
-    newer = _read_number(body, "max_completion_tokens", int, 1, max_int)
-    older = _read_number(body, "max_tokens", int, 1, max_int)
+    newer = read_number(body, "max_completion_tokens", int, 1, _MAX_INT)
+    older = read_number(body, "max_tokens", int, 1, _MAX_INT)
+    if newer is not None and older is not None:
+        raise invalid(
+            "max_tokens",
+            "max_tokens and max_completion_tokens must not both be set. Leave out max_tokens.",
+        )
     return Sampling(
-        temperature=_read_number(body, "temperature", float, 0, 2),
-        top_p=_read_number(body, "top_p", float, 0, 1),
+        temperature=read_number(body, "temperature", float, 0, 2),
+        top_p=read_number(body, "top_p", float, 0, 1),
         max_tokens=older if newer is None else newer,
-        seed=_read_number(body, "seed", int, -(2**63), 2**63),
+        seed=read_number(body, "seed", int, -(2**63), 2**63 - 1),
     )
 
 
-def _read_number(
-    body: dict[str, Any], name: str, kind: type[int] | type[float], least: float, most: float
-) -> Any:
-    value = body.get(name)
-    if value is None:
-        return None
-    is_number = isinstance(value, int | kind) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:
-        noun = "an integer" if kind is int else "a number"
-        raise invalid(name, f"{name} must be {noun} from {least} to {most}, got {value!r}.")
-    return kind(value)
+def _read_effort(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or value not in REASONING_TOKENS):
+        known = ", ".join(REASONING_TOKENS)
+        raise invalid(
+            "reasoning_effort", f"reasoning_effort must be one of {known}, got {value!r}."
+        )
+    return value
+
+
+def _wants_usage(options: Any) -> bool:
+    return read_flag(options or {}, "include_usage", "stream_options.include_usage")
 
 
 TOKENS_PER_MESSAGE = 4
@@ -161,6 +173,11 @@ def cut_to_tokens(text: str, max_tokens: int) -> str:
     if len(words) <= num_words:
         return text
     return text[: len(text) - len(words[-1])].rstrip()
+
+
+def cut_at_stop(text: str, stop: Iterable[str]) -> str:
+    """Return the text before the first of the stop sequences in it."""
+    return text[: min((place for each in stop if (place := text.find(each)) >= 0), default=None)]
 
 
 def _tokens_of(num_words: int) -> int:

@@ -20,6 +20,7 @@ from nip.language_models.server.errors import (
 )
 from nip.language_models.server.faults import Fault, FaultPlan, RequestKind, read_fault_plan
 from nip.language_models.server.mock_models.registry import build_mock_model
+from nip.language_models.server.rate_limits import RateLimits
 from nip.language_models.server.state import EndpointState
 from nip.language_models.server.tables import Counters
 
@@ -75,6 +76,12 @@ class EndpointOptions:
     retry_after_s: float = 0.05
     """Seconds in the ``Retry-After`` header of rate limit errors."""
 
+    requests_per_minute: int = 1_000_000
+    """Rate limit of chat requests, reported in the headers of responses."""
+
+    tokens_per_minute: int = 1_000_000_000
+    """Rate limit of the tokens of chat requests: prompts, and the limits of completions."""
+
     stall_s: float = 0.05
     """Seconds for which a request with the fault ``timeout`` hangs before it is dropped."""
 
@@ -85,6 +92,9 @@ class EndpointOptions:
                 raise ParameterError(
                     f"{name} must be a finite number of at least 0, got {value!r}."
                 )
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            if getattr(self, name) < 1:
+                raise ParameterError(f"{name} must be at least 1, got {getattr(self, name)!r}.")
         if not 0 <= self.fault_rate <= 1:
             raise ParameterError(f"fault_rate must be between 0 and 1, got {self.fault_rate!r}.")
 
@@ -98,6 +108,7 @@ class Endpoint:
         self.faults: FaultPlan = read_fault_plan(options.faults, options.fault_rate, options.seed)
         self.mock_model = build_mock_model(options.brain, options.brain_file)
         self.state = EndpointState(options.state_path)
+        self.rate_limits = RateLimits(options.requests_per_minute, options.tokens_per_minute)
 
     def counters(self) -> Counters:
         """Return the request counters."""
@@ -134,6 +145,7 @@ class Endpoint:
         """Process a request with ``work``, and inject a fault before or after it."""
         name = None if fault is None else fault.name
         if (refused := refusal(name or "", self.options.retry_after_s)) is not None:
+            refused.headers = self.rate_limits.headers() | refused.headers
             raise refused
         if name == "unknown_model":
             raise unknown_model(model or "")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -61,8 +62,6 @@ def unknown_model(name: str) -> ApiError:
     )
 
 
-_RATE_LIMIT_HEADERS = {"x-ratelimit-limit-requests": "500", "x-ratelimit-remaining-requests": "0"}
-
 _BROKEN = "The server had an error while processing your request."
 
 _REFUSALS: dict[str, Callable[[], ApiError]] = {
@@ -97,9 +96,9 @@ def refusal(fault: str, retry_after_s: float = 0.0) -> ApiError | None:
     ``retry_after_s`` is the wait in seconds for which the header of rate limit errors asks.
     """
     if fault == "rate_limit":
-        return _rate_limit("retry-after", retry_after_s)
+        return _rate_limit("retry-after", exact_decimal(retry_after_s))
     if fault == "rate_limit_ms":
-        return _rate_limit("retry-after-ms", 1000 * retry_after_s)
+        return _rate_limit("retry-after-ms", exact_decimal(retry_after_s, 1000))
     make = _REFUSALS.get(fault)
     return None if make is None else make()
 
@@ -114,13 +113,18 @@ def wrong_key() -> ApiError:
     return _REFUSALS["authentication"]()
 
 
-def _rate_limit(header: str, value: float) -> ApiError:
+def exact_decimal(value: float, factor: int = 1) -> str:
+    """Write a number, times a factor, with all its digits and without an exponent."""
+    return f"{(Decimal(repr(float(value))) * factor).normalize():f}"
+
+
+def _rate_limit(header: str, value: str) -> ApiError:
     return ApiError(
         429,
         "Rate limit reached for requests. Please slow down.",
         kind="requests",
         code="rate_limit_exceeded",
-        headers={**_RATE_LIMIT_HEADERS, header: f"{value:g}"},
+        headers={"x-ratelimit-remaining-requests": "0", header: value},
     )
 
 

@@ -26,6 +26,16 @@ MAX_METADATA = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 METHODS = ("supervised", "dpo")
+JOB_FIELDS = (
+    "hyperparameters",
+    "metadata",
+    "method",
+    "model",
+    "seed",
+    "suffix",
+    "training_file",
+    "validation_file",
+)
 DEFAULTS: dict[str, Any] = {
     "n_epochs": 3,
     "batch_size": 1,
@@ -37,6 +47,14 @@ DEFAULTS: dict[str, Any] = {
 
 def read_job_request(body: dict[str, Any]) -> dict[str, Any]:
     """Validate a job request and fill in all fields and hyper-parameters, or raise ``ApiError``."""
+    for name, value in body.items():
+        if name not in JOB_FIELDS and value not in (None, []):
+            raise ApiError(
+                400,
+                f"Unrecognized request argument supplied: {name}.",
+                code="unknown_parameter",
+                param=name,
+            )
     for name in ("model", "training_file"):
         if not isinstance(body.get(name), str) or not body[name]:
             raise ApiError(400, f"You must provide a {name} parameter.", param=name)

@@ -1,8 +1,9 @@
 """Chat completions, as the official client sees them."""
 
 import pytest
-from openai import AuthenticationError, BadRequestError, NotFoundError
+from openai import AuthenticationError, BadRequestError, NotFoundError, RateLimitError
 
+from nip.language_models.providers.response_headers import read_duration
 from tests.language_models.server.clients import MODEL, ask, text_of, use
 
 DECIDE = "End with `Decision: reject` or `Decision: accept`."
@@ -45,6 +46,69 @@ def test_a_long_answer_is_cut_at_the_limit_of_tokens() -> None:
     # Four tokens for three words: 6 tokens hold 4 words, 14 hold all 10.
     assert (cut.message.content, cut.finish_reason) == ("a b c d", "length")
     assert (whole.message.content, whole.finish_reason) == ("a b c d e f g h i j", "stop")
+
+
+def test_a_completion_ends_before_a_stop_sequence() -> None:
+    async def work(client, endpoint):
+        answers = [await ask(client, "one two. three", stop=stop) for stop in (".", ["x", " two"])]
+        return [answer.choices[0] for answer in answers], answers[0].usage.completion_tokens
+
+    (first, second), tokens = use(work, brain="echo")
+    assert (first.message.content, first.finish_reason) == ("one two", "stop")
+    assert (second.message.content, second.finish_reason) == ("one", "stop")
+    assert tokens == 3
+
+
+def test_reasoning_uses_tokens_of_the_limit_before_the_answer() -> None:
+    async def work(client, endpoint):
+        more = {"reasoning_effort": "low"}
+        return [await ask(client, "a b c", **more, max_completion_tokens=n) for n in (68, 67, 10)]
+
+    whole, cut, empty = use(work, brain="echo")
+    # 64 tokens of reasoning; three words are four tokens.
+    assert [each.choices[0].message.content for each in (whole, cut, empty)] == ["a b c", "a b", ""]
+    assert [each.choices[0].finish_reason for each in (whole, cut, empty)] == [
+        "stop",
+        "length",
+        "length",
+    ]
+    assert [each.usage.completion_tokens for each in (whole, cut, empty)] == [68, 67, 10]
+    assert empty.usage.completion_tokens_details.reasoning_tokens == 10
+
+
+def test_responses_report_rate_limits() -> None:
+    async def work(client, endpoint):
+        raw = client.chat.completions.with_raw_response
+        messages = [{"role": "user", "content": "a b c"}]
+        return [
+            (await raw.create(model=MODEL, messages=messages, max_tokens=10)).headers
+            for _ in range(2)
+        ]
+
+    first, second = use(work, brain="echo", requests_per_minute=10, tokens_per_minute=6000)
+    assert first["x-ratelimit-limit-requests"] == "10"
+    assert first["x-ratelimit-limit-tokens"] == "6000"
+    assert [int(each["x-ratelimit-remaining-requests"]) for each in (first, second)] == [9, 8]
+    # Eight tokens of the prompt and ten of the limit.
+    assert int(first["x-ratelimit-remaining-tokens"]) == 6000 - 18
+    assert read_duration(first["x-ratelimit-reset-requests"]) == pytest.approx(6.0, abs=0.1)
+
+
+def test_requests_above_the_rate_limit_are_refused_with_the_time_to_wait() -> None:
+    async def work(client, endpoint):
+        for _ in range(2):
+            await ask(client)
+        with pytest.raises(RateLimitError) as many:
+            await ask(client)
+        with pytest.raises(RateLimitError, match=r"too large.*Limit 100, Requested 106") as big:
+            await ask(client, max_tokens=100)
+        assert endpoint.counters().num_generations == 2
+        return many.value.response.headers, big.value.response.headers
+
+    many, big = use(work, brain="echo", requests_per_minute=2, tokens_per_minute=100)
+    assert float(many["retry-after"]) == pytest.approx(30.0, abs=1.0)
+    assert many["x-ratelimit-remaining-requests"] == "0"
+    assert "retry-after" not in big
 
 
 def test_several_answers_to_one_question() -> None:

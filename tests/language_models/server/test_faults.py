@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from nip.errors import ParameterError, UnknownNameError
+from nip.language_models.server.errors import refusal
 from nip.language_models.server.faults import FaultRule, fault_registry
 from tests.language_models.server.clients import MODEL, ask, text_of, use
 from tests.language_models.server.training_data import upload, wait_for
@@ -55,6 +56,8 @@ def test_a_limit_says_when_to_come_back() -> None:
     milliseconds, _ = meet("rate_limit_ms")
     assert seconds.response.headers["retry-after"] == "0.25"
     assert milliseconds.response.headers["retry-after-ms"] == "250"
+    assert seconds.response.headers["x-ratelimit-limit-requests"] == "1000000"
+    assert seconds.response.headers["x-ratelimit-remaining-requests"] == "0"
     assert seconds.code == milliseconds.code == "rate_limit_exceeded"
 
 
@@ -198,10 +201,10 @@ def test_faults_can_be_switched_while_the_endpoint_runs() -> None:
     use(work, brain="echo")
 
 
-async def create(client, **metadata: str):
+async def create(client, seed: int = 0, **metadata: str):
     file = await upload(client)
     return await client.fine_tuning.jobs.create(
-        model=MODEL, training_file=file.id, metadata=metadata
+        model=MODEL, training_file=file.id, seed=seed, metadata=metadata
     )
 
 
@@ -237,7 +240,7 @@ def test_a_job_may_be_created_although_the_request_fails() -> None:
         errors = set()
         for number in range(12):
             with pytest.raises(openai.APIError) as caught:
-                await create(client, key=str(number))
+                await create(client, seed=number, key=str(number))
             errors.add(caught.type)
             found = [
                 job async for job in client.fine_tuning.jobs.list(metadata={"key": str(number)})
@@ -287,3 +290,21 @@ def test_requests_of_other_kinds_get_faults_too() -> None:
         assert isinstance(told, httpx2.Response) and told.json()["faults"] == {"overload": 3}
 
     use(work, faults=("overload",), fault_rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "header", "milliseconds"),
+    [
+        (0.05, "0.05", "50"),
+        (0.0, "0", "0"),
+        (0.0003, "0.0003", "0.3"),
+        (86_400.0, "86400", "86400000"),
+        (1_234_567.0, "1234567", "1234567000"),
+        (1.23456789, "1.23456789", "1234.56789"),
+        (1e-7, "0.0000001", "0.0001"),
+    ],
+)
+def test_the_time_to_wait_is_exact(seconds: float, header: str, milliseconds: str) -> None:
+    refused = [refusal(name, seconds) for name in ("rate_limit", "rate_limit_ms")]
+    assert refused[0].headers["retry-after"] == header
+    assert refused[1].headers["retry-after-ms"] == milliseconds
