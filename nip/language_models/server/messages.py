@@ -24,8 +24,8 @@ def _read_message(value: Any, number: int) -> ChatMessage:
     at = f"messages[{number}]"
     if not isinstance(value, dict):
         raise invalid(at, f"{at} must be an object with role and content.")
-    role = value.get("role")
-    role = _ROLE_NAMES.get(role, role) if isinstance(role, str) else None
+    given_role = str(value.get("role"))
+    role = _ROLE_NAMES.get(given_role, given_role)
     if role not in get_args(Role):
         raise invalid(f"{at}.role", f"{at}.role must be one of system, user, assistant.")
     for name, given in value.items():
