@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nip.protocols.handler import ProtocolHandler
 
@@ -27,6 +27,18 @@ class ScenarioInstance:
 
     protocol_handler: ProtocolHandler
     """Timetable, visibility and rewards."""
+
+    scenario: Any
+    """The task."""
+
+    train_dataset: Any
+    """Training split."""
+
+    test_dataset: Any
+    """Test split."""
+
+    agents: Any
+    """The agents."""
 
     def digests(self) -> dict[str, str]:
         """Return digests, by name, of all data that influence training."""

@@ -72,7 +72,8 @@ class PureTextRlTrainer(TextRolloutTrainer):
             )
             try:
                 self._set_up(context)
-                with self.closing():
+                # Stages, rather than steps of the progress bar, end an iteration.
+                with self.closing(), self.loops.managed():
                     self.begin()
                     self._run_train_loop()
             finally:
@@ -80,6 +81,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
 
     def _set_up(self, context: ConnectionContext) -> None:
         """Build the parts that training needs, and restore the state of an earlier process."""
+        self.loops.has_restored = True
         self._usage_tracker = usage_tracker = UsageTracker(
             read_prices(self.settings.prices), self.settings.max_cost
         )

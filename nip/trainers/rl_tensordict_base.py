@@ -152,6 +152,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Collect a batch and learn from it; return the metrics."""
+        self.loops.check_number(iteration)
         choose_learners(self.agents, iteration, self.learner.learning)
         with self.stage("sample"):
             batch = self.collect_batch()

@@ -1,7 +1,12 @@
 """Base class of all trainers of networks."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
 from math import ceil
 from typing import Any, Literal
 
@@ -15,6 +20,7 @@ from nip.rl_objectives import Objective
 from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
+from nip.trainers.core.own_loops import leaving
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.tensor.checkpointed_trainer import CheckpointedTrainer
@@ -57,7 +63,6 @@ class TensorDictTrainer(CheckpointedTrainer):
     ) -> None:
         super().__init__(hyper_params, scenario_instance, settings, run)
         self._stack = ExitStack()
-        self._evaluated: int | None = None
         self._minibatches: Minibatches | None = None
 
     # ---- to be overridden
@@ -89,13 +94,6 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _run_iteration(self, iteration: int) -> dict[str, float]:
         """Run the training part of an iteration, counted from 0; return its metrics."""
         raise NotImplementedError(f"{type(self).__name__} has no _run_iteration.")
-
-    def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
-        """Return the metrics of the agents on a split; called in the test context."""
-        raise ParameterError(
-            f"eval_every={self.hyper_params.eval_every} needs a trainer that can evaluate, which "
-            f"{type(self).__name__} cannot. Set eval_every=null, or give it an _evaluate."
-        )
 
     def _make_objective(self) -> Objective | None:
         """Build the objective of the learner, if there is one; also called before ``_set_up``."""
@@ -151,7 +149,8 @@ class TensorDictTrainer(CheckpointedTrainer):
         """Set up, then run the training loop and the test loop."""
         self.setup()
         with self.closing():
-            self._run_train_loop()
+            with leaving(self):
+                self._run_train_loop()
             with ExitStack() as stack:
                 self._build_test_context(stack)
                 self._run_test_loop()
@@ -215,6 +214,7 @@ class TensorDictTrainer(CheckpointedTrainer):
         Events, evaluation, history and checkpoints are handled as in ``train``.
         """
         self._require_learner()
+        self.loops.check_number(self.context.iteration)
         return self._complete_iteration(self._run_iteration, self.num_train_iterations)
 
     def train_step(self, minibatch: TensorDictBase) -> TensorDictBase:
@@ -225,39 +225,6 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _require_learner(self) -> None:
         if not self._has_learner:
             raise ParameterError(f"{type(self).__name__} has no learner yet. Call setup() first.")
-
-    def evaluate(
-        self, split: str = "test", on_batch: Callable[[], object] = lambda: None
-    ) -> dict[str, float]:
-        """Evaluate the agents, without an effect on training.
-
-        Parameters
-        ----------
-        split : str
-            ``train`` or ``test``.
-        on_batch : callable
-            Called after each batch.
-
-        Returns
-        -------
-        metrics : dict of str to float
-            Metrics, prefixed with the split.
-        """
-        if split not in ("train", "test"):
-            raise ParameterError(
-                f"split must be 'train' or 'test', got {split!r}. Name one of the splits."
-            )
-        self.notify("on_evaluation_start")
-        with ExitStack() as stack:
-            self._build_test_context(stack)
-            if self.components.evaluate is None:
-                metrics = self._evaluate(split, on_batch)
-            else:
-                metrics = dict(self.components.evaluate(self, split))
-        metrics = {f"{split}_{name}": value for name, value in metrics.items()}
-        self.context.metrics = metrics
-        self.notify("on_evaluation_end")
-        return metrics
 
     @attach_progress_bar(lambda self: self.num_train_iterations)
     def _run_train_loop(self, iteration_context: IterationContext) -> None:
@@ -270,7 +237,7 @@ class TensorDictTrainer(CheckpointedTrainer):
         """Evaluate on the test split and log the metrics, unless the last iteration did."""
         iteration_context.set_description("Testing")
         iteration = self.context.iteration
-        if self._evaluated == iteration and iteration > 0:
+        if self.loops.evaluated == iteration and iteration > 0:
             iteration_context.step(iteration_context.total)
             return
         with self.stage("test"):
@@ -294,44 +261,41 @@ class TensorDictTrainer(CheckpointedTrainer):
         ``run_one`` takes the index of an iteration, counted from 0, and returns its metrics.
         """
         self.begin()
-        iteration_context.step(first)
+        iteration_context.advance(first - iteration_context.first)
         self.context.iteration = first
         while self.context.iteration < iteration_context.total and not self.context.stop_reason:
             metrics = self._complete_iteration(run_one, iteration_context.total)
             iteration_context.set_metrics(shown_metrics(metrics))
-            iteration_context.step()
+            iteration_context.advance()
 
     def _complete_iteration(
         self, run_one: Callable[[int], Mapping[str, float]], total: int
     ) -> dict[str, float]:
         """Run one iteration with evaluation, logging, callbacks and checkpoint."""
         context, iteration = self.context, self.context.iteration
-        self.notify("on_iteration_start")
+        self.loops.start_iteration()
         rate = {"learning_rate": self.learner.learning_rate} if self._has_learner else {}
-        try:
-            metrics = {**run_one(iteration), **rate}
-        except NonFiniteLoss as error:
-            context.stop(str(error))
-            context.stage, metrics = "", {}
-        if self._evaluation_is_due(iteration + 1):
-            context.wants_evaluation = False
-            with self.stage("test"):
-                metrics |= self.evaluate("test")
-            self._evaluated = iteration + 1
-        self.log(iteration + 1, metrics)
-        self.check_logged()
-        self.notify("on_iteration_end")
-        context.iteration = iteration + 1
-        self.save_checkpoint_if_due(iteration + 1, total)
+        with self.loops.managed():
+            try:
+                metrics = {**run_one(iteration), **rate}
+            except NonFiniteLoss as error:
+                context.stop(str(error))
+                context.stage, metrics = "", {}
+            if self.evaluation_is_due(iteration + 1):
+                with self.stage("test"):
+                    metrics |= self.evaluate("test")
+                self.loops.evaluated = iteration + 1
+            self.log(iteration + 1, metrics)
+        self.loops.conclude_iteration(total)
         return metrics
 
-    def _evaluation_is_due(self, iterations_done: int) -> bool:
-        period = self.hyper_params.eval_every
-        is_due = period is not None and iterations_done % period == 0
-        (is_wanted,) = current_ranks().any([self.context.wants_evaluation])
-        return is_due or is_wanted
-
     # ---- contexts
+
+    @contextmanager
+    def _test_context(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            self._build_test_context(stack)
+            yield
 
     def _build_train_context(self, stack: ExitStack) -> None:
         """Enter the training context: number of threads, seed, and networks in training mode."""
@@ -341,6 +305,7 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _build_test_context(self, stack: ExitStack) -> None:
         """Enter the test context: as for training, but evaluation mode and no gradients."""
         self._build_common_context(stack, "test")
+        stack.enter_context(self.loops.testing())
         stack.enter_context(torch.no_grad())
         stack.callback(_restore_modes, [(m, m.training) for m in self.agents.modules()])
         self.agents.eval()

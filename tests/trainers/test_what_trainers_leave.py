@@ -10,8 +10,8 @@ from nip.language_models.chat import ModelSpec
 from nip.pretrained import load_pretrained
 from nip.run import run_experiment
 from nip.run_store import read_history
+from nip.trainers.core.checkpoint_clock import CheckpointClock
 from nip.trainers.tensor.rollout_samples import load_rollouts, save_rollouts
-from nip.trainers.tensor.weights.checkpointing import CheckpointClock
 from tests.experiments import make_params, make_settings, make_trainer, same_tensors
 from tests.text_experiments import make_text_params
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
-from nip.run_store import Run, RunHistory
+from nip.run_store import Run
 from nip.scenario_instance import ScenarioInstance
-from nip.trainers.core.callback import Callback, Event, check_callback
-from nip.trainers.core.callback_registry import build_callback
-from nip.trainers.core.components import COMPONENTS, TrainerComponents
-from nip.trainers.core.context import TrainingContext
-from nip.trainers.core.monitored_metrics import check_monitored
+from nip.trainers.core.checkpoint_clock import CheckpointClock
+from nip.trainers.core.observed_trainer import ObservedTrainer
+from nip.trainers.core.own_loops import OwnLoops, complete_training
 from nip.trainers.core.progress import total_iterations
 from nip.utils.ranks import current_ranks
 
@@ -29,8 +28,11 @@ SHOWN_METRICS = (
 )
 """Metrics shown beside the progress bar, if they were logged."""
 
+CHECKPOINT_KEY = "checkpoint"
+"""Key of the state of a trainer without tensors in the stored state of a run."""
 
-class Trainer(ABC):
+
+class Trainer(ObservedTrainer, ABC):
     """Trains the agents of one experiment.
 
     Parameters
@@ -51,11 +53,11 @@ class Trainer(ABC):
     trainer_type: ClassVar[str] = "rl"
     """Heads that the factory builds: ``rl`` or ``solo_agent``."""
 
-    exchangeable: ClassVar[tuple[str, ...]] = COMPONENTS
-    """Names of the components that can be exchanged."""
-
     agents: Any
-    """The agents: one module for networks, a dictionary for language models."""
+    """The agents: one module for networks, a dictionary by name for language models."""
+
+    device: Any = None
+    """Device of the networks; None for trainers of anything else."""
 
     def __init__(
         self,
@@ -64,223 +66,192 @@ class Trainer(ABC):
         settings: ExperimentSettings,
         run: Run | None = None,
     ) -> None:
-        self.hyper_params = hyper_params
-        self.scenario_instance = scenario_instance
-        self.settings = settings
-        self.run = run
-        self.history = RunHistory() if run is None else run.history
-        self.components = TrainerComponents()
-        self.context = TrainingContext(trainer=self)
-        self.callbacks: list[Callback] = []
-        self._has_started = False
-        self._unclaimed_states: dict[str, Mapping[str, Any]] = {}
-        for params in hyper_params.callbacks:
-            self.add_callback(build_callback(params))
+        self.loops = OwnLoops(self)
+        self._clock = CheckpointClock(settings.checkpoint_period, settings.permanent_every)
+        self._num_saved: int | None = None
+        super().__init__(hyper_params, scenario_instance, settings, run)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Complete ``train`` of a subclass by what every training must do at its end."""
+        super().__init_subclass__(**kwargs)
+        if "train" in vars(cls):
+            cls.train = complete_training(cls.train)  # type: ignore[method-assign]
 
     @abstractmethod
     def train(self) -> None:
         """Set the seed, run the training loop and the test loop, log, and save the models."""
-
-    def attach_run(self, run: Run) -> None:
-        """Set the run in which results are stored; called once, before training.
-
-        A trainer is built and checked before the folder of a new run is made.
-        """
-        self.run = run
-        self.history = run.history
 
     @property
     def num_iterations(self) -> int:
         """Number of iterations of all loops together."""
         return total_iterations(self)
 
-    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
-        """Return the names of all metrics that may be logged; None if they are not known.
+    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Log the metrics of an iteration, counted from 1.
+
+        In a ``train`` of a subclass without a loop that reports its iterations, this also ends the
+        iteration.
+        """
+        self.loops.before_log(iteration)
+        super().log(iteration, metrics)
+        self.loops.after_log(iteration)
+
+    def check(self) -> None:
+        """Refuse callbacks and options that cannot work here; called before anything is written."""
+        if self.hyper_params.eval_every is not None and self.can_evaluate is False:
+            self._evaluate("test", lambda: None)
+        super().check()
+
+    def begin(self) -> None:
+        """Call ``on_train_start`` of the callbacks, unless it was called already."""
+        if not self._has_started and not self.loops.has_restored:
+            self._start_again()
+        super().begin()
+
+    # ---- evaluation
+
+    @property
+    def can_evaluate(self) -> bool | None:
+        """Whether the trainer has an evaluation; None if it decides itself when to test."""
+        has_own = type(self)._evaluate is not Trainer._evaluate
+        return has_own or self.components.evaluate is not None
+
+    def _evaluate(self, split: str, on_batch: Callable[[], object]) -> dict[str, float]:
+        """Return the metrics of the agents on a split; called in the test context."""
+        raise ParameterError(
+            f"eval_every={self.hyper_params.eval_every} needs a trainer that can evaluate, which "
+            f"{type(self).__name__} cannot. Set eval_every=null, or give it an _evaluate."
+        )
+
+    def _test_context(self) -> AbstractContextManager[Any]:
+        """Return the context of evaluations."""
+        return self.loops.testing()
+
+    def evaluate(
+        self, split: str = "test", on_batch: Callable[[], object] = lambda: None
+    ) -> dict[str, float]:
+        """Evaluate the agents, without an effect on training.
 
         Parameters
         ----------
-        logged : collection of str, optional
-            Metrics logged so far, in place of those whose names are not known in advance.
-        """
-        return None
+        split : str
+            ``train`` or ``test``.
+        on_batch : callable
+            Called after each batch.
 
-    def use(self, components: TrainerComponents) -> None:
-        """Exchange components; call it before training.
+        Returns
+        -------
+        metrics : dict of str to float
+            Metrics, prefixed with the split.
+        """
+        if split not in ("train", "test"):
+            raise ParameterError(
+                f"split must be 'train' or 'test', got {split!r}. Name one of the splits."
+            )
+        self.notify("on_evaluation_start")
+        with self._test_context():
+            if self.components.evaluate is None:
+                metrics = self._evaluate(split, on_batch)
+            else:
+                metrics = dict(self.components.evaluate(self, split))
+        metrics = {f"{split}_{name}": value for name, value in metrics.items()}
+        self.context.metrics = metrics
+        self.notify("on_evaluation_end")
+        return metrics
+
+    def evaluation_is_due(self, iterations_done: int) -> bool:
+        """Return whether to evaluate now, and take note of a request to do so."""
+        period = self.hyper_params.eval_every
+        is_due = period is not None and iterations_done % period == 0
+        (is_wanted,) = current_ranks().any([self.context.wants_evaluation])
+        self.context.wants_evaluation &= not (is_due or is_wanted)
+        return is_due or is_wanted
+
+    # ---- checkpoints
+
+    def restore(self) -> int:
+        """Restore an interrupted run, and return its number of completed iterations."""
+        run, iteration = self.run, 0
+        self.loops.has_restored = True
+        stored = None if run is None else run.get_state(CHECKPOINT_KEY)
+        if stored is not None:
+            self._load_whole_state_dict(stored)
+            iteration = self._num_saved = self.context.iteration
+        if run is not None:
+            run.truncate(-1 if stored is None else iteration)
+        return iteration
+
+    def save_checkpoint(self, iterations_done: int) -> None:
+        """Save everything that the rest of the run depends on, as JSON in the run's database."""
+        self.context.wants_checkpoint = False
+        if self.run is None:
+            return
+        started = time.monotonic()
+        try:
+            self.run.set_state(CHECKPOINT_KEY, self._whole_state_dict())
+        except TypeError as error:
+            raise ParameterError(
+                f"state_dict of {type(self).__name__} cannot be saved: {error} Convert arrays with "
+                "tolist()."
+            ) from error
+        self._clock.record(started)
+        self.notify("on_checkpoint")
+
+    def save_checkpoint_if_due(self, iterations_done: int, total: int | None) -> None:
+        """Save if a checkpoint is due or was requested, if training stops, and at the end.
+
+        ``total`` is the number of iterations; None if it is not known.
+        """
+        context, ranks = self.context, current_ranks()
+        stops, is_wanted, is_due = ranks.any(
+            [
+                context.stop_reason is not None,
+                context.wants_checkpoint,
+                ranks.is_first and self._clock.is_due(iterations_done),
+            ]
+        )
+        if stops:
+            context.stop("another process has stopped")
+        if iterations_done == total or stops or is_wanted or is_due:
+            self.save_checkpoint(iterations_done)
+            self._num_saved = iterations_done
+
+    def finish_training(self) -> None:
+        """Save the end of a training whose last iteration was not saved.
 
         Raises
         ------
         ParameterError
-            If this trainer does not have one of the components.
+            If something was asked for that happens in iterations, but none was reported.
         """
-        fixed = [name for name in components.given() if name not in self.exchangeable]
-        if fixed:
+        iteration = self.context.iteration
+        if not self.loops.has_restored:
+            self._start_again()
+        if self._num_saved != iteration:
+            self.save_checkpoint(iteration)
+            self._num_saved = iteration
+        period = self.hyper_params.eval_every
+        unused = [type(each).__name__ for each in self.callbacks if not each.is_observer]
+        unused += [f"eval_every={period}"] if period is not None else []
+        if unused and not self._has_begun:
             raise ParameterError(
-                f"{type(self).__name__} has no {' or '.join(fixed)} to be exchanged, got "
-                f"{components}. What it can exchange: {', '.join(self.exchangeable)}."
+                f"{type(self).__name__}.train has reported no iteration, so {', '.join(unused)} "
+                "had no effect. Call iteration_context.step() at the end of each iteration of "
+                "_run_train_loop, or self.log(), or leave them out. The result was saved."
             )
-        self.components = components
-        for callback in components.callbacks:
-            self.add_callback(callback)
 
-    def add_callback(self, callback: Callback) -> None:
-        """Append a callback.
-
-        During training, its ``on_train_start`` is called here. When several processes train
-        together, observers are added in the first one only.
-        """
-        check_callback(callback)
-        if callback.is_observer and not self._keeps_observers:
+    def _start_again(self) -> None:
+        """Begin a run anew if ``train`` of a subclass does not restore what was interrupted."""
+        self.loops.has_restored = True
+        if self.run is None:
             return
-        self.callbacks.append(callback)
-        if self._has_started:
-            self.check()
-            *_, (key, _) = self._named_callbacks()
-            if key in self._unclaimed_states:
-                callback.load_state_dict(self._unclaimed_states.pop(key))
-            callback.on_train_start(self.context)
-
-    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Log the metrics of an iteration, counted from 1."""
-        self.context.metrics, self.context.metrics_iteration = dict(metrics), iteration
-        if self.run is not None:
-            self.run.log(iteration, metrics)
-        else:
-            self.history.update(iteration, metrics)
-        self.notify("on_log")
-
-    def notify(self, event: Event) -> None:
-        """Call the method of an event on all callbacks, in order."""
-        for callback in self.callbacks:
-            getattr(callback, event)(self.context)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Run a stage between its events ``on_stage_start`` and ``on_stage_end``."""
-        self.context.stage = name
-        self.notify("on_stage_start")
-        yield
-        self.notify("on_stage_end")
-        self.context.stage = ""
-
-    def check(self) -> None:
-        """Refuse callbacks that cannot work here; called before anything is written."""
-        for callback in self.callbacks:
-            callback.check(self)
-        self.check_monitored(self.metric_names())
-
-    def begin(self) -> None:
-        """Call ``on_train_start`` of the callbacks, unless it was called already."""
-        if not self._has_started:
-            self.check()
-            if self._unclaimed_states:
-                names = ", ".join(sorted(self._unclaimed_states))
-                warn_user(
-                    f"The checkpoint has a state of {names}, but no such callback was given. Give "
-                    "it again, or the run continues without it."
-                )
-            self._has_started = True
-            self.notify("on_train_start")
-
-    def check_monitored(self, known: Collection[str] | None) -> None:
-        """Refuse callbacks that monitor a metric which is not among the known ones."""
-        has_own_evaluation = self.components.evaluate is not None
-        check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
-
-    def check_logged(self) -> None:
-        """Refuse monitored metrics that were not logged, if names were not known before."""
-        if self.context.stop_reason is None and self.metric_names() is None:
-            self.check_monitored(self.metric_names(self.history.names()))
-
-    def close(self) -> None:
-        """Call ``on_train_end`` of all callbacks, even if some of them fail."""
-        if not self._has_started:
-            return
-        self._has_started = False
-        errors = []
-        for callback in self.callbacks:
-            try:
-                callback.on_train_end(self.context)
-            except Exception as error:
-                errors.append(error)
-        if errors:
-            for later in errors[1:]:
-                errors[0].add_note(f"Then: {type(later).__name__}: {later}")
-            raise errors[0]
-
-    @contextmanager
-    def closing(self) -> Iterator[None]:
-        """Close at the end, and store why the run was stopped early.
-
-        An error of training propagates unchanged; errors of closing are added as notes.
-        """
-        try:
-            yield
-        except BaseException as error:
-            try:
-                self.close()
-            except Exception as later:
-                error.add_note(f"Then, at the end of training: {type(later).__name__}: {later}")
-            raise
-        if self.run is not None and self.context.stop_reason is not None:
-            self.run.set_state("stop_reason", self.context.stop_reason)
-        self.close()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that must survive an interruption, nested by name.
-
-        Leaves are values that JSON can hold or, for trainers of networks, tensors. A subclass
-        extends it with ``super()``.
-        """
-        return self._base_state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load what ``state_dict`` returned."""
-        self._load_base_state_dict(state)
-
-    def _base_state_dict(self) -> dict[str, Any]:
-        """Return the entries that are saved even if ``state_dict`` leaves them out."""
-        states = {key: dict(callback.state_dict()) for key, callback in self._named_callbacks()}
-        states = {key: state for key, state in states.items() if state}
-        return {
-            "context": self.context.state_dict(),
-            "callbacks": {**self._unclaimed_states, **states},
-        }
-
-    def _load_base_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load the entries of ``_base_state_dict``; a callback without a state starts anew.
-
-        States whose callbacks are missing are kept until those are added.
-        """
-        self._has_loaded_base = True
-        self.context.load_state_dict(state["context"])
-        self._unclaimed_states = dict(state["callbacks"])
-        for key, callback in self._named_callbacks():
-            if key in self._unclaimed_states:
-                callback.load_state_dict(self._unclaimed_states.pop(key))
-
-    def _whole_state_dict(self) -> dict[str, Any]:
-        """Return ``state_dict`` with the base entries that a subclass without super() lacks."""
-        state = self.state_dict()
-        return state if "context" in state else {**self._base_state_dict(), **state}
-
-    def _load_whole_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load a state dict, with the base entries if a subclass does not call super()."""
-        self._has_loaded_base = False
-        self.load_state_dict(state)
-        if not self._has_loaded_base:
-            self._load_base_state_dict(state)
-
-    @property
-    def _keeps_observers(self) -> bool:
-        """Whether this process has the observers."""
-        return current_ranks().is_first
-
-    def _named_callbacks(self) -> Iterator[tuple[str, Callback]]:
-        counts: dict[str, int] = {}
-        for callback in self.callbacks:
-            name = type(callback).__name__
-            counts[name] = counts.get(name, 0) + 1
-            yield f"{name}-{counts[name]}", callback
+        if self.run.history.names():
+            warn_user(
+                f"{type(self).__name__}.train does not call restore(), so the interrupted run "
+                f"{self.run.run_id!r} starts again from its first iteration. Call it before the "
+                "loop, and begin at the iteration that it returns."
+            )
+        self.run.truncate(-1)
 
 
 def shown_metrics(metrics: Mapping[str, float], prefix: str = "") -> dict[str, float]:

@@ -16,7 +16,6 @@ from nip.trainers.core.trainer import Trainer
 from nip.trainers.tensor.learning.data_parallel import gather_state, share_history, share_state
 from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.weights.checkpointing import (
-    CheckpointClock,
     agents_state_dict,
     checkpoint_state,
     load_agents_state_dict,
@@ -67,8 +66,6 @@ class CheckpointedTrainer(Trainer):
     ) -> None:
         super().__init__(hyper_params, scenario_instance, settings, run)
         self.device = torch.device(settings.device)
-        self.agents = scenario_instance.agents
-        self._clock = CheckpointClock(settings.checkpoint_period, settings.permanent_every)
 
     @property
     def _has_learner(self) -> bool:
@@ -104,6 +101,7 @@ class CheckpointedTrainer(Trainer):
     def restore(self) -> int:
         """Restore an interrupted run, and return its number of completed iterations."""
         run, ranks = self.run, current_ranks()
+        self.loops.has_restored = True
 
         def load() -> dict[str, Any] | None:
             checkpoint = None if run is None else run.load_latest_checkpoint()
@@ -115,7 +113,7 @@ class CheckpointedTrainer(Trainer):
         if loaded is not None:
             state = loaded["state"]
             self._load_whole_state_dict({**state, **state.get(f"rank_{ranks.rank}", {})})
-            self.context.iteration = loaded["iteration"]
+            self.context.iteration = self._num_saved = loaded["iteration"]
             if run is not None:
                 self.keep_checkpoints()
         if run is not None:
@@ -144,21 +142,6 @@ class CheckpointedTrainer(Trainer):
         if best is not None:
             self.run.mark_best(*best)
         self.run.prune_checkpoints(protected=[] if best is None else [best[0]])
-
-    def save_checkpoint_if_due(self, iterations_done: int, total: int) -> None:
-        """Save if a checkpoint is due or was requested, if training stops, and at the end."""
-        context, ranks = self.context, current_ranks()
-        stops, is_wanted, is_due = ranks.any(
-            [
-                context.stop_reason is not None,
-                context.wants_checkpoint,
-                ranks.is_first and self._clock.is_due(iterations_done),
-            ]
-        )
-        if stops:
-            context.stop("another process has stopped")
-        if iterations_done == total or stops or is_wanted or is_due:
-            self.save_checkpoint(iterations_done)
 
     def save_model(self, folder: Path | str) -> None:
         """Save weights, the scaling of observations and the history into a folder."""

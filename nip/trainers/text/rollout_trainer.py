@@ -53,10 +53,15 @@ class TextRolloutTrainer(Trainer):
         run: Run | None = None,
     ) -> None:
         super().__init__(hyper_params, scenario_instance, settings, run)
-        self.protocol_handler = scenario_instance.protocol_handler
-        self.agents = scenario_instance.agents
         self.shared_model_groups = scenario_instance.shared_model_groups
         self._rollouts: NestedArrayDict | None = None
+
+    @property
+    def can_evaluate(self) -> None:
+        """None: ``text_rl.test_scheme`` decides when to test."""
+
+    def finish_training(self) -> None:
+        """Do nothing: the state is stored with each stage."""
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all statistics; those in ``logged`` if a subclass changes them."""

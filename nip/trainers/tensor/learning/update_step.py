@@ -12,13 +12,14 @@ from torch.optim import Optimizer
 
 from nip.errors import DivergenceError
 from nip.rl_objectives import Objective
+from nip.trainers.core.own_loops import StopTraining
 from nip.utils.ranks import current_ranks
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precisions of autocast."""
 
 
-class NonFiniteLoss(Exception):  # noqa: N818 - not an error, like StopIteration
+class NonFiniteLoss(StopTraining):
     """Raised to stop training when a loss or gradient is infinite or NaN.
 
     It has the name of the loss, or ``grad_norm``, and the number of completed iterations.

@@ -6,10 +6,10 @@ import torch
 from nip.factory import build_scenario_instance
 from nip.parameters import RandomAgentParameters
 from nip.run_store import Run
+from nip.trainers.core.checkpoint_clock import CheckpointClock
 from nip.trainers.registry import build_trainer
 from nip.trainers.tensor.weights import checkpointing
 from nip.trainers.tensor.weights.checkpointing import (
-    CheckpointClock,
     agents_state_dict,
     load_agents_state_dict,
 )
