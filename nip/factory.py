@@ -19,12 +19,17 @@ def build_scenario_instance(
 ) -> ScenarioInstance:
     """Build protocol, datasets, agents and environments, except parts that are given.
 
-    An experiment with language models does not import PyTorch.
+    Only an experiment with networks imports PyTorch.
     """
-    if trainer_specs[hyper_params.trainer].data == "text":
+    data = trainer_specs[hyper_params.trainer].data
+    if data == "text":
         from nip.experiment.text_parts import build_text_instance
 
         return build_text_instance(hyper_params, settings, text_parts)
-    from nip.experiment.tensor_parts import build_tensor_instance
+    if data == "tensordict":
+        from nip.experiment.tensor_parts import build_tensor_instance
 
-    return build_tensor_instance(hyper_params, settings, protocol)
+        return build_tensor_instance(hyper_params, settings, protocol)
+    from nip.experiment.custom_parts import build_custom_instance
+
+    return build_custom_instance(hyper_params, settings, protocol)

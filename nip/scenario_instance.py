@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScenarioInstance:
-    """Parts of an experiment that a trainer receives; one subclass for each kind of data."""
+    """Parts of an experiment that a trainer receives.
+
+    Those of networks and of language models are subclasses.
+    """
 
     protocol_handler: ProtocolHandler
     """Timetable, visibility and rewards."""
@@ -41,8 +44,12 @@ class ScenarioInstance:
     """The agents."""
 
     def digests(self) -> dict[str, str]:
-        """Return digests, by name, of all data that influence training."""
-        raise NotImplementedError
+        """Return digests, by name, of all data that influence training.
+
+        By default those of the datasets that have a method ``fingerprint``.
+        """
+        datasets = {"train dataset": self.train_dataset, "test dataset": self.test_dataset}
+        return {n: each.fingerprint() for n, each in datasets.items() if _has_fingerprint(each)}
 
 
 @dataclass
@@ -107,3 +114,7 @@ class PureTextScenarioInstance(ScenarioInstance):
             "test dataset": self.test_dataset.fingerprint(),
             "prompts": self.rules.digest,
         }
+
+
+def _has_fingerprint(dataset: object) -> bool:
+    return callable(getattr(dataset, "fingerprint", None))

@@ -57,8 +57,9 @@ def check_experiment(
         from nip.experiment.text_checks import check_text_experiment
 
         return protocol, check_text_experiment(hyper_params, settings, protocol)
-    _check_batch(hyper_params, protocol)
-    _check_dataset(hyper_params, settings)
+    if trainer_specs[hyper_params.trainer].data == "tensordict":
+        _check_batch(hyper_params, protocol)
+        _check_dataset(hyper_params, settings)
     return protocol, None
 
 
@@ -80,7 +81,13 @@ def _problems_of_ranks(
     num_ranks = launched_ranks().size
     if num_ranks == 1:
         return
-    if trainer_specs[hyper_params.trainer].data == "text":
+    data = trainer_specs[hyper_params.trainer].data
+    if data not in ("tensordict", "text"):
+        yield (
+            f"trainer={hyper_params.trainer!r} does not learn from tensors and cannot be split "
+            f"over {num_ranks} processes. Start it with python instead of torchrun."
+        )
+    if data == "text":
         yield (
             f"trainer={hyper_params.trainer!r} trains language models and cannot be split over "
             f"{num_ranks} processes. Start it with python instead of torchrun; the number of "

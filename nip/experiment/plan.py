@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class IterationPlan:
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """Sizes of an experiment whose agents are networks."""
+    """Sizes of an experiment whose agents are networks, or of a custom kind."""
 
     agents: tuple[AgentPlan, ...]
     """All agents, in the order of the protocol."""
@@ -79,8 +80,24 @@ def make_plan(trainer: Trainer) -> ExperimentPlan | TextPlan:
 
         prices = read_prices(trainer.settings.prices)
         return make_text_plan(trainer.hyper_params, instance, prices)
-    assert isinstance(instance, TensorDictScenarioInstance), instance
-    return _make_tensor_plan(trainer, instance)
+    if isinstance(instance, TensorDictScenarioInstance):
+        return _make_tensor_plan(trainer, instance)
+    agents = instance.agents if isinstance(instance.agents, Mapping) else {}
+    return ExperimentPlan(
+        agents=tuple(
+            AgentPlan(name, bool(getattr(agents.get(name), "is_random", False)), {})
+            for name in instance.protocol_handler.agent_names
+        ),
+        num_train_datapoints=_size(instance.train_dataset),
+        num_test_datapoints=_size(instance.test_dataset),
+        num_iterations=trainer.num_iterations,
+        rollouts=None,
+    )
+
+
+def _size(dataset: object) -> int:
+    """Return the number of datapoints; 0 if the dataset does not tell."""
+    return len(dataset) if isinstance(dataset, Sized) else 0
 
 
 def _make_tensor_plan(trainer: Trainer, instance: TensorDictScenarioInstance) -> ExperimentPlan:

@@ -31,8 +31,9 @@ ActivationType = Literal["relu", "tanh", "sigmoid"]
 CriticLossType = Literal["l1", "l2", "smooth_l1"]
 """Distances between predicted and estimated values."""
 
-DataType = Literal["tensordict", "text"]
-"""What scenarios consist of and trainers learn from: tensors, or texts of language models."""
+DataType = str
+"""What scenarios consist of and trainers learn from: ``tensordict`` (tensors), ``text`` (dialogues
+of language models), or another name for a kind of data of a custom scenario and its trainers."""
 
 Count = Annotated[int, Ge(1)]
 """An integer of at least 1."""

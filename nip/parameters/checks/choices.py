@@ -63,9 +63,13 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
         other = f"one of the scenarios {', '.join(scenarios)}"
         way_out = f"{way_out}, or {other}" if way_out else f"Choose {other}"
     return [
-        f"trainer={trainer!r} learns from {_DATA_WORDS[trainer_data]}, but scenario={scenario!r} "
-        f"is made of {_DATA_WORDS[scenario_data]}. {way_out or 'Choose another pair'}."
+        f"trainer={trainer!r} learns from {_words(trainer_data)}, but scenario={scenario!r} "
+        f"is made of {_words(scenario_data)}. {way_out or 'Choose another pair'}."
     ]
+
+
+def _words(data: DataType) -> str:
+    return _DATA_WORDS.get(data, f"data of the kind {data!r}")
 
 
 def _data_of(name: str | None, specs: Any, absent: Mapping[str, DataType]) -> DataType | None:

@@ -113,7 +113,7 @@ def _why_unread(
     names = " or ".join(map(repr, readers))
     if isinstance(spec, TrainerSpec):
         if all(getattr(reader, "data", None) != spec.data for reader in readers.values()):
-            return f"with a trainer of {_AGENTS[spec.data]}"
+            return f"with a trainer of {_AGENTS.get(spec.data, repr(spec.data))}"
         group = option.partition(".")[0]
         if all(reader.parameter_group != group for reader in readers.values()):
             return f"with trainer={name!r}, only with {names}"

@@ -53,8 +53,8 @@ class AverageAgentWeights(Callback):
         if trainer.data != "tensordict":
             raise ParameterError(
                 "The callback 'average_agent_weights' needs agents that are networks, but those of "
-                f"the trainer {trainer.hyper_params.trainer!r} are language models. Leave it out "
-                "of callbacks."
+                f"the trainer {trainer.hyper_params.trainer!r} are not. Leave it out of "
+                "callbacks."
             )
         _check_alike(self._agents(trainer))
 

@@ -37,10 +37,15 @@ class RolloutSamples(Callback):
     def check(self, trainer: Any) -> None:
         """Refuse trainers without rollouts: agents that are language models, or answer alone."""
         if trainer.data != "tensordict":
+            of_text = (
+                ", and set text_rl.save_transcripts=True, which keeps all that they say"
+                if trainer.data == "text"
+                else ""
+            )
             raise ParameterError(
                 "The callback 'rollout_samples' shows the symbols of networks, but the agents of "
-                f"trainer={trainer.hyper_params.trainer!r} are language models. Leave it out, and "
-                "set text_rl.save_transcripts=True, which keeps all that they say."
+                f"trainer={trainer.hyper_params.trainer!r} are "
+                f"{'language models' if of_text else 'none'}. Leave it out{of_text}."
             )
         if trainer.trainer_type == "solo_agent":
             raise ParameterError(

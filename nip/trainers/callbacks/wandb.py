@@ -131,7 +131,7 @@ class Wandb(Callback):
                 "log_rollouts=True of the callback 'wandb' has no effect without transcripts. Set "
                 "text_rl.save_transcripts=True."
             )
-        if trainer.data != "text" and not any(
+        if trainer.data == "tensordict" and not any(
             isinstance(callback, RolloutSamples) for callback in trainer.callbacks
         ):
             warn_user(
