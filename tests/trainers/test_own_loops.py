@@ -166,6 +166,55 @@ def test_early_stopping_ends_the_loop_and_the_test_follows(tmp_path, loop):
         assert [n for n, _ in history.values(tested)] == [1]
 
 
+class LogsMore(Callback):
+    """Logs metrics in events, of the iteration that is being completed."""
+
+    def on_iteration_start(self, context):
+        context.trainer.log(context.iteration + 1, {"early": 1.0})
+
+    def on_iteration_end(self, context):
+        context.trainer.log(context.iteration + 1, {"late": 2.0})
+
+    def on_checkpoint(self, context):
+        context.trainer.log(context.iteration, {"saved": 3.0})
+
+
+def test_what_callbacks_log_ends_no_iteration(tmp_path, loop):
+    history = read_history(run(tmp_path, params_of(), LogsMore()).folder)
+    for name in ("early", "late", "saved"):
+        assert [n for n, _ in history.values(name)] == [1, 2, 3, 4], name
+    assert state_of(tmp_path / "r")["context"]["iteration"] == 4
+
+
+def test_train_iteration_within_a_loop_counts_once(tmp_path, use):
+    class Loop(own_loops.ReinforceTrainer):
+        @attach_progress_bar(own_loops.num_iterations)
+        def _run_train_loop(self, iteration_context):
+            for _ in range(iteration_context.first, own_loops.num_iterations(self)):
+                self.train_iteration()
+                iteration_context.step()
+
+    use(Loop)
+    events = Events()
+    history = read_history(run(tmp_path, params_of(eval_every=2), events).folder)
+    middle = [each for n in range(4) for each in (f"<{n}", f"{n}>", f"c{n + 1}")]
+    assert events.seen == ["start", *middle, "end"]
+    assert [n for n, _ in history.values("test_mean_accuracy")] == [2, 4]
+
+
+def test_a_loss_that_is_not_finite_stops_a_loop_of_its_own(tmp_path, use):
+    def breaks(batch, context):
+        return torch.tensor(float("nan") if context.iteration == 1 else 0.0)
+
+    use(own_loops.OwnRlLoop)
+    params = params_of(update_step={"on_non_finite": "stop"})
+    components = TrainerComponents(loss_terms=[(1.0, breaks)])
+    settings = make_settings(tmp_path)
+    result = run_experiment(params, run_id="r", settings=settings, components=components)
+    assert [n for n, _ in read_history(result.folder).values("mean_accuracy")] == [1, 2]
+    assert [n for n, _ in read_history(result.folder).values("test_mean_accuracy")] == [2]
+
+
 def test_a_loop_that_reports_no_iteration_is_refused(tmp_path, use):
     class Loop(own_loops.OwnTrain):
         @attach_progress_bar(own_loops.num_iterations)

@@ -42,17 +42,20 @@ class OwnLoops:
         """Call ``on_iteration_start`` of the callbacks, unless it was called for this iteration."""
         if not self._has_started:
             self._has_started = True
-            self._trainer.notify("on_iteration_start")
+            with self.managed():
+                self._trainer.notify("on_iteration_start")
 
     def conclude_iteration(self, total: int | None) -> None:
         """Call ``on_iteration_end``, count the iteration, and save a checkpoint if one is due."""
         trainer = self._trainer
         trainer.check_logged()
-        trainer.notify("on_iteration_end")
-        trainer.context.iteration += 1
-        self._has_started = False
-        self._num_concluded += 1
-        trainer.save_checkpoint_if_due(trainer.context.iteration, total)
+        # What callbacks log ends no iteration.
+        with self.managed():
+            trainer.notify("on_iteration_end")
+            trainer.context.iteration += 1
+            self._has_started = False
+            self._num_concluded += 1
+            trainer.save_checkpoint_if_due(trainer.context.iteration, total)
 
     @contextmanager
     def managed(self) -> Iterator[None]:
