@@ -73,7 +73,10 @@ def turn_based_gae(
 
 @torch.no_grad()
 def reward_to_go(
-    reward: Float[Tensor, "batch step agent"], done: Bool[Tensor, "batch step"], gamma: float
+    reward: Float[Tensor, "batch step agent"],
+    done: Bool[Tensor, "batch step"],
+    gamma: float,
+    last_return: Float[Tensor, "batch agent"] | None = None,
 ) -> Float[Tensor, "batch step agent"]:
     """Return the discounted sum of rewards from each step to the episode's end.
 
@@ -85,9 +88,12 @@ def reward_to_go(
         Where an episode ends.
     gamma : float
         Discount per step.
+    last_return : Tensor, optional
+        Return from the state after the last step, for episodes that continue there. None: 0, so
+        that the sum ends with the batch.
     """
     result = torch.empty_like(reward)
-    following = torch.zeros_like(reward[:, 0])
+    following = torch.zeros_like(reward[:, 0]) if last_return is None else last_return
     for step in reversed(range(reward.shape[1])):
         continues = (~done[:, step]).to(reward.dtype).unsqueeze(-1)
         following = reward[:, step] + gamma * continues * following
@@ -120,13 +126,21 @@ class TurnBasedGAE:
 
 @dataclass(frozen=True)
 class RewardToGo:
-    """Writes ``reward_to_go`` under ``agents`` of a collected batch."""
+    """Writes ``reward_to_go`` under ``agents`` of a collected batch.
+
+    Returns of episodes that the end of the batch cuts are continued by ``bootstrap_return``, if the
+    batch has it (see ``RolloutCollector``); else they lack the rewards after the cut.
+    """
 
     gamma: float
 
     def __call__(self, batch: TensorDictBase) -> TensorDictBase:
         """Add the key to ``batch``, of batch size (environment, step), and return it."""
+        rest = batch.get(("agents", "bootstrap_return"), None)
         batch["agents", "reward_to_go"] = reward_to_go(
-            batch["next", "agents", "reward"], batch["next", "done"], self.gamma
+            batch["next", "agents", "reward"],
+            batch["next", "done"],
+            self.gamma,
+            None if rest is None else rest[:, -1],
         )
         return batch

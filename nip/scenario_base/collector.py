@@ -34,6 +34,8 @@ class RolloutCollector:
         Whether the agents take their most probable actions.
     with_values : bool
         Whether to compute the values.
+    discount : float, optional
+        Discount per step of sampled returns after the end of a batch; None: they are not sampled.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class RolloutCollector:
         seed: int,
         greedy: bool = False,
         with_values: bool = True,
+        discount: float | None = None,
     ) -> None:
         self.environment = environment
         self.agents = agents
         self.num_steps = num_steps
         self.greedy = greedy
         self.with_values = with_values
+        self.discount = discount
         self._generator = torch.Generator(environment.device).manual_seed(seed)
         self._state = environment.initial_state()
         self._episode_reward = self._no_reward()
@@ -69,7 +73,9 @@ class RolloutCollector:
             that took effect) and for each agent ``reward``, ``done``, ``terminated`` and
             ``episode_reward``, the sum since the episode began. With values there is also
             ``bootstrap_value`` under ``agents``: in the last step the value of the following
-            state where the episode continues, else 0.
+            state where the episode continues, else 0. With a discount there is also
+            ``bootstrap_return``, a sample of what that value estimates: the discounted rewards of
+            one continuation of the episode by the same agents, which is not part of any batch.
         """
         frames = [self._play_step(is_first=step == 0) for step in range(self.num_steps)]
         stacked = {key: torch.stack([frame[key] for frame in frames], dim=1) for key in frames[0]}
@@ -77,6 +83,10 @@ class RolloutCollector:
             bootstrap = torch.zeros_like(stacked["agents", "value"])
             bootstrap[:, -1] = self._bootstrap_value(frames[-1]["next", "done"])
             stacked["agents", "bootstrap_value"] = bootstrap
+        if self.discount is not None:
+            rest = torch.zeros_like(stacked["next", "agents", "reward"])
+            rest[:, -1] = self._sample_return(frames[-1]["next", "done"], self.discount)
+            stacked["agents", "bootstrap_return"] = rest
         size = (self.environment.num_environments, self.num_steps)
         batch = TensorDict({}, batch_size=size, device=self.environment.device)
         for key, tensor in stacked.items():
@@ -149,6 +159,28 @@ class RolloutCollector:
     def _bootstrap_value(self, done: Tensor) -> Tensor:
         num_agents = self.environment.protocol.num_agents
         return self.agents.values(self._state, (~done).unsqueeze(-1).expand(-1, num_agents))
+
+    def _sample_return(self, done: Tensor, discount: float) -> Tensor:
+        """Play the unfinished episodes to their end; return their discounted rewards, (B, agent).
+
+        The environments themselves stay where they are.
+        """
+        result, weight = self._no_reward(), 1.0
+        rows = (~done).nonzero().squeeze(-1)
+        state = {name: value[rows] for name, value in self._state.items()}
+        protocol = self.environment.tensor_protocol
+        while len(rows) > 0:
+            active = protocol.active_mask(state["round"], state["seed"])
+            decides = protocol.counting_mask(state["round"], state["seed"])
+            actions = self.agents.act(
+                state, active, decides, None, self._generator, greedy=self.greedy
+            )
+            transition = self.environment.advance(state, actions)
+            result.index_add_(0, rows, weight * transition.reward)
+            weight *= discount
+            rows = rows[~transition.done]
+            state = {name: value[~transition.done] for name, value in transition.state.items()}
+        return result
 
     def _no_reward(self) -> Tensor:
         return torch.zeros(

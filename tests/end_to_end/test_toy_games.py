@@ -97,3 +97,20 @@ def test_reinforce_finds_the_witness_as_well(use_critic, tmp_path):
     settings = make_settings(tmp_path, checkpoint_period=60)
     result = run_experiment(params, run_id="r", settings=settings)
     assert min(result.metrics[name] for name in RIGHT) >= 0.98
+
+
+def test_a_prover_learns_though_its_reward_comes_in_the_next_batch(tmp_path):
+    rl = {
+        "rollouts_per_iteration": 128,
+        "steps_per_env_per_iteration": 1,
+        "minibatch_size": 128,
+        "num_epochs": 1,
+        "num_iterations": 120,
+        "num_test_iterations": 8,
+        "lr": 0.1,
+        "normalize_observations": False,
+    }
+    params = make_params(trainer="reinforce", rl=rl)
+    settings = make_settings(tmp_path, checkpoint_period=120)
+    result = run_experiment(params, run_id="r", settings=settings)
+    assert min(result.metrics[name] for name in RIGHT) >= 0.98

@@ -225,3 +225,11 @@ def test_the_estimators_read_and_write_a_collected_batch():
     assert RewardToGo(0.9)(batch) is batch
     expected = reward_to_go(batch["next", "agents", "reward"], batch["next", "done"], 0.9)
     assert torch.equal(batch["agents", "reward_to_go"], expected)
+
+
+def test_the_return_of_a_cut_episode_goes_on_with_what_is_given():
+    reward = torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1)
+    done = torch.tensor([[True, False, False]])
+    found = reward_to_go(reward, done, 0.5, torch.tensor([[8.0]]))
+    # 4 + 8/2, and 2 + (4 + 8/2)/2; the first step is of another episode.
+    assert found.flatten().tolist() == [1, 6, 8]

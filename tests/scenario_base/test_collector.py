@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nip.protocols.registry import protocol_registry
+from nip.rl_objectives.advantages import RewardToGo
 from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_instance import ScenarioInstance
 from tests.experiments import TENSOR_SCENARIOS, make_instance, make_params
@@ -169,3 +170,33 @@ def test_collecting_draws_nothing_from_the_global_generator():
     before = torch.get_rng_state()
     collector_of(instance).collect()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_cut_episode_is_played_to_its_end_for_its_return():
+    """In adp the verifier is paid 1 in round 1, where the first batch of one step does not get."""
+    instance = toy_instance("adp", protocol_common={"force_guess": "y"})
+    collector = collector_of(instance, num_steps=1, with_values=False, discount=0.5)
+    first, second = collector.collect(), collector.collect()
+    verifier = instance.protocol_handler.agent_names.index("verifier")
+    assert first["next", "agents", "reward"][:, 0, verifier].tolist() == [0] * 4
+    assert first["agents", "bootstrap_return"][:, 0, verifier].tolist() == [1] * 4
+    returns = RewardToGo(0.5)(first)["agents", "reward_to_go"][:, 0, verifier]
+    assert returns.tolist() == [0.5] * 4
+    # The episode itself goes on where it was.
+    assert second["round"].flatten().tolist() == [1] * 4
+    assert torch.equal(second["datapoint_id"], first["datapoint_id"])
+    assert not second["agents", "bootstrap_return"].any()
+    assert "bootstrap_return" not in collector_of(instance).collect()["agents"].keys()
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3])
+def test_returns_do_not_depend_on_where_batches_end(num_steps):
+    instance = toy_instance(
+        "nip", agents={"_default": {"is_random": True}}, rl={"rollouts_per_iteration": 8000}
+    )
+    means = []
+    for steps in (num_steps, 4):
+        collector = collector_of(instance, steps, seed=steps, with_values=False, discount=0.9)
+        batch = RewardToGo(0.9)(collector.collect())
+        means.append(batch["agents", "reward_to_go"][:, 0].mean(0))
+    torch.testing.assert_close(means[0], means[1], atol=0.06, rtol=0)

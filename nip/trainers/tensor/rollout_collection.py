@@ -20,7 +20,8 @@ def training_collector(
 ) -> RolloutCollector:
     """Return a collector for the training environments, or for this rank's share of them.
 
-    With ``with_values`` it collects the values of the critics, too.
+    With ``with_values`` it collects the values of the critics, too. Without them, it samples the
+    returns of the episodes that the end of a batch cuts.
     """
     seed, ranks = hyper_params.seed, current_ranks()
     environment = instance.train_environment
@@ -35,6 +36,7 @@ def training_collector(
         num_steps=instance.batch_shape.num_steps,
         seed=stable_seed(seed, "actions", "train", *seed_parts(ranks)),
         with_values=with_values,
+        discount=None if with_values else hyper_params.rl.gamma,
     )
 
 
