@@ -3,9 +3,8 @@
 PyTorch is imported only after the checks, so that invalid parameters are reported quickly.
 """
 
-import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +16,7 @@ from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import ResumePolicy, Run
-from nip.run_store.run_id import is_run_folder
+from nip.run_store.run_id import generated_run_id, is_run_folder
 from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
 
 if TYPE_CHECKING:
@@ -92,24 +91,29 @@ def run_experiment(
 
 
 def run_checked(
-    experiment: CheckedExperiment, components: "TrainerComponents | None" = None
+    experiment: CheckedExperiment,
+    components: "TrainerComponents | None" = None,
+    *,
+    on_open: Callable[[str], object] = lambda run_id: run_id,
 ) -> RunResult:
     """Run an experiment that has passed the checks; see ``run_experiment``.
 
     Protocol, scenario instance and trainer are built once. A new run gets its folder only after
-    they were built and the trainer has accepted its callbacks and components.
+    they were built and the trainer has accepted its callbacks and components. ``on_open`` is called
+    with the name of the run as soon as it has a folder.
     """
-    experiment = _with_run_id(experiment)
-    folder = Path(experiment.settings.runs_dir) / str(experiment.run_id)
+    runs_dir = Path(experiment.settings.runs_dir)
     own_settings = _settings_of_rank(experiment.settings, launched_ranks())
     with connected_ranks(own_settings.device) as ranks:
-        folder = folder.with_name(ranks.share_text(folder.name))
-        (is_there,) = ranks.first([is_run_folder(folder)])
+        is_named = experiment.run_id is not None
+        (is_there,) = ranks.first([is_named and is_run_folder(runs_dir / str(experiment.run_id))])
         trainer = None
         if not is_there and experiment.resume != "must":
             trainer = _build_trainer(experiment, own_settings, components)
-        run = ranks.only_first(lambda: _open(experiment, folder.name, ranks))
+        run = ranks.only_first(lambda: _open(experiment, ranks))
         with run or nullcontext():
+            folder = runs_dir / ranks.share_text("" if run is None else run.run_id)
+            on_open(folder.name)
             (is_completed,) = ranks.first([run is not None and run.status == "completed"])
             if not is_completed:
                 trainer = trainer or _build_trainer(experiment, own_settings, components)
@@ -166,18 +170,10 @@ def combine_settings(
     return replace(settings, **changes) if changes else settings
 
 
-def new_run_id(hyper_params: HyperParameters, settings: ExperimentSettings) -> str:
-    """Generate a readable name that no run has yet."""
+def new_run_id(hyper_params: HyperParameters) -> str:
+    """Generate a readable name from the experiment and the time, which may be taken already."""
     parts = (hyper_params.scenario, hyper_params.interaction_protocol, hyper_params.trainer)
-    stem = f"{'-'.join(parts)}-{datetime.now():%Y%m%d-%H%M%S}"
-    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
-    return next(name for name in names if not (Path(settings.runs_dir) / name).exists())
-
-
-def _with_run_id(experiment: CheckedExperiment) -> CheckedExperiment:
-    if experiment.run_id is not None:
-        return experiment
-    return replace(experiment, run_id=new_run_id(experiment.hyper_params, experiment.settings))
+    return generated_run_id(parts, datetime.now())
 
 
 def _build_trainer(
@@ -201,10 +197,14 @@ def _build_trainer(
     return trainer
 
 
-def _open(experiment: CheckedExperiment, run_id: str, ranks: Ranks) -> Run:
+def _open(experiment: CheckedExperiment, ranks: Ranks) -> Run:
     """Open a run, which is resumed with as many processes as it was started with."""
-    parameters = experiment.hyper_params.to_dict()
-    run = Run.open(experiment.settings, run_id, parameters, experiment.resume)
+    parameters, run_id = experiment.hyper_params.to_dict(), experiment.run_id
+    if run_id is None:
+        name = experiment.generated_run_id or new_run_id(experiment.hyper_params)
+        run = Run.create(experiment.settings, name, parameters)
+    else:
+        run = Run.open(experiment.settings, run_id, parameters, experiment.resume)
     started_with = run.get_state("num_ranks", 1)
     if started_with == ranks.size or run.status == "completed":
         return run

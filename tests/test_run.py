@@ -2,15 +2,18 @@
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import nip.factory
+import nip.run
 from nip import ExperimentSettings, HyperParameters, prepare_experiment, run_experiment
 from nip.errors import DatasetError, ParameterError, ResumeError
-from nip.run import new_run_id
+from nip.run_store.run_id import check_run_id, generated_run_id
 from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
 from nip.trainers.registry import trainer_registry
 from nip.trainers.trainer_base import Trainer
@@ -148,13 +151,34 @@ def test_the_number_of_threads_is_handed_back(working_folder: Path) -> None:
 def test_a_run_without_a_name_gets_a_readable_one_of_its_own(working_folder: Path) -> None:
     result = run_experiment(toy(), progress=False)
     assert re.fullmatch(r"toy-nip-vanilla_ppo-\d{8}-\d{6}", result.run_id)
-    settings = ExperimentSettings()
-    names = set()
-    for _ in range(3):
-        name = new_run_id(toy(), settings)
-        (working_folder / "runs" / name).mkdir()
-        names.add(name)
-    assert len(names) == 3
+
+
+def test_runs_without_a_name_that_start_in_the_same_second_get_one_each(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nip.run, "new_run_id", lambda _: "generated")
+    build, results, remaining = nip.run._build_trainer, [], [1, 2, 3]
+
+    def start_another_one_meanwhile(*parts: Any) -> Any:
+        trainer = build(*parts)
+        if remaining:
+            remaining.pop()
+            results.append(run_experiment(toy(), progress=False))
+        return trainer
+
+    monkeypatch.setattr(nip.run, "_build_trainer", start_another_one_meanwhile)
+    results.append(run_experiment(toy(), progress=False))
+    names = {result.run_id for result in results}
+    assert names == {"generated", "generated-2", "generated-3", "generated-4"}
+    assert all(result.metrics == results[0].metrics for result in results)
+    assert all(stored_result(name)["status"] == "completed" for name in names)
+
+
+def test_a_generated_name_is_legal_whatever_the_parts_are_called() -> None:
+    for parts in (["toy", "my protocol", "t"], ["x" * 90, "y", "z"], ["-", "_", "."]):
+        name = generated_run_id(parts, datetime(2026, 1, 2, 3, 4, 5))
+        check_run_id(f"{name}-9999")
+        assert name.endswith("-20260102-030405")
 
 
 def test_a_trainer_with_a_constructor_of_its_own_gets_the_run_there(

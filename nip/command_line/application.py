@@ -65,11 +65,11 @@ def _hydra(
 ) -> Callable[[], None]:
     from nip.command_line.hydra_jobs import enter_hydra, prepare
 
-    additional = prepare(flags, folders)
+    overrides = prepare(flags, folders)
     others = list(arguments)
     for override in flags.overrides:
         others.remove(override)
-    return lambda: enter_hydra([*flags.overrides, *additional, *others], folders)
+    return lambda: enter_hydra([*overrides, *others], folders)
 
 
 def _run(flags: Namespace, folders: ConfigFolders) -> Callable[[], None]:

@@ -27,9 +27,11 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     # Most runs have no base run, and need not import the store to be checked.
     from nip.run_store.reading import read_parameters
+    from nip.run_store.run_id import check_run_id
 
+    check_run_id(run_id, "base_run.run_id")
     try:
-        stored = read_parameters(Path(str(settings.get("runs_dir"))) / str(run_id))
+        stored = read_parameters(Path(str(settings.get("runs_dir"))) / run_id)
     except ParameterError as error:
         raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
     missing = [name for name in _CHOICES if choices.get(name) is None]

@@ -29,6 +29,8 @@ from nip.command_line.overrides import (
     unknown_name_in,
     unknown_names_in,
 )
+from nip.command_line.typed_text import quote_typed_texts
+from nip.command_line.value_types import mapping_parameter, type_of
 from nip.errors import ParameterError, UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.base_run import BaseRunParameters
@@ -71,7 +73,7 @@ def compose_run(
         If an argument cannot be parsed, a name is unknown, a file is missing or invalid, or a
         plugin cannot be loaded.
     """
-    overrides = parse_overrides(arguments)
+    overrides = parse_overrides(quote_typed_texts(arguments))
     values = [each for each in overrides if not _is_for_hydra(each)]
     _check_experiment_exists(overrides, folders)
     load_installed_plugins()
@@ -84,6 +86,9 @@ def compose_run(
             f"its parameters form a group named experiment. {_origin(overrides, folders)}"
         )
     load_plugins(_plugin_names(choices["plugins"]))
+    # Plugins may have registered parameters that are text.
+    overrides = parse_overrides(quote_typed_texts(arguments))
+    values = [each for each in overrides if not _is_for_hydra(each)]
     taken_over = choices_of_base_run(choices)
     choices |= taken_over
     defaults = {**all_defaults(choices), **taken_over}
@@ -95,7 +100,11 @@ def compose_run(
         if problems := list(unknown_names_in(defaults, _plain(config, resolve=False))):
             origin = _origin(overrides, folders)
             raise ParameterError(*(f"{problem} {origin}" for problem in problems))
-        tree = _plain(_apply(values, config))
+        config = _apply(values, config)
+        tree = _plain(config)
+        if OmegaConf.is_interpolation(config, "run_id") and tree["run_id"] is not None:
+            # A reference to a number, such as ${seed}, names the run by its digits.
+            tree["run_id"] = str(tree["run_id"])
     if problems := list(unknown_names_in(defaults, tree)):
         raise ParameterError(*problems)
     return Composition(tree, defaults)
@@ -137,8 +146,11 @@ def _apply(overrides: Iterable[Override], config: DictConfig) -> DictConfig:
     """Apply overrides in their order, as Hydra does."""
     for override in overrides:
         key = override.key_or_group
+        _copy_mapping(config, key)
         if not override.is_delete():
-            OmegaConf.update(config, key, override.value(), merge=True)
+            # A mapping that is a parameter is replaced as a whole, as a list is.
+            is_group = not type_of(key.split(".")).is_mapping
+            OmegaConf.update(config, key, override.value(), merge=is_group)
             continue
         group, _, name = key.rpartition(".")
         node = OmegaConf.select(config, group) if group else config
@@ -151,10 +163,37 @@ def _apply(overrides: Iterable[Override], config: DictConfig) -> DictConfig:
     return config
 
 
+def _copy_mapping(config: DictConfig, key: str) -> None:
+    """Give an agent its own copy of a mapping in ``_default`` before an entry of it is changed."""
+    if (parts := mapping_parameter(key.split("."))) is None:
+        return
+    name = ".".join(parts)
+    group = OmegaConf.select(config, ".".join(parts[:-1])) if parts[:-1] else config
+    if isinstance(group, DictConfig) and OmegaConf.is_interpolation(group, parts[-1]):
+        OmegaConf.update(config, name, _plain(OmegaConf.select(config, name)), merge=False)
+
+
 def _merge(tree: Mapping[str, Any], files: DictConfig) -> DictConfig:
-    config = OmegaConf.merge(tree, files)
+    config = OmegaConf.merge(_without_mappings(tree, files, ()), files)
     assert isinstance(config, DictConfig), config
     return config
+
+
+def _without_mappings(
+    tree: Mapping[str, Any], files: DictConfig, path: tuple[str, ...]
+) -> dict[str, Any]:
+    """Leave out the defaults of mappings that the files give as a whole."""
+    kept = dict(tree)
+    for name in files:
+        below = None if OmegaConf.is_missing(files, name) else files._get_node(name)
+        here = (*path, str(name))
+        if not isinstance(below, DictConfig) or below._is_interpolation() or below._is_none():
+            continue
+        if type_of(here).is_mapping:
+            kept[str(name)] = {}
+        elif isinstance(kept.get(str(name)), Mapping):
+            kept[str(name)] = _without_mappings(kept[str(name)], below, here)
+    return kept
 
 
 def _plain(node: Any, *, resolve: bool = True) -> Any:

@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException, OverrideParseException
 
+from nip.command_line.value_types import mapping_parameter, type_of
 from nip.errors import ParameterError
 
 
@@ -85,6 +86,8 @@ def check_names(overrides: Sequence[Override], tree: Mapping[str, Any]) -> None:
 def unknown_name_in(tree: Mapping[str, Any], parts: Sequence[str]) -> str | None:
     """Return the message for a dotted name that is not in the tree; None if it is."""
     node: Any = tree
+    if mapping_parameter(parts) is not None:
+        return None
     for depth, part in enumerate(parts):
         path = ".".join(parts[:depth])
         if not isinstance(node, Mapping):
@@ -108,6 +111,8 @@ def _unknown_below(
 ) -> Iterator[str]:
     for name, value in given.items():
         here = (*path, str(name))
+        if type_of(path).is_mapping:
+            return
         if name not in tree:
             yield _unknown(here, ".".join(path), str(name), tree, root)
         elif isinstance(value, Mapping) and isinstance(tree[name], Mapping):

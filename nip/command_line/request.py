@@ -13,6 +13,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run import new_run_id, prepare_checked, run_checked
 from nip.run_store import ResumePolicy
+from nip.run_store.run_id import check_run_id
 from nip.utils.ranks import launched_ranks
 
 
@@ -42,8 +43,11 @@ def read_request(
     resume = _one_of("resume", tree.get("resume", "auto"), get_args(ResumePolicy))
     dry_run = _one_of("dry_run", tree.get("dry_run", False), (True, False))
     run_id = tree.get("run_id")
-    if run_id is not None:
-        run_id = name_job(str(run_id))
+    if run_id is None:
+        check_run_id(name_job(new_run_id(hyper_params)))
+    else:
+        check_run_id(run_id)
+        run_id = name_job(run_id)
     return Request(check(hyper_params, settings, run_id, resume), dry_run)
 
 
@@ -61,20 +65,25 @@ def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id
             _report(experiment)
         return
     if experiment.run_id is None:
-        run_id = name_job(new_run_id(experiment.hyper_params, experiment.settings))
-        experiment = replace(experiment, run_id=run_id)
-    with plain_messages(lambda: how_to_resume(experiment)):
-        run_checked(experiment)
+        name = name_job(new_run_id(experiment.hyper_params))
+        experiment = replace(experiment, generated_run_id=name)
+    opened: list[str] = []
+    with plain_messages(lambda: how_to_resume(experiment, *opened)):
+        run_checked(experiment, on_open=opened.append)
 
 
-def how_to_resume(experiment: CheckedExperiment) -> str:
-    """Return the message after Ctrl-C that says where the run lies and how to resume it."""
-    folder = Path(experiment.settings.runs_dir) / str(experiment.run_id)
-    if not folder.exists():
+def how_to_resume(experiment: CheckedExperiment, run_id: str | None = None) -> str:
+    """Return the message after Ctrl-C that says where the run lies and how to resume it.
+
+    ``run_id`` is the name under which the run was opened; None if it was not yet.
+    """
+    run_id = run_id or experiment.run_id
+    folder = Path(experiment.settings.runs_dir) / str(run_id)
+    if run_id is None or not folder.exists():
         return stopped_early()
     return (
         f"Stopped. The run so far is stored in {folder}; to resume it, give the same command again "
-        f"with run_id={experiment.run_id}"
+        f"with run_id={run_id}"
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
 
+from nip.errors import ParameterError
+
 
 def keys_without_sweep(overrides: Sequence[Override]) -> list[str]:
     """Return the names of parameters that have the same value in all jobs of a sweep."""
@@ -27,9 +29,32 @@ def name_of_job(run_id: str, overrides: Sequence[Override], not_swept: Sequence[
     short = [each.key_or_group.rpartition(".")[2] for each in swept]
     is_unique = len(set(short)) == len(short)
     parts = [
-        f"{name if is_unique else each.key_or_group}-{each.get_value_element_as_str()}"
+        f"{name if is_unique else each.key_or_group}-{_text_of(each)}"
         for name, each in zip(short, swept, strict=True)
     ]
     return "-".join(
         [run_id, *(re.sub(r"[^A-Za-z0-9._-]+", "_", part).strip("_") for part in parts)]
     )
+
+
+def check_names_of_jobs(jobs: Sequence[tuple[str | None, Sequence[str]]]) -> None:
+    """Refuse jobs of a sweep that would be one run.
+
+    A job is its run id, None for a generated one, and its arguments. Raise ``ParameterError`` if
+    two have the same run id.
+    """
+    seen: dict[str, Sequence[str]] = {}
+    for run_id, arguments in jobs:
+        if run_id is not None and run_id in seen:
+            raise ParameterError(
+                f"Two jobs of the sweep would be the run {run_id!r}: {' '.join(seen[run_id])} and "
+                f"{' '.join(arguments)}. Leave out values that are given twice, or name the jobs "
+                "by a value in which they differ, such as 'run_id=grid-${seed}'."
+            )
+        if run_id is not None:
+            seen[run_id] = arguments
+
+
+def _text_of(override: Override) -> str:
+    value = override.value()
+    return value if isinstance(value, str) else str(override.get_value_element_as_str())

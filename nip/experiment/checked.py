@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nip.errors import ResumeError
 from nip.experiment.base_run import apply_base_run
 from nip.experiment.loaded_agents import apply_agent_checkpoints
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import ResumePolicy
-from nip.run_store.run_id import check_run_id
+from nip.run_store.run_id import check_run_id, describe_existing
 
 if TYPE_CHECKING:
     from nip.experiment.text_parts import TextParts
@@ -28,7 +30,7 @@ class CheckedExperiment:
     """How and where to run."""
 
     run_id: str | None
-    """Name of the run; None to generate one."""
+    """Name of the run; None to create a run with a generated name."""
 
     resume: ResumePolicy
     """Whether an existing run may be resumed, and a new one started."""
@@ -38,6 +40,9 @@ class CheckedExperiment:
 
     text_parts: TextParts | None
     """Agents and dialogue rules of an experiment with language models; None for networks."""
+
+    generated_run_id: str | None = None
+    """Name of a run without ``run_id``, which gets a number if it is taken; None: by the time."""
 
 
 def check(
@@ -58,6 +63,11 @@ def check(
     """
     if run_id is not None:
         check_run_id(run_id)
+    elif resume == "must":
+        raise ResumeError(
+            "resume=must needs the run_id of the run to resume, got none. "
+            f"{describe_existing('', Path(settings.runs_dir))} Give run_id=..., or use resume=auto."
+        )
     hyper_params = apply_base_run(hyper_params, settings)
     hyper_params = apply_agent_checkpoints(hyper_params, settings, run_id)
     # Protocols import NumPy, which a program that only imports ``nip`` does not need.

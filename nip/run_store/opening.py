@@ -12,7 +12,12 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import dump
 from nip.run_store.environment import append_start, describe_start
 from nip.run_store.resume_check import check_same_parameters, store_parameters
-from nip.run_store.run_id import check_run_id, describe_existing, is_run_folder
+from nip.run_store.run_id import (
+    check_run_id,
+    describe_existing,
+    is_run_folder,
+    vacant_run_id,
+)
 from nip.utils.file_lock import FileLock
 from nip.utils.files import flush_to_disk, remove_temporary_files, write_atomically
 
@@ -44,12 +49,10 @@ def open_run_folder(
     folder = Path(settings.runs_dir) / run_id
     _check_policy(folder, resume)
     with _opening_lock(folder.parent):
-        _check_policy(folder, resume)
+        check_can_open(settings, run_id, parameters, resume)
         is_new = _is_vacant(folder)
         if is_new:
             _create(folder, parameters, settings)
-        else:
-            check_same_parameters(folder, parameters)
         lock = _lock(folder)
     try:
         if not is_new:
@@ -58,6 +61,33 @@ def open_run_folder(
         lock.release()
         raise
     return OpenedFolder(folder, is_new, lock)
+
+
+def create_run_folder(
+    settings: ExperimentSettings, stem: str, parameters: Mapping[str, Any]
+) -> OpenedFolder:
+    """Create the folder of a new run, and lock it; its name is the stem, or the stem and a number.
+
+    Processes that do this at the same time get one folder each.
+    """
+    check_run_id(stem)
+    runs_dir = Path(settings.runs_dir)
+    with _opening_lock(runs_dir):
+        folder = runs_dir / vacant_run_id(stem, runs_dir)
+        check_run_id(folder.name)
+        _create(folder, parameters, settings)
+        return OpenedFolder(folder, True, _lock(folder))
+
+
+def check_can_open(
+    settings: ExperimentSettings, run_id: str, parameters: Mapping[str, Any], resume: ResumePolicy
+) -> None:
+    """Check, without changing anything, that a run can be created or resumed; see ``Run.open``."""
+    check_run_id(run_id)
+    folder = Path(settings.runs_dir) / run_id
+    _check_policy(folder, resume)
+    if not _is_vacant(folder):
+        check_same_parameters(folder, parameters)
 
 
 def _is_vacant(folder: Path) -> bool:

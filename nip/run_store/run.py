@@ -20,7 +20,13 @@ from nip.run_store.checkpoints.checkpoint import (
 )
 from nip.run_store.database import DIGEST_PREFIX, STATE_PREFIX, RunDatabase
 from nip.run_store.database.history import RunHistory
-from nip.run_store.opening import ResumePolicy, open_run_folder, record_start
+from nip.run_store.opening import (
+    OpenedFolder,
+    ResumePolicy,
+    create_run_folder,
+    open_run_folder,
+    record_start,
+)
 from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
 from nip.utils.files import write_atomically
@@ -36,8 +42,8 @@ _CHECKPOINTS = "checkpoints"
 class Run:
     """A run opened for writing, by this process only.
 
-    Create it with ``Run.open``. Close it, or use it as a context manager, so that other processes
-    can open the run.
+    Create it with ``Run.open`` or ``Run.create``. Close it, or use it as a context manager, so that
+    other processes can open the run.
 
     Attributes
     ----------
@@ -103,7 +109,18 @@ class Run:
         ParameterError
             If ``run_id`` is not a valid folder name.
         """
-        opened = open_run_folder(settings, run_id, parameters, resume)
+        return cls._from(open_run_folder(settings, run_id, parameters, resume), settings)
+
+    @classmethod
+    def create(cls, settings: ExperimentSettings, stem: str, parameters: Mapping[str, Any]) -> Self:
+        """Create a run whose name is a stem, or the stem and a number if there is such a run.
+
+        Processes that do this at the same time get one run each.
+        """
+        return cls._from(create_run_folder(settings, stem, parameters), settings)
+
+    @classmethod
+    def _from(cls, opened: OpenedFolder, settings: ExperimentSettings) -> Self:
         try:
             return cls(opened.path, opened.is_new, opened.lock, settings)
         except BaseException:

@@ -1,30 +1,54 @@
 """Validation and listing of run ids, which are folder names."""
 
+import itertools
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from nip.errors import ParameterError, did_you_mean
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_LENGTH = 100
+_LENGTH_OF_NUMBER = 5
+"""Room for the number of a generated run id that is taken already."""
 
 
-def check_run_id(run_id: str) -> None:
+def check_run_id(run_id: Any, name: str = "run_id") -> None:
     """Raise ``ParameterError`` if a run id is not a valid folder name on all systems.
 
-    It must not be too long, begin with a letter or digit, and have only letters, digits, ``.``,
-    ``_`` and ``-``.
+    It must be text, not be too long, begin with a letter or digit, and have only letters, digits,
+    ``.``, ``_`` and ``-``. ``name`` is the name of the parameter, for the message.
     """
+    if not isinstance(run_id, str):
+        raise ParameterError(
+            f"{name} must be text, got {run_id!r}. Put it in quotes: YAML reads 1_0, 007 and 1e5 "
+            "as numbers."
+        )
     if not _ALLOWED.fullmatch(run_id):
         raise ParameterError(
-            f"run_id must begin with a letter or digit and contain only letters, digits, '.', '_' "
+            f"{name} must begin with a letter or digit and contain only letters, digits, '.', '_' "
             f"and '-', because it is a folder name; got {run_id!r}. {_suggestion(run_id)}"
         )
     if len(run_id) > _MAX_LENGTH:
         raise ParameterError(
-            f"run_id must have at most {_MAX_LENGTH} characters, got {len(run_id)}: {run_id!r}. "
+            f"{name} must have at most {_MAX_LENGTH} characters, got {len(run_id)}: {run_id!r}. "
             "Choose a shorter one."
         )
+
+
+def generated_run_id(parts: Sequence[str], time: datetime) -> str:
+    """Make a run id from names, of which each may be any text, and a time."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts)).lstrip("._-")
+    ending = f"{time:%Y%m%d-%H%M%S}"
+    return f"{stem[: _MAX_LENGTH - len(ending) - _LENGTH_OF_NUMBER - 1] or 'run'}-{ending}"
+
+
+def vacant_run_id(stem: str, runs_dir: Path) -> str:
+    """Return the stem, or the stem with the first number from 2, that no file or folder has."""
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not (runs_dir / name).exists())
 
 
 def existing_run_ids(runs_dir: Path) -> list[str]:

@@ -28,7 +28,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         monkeypatch.setattr(module, name, recorded)
 
     record(nip.command_line.help_text, "help_text", "All the help.")
-    record(nip.command_line.hydra_jobs, "prepare", ["hydra.added=1"])
+    record(nip.command_line.hydra_jobs, "prepare", ["seed=1,2", "rl.lr=0.1", "hydra.added=1"])
     record(nip.command_line.hydra_jobs, "enter_hydra", None)
     record(nip.command_line.request, "run_request", None)
     return steps

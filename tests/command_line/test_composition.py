@@ -33,6 +33,7 @@ def test_references_reach_defaults_files_and_overrides(working_folder: Path) -> 
     text = "seed: 5\nrun_id: ${scenario}-${seed}-${rl.minibatch_size}\n"
     tree = composed("experiment=mine", *TOY, "rl.minibatch_size=${seed}", mine=text)
     assert (tree["run_id"], tree["rl"]["minibatch_size"]) == ("toy-5-5", 5)
+    assert composed(*TOY, "seed=5", "run_id=${seed}")["run_id"] == "5"
 
 
 def test_a_protocol_chosen_in_a_file_decides_the_agents(working_folder: Path) -> None:

@@ -15,6 +15,9 @@ from nip.command_line.flags import parse_flags
 from nip.command_line.hydra_jobs import prepare
 from nip.command_line.request import Request
 from nip.errors import NipError, ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.run_store import Run
 from tests.source_files import REPOSITORY
 
 FOLDERS = ConfigFolders(REPOSITORY / "configs")
@@ -37,7 +40,9 @@ def prepared(*arguments: str) -> list[str]:
 def test_every_job_of_a_sweep_is_checked_and_named_by_what_it_differs_in(
     offered: list[list[dict[str, Any]]],
 ) -> None:
-    (added,) = prepared("rl.gamma=0.5", "interaction_protocol=nip,debate", "run_id=g", "--multirun")
+    given = ["rl.gamma=0.5", "interaction_protocol=nip,debate", "run_id=g"]
+    *overrides, added = prepared(*given, "--multirun")
+    assert overrides == [*TOY, *given]
     name, _, keys = added.partition("=")
     assert name == "hydra.job.config.override_dirname.exclude_keys"
     assert keys == "['dataset','rl.gamma','run_id','scenario','trainer']"
@@ -73,8 +78,9 @@ def test_a_sweep_needs_its_flag(word: str) -> None:
 def test_a_command_line_that_is_only_printed_may_be_wrong_or_unfinished(
     offered: list[list[dict[str, Any]]],
 ) -> None:
-    assert prepare(parse_flags(["scenario=toy", "--info"]), FOLDERS) == []
-    assert prepare(parse_flags(["scenario=toy", "rl.gama=1", "--hydra-help"]), FOLDERS) == []
+    for others in (["--info"], ["rl.gama=1", "--hydra-help"]):
+        flags = parse_flags(["scenario=toy", *others])
+        assert prepare(flags, FOLDERS) == flags.overrides
     assert [sorted(tree["agents"]) for (tree,) in offered] == [
         ["_default", "prover", "verifier"],
         [],
@@ -88,6 +94,51 @@ def test_completion_reads_the_line_that_is_being_typed(
     monkeypatch.setenv("COMP_LINE", line)
     prepare(parse_flags(["--shell-completion", "query=bash"]), FOLDERS)
     assert "prover1" in offered[0][0]["agents"]
+
+
+def test_names_that_look_like_numbers_reach_hydra_in_quotes() -> None:
+    *overrides, _ = prepared("run_id=1_0,007,7e12345", "seed=1_0", "--multirun")
+    assert overrides[len(TOY) :] == ["run_id='1_0',007,'7e12345'", "seed=1_0"]
+    run_ids = [request.experiment.run_id for request in hydra_jobs._checked.values()]
+    assert run_ids == ["1_0", "007", "7e12345"]
+
+
+def test_a_name_that_looks_like_a_number_is_part_of_the_names_of_the_jobs() -> None:
+    prepared("run_id=1_0", "dataset=witness,cheap_talk", "--multirun")
+    assert {request.experiment.run_id for request in hydra_jobs._checked.values()} == {
+        "1_0-dataset-witness",
+        "1_0-dataset-cheap_talk",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run_id=same,same"], r"Two jobs .* run 'same'"),
+        (["run_id=same", "rl.lr=0.1,0.10"], r"Two jobs .* run 'same-lr-0\.1'"),
+        (["run_id=${scenario}", "seed=1,2"], r"Two jobs .* run 'toy'.*seed=1 and .*seed=2"),
+        ([f"run_id={'x' * 95}", "seed=1,123456"], r"at most 100 characters, got 102"),
+        (["seed=" + ",".join(["1", "1" * 70])], r"at most 100 characters, got 11\d"),
+        (["run_id=a,b/c"], r"run_id must begin .*'b/c'"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_names_of_all_jobs_are_checked_before_the_first(
+    arguments: list[str], said: str, offered: list[list[dict[str, Any]]]
+) -> None:
+    with pytest.raises(NipError, match=said):
+        prepared(*arguments, "--multirun")
+    assert offered == []
+
+
+def test_a_job_whose_run_has_other_parameters_is_refused_before_the_first(
+    offered: list[list[dict[str, Any]]], working_folder: Path
+) -> None:
+    parameters = HyperParameters(scenario="toy", dataset="witness", trainer="reinforce").to_dict()
+    Run.create(ExperimentSettings(), "g-seed-2", parameters).close()
+    with pytest.raises(NipError, match="'g-seed-2' was started with other parameters"):
+        prepared("run_id=g", "seed=1,2", "--multirun")
+    assert offered == []
 
 
 @pytest.fixture

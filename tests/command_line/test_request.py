@@ -7,7 +7,7 @@ import pytest
 
 import nip.command_line.request
 from nip.command_line.request import Request, how_to_resume, read_request, run_request
-from nip.errors import ParameterError
+from nip.errors import NipError
 from nip.experiment.checked import CheckedExperiment
 from nip.experiment.plan import ExperimentPlan
 
@@ -22,13 +22,15 @@ def read(**keys: Any) -> Request:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[CheckedExperiment]:
     """Collect the experiments that would be run."""
     runs: list[CheckedExperiment] = []
-    monkeypatch.setattr(nip.command_line.request, "run_checked", runs.append)
+    monkeypatch.setattr(
+        nip.command_line.request, "run_checked", lambda experiment, on_open: runs.append(experiment)
+    )
     return runs
 
 
 def test_the_keys_of_the_command_line_are_no_parameters() -> None:
     request = read(
-        seed=7, run_id=12, resume="must", dry_run=True, plugins=[], settings={"num_threads": 2}
+        seed=7, run_id="12", resume="must", dry_run=True, plugins=[], settings={"num_threads": 2}
     )
     assert request.dry_run is True
     experiment = request.experiment
@@ -48,13 +50,16 @@ def test_what_is_not_given_runs_and_resumes_under_a_name_yet_to_be_made() -> Non
     [
         ({"resume": "nevr"}, r"^resume must .* auto.*, got 'nevr'\. Did you mean 'never'\?$"),
         ({"resume": None}, r"^resume must be one of .*, got None"),
+        ({"run_id": 10}, r"^run_id must be text, got 10\. Put it in quotes: YAML reads 1_0"),
+        ({"run_id": True}, r"^run_id must be text, got True\."),
+        ({"resume": "must"}, r"^resume=must needs the run_id of the run to resume"),
         ({"dry_run": 1}, r"^dry_run must be one of true, false, got 1"),
         ({"dry_run": "ture"}, r"^dry_run must .*, got 'ture'\. Did you mean 'true'\?$"),
     ],
     ids=str,
 )
 def test_a_refused_value_names_its_key(keys: dict[str, Any], said: str) -> None:
-    with pytest.raises(ParameterError, match=said):
+    with pytest.raises(NipError, match=said):
         read(**keys)
 
 
@@ -63,8 +68,8 @@ def test_a_job_of_a_sweep_gets_its_own_name(runs: list[CheckedExperiment]) -> No
     assert given.experiment.run_id == "grid-seed-1"
     run_request(given, lambda run_id: f"{run_id}-again")
     run_request(read(), lambda run_id: f"{run_id}-seed-1")
-    named, generated = (str(run.run_id) for run in runs)
-    assert named == "grid-seed-1"
+    assert [run.run_id for run in runs] == ["grid-seed-1", None]
+    generated = str(runs[1].generated_run_id)
     assert generated.endswith("-seed-1") and len(generated) > len("-seed-1")
 
 

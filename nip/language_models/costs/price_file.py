@@ -44,7 +44,8 @@ def _entries(path: str) -> Mapping[str, Any]:
     if not isinstance(tree, Mapping) or not all(isinstance(name, str) for name in tree):
         raise ParameterError(
             f"settings.prices={path!r} must map model names to prices, got {tree!r}. Write for "
-            "example `my-model: {prompt: 0.5, completion: 1.5}`."
+            "example `my-model: {prompt: 0.5, completion: 1.5}`, with quotes around a name that "
+            "YAML would read as a number."
         )
     return tree
 

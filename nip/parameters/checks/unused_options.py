@@ -71,7 +71,8 @@ def _groups_in(path: str, group: SubParameters) -> Iterator[tuple[str, SubParame
         if isinstance(value, SubParameters):
             yield from _groups_in(f"{path}{name}.", value)
         elif isinstance(value, Mapping):
-            for key, child in value.items():
+            groups = {key: each for key, each in value.items() if isinstance(each, SubParameters)}
+            for key, child in groups.items():
                 yield from _groups_in(f"{path}{name}.{key}.", child)
 
 

@@ -2,6 +2,7 @@
 
 import types
 import typing
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union
 
@@ -53,6 +54,8 @@ def _plain(annotation: Any, value: Any) -> Any:
         value = float(value)
     if isinstance(value, list | tuple) and _wants_tuple(annotation):
         return tuple(_plain(annotation, item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _plain(annotation, item) for key, item in value.items()}
     return value
 
 
@@ -71,9 +74,16 @@ def _complaint(annotation: Any, value: Any, name: str, default: Any) -> str:
             parts.append(suggestion)
         elif _is_number(value) and not literal_choices(annotation):
             parts.append("Write the number without quotes (plain YAML reads 1e-3 as text: 1.0e-3).")
+    elif isinstance(value, int | float) and _accepts_text(annotation):
+        parts.append("Put text in quotes: YAML reads 1_0, 007 and 1e5 as numbers.")
     if default is not ...:
         parts.append(f"The default is {default!r}.")
     return " ".join(parts)
+
+
+def _accepts_text(annotation: Any) -> bool:
+    """Return whether text is among the types of an annotation."""
+    return annotation is str or any(map(_accepts_text, typing.get_args(annotation)))
 
 
 def _is_number(text: str) -> bool:
@@ -102,6 +112,8 @@ def describe(annotation: Any) -> str:
     if origin in (tuple, list):
         items = list(dict.fromkeys(describe(item) for item in arguments if item is not ...))
         return f"a list (each item {' or '.join(items)})"
+    if origin in (dict, Mapping):
+        return f"a mapping (each value {describe(arguments[1])})"
     return _SIMPLE_TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 

@@ -65,7 +65,13 @@ def _schedule_tree(default: UpdateSchedule) -> dict[str, Any]:
 def _agents_tree(agent_class: type[BaseAgentParameters], names: Sequence[str]) -> dict[str, Any]:
     default = {"is_random": False, **class_tree(agent_class)}
     path = f"agents.{DEFAULT_AGENT}"
-    return {DEFAULT_AGENT: default, **{name: _interpolated(default, path) for name in names}}
+    mappings = {
+        name
+        for name, rule in field_rules(agent_class).items()
+        if rule.group_class is None and isinstance(default[name], dict)
+    }
+    own = _interpolated({**default, **dict.fromkeys(mappings)}, path)
+    return {DEFAULT_AGENT: default, **dict.fromkeys(names, own)}
 
 
 def _interpolated(tree: dict[str, Any], path: str) -> dict[str, Any]:

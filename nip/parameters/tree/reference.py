@@ -166,6 +166,8 @@ def written(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[plain]
     if isinstance(plain, list):
         return f"[{','.join(written(item) for item in plain)}]"
+    if isinstance(plain, dict):
+        return f"{{{','.join(f'{key}:{written(item)}' for key, item in plain.items())}}}"
     return str(plain)
 
 
