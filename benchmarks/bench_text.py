@@ -261,7 +261,7 @@ def sample(
             start = time.perf_counter()
             asyncio.run(sampler.sample("train", 0, plans, play, on_rollout))
             seconds = time.perf_counter() - start
-            stored = run.rollouts.load("train", 0)
+            stored = run.rollouts.load("train", 1)
             assert all(len(record["messages"]) == num_rounds for record in stored)
         megabytes = (Path(folder) / "bench" / "run.db").stat().st_size / 2**20
     return seconds, megabytes

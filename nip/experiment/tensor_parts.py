@@ -12,6 +12,7 @@ from nip.scenario_base.agents import AgentContext
 from nip.scenario_base.batch_shape import BatchShape, compute_batch_shape
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
+from nip.scenario_base.dataset_sizes import check_num_datapoints
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.registry import scenario_registry
@@ -33,6 +34,9 @@ def build_tensor_instance(
         protocol = build_protocol_handler(hyper_params)
     scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
     train_dataset, test_dataset = (scenario.load_dataset(split) for split in ("train", "test"))
+    learns_alone = trainer_type == "solo_agent" or hyper_params.pretrain_agents
+    check_num_datapoints(hyper_params, "train", len(train_dataset), is_divided=learns_alone)
+    check_num_datapoints(hyper_params, "test", len(test_dataset))
     agents = build_agents(hyper_params, scenario, protocol, train_dataset, trainer_type)
     normalizer = ObservationNormalizer().to(settings.device)
     batch_shape = BatchShape(num_environments=1, num_steps=protocol.max_message_rounds)

@@ -6,6 +6,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.registry import build_protocol_handler
+from nip.scenario_base.dataset_sizes import check_num_datapoints
 from nip.scenario_base.registry import scenario_registry
 from nip.scenario_base.text.agent import TextAgent
 from nip.scenario_base.text.dialogue_rules import DialogueRules
@@ -61,12 +62,18 @@ def build_text_instance(
     """Build datasets, agents, the groups that share a model, and parts that are not given."""
     if parts is None:
         parts = build_text_parts(hyper_params, settings, build_protocol_handler(hyper_params))
+    datasets = {split: parts.scenario.load_dataset(split) for split in ("train", "test")}
+    reruns_tests = hyper_params.base_run.base_run_type == "rerun_tests"
+    if not reruns_tests:
+        check_num_datapoints(hyper_params, "train", len(datasets["train"]))
+    if reruns_tests or hyper_params.text_rl.test_scheme != "none":
+        check_num_datapoints(hyper_params, "test", len(datasets["test"]))
     return PureTextScenarioInstance(
         protocol_handler=parts.protocol,
         scenario=parts.scenario,
         rules=parts.rules,
-        train_dataset=parts.scenario.load_dataset("train"),
-        test_dataset=parts.scenario.load_dataset("test"),
+        train_dataset=datasets["train"],
+        test_dataset=datasets["test"],
         agents=parts.agents,
         shared_model_groups=parts.shared_model_groups,
     )

@@ -27,7 +27,7 @@ class UpdateSchedule(SubParameters, ABC):
 
     @abstractmethod
     def is_active(self, iteration: int) -> bool:
-        """Return whether the agent learns in an iteration, counted from 0."""
+        """Return whether the agent learns in an iteration, given by its index, from 0."""
 
     @classmethod
     def build(cls, value: Any, path: str, ignore_unknown: bool = False) -> Self:
@@ -93,10 +93,10 @@ class ContiguousPeriodicUpdateSchedule(UpdateSchedule):
     """Number of iterations after which the pattern repeats."""
 
     start: CountOrZero
-    """First iteration of the period, counted from 0, in which the agent learns."""
+    """Number of iterations at the beginning of each period in which the agent does not learn."""
 
     stop: Count
-    """First iteration of the period after ``start`` in which it no longer learns."""
+    """Number of iterations from the beginning of each period after which it no longer learns."""
 
     def is_active(self, iteration: int) -> bool:
         """Return whether the iteration lies between ``start`` and ``stop``."""

@@ -27,7 +27,7 @@ Turn = Mapping[str, tuple[str, ...]]
 """One round: each agent that writes, with the channels on which it writes."""
 
 Timetable = tuple[Turn, ...]
-"""The turns of rounds 0, 1, ..., repeated until the end of the episode."""
+"""The turns of all rounds from the first on, repeated until the end of the episode."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ProtocolRules:
     """Number of rounds in the message history."""
 
     min_message_rounds: int = 1
-    """Decisions count from round ``min_message_rounds - 1`` on, counted from 0."""
+    """First round in which a decision counts, counted from 1."""
 
     num_episode_rounds: int | None = None
     """Maximum number of rounds of an episode; None: ``max_message_rounds``."""

@@ -132,7 +132,7 @@ class _Check:
             index = round_ % len(timetable)
             if not any(timetable[index].values()):
                 self._fail(
-                    f"nobody writes in round {round_} (turn {index} of timetable {variant}). "
+                    f"nobody writes in round {round_ + 1} (turn {index} of timetable {variant}). "
                     "Let an agent write in it, or leave the turn out."
                 )
 
@@ -149,8 +149,8 @@ class _Check:
             )
         if deciding[-1] < rules.min_message_rounds - 1:
             self._fail(
-                f"the last turn of {VERIFIER!r} is round {deciding[-1]} (timetable {variant}), but "
-                f"decisions count only from round {rules.min_message_rounds - 1} on. Set "
+                f"the last turn of {VERIFIER!r} is round {deciding[-1] + 1} (timetable {variant}), "
+                f"but decisions count only from round {rules.min_message_rounds} on. Set "
                 f"min_message_rounds to at most {deciding[-1] + 1}, or raise max_message_rounds."
             )
 

@@ -73,7 +73,7 @@ class TensorProtocol:
         Parameters
         ----------
         round : Tensor
-            Current rounds, counted from 0.
+            Indices of the current rounds, from 0.
         seed : Tensor
             Episode seeds.
         """
@@ -112,7 +112,7 @@ class TensorProtocol:
         y : Tensor
             Labels, 0 or 1.
         round : Tensor
-            Current rounds, counted from 0.
+            Indices of the current rounds, from 0.
         seed : Tensor
             Episode seeds.
         decision : Tensor

@@ -48,7 +48,9 @@ class Analysis:
         """Key prefix of its calls in the journal."""
         subject = self.subject
         asked = f"{self.model.provider}:{self.model.model_name}/{self.analyser.digest}"
-        place = "/".join(map(str, subject.place))
+        phase, iteration, position, agent = subject.place
+        # From 0, as in the journals of earlier versions of nip.
+        place = f"{phase}/{iteration - 1}/{position}/{agent}"
         return f"{self.analyser.name}/{asked}/{place}"
 
     async def answer(self, engine: Engine) -> AnalysisRow:
@@ -93,7 +95,7 @@ class Analysis:
             "analysis",
             self.analyser.name,
             subject.phase,
-            subject.iteration,
+            subject.iteration - 1,
             rollout.datapoint_id,
             rollout.copy,
             subject.agent,

@@ -84,14 +84,18 @@ class AnalysisSelection:
                 yield analysis
 
     def _rollouts(self, run: TextRun, stage: Stage) -> Iterator[Rollout]:
-        chosen = self._positions(run, stage)
-        for rollout in run.stored.each(*stage):
+        chosen, (phase, iteration) = self._positions(run, stage), stage
+        for rollout in run.stored.each(phase, iteration - 1):
             if rollout.position in chosen and not rollout.is_failed:
                 yield rollout
 
     def _positions(self, run: TextRun, stage: Stage) -> set[int]:
         """Sample dialogues such that a smaller sample is a subset of a larger one."""
         positions = run.database.rollouts.positions(*stage)
-        seed = run.hyper_params.seed
-        shuffled = sorted(positions, key=lambda place: stable_seed(seed, "analysed", *stage, place))
+        (phase, iteration), seed = stage, run.hyper_params.seed
+
+        def random_rank(position: int) -> int:
+            return stable_seed(seed, "analysed", phase, iteration - 1, position)
+
+        shuffled = sorted(positions, key=random_rank)
         return set(shuffled[: self.max_rollouts])

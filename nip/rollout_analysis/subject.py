@@ -21,7 +21,7 @@ class Subject:
     """``train`` or ``test``."""
 
     iteration: int
-    """The iteration, counted from 0."""
+    """The iteration, counted from 1."""
 
     rollout: Rollout
     """The dialogue."""

@@ -29,7 +29,7 @@ class SummaryRow:
     """``train`` or ``test``."""
 
     iteration: int
-    """The iteration, counted from 1 as in transcripts and metrics."""
+    """The iteration, counted from 1."""
 
     agent: str
     """The agent that the question is about."""
@@ -142,7 +142,7 @@ def _summary(
         model=model,
         prompt_sha256=prompt_sha256,
         phase=phase[1:],
-        iteration=iteration + 1,
+        iteration=iteration,
         agent=agent,
         share=None if mean is None else mean.mean,
         ci_low=None if mean is None else mean.ci_low,

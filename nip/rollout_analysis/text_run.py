@@ -17,7 +17,7 @@ from nip.trainers.text.stored_rollouts import StoredRollouts
 PHASES: tuple[RolloutPhase, ...] = ("train", "test")
 
 Stage = tuple[RolloutPhase, int]
-"""Phase and iteration, counted from 0."""
+"""Phase and iteration, counted from 1."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class TextRun:
     ) -> list[Stage]:
         """Return the stages with rollouts, in chronological order.
 
-        Iterations count from 1, as in transcripts and metrics; None: all. If none of them has
-        rollouts, the message of the ``ParameterError`` lists the stages that have.
+        ``iterations`` are counted from 1; None: all. If none of them has rollouts, the message of
+        the ``ParameterError`` lists the stages that have.
         """
         played = [
             (phase, iteration)
@@ -63,10 +63,10 @@ class TextRun:
         chosen = [
             (phase, iteration)
             for phase, iteration in played
-            if phase in phases and (iterations is None or iteration + 1 in iterations)
+            if phase in phases and (iterations is None or iteration in iterations)
         ]
         if not chosen:
-            known = ", ".join(f"{phase} {iteration + 1}" for phase, iteration in played)
+            known = ", ".join(f"{phase} {iteration}" for phase, iteration in played)
             raise ParameterError(
                 f"Run {self.folder.name!r} has no rollouts in the chosen iterations and phases. It "
                 f"has rollouts in: {known or 'no iteration yet'}. Choose among these."

@@ -45,9 +45,9 @@ def chosen_transcripts(
     run: TextRun, stage: Stage, chosen: TranscriptFilter
 ) -> Iterator[dict[str, Any]]:
     """Yield the selected dialogues of a stage in the format of ``transcript_of``."""
-    phase, _ = stage
+    phase, iteration = stage
     agent_names = run.instance.protocol_handler.agent_names
-    for rollout in run.stored.each(*stage):
+    for rollout in run.stored.each(phase, iteration - 1):
         if chosen.admits(rollout):
             datapoint = run.stored.dataset(phase)[rollout.datapoint]
             yield transcript_of(rollout, datapoint, agent_names)
@@ -76,7 +76,7 @@ def render_transcript(
 def _title(transcript: dict[str, Any], stage: Stage) -> str:
     phase, iteration = stage
     copy = f" (copy {transcript['copy'] + 1})" if transcript["copy"] else ""
-    place = f"{phase} {iteration + 1}, position {transcript['position']}"
+    place = f"{phase} {iteration}, position {transcript['position']}"
     return f"{place}: {transcript['datapoint_id']}{copy}"
 
 
@@ -98,7 +98,7 @@ def _message(
     message: dict[str, Any], round: int, agent_names: tuple[str, ...], raw: bool
 ) -> RenderableType:
     agent = message["agent"]
-    title = f"round {round + 1}, {agent}"
+    title = f"round {round}, {agent}"
     if "decision" in message:
         title += f": {message['decision']}"
     notes = [

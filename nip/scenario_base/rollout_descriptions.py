@@ -28,9 +28,9 @@ def describe_rollouts(rollouts: TensorDictBase, protocol: ProtocolHandler) -> li
     -------
     descriptions : list of dict
         Plain data of each episode: ``datapoint_id``, ``label``, ``verdict`` (``none`` without a
-        decision), ``rewards`` (of the whole episode, by agent) and ``rounds``. Each round has
-        ``messages``, the symbols by channel, agent and action key, and ``decisions`` by agent. A
-        symbol from a grid is the list of its coordinates.
+        decision), ``rewards`` (of the whole episode, by agent) and ``rounds``. Each round has its
+        number ``round``, from 1, ``messages``, the symbols by channel, agent and action key, and
+        ``decisions`` by agent. A symbol from a grid is the list of its coordinates.
     """
     return [_describe_episode(episode.cpu(), protocol) for episode in rollouts.unbind(0)]
 
@@ -62,7 +62,7 @@ def _describe_round(step: TensorDictBase, protocol: ProtocolHandler) -> dict[str
         protocol.agent_names[agent]: DECISIONS[int(agents["decision"][agent])]
         for (agent,) in agents["decides"].nonzero().tolist()
     }
-    return {"round": int(step["round"]), "messages": messages, "decisions": decisions}
+    return {"round": int(step["round"]) + 1, "messages": messages, "decisions": decisions}
 
 
 def _is_message(value: Tensor) -> bool:

@@ -92,7 +92,7 @@ class TensorDictTrainer(CheckpointedTrainer):
         """Prepare a run without a checkpoint, after ``_set_up``."""
 
     def _run_iteration(self, iteration: int) -> dict[str, float]:
-        """Run the training part of an iteration, counted from 0; return its metrics."""
+        """Run the training part of an iteration, given by its index from 0; return its metrics."""
         raise NotImplementedError(f"{type(self).__name__} has no _run_iteration.")
 
     def _make_objective(self) -> Objective | None:
@@ -258,7 +258,7 @@ class TensorDictTrainer(CheckpointedTrainer):
     ) -> None:
         """Run the iterations after the ``first`` completed ones, and log and save each of them.
 
-        ``run_one`` takes the index of an iteration, counted from 0, and returns its metrics.
+        ``run_one`` takes the index of an iteration, from 0, and returns its metrics.
         """
         self.begin()
         iteration_context.advance(first - iteration_context.first)

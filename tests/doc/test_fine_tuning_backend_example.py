@@ -61,8 +61,8 @@ def run_job(folder: Path, sleep, lose_answer: bool = False, options: JobOptions 
     runner = JobRunner("r", folder, database.jobs, {"verifier": backend}, options, pace)
 
     async def work():
-        await runner.create(0, [JobPlan("verifier", "small", DATASET, seed=1)])
-        return (await runner.wait(0))["verifier"]
+        await runner.create(1, [JobPlan("verifier", "small", DATASET, seed=1)])
+        return (await runner.wait(1))["verifier"]
 
     try:
         return asyncio.run(work())

@@ -3,13 +3,15 @@
 import pytest
 
 import nip.experiment.tensor_parts
-from nip.errors import ParameterError
+from nip.errors import DatasetError, ParameterError
 from nip.experiment.tensor_parts import build_tensor_instance
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
 from nip.scenario_base.batch_shape import BatchShape
+from nip.scenario_base.data import TensorDataset
 from nip.scenario_instance import TensorDictScenarioInstance
+from nip.scenarios.toy import ToyScenario
 from nip.utils.ranks import Ranks
 from tests.experiments import make_params
 
@@ -55,3 +57,41 @@ def test_the_environments_are_those_of_all_processes_together(
     assert instance.test_environment.num_environments == 6
     with pytest.raises(ParameterError, match="5 environments cannot be divided by 2 processes"):
         built(make_params(rl={"rollouts_per_iteration": 5}))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "changes", "said"),
+    [
+        (
+            {"train": 0, "test": 9},
+            {},
+            r"The train split .*'witness' must have at least 1 .* got none",
+        ),
+        (
+            {"train": 9, "test": 0},
+            {},
+            r"The test split .*'witness' must have at least 1 .* got none",
+        ),
+        ({"train": 1, "test": 9}, {"trainer": "solo_agent"}, r"at least 2 .* trainer='solo_agent'"),
+        ({"train": 1, "test": 9}, {"pretrain_agents": True}, r"at least 2 .* pretrain_agents=True"),
+        ({"train": 2, "test": 1}, {"trainer": "solo_agent"}, None),
+        ({"train": 1, "test": 1}, {}, None),
+    ],
+)
+def test_a_split_with_too_few_datapoints_is_refused(
+    sizes: dict[str, int], changes: dict, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = ToyScenario.load_dataset
+
+    def few(scenario: ToyScenario, split: str) -> TensorDataset:
+        whole = load(scenario, split)
+        kept = {name: value[: sizes[split]] for name, value in whole.observations.items()}
+        return TensorDataset(kept, whole.y[: sizes[split]], whole.message_shape)
+
+    monkeypatch.setattr(ToyScenario, "load_dataset", few)
+    params = make_params(**changes)
+    if said is None:
+        built(params)
+    else:
+        with pytest.raises(DatasetError, match=said):
+            built(params)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import nip.experiment.text_parts
-from nip.errors import NipError
+from nip.errors import DatasetError, NipError
 from nip.experiment.text_parts import TextParts, build_text_instance, build_text_parts
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
@@ -37,7 +37,12 @@ def test_agents_come_in_the_order_of_the_protocol_and_groups_in_that_of_their_ag
 
 def test_no_data_are_read_before_the_instance_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(CodeValidationScenario, "load_dataset", lambda _, split: read.append(split))
+
+    def load(_: CodeValidationScenario, split: str) -> list[None]:
+        read.append(split)
+        return [None]
+
+    monkeypatch.setattr(CodeValidationScenario, "load_dataset", load)
     params = make_text_params()
     parts = parts_of(params)
     assert read == []
@@ -55,6 +60,34 @@ def test_parts_that_were_built_already_are_used(monkeypatch: pytest.MonkeyPatch)
     assert instance.rules is parts.rules
     assert instance.agents is parts.agents
     assert instance.shared_model_groups is parts.shared_model_groups
+
+
+@pytest.mark.parametrize(
+    ("sizes", "changes", "said"),
+    [
+        (
+            {"train": 0, "test": 2},
+            {},
+            r"The train split of the dataset 'test' must have at least 1",
+        ),
+        ({"train": 2, "test": 0}, {}, r"The test split of the dataset 'test' must have at least 1"),
+        ({"train": 2, "test": 0}, {"text_rl": {"test_scheme": "none"}}, None),
+        ({"train": 1, "test": 1}, {}, None),
+    ],
+)
+def test_a_split_without_datapoints_is_refused_where_it_is_used(
+    sizes: dict[str, int], changes: dict, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = CodeValidationScenario.load_dataset
+    monkeypatch.setattr(
+        CodeValidationScenario, "load_dataset", lambda *given: load(*given)[: sizes[given[1]]]
+    )
+    params = make_text_params(**changes)
+    if said is None:
+        build_text_instance(params, SETTINGS)
+    else:
+        with pytest.raises(DatasetError, match=said):
+            build_text_instance(params, SETTINGS)
 
 
 def test_a_missing_dataset_is_told_before_the_agents_are_built(

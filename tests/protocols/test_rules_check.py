@@ -102,7 +102,7 @@ def test_the_errors_are_of_the_family_and_value_errors() -> None:
         ),
         pytest.param(
             {"timetables": ((PROVER, {}, VERIFIER),)},
-            ["nobody writes in round 1", "turn 1"],
+            ["nobody writes in round 2", "turn 1"],
             id="a silent round",
         ),
         pytest.param(
@@ -112,7 +112,7 @@ def test_the_errors_are_of_the_family_and_value_errors() -> None:
         ),
         pytest.param(
             {"min_message_rounds": 4, "timetables": ((VERIFIER, PROVER),)},
-            ["round 2", "from round 3 on", "min_message_rounds to at most 3"],
+            ["round 3", "from round 4 on", "min_message_rounds to at most 3"],
             id="decisions count too late",
         ),
         pytest.param(

@@ -12,7 +12,7 @@ from tests.scenario_base.text.dialogues import DATAPOINT, PLAN, rules_of
 def subject_of(agent: str, protocol: str = "nip", **common: bool) -> Subject:
     rules = rules_of(protocol, protocol_common=common)
     rollout = begin_rollout(DATAPOINT, PLAN)
-    return Subject("train", 0, rollout, DATAPOINT, rules, agent)
+    return Subject("train", 1, rollout, DATAPOINT, rules, agent)
 
 
 def subject_with(agent: str, *messages: MessageRecord, solution: str = "") -> Subject:

@@ -71,7 +71,7 @@ def test_a_readable_answer_takes_one_call():
     assert (row.model, row.agent, row.place) == (
         "openai:judge",
         "prover",
-        ("train", 0, PLAN.position, "prover"),
+        ("train", 1, PLAN.position, "prover"),
     )
     (call,) = engine.calls
     assert call.messages[0]["content"].startswith("Is prover right about ")

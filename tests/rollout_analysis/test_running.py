@@ -94,7 +94,7 @@ def test_shares_and_intervals_are_those_of_the_answers(runs_dir: Path) -> None:
     found = [
         each
         for each in rows_of(runs_dir)
-        if (each.phase, each.iteration) == ("train", 1) and each.finding in ("yes", "no")
+        if (each.phase, each.iteration) == ("train", 2) and each.finding in ("yes", "no")
     ]
     with open_text_run(runs_dir / "played") as run:
         problem_of = {each.id: each.extra["problem"] for each in run.instance.train_dataset}

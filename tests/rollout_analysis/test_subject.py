@@ -36,4 +36,4 @@ def test_texts_have_the_messages_by_round_and_agent() -> None:
         "[Round 1, prover]\nIt is right.\n\n[Round 2, verifier]\n(nothing)"
     )
     assert subject_with("prover").messages_text() == "(nothing)"
-    assert subject.place == ("train", 0, PLAN.position, "prover")
+    assert subject.place == ("train", 1, PLAN.position, "prover")

@@ -16,7 +16,7 @@ def row(finding: str, datapoint: str, position: int = 0, **changes) -> AnalysisR
         "model": "openai:x",
         "prompt_sha256": "abc",
         "phase": "train",
-        "iteration": 0,
+        "iteration": 1,
         "agent": "prover",
     }
     return AnalysisRow(
@@ -65,7 +65,7 @@ def test_unknown_and_not_applicable_are_counted_but_not_part_of_the_proportion()
 def test_groups_are_ordered_by_stage_with_training_before_the_test():
     rows = [
         row("yes", "a", phase=phase, iteration=iteration, agent=agent)
-        for iteration in (1, 0)
+        for iteration in (2, 1)
         for phase in ("test", "train")
         for agent in ("prover1", "prover0")
     ]

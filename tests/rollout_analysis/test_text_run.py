@@ -13,8 +13,8 @@ from nip.run_store import Run
 
 def test_stages_are_in_chronological_order_and_can_be_chosen(runs_dir: Path) -> None:
     with open_text_run(runs_dir / "played") as run:
-        assert run.stages() == [("train", 0), ("test", 0), ("train", 1), ("test", 1)]
-        assert run.stages(["test"], [2]) == [("test", 1)]
+        assert run.stages() == [("train", 1), ("test", 1), ("train", 2), ("test", 2)]
+        assert run.stages(["test"], [2]) == [("test", 2)]
         with pytest.raises(ParameterError, match=r"rollouts in: train 1, test 1, train 2, test 2"):
             run.stages(iterations=[3])
         assert run.hyper_params.trainer == "pure_text_ei"

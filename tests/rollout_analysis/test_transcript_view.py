@@ -23,7 +23,7 @@ TRANSCRIPT = {
     "rewards": {"prover": 0.0, "verifier": 1.0},
     "rounds": [
         {
-            "round": 0,
+            "round": 1,
             "messages": [
                 {"agent": "prover", "channels": {"main": "It adds."}, "raw": "HEADER It adds."},
                 {
@@ -42,7 +42,7 @@ TRANSCRIPT = {
 
 def shown(transcript=TRANSCRIPT, **options) -> str:
     console = Console(file=io.StringIO(), width=100)
-    console.print(render_transcript(transcript, ("test", 1), ("prover", "verifier"), **options))
+    console.print(render_transcript(transcript, ("test", 2), ("prover", "verifier"), **options))
     return console.file.getvalue()
 
 

@@ -39,11 +39,11 @@ def test_a_description_tells_who_wrote_and_decided_what():
         "rewards": {"prover": 0.0, "verifier": -1.0},
         "rounds": [
             {
-                "round": 0,
+                "round": 1,
                 "messages": {channel: {"verifier": {"symbol": [2]}}},
                 "decisions": {"verifier": "continue"},
             },
-            {"round": 1, "messages": {channel: {"prover": {"symbol": [3]}}}, "decisions": {}},
+            {"round": 2, "messages": {channel: {"prover": {"symbol": [3]}}}, "decisions": {}},
         ],
     }
 

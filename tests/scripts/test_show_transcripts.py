@@ -83,7 +83,7 @@ def test_a_run_that_is_open_elsewhere_can_be_read(
     with Run.open(text_settings(runs_dir), "played", params.to_dict()) as run:
         failed = {**rollouts(runs_dir)[0].to_record(), "position": 99, "status": "failed"}
         failed |= {"error": "ModelTimeoutError", "error_message": "late"}
-        run.rollouts.add("train", 0, 99, failed)
+        run.rollouts.add("train", 1, 99, failed)
         out = shown(runs_dir, capsys, "--failed")
         run.rollouts._transactions._connection.execute("DELETE FROM rollouts WHERE position = 99")
     assert positions(out) == [99]

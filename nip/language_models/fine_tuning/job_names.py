@@ -1,6 +1,6 @@
 """Deterministic names of files and jobs, by which they are found after a crash.
 
-Iterations are counted from 0 in the code, and from 1 in names.
+Iterations are counted from 1.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def tag_of(key: str) -> str:
 def job_suffix(group: str, iteration: int, key: str) -> str:
     """Return the suffix for the name of the new model: ``verifier-2-8c31f0a95d27be64``."""
     readable = _UNSAFE.sub("-", group)[:_GROUP_LENGTH].replace("_", "-").lower()
-    suffix = f"{readable}-{iteration + 1}-{tag_of(key)}"
+    suffix = f"{readable}-{iteration}-{tag_of(key)}"
     assert len(suffix) <= MAX_SUFFIX, suffix
     return suffix
 
@@ -48,12 +48,12 @@ def job_metadata(key: str, **parts: str | int) -> dict[str, str]:
 
 def remote_file_name(group: str, iteration: int, dataset_sha256: str) -> str:
     """Return the file name of a dataset at the service, which includes a hash of its content."""
-    return f"nip_{iteration + 1}_{_file_safe(group)}_{dataset_sha256[:32]}.jsonl"
+    return f"nip_{iteration}_{_file_safe(group)}_{dataset_sha256[:32]}.jsonl"
 
 
 def dataset_path(group: str, iteration: int) -> str:
     """Return the path of a dataset relative to the folder of the run."""
-    return f"fine_tuning/iteration_{iteration + 1:04d}_{_file_safe(group)}.jsonl"
+    return f"fine_tuning/iteration_{iteration:04d}_{_file_safe(group)}.jsonl"
 
 
 def without_missing(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class JobOptions:
 def first_attempt(
     run_id: str, iteration: int, plan: JobPlan, backend: FineTuningBackend
 ) -> FineTuningJobRow:
-    """Return the database row of the first attempt at a job."""
+    """Return the database row of the first attempt at a job; ``iteration`` is counted from 1."""
     row = FineTuningJobRow(
         key="",
         iteration=iteration,
@@ -134,7 +134,8 @@ def request_of(run_id: str, row: FineTuningJobRow) -> JobRequest:
 def _with_key(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
     key = job_key(
         run=run_id,
-        iteration=row.iteration,
+        # From 0, as in the keys of jobs that earlier versions of nip have created.
+        iteration=row.iteration - 1,
         group=row.model_group,
         attempt=row.attempt,
         backend=row.backend,

@@ -55,8 +55,9 @@ class JobRunner:
     """Runs the fine-tuning jobs of one run, with one backend per model group.
 
     ``create`` and ``wait`` may be called again in a later process, and continue from the stored
-    rows. The jobs of all groups run concurrently. ``run_id`` is part of the keys of jobs. Datasets
-    are stored in the subfolder ``fine_tuning`` of ``folder``, that of the run.
+    rows. The jobs of all groups run concurrently. Iterations are counted from 1. ``run_id`` is part
+    of the keys of jobs. Datasets are stored in the subfolder ``fine_tuning`` of ``folder``, that of
+    the run.
     """
 
     def __init__(
@@ -131,12 +132,12 @@ class JobRunner:
         if dataset.num_unusable:
             warn_user(
                 f"{dataset.num_unusable} fine-tuning examples of group {plan.group!r} after "
-                f"iteration {iteration + 1} are left out, because they contain an empty message."
+                f"iteration {iteration} are left out, because they contain an empty message."
             )
         if dataset.num_examples < backend.min_examples:
             warn_user(
                 f"Group {plan.group!r} has {dataset.num_examples} fine-tuning examples after "
-                f"iteration {iteration + 1}, but the service requires at least "
+                f"iteration {iteration}, but the service requires at least "
                 f"{backend.min_examples}: the group keeps its model. Sample more rollouts, or "
                 "select a larger share of them."
             )
@@ -152,7 +153,7 @@ class JobRunner:
         if row.dataset_sha256 != plan.dataset.sha256:
             raise ResumeError(
                 f"Group {row.model_group!r} already has a fine-tuning job after iteration "
-                f"{row.iteration + 1} with different examples. The rollouts of the run or the code "
+                f"{row.iteration} with different examples. The rollouts of the run or the code "
                 "that selects them have changed; start a new run with another run_id."
             )
         return row
@@ -290,7 +291,7 @@ def _check_size(plan: JobPlan, backend: FineTuningBackend) -> None:
 def _describe(row: FineTuningJobRow) -> str:
     error = (row.error or "unknown reason").rstrip(".")
     return (
-        f"Fine-tuning of group {row.model_group!r} after iteration {row.iteration + 1} did not "
+        f"Fine-tuning of group {row.model_group!r} after iteration {row.iteration} did not "
         f"succeed (attempt {row.attempt + 1}, {row.status.lower()}): {error}."
     )
 

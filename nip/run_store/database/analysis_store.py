@@ -15,7 +15,8 @@ from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
 
 FILE_NAME = "analyses.db"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+"""Layout of a file. In layout 1, iterations were counted from 0."""
 
 _TABLES = (
     """
@@ -36,6 +37,12 @@ CREATE TABLE results (
 """,
     "CREATE TABLE journal (key TEXT NOT NULL PRIMARY KEY, entry TEXT NOT NULL)",
     "CREATE TABLE state (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
+)
+
+# In two steps, because a number must be unique at any time.
+_COUNT_FROM_1 = (
+    "UPDATE results SET iteration = -1 - iteration",
+    "UPDATE results SET iteration = -iteration",
 )
 
 Finding = Literal["yes", "no", "unknown", "not_applicable"]
@@ -60,7 +67,7 @@ class AnalysisRow:
     """``train`` or ``test``."""
 
     iteration: int
-    """The iteration, counted from 0, as in ``run.db``."""
+    """The iteration, counted from 1, as in ``run.db``."""
 
     position: int
     """Position of the rollout in its stage."""
@@ -167,9 +174,10 @@ class AnalysisStore:
 
 
 def _create_tables(connection: sqlite3.Connection, version: int) -> None:
-    if version == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _TABLES:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
-        connection.execute("COMMIT")
+    if version == LAYOUT_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES if version == 0 else _COUNT_FROM_1:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+    connection.execute("COMMIT")

@@ -9,8 +9,8 @@ from nip.errors import UnknownNameError, unknown_name
 class RunHistory:
     """The value of each metric at each iteration.
 
-    Iterations count from 0. A metric need not have a value at every iteration; evaluations, for
-    example, may be less frequent.
+    Iterations are counted from 1; 0 is before the first. A metric need not have a value at every
+    iteration; evaluations, for example, may be less frequent.
     """
 
     def __init__(self) -> None:

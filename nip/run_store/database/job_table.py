@@ -31,7 +31,7 @@ class FineTuningJobRow:
     """Idempotency key of the attempt, derived from its definition and sent to the service."""
 
     iteration: int
-    """Iteration whose rollouts the job trains on."""
+    """Iteration whose rollouts the job trains on, counted from 1."""
 
     model_group: str
     """Model group that is trained."""

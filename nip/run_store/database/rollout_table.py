@@ -12,7 +12,7 @@ RolloutPhase = Literal["train", "test"]
 
 
 class RolloutTable:
-    """Records of rollouts by phase, iteration and position.
+    """Records of rollouts by phase, iteration and position; iterations are counted from 1.
 
     Parameters
     ----------

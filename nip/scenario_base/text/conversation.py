@@ -101,7 +101,7 @@ class Conversation:
         agent : str
             Name of the agent.
         round : int
-            The round, counted from 0.
+            Index of the round, from 0.
         said : sequence of MessageRecord
             All messages of the dialogue in order; those of this and later rounds are ignored.
         """

@@ -95,7 +95,7 @@ class EpisodeRules:
 
     @property
     def last_round(self) -> int:
-        """Index of the last possible round, counted from 0."""
+        """Index of the last possible round, from 0."""
         return self.protocol.num_episode_rounds - 1
 
     def writers(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:

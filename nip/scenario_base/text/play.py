@@ -233,8 +233,8 @@ def _end_round(rules: DialogueRules, rollout: Rollout, said: tuple[MessageRecord
 
 def _warning(record: MessageRecord) -> str:
     return (
-        f"In round {record.round} no answer of {record.agent!r} was valid, the last one because "
-        f"{record.problems[-1]}. Its message was left empty."
+        f"In round {record.round + 1} no answer of {record.agent!r} was valid, the last one "
+        f"because {record.problems[-1]}. Its message was left empty."
     )
 
 

@@ -14,7 +14,7 @@ class MessageRecord:
     """Message of one agent in one round."""
 
     round: int
-    """The round, counted from 0."""
+    """Index of the round, from 0; in the record it is counted from 1."""
 
     agent: str
     """Name of the agent."""
@@ -58,7 +58,7 @@ class MessageRecord:
     def to_record(self) -> dict[str, Any]:
         """Convert the message to JSON types, without fields that have their defaults."""
         record: dict[str, Any] = {
-            "round": self.round,
+            "round": self.round + 1,
             "agent": self.agent,
             "text": self.text,
             "channel_texts": self.channel_texts,
@@ -72,7 +72,8 @@ class MessageRecord:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "MessageRecord":
         """Restore an object from its ``to_record`` form."""
-        values = {**record, "problems": tuple(record.get("problems", ()))}
+        problems = tuple(record.get("problems", ()))
+        values = {**record, "round": record["round"] - 1, "problems": problems}
         return cls(**values)
 
 

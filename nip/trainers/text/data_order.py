@@ -49,7 +49,7 @@ def reruns_tests(hyper_params: HyperParameters) -> bool:
 def is_tested(
     hyper_params: HyperParameters, iteration: int, num_iterations: int | None = None
 ) -> bool:
-    """Tell whether an iteration, counted from 0, includes a test.
+    """Tell whether an iteration, given by its index from 0, includes a test.
 
     ``num_iterations`` is that of the run, if it is stopped early.
     """

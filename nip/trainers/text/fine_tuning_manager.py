@@ -97,7 +97,7 @@ class FineTuningManager:
             self._notify("on_step_start")
         backends = self._backends()
         try:
-            await self._runner(backends).create(self.iteration, plans)
+            await self._runner(backends).create(self.iteration + 1, plans)
         finally:
             await _close(backends)
         for _ in plans:
@@ -107,7 +107,7 @@ class FineTuningManager:
         """Wait for all jobs of the iteration; return the new model of each group that has one."""
         backends = self._backends()
         try:
-            rows = await self._runner(backends).wait(self.iteration)
+            rows = await self._runner(backends).wait(self.iteration + 1)
         finally:
             await _close(backends)
         return {name: row.model for name, row in rows.items() if row.model is not None}

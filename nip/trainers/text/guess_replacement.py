@@ -12,8 +12,8 @@ def guess_replacement_share(iteration: int, params: TextRlParameters) -> float:
     """Return the share of the verifier's examples whose verdict is replaced by the true label.
 
     With the initial share p and the annealing rate r, the annealing ``none`` keeps p, ``linear``
-    gives max(0, p − r · iteration), ``exponential`` gives p · (1 − r)^iteration; iterations are
-    counted from 0.
+    gives max(0, p − r · iteration), ``exponential`` gives p · (1 − r)^iteration; ``iteration`` is
+    an index, from 0.
     """
     share = params.verifier_guess_replacement_proportion
     rate = params.verifier_guess_replacement_annealing_rate

@@ -90,7 +90,7 @@ class TextRolloutTrainer(Trainer):
         phase : str
             ``train`` or ``test``, which is also the name of the split.
         iteration : int
-            The iteration, counted from 0.
+            Index of the iteration, from 0.
         requests : sequence of RolloutRequest
             The rollouts to sample.
 

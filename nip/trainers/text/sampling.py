@@ -73,7 +73,7 @@ class RolloutSampler:
             rollouts are stored, and so are all answers of unfinished ones.
         """
         self._save_usage_before(f"{phase}/{iteration}")
-        stored = set(self._run.rollouts.positions(phase, iteration))
+        stored = set(self._run.rollouts.positions(phase, iteration + 1))
         missing = [plan for plan in plans if plan.position not in stored]
         cache = ResponseCache(Path(self._cache_path)) if self._cache_path else None
         try:
@@ -106,7 +106,7 @@ class RolloutSampler:
         with self._run.transaction():
             deleted = None if rollout.is_failed else prefix
             self._run.rollouts.add(
-                phase, iteration, rollout.position, rollout.to_record(), forget=deleted
+                phase, iteration + 1, rollout.position, rollout.to_record(), forget=deleted
             )
             self._commit_usage(prefix)
 
@@ -126,12 +126,12 @@ class RolloutSampler:
         """Delete the journal of a stage; if all rollouts failed, delete these instead."""
         errors = Counter(
             record["error_message"]
-            for record in self._run.rollouts.load(phase, iteration)
+            for record in self._run.rollouts.load(phase, iteration + 1)
             if record["status"] == "failed"
         )
         if errors and errors.total() == num_rollouts:
             with self._run.transaction():
-                self._run.rollouts.delete(phase, iteration)
+                self._run.rollouts.delete(phase, iteration + 1)
                 # The journal still has all answers of the stage, which will be counted again when
                 # the stage is repeated.
                 before = self._run.get_state(_USAGE_BEFORE_STAGE_KEY)["snapshot"]

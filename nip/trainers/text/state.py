@@ -39,7 +39,7 @@ class TextTrainerState:
 
     @property
     def iteration(self) -> int:
-        """The current iteration, counted from 0."""
+        """Index of the current iteration, from 0."""
         return len(self.models) - 1
 
     @property

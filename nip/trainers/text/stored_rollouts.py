@@ -32,7 +32,8 @@ PlayOne = Callable[[RolloutPlan, Complete], Awaitable[Rollout]]
 class StoredRollouts:
     """Plans, plays and loads the rollouts of one run, whose seed gives that of every rollout.
 
-    A read-only database as ``run`` suffices for all methods except playing.
+    Iterations are indices, from 0. A read-only database as ``run`` suffices for all methods except
+    playing.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class StoredRollouts:
 
     def each(self, phase: RolloutPhase, iteration: int) -> Iterator[Rollout]:
         """Iterate over the rollouts of a stage, sorted by position."""
-        return map(Rollout.from_record, self._run.rollouts.load(phase, iteration))
+        return map(Rollout.from_record, self._run.rollouts.load(phase, iteration + 1))
 
     def transcripts(self, phase: RolloutPhase, iteration: int) -> Iterator[dict[str, Any]]:
         """Iterate over the transcripts of a stage, sorted by position."""

@@ -47,7 +47,8 @@ def transcript_of(
 ) -> dict[str, Any]:
     """Return a readable form of a rollout as plain data, without empty entries.
 
-    ``prompts`` holds the system prompt of each agent; ``agent_names`` the order of the protocol.
+    Rounds are counted from 1. ``prompts`` holds the system prompt of each agent; ``agent_names``
+    the order of the protocol.
     """
     totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
     decided = rollout.verdict in (0, 1)
@@ -83,7 +84,7 @@ def _round_numbers(rollout: Rollout) -> range:
 
 def _round(rollout: Rollout, number: int, agent_names: Sequence[str]) -> dict[str, Any]:
     messages = [_message(each) for each in rollout.messages if each.round == number]
-    tree: dict[str, Any] = {"round": number, "messages": messages}
+    tree: dict[str, Any] = {"round": number + 1, "messages": messages}
     rewards = rollout.rewards[number] if number < rollout.num_rounds else ()
     if any(rewards):
         tree["rewards"] = dict(zip(agent_names, rewards, strict=True))

@@ -216,8 +216,8 @@ class Process:
         """Make the jobs and wait for them; return the last attempts."""
 
         async def work():
-            await self.runner.create(0, plans or [plan(group) for group in self.groups])
-            return await self.runner.wait(0)
+            await self.runner.create(1, plans or [plan(group) for group in self.groups])
+            return await self.runner.wait(1)
 
         return asyncio.run(work())
 

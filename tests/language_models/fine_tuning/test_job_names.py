@@ -13,7 +13,7 @@ from nip.language_models.fine_tuning.job_names import (
 )
 
 
-@given(group=st.text(), iteration=st.integers(0, 10**6), run=st.text(max_size=1000))
+@given(group=st.text(), iteration=st.integers(1, 10**6), run=st.text(max_size=1000))
 def test_names_keep_the_limits_of_openai(group, iteration, run):
     key = job_key(group=group, iteration=iteration, run=run)
     suffix = job_suffix(group, iteration, key)
@@ -36,8 +36,8 @@ def test_different_groups_have_different_files(groups):
 
 
 def test_a_plain_group_has_a_plain_file():
-    assert dataset_path("verifier", 3) == "fine_tuning/iteration_0004_verifier.jsonl"
-    assert remote_file_name("verifier", 3, "ab" * 32) == f"nip_4_verifier_{'ab' * 16}.jsonl"
+    assert dataset_path("verifier", 4) == "fine_tuning/iteration_0004_verifier.jsonl"
+    assert remote_file_name("verifier", 4, "ab" * 32) == f"nip_4_verifier_{'ab' * 16}.jsonl"
 
 
 def test_keys_are_the_same_in_every_process_and_in_any_order():

@@ -422,4 +422,4 @@ def test_a_dataset_that_was_changed_on_disk_is_not_uploaded(tmp_path):
 
 def test_nothing_is_done_for_an_iteration_without_jobs(tmp_path):
     with Process(tmp_path, FakeService()) as process:
-        assert asyncio.run(process.runner.wait(3)) == {}
+        assert asyncio.run(process.runner.wait(4)) == {}

@@ -72,8 +72,8 @@ def run_job(folder, app, options=None, dataset=EXAMPLES, **hyper_params):
     async def work(backend):
         polling = PollingPolicy(0.01, time.sleep, lambda: time.seconds)
         runner = JobRunner("r", folder, database.jobs, {"verifier": backend}, options, polling)
-        await runner.create(0, [given])
-        return (await runner.wait(0))["verifier"]
+        await runner.create(1, [given])
+        return (await runner.wait(1))["verifier"]
 
     try:
         return with_backend(app, work)
@@ -185,7 +185,7 @@ def test_jobs_are_found_on_later_pages(monkeypatch):
                     base_model=BASE_MODEL,
                     training_file_id=file_id,
                     method="supervised",
-                    suffix=job_suffix("verifier", 0, key),
+                    suffix=job_suffix("verifier", 1, key),
                     seed=1,
                     metadata=job_metadata(key),
                 )
@@ -235,10 +235,10 @@ def test_without_metadata_the_suffix_decides(metadata):
         {"id": f"job-{n}", "object": "fine_tuning.job", "status": "queued", "model": BASE_MODEL}
         for n in range(6)
     ]
-    jobs[3]["user_provided_suffix"] = job_suffix("verifier", 0, other)
+    jobs[3]["user_provided_suffix"] = job_suffix("verifier", 1, other)
     jobs[4] |= {
         "status": "succeeded",
-        "fine_tuned_model": f"ft:{BASE_MODEL}:o:{job_suffix('verifier', 0, key)}:x1",
+        "fine_tuned_model": f"ft:{BASE_MODEL}:o:{job_suffix('verifier', 1, key)}:x1",
     }
     if metadata != "absent":
         jobs = [{**job, "metadata": metadata} for job in jobs]

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,15 @@ def test_a_file_that_cannot_be_read_is_named_and_left_alone(tmp_path: Path, cont
         assert path.read_bytes() == before
         path.unlink()
         AnalysisStore(tmp_path).close()
+
+
+def test_results_of_a_file_that_counted_iterations_from_0_are_converted(tmp_path: Path) -> None:
+    with AnalysisStore(tmp_path) as store:
+        for iteration in (0, 1, 2):
+            store.add(replace(ROW, iteration=iteration))
+    with closing(sqlite3.connect(tmp_path / "analyses.db")) as connection:
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    for _ in range(2):
+        with AnalysisStore(tmp_path) as store:
+            assert [row.iteration for row in store.rows()] == [1, 2, 3]

@@ -1,11 +1,12 @@
 """Migration of files of an older layout."""
 
+import json
 import sqlite3
 
 import pytest
 
 from nip.run_store import open_database
-from nip.run_store.database import RunDatabase
+from nip.run_store.database import RunDatabase, schema
 
 # As the first version of the package wrote it.
 FIRST_LAYOUT = """
@@ -43,7 +44,7 @@ def test_a_writer_adds_the_missing_tables_and_keeps_what_is_there(path):
     database = RunDatabase(path)
     database.journal.put("key", {"text": "a"})
     database.close()
-    assert layout_of(path) == 2
+    assert layout_of(path) == 3
     database = RunDatabase(path)
     assert database.load_history().values("loss") == [(3, 0.25)]
     assert database.get_state("status", "") == "failed"
@@ -74,3 +75,74 @@ def test_an_upgrade_that_fails_leaves_the_old_layout(path, monkeypatch):
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
     assert "journal" not in tables
+
+
+RECORD = {"position": 4, "messages": [{"round": 0, "agent": "a"}, {"round": 1, "agent": "b"}]}
+JOB = {
+    "model_group": "g",
+    "status": "SUCCEEDED",
+    "backend": "b",
+    "base_model": "m",
+    "method": "supervised",
+    "hyper_params": "{}",
+    "seed": 1,
+    "suffix": "s",
+    "dataset_path": "p",
+    "dataset_sha256": "d",
+    "num_examples": 1,
+    "file_name": "f",
+    "has_stopped_run": 0,
+    "events": "[]",
+}
+
+
+@pytest.fixture
+def path_of_layout_2(path):
+    """A file of the layout in which iterations and rounds were counted from 0."""
+    connection = sqlite3.connect(path)
+    for statement in schema._LAYOUTS[2]:
+        connection.execute(statement.format(temporary=""))
+    for phase, iteration in (("train", 0), ("train", 1), ("train", 2), ("test", 0)):
+        row = (phase, iteration, 4, json.dumps(RECORD))
+        connection.execute("INSERT INTO rollouts VALUES (?, ?, ?, ?)", row)
+    for iteration, attempt in ((0, 0), (1, 0), (1, 1)):
+        job = {"key": f"{iteration}-{attempt}", "iteration": iteration, "attempt": attempt, **JOB}
+        names = ", ".join(job)
+        marks = ", ".join("?" for _ in job)
+        connection.execute(
+            f"INSERT INTO fine_tuning_jobs ({names}) VALUES ({marks})", tuple(job.values())
+        )
+    connection.execute("INSERT INTO journal VALUES ('train/2/5/0/a/0', '{}')")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+    return path
+
+
+def check_counts_from_1(database):
+    assert database.rollouts.iterations("train") == [1, 2, 3]
+    assert database.rollouts.iterations("test") == [1]
+    assert database.rollouts.positions("train", 3) == [4]
+    (record,) = database.rollouts.load("train", 1)
+    assert [message["round"] for message in record["messages"]] == [1, 2]
+    assert record["position"] == 4
+    jobs = [(job.key, job.iteration, job.attempt) for job in database.jobs.all()]
+    assert jobs == [("0-0", 1, 0), ("1-0", 2, 0), ("1-1", 2, 1)]
+    assert [job.key for job in database.jobs.of_iteration(2)] == ["1-0", "1-1"]
+    assert database.load_history().values("loss") == [(3, 0.25)]
+    assert database.journal.get("train/2/5/0/a/0") == {}
+
+
+def test_a_writer_lets_older_dialogues_and_jobs_count_from_1(path_of_layout_2):
+    for _ in range(2):
+        database = RunDatabase(path_of_layout_2)
+        check_counts_from_1(database)
+        database.close()
+    assert layout_of(path_of_layout_2) == 3
+
+
+def test_a_reader_finds_older_dialogues_and_jobs_counted_from_1(path_of_layout_2):
+    before = path_of_layout_2.read_bytes()
+    with open_database(path_of_layout_2.parent) as database:
+        check_counts_from_1(database)
+    assert path_of_layout_2.read_bytes() == before

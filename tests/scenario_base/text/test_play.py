@@ -129,7 +129,7 @@ def test_a_debate_with_one_prover_that_is_always_invalid_completes() -> None:
         if each.agent == "prover1"
     )
     assert len(rollout.warnings) == 3
-    assert "In round 1 no answer of 'prover0' was valid" in rollout.warnings[0]
+    assert "In round 2 no answer of 'prover0' was valid" in rollout.warnings[0]
     last = next(call for call in calls if place_of(call)[:2] == (6, "verifier"))
     assert "[Expert 1]\n(no answer)" in last.messages[-1]["content"]
 

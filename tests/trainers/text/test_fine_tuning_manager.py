@@ -109,12 +109,12 @@ def test_the_next_job_starts_from_the_base_model_or_the_last_one(
             manager.iteration = iteration
             models = create_and_wait(manager, context, instance, both)
             bases.append(
-                {job.model_group: job.base_model for job in run.jobs.of_iteration(iteration)}
+                {job.model_group: job.base_model for job in run.jobs.of_iteration(iteration + 1)}
             )
             for name, group in instance.shared_model_groups.items():
                 group.use_model(models[name])
         assert bases[0] == dict.fromkeys(models, base)
-        first = {job.model_group: job.model for job in run.jobs.of_iteration(0)}
+        first = {job.model_group: job.model for job in run.jobs.of_iteration(1)}
         assert bases[1] == (bases[0] if from_scratch else first)
         # No two trainings shuffle their examples alike.
         assert len({job.seed for job in run.jobs.all()}) == 4

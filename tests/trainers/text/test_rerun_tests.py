@@ -96,4 +96,4 @@ def test_nothing_is_fine_tuned(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     with Run.open(settings, "untrained", params.to_dict()) as run:
         assert run.jobs.all() == []
         assert run.rollouts.iterations("train") == []
-        assert run.rollouts.iterations("test") == [0, 1]
+        assert run.rollouts.iterations("test") == [1, 2]

@@ -94,7 +94,7 @@ def test_only_what_is_missing_is_played(run):
     assert sorted(first.played) == [0, 1, 2, 3]
     seen = sample(sampler_of(run), second := Game())
     assert sorted(second.played) == [4, 5]
-    assert run.rollouts.positions("train", 0) == [0, 1, 2, 3, 4, 5]
+    assert run.rollouts.positions("train", 1) == [0, 1, 2, 3, 4, 5]
     # Two dialogues of two messages, told one by one.
     assert [stats.num_answers for stats in seen][-1] == 4
     sample(sampler_of(run), third := Game())
@@ -114,7 +114,7 @@ def test_a_finished_stage_leaves_no_journal_and_all_costs(run):
 
 def test_a_failed_rollout_is_stored_as_failed_among_others(run):
     sample(sampler_of(run), Game(p2="this is refused"))
-    records = list(run.rollouts.load("train", 0))
+    records = list(run.rollouts.load("train", 1))
     assert [record["status"] for record in records] == [
         "failed" if position == 2 else "completed" for position in range(6)
     ]
@@ -127,7 +127,7 @@ def test_if_all_fail_rollouts_are_deleted_and_answers_are_kept(run):
     refused = {f"p{position}": "this is refused" for position in range(6)}
     with pytest.raises(AllRolloutsFailedError, match=r"All 6 rollouts failed, 6 of them with: Thi"):
         sample(sampler_of(run), Game(**refused))
-    assert run.rollouts.positions("train", 0) == []
+    assert run.rollouts.positions("train", 1) == []
     # The six answers to "hello".
     assert journal_size(run) == 6
     tracker = UsageTracker()
@@ -141,7 +141,7 @@ def test_if_all_fail_rollouts_are_deleted_and_answers_are_kept(run):
 
 def test_an_empty_stage_is_no_failure(run):
     sample(sampler_of(run), Game(), plans=[])
-    assert run.rollouts.positions("train", 0) == []
+    assert run.rollouts.positions("train", 1) == []
 
 
 def test_an_error_that_ends_the_run_stops_the_others(run):
@@ -153,7 +153,7 @@ def test_an_error_that_ends_the_run_stops_the_others(run):
     assert game.num_now == 0
     assert len(game.finished) < 49
     # What was finished is stored, what was answered is in the journal, and the run goes on there.
-    assert run.rollouts.positions("train", 0) == sorted(game.finished)
+    assert run.rollouts.positions("train", 1) == sorted(game.finished)
     kept = journal_size(run)
     seen = sample(sampler_of(run), again := Game(), plans)
     assert len(again.played) == 50 - len(game.finished)
@@ -195,7 +195,7 @@ def test_the_order_of_completion_changes_nothing(run, tmp_path):
     assert backwards.finished != sorted(backwards.finished)
     with Run.open(ExperimentSettings(runs_dir=tmp_path, progress=False), "other", {}) as other:
         sample(sampler_of(other), Game())
-        first, second = (list(each.rollouts.load("train", 0)) for each in (run, other))
+        first, second = (list(each.rollouts.load("train", 1)) for each in (run, other))
     assert first == second
     assert [record["position"] for record in first] == list(range(6))
 

@@ -91,6 +91,7 @@ def test_all_statistics_are_reported(tmp_path, file_format):
     assert tree["rewards"] == {"verifier": 1.25, "prover": -0.5}
     assert tree["prompts"]["prover"] == "You are the prover.\nBe brief."
     first, second, third = tree["rounds"]
+    assert [each["round"] for each in tree["rounds"]] == [1, 2, 3]
     assert first["messages"] == [
         {
             "agent": "verifier",

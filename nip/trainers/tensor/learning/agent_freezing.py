@@ -12,7 +12,7 @@ def choose_learners(
 ) -> None:
     """Freeze the agents whose update schedule pauses, and unfreeze the others.
 
-    Parameters outside ``learning`` always stay frozen. Iterations are counted from 0.
+    Parameters outside ``learning`` always stay frozen. Iterations are given by their index, from 0.
     """
     for _, _, agent in agents:
         is_active = agent.context.params.update_schedule.is_active(iteration)
