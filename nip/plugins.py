@@ -10,16 +10,17 @@ from pathlib import Path
 from types import ModuleType
 
 from nip.errors import PluginError
+from nip.parameters.tree.plugin_names import note_plugin
 
 ENTRY_POINT_GROUP = "nip.plugins"
 
 
-def load_plugins(names: Iterable[str]) -> None:
+def load_plugins(names: Iterable[str | Path]) -> None:
     """Import the plugins that a user names.
 
     Parameters
     ----------
-    names : Iterable[str]
+    names : Iterable[str | Path]
         Dotted names of modules on the path or in the current folder, or paths of ``.py`` files.
 
     Raises
@@ -32,7 +33,8 @@ def load_plugins(names: Iterable[str]) -> None:
         # Last, so that a file in this folder never shadows an installed module.
         sys.path.append(here)
     for name in names:
-        _guarded(name, lambda name=name: _import(name))  # type: ignore[misc]
+        _guarded(str(name), lambda name=name: _import(str(name)))  # type: ignore[misc]
+        note_plugin(str(name))
 
 
 def load_installed_plugins() -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nip.errors import ParameterError
+from nip.parameters import HyperParameters
+from nip.parameters.checks.choices import problems_with_choices
+from nip.parameters.tree.plugin_names import how_to_load_plugins
 
 _CHOICES = ("scenario", "trainer", "dataset", "interaction_protocol")
 
@@ -34,5 +37,8 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
         stored = read_parameters(Path(str(settings.get("runs_dir"))) / run_id)
     except ParameterError as error:
         raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
+    problems = problems_with_choices(stored, HyperParameters.interaction_protocol)
+    if problems and (advice := how_to_load_plugins(stored)):
+        raise ParameterError(f"base_run.run_id={run_id!r}: {' '.join(problems)} {advice}")
     missing = [name for name in _CHOICES if choices.get(name) is None]
     return {name: stored[name] for name in missing if name in stored}

@@ -26,6 +26,17 @@ NO_AGENTS = ("_type", "agents_update_repr")
 """Keys in a stored mapping of agents that are ignored when it is read."""
 
 
+LEARNING_OPTIONS = (
+    "agent_lr_factor",
+    "body_lr_factor",
+    "update_schedule",
+    "optimizer",
+    "use_orthogonal_initialisation",
+    "orthogonal_initialisation_gain",
+)
+"""Options of an agent that have no effect if it does not learn."""
+
+
 @register_parameter_class
 @dataclass
 class LrFactors(SubParameters):
@@ -129,6 +140,11 @@ class RandomAgentParameters(AgentParameters):
     """An agent that acts uniformly at random and is never trained."""
 
     is_random: ClassVar[bool] = True
+
+    unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
+        *AgentParameters.unused_rules,
+        UnusedOptionRule(LEARNING_OPTIONS, "for a random agent, which has no weights"),
+    )
 
 
 class AgentsParameters(Mapping[str, BaseAgentParameters]):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.specs import trainer_specs
 from nip.parameters.types import Count
+
+if TYPE_CHECKING:
+    from nip.parameters.tree.hyper_parameters import HyperParameters
+
+
+_WITHOUT_EPISODES = "with a trainer whose agents answer alone and play no episodes"
+
+
+def _plays_no_episodes(_: SubParameters, hyper_params: HyperParameters) -> bool:
+    return not trainer_specs[hyper_params.trainer].plays_episodes
 
 
 @register_parameter_class
@@ -46,6 +56,21 @@ class CommonProtocolParameters(SubParameters):
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
+            (
+                "verifier_first",
+                "prover_reward",
+                "verifier_reward",
+                "verifier_incorrect_penalty",
+                "verifier_terminated_penalty",
+                "verifier_no_guess_reward",
+                "randomize_prover_stance",
+                "shared_reward",
+                "force_guess",
+            ),
+            _WITHOUT_EPISODES,
+            _plays_no_episodes,
+        ),
+        UnusedOptionRule(
             ("prover_reward", "randomize_prover_stance"),
             "with protocol_common.shared_reward=True",
             lambda common, _: common.shared_reward,
@@ -62,6 +87,10 @@ class MessageRoundsParameters(SubParameters):
 
     min_message_rounds: Count = 1
     """Minimum number of rounds before a decision counts."""
+
+    unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
+        UnusedOptionRule(("min_message_rounds",), _WITHOUT_EPISODES, _plays_no_episodes),
+    )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that there is a round in which a decision counts."""
@@ -93,6 +122,8 @@ class TwoProversParameters(MessageRoundsParameters):
     """Shuffle, for each episode, the order in which the verifier reads the channels (text)."""
 
     unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
+        *MessageRoundsParameters.unused_rules,
+        UnusedOptionRule(("sequential", "prover0_first"), _WITHOUT_EPISODES, _plays_no_episodes),
         UnusedOptionRule(
             ("randomize_channel_order",),
             "with a trainer of networks",

@@ -8,7 +8,8 @@ options, fitting scenarios, ``--help`` and the reference pages are derived from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
@@ -72,6 +73,17 @@ class TrainerSpec(OptionReader):
     num_iterations: str = "rl.num_iterations"
     """Dotted name of the option that holds the number of iterations."""
 
+    plays_episodes: bool = True
+    """Whether agents play episodes of the protocol, so that its order and rewards matter."""
+
+    reads_update_schedules: bool = True
+    """Whether agents learn in the iterations of their update schedules only."""
+
+    heads: tuple[str, ...] | None = None
+    """Heads that its agents have, apart from those for pretraining: ``policy_head``,
+    ``value_head`` or ``solo_head``. None: not stated, so that no option of an agent is reported as
+    unused because of it."""
+
     def extended(
         self,
         *,
@@ -80,6 +92,9 @@ class TrainerSpec(OptionReader):
         ignores: tuple[str, ...] = (),
         unused_options: tuple[UnusedOptionRule, ...] = (),
         num_iterations: str | None = None,
+        plays_episodes: bool | None = None,
+        reads_update_schedules: bool | None = None,
+        heads: tuple[str, ...] | None = None,
     ) -> TrainerSpec:
         """Return the spec of a trainer that reads more options, or fewer.
 
@@ -94,6 +109,12 @@ class TrainerSpec(OptionReader):
             Rules beyond those of this spec.
         num_iterations : str, optional
             Dotted name of the option that holds the number of iterations, if it is another one.
+        plays_episodes : bool, optional
+            Whether agents play episodes, if that differs.
+        reads_update_schedules : bool, optional
+            Whether update schedules have an effect, if that differs.
+        heads : tuple of str, optional
+            Heads that its agents have, if they are others.
         """
         return replace(
             self,
@@ -102,6 +123,13 @@ class TrainerSpec(OptionReader):
             ignores=(*self.ignores, *ignores),
             unused_options=(*self.unused_options, *unused_options),
             num_iterations=num_iterations or self.num_iterations,
+            plays_episodes=self.plays_episodes if plays_episodes is None else plays_episodes,
+            reads_update_schedules=(
+                self.reads_update_schedules
+                if reads_update_schedules is None
+                else reads_update_schedules
+            ),
+            heads=self.heads if heads is None else heads,
         )
 
 
@@ -117,6 +145,10 @@ class ScenarioSpec(OptionReader):
 
     builtin_datasets: tuple[str, ...] | None = None
     """Names of its datasets if they are generated; None if datasets are folders."""
+
+    part_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Options of an agent that only some of its parts read, by part: ``policy_head``, ``decider``
+    (the part of a policy head that decides), ``value_head``, ``solo_head``."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class TextRun:
 
 
 @contextmanager
-def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun]:
+def open_text_run(folder: Path | str, data_dir: Path | str | None = None) -> Iterator[TextRun]:
     """Open a run of language models for reading.
 
     ``data_dir`` is the folder of the datasets; None: that of the last start of the run. Raises
@@ -85,6 +85,7 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
     # Imported late because it imports numpy: an unknown run should be reported quickly.
     from nip.experiment.text_parts import build_text_instance
 
+    folder = Path(folder)
     hyper_params = HyperParameters.from_dict(read_parameters(folder))
     if trainer_specs[hyper_params.trainer].data != "text":
         raise ParameterError(
@@ -92,7 +93,7 @@ def open_text_run(folder: Path, data_dir: str | None = None) -> Iterator[TextRun
             "language models. Choose a run of language models."
         )
     settings = ExperimentSettings.from_dict(read_settings(folder), ignore_unknown=True)
-    settings = settings if data_dir is None else replace(settings, data_dir=data_dir)
+    settings = settings if data_dir is None else replace(settings, data_dir=str(data_dir))
     with open_database(folder) as database:
         instance = build_text_instance(hyper_params, settings)
         _check_same_data(folder, database, instance)

@@ -13,12 +13,12 @@ from nip.run_store.database.history import RunHistory
 from nip.run_store.run_id import describe_existing, is_run_folder
 
 
-def read_history(folder: Path) -> RunHistory:
+def read_history(folder: Path | str) -> RunHistory:
     """Read the metrics of a run, which may be running.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
         Folder of the run.
 
     Raises
@@ -26,37 +26,37 @@ def read_history(folder: Path) -> RunHistory:
     ParameterError
         If the folder is not a run.
     """
-    _check_is_run(folder)
+    folder = _check_is_run(folder)
     if not (folder / "run.db").exists():
         return RunHistory()
     with open_database(folder) as database:
         return database.load_history()
 
 
-def read_parameters(folder: Path) -> dict[str, Any]:
+def read_parameters(folder: Path | str) -> dict[str, Any]:
     """Read the stored parameters of a run, without migration.
 
     Raises ``ParameterError`` if the folder is not a run, or its parameters cannot be read.
     """
-    _check_is_run(folder)
+    folder = _check_is_run(folder)
     return load_mapping((folder / "hyper_params.yaml").read_text(encoding="utf-8"))
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(folder: Path | str) -> dict[str, Any]:
     """Read the settings of the last start of a run, as plain data.
 
     Raises ``ParameterError`` if the folder is not a run.
     """
-    _check_is_run(folder)
+    folder = _check_is_run(folder)
     return load_mapping((folder / "settings.yaml").read_text(encoding="utf-8"))
 
 
-def read_state(folder: Path, key: str) -> Any:
+def read_state(folder: Path | str, key: str) -> Any:
     """Read a value stored with ``Run.set_state``; None if the key is missing.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
         Folder of the run.
     key : str
         Key given to ``set_state``.
@@ -72,12 +72,12 @@ def read_state(folder: Path, key: str) -> Any:
 
 
 @contextmanager
-def open_database(folder: Path) -> Iterator[RunDatabase]:
+def open_database(folder: Path | str) -> Iterator[RunDatabase]:
     """Open the database of a run for reading, while the run may be running.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
         Folder of the run.
 
     Raises
@@ -85,7 +85,7 @@ def open_database(folder: Path) -> Iterator[RunDatabase]:
     ParameterError
         If the folder is not a run, or the run was never started.
     """
-    _check_is_run(folder)
+    folder = _check_is_run(folder)
     path = folder / "run.db"
     if not path.exists():
         raise ParameterError(
@@ -98,8 +98,11 @@ def open_database(folder: Path) -> Iterator[RunDatabase]:
         database.close()
 
 
-def _check_is_run(folder: Path) -> None:
+def _check_is_run(folder: Path | str) -> Path:
+    """Return the folder; raise ``ParameterError`` if it is not a run."""
+    folder = Path(folder)
     if not is_run_folder(folder):
         raise ParameterError(
             f"There is no run in {folder}. {describe_existing(folder.name, folder.parent)}"
         )
+    return folder

@@ -9,6 +9,7 @@ from nip.parameters import HyperParameters
 from nip.parameters.callbacks import callback_specs
 from nip.parameters.tree.difference import difference
 from nip.parameters.tree.migrations import package_stamp
+from nip.parameters.tree.plugin_names import plugin_stamp
 from nip.parameters.tree.yaml_text import dump, load_mapping
 from nip.utils.files import write_atomically
 
@@ -16,8 +17,8 @@ FILE_NAME = "hyper_params.yaml"
 
 
 def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
-    """Write the parameters, with the version of nip that defines their names."""
-    write_atomically(folder / FILE_NAME, dump({**package_stamp(), **parameters}))
+    """Write the parameters, with the version of nip and the plugins that define their names."""
+    write_atomically(folder / FILE_NAME, dump({**package_stamp(), **plugin_stamp(), **parameters}))
 
 
 def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:

@@ -51,8 +51,9 @@ def vacant_run_id(stem: str, runs_dir: Path) -> str:
     return next(name for name in names if not (runs_dir / name).exists())
 
 
-def existing_run_ids(runs_dir: Path) -> list[str]:
+def existing_run_ids(runs_dir: Path | str) -> list[str]:
     """Return the ids of all runs in a folder, sorted."""
+    runs_dir = Path(runs_dir)
     if not runs_dir.is_dir():
         return []
     return sorted(
@@ -62,12 +63,12 @@ def existing_run_ids(runs_dir: Path) -> list[str]:
     )
 
 
-def is_run_folder(path: Path) -> bool:
+def is_run_folder(path: Path | str) -> bool:
     """Return whether a folder is a run."""
-    return (path / "hyper_params.yaml").is_file()
+    return (Path(path) / "hyper_params.yaml").is_file()
 
 
-def describe_existing(run_id: str, runs_dir: Path) -> str:
+def describe_existing(run_id: str, runs_dir: Path | str) -> str:
     """Describe the existing runs, for error messages, with the closest name first."""
     known = existing_run_ids(runs_dir)
     if not known:

@@ -34,6 +34,7 @@ NETWORK_TRAINER = TrainerSpec(
 RL_TRAINER = TrainerSpec(
     "tensordict",
     samples_batches=True,
+    heads=("policy_head", "value_head"),
     reads=(*(NETWORK_TRAINER.reads or ()), "rl", "solo_agent"),
     unused_options=(
         UnusedOptionRule(

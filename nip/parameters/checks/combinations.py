@@ -28,7 +28,9 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
 
 def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message if a body shared by actor and critic has two learning rates."""
-    if not hyper_params.rl.use_shared_body:
+    heads = trainer_specs[hyper_params.trainer].heads
+    has_critic = heads is None or "value_head" in heads
+    if not hyper_params.rl.use_shared_body or not has_critic:
         return
     for agent_name, agent in hyper_params.agents.items():
         if agent.is_random:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nip.parameters.checks.unused_agent_options import own_options, unused_agent_options
 from nip.parameters.parameters_base import SubParameters, field_rules
 from nip.parameters.specs import (
     OptionReader,
@@ -39,11 +40,14 @@ def unused_options(hyper_params: HyperParameters) -> Iterator[str]:
     An option that is unused for several reasons is reported with the first of them.
     """
     changed = dict(_changed_options(hyper_params))
+    own = dict(own_options(changed.items()))
     reported: set[str] = set()
     for option, reason in _reasons(hyper_params, changed):
-        for dotted, value in changed.items():
+        for dotted, value in own.items():
             is_meant = dotted == option or dotted.startswith(f"{option}.")
-            if is_meant and dotted not in reported:
+            # An update schedule is reported as a whole, not once more for each of its fields.
+            is_reported = any(f"{dotted}.".startswith(f"{known}.") for known in reported)
+            if is_meant and not is_reported:
                 reported.add(dotted)
                 yield f"{dotted}={value!r} has no effect {reason}."
 
@@ -76,7 +80,9 @@ def _groups_in(path: str, group: SubParameters) -> Iterator[tuple[str, SubParame
                 yield from _groups_in(f"{path}{name}.{key}.", child)
 
 
-def _reasons(hyper_params: HyperParameters, changed: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _reasons(
+    hyper_params: HyperParameters, changed: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     """Yield each option or group that has no effect, and the reason."""
     for choice, specs in CHOICES.items():
         yield from _unread_options(choice, getattr(hyper_params, choice), specs, changed)
@@ -88,6 +94,7 @@ def _reasons(hyper_params: HyperParameters, changed: Iterable[str]) -> Iterator[
         for rule in specs[getattr(hyper_params, choice)].unused_options:
             if rule.applies(hyper_params):
                 yield from ((option, rule.reason) for option in rule.options)
+    yield from unused_agent_options(hyper_params, changed)
     for path, group in _groups_in("", hyper_params):
         for rule in group.unused_rules:
             if rule.applies(group, hyper_params):

@@ -9,6 +9,7 @@ from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
 from nip.parameters.fields.dotted_names import join
 from nip.parameters.parameters_base import to_plain
 from nip.parameters.tree.migrations import PACKAGE_KEYS
+from nip.parameters.tree.plugin_names import PLUGINS_KEY
 
 if TYPE_CHECKING:
     from nip.parameters.tree.hyper_parameters import HyperParameters
@@ -67,7 +68,7 @@ def _with_all_agents(agents: Mapping[str, Any], names: Mapping[str, Any]) -> dic
 def _differences(path: str, old: Any, new: Any) -> Iterator[Difference]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in dict.fromkeys([*old, *new]):
-            if path or name not in PACKAGE_KEYS:
+            if path or name not in (*PACKAGE_KEYS, PLUGINS_KEY):
                 below = old.get(name, ABSENT), new.get(name, ABSENT)
                 yield from _differences(join(path, str(name)), *below)
     elif old != new or isinstance(old, bool) != isinstance(new, bool):

@@ -55,6 +55,7 @@ from nip.parameters.training import (
 from nip.parameters.tree import yaml_text
 from nip.parameters.tree.changes import apply_changes
 from nip.parameters.tree.migrations import PACKAGE_KEYS, migrate, package_stamp
+from nip.parameters.tree.plugin_names import PLUGINS_KEY, how_to_load_plugins, plugin_stamp
 from nip.parameters.types import (
     Count,
     CountOrZero,
@@ -63,6 +64,17 @@ from nip.parameters.types import (
     ScenarioType,
     TrainerType,
 )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ParameterError(
+            f"The parameters in {str(path)!r} cannot be read: {reason}. Give the path of a YAML "
+            "file, or the YAML itself."
+        ) from error
 
 
 def _ends_before_first_evaluation(hyper_params: HyperParameters, _: HyperParameters) -> bool:
@@ -249,11 +261,18 @@ class HyperParameters(SubParameters):
             Listing every invalid value or combination.
         """
         present = migrate(data) if isinstance(data, Mapping) else data
-        return super().from_dict(present, ignore_unknown=ignore_unknown)
+        try:
+            return super().from_dict(present, ignore_unknown=ignore_unknown)
+        except ParameterError as error:
+            advice = how_to_load_plugins(data) if isinstance(data, Mapping) else None
+            if advice is None:
+                raise
+            raise ParameterError(*error.problems, advice) from error
 
     def to_yaml(self) -> str:
-        """Convert the tree to YAML, with the name and version of the package."""
-        return yaml_text.dump(self.to_dict(stamp=True))
+        """Convert the tree to YAML, with the version of the package and the loaded plugins."""
+        stamps = {**package_stamp(), **plugin_stamp()}
+        return yaml_text.dump({**stamps, **self.to_dict()})
 
     @classmethod
     def from_yaml(cls, source: str | Path, *, ignore_unknown: bool = False) -> Self:
@@ -262,11 +281,13 @@ class HyperParameters(SubParameters):
         Parameters
         ----------
         source : str | Path
-            The text itself as a string, or the path of a file as a ``Path``.
+            The path of a file, as a ``Path`` or a string that ends with ``.yaml`` or ``.yml``, or
+            the text itself.
         ignore_unknown : bool
             Ignore unknown names instead of raising an error.
         """
-        text = source.read_text() if isinstance(source, Path) else source
+        is_path = isinstance(source, Path) or source.strip().endswith((".yaml", ".yml"))
+        text = _read_text(Path(source)) if is_path and "\n" not in str(source) else str(source)
         return cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
@@ -295,7 +316,9 @@ class HyperParameters(SubParameters):
     ) -> dict[str, Any]:
         """Check the choices by name first, then the fields, then the registered groups."""
         problems.extend(problems_with_choices(data, cls.interaction_protocol))
-        data = {name: value for name, value in data.items() if name not in PACKAGE_KEYS}
+        data = {
+            name: value for name, value in data.items() if name not in (*PACKAGE_KEYS, PLUGINS_KEY)
+        }
         data.setdefault("agents", None)
         given = {**(data.pop("plugin_groups", None) or {})}
         given |= {name: data.pop(name) for name in parameter_groups if name in data}

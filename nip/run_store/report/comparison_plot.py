@@ -24,6 +24,11 @@ from nip.run_store.report.plot_style import (
 
 _WIDTH, _HEIGHT = 8.0, 4.8
 _CLOSE_LINES = 0.06
+_LABEL_SIZE = 10.0
+"""Size of the labels of curves, in points; smaller if there are too many for the height."""
+_LINE_SPACING = 1.25
+_AXES_POINTS = 0.75 * 72 * _HEIGHT
+"""Least height of the axes within the figure, in points."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class ReferenceLine:
 def draw_comparison(
     histories: Mapping[str, RunHistory],
     metric: str,
-    path: Path,
+    path: Path | str,
     lines: Sequence[ReferenceLine] = (),
     smoothing: int = 1,
     title: str | None = None,
@@ -53,7 +58,7 @@ def draw_comparison(
         The metrics of each run by its legend label.
     metric : str
         Name of the metric on the training split; ``UnknownNameError`` if a run never logged it.
-    path : Path
+    path : Path or str
         The PNG file to write.
     smoothing : int
         Window of the moving mean, in iterations; 1: no smoothing.
@@ -62,20 +67,22 @@ def draw_comparison(
     """
     figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
-    test_values = {}
+    test_values: list[tuple[str, int, float]] = []
     for name, colour in colours_for(list(histories)).items():
         history = histories[name]
         draw_series(axes, history.values(metric), name, colour, smoothing=smoothing)
         test_value = _test_value(history, metric)
         if test_value is not None:
-            test_values[colour] = (history.values(metric)[-1][0], test_value)
+            test_values.append((colour, history.values(metric)[-1][0], test_value))
     quantity = parse_metric_name(metric).quantity
     is_share = any(panel.is_share and quantity in panel.quantities for panel in PANELS)
     style_axes(axes, title or metric.replace("_", " "), is_share)
     axes.set_ylabel(metric.replace("_", " "), color=GREY)
-    _mark_test_values(axes, test_values)
+    for colour, iteration, test_value in test_values:
+        draw_star(axes, (iteration, test_value), colour, size=16)
     if is_share:
         _set_lower_limit(axes, lines)
+    _label_test_values(axes, test_values)
     _draw_lines(axes, lines)
     _draw_legend(axes, has_test_values=bool(test_values), smoothing=smoothing)
     save_figure(figure, path)
@@ -92,20 +99,44 @@ def _test_value(history: RunHistory, metric: str) -> float | None:
     return None
 
 
-def _mark_test_values(axes: Axes, values: Mapping[str, tuple[int, float]]) -> None:
-    """Draw a star and the value at the end of each curve, by colour."""
-    for colour, (iteration, value) in values.items():
-        draw_star(axes, (iteration, value), colour, size=16)
+def _label_test_values(axes: Axes, values: Sequence[tuple[str, int, float]]) -> None:
+    """Write the values at the right edge, in the colours of the curves, without overlaps."""
+    ordered = sorted(values, key=lambda each: each[2])
+    wanted = [float(axes.transLimits.transform((0, value))[1]) for _, _, value in ordered]
+    font_size = min(_LABEL_SIZE, _AXES_POINTS / _LINE_SPACING / max(len(ordered), 1))
+    heights = spread_apart(wanted, font_size * _LINE_SPACING / _AXES_POINTS)
+    for (colour, _, value), height in zip(ordered, heights, strict=True):
         axes.annotate(
             f"{value:.3g}",
-            (iteration, value),
+            (1.0, height),
+            xycoords="axes fraction",
             xytext=(11, 0),
             textcoords="offset points",
             va="center",
             color=colour,
+            fontsize=font_size,
             fontweight="bold",
             annotation_clip=False,
         )
+
+
+def spread_apart(heights: Sequence[float], distance: float) -> list[float]:
+    """Move ascending heights as little as possible until neighbours have a distance.
+
+    They stay in their order and, where there is room, between 0 and 1. Heights that are too close
+    form a group around their mean (pool adjacent violators).
+    """
+    groups: list[list[float]] = []  # Sum of the wanted bottoms of the members, and their number.
+    for index, height in enumerate(heights):
+        groups.append([height - index * distance, 1.0])
+        while len(groups) > 1 and groups[-2][0] / groups[-2][1] >= groups[-1][0] / groups[-1][1]:
+            total, count = groups.pop()
+            groups[-1] = [groups[-1][0] + total, groups[-1][1] + count]
+    top = max(0.0, 1 - (len(heights) - 1) * distance)
+    bottoms = [
+        min(max(total / count, 0.0), top) for total, count in groups for _ in range(int(count))
+    ]
+    return [bottom + index * distance for index, bottom in enumerate(bottoms)]
 
 
 def _draw_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:

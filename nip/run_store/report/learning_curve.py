@@ -32,7 +32,7 @@ _PANEL_WIDTH = 5.6
 _PANEL_HEIGHT = 3.4
 
 
-def draw_learning_curve(history: RunHistory, run_id: str, path: Path) -> None:
+def draw_learning_curve(history: RunHistory, run_id: str, path: Path | str) -> None:
     """Plot the main metrics of a run as PNG, one panel per kind, with the run id as title.
 
     Without any of the main metrics, the first few others are plotted; without any metric, no file

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nip.errors import ProtocolError
+from nip.errors import ParameterError, ProtocolError
 from nip.parameters import HyperParameters
 from nip.parameters.text_agents import TextAgentParameters
 from nip.protocols.handler import ProtocolHandler
@@ -151,7 +151,7 @@ def make_dialogue_rules(
     hyper_params: HyperParameters,
     protocol: ProtocolHandler,
     specs: Mapping[str, TextAgentSpec],
-    builtin_prompts: Path,
+    builtin_prompts: Path | str | None,
     options: DialogueOptions | None = None,
 ) -> DialogueRules:
     """Build the rules of an experiment's dialogues.
@@ -164,8 +164,8 @@ def make_dialogue_rules(
         The protocol.
     specs : mapping
         Spec of each agent.
-    builtin_prompts : Path
-        Folder of the scenario's built-in templates.
+    builtin_prompts : Path or str, optional
+        Folder of the scenario's built-in templates, for agents whose spec has no prompt.
     options : DialogueOptions, optional
         Options chosen by the user.
     """
@@ -177,8 +177,15 @@ def make_dialogue_rules(
         elif spec.prompt is not None:
             source = f"{protocol.name}/{agent}"
             prompts[agent] = PromptTemplate(source, spec.prompt.strip())
+        elif builtin_prompts is None:
+            raise ParameterError(
+                f"Agent {agent!r} of protocol {protocol.name!r} has no system prompt: the class "
+                f"of scenario {hyper_params.scenario!r} has no attribute `prompts`, and the "
+                "agent's TextAgentSpec no `prompt`. Set `prompts` to the folder of "
+                "<protocol>/<agent>.txt, or give the spec a prompt."
+            )
         else:
-            prompts[agent] = load_prompt(builtin_prompts, protocol.name, agent)
+            prompts[agent] = load_prompt(Path(builtin_prompts), protocol.name, agent)
         params = hyper_params.agents[agent]
         assert isinstance(params, TextAgentParameters), params
         words[agent] = params.max_response_words

@@ -28,8 +28,9 @@ class TextScenario(ABC):
     name: ClassVar[str] = ""
     """Name under which the scenario is registered; set by ``register_scenario``."""
 
-    prompts: ClassVar[Path]
-    """Folder of the built-in system prompts, ``<protocol>/<agent>.txt``."""
+    prompts: ClassVar[Path | str | None] = None
+    """Folder of the built-in system prompts, ``<protocol>/<agent>.txt``; None if the specs of all
+    agents have prompts."""
 
     rehearsal_rules: ClassVar[Path | None] = None
     """File of the rules by which mock models answer in a rehearsal; None for general rules."""

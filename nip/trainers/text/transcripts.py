@@ -17,7 +17,7 @@ DECISION_NAMES = ("reject", "accept", None)
 
 
 def write_transcripts(
-    run_folder: Path,
+    run_folder: Path | str,
     phase: str,
     iteration: int,
     transcripts: Iterable[Mapping[str, Any]],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
 from nip.parameters import HyperParameters, RlParameters
 from tests.parameters.examples import make_tree
 
@@ -68,7 +68,8 @@ def test_factors_of_actor_and_critic_may_differ_only_with_separate_bodies(factor
 
 def test_factors_of_an_agent_that_plays_at_random_do_not_matter() -> None:
     agent = {"is_random": True, "agent_lr_factor": UNEQUAL}
-    assert make_tree(agents={"prover": agent}).agents["prover"].is_random
+    with pytest.warns(NipWarning, match="has no effect for a random agent"):
+        assert make_tree(agents={"prover": agent}).agents["prover"].is_random
 
 
 @pytest.mark.parametrize(

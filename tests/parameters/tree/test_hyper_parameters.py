@@ -233,6 +233,10 @@ def test_yaml_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "hyper_params.yaml"
     path.write_text(make_tree(seed=3).to_yaml())
     assert HyperParameters.from_yaml(path) == make_tree(seed=3)
+    assert HyperParameters.from_yaml(str(path)) == make_tree(seed=3)
+    for missing in (tmp_path / "missing.yaml", str(tmp_path / "missing.yaml")):
+        with pytest.raises(ParameterError, match=r"missing\.yaml' cannot be read: No such file"):
+            HyperParameters.from_yaml(missing)
 
 
 def test_numbers_in_yaml_may_be_written_as_in_python() -> None:

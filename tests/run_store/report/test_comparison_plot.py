@@ -1,9 +1,13 @@
 """Plots that compare runs."""
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nip.errors import UnknownNameError
-from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison
+from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison, spread_apart
 from nip.run_store.report.plot_style import COLOURS
 from tests.run_store.report.example_histories import history_of, legend_of
 
@@ -39,3 +43,36 @@ def test_smoothing_draws_the_mean_over_the_original(figures, tmp_path):
 def test_a_metric_that_a_run_lacks_is_an_error_with_a_suggestion(tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean 'mean_accuracy'"):
         draw_comparison({"r": history_of(mean_accuracy=[1])}, "mean_acuracy", tmp_path / "c.png")
+
+
+@pytest.mark.parametrize("num_runs", [2, 14, 60])
+def test_labels_at_the_ends_of_curves_do_not_overlap(figures, tmp_path, num_runs):
+    histories = {}
+    for run in range(num_runs):
+        histories[f"run {run}"] = history_of(mean_accuracy=[0.5, 0.9])
+        histories[f"run {run}"].update(2, {"test_mean_accuracy": 0.9 + 0.0001 * run})
+    draw_comparison(histories, "mean_accuracy", str(tmp_path / "c.png"))
+    (axes,) = figures[0].axes
+    labels = sorted(axes.texts, key=lambda label: label.get_window_extent().y0)
+    assert len(labels) == num_runs
+    assert [float(label.get_text()) for label in labels] == sorted(
+        float(label.get_text()) for label in labels
+    )
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(boxes))
+
+
+def test_heights_are_moved_as_little_as_possible():
+    assert spread_apart([0.2, 0.5, 0.9], 0.1) == pytest.approx([0.2, 0.5, 0.9])
+    assert spread_apart([0.5, 0.5, 0.5, 0.9], 0.1) == pytest.approx([0.4, 0.5, 0.6, 0.9])
+    assert spread_apart([0.98, 1.0], 0.1) == pytest.approx([0.9, 1.0])
+    assert spread_apart([0.0, 0.0], 0.25) == pytest.approx([0.0, 0.25])
+    assert spread_apart([], 0.1) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.001, 0.08))
+def test_spread_heights_keep_their_order_distance_and_range(heights, distance):
+    spread = spread_apart(sorted(heights), distance)
+    assert len(spread) == len(heights)
+    assert all(0 <= height <= 1 + 1e-9 for height in spread)
+    assert all(second - first >= distance - 1e-9 for first, second in itertools.pairwise(spread))

@@ -2,11 +2,13 @@
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.specs import scenario_specs
 from nip.plugins import load_plugins
@@ -67,3 +69,17 @@ def test_nothing_of_code_validation_is_said_or_chosen(tmp_path):
     assert len(yaml.safe_load(text)) == 6
     assert "undecided" not in text
     assert "Python" not in text
+
+
+def test_a_scenario_without_prompts_is_told_which_agent_needs_one(tmp_path, monkeypatch):
+    cls = scenario_registry["riddles"]
+    monkeypatch.delattr(cls, "prompts")
+    run_experiment(riddles(tmp_path), run_id="r", settings=text_settings(tmp_path))
+    specs = agent_spec_registry["riddles/nip"]
+
+    def without_prompts(protocol):
+        return {name: replace(spec, prompt=None) for name, spec in specs(protocol).items()}
+
+    monkeypatch.setitem(agent_spec_registry._entries, "riddles/nip", without_prompts)
+    with pytest.raises(ParameterError, match=r"Agent 'prover' .*'riddles' has no attribute `prom"):
+        run_experiment(riddles(tmp_path), run_id="s", settings=text_settings(tmp_path))

@@ -108,11 +108,12 @@ def load_model(
     return history
 
 
-def find_weights(folder: Path, which: int | str | None = None) -> Path:
+def find_weights(folder: Path | str, which: int | str | None = None) -> Path:
     """Return the folder of a saved model or checkpoint, given that folder or one of a run.
 
     Raise ``CheckpointError`` if there are no weights.
     """
+    folder = Path(folder)
     if is_run_folder(folder) and not _is_model(folder):
         checkpoints = CheckpointFolder(folder / "checkpoints")
         has_best = read_best(checkpoints.folder) is not None
