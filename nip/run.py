@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.errors import ParameterError, ResumeError
+from nip.errors import ParameterError, ResumeError, warn_user
 from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
@@ -234,6 +234,9 @@ def _train(trainer: "Trainer", run: Run | None) -> None:
 
     def start() -> None:
         assert run is not None
+        note = trainer.scenario_instance.continue_run(run.digests())
+        if note is not None:
+            warn_user(note)
         run.start(trainer.scenario_instance.digests())
 
     current_ranks().only_first(start)

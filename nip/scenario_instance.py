@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nip.protocols.handler import ProtocolHandler
@@ -42,6 +43,13 @@ class ScenarioInstance:
 
     agents: Any
     """The agents."""
+
+    def continue_run(self, digests: Mapping[str, str]) -> str | None:
+        """Adapt to a run that is continued, given the digests of its first start.
+
+        Return a note to the user if the run goes on in another way than a new one.
+        """
+        return None
 
     def digests(self) -> dict[str, str]:
         """Return digests, by name, of all data that influence training.
@@ -106,6 +114,18 @@ class PureTextScenarioInstance(ScenarioInstance):
 
     shared_model_groups: dict[str, PureTextSharedModelGroup]
     """Groups of agents that share a model, by name."""
+
+    def continue_run(self, digests: Mapping[str, str]) -> str | None:
+        """Show messages in the form in which the run began, if an earlier version began it."""
+        unquoted = replace(self.rules, quotes_messages=False)
+        if not self.rules.quotes_messages or digests.get("prompts") != unquoted.digest:
+            return None
+        self.rules = unquoted
+        return (
+            "The run was started by an earlier version of nip, which did not mark the lines of "
+            "other agents' messages, so that an agent could imitate labels. It is continued in "
+            "that form. For the present form, choose another run_id."
+        )
 
     def digests(self) -> dict[str, str]:
         """Return the digests of both splits and of the prompts."""

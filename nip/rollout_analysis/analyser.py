@@ -125,7 +125,7 @@ def read_yes_or_no(answer: str) -> bool | None:
     yes or no; otherwise the word yes or no in the last line, if only one of them occurs there.
     Markup, case and punctuation are ignored.
     """
-    lines = [line for each in answer.splitlines() if (line := _MARKUP.sub("", each).strip())]
+    lines = [line for each in answer.split("\n") if (line := _MARKUP.sub("", each).strip())]
     if not lines:
         return None
     for line in reversed(lines):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 _FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
-_SPAN = re.compile(r"`([^`\n]+)`|“([^”\n]+)”|\"([^\"\n]+)\"")
+_SPAN = re.compile(r"`([^`\n]+)`|“([^“”\n]+)”|\"([^\"\n]+)\"")
 _SPACE = re.compile(r"\s+")
 
 MIN_LENGTH = 6
@@ -26,7 +26,7 @@ def is_quoted_accurately(text: str, program: str) -> bool | None:
     example input, is not a quotation.
     """
     whole = _without_spaces(program)
-    lines = [line for each in program.splitlines() if (line := _without_spaces(each))]
+    lines = [line for each in program.split("\n") if (line := _without_spaces(each))]
     found = False
     for piece in map(_without_spaces, _marked_pieces(text)):
         if len(piece) < MIN_LENGTH:
@@ -41,7 +41,7 @@ def is_quoted_accurately(text: str, program: str) -> bool | None:
 def _marked_pieces(text: str) -> Iterator[str]:
     """Yield the lines of fenced code, and text in other marks outside of fences."""
     for block in _FENCED.findall(text):
-        yield from block.splitlines()
+        yield from block.split("\n")
     for groups in _SPAN.findall(_FENCED.sub("\n", text)):
         yield "".join(groups)
 

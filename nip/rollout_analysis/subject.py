@@ -6,6 +6,7 @@ from functools import cached_property
 from nip.run_store import RolloutPhase
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
+from nip.scenario_base.text.quoting import quote
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
 from nip.scenario_base.text.stances import neutral_stance
 
@@ -60,4 +61,5 @@ class Subject:
 
 
 def _format(message: MessageRecord) -> str:
-    return f"[Round {message.round + 1}, {message.agent}]\n{message.text.strip() or NOTHING}"
+    text = message.text.strip()
+    return f"[Round {message.round + 1}, {message.agent}]\n{quote(text) if text else NOTHING}"

@@ -9,7 +9,7 @@ from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import RolloutPhase, open_database
-from nip.run_store.database import DIGEST_PREFIX, RunDatabase
+from nip.run_store.database import RunDatabase
 from nip.run_store.reading import read_parameters, read_settings
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.stored_rollouts import StoredRollouts
@@ -96,6 +96,7 @@ def open_text_run(folder: Path | str, data_dir: Path | str | None = None) -> Ite
     settings = settings if data_dir is None else replace(settings, data_dir=str(data_dir))
     with open_database(folder) as database:
         instance = build_text_instance(hyper_params, settings)
+        instance.continue_run(database.digests())
         _check_same_data(folder, database, instance)
         stored = StoredRollouts(instance, hyper_params, database)
         yield TextRun(folder, hyper_params, instance, database, stored)
@@ -105,9 +106,9 @@ def _check_same_data(
     folder: Path, database: RunDatabase, instance: PureTextScenarioInstance
 ) -> None:
     """Raise if a dataset is not the one that the dialogues are about."""
+    stored = database.digests()
     for name, digest in instance.digests().items():
-        is_dataset = name.endswith("dataset")
-        if is_dataset and database.get_state(f"{DIGEST_PREFIX}{name}", digest) != digest:
+        if name.endswith("dataset") and stored.get(name, digest) != digest:
             raise ParameterError(
                 f"The {name} of run {folder.name!r} has changed since the run started, so its "
                 "dialogues are about other questions. Restore the original dataset."

@@ -140,6 +140,10 @@ class Run:
         self._database.set_state("status", "running")
         (self.folder / "result.json").unlink(missing_ok=True)
 
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the datasets and prompts by name; empty before the first start."""
+        return self._database.digests()
+
     @property
     def status(self) -> RunStatus:
         """Status of the run; ``running`` until ``finish`` is called, even after a kill."""
@@ -286,8 +290,9 @@ class Run:
         return CheckpointFolder(self.folder / _CHECKPOINTS)
 
     def _check_same_data(self, data: Mapping[str, str]) -> None:
+        stored = self.digests()
         for name, digest in data.items():
-            if self._database.get_state(f"{DIGEST_PREFIX}{name}", digest) != digest:
+            if stored.get(name, digest) != digest:
                 raise ResumeError(
                     f"The {name} of run {self.run_id!r} has changed since the run started. "
                     "Restore the original to resume, or choose another run_id for a new run."

@@ -63,7 +63,7 @@ def test_a_prompt_is_filled_in_and_its_digest_is_that_of_the_template(tmp_path) 
     for analyser in (analyser_with(template), analyser_with(tmp_path / "prompt.txt")):
         (request,) = analyser.conversation(subject)
         assert request["role"] == "user"
-        assert request["content"] == "$5 for prover: [Round 1, prover]\nYes. (x = $y)"
+        assert request["content"] == "$5 for prover: [Round 1, prover]\n> Yes. (x = $y)"
         assert analyser.digest == hashlib.sha256(template.encode()).hexdigest()
 
 

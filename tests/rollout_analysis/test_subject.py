@@ -31,9 +31,9 @@ def test_texts_have_the_messages_by_round_and_agent() -> None:
     said = (message(0, "prover", " It is right. "), message(1, "verifier", ""))
     subject = subject_with("prover", *said)
     assert subject.messages == said[:1]
-    assert subject.messages_text() == "[Round 1, prover]\nIt is right."
+    assert subject.messages_text() == "[Round 1, prover]\n> It is right."
     assert subject.dialogue_text() == (
-        "[Round 1, prover]\nIt is right.\n\n[Round 2, verifier]\n(nothing)"
+        "[Round 1, prover]\n> It is right.\n\n[Round 2, verifier]\n(nothing)"
     )
     assert subject_with("prover").messages_text() == "(nothing)"
     assert subject.place == ("train", 1, PLAN.position, "prover")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -169,7 +170,7 @@ def _stream(
     """Return the completions as server-sent events, one per line of text."""
     chunks: list[dict[str, Any]] = []
     for index, choice in enumerate(choices):
-        lines = choice.text.splitlines(keepends=True)
+        lines = re.findall(r"[^\n]*\n|[^\n]+", choice.text)
         deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": line} for line in lines]
         pieces: list[dict[str, Any]] = [{"delta": each, "finish_reason": None} for each in deltas]

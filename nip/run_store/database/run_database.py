@@ -79,6 +79,13 @@ class RunDatabase:
             row = connection.execute(query, (key,)).fetchone()
         return default if row is None else str(row[0])
 
+    def digests(self) -> dict[str, str]:
+        """Load the digests of the data of the run by name; empty before its first start."""
+        query = "SELECT key, value FROM run_state WHERE substr(key, 1, ?) = ?"
+        with self.transaction.reading() as connection:
+            rows = connection.execute(query, (len(DIGEST_PREFIX), DIGEST_PREFIX)).fetchall()
+        return {key.removeprefix(DIGEST_PREFIX): value for key, value in rows}
+
     def flush(self) -> None:
         """Flush all stored data to disk."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

@@ -12,6 +12,7 @@ from nip.scenario_base.text.answers.parsing import AnswerForm
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.prompt_values import prompt_values
+from nip.scenario_base.text.quoting import quote
 from nip.scenario_base.text.rollout import MessageRecord
 from nip.seeding import stable_seed
 
@@ -33,6 +34,9 @@ SYSTEM_LABEL = "[System]"
 
 class Conversation:
     """One dialogue as each of its agents sees it.
+
+    Every line of another agent's message begins with ``> ``, so that nothing in it can look like a
+    label, a system note or another message.
 
     The messages for an agent depend only on the arguments and the dialogue so far. Those for one
     turn are a prefix of those for its next turn.
@@ -86,6 +90,7 @@ class Conversation:
             headers=self.rules.specs[agent].headers,
             scale=self.rules.scale if agent == VERIFIER else None,
             may_decide=self.rules.episode.may_decide(agent, round, self.seed),
+            is_last=self.rules.episode.is_last_turn(agent, round, self.seed),
         )
 
     def messages_for(
@@ -172,8 +177,14 @@ class Conversation:
                 continue
             for record in records:
                 if record.agent != reader and channel in record.channel_texts:
-                    text = record.channel_texts[channel] or NO_ANSWER
-                    yield f"{self._label(record.agent, channel, visible)}\n{text}"
+                    label = self._label(record.agent, channel, visible)
+                    yield f"{label}\n{self._shown(record.channel_texts[channel])}"
+
+    def _shown(self, text: str) -> str:
+        """Return a message in the form in which others read it."""
+        if not text:
+            return NO_ANSWER
+        return quote(text) if self.rules.quotes_messages else text
 
     def _label(self, speaker: str, channel: str, visible: tuple[str, ...]) -> str:
         spec = self.rules.specs[speaker]

@@ -61,6 +61,10 @@ class DialogueRules:
     max_response_words: Mapping[str, int]
     """Requested maximum length of each agent's messages, in words."""
 
+    quotes_messages: bool = True
+    """Whether each line of another agent's message begins with ``> ``. Not so in runs of earlier
+    versions, which are continued as they began."""
+
     def __post_init__(self) -> None:
         for agent in self.protocol.agent_names:
             self._check_spec(agent)
@@ -100,11 +104,13 @@ class DialogueRules:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the prompts and specs of all agents."""
-        said = [
+        """SHA-256 of the prompts and specs of all agents, and of the form of messages."""
+        said: list[object] = [
             [agent, self.prompts[agent].text, asdict(self.specs[agent])]
             for agent in self.protocol.agent_names
         ]
+        if self.quotes_messages:
+            said.append("quoted")
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def _takes_no_stated_side(self, agent: str) -> bool:

@@ -3,6 +3,7 @@
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
 from nip.scenario_base.text.dialogue_rules import DialogueRules
+from nip.scenario_base.text.quoting import PREFIX
 from nip.scenario_base.text.stances import linear_reward_note, own_stance, stance_of_other
 
 
@@ -32,7 +33,7 @@ def prompt_values(
         "max_response_words": str(rules.max_response_words[agent]),
         "max_questions": str(rules.protocol.max_verifier_questions),
         "max_messages": str(len(rules.episode.turns(agent, seed))),
-        "order_string": order_string(rules, agent, seed),
+        "order_string": f"{order_string(rules, agent, seed)}{_quotation_note(rules)}",
         "agent_stance_string": own_stance(rules, agent, stance),
         "prover_stance_string": _other_stances(rules, agent, stance, channels),
         "decision_instruction": decision_instruction(rules, seed) if is_verifier else "",
@@ -92,6 +93,16 @@ def order_string(rules: DialogueRules, reader: str, seed: int) -> str:
     order = ", then ".join(steps) + (", and so on" if num_rounds > period else "")
     count = "1 round" if num_rounds == 1 else f"at most {num_rounds} rounds"
     return f"The conversation has {count}, in which the order is: {order}."
+
+
+def _quotation_note(rules: DialogueRules) -> str:
+    """Explain how messages of others are shown, if there are others."""
+    if not rules.quotes_messages or rules.protocol.num_agents == 1:
+        return ""
+    return (
+        f" Every line that another agent has written begins with `{PREFIX.strip()}`; your own "
+        "messages need no such marks."
+    )
 
 
 def _writers_in_words(rules: DialogueRules, reader: str, writers: tuple[str, ...]) -> str:

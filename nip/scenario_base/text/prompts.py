@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from string import Template
 
 from nip.errors import ParameterError, unknown_name
+from nip.scenario_base.text.quoting import delimiters_in, without_delimiters
 
 PLACEHOLDERS = {
     "agent_name": "the name of the agent in the conversation",
@@ -22,6 +24,9 @@ PLACEHOLDERS = {
     "channel_instruction": "how to write to several channels at once; else nothing",
 }
 """Placeholders of templates, with their meanings."""
+
+QUOTED = ("question", "solution")
+"""Placeholders of texts that come from the data."""
 
 _DECISION_WORD = "Decision:"
 _STRAY_DOLLAR = re.compile(r"\$(?!\$|[A-Za-z_]|\{)")
@@ -43,8 +48,21 @@ class PromptTemplate:
         return Template(self.text).get_identifiers()
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Substitute the placeholders by values, which are not expanded themselves."""
-        return Template(self.text).substitute(values)
+        """Substitute the placeholders by values, which are not expanded themselves.
+
+        In the question and the solution, a backslash is put into tags and fences of the template,
+        so that they cannot seem to end where they do not.
+        """
+        return Template(self.text).substitute(
+            {
+                name: without_delimiters(value, self._delimiters) if name in QUOTED else value
+                for name, value in values.items()
+            }
+        )
+
+    @cached_property
+    def _delimiters(self) -> tuple[str, ...]:
+        return delimiters_in(self.text)
 
 
 @dataclass(frozen=True)
@@ -111,7 +129,7 @@ def _unknown(prompt: PromptTemplate) -> list[str]:
 def _missing(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
     """Return a message for each placeholder that the template lacks."""
     names = set(prompt.names)
-    required = ["question", "solution"]
+    required = list(QUOTED)
     if needs.decides and _DECISION_WORD not in prompt.text:
         required.append("decision_instruction")
     if not all(f"[{header}]" in prompt.text for header in needs.headers):

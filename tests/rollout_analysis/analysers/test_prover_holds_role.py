@@ -35,7 +35,7 @@ def test_the_judge_reads_the_side_and_the_whole_dialogue():
     (request,) = ProverHoldsRole().conversation(subject)
     for part in (
         f"The role of prover: {subject.goal}",
-        "[Round 1, prover]\nIt is right.\n\n[Round 2, verifier]\nWhy?",
+        "[Round 1, prover]\n> It is right.\n\n[Round 2, verifier]\n> Why?",
         "print(3 * x)",
     ):
         assert part in request["content"]

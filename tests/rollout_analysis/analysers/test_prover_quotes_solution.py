@@ -33,5 +33,5 @@ def test_the_judge_reads_the_solution_and_only_what_the_prover_said():
     subject = subject_with("prover", *said, solution="print(3 * x)")
     (request,) = ProverQuotesSolution().conversation(subject)
     assert "print(3 * x)" in request["content"]
-    assert "[Round 1, prover]\nIt triples." in request["content"]
+    assert "[Round 1, prover]\n> It triples." in request["content"]
     assert "Does it double?" not in request["content"]

@@ -72,7 +72,7 @@ def test_others_are_labelled_and_own_messages_are_as_they_were_written() -> None
     assert contents(conversation, "verifier", 2, said) == [
         "Begin.",
         "raw verifier 0",
-        "[Prover]\nprover 1 main",
+        "[Prover]\n> prover 1 main",
     ]
 
 
@@ -80,21 +80,21 @@ def test_messages_of_one_round_appear_together_after_it() -> None:
     conversation = Conversation(rules_of("debate"), DATAPOINT, 0)
     said = said_in(conversation, 2)
     questions = (
-        "[Verifier to Expert 1]\nverifier 0 prover0_channel\n\n"
-        "[Verifier to Expert 2]\nverifier 0 prover1_channel"
+        "[Verifier to Expert 1]\n> verifier 0 prover0_channel\n\n"
+        "[Verifier to Expert 2]\n> verifier 0 prover1_channel"
     )
     assert contents(conversation, "prover1", 1, said) == [questions]
     third = contents(conversation, "prover1", 3, said_in(conversation, 3))[-1]
-    assert third.startswith("[Expert 1]\nprover0 1 prover0_channel\n\n[Verifier to Expert 1]")
+    assert third.startswith("[Expert 1]\n> prover0 1 prover0_channel\n\n[Verifier to Expert 1]")
 
 
 def test_provers_of_mnip_do_not_hear_each_other() -> None:
     conversation = Conversation(rules_of("mnip"), DATAPOINT, 0)
     said = said_in(conversation, 3)
     assert contents(conversation, "prover0", 3, said) == [
-        "[Verifier]\nverifier 0 prover0_channel",
+        "[Verifier]\n> verifier 0 prover0_channel",
         "raw prover0 1",
-        "[Verifier]\nverifier 2 prover0_channel",
+        "[Verifier]\n> verifier 2 prover0_channel",
     ]
 
 
@@ -105,7 +105,7 @@ def test_an_empty_message_leaves_no_answer_on_its_own_channel_only() -> None:
     order = conversation.channels("verifier")
     texts = {
         "prover0_channel": "[Expert 1]\n(no answer)",
-        "prover1_channel": "[Expert 2]\nprover1 1 prover1_channel",
+        "prover1_channel": "[Expert 2]\n> prover1 1 prover1_channel",
     }
     assert contents(conversation, "verifier", 2, said)[-1] == "\n\n".join(
         texts[channel] for channel in order
@@ -175,7 +175,7 @@ def test_the_writer_of_merlin_arthur_stays_unknown() -> None:
         said = [replace(each, channel_texts={"main": "x"}) for each in said_in(conversation, 1)]
         seen.add(str(conversation.messages_for("verifier", 1, said)))
     assert len(seen) == 1
-    assert "[Anonymous]\\nx" in seen.pop()
+    assert "[Anonymous]\\n> x" in seen.pop()
 
 
 def test_an_example_to_learn_from_ends_with_the_last_own_message_that_is_not_empty() -> None:

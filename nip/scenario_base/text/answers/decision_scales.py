@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from nip.errors import UnknownNameError, unknown_name
 from nip.protocols.rules import Decision
@@ -28,6 +28,9 @@ def decision_of(value: float) -> ScaleDecision:
 
 class DecisionScale(ABC):
     """Base class of decision scales."""
+
+    is_numeric: ClassVar[bool] = False
+    """Whether decisions are numbers instead of words."""
 
     @property
     @abstractmethod
@@ -76,6 +79,8 @@ class GradeScale(DecisionScale):
 @dataclass(frozen=True)
 class NumberScale(DecisionScale):
     """Scale of whole numbers from 0 to a maximum."""
+
+    is_numeric = True
 
     maximum: int
     """The number that stands for certain acceptance."""

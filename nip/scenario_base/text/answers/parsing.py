@@ -6,13 +6,18 @@ from dataclasses import dataclass, field
 
 from nip.protocols.rules import Decision
 from nip.scenario_base.text.answers.decision_scales import DecisionScale
+from nip.scenario_base.text.answers.near_misses import seems_to_decide
+from nip.scenario_base.text.answers.plain_text import plain
 
-_MARKUP = re.compile(r"[*_`~]")
-_BEFORE_LINE = " \t#>-"
 _FENCE = "```"
-_AROUND_VERDICT = " \t.,;!\"'“”‘’"
-_DECISION_LINE = re.compile(r"decision\s*[:：]\s*(.*)", re.IGNORECASE)
+_BEFORE_DECISION = re.compile(r"\W*(?:\d+[.)]\s*)?\W*")
+_DECISION_LINE = re.compile(r"decision\s*:\s*(.*)", re.IGNORECASE)
+_BEFORE_VERDICT = " \t\"'“”‘’«»()[]{}|$\\✓✔✅"
+_BEHIND_VERDICT = f"{_BEFORE_VERDICT}.,;!#>\r"
 _HEADER_LINE = re.compile(r"\[([^\[\]]+)\]\s*:?\s*(.*)")
+
+NOT_IN_FORM = "its last message seems to decide, but has no last line `Decision: ...`"
+"""Why a near miss of a decision is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,18 @@ class AnswerForm:
     may_decide: bool = False
     """Whether a decision is allowed in this round."""
 
+    is_last: bool = False
+    """Whether this is the agent's last message."""
+
 
 def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
     """Parse an answer.
 
     A decision can only be on the last line that is not empty, and only for an agent with a scale.
-    Lines that consist of markup, such as the end of a fence or a rule, count as empty. With several
-    channels every header is required, unless the answer decides, since the dialogue then ends. Text
-    above the first header is dropped.
+    Lines end at line feeds only. Lines that consist of markup, such as the end of a fence or a
+    rule, or of stop tokens count as empty. A last message that seems to decide in another form is
+    invalid. With several channels every header is required, unless the answer decides, since the
+    dialogue then ends. Text above the first header is dropped. The time is linear in the length.
     """
     if not text.strip():
         return ParsedAnswer(problem="the answer is empty")
@@ -66,6 +75,8 @@ def parse_answer(text: str, form: AnswerForm) -> ParsedAnswer:
         return _split(text, form)
     body, verdict = split_decision(text)
     if verdict is None:
+        if form.is_last and form.may_decide and seems_to_decide(text, form.scale):
+            return ParsedAnswer(problem=NOT_IN_FORM)
         return _split(text, form)
     if not form.may_decide:
         return ParsedAnswer(problem="it decides in a round in which no decision is possible")
@@ -82,11 +93,15 @@ def split_decision(text: str) -> tuple[str, str | None]:
 
     The text of the decision has no markup and no punctuation around it.
     """
-    before, line, behind = _last_line(text)
-    found = _DECISION_LINE.fullmatch(_plain(line))
+    lines = text.split("\n")
+    last = next((n for n in range(len(lines) - 1, -1, -1) if plain(lines[n])), 0)
+    found = _DECISION_LINE.fullmatch(_BEFORE_DECISION.sub("", plain(lines[last]), count=1))
     if found is None:
         return text.strip(), None
-    return _without_fence(before.strip(), behind), found[1].strip(_AROUND_VERDICT)
+    body = "\n".join(lines[:last]).strip()
+    behind = "\n".join(lines[last + 1 :]).strip()
+    verdict = found[1].lstrip(_BEFORE_VERDICT).rstrip(_BEHIND_VERDICT)
+    return _without_fence(body, behind), verdict
 
 
 def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
@@ -97,29 +112,14 @@ def with_decision(text: str, decision: int, scale: DecisionScale) -> str:
 
 def header_key(header: str) -> str:
     """Normalise a header: without markup, in lower case, with single spaces."""
-    return " ".join(_plain(header).lower().split())
-
-
-def _plain(line: str) -> str:
-    return _MARKUP.sub("", line).strip(_BEFORE_LINE)
-
-
-def _last_line(text: str) -> tuple[str, str, str]:
-    """Find the last line that is more than markup; return the text before, the line, the rest."""
-    end = len(text)
-    while True:
-        before = text[:end].rstrip()
-        start = max(before.rfind("\n"), before.rfind("\r")) + 1
-        if start == 0 or _plain(before[start:]):
-            return before[:start], before[start:], text[len(before) :].strip()
-        end = start
+    return " ".join(plain(header).lower().split())
 
 
 def _without_fence(body: str, behind: str) -> str:
     """Remove the code fence around a decision, or close a fence that the body left open."""
     if not behind.startswith(_FENCE):
         return body
-    last = body[max(body.rfind("\n"), body.rfind("\r")) + 1 :]
+    last = body[body.rfind("\n") + 1 :]
     if last.lstrip().startswith(_FENCE):
         return body.removesuffix(last).strip()
     return f"{body}\n{_FENCE}"
@@ -132,13 +132,13 @@ def _split(text: str, form: AnswerForm) -> ParsedAnswer:
     channel_of = {header_key(form.headers[channel]): channel for channel in form.channels}
     parts: dict[str, list[str]] = {}
     current: list[str] | None = None
-    for line in text.splitlines():
-        found = _HEADER_LINE.fullmatch(_plain(line))
+    for line in text.split("\n"):
+        found = _HEADER_LINE.fullmatch(plain(line))
         channel = channel_of.get(header_key(found[1])) if found else None
         if found is not None and channel is not None:
             current = parts.setdefault(channel, [])
             # The rest of the header's line keeps its markup, which may be code.
-            current.append(_behind_header(line) if found[2] else "")
+            current.append((_behind_header(line) or found[2]) if found[2] else "")
         elif current is not None:
             current.append(line)
     missing = [f"[{form.headers[each]}]" for each in form.channels if each not in parts]

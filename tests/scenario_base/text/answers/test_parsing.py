@@ -1,6 +1,7 @@
 """Answers are parsed into messages and decisions, and invalid ones are explained."""
 
 from dataclasses import replace
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -216,3 +217,180 @@ def test_the_verdict_is_kept_in_the_words_of_the_agent() -> None:
         pytest.approx(0.6),
         "8 / 10",
     )
+
+
+LAST = replace(VERIFIER, is_last=True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\u200bDecision: accept",
+        "De\u00adcision: acc\u200dept\u2060",
+        "\ufeff**Decision**: accept\u200b",
+        "Decision:\u00a0accept\u00a0",
+        "Ｄｅｃｉｓｉｏｎ：ａｃｃｅｐｔ",
+        "Decision: accept</s>",
+        "Decision: accept<|im_end|>",
+        "Decision: accept <|eot_id|>\n<|end_of_text|>",
+        "Decision: accept<｜end▁of▁sentence｜>",
+        "Decision: accept\n</s>\n\u200b\n",
+        "1. Decision: accept",
+        "• Decision: accept",
+        "✅ Decision: accept ✅",
+        "→ **Decision: accept**",
+        "[Decision: accept]",
+        "(Decision: accept.)",
+        "| Decision: accept |",
+        "> ### __Decision:__ `accept`",
+        "$Decision: accept$",
+    ],
+)
+@pytest.mark.parametrize("form", [VERIFIER, LAST])
+def test_markup_markers_invisible_characters_and_stop_tokens_do_not_hide_a_decision(
+    line: str, form: AnswerForm
+) -> None:
+    parsed = parse_answer(f"It is fine.\n\n{line}", form)
+    assert (parsed.decision, parsed.problem) == (1, None)
+    assert parsed.channel_texts == {"main": "It is fine."}
+    assert parse_answer(f"It is fine.\n\n{line}", EARLY).problem is not None
+
+
+NEAR_MISSES = [
+    "Verdict: accept",
+    "Final decision - accept",
+    "Decision is: accept",
+    "Decision = accept",
+    "Decision accept",
+    "My decision: accept",
+    "Final answer: correct",
+    "Judgement: the solution is correct.",
+    "I accept the solution.",
+    "I therefore reject it.",
+    "So it is accepted",
+    "The verdict is that the program is wrong.",
+    "REJECT",
+    "\\boxed{accept}",
+    "Correct.",
+    "The solution is correct.",
+    "<decision>accept</decision>",
+    "Dеcision: accept",  # The second letter is Cyrillic.
+    "Decision: accept\n\nThank you both for the discussion.",
+    "Decision: accept\n[END]",
+    "Fine.\rDecision: accept\rThanks.",
+]
+
+
+@pytest.mark.parametrize("text", NEAR_MISSES)
+def test_a_last_message_that_nearly_decides_is_never_taken_for_none(text: str) -> None:
+    parsed = parse_answer(f"It handles all inputs.\n{text}", LAST)
+    assert parsed.problem == (
+        "its last message seems to decide, but has no last line `Decision: ...`"
+    )
+    assert parsed.channel_texts == {}
+    # An earlier message may speak of a decision, because another one follows.
+    early = parse_answer(f"It handles all inputs.\n{text}", VERIFIER)
+    assert (early.decision, early.problem) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("scale", "text"),
+    [
+        ("out_of_10", "7"),
+        ("out_of_10", "**7/10**"),
+        ("out_of_10", "Score: 7"),
+        ("out_of_10", "My rating is 7 out of 10."),
+        ("out_of_100", "Overall I would give it an 85."),
+        ("likert_5", "Undecided."),
+        ("likert_5", "weakly accept"),
+        ("likert_7", "Verdict: strongly reject"),
+    ],
+)
+def test_near_misses_are_those_of_the_scale(scale: str, text: str) -> None:
+    form = replace(LAST, scale=find_scale(scale))
+    assert parse_answer(f"Well.\n{text}", form).problem is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["Why?", "What does it return for n = 7?", "I need to know more about the loop."]
+)
+def test_a_last_message_that_does_not_decide_at_all_is_valid(text: str) -> None:
+    parsed = parse_answer(text, LAST)
+    assert (parsed.decision, parsed.problem) == (2, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Decision: accept\u2028Thanks.",
+        "Decision: accept?",
+        "Decision: not accept",
+        "Decision: accept ❌",
+        "Decision: -7",
+    ],
+)
+def test_a_doubtful_verdict_is_asked_again(line: str) -> None:
+    assert parse_answer(f"Well.\n{line}", LAST).problem is not None
+
+
+@pytest.mark.parametrize(
+    "scale_line", ["Decision: -3", "Decision: .5", "Decision: 7%", "Decision: >5"]
+)
+def test_a_number_that_is_not_on_the_scale_is_not_rounded_to_one(scale_line: str) -> None:
+    form = replace(LAST, scale=find_scale("out_of_10"))
+    assert parse_answer(scale_line, form).problem is not None
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_messages_are_split_at_line_feeds_only(separator: str) -> None:
+    text = f"[to Expert 1]\na{separator}b\n[to Expert 2]\nc{separator}[to Expert 1] d"
+    assert parse_answer(text, TO_TWO).channel_texts == {
+        "left": f"a{separator}b",
+        "right": f"c{separator}[to Expert 1] d",
+    }
+    assert parse_answer(f"a{separator}b", PROVER).channel_texts == {"main": f"a{separator}b"}
+    parsed = parse_answer(f"a{separator}b\nDecision: accept", VERIFIER)
+    assert parsed.channel_texts == {"main": f"a{separator}b"}
+
+
+def test_lines_may_end_with_carriage_returns() -> None:
+    text = "[to Expert 1]\r\nWhy?\r\n[to Expert 2]\r\nHow?\r\n**Decision: accept**\r\n"
+    parsed = parse_answer(text, TO_TWO)
+    assert parsed.channel_texts == {"left": "Why?", "right": "How?"}
+    assert parsed.decision == 1
+
+
+LONG_TEXTS = {
+    "rules": "---\n" * 20_000,
+    "stop tokens": "Decision: accept\n" + "</s>\n" * 20_000,
+    "empty lines": "Why?" + "\n" * 100_000,
+    "spaces": "Why?" + " " * 100_000 + "x",
+    "brackets": "[" * 50_000,
+    "headers": "[to Expert 1] why\n" * 10_000,
+    "header and spaces": "[to Expert 1]" + " " * 100_000,
+    "angles": "<|" * 50_000,
+    "decision and spaces": "Decision:" + " " * 100_000 + "x",
+    "digits": "Decision: " + "7" * 100_000,
+    "words": "decision " * 20_000,
+    "quotes": "\"'" * 50_000,
+    "numbers": "1. " * 50_000,
+    "bars": "<|" + "a" * 60 + "<|" * 50_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS.values(), ids=LONG_TEXTS)
+def test_the_time_of_parsing_is_linear(text: str) -> None:
+    """A text that is 64 times as long may take 64 times as long, with room for noise."""
+
+    def seconds(length: int) -> float:
+        sample = text[:length]
+        best = float("inf")
+        for _ in range(5):
+            start = process_time()
+            for form in (LAST, TO_TWO, PROVER):
+                parse_answer(sample, form)
+            best = min(best, process_time() - start)
+        return best
+
+    # Quadratic time would give a ratio of about 4096. The floor keeps the clock's resolution out.
+    assert seconds(64_000) < 64 * 8 * max(seconds(1_000), 2e-5)

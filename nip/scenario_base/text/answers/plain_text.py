@@ -1,0 +1,27 @@
+"""Reading of lines as people see them: without markup, invisible characters and stop tokens."""
+
+import re
+import unicodedata
+
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Characters without a glyph: zero-width ones, marks of direction, variation selectors, tags."""
+
+STOP_TOKEN = re.compile(
+    r"<[|｜][^<>|｜\n]{1,64}[|｜]>|</s>|<eos>|<end_of_turn>|<end_of_utterance>|\[/?INST\]"
+)
+"""Tokens that end a message in the chat formats of common models."""
+
+_MARKUP = re.compile(r"[*_`~]")
+_AROUND_LINE = " \t\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029#>-"
+
+
+def plain(line: str) -> str:
+    """Return a line without markup, invisible characters and stop tokens, in common characters.
+
+    Fullwidth and other compatibility characters become those that they stand for.
+    """
+    visible = STOP_TOKEN.sub("", INVISIBLE.sub("", line))
+    return unicodedata.normalize("NFKC", _MARKUP.sub("", visible)).strip(_AROUND_LINE)
