@@ -13,7 +13,7 @@ from rich.text import Text
 from nip.protocols.rules import VERIFIER
 from nip.rollout_analysis.text_run import Stage, TextRun
 from nip.scenario_base.text.rollout import Rollout
-from nip.trainers.text.transcripts import transcript_of
+from nip.trainers.text.transcripts import EVIDENCE, transcript_of
 
 _COLOURS = ("cyan", "magenta", "yellow", "blue")
 _VERIFIER_COLOUR = "green"
@@ -64,13 +64,25 @@ def render_transcript(
     parts: list[RenderableType] = [
         Rule(Text(_title(transcript, stage)), align="left"),
         _outcome(transcript),
-        Panel(Text(transcript["question"]), title="problem", title_align="left"),
-        Panel(Syntax(transcript["solution"], "python"), title="solution", title_align="left"),
     ]
     for each in transcript["rounds"]:
         for message in each["messages"]:
             parts.append(_message(message, each["round"], agent_names, raw))
+    parts += [
+        Panel(Text(transcript["question"]), title="problem", title_align="left"),
+        Panel(Syntax(transcript["solution"], "python"), title="solution", title_align="left"),
+        *_evidence(transcript),
+    ]
     return Group(*parts, Text(""))
+
+
+def _evidence(transcript: dict[str, Any]) -> Iterator[RenderableType]:
+    """Yield a panel with the input on which a wrong solution fails, if it is known."""
+    lines = [
+        f"{name.replace('_', ' ')}: {transcript[name]}" for name in EVIDENCE if name in transcript
+    ]
+    if lines:
+        yield Panel(Text("\n".join(lines)), title="mistake", title_align="left")
 
 
 def _title(transcript: dict[str, Any], stage: Stage) -> str:

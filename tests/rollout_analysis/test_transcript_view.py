@@ -62,6 +62,16 @@ def test_a_dialogue_is_shown_with_its_outcome_and_notes():
     assert "HEADER" not in text
 
 
+def test_the_dialogue_comes_first_and_the_mistake_last():
+    wrong = {**TRANSCRIPT, "failing_input": "[1, 2]", "expected": "3", "actual": "-1"}
+    text = shown(wrong)
+    places = [text.index(part) for part in ("It adds.", "Add two", "return a - b", "mistake")]
+    assert places == sorted(places)
+    for line in ("failing input: [1, 2]", "expected: 3", "actual: -1"):
+        assert line in text
+    assert "mistake" not in shown()
+
+
 def test_raw_output_is_shown_on_demand():
     assert "HEADER It adds." in shown(raw=True)
 

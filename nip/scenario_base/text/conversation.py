@@ -71,17 +71,25 @@ class Conversation:
     def system_prompt(self, agent: str) -> str:
         """Return the system prompt of an agent."""
         if agent not in self._system_prompts:
-            values = prompt_values(
-                self.rules,
-                agent,
-                stance=self.datapoint.prover_stance,
-                seed=self.seed,
-                channels=self.channels(agent),
+            self._system_prompts[agent] = self._render_prompt(
+                agent, self.datapoint.question, self.datapoint.solution
             )
-            values["question"] = self.datapoint.question
-            values["solution"] = self.datapoint.solution
-            self._system_prompts[agent] = self.rules.prompts[agent].render(values)
         return self._system_prompts[agent]
+
+    def prompt_without_datapoint(self, agent: str) -> str:
+        """Return the system prompt with placeholders for the question and the solution."""
+        return self._render_prompt(agent, "$question", "$solution")
+
+    def _render_prompt(self, agent: str, question: str, solution: str) -> str:
+        values = prompt_values(
+            self.rules,
+            agent,
+            stance=self.datapoint.prover_stance,
+            seed=self.seed,
+            channels=self.channels(agent),
+        )
+        values |= {"question": question, "solution": solution}
+        return self.rules.prompts[agent].render(values)
 
     def answer_form(self, agent: str, round: int) -> AnswerForm:
         """Return the required format of an agent's answer."""

@@ -105,7 +105,7 @@ class StoredRollouts:
             conversation = Conversation(rules, datapoint, rollout.seed)
             # An agent without a turn, such as a prover that was not selected, gets no prompt.
             prompts = {
-                name: conversation.system_prompt(name)
+                name: conversation.prompt_without_datapoint(name)
                 for name in agent_names
                 if rules.episode.turns(name, rollout.seed)
             }

@@ -15,6 +15,9 @@ FOLDER = "transcripts"
 
 DECISION_NAMES = ("reject", "accept", None)
 
+EVIDENCE = ("failing_input", "expected", "actual")
+"""Data of a wrong solution that shows its mistake; agents do not see it."""
+
 
 def write_transcripts(
     run_folder: Path | str,
@@ -26,9 +29,11 @@ def write_transcripts(
     """Write the transcripts of a stage, replacing an existing file atomically, and return its path.
 
     ``transcripts`` are results of ``transcript_of``, consumed one by one, so that they need not fit
-    into memory. Either format is a list with one entry per rollout. The file is for example
-    ``transcripts/iteration_0001_train.yaml``; iterations are counted from 1.
+    into memory. Either format is a list with one entry per rollout. Each prompt is written once;
+    see ``_with_prompts_once``. The file is for example ``transcripts/iteration_0001_train.yaml``;
+    iterations are counted from 1.
     """
+    transcripts = _with_prompts_once(transcripts)
     path = Path(run_folder) / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
     path.parent.mkdir(parents=True, exist_ok=True)
     pieces = _yaml_pieces(transcripts) if file_format == "yaml" else _json_pieces(transcripts)
@@ -47,33 +52,59 @@ def transcript_of(
 ) -> dict[str, Any]:
     """Return a readable form of a rollout as plain data, without empty entries.
 
-    Rounds are counted from 1. ``prompts`` holds the system prompt of each agent; ``agent_names``
-    the order of the protocol.
+    The outcome and the dialogue come first; rounds are counted from 1. ``prompts`` holds the system
+    prompt of each agent without the datapoint; ``agent_names`` the order of the protocol.
     """
-    totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
     decided = rollout.verdict in (0, 1)
     tree: dict[str, Any] = {
         "position": rollout.position,
         "datapoint_id": rollout.datapoint_id,
-        "copy": rollout.copy,
-        "seed": rollout.seed,
         "status": rollout.status,
         "label": DECISION_NAMES[rollout.y],
         "verdict": DECISION_NAMES[rollout.verdict],
-        "verdict_value": rollout.verdict_value,
         "verdict_is_right": rollout.verdict == rollout.y if decided else None,
-        "rounds_ran_out": rollout.is_terminated,
-        "rewards": None if rollout.is_failed else totals,
     }
     if rollout.is_failed:
         tree |= {"error": rollout.error, "error_message": rollout.error_message}
     if rollout.warnings:
         tree["warnings"] = list(rollout.warnings)
+    tree["rounds"] = [_round(rollout, number, agent_names) for number in _round_numbers(rollout)]
     tree |= {"question": datapoint.question, "solution": datapoint.solution}
+    tree |= {
+        name: datapoint.extra[name] for name in EVIDENCE if datapoint.extra.get(name) is not None
+    }
+    totals = {name: rollout.total_reward(index) for index, name in enumerate(agent_names)}
+    tree |= {
+        "verdict_value": rollout.verdict_value,
+        "rounds_ran_out": rollout.is_terminated,
+        "rewards": None if rollout.is_failed else totals,
+        "copy": rollout.copy,
+        "seed": rollout.seed,
+    }
     if prompts:
         tree["prompts"] = dict(prompts)
-    tree["rounds"] = [_round(rollout, number, agent_names) for number in _round_numbers(rollout)]
     return tree
+
+
+def _with_prompts_once(transcripts: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Leave out each prompt that an earlier entry has already.
+
+    An agent without an entry in ``prompts`` has the first prompt of that agent in the file, and
+    ``same as at position 3`` refers to another one.
+    """
+    first: dict[str, str] = {}
+    position_of: dict[tuple[str, str], int] = {}
+    for tree in transcripts:
+        prompts = {}
+        for agent, prompt in tree.get("prompts", {}).items():
+            if (agent, prompt) not in position_of:
+                position_of[agent, prompt] = tree["position"]
+                first.setdefault(agent, prompt)
+                prompts[agent] = prompt
+            elif prompt != first[agent]:
+                prompts[agent] = f"same as at position {position_of[agent, prompt]}"
+        rest = {name: value for name, value in tree.items() if name != "prompts"}
+        yield {**rest, "prompts": prompts} if prompts else rest
 
 
 def _round_numbers(rollout: Rollout) -> range:

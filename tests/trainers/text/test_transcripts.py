@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -141,6 +142,50 @@ def test_half_a_surrogate_pair_does_no_harm(tmp_path, file_format):
         tmp_path, [Rollout(0, 0, "p1/bug", 0, 0, 0, 1, messages=(message,))], file_format
     )
     assert "and\nmore" in tree[0][0]["rounds"][0]["messages"][0]["raw"]
+
+
+@pytest.mark.parametrize("file_format", ["yaml", "json"])
+def test_the_dialogue_comes_before_everything_that_is_long(tmp_path, file_format):
+    (tree,), text = written(tmp_path, [COMPLETED], file_format, prompts=PROMPTS)
+    names = list(tree)
+    assert names.index("verdict") < names.index("rounds")
+    for name in ("question", "solution", "rewards", "seed", "prompts"):
+        assert names.index("rounds") < names.index(name)
+    assert text.index("What is f(1)?") < text.index("Double a number.")
+    assert text.index("What is f(1)?") < text.index("You are the prover.")
+
+
+@pytest.mark.parametrize("file_format", ["yaml", "json"])
+def test_prompts_are_written_once_per_file(tmp_path, file_format):
+    other = {**PROMPTS, "verifier": "You are the verifier.\nBe kind."}
+    rollouts = [replace(COMPLETED, position=position) for position in range(5)]
+    prompts = [PROMPTS, PROMPTS, other, other, PROMPTS]
+    trees = (
+        transcript_of(rollout, DATAPOINT, AGENTS, each)
+        for rollout, each in zip(rollouts, prompts, strict=True)
+    )
+    path = write_transcripts(tmp_path, "train", 1, trees, file_format)
+    text = path.read_text(encoding="utf-8")
+    assert [text.count(f"Be {how}.") for how in ("brief", "kind")] == [2, 1], "one per agent"
+    entries = (yaml.safe_load if file_format == "yaml" else json.loads)(text)
+    assert [entry.get("prompts") for entry in entries] == [
+        PROMPTS,
+        None,
+        {"verifier": other["verifier"]},
+        {"verifier": "same as at position 2"},
+        None,
+    ]
+
+
+def test_a_wrong_solution_is_shown_with_the_input_on_which_it_fails(tmp_path):
+    extra = {"failing_input": "[2]", "expected": "4", "actual": "5", "problem": "double"}
+    wrong = replace(DATAPOINT, extra=extra)
+    tree = transcript_of(COMPLETED, wrong, AGENTS)
+    assert (tree["failing_input"], tree["expected"], tree["actual"]) == ("[2]", "4", "5")
+    right = replace(DATAPOINT, extra=dict.fromkeys(extra))
+    assert not {"failing_input", "expected", "actual"} & set(
+        transcript_of(COMPLETED, right, AGENTS)
+    )
 
 
 def test_an_interrupted_file_is_not_left_behind(tmp_path):

@@ -15,6 +15,10 @@ from functools import cache
 import pytest
 
 from nip.scenarios.code_validation import problems
+from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
+from nip.scenarios.code_validation.generation.problem_tests import make_tests
+from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.verification import verify
 from nip.scenarios.code_validation.problems.collection import all_problems
 from nip.scenarios.code_validation.problems.problem import ALLOWED_IMPORTS, LARGEST_SIZE, TOPICS
 
@@ -91,11 +95,11 @@ def stated_examples(question):
     return examples
 
 
-def test_there_are_at_least_sixty_problems_and_eight_of_every_topic():
+def test_there_are_at_least_a_hundred_and_twenty_problems_and_fifteen_of_every_topic():
     counts = Counter(problem.topic for problem in PROBLEMS)
-    assert len(PROBLEMS) >= 60
+    assert len(PROBLEMS) >= 120
     assert set(counts) == set(TOPICS)
-    assert min(counts.values()) >= 8
+    assert min(counts.values()) >= 15
 
 
 def test_the_module_of_a_problem_begins_with_its_topic_and_lists_it():
@@ -184,3 +188,15 @@ def test_inputs_lead_to_many_outputs(problem):
         assert len(outputs) >= 3
         assert max(outputs.values()) <= NUM_INPUTS * 0.8
     assert len({json.dumps(arguments) for arguments in inputs}) >= NUM_INPUTS / 4
+
+
+@pytest.mark.slow
+@every_problem
+def test_inputs_reveal_most_mistakes(problem):
+    """Some mutants are no mistakes, so that not all of them can fail."""
+    mutants = make_mutants(problem.solutions[0], 24, random.Random(problem.name))
+    with Sandbox() as sandbox:
+        tests = make_tests(problem, sandbox, 0)
+        revealed = [not verify(each.program, tests, sandbox).is_correct for each in mutants]
+    assert len(revealed) >= 12
+    assert sum(revealed) >= 0.7 * len(revealed)
