@@ -29,7 +29,7 @@ def records(runs_dir: Path, run_id: str) -> list[object]:
         return [
             record
             for phase in ("train", "test")
-            for iteration in (0, 1)
+            for iteration in (1, 2)
             for record in database.rollouts.load(phase, iteration)
         ]
 
