@@ -102,6 +102,12 @@ class Completion:
     rate_limits: RateLimitState | None = None
     """Rate limits reported with the response."""
 
+    is_usage_known: bool = True
+    """Whether the service reported ``usage``; otherwise the engine estimates it."""
+
+    reported_cost: float | None = None
+    """Cost in dollars as reported by the service; None: the tokens have the usual price."""
+
     def __post_init__(self) -> None:
         # Models occasionally generate an unpaired surrogate, which cannot be encoded as UTF-8.
         for name in ("text", "model"):

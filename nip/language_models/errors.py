@@ -5,9 +5,10 @@ differ in status codes and wording, to these classes. Messages never contain an 
 """
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from nip.errors import NipError
+from nip.language_models.chat import TokenUsage
 from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode
 
@@ -47,6 +48,16 @@ class LanguageModelError(NipError, RuntimeError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(scrub(valid_unicode(message)))
         self.retry_after = retry_after
+        self.is_unreachable = False
+        """Whether no connection could be established, which is no fault of the call."""
+        self.may_concern_content = False
+        """Whether a proxy may have refused the content of the call, rather than the account."""
+        self.is_charged: Literal["no", "yes", "unknown"] = "no"
+        """Whether the service charged for the request; ``unknown`` if its answer was lost."""
+        self.usage: TokenUsage | None = None
+        """Reported tokens of a charged request; None if they were not reported."""
+        self.reported_cost: float | None = None
+        """Reported cost of a charged request in dollars; None if it was not reported."""
 
     @property
     def pauses_model(self) -> bool:
@@ -79,6 +90,27 @@ class ModelConnectionError(LanguageModelError):
     """The connection could not be established, or was closed early."""
 
     policy = ErrorPolicy.RETRY
+
+
+class ServiceUnavailableError(LanguageModelError):
+    """The service is unavailable for longer than the run may wait."""
+
+    policy = ErrorPolicy.END_RUN
+
+
+class TemporaryRefusalError(LanguageModelError):
+    """A single call was refused (401, 403, 404) among others that were answered.
+
+    ``refusal`` is the error of the service.
+    """
+
+    policy = ErrorPolicy.RETRY
+
+    def __init__(self, refusal: LanguageModelError) -> None:
+        super().__init__(
+            f"{refusal} Other calls to this model were answered, so this one is tried again."
+        )
+        self.refusal = refusal
 
 
 class AuthenticationError(LanguageModelError):

@@ -238,6 +238,7 @@ class _Session:
             if error.policy is ErrorPolicy.END_RUN:
                 raise
             self.failures.append(error)
+            # The answers stay in the journal, and the next analysis counts them from there.
             return
         with self.store.transaction():
             self.store.add(row)

@@ -10,6 +10,7 @@ from nip.language_models.errors import (
     LanguageModelError,
     QuotaError,
     RateLimitError,
+    ServiceUnavailableError,
     UnknownModelError,
 )
 
@@ -28,7 +29,13 @@ def test_every_error_is_ours_and_a_builtin_one_and_named_so(kind: type[LanguageM
 
 def test_only_errors_that_no_call_can_escape_end_the_run() -> None:
     ending = {kind for kind in ALL if kind.policy is ErrorPolicy.END_RUN}
-    assert ending == {AuthenticationError, QuotaError, BudgetExceededError, UnknownModelError}
+    assert ending == {
+        AuthenticationError,
+        QuotaError,
+        BudgetExceededError,
+        ServiceUnavailableError,
+        UnknownModelError,
+    }
 
 
 def test_an_error_keeps_the_requested_delay() -> None:

@@ -1,4 +1,4 @@
-"""Usage and costs per agent and model, and the budget.
+"""Usage and costs per agent and model.
 
 All counts are integers, and costs are computed from the sums, so that totals do not depend on the
 order of the answers.
@@ -6,74 +6,38 @@ order of the answers.
 
 import bisect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from math import fsum
 from operator import itemgetter
 from typing import Any
 
-from nip.errors import ParameterError, warn_user
+from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.costs.account import Account, Charge
 from nip.language_models.costs.prices import Prices
-from nip.language_models.errors import BudgetExceededError
 
-_Uncommitted = tuple[str, str, ModelSpec, TokenUsage, bool]
+_Accounts = dict[tuple[str, ModelSpec], Account]
+_Uncommitted = tuple[str, str, ModelSpec, Charge, bool]
 # Sorts after every key.
 _AFTER_ALL_KEYS = "\U0010ffff"
 
 
-@dataclass(slots=True)
-class Account:
-    """Usage of one model by one agent."""
-
-    num_calls: int = 0
-    """Paid answers."""
-
-    prompt_tokens: int = 0
-    """Prompt tokens of paid answers."""
-
-    completion_tokens: int = 0
-    """Completion tokens of paid answers."""
-
-    num_cached_calls: int = 0
-    """Answers from the response cache, which cost nothing."""
-
-    cached_prompt_tokens: int = 0
-    """Prompt tokens of cached answers."""
-
-    cached_completion_tokens: int = 0
-    """Completion tokens of cached answers."""
-
-    @property
-    def usage(self) -> TokenUsage:
-        """Paid tokens."""
-        return TokenUsage(self.prompt_tokens, self.completion_tokens)
-
-    def add(self, usage: TokenUsage, is_cached: bool) -> None:
-        """Count one answer."""
-        if is_cached:
-            self.num_cached_calls += 1
-            self.cached_prompt_tokens += usage.prompt_tokens
-            self.cached_completion_tokens += usage.completion_tokens
-        else:
-            self.num_calls += 1
-            self.prompt_tokens += usage.prompt_tokens
-            self.completion_tokens += usage.completion_tokens
-
-
 class UsageTracker:
-    """Tracks tokens and costs, and checks the budget.
+    """Tracks tokens and costs.
 
     A resumed run counts the answers that are still in the journal again. Therefore ``snapshot``
     contains only committed usage: call ``commit`` when journal entries are deleted, and store the
     snapshot in the same transaction. Then every answer is counted exactly once, even if the process
     is killed at any moment.
 
+    Usage whose journal entries stay, although no call will read them unless the stage is repeated,
+    is kept: ``keep`` makes it part of snapshots, and ``release`` removes it again from them.
+
     Parameters
     ----------
     prices : Prices, optional
         Prices of tokens.
     max_cost : float, optional
-        Budget in dollars; None: no limit.
+        Budget in dollars, which ``Budget`` enforces; None: no limit.
     max_tokens : int, optional
         Budget of prompt and completion tokens together; None: no limit.
     """
@@ -93,19 +57,23 @@ class UsageTracker:
         self.max_cost = max_cost
         self.max_tokens = max_tokens
         self.training_cost = 0.0
-        """Cost of fine-tuning jobs in dollars, which counts against the budget as well."""
-        self._accounts: dict[tuple[str, ModelSpec], Account] = {}
-        self._committed: dict[tuple[str, ModelSpec], Account] = {}
+        """Cost of finished fine-tuning jobs in dollars, which counts against the budget as well."""
+        self.held_training_cost = 0.0
+        """Worst case of the cost of fine-tuning jobs that are not finished, in dollars."""
+        self.tokens_per_byte = 0.0
+        """Largest ratio of reported prompt tokens to the size of the prompt in bytes."""
+        self._accounts: _Accounts = {}
+        self._committed: _Accounts = {}
         # Sorted by key, so that all keys with a prefix are contiguous and found by bisection.
         self._uncommitted: list[_Uncommitted] = []
+        self._kept: list[_Uncommitted] = []
         self._total = Account()
-        self._models_without_price: set[ModelSpec] = set()
 
     def record(
         self,
         agent: str,
         model: ModelSpec,
-        usage: TokenUsage,
+        usage: TokenUsage | Charge,
         *,
         key: str = "",
         cached: bool = False,
@@ -118,20 +86,25 @@ class UsageTracker:
             Agent and model of the call.
         model : ModelSpec
             Agent and model of the call.
-        usage : TokenUsage
-            Tokens of the call.
+        usage : TokenUsage or Charge
+            What the call cost.
         key : str
             Key of the call in the journal; usage without a key is committed immediately.
         cached : bool
             Whether the answer came from the response cache and cost nothing.
         """
-        self._add(self._accounts, agent, model, usage, cached)
-        self._total.add(usage, cached)
+        charge = Charge(usage) if isinstance(usage, TokenUsage) else usage
+        self._count(agent, model, charge, cached)
         if key:
-            entry = (key, agent, model, usage, cached)
+            entry = (key, agent, model, charge, cached)
             bisect.insort(self._uncommitted, entry, key=itemgetter(0))
         else:
-            self._add(self._committed, agent, model, usage, cached)
+            _account_of(self._committed, agent, model).add(charge, cached)
+
+    def observe_prompt(self, num_bytes: int, num_tokens: int) -> None:
+        """Note how many tokens a prompt of some bytes has; the dataset of a job is of this text."""
+        if num_bytes:
+            self.tokens_per_byte = max(self.tokens_per_byte, num_tokens / num_bytes)
 
     def commit(self, prefix: str = "") -> None:
         """Commit the usage of a journal key and of all keys below it.
@@ -139,52 +112,31 @@ class UsageTracker:
         ``train/3/1/0`` is below ``train/3/1``, but ``train/3/17`` is not; the empty prefix commits
         all usage.
         """
-        top = prefix.rstrip("/")
-        # "0" is the character after "/", so the second range holds exactly the keys below.
-        spans = [(top, top + "\0"), (f"{top}/", f"{top}0")] if top else [("", _AFTER_ALL_KEYS)]
-        for first, last in spans:
-            start = bisect.bisect_left(self._uncommitted, first, key=itemgetter(0))
-            end = bisect.bisect_left(self._uncommitted, last, key=itemgetter(0))
-            for _, agent, model, usage, cached in self._uncommitted[start:end]:
-                self._add(self._committed, agent, model, usage, cached)
-            del self._uncommitted[start:end]
+        for listed in (self._uncommitted, self._kept):
+            for _, agent, model, charge, cached in _take(listed, prefix):
+                _account_of(self._committed, agent, model).add(charge, cached)
 
-    def check(self, num_under_way: int = 0) -> None:
-        """Raise an error if the next call could exceed the budget.
+    def keep(self, prefix: str) -> None:
+        """Make usage part of snapshots, without committing it; see the class."""
+        self._kept += _take(self._uncommitted, prefix)
+        self._kept.sort(key=itemgetter(0))
 
-        Parameters
-        ----------
-        num_under_way : int
-            Running calls; each is assumed to cost the average of the answered ones.
-
-        Raises
-        ------
-        BudgetExceededError
-            If the budget is used up, including the expected cost of running calls.
-        """
-        if self.max_cost is None and self.max_tokens is None:
-            return
-        # Scales the usage of answered calls to answered and running ones.
-        factor = 1.0 + num_under_way / self._total.num_calls if self._total.num_calls else 1.0
-        answers = self._cost_of_answers()
-        if self.max_cost is not None and answers * factor + self.training_cost >= self.max_cost:
-            raise BudgetExceededError(
-                f"{_spent(f'${self.cost:.4f}', num_under_way)}, and max_cost is "
-                f"${self.max_cost:g}. Everything is saved: raise max_cost and start the run again "
-                "to resume it."
-            )
-        tokens = self._total.usage.total_tokens
-        if self.max_tokens is not None and tokens * factor >= self.max_tokens:
-            raise BudgetExceededError(
-                f"{_spent(f'{tokens} tokens', num_under_way)}, and max_tokens is "
-                f"{self.max_tokens}. Everything is saved: raise max_tokens and start the run again "
-                "to resume it."
-            )
+    def release(self, prefix: str) -> None:
+        """Remove kept usage from snapshots: a resumed run will count it from the journal."""
+        for entry in _take(self._kept, prefix):
+            bisect.insort(self._uncommitted, entry, key=itemgetter(0))
 
     @property
     def cost(self) -> float:
-        """Cost in dollars of all models with a known price, including fine-tuning."""
+        """Cost in dollars, including fine-tuning, as far as prices are known."""
         return self._cost_of_answers() + self.training_cost
+
+    @property
+    def held_cost(self) -> float:
+        """Dollars that may have been charged in addition: lost answers, and running jobs."""
+        accounts = self._accounts.items()
+        held = fsum(one.held_cost(self.prices.get(model)) for (_, model), one in accounts)
+        return held + self.held_training_cost
 
     @property
     def total(self) -> Account:
@@ -198,65 +150,98 @@ class UsageTracker:
 
     def cost_of(self, agent: str, model: ModelSpec) -> float | None:
         """Return the cost of a model for an agent in dollars; None if the price is unknown."""
-        price = self.prices.get(model)
-        return None if price is None else price.of(self._accounts[agent, model].usage)
+        return self._accounts[agent, model].cost(self.prices.get(model))
 
     @property
     def models_without_price(self) -> list[ModelSpec]:
-        """Used models without a known price, whose cost is not counted, sorted."""
-        return sorted(self._models_without_price)
+        """Used models whose cost is neither reported nor known from a price list, sorted."""
+        missing = {
+            model
+            for (_, model), account in self._accounts.items()
+            if account.cost(self.prices.get(model)) is None
+        }
+        return sorted(missing)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the committed usage as JSON-compatible data."""
+        """Return the committed and the kept usage as JSON-compatible data."""
         return {
-            "accounts": [
-                {"agent": agent, "model": model.to_dict(), **asdict(self._committed[agent, model])}
-                for agent, model in sorted(self._committed)
-            ]
+            "accounts": _rows(self._committed),
+            "kept": [
+                {"key": key, "cached": cached, **row}
+                for key, agent, model, charge, cached in self._kept
+                for row in _rows({(agent, model): _single(charge, cached)})
+            ],
+            "tokens_per_byte": self.tokens_per_byte,
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Replace all usage by that of a snapshot."""
         self._accounts, self._committed, self._uncommitted = {}, {}, []
-        self._total = Account()
+        self._total, self._kept = Account(), []
+        self.tokens_per_byte = snapshot.get("tokens_per_byte", 0.0)
         for row in snapshot.get("accounts", []):
-            counts = {name: row[name] for name in Account.__slots__}
             agent, model = row["agent"], ModelSpec.from_dict(row["model"])
-            self._note_model(model)
-            self._accounts[agent, model] = Account(**counts)
-            self._committed[agent, model] = Account(**counts)
-            for name, value in counts.items():
-                setattr(self._total, name, getattr(self._total, name) + value)
+            account = Account.from_dict(row)
+            for accounts in (self._accounts, self._committed):
+                _account_of(accounts, agent, model).add_all(account)
+            self._total.add_all(account)
+        for row in snapshot.get("kept", []):
+            agent, model = row["agent"], ModelSpec.from_dict(row["model"])
+            charge = _charge_of(Account.from_dict(row))
+            self._count(agent, model, charge, row["cached"])
+            self._kept.append((row["key"], agent, model, charge, row["cached"]))
 
     def _cost_of_answers(self) -> float:
         # Exact, so that the order, in which names of fine-tuned models take part, has no influence.
         return fsum(self.cost_of(agent, model) or 0.0 for agent, model in self._accounts)
 
-    def _add(
-        self,
-        accounts: dict[tuple[str, ModelSpec], Account],
-        agent: str,
-        model: ModelSpec,
-        usage: TokenUsage,
-        cached: bool,
-    ) -> None:
-        account = accounts.get((agent, model))
-        if account is None:
-            self._note_model(model)
-            account = accounts[agent, model] = Account()
-        account.add(usage, cached)
-
-    def _note_model(self, model: ModelSpec) -> None:
-        if model in self._models_without_price or self.prices.get(model) is not None:
-            return
-        self._models_without_price.add(model)
-        if self.max_cost is not None:
-            warn_user(
-                f"The price of the model {model.model_name!r} is unknown, so max_cost does not "
-                "include it. Add its price to the file of settings.prices."
-            )
+    def _count(self, agent: str, model: ModelSpec, charge: Charge, cached: bool) -> None:
+        _account_of(self._accounts, agent, model).add(charge, cached)
+        self._total.add(charge, cached)
 
 
-def _spent(amount: str, num_under_way: int) -> str:
-    under_way = f", with {num_under_way} more calls under way" if num_under_way else ""
-    return f"The run has spent {amount}{under_way}"
+def _account_of(accounts: _Accounts, agent: str, model: ModelSpec) -> Account:
+    return accounts.setdefault((agent, model), Account())
+
+
+def _take(listed: list[_Uncommitted], prefix: str) -> list[_Uncommitted]:
+    """Remove and return the entries of a key and of all keys below it."""
+    top = prefix.rstrip("/")
+    # "0" is the character after "/", so the second range holds exactly the keys below.
+    spans = [(top, top + "\0"), (f"{top}/", f"{top}0")] if top else [("", _AFTER_ALL_KEYS)]
+    taken = []
+    for first, last in spans:
+        start = bisect.bisect_left(listed, first, key=itemgetter(0))
+        end = bisect.bisect_left(listed, last, key=itemgetter(0))
+        taken += listed[start:end]
+        del listed[start:end]
+    return taken
+
+
+def _rows(accounts: _Accounts) -> list[dict[str, Any]]:
+    return [
+        {"agent": agent, "model": model.to_dict(), **accounts[agent, model].to_dict()}
+        for agent, model in sorted(accounts)
+    ]
+
+
+def _single(charge: Charge, cached: bool) -> Account:
+    account = Account()
+    account.add(charge, cached)
+    return account
+
+
+def _charge_of(account: Account) -> Charge:
+    """Return the only charge of an account."""
+    is_cached = account.num_cached_calls > 0
+    reported = account.reported_nanodollars / 1e9
+    has_cost = bool(account.reported_nanodollars or account.reported_prompt_tokens)
+    return Charge(
+        TokenUsage(account.cached_prompt_tokens, account.cached_completion_tokens)
+        if is_cached
+        else account.usage,
+        reported if has_cost else None,
+        is_estimated=account.num_estimated_calls > 0,
+        is_lost=account.num_lost_calls > 0,
+        held=TokenUsage(account.held_prompt_tokens, account.held_completion_tokens),
+    )

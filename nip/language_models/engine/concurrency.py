@@ -35,6 +35,8 @@ class AdaptiveLimiter:
         self.cap = cap
         self.num_under_way = 0
         self.num_waiting = 0
+        self.is_probing = False
+        """Whether only one call at a time may run, until the service is reachable again."""
         self._limit = float(min(initial, cap))
         self._doubles_below = float(cap)
         self._was_refused = False
@@ -45,7 +47,7 @@ class AdaptiveLimiter:
     @property
     def limit(self) -> int:
         """Current limit of concurrent calls."""
-        return int(self._limit)
+        return 1 if self.is_probing else int(self._limit)
 
     async def acquire(self, ahead: bool = False) -> None:
         """Wait until a call may start, ``ahead`` of all first tries if it is a retry.

@@ -1,7 +1,8 @@
 """The engine, which schedules all calls of language models in a run on one event loop.
 
 A call passes these steps: journal lookup, response cache, model queue (concurrency and rate
-limits), budget check, request with retries, usage tracking, journal entry. Callers may start any
+limits), reservation of its worst case in the budget, request with retries, usage tracking, journal
+entry. Callers may start any
 number of calls at once.
 """
 
@@ -13,13 +14,17 @@ from contextlib import suppress
 from typing import Self
 
 from nip.language_models.chat import ChatModel, Completion, ModelSpec
+from nip.language_models.costs.budget import Budget, Reservation
 from nip.language_models.costs.usage_tracker import UsageTracker
-from nip.language_models.engine.cache import ResponseCache, cache_key
+from nip.language_models.costs.worst_case import worst_case
+from nip.language_models.engine.bookkeeping import Bookkeeper
+from nip.language_models.engine.cache import ResponseCache
 from nip.language_models.engine.call import Call, request_digest
-from nip.language_models.engine.journal import Journal, from_entry, read_journal, to_entry
+from nip.language_models.engine.journal import Journal
 from nip.language_models.engine.model_queue import ModelQueue
 from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.rate_limiter import UsageSnapshot
+from nip.language_models.engine.refusals import final_refusal
 from nip.language_models.engine.retry_policy import RetryPolicy
 from nip.language_models.engine.stats import EngineStats
 from nip.language_models.errors import (
@@ -27,6 +32,7 @@ from nip.language_models.errors import (
     ErrorPolicy,
     LanguageModelError,
     ModelTimeoutError,
+    ServiceUnavailableError,
 )
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
 
@@ -48,7 +54,7 @@ class Engine:
     journal : Journal, optional
         Stores every answer before ``complete`` returns it, and is searched first; None: no journal.
     usage_tracker : UsageTracker, optional
-        Counts tokens and costs, and enforces the budget.
+        Counts tokens and costs, and holds the limits of the budget.
     cache : ResponseCache, optional
         Completions shared with other runs.
     build_model : BuildModel
@@ -68,8 +74,8 @@ class Engine:
         self.options = options or EngineOptions()
         self.usage_tracker = usage_tracker or UsageTracker()
         self._context = context or ConnectionContext()
-        self._journal = journal
-        self._cache = cache
+        self._budget = Budget(self.usage_tracker)
+        self._books = Bookkeeper(journal, cache, self.usage_tracker, self._budget)
         self._build_model = build_model
         self._queues: dict[ModelSpec, ModelQueue] = {}
         self._under_way: set[asyncio.Task[Completion]] = set()
@@ -78,7 +84,7 @@ class Engine:
         # Seeded by the operating system, not by the run: jitter must differ between processes that
         # share a service, and it only affects waiting times, never results.
         self._jitter = random.Random()
-        self._num_answers = self._num_from_journal = self._num_from_cache = 0
+        self._num_answers = 0
         self._retries: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
 
@@ -98,9 +104,9 @@ class Engine:
             If the journal contains a different request under the key of the call.
         """
         self._raise_if_ended()
-        is_kept = self._journal is not None or self._cache is not None
-        digest = request_digest(call) if is_kept else ""
-        completion = self._recall(call, digest)
+        digest = request_digest(call) if self._books.stores_answers else ""
+        address = self._queue(call.model).model.address if digest else ""
+        completion = self._books.recall(call, digest, address)
         if completion is None:
             completion = await self._ask_until_answered(call, digest)
             self._raise_if_ended()
@@ -112,8 +118,8 @@ class Engine:
         """Counts of calls, retries, failures and usage."""
         return EngineStats(
             num_answers=self._num_answers,
-            num_from_journal=self._num_from_journal,
-            num_from_cache=self._num_from_cache,
+            num_from_journal=self._books.num_from_journal,
+            num_from_cache=self._books.num_from_cache,
             num_under_way=len(self._under_way),
             num_retries=dict(sorted(self._retries.items())),
             num_failures=dict(sorted(self._failures.items())),
@@ -139,57 +145,47 @@ class Engine:
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
-    def _recall(self, call: Call, digest: str) -> Completion | None:
-        """Look a call up in journal and response cache."""
-        if self._journal is not None and call.key:
-            found = read_journal(self._journal, call.key, digest)
-            if found is not None:
-                completion, was_cached = found
-                self._count(call, completion, was_cached)
-                self._num_from_journal += 1
-                return completion
-        if self._cache is not None:
-            entry = self._cache.get(self._cache_key(call, digest))
-            if entry is not None:
-                completion = from_entry(entry)
-                self._keep(call, digest, completion, is_cached=True)
-                self._num_from_cache += 1
-                return completion
-        return None
-
     async def _ask_until_answered(self, call: Call, digest: str) -> Completion:
         queue = self._queue(call.model)
         retry_policy = RetryPolicy(self.options, self._jitter)
         num_tries = 0
         while True:
-            snapshot = await queue.enter(call, ahead=num_tries > 0)
+            task = await self._start(queue, call, digest, ahead=num_tries > 0)
             num_tries += 1
-            task = self._start(queue, snapshot, call, digest)
             try:
                 # Shielded, because the service bills a request that was sent: a cancelled caller
                 # must not keep its answer out of the journal.
                 return await asyncio.shield(task)
             except LanguageModelError as error:
-                await self._prepare_retry(retry_policy, error)
+                await self._prepare_retry(queue, retry_policy, error)
 
-    def _start(
-        self, queue: ModelQueue, snapshot: UsageSnapshot, call: Call, digest: str
+    async def _start(
+        self, queue: ModelQueue, call: Call, digest: str, *, ahead: bool
     ) -> asyncio.Task[Completion]:
-        """Send a request in a separate task, with the queue slot that was acquired for it."""
+        """Wait for a slot and for the budget, then send a request in a separate task."""
         try:
-            self._raise_if_ended()
-            self.usage_tracker.check(len(self._under_way))
-        except BudgetExceededError as error:
-            queue.leave()
+            snapshot = await queue.enter(call, ahead)
+        except ServiceUnavailableError as error:
             self._stop(error)
             raise
-        except BaseException:
+        try:
+            self._raise_if_ended()
+            reservation = await self._reserve(call)
+        except BaseException as error:
             queue.leave()
+            if isinstance(error, BudgetExceededError):
+                self._stop(error)
             raise
-        task = asyncio.create_task(self._ask(queue, snapshot, call, digest))
+        task = asyncio.create_task(self._ask(queue, snapshot, reservation, call, digest))
         self._under_way.add(task)
         task.add_done_callback(self._end_task)
         return task
+
+    async def _reserve(self, call: Call) -> Reservation | None:
+        if not self._budget.is_limited:
+            return None
+        worst = worst_case(call.messages, call.sampling.max_tokens)
+        return await self._budget.reserve(call.model, worst)
 
     def _end_task(self, task: asyncio.Task[Completion]) -> None:
         self._under_way.discard(task)
@@ -199,64 +195,87 @@ class Engine:
             task.exception()
 
     async def _ask(
-        self, queue: ModelQueue, snapshot: UsageSnapshot, call: Call, digest: str
+        self,
+        queue: ModelQueue,
+        snapshot: UsageSnapshot,
+        reservation: Reservation | None,
+        call: Call,
+        digest: str,
     ) -> Completion:
         """Send one request, and store its answer.
 
         There is no ``await`` between the answer and its journal entry, so cancellation cannot
         separate them.
         """
+        started_at = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self.options.timeout_s):
-                completion = await queue.model.complete(call.messages, call.sampling)
+            completion = await self._complete(queue, call)
             queue.note_answer(snapshot, completion)
-            self._keep(call, digest, completion)
-            return completion
-        except TimeoutError as error:
-            message = f"{call.model.model_name}: no answer within {self.options.timeout_s:g} s."
-            raise ModelTimeoutError(message) from error
+            return self._books.keep(call, digest, queue.model.address, completion)
         except LanguageModelError as error:
+            self._books.note_failure(call, error)
             # Before `leave` frees the slot: otherwise the next call would start and get the same
             # error before the pause or the end of the run takes effect.
-            queue.note_error(error)
-            if error.policy is ErrorPolicy.END_RUN:
-                self._stop(error)
-            raise
+            judged = self._note_error(queue, call, error, started_at)
+            if judged is error:
+                raise
+            raise judged from None
         finally:
+            # After the charge was counted, so that the budget never looks larger than it is.
+            if reservation is not None:
+                self._budget.release(reservation)
             queue.leave()
 
-    async def _prepare_retry(self, retry_policy: RetryPolicy, error: LanguageModelError) -> None:
+    async def _complete(self, queue: ModelQueue, call: Call) -> Completion:
+        try:
+            async with asyncio.timeout(self.options.timeout_s):
+                return await queue.model.complete(call.messages, call.sampling)
+        except TimeoutError as error:
+            message = f"{call.model.model_name}: no answer within {self.options.timeout_s:g} s."
+            late = ModelTimeoutError(message)
+            late.is_charged = "unknown"
+            raise late from error
+        except asyncio.CancelledError:
+            # The service may finish and charge a request that the engine has given up.
+            cancelled = LanguageModelError("The request was cancelled.")
+            cancelled.is_charged = "unknown"
+            self._books.note_failure(call, cancelled)
+            raise
+
+    def _note_error(
+        self, queue: ModelQueue, call: Call, error: LanguageModelError, started_at: float
+    ) -> LanguageModelError:
+        """Update the queue, and stop the run if the error ends it; return the error to handle."""
+        try:
+            error = queue.note_error(error, call, started_at)
+        except ServiceUnavailableError as unavailable:
+            error = unavailable
+        if error.policy is ErrorPolicy.END_RUN:
+            self._stop(error)
+        return error
+
+    async def _prepare_retry(
+        self, queue: ModelQueue, retry_policy: RetryPolicy, error: LanguageModelError
+    ) -> None:
         """Wait until the next try; raise the error if none is left."""
         self._raise_if_ended()
-        may_retry = error.policy is not ErrorPolicy.END_CALL
-        seconds = retry_policy.seconds_to_wait(error) if may_retry else None
+        seconds = None
+        if error.policy is not ErrorPolicy.END_CALL:
+            seconds = retry_policy.seconds_to_wait(error, is_limited=queue.is_limited(error))
         name = type(error).__name__
         if seconds is None:
             self._failures[name] += 1
+            error = final_refusal(error)
+            if error.policy is ErrorPolicy.END_RUN:
+                self._stop(error)
             raise error
         self._retries[name] += 1
+        if not error.pauses_model and not error.is_unreachable:
+            queue.waits.check(min(seconds, self.options.max_wait_s), str(error))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ending.wait()
         self._raise_if_ended()
-
-    def _keep(
-        self, call: Call, digest: str, completion: Completion, *, is_cached: bool = False
-    ) -> None:
-        """Track the usage of an answer, and store it in journal and cache."""
-        self._count(call, completion, is_cached)
-        if self._journal is not None and call.key:
-            self._journal.put(call.key, to_entry(completion, digest, is_cached=is_cached))
-        if self._cache is not None and not is_cached:
-            self._cache.put(self._cache_key(call, digest), to_entry(completion, digest))
-
-    def _cache_key(self, call: Call, digest: str) -> str:
-        return cache_key(self._queue(call.model).model.address, digest)
-
-    def _count(self, call: Call, completion: Completion, is_cached: bool) -> None:
-        self.usage_tracker.record(
-            call.agent, call.model, completion.usage, key=call.key, cached=is_cached
-        )
 
     def _queue(self, spec: ModelSpec) -> ModelQueue:
         queue = self._queues.get(spec)
@@ -273,6 +292,7 @@ class Engine:
             self._ending.set()
             for queue in self._queues.values():
                 queue.limiter.stop(error)
+            self._budget.stop(error)
 
     def _raise_if_ended(self) -> None:
         if self._end is not None:

@@ -43,7 +43,7 @@ def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) ->
     ``digest`` is the ``request_digest`` of the call; ``is_cached`` tells that the completion came
     from the response cache and cost nothing.
     """
-    entry = {
+    entry: dict[str, Any] = {
         "text": completion.text,
         "finish_reason": completion.finish_reason,
         "prompt_tokens": completion.usage.prompt_tokens,
@@ -51,6 +51,10 @@ def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) ->
         "model": completion.model,
         "digest": digest,
     }
+    if not completion.is_usage_known:
+        entry["is_usage_known"] = False
+    if completion.reported_cost is not None:
+        entry["reported_cost"] = completion.reported_cost
     return {**entry, "is_cached": True} if is_cached else entry
 
 
@@ -61,6 +65,8 @@ def from_entry(entry: Entry) -> Completion:
         finish_reason=entry["finish_reason"],
         usage=TokenUsage(entry["prompt_tokens"], entry["completion_tokens"]),
         model=entry["model"],
+        is_usage_known=entry.get("is_usage_known", True),
+        reported_cost=entry.get("reported_cost"),
     )
 
 

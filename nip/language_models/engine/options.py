@@ -48,6 +48,9 @@ class EngineOptions:
     max_backoff_s: float = 60.0
     """Maximum backoff in seconds, unless the service requests a longer one."""
 
+    max_wait_s: float = 3600.0
+    """Longest wait for a service in seconds; if more is necessary, the run stops."""
+
     drain_s: float = 5.0
     """Seconds to wait for running requests, which are paid for, when the engine is closed."""
 
@@ -59,7 +62,7 @@ class EngineOptions:
         ]
         problems += [
             f"{name} must be above 0 seconds, got {value}. Give a positive number."
-            for name, value in (("timeout_s", self.timeout_s),)
+            for name, value in (("timeout_s", self.timeout_s), ("max_wait_s", self.max_wait_s))
             if not value > 0
         ]
         if problems:

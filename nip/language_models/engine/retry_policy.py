@@ -36,14 +36,19 @@ class RetryPolicy:
         self._generator = generator
         self._counts: dict[str, int] = {}
 
-    def seconds_to_wait(self, error: LanguageModelError) -> float | None:
-        """Count an error, and return the time until the next try; None if no retry is left."""
+    def seconds_to_wait(
+        self, error: LanguageModelError, *, is_limited: bool = True
+    ) -> float | None:
+        """Count an error, and return the time until the next try; None if no retry is left.
+
+        With ``is_limited=False`` there is always one left.
+        """
         option = next(
             (_OPTION_OF_ERROR[kind] for kind in type(error).__mro__ if kind in _OPTION_OF_ERROR),
             "num_unknown_errors",
         )
         count = self._counts.get(option, 0)
-        if count >= getattr(self._options, option):
+        if is_limited and count >= getattr(self._options, option):
             return None
         self._counts[option] = count + 1
         doublings = min(count, _MAX_DOUBLINGS)

@@ -10,7 +10,7 @@ service before it repeats the call.
 import asyncio
 import dataclasses
 import hashlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,7 +57,8 @@ class JobRunner:
     ``create`` and ``wait`` may be called again in a later process, and continue from the stored
     rows. The jobs of all groups run concurrently. Iterations are counted from 1. ``run_id`` is part
     of the keys of jobs. Datasets are stored in the subfolder ``fine_tuning`` of ``folder``, that of
-    the run.
+    the run. ``reserve`` is called before each creation of a job, and raises an error if its worst
+    case exceeds the budget.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class JobRunner:
         options: JobOptions | None = None,
         polling: PollingPolicy | None = None,
         prices: Prices | None = None,
+        reserve: Callable[[FineTuningJobRow], None] = lambda _: None,
     ) -> None:
         self._run_id = run_id
         self._folder = folder
@@ -77,6 +79,7 @@ class JobRunner:
         self._options = options or JobOptions()
         self._polling = polling or PollingPolicy()
         self._prices = prices or Prices()
+        self._reserve = reserve
         # Keys of attempts planned by this process. They cannot exist at the service yet, so their
         # upload needs no search before it.
         self._planned_here: set[str] = set()
@@ -186,6 +189,8 @@ class JobRunner:
     async def _create(self, row: FineTuningJobRow) -> FineTuningJobRow:
         backend = self._backends[row.model_group]
         may_exist = row.status == "CREATING"
+        # No `await` until the row counts as created, so that concurrent jobs see each other.
+        self._reserve(row)
         row = self._save(dataclasses.replace(row, status="CREATING"))
         request = request_of(self._run_id, row)
         job = await create_idempotently(

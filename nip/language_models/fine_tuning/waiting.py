@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Callable
 
 from nip.errors import warn_user
-from nip.language_models.chat import ModelSpec
 from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, is_transient, retry
+from nip.language_models.fine_tuning.job_cost import price_of_job
 from nip.run_store import FineTuningJobRow, JobStatus
 
 Save = Callable[[FineTuningJobRow], FineTuningJobRow]
@@ -62,11 +62,10 @@ async def finish(
     prices: Prices,
 ) -> FineTuningJobRow:
     """Store the result of a job: status, model, tokens, cost and events."""
-    cost = 0.0 if backend.is_free else None
-    if remote.trained_tokens is not None and not backend.is_free:
-        # The public prices are those of the backend "openai", which has the name of its provider.
-        price = prices.get(ModelSpec(row.backend, row.base_model))
-        cost = price.of_training(remote.trained_tokens) if price else None
+    cost = None
+    price = price_of_job(prices, row.backend, row.base_model, is_free=backend.is_free)
+    if price is not None and (remote.trained_tokens is not None or price.training == 0):
+        cost = price.of_training(remote.trained_tokens or 0)
     return save(
         dataclasses.replace(
             row,

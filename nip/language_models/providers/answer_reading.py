@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from nip.language_models.chat import Completion, FinishReason, ModelSpec, TokenUsage
-from nip.language_models.errors import ContentFilterError, MalformedAnswerError
+from nip.language_models.errors import (
+    ContentFilterError,
+    LanguageModelError,
+    MalformedAnswerError,
+)
 from nip.language_models.providers.error_translation import ServiceError, describe_service_error
 from nip.language_models.providers.response_headers import read_rate_limits
+from nip.language_models.providers.usage_reading import read_cost, read_usage, with_charge
 from nip.utils.secrets import scrub
 
 # All other values, of which services have several, mean that the model stopped by itself.
@@ -29,8 +34,20 @@ def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec)
         If a content filter or the model refused to answer.
     LanguageModelError
         If the body reports an error despite its status.
+
+    All of them tell whether the answer was charged, and what it cost.
     """
-    body = _read_json(content, spec)
+    body = _parse_json(content)
+    try:
+        return _read_completion(content, body, headers, spec)
+    except LanguageModelError as error:
+        raise with_charge(error, body) from None
+
+
+def _read_completion(
+    content: bytes, body: Any, headers: Mapping[str, str], spec: ModelSpec
+) -> Completion:
+    body = _require_object(body, content, spec)
     choices = body.get("choices")
     if not choices and body.get("error"):
         raise _reported_error(body, headers, spec)
@@ -45,20 +62,27 @@ def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec)
     if reason == "content_filter" or (message.get("refusal") and not message.get("content")):
         raise ContentFilterError(f"{spec.model_name}: the service refused to answer.")
     finish_reason = _FINISH_REASONS.get(str(reason), "stop")
+    text = _read_text(message.get("content"), finish_reason, spec)
+    usage = read_usage(body, has_text=bool(text))
     return Completion(
-        text=_read_text(message.get("content"), finish_reason, spec),
+        text=text,
         finish_reason=finish_reason,
-        usage=_read_usage(body.get("usage")),
+        usage=usage or TokenUsage(),
         model=str(body.get("model") or spec.model_name),
         rate_limits=read_rate_limits(headers),
+        is_usage_known=usage is not None,
+        reported_cost=read_cost(body),
     )
 
 
-def _read_json(content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
+def _parse_json(content: bytes) -> Any:
     try:
-        body = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
-        body = None
+        return None
+
+
+def _require_object(body: Any, content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
         # A broken gateway may echo the whole request, including the API key.
         start = scrub(content[:1000].decode("utf-8", "replace"), spec.api_key_variable)
@@ -70,7 +94,7 @@ def _read_json(content: bytes, spec: ModelSpec) -> Mapping[str, Any]:
 
 def _reported_error(
     body: Mapping[str, Any], headers: Mapping[str, str], spec: ModelSpec
-) -> Exception:
+) -> LanguageModelError:
     """Translate an error that was sent with status 200, as some gateways do."""
     error = body.get("error")
     code = error.get("code") if isinstance(error, Mapping) else None
@@ -89,10 +113,3 @@ def _read_text(content: Any, finish_reason: FinishReason, spec: ModelSpec) -> st
             f"{type(content).__name__}."
         )
     return content
-
-
-def _read_usage(usage: Any) -> TokenUsage:
-    if not isinstance(usage, Mapping):
-        return TokenUsage()
-    counts = (usage.get(key) for key in ("prompt_tokens", "completion_tokens"))
-    return TokenUsage(*(count if isinstance(count, int) else 0 for count in counts))

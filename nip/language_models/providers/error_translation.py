@@ -31,7 +31,12 @@ from nip.language_models.providers.connection import (
     find_address,
     owns_default_key,
 )
-from nip.language_models.providers.response_headers import read_retry_after
+from nip.language_models.providers.rate_limit_reports import (
+    Meaning,
+    meaning_of_429,
+    seconds_until_retry,
+)
+from nip.language_models.providers.usage_reading import with_charge
 from nip.utils.secrets import scrub
 
 _ErrorClass = type[LanguageModelError]
@@ -61,9 +66,6 @@ _BY_WORDS: dict[tuple[int, str], _ErrorClass] = {
     (400, "api key not valid"): AuthenticationError,
     (400, "content management policy"): ContentFilterError,
     (403, "input was flagged"): ContentFilterError,
-    (429, "exceeded your current quota"): QuotaError,
-    # A request above the whole limit per minute can never succeed, so do not retry it.
-    (429, "request too large"): BadRequestError,
 }
 
 _BY_STATUS: dict[int, _ErrorClass] = {
@@ -78,6 +80,15 @@ _BY_STATUS: dict[int, _ErrorClass] = {
     422: BadRequestError,
     429: RateLimitError,
 }
+
+_BY_MEANING: dict[Meaning, _ErrorClass] = {
+    "wait": RateLimitError,
+    # A request above the whole limit per minute can never succeed, so do not retry it.
+    "too_large": BadRequestError,
+    "quota": QuotaError,
+}
+
+_NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 
 _LONGEST_MESSAGE = 500
 
@@ -95,20 +106,31 @@ class ServiceError:
     message: str
     """Human-readable message."""
 
+    body: object = None
+    """Parsed body of the response."""
+
     @classmethod
     def from_body(cls, status: int, body: object) -> "ServiceError":
         """Parse the body of an error response in any of the known formats."""
+        whole = body
+        if isinstance(body, list) and len(body) == 1:
+            # Google's interface wraps the object in a list.
+            body = body[0]
         if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | str):
             body = body["error"]
         if not isinstance(body, Mapping):
-            return cls(status, (), str(body or "").strip())
+            return cls(status, (), str(body or "").strip(), whole)
         codes = tuple(str(body[key]).lower() for key in ("code", "type") if body.get(key))
         message = body.get("message") or body.get("detail") or ""
-        return cls(status, codes, str(message).strip())
+        return cls(status, codes, str(message).strip(), whole)
 
 
-def classify(error: ServiceError) -> _ErrorClass:
+def classify(error: ServiceError, headers: Mapping[str, str] | None = None) -> _ErrorClass:
     """Return the error class: by code, else by message, else by status."""
+    if error.status == 429:
+        meaning = meaning_of_429(error.codes, error.message, error.body, headers or {})
+        if meaning != "wait" or not any(code in _BY_CODE for code in error.codes):
+            return _BY_MEANING[meaning]
     for code in error.codes:
         if code in _BY_CODE:
             return _BY_CODE[code]
@@ -124,10 +146,13 @@ def describe_service_error(
     error: ServiceError, spec: ModelSpec, headers: Mapping[str, str]
 ) -> LanguageModelError:
     """Build the error for a report of a service, with advice where possible."""
-    error_class = classify(error)
+    error_class = classify(error, headers)
     said = error.message or "without a message"
     text = f"The service refused ({error.status}): {_shorten(said, spec)}"
-    return error_class(_about(spec, text, error_class), retry_after=read_retry_after(headers))
+    seconds = seconds_until_retry(error.body, headers)
+    refusal = error_class(_about(spec, text, error_class), retry_after=seconds)
+    refusal.may_concern_content = error.status in (403, 404)
+    return refusal
 
 
 def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
@@ -142,17 +167,27 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     is_late = isinstance(error, APITimeoutError | httpx2.TimeoutException | TimeoutError)
     if is_late and not isinstance(cause, httpx2.ConnectTimeout):
-        return ModelTimeoutError(_about(spec, "The request timed out."))
+        return _possibly_charged(ModelTimeoutError(_about(spec, "The request timed out.")))
     if isinstance(error, APIResponseValidationError | httpx2.DecodingError):
-        return MalformedAnswerError(_about(spec, "The response cannot be decoded."))
+        return with_charge(
+            MalformedAnswerError(_about(spec, "The response cannot be decoded.")), None
+        )
     if isinstance(error, UnicodeEncodeError):
         return BadRequestError(_about(spec, f"A message is not valid Unicode: {error.reason}."))
     if isinstance(error, APIConnectionError | httpx2.HTTPError | OSError):
         reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
         text = f"The connection failed ({_shorten(reason, spec)})."
-        return ModelConnectionError(_about(spec, text, ModelConnectionError))
+        lost = ModelConnectionError(_about(spec, text, ModelConnectionError))
+        lost.is_unreachable = isinstance(cause, _NOT_CONNECTED)
+        return lost if lost.is_unreachable else _possibly_charged(lost)
     text = f"The request failed ({type(error).__name__}: {_shorten(str(error), spec)})."
     return UnknownApiError(_about(spec, text))
+
+
+def _possibly_charged(error: LanguageModelError) -> LanguageModelError:
+    """Note that the service may have charged for an answer that did not arrive."""
+    error.is_charged = "unknown"
+    return error
 
 
 def _about(spec: ModelSpec, text: str, error_class: _ErrorClass | None = None) -> str:

@@ -1,15 +1,14 @@
 import json
-import warnings
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.errors import NipWarning, ParameterError
+from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.costs.account import Account, Charge
 from nip.language_models.costs.prices import Price, Prices
-from nip.language_models.costs.usage_tracker import Account, UsageTracker
-from nip.language_models.errors import BudgetExceededError
+from nip.language_models.costs.usage_tracker import UsageTracker
 
 MODEL = ModelSpec("openai", "dear")
 OTHER = ModelSpec("openai", "cheap")
@@ -41,55 +40,68 @@ def test_cached_answers_are_counted_apart_and_cost_nothing() -> None:
     tracker.record("prover", MODEL, TokenUsage(MILLION, MILLION), cached=True)
     assert tracker.cost == 0.0
     assert tracker.accounts["prover", MODEL] == Account(0, 0, 0, 1, MILLION, MILLION)
-    tracker.check()
 
 
-def test_the_budget_in_dollars_holds() -> None:
-    tracker = UsageTracker(PRICES, max_cost=30.0)
-    tracker.check()
-    tracker.record("prover", MODEL, TokenUsage(MILLION, 0))
-    tracker.record("prover", MODEL, TokenUsage(MILLION, 0))
-    tracker.check()
-    # Two calls took 20 dollars: one more under way will make it 30.
-    with pytest.raises(
-        BudgetExceededError, match=r"spent \$20\.0000, with 1 more.*max_cost is \$30"
-    ):
-        tracker.check(num_under_way=1)
-    tracker.record("prover", MODEL, TokenUsage(MILLION, 0))
-    with pytest.raises(BudgetExceededError, match="raise max_cost"):
-        tracker.check()
-
-
-def test_the_budget_in_tokens_holds() -> None:
-    tracker = UsageTracker(max_tokens=100)
-    tracker.record("prover", OTHER, TokenUsage(90, 9))
-    tracker.check()
-    tracker.record("prover", OTHER, TokenUsage(0, 1))
-    with pytest.raises(BudgetExceededError, match=r"100 tokens.*max_tokens is 100"):
-        tracker.check()
-
-
-def test_an_empty_budget_allows_nothing_and_a_negative_one_is_refused() -> None:
-    with pytest.raises(BudgetExceededError):
-        UsageTracker(max_cost=0.0).check()
+def test_a_negative_budget_is_refused() -> None:
     with pytest.raises(ParameterError, match="max_tokens must be at least 0, got -1"):
         UsageTracker(max_tokens=-1)
 
 
-def test_a_model_without_price_is_reported_once_and_only_with_a_budget() -> None:
+def test_a_model_without_price_is_named() -> None:
     unknown = ModelSpec("openai", "of-mine")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        tracker = UsageTracker()
-        tracker.record("prover", unknown, TokenUsage(1, 1))
+    tracker = UsageTracker()
+    tracker.record("prover", unknown, TokenUsage(1, 1))
     assert tracker.cost_of("prover", unknown) is None
     assert tracker.models_without_price == [unknown]
-    tracker = UsageTracker(max_cost=1.0)
-    with pytest.warns(NipWarning, match=r"'of-mine'.*max_cost does not include"):
-        tracker.record("prover", unknown, TokenUsage(1, 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        tracker.record("verifier", unknown, TokenUsage(1, 1))
+
+
+def test_a_reported_cost_takes_the_place_of_the_price() -> None:
+    tracker = UsageTracker(PRICES)
+    tracker.record("prover", MODEL, Charge(TokenUsage(MILLION, 0), reported_cost=3.5))
+    tracker.record("prover", MODEL, TokenUsage(MILLION, 0))
+    # One million tokens cost 10 dollars by the list, and the others what was reported.
+    assert tracker.cost == pytest.approx(13.5)
+    unknown = ModelSpec("openai", "of-mine")
+    tracker.record("prover", unknown, Charge(TokenUsage(5, 5), reported_cost=0.25))
+    assert tracker.cost == pytest.approx(13.75)
+    assert tracker.models_without_price == []
+    again = UsageTracker(PRICES)
+    again.restore(json.loads(json.dumps(tracker.snapshot())))
+    assert again.cost == tracker.cost
+
+
+def test_what_may_have_been_charged_is_no_cost_but_held_back() -> None:
+    tracker = UsageTracker(PRICES)
+    worst = TokenUsage(MILLION, MILLION)
+    tracker.record("prover", MODEL, Charge(is_lost=True, held=worst))
+    estimated = Charge(TokenUsage(MILLION, 0), is_estimated=True, held=TokenUsage(0, MILLION))
+    tracker.record("prover", MODEL, estimated)
+    assert tracker.cost == pytest.approx(10.0)
+    assert tracker.held_cost == pytest.approx(30.0 + 20.0)
+    account = tracker.accounts["prover", MODEL]
+    assert (account.num_calls, account.num_estimated_calls, account.num_lost_calls) == (1, 1, 1)
+
+
+def test_kept_usage_is_in_snapshots_until_it_is_released_or_committed() -> None:
+    tracker = UsageTracker(PRICES)
+    charges = [
+        Charge(TokenUsage(7, 5), reported_cost=0.125),
+        Charge(TokenUsage(3, 2), is_estimated=True, held=TokenUsage(1, 4)),
+        Charge(is_lost=True, held=TokenUsage(9, 9)),
+    ]
+    for number, charge in enumerate(charges):
+        tracker.record("prover", MODEL, charge, key=f"train/0/1/{number}")
+    tracker.record("prover", MODEL, TokenUsage(2, 2), key="train/0/1/9", cached=True)
+    tracker.keep("train/0/1")
+    again = UsageTracker(PRICES)
+    again.restore(json.loads(json.dumps(tracker.snapshot())))
+    assert again.accounts == tracker.accounts and again.total == tracker.total
+    assert again.snapshot() == tracker.snapshot()
+    again.commit("train/0")
+    assert again.snapshot()["kept"] == [] and again.total == tracker.total
+    tracker.release("train/0/1")
+    assert tracker.snapshot()["kept"] == [] and tracker.snapshot()["accounts"] == []
+    assert tracker.total == again.total
 
 
 def test_settling_follows_the_levels_of_the_keys() -> None:
@@ -149,8 +161,6 @@ def test_a_restored_tracker_does_not_change_the_snapshot() -> None:
     again.record("prover", MODEL, TokenUsage(MILLION, 0))
     assert again.cost == pytest.approx(20.0)
     assert tracker.cost == pytest.approx(10.0)
-    with pytest.raises(BudgetExceededError):
-        again.check()
 
 
 def test_restoring_nothing_empties_the_books() -> None:
@@ -158,13 +168,3 @@ def test_restoring_nothing_empties_the_books() -> None:
     tracker.record("prover", MODEL, TokenUsage(1, 1))
     tracker.restore({})
     assert tracker.accounts == {} and tracker.total == Account()
-
-
-def test_calls_under_way_are_not_expected_to_cost_what_training_did() -> None:
-    tracker = UsageTracker(PRICES, max_cost=90.0)
-    tracker.training_cost = 50.0
-    tracker.record("prover", MODEL, TokenUsage(MILLION, 0))
-    # 50 dollars of training and 10 of answers; 2 calls under way and the next are 30 more.
-    tracker.check(num_under_way=2)
-    with pytest.raises(BudgetExceededError, match=r"spent \$60\.0000"):
-        tracker.check(num_under_way=3)

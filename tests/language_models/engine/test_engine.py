@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nip.errors import ResumeError
+from nip.errors import NipWarning, ResumeError
 from nip.language_models.chat import Completion, ModelSpec, RateLimitState, TokenUsage
 from nip.language_models.costs.prices import Price, Prices
 from nip.language_models.costs.usage_tracker import UsageTracker
@@ -26,6 +26,7 @@ from nip.language_models.errors import (
     OverloadError,
     QuotaError,
     RateLimitError,
+    ServiceUnavailableError,
     UnknownApiError,
     UnknownModelError,
 )
@@ -215,6 +216,7 @@ def test_a_call_that_times_out_is_retried() -> None:
     assert isinstance(error, ModelTimeoutError) and "within 10 s" in str(error)
 
 
+@pytest.mark.filterwarnings("ignore:a-model. the run waits for 17 min")
 @pytest.mark.parametrize(
     "error", [AuthenticationError("key"), QuotaError("empty"), UnknownModelError("gone")]
 )
@@ -443,3 +445,144 @@ def test_calls_that_wait_for_the_rate_limit_keep_their_order() -> None:
     assert model.asked == [str(number) for number in range(25)]
     # One a second, although more than two arrive in that time.
     assert times[1:] == pytest.approx(range(1, 25))
+
+
+@pytest.mark.parametrize(
+    "error", [AuthenticationError("a proxy says 401"), UnknownModelError("a proxy says 404")]
+)
+def test_one_refusal_amid_successes_is_not_the_end(error: LanguageModelError) -> None:
+    model = FakeModel(answer("first"), error, answer("third"), answer("again"))
+    engine = engine_for(model, EngineOptions(max_concurrency=1))
+    found = run(complete_all(engine, 3))
+    assert all(isinstance(each, Completion) for each in found)
+    assert engine.stats.num_retries == {"TemporaryRefusalError": 1}
+
+
+def test_three_refused_calls_in_a_row_are_the_end_although_others_were_answered() -> None:
+    error = AuthenticationError("the key was revoked")
+    model = FakeModel(answer("first"), *[error] * 20)
+    found = run(complete_all(engine_for(model, EngineOptions(max_concurrency=1)), 20))
+    assert found[0] == answer("first")
+    assert all(each is error for each in found[1:])
+    # The first three of the others were asked, each of them once.
+    assert model.asked == [f"question {number}" for number in range(4)]
+
+
+@pytest.mark.parametrize("may_concern_content", [True, False])
+def test_a_call_that_is_refused_each_time_ends_alone_if_its_content_may_be_the_reason(
+    may_concern_content: bool,
+) -> None:
+    error = AuthenticationError("no")
+    error.may_concern_content = may_concern_content
+
+    async def refuse_one(text: str) -> Completion:
+        await asyncio.sleep(0.1)
+        if text == "question 3":
+            raise error
+        return answer("fine")
+
+    engine = engine_for(FunctionModel(refuse_one), EngineOptions(max_concurrency=2))
+    found = run(complete_all(engine, 100))
+    failed = {str(each) for each in found if isinstance(each, BaseException)}
+    if may_concern_content:
+        assert sum(isinstance(each, Completion) for each in found) == 99
+        assert failed == {"no Other calls to this model were answered, so this one is tried again."}
+    else:
+        assert found[3] is error and failed == {"no"}
+
+
+def unreachable(text: str = "nobody listens") -> ModelConnectionError:
+    error = ModelConnectionError(text)
+    error.is_unreachable = True
+    return error
+
+
+def outage(start: float, end: float) -> FunctionModel:
+    """Return a model whose service is unreachable for a while, and answers in a second."""
+
+    async def serve(text: str) -> Completion:
+        if start <= now() < end:
+            raise unreachable()
+        await asyncio.sleep(1.0)
+        return answer("fine")
+
+    return FunctionModel(serve)
+
+
+@pytest.mark.parametrize("length", [60.0, 1800.0])
+def test_an_outage_pauses_the_model_says_so_and_fails_nothing(length: float) -> None:
+    model = outage(5.5, 5.5 + length)
+    engine = engine_for(model, EngineOptions(max_concurrency=10, num_connection_errors=2))
+    with pytest.warns(NipWarning) as warned:
+        found = run(complete_all(engine, 100))
+    assert found == [answer("fine")] * 100
+    texts = [str(each.message) for each in warned]
+    assert len(texts) == 2
+    assert "a-model is unreachable. All of its calls are paused" in texts[0]
+    assert "nobody listens" in texts[0] and "a-model is reachable again" in texts[1]
+    # Ten calls met the outage; then one at a time tried, at intervals that grow to a minute.
+    assert len(model.asked) - 100 < 10 + 8 + length / 60 * 1.5
+
+
+def test_an_outage_of_hours_stops_the_run() -> None:
+    engine = engine_for(outage(5.5, 1e9), EngineOptions(max_concurrency=10, max_wait_s=3600.0))
+
+    async def work() -> float:
+        found = await complete_all(engine, 100)
+        assert {type(each) for each in found} == {Completion, ServiceUnavailableError}
+        return now()
+
+    with pytest.warns(NipWarning, match="unreachable"):
+        assert 3600.0 < run(work()) < 3800.0
+
+
+def test_a_service_that_was_never_reached_stops_the_run_after_the_retries() -> None:
+    model = outage(0.0, 1e9)
+    engine = engine_for(model, EngineOptions(max_concurrency=5, num_connection_errors=3))
+    found = run(complete_all(engine, 100))
+    assert {type(each) for each in found} == {ServiceUnavailableError}
+    assert "4 tries in a row failed" in str(found[0])
+    assert len(model.asked) == 5 + 3
+
+
+def test_a_wait_of_more_than_half_a_minute_is_announced_once_with_reason_and_end() -> None:
+    slow = RateLimitError("too many requests", retry_after=31.0)
+    model = FakeModel(*[slow] * 5, latency=1.0)
+    with pytest.warns(NipWarning) as warned:
+        run(complete_all(engine_for(model), 20))
+    (message,) = [str(each.message) for each in warned]
+    assert message.startswith("a-model: the run waits for 31 s, until 20")
+    assert message.endswith(": too many requests.")
+
+
+def test_a_wait_of_hours_stops_the_run() -> None:
+    model = FakeModel(RateLimitError("limit per day", retry_after=7200.0), latency=1.0)
+    found = run(complete_all(engine_for(model, EngineOptions(max_concurrency=1)), 5))
+    assert {type(each) for each in found} == {ServiceUnavailableError}
+    assert "a wait of 2.0 h, until 20" in str(found[0]) and "limit per day" in str(found[0])
+    assert model.asked == ["question 0"]
+
+
+def test_an_answer_without_token_counts_is_estimated_and_it_is_said() -> None:
+    silent = Completion("x" * 40, "stop", TokenUsage(), "a-model", is_usage_known=False)
+    tracker = UsageTracker(Prices({"a-model": Price(1.0, 1.0)}))
+    journal = MemoryJournal()
+    engine = engine_for(FakeModel(silent), usage_tracker=tracker, journal=journal)
+
+    async def play() -> Completion:
+        async with engine:
+            return await engine.complete(call("y" * 80, key="k"))
+
+    with pytest.warns(NipWarning, match="a-model reported no valid token counts"):
+        found = run(play())
+    # Four characters for each token.
+    assert found.usage == TokenUsage(20, 10)
+    assert tracker.total.num_estimated_calls == 1
+    again = engine_for(FakeModel(), usage_tracker=UsageTracker(), journal=journal)
+
+    async def recall() -> Completion:
+        async with again:
+            return await again.complete(call("y" * 80, key="k"))
+
+    assert run(recall()).usage == TokenUsage(20, 10)
+    assert again.usage_tracker.total == tracker.total

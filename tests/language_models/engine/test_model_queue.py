@@ -48,7 +48,7 @@ def test_errors_pause_all_calls_of_the_model(error, seconds: float) -> None:
     async def work() -> float:
         model_queue = queue()
         await model_queue.enter(call(), ahead=False)
-        model_queue.note_error(error)
+        model_queue.note_error(error, call(), now())
         model_queue.leave()
         await model_queue.enter(call(), ahead=False)
         return now()
@@ -60,8 +60,8 @@ def test_saturation_lowers_the_limit_and_other_errors_do_not() -> None:
     async def work(error) -> int:
         model_queue = queue(max_concurrency=4)
         await model_queue.enter(call(), ahead=False)
-        model_queue.note_error(error)
-        model_queue.note_error(error)
+        model_queue.note_error(error, call(), now())
+        model_queue.note_error(error, call(), now())
         return model_queue.stats.limit
 
     assert run(work(OverloadError("busy"))) == 3

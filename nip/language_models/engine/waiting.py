@@ -1,0 +1,108 @@
+"""Waits for a service: announced if they are long, and refused if they are too long."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from nip.errors import warn_user
+from nip.language_models.errors import LanguageModelError, ServiceUnavailableError
+
+ANNOUNCED_S = 30.0
+"""Waits above this number of seconds are announced."""
+
+_SILENCE_S = 300.0
+"""Seconds after an announcement in which further waits for the same reason are not announced."""
+
+
+class ServiceWaits:
+    """Announces the waits for one model, and limits them.
+
+    Parameters
+    ----------
+    model_name : str
+        Name of the model, for the messages.
+    max_wait_s : float
+        Longest wait for the service in seconds.
+    now : Callable[[], float]
+        Returns the time in seconds.
+    """
+
+    def __init__(self, model_name: str, max_wait_s: float, now: Callable[[], float]) -> None:
+        self._model_name = model_name
+        self._max_wait_s = max_wait_s
+        self._now = now
+        self._silent_until = 0.0
+        self._unreachable_since: float | None = None
+        self._is_announced = False
+
+    def check(self, seconds: float, reason: str) -> None:
+        """Announce a wait if it is long.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            If it is too long; the error ends the run.
+        """
+        if seconds > self._max_wait_s:
+            raise ServiceUnavailableError(
+                f"{self._model_name}: a wait of {_duration(seconds)}, until {_time_in(seconds)}, "
+                f"would be necessary, which is more than {_duration(self._max_wait_s)} "
+                f"(settings.max_wait_minutes): {_sentence(reason)} Everything is saved: start the "
+                "run again after that time to resume it."
+            )
+        now = self._now()
+        if seconds > ANNOUNCED_S and now >= self._silent_until:
+            self._silent_until = now + max(seconds, _SILENCE_S)
+            warn_user(
+                f"{self._model_name}: the run waits for {_duration(seconds)}, until "
+                f"{_time_in(seconds)}: {_sentence(reason)}"
+            )
+
+    def note_unreachable(self, error: LanguageModelError, num_probes: int) -> None:
+        """Announce that a service is unreachable, at the third try that failed.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            If it has been unreachable for too long; the error ends the run.
+        """
+        now = self._now()
+        since = self._unreachable_since = (
+            now if self._unreachable_since is None else self._unreachable_since
+        )
+        if now - since > self._max_wait_s:
+            raise ServiceUnavailableError(
+                f"{self._model_name} has been unreachable for {_duration(now - since)}, which is "
+                f"more than {_duration(self._max_wait_s)} (settings.max_wait_minutes): "
+                f"{_sentence(str(error))} Everything is saved: start the run again to resume it."
+            )
+        if num_probes >= 3 and not self._is_announced:
+            self._is_announced = True
+            left = self._max_wait_s - (now - since)
+            warn_user(
+                f"{self._model_name} is unreachable. All of its calls are paused, and one is tried "
+                f"again at least once a minute, until {_time_in(left)} at most: "
+                f"{_sentence(str(error))}"
+            )
+
+    def note_answer(self) -> None:
+        """Note that the service is reachable; announce it if an outage was announced."""
+        if self._is_announced and self._unreachable_since is not None:
+            seconds = self._now() - self._unreachable_since
+            warn_user(f"{self._model_name} is reachable again, after {_duration(seconds)}.")
+        self._unreachable_since, self._is_announced = None, False
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _time_in(seconds: float) -> str:
+    end = datetime.now().astimezone() + timedelta(seconds=seconds)
+    return f"{end:%Y-%m-%d %H:%M:%S}"
