@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from nip.errors import did_you_mean
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.types import Count, CountOrZero, Positive
+from nip.parameters.types import Count, CountOrZero, Positive, UnitInterval
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _DEVICE_NICKNAMES = {"gpu": "cuda", "nvidia": "cuda"}
@@ -75,7 +75,16 @@ class ExperimentSettings(SubParameters):
     """Connection errors of one request after which its rollout fails."""
 
     max_cost: Positive | None = None
-    """Cost in dollars at which a run stops, as far as prices are known; by default no limit."""
+    """Budget in dollars, which no call or job may exceed even at worst; by default no limit."""
+
+    max_failed_share: UnitInterval = 0.2
+    """Share of failed dialogues in a stage above which a run stops; resuming repeats them."""
+
+    max_invalid_share: UnitInterval = 0.2
+    """Share of dialogues with a message without valid answer above which a run stops."""
+
+    max_wait_minutes: Positive = 60.0
+    """Longest wait for a service that is unreachable or asks to wait, after which a run stops."""
 
     prices: Folder | None = None
     """YAML file of model prices, which override the built-in ones."""

@@ -6,11 +6,13 @@ from nip.errors import ParameterError
 from nip.experiment.text_parts import TextParts, build_text_parts
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.prices import Prices
 from nip.language_models.engine.cache import check_response_cache
 from nip.language_models.fine_tuning import (
     check_fine_tuning_access,
     find_fine_tuning_backend,
 )
+from nip.language_models.fine_tuning.job_cost import price_of_job
 from nip.language_models.provider_registry import check_access
 from nip.language_models.server.faults import read_fault_plan
 from nip.language_models.server.mock_models.registry import check_mock_model
@@ -36,7 +38,41 @@ def check_text_experiment(
     trains = hyper_params.rl.num_iterations > 1 and not only_tests
     for agent in parts.agents.values():
         _check_model(agent, hyper_params, learns=trains and not agent.params.freeze_agent)
+    if settings.max_cost is not None:
+        _check_prices(parts, hyper_params, settings, trains=trains)
     return parts
+
+
+def _check_prices(
+    parts: TextParts, hyper_params: HyperParameters, settings: ExperimentSettings, *, trains: bool
+) -> None:
+    """Refuse a budget if a price is unknown, because then it could not be kept."""
+    prices = read_prices(settings.prices)
+    missing: dict[str, str] = {}
+    for agent in parts.agents.values():
+        name, price = agent.model.model_name, prices.get(agent.model)
+        if price is None:
+            missing.setdefault(name, "prompt and completion")
+        elif (
+            trains
+            and not agent.params.freeze_agent
+            and agent.model.provider != REHEARSAL_PROVIDER
+            and not find_fine_tuning_backend(hyper_params.fine_tuning.backend).is_free
+            and _trains_at_no_known_price(prices, hyper_params.fine_tuning.backend, name)
+        ):
+            missing.setdefault(name, "training")
+    if missing:
+        listed = "; ".join(f"{name!r} ({kinds})" for name, kinds in missing.items())
+        raise ParameterError(
+            f"settings.max_cost={settings.max_cost:g} cannot be kept, because prices are unknown: "
+            f"{listed}. Add them to a file, in dollars per million tokens, and give it as "
+            "settings.prices; or leave out max_cost."
+        )
+
+
+def _trains_at_no_known_price(prices: Prices, backend: str, model_name: str) -> bool:
+    price = price_of_job(prices, backend, model_name, is_free=False)
+    return price is None or price.training is None
 
 
 def _check_model(agent: TextAgent, hyper_params: HyperParameters, *, learns: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import load_mapping
+from nip.run_store.bill import BILL_KEY, BILL_TOTALS
 from nip.run_store.checkpoints.checkpoint import (
     BestCheckpoint,
     Checkpoint,
@@ -321,6 +322,9 @@ class Run:
                 for name, value in self.history.latest_all().items()
             },
         }
+        if bill := self.get_state(BILL_KEY):
+            result |= {name: bill[name] for name in BILL_TOTALS if name in bill}
+            result["bill"] = bill
         if stop_reason := self.get_state("stop_reason"):
             result["stopped"] = stop_reason
         if error is not None:

@@ -14,6 +14,7 @@ from nip.language_models.provider_registry import ConnectionContext
 from nip.trainers.core.callback import Event
 from nip.trainers.core.context import migrated_trainer_state
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
+from nip.trainers.text.bill import save_bill
 from nip.trainers.text.data_order import (
     is_tested,
     reruns_tests,
@@ -28,6 +29,7 @@ from nip.trainers.text.pretrained_models import save_pretrained_models
 from nip.trainers.text.rerun_tests import Models, copy_endpoint_of_base_run, rerun_tests
 from nip.trainers.text.rollout_trainer import TextRolloutTrainer
 from nip.trainers.text.sampling import RolloutSampler
+from nip.trainers.text.stage_limits import StageLimits
 from nip.trainers.text.state import (
     STAGES,
     STAGES_NOT_STARTED_AFTER_STOP,
@@ -75,7 +77,10 @@ class PureTextRlTrainer(TextRolloutTrainer):
                 # Stages, rather than steps of the progress bar, end an iteration.
                 with self.closing(), self.loops.managed():
                     self.begin()
-                    self._run_train_loop()
+                    try:
+                        self._run_train_loop()
+                    finally:
+                        save_bill(self.run, self._usage_tracker, self._manager.training_bill)
             finally:
                 self._runner.run(close_connection(context))
 
@@ -88,7 +93,12 @@ class PureTextRlTrainer(TextRolloutTrainer):
         models = [agent.model for agent in self.agents.values()]
         options = choose_engine_options(self.settings, models)
         self._sampler = RolloutSampler(
-            self.run, options, context, usage_tracker, self.settings.response_cache
+            self.run,
+            options,
+            context,
+            usage_tracker,
+            self.settings.response_cache,
+            StageLimits(self.settings.max_failed_share, self.settings.max_invalid_share),
         )
         self._stored = StoredRollouts(self.scenario_instance, self.hyper_params, self.run)
         self._manager = FineTuningManager(
@@ -99,6 +109,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
             self.shared_model_groups,
             self._stored,
             self._notify_step,
+            usage_tracker,
         )
         for group in self.shared_model_groups.values():
             group.service = self._manager
@@ -108,7 +119,6 @@ class PureTextRlTrainer(TextRolloutTrainer):
         stored = self.run.get_state(TRAINER_STATE_KEY, None)
         if stored is not None:
             self._load_whole_state_dict(migrated_trainer_state(stored))
-        usage_tracker.training_cost = self._manager.cost
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Copy the current model of each model group, which must be local, into a folder."""
@@ -188,7 +198,6 @@ class PureTextRlTrainer(TextRolloutTrainer):
         ):
             return self._run_test_loop()
         elif stage == "create_fine_tune_jobs":
-            self._usage_tracker.check()
             self._stage_create_fine_tune_jobs(self._rollouts_to_learn_from())
             self._runner.run(self._manager.create_pending_jobs())
         elif stage == "await_fine_tune_jobs":

@@ -101,7 +101,11 @@ def test_a_service_that_hardly_works_leaves_failed_rollouts_but_loses_nothing(
 ) -> None:
     """Each fault of conversations strikes a fifth of the requests, so that few get through."""
     names = [*PASSING, *OF_ANSWERS]
-    settings = {"num_api_connection_errors": 2, "num_api_generation_timeouts": 2}
+    settings = {
+        "num_api_connection_errors": 2,
+        "num_api_generation_timeouts": 2,
+        "max_failed_share": 1.0,
+    }
     metrics = rehearse(
         tmp_path,
         *(f"{name}?request=chat" for name in names),
@@ -119,7 +123,7 @@ def test_a_service_that_hardly_works_leaves_failed_rollouts_but_loses_nothing(
 
 @with_few_examples
 def test_rollouts_that_the_filter_ends_are_failed_and_not_rejected(tmp_path: Path) -> None:
-    metrics = rehearse(tmp_path, "content_filter")
+    metrics = rehearse(tmp_path, "content_filter", settings={"max_failed_share": 1.0})
     stored = records(tmp_path)
     assert [record["position"] for record in stored] == [*range(12), *range(12)]
     failed = [record for record in stored if record["status"] == "failed"]
@@ -204,7 +208,7 @@ def test_a_stage_of_which_nothing_came_is_played_again(
     with pytest.raises(
         AllRolloutsFailedError, match=r"All 12 rollouts failed, [0-9]+ of them with"
     ):
-        rehearse(tmp_path, fault)
+        rehearse(tmp_path, fault, settings={"max_failed_share": 1.0})
     assert result_of(tmp_path)["status"] == "failed"
     rehearse(tmp_path, fault)
     assert everything(tmp_path) == faultless
@@ -227,6 +231,7 @@ def test_a_debate_with_one_prover_who_never_answers_validly_is_played_to_its_end
             },
         },
         rl={"num_iterations": 1},
+        settings={"max_invalid_share": 1.0},
     )
     stored = records(tmp_path)
     assert {record["status"] for record in stored} == {"completed"}

@@ -159,7 +159,10 @@ def everything(runs_dir: Path) -> dict[str, Any]:
         for part in ("fine_tuning", "transcripts")
         for path in sorted((folder / part).iterdir())
     }
-    return {**rows, "files": files, "result": json.loads((folder / "result.json").read_text())}
+    result = json.loads((folder / "result.json").read_text())
+    # Requests that failed, or were under way when the run was killed, are paid for as well.
+    result = {name: result[name] for name in result if name not in ("bill", "cost", "tokens")}
+    return {**rows, "files": files, "result": result}
 
 
 def num_received(runs_dir: Path) -> int:

@@ -1,6 +1,6 @@
 """A scripted model of three words."""
 
-from nip.language_models.errors import AuthenticationError, ContentFilterError
+from nip.language_models.errors import ContentFilterError, QuotaError
 
 
 def answer(messages, sampling) -> str:
@@ -9,5 +9,5 @@ def answer(messages, sampling) -> str:
     if "refused" in question:
         raise ContentFilterError("This is not talked about.")
     if "locked" in question:
-        raise AuthenticationError("The key is wrong.")
+        raise QuotaError("The account is empty.")
     return f"answer to {question}"

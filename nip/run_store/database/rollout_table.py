@@ -69,9 +69,11 @@ class RolloutTable:
         with self._transactions.reading() as connection:
             return [row[0] for row in connection.execute(query, (phase,))]
 
-    def delete(self, phase: RolloutPhase, iteration: int) -> None:
-        """Delete all rollouts of an iteration."""
+    def delete(self, phase: RolloutPhase, iteration: int, position: int | None = None) -> None:
+        """Delete the rollout at a position of an iteration; None: all of them."""
         with self._transactions() as connection:
             connection.execute(
-                "DELETE FROM rollouts WHERE phase = ? AND iteration = ?", (phase, iteration)
+                "DELETE FROM rollouts WHERE phase = ? AND iteration = ? "
+                "AND position = IFNULL(?, position)",
+                (phase, iteration, position),
             )

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nip.run_store.report.main_metrics import main_metrics
+from nip.run_store.bill import UNCERTAIN_KEY
+from nip.run_store.reading import read_state
+from nip.run_store.report.bill_table import DIALOGUE_SHARES, bill_table
+from nip.run_store.report.main_metrics import TEST_PREFIX, main_metrics
 
 if TYPE_CHECKING:
     from nip.run_store.run import Run
@@ -36,21 +39,22 @@ def print_summary(run: "Run", console: Console | None = None) -> None:
     rows = _rows(run.history.latest_all())
     if rows:
         console.print(_table(run.run_id, rows))
-    if reason := _stop_reason(run.folder):
+    result = _read_result(run.folder)
+    if bill := result.get("bill"):
+        console.print(bill_table(bill, read_state(run.folder, UNCERTAIN_KEY) or {}))
+    if reason := result.get("stopped"):
         console.print(Text(f"Stopped early: {reason}"), soft_wrap=True)
     # Not wrapped, so that the path can be copied.
     console.print(Text(f"Where to look: {run.folder}"), soft_wrap=True)
     console.print(_files(run.folder))
 
 
-def _stop_reason(folder: Path) -> str | None:
-    """Return why training was stopped early; None if it was not."""
+def _read_result(folder: Path) -> dict[str, Any]:
     try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
-    reason = result.get("stopped")
-    return None if reason is None else str(reason)
+        return {}
+    return result
 
 
 def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:
@@ -59,7 +63,12 @@ def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:
     for metric in main_metrics(metrics):
         cells = rows.setdefault(metric.key, ["", ""])
         cells[int(metric.is_test)] = f"{metrics[metric.name]:.4g}"
-    return [(name, *cells) for name, cells in list(rows.items())[:_MAX_ROWS]]  # type: ignore[misc]
+    shown = dict(list(rows.items())[:_MAX_ROWS])
+    for name in DIALOGUE_SHARES:
+        values = [metrics.get(f"{prefix}{name}") for prefix in ("", TEST_PREFIX)]
+        if any(value is not None for value in values):
+            shown[name] = ["" if value is None else f"{value:.4g}" for value in values]
+    return [(name, *cells) for name, cells in shown.items()]  # type: ignore[misc]
 
 
 def _table(run_id: str, rows: list[tuple[str, str, str]]) -> Table:

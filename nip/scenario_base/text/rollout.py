@@ -173,6 +173,11 @@ class Rollout:
         """Whether an error ended the dialogue."""
         return self.status == "failed"
 
+    @property
+    def has_invalid_message(self) -> bool:
+        """Whether a message is empty because no answer of its agent was valid."""
+        return any(message.is_invalid for message in self.messages)
+
     def total_reward(self, agent_index: int) -> float:
         """Return the reward of an agent, by its index in the protocol, summed over rounds."""
         return float(sum(row[agent_index] for row in self.rewards))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ChatMessage
 from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.fine_tuning import (
     FineTuningBackend,
     FineTuningDataset,
@@ -25,6 +26,7 @@ from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 from nip.seeding import stable_seed
 from nip.trainers.core.callback import Event
 from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.text.training_bill import TrainingBill
 from nip.utils.nested_array_dict import NestedArrayDict
 
 MOCK_API_POLL_S = 0.02
@@ -46,6 +48,7 @@ class FineTuningManager:
         groups: Mapping[str, PureTextSharedModelGroup],
         stored: StoredRollouts,
         notify: Callable[[Event], None] = lambda _: None,
+        usage_tracker: UsageTracker | None = None,
     ) -> None:
         self._params = hyper_params.fine_tuning
         self._seed = hyper_params.seed
@@ -57,6 +60,13 @@ class FineTuningManager:
         self._notify = notify
         self._plans: list[JobPlan] = []
         self.iteration = 0
+        self.training_bill = TrainingBill(
+            run,
+            read_prices(settings.prices),
+            usage_tracker or UsageTracker(),
+            lambda name: groups[name].base_model.provider == REHEARSAL_PROVIDER,
+        )
+        self.training_bill.update()
 
     def conversations(
         self, agent_name: str, rollouts: NestedArrayDict, *, verdict_becomes_truth: bool = False
@@ -99,6 +109,7 @@ class FineTuningManager:
         try:
             await self._runner(backends).create(self.iteration + 1, plans)
         finally:
+            self.training_bill.update()
             await _close(backends)
         for _ in plans:
             self._notify("on_step_end")
@@ -109,13 +120,14 @@ class FineTuningManager:
         try:
             rows = await self._runner(backends).wait(self.iteration + 1)
         finally:
+            self.training_bill.update()
             await _close(backends)
         return {name: row.model for name, row in rows.items() if row.model is not None}
 
     @property
     def cost(self) -> float:
         """Cost of all jobs of the run in dollars, as far as prices are known."""
-        return sum(job.cost or 0.0 for job in self._run.jobs.all())
+        return self.training_bill.cost
 
     def _backends(self) -> dict[str, FineTuningBackend]:
         return {
@@ -142,6 +154,7 @@ class FineTuningManager:
             ),
             PollingPolicy(MOCK_API_POLL_S if is_mocked else self._settings.poll_seconds),
             read_prices(self._settings.prices),
+            self.training_bill.reserve,
         )
 
 

@@ -70,6 +70,7 @@ def choose_engine_options(
         timeout_s=settings.api_timeout_s,
         num_timeouts=settings.num_api_generation_timeouts,
         num_connection_errors=settings.num_api_connection_errors,
+        max_wait_s=60 * settings.max_wait_minutes,
     )
     if not all(map(_is_mocked, models)):
         return limits

@@ -14,6 +14,7 @@ from nip.run_store import RolloutPhase, Run
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.core.progress import IterationContext
 from nip.trainers.core.trainer import Trainer, shown_metrics
+from nip.trainers.text.bill import count_dialogues
 from nip.trainers.text.data_order import RolloutRequest, num_rollouts_of_run, requests_of_stage
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import TextTrainerState
@@ -127,6 +128,7 @@ class TextRolloutTrainer(Trainer):
                 self._stored.transcripts(phase, iteration),
                 text_rl.transcript_format,
             )
+        count_dialogues(self.run, phase, iteration, self._stored.each(phase, iteration))
         metrics = self._get_log_stats(rollouts, train=phase == "train")
         self._progress.set_metrics(shown_metrics(metrics))
         return metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,23 +10,28 @@ from nip.language_models.engine.cache import ResponseCache
 from nip.language_models.engine.engine import Engine
 from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.stats import EngineStats
-from nip.language_models.errors import LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.run_store import RolloutPhase, Run
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
+from nip.trainers.text.stage_limits import (
+    AllRolloutsFailedError,
+    StageLimits,
+    StageTally,
+    TooManyFailuresError,
+)
 from nip.trainers.text.stored_rollouts import PlayOne
 from nip.utils.event_loop import run_all
+
+__all__ = ["AllRolloutsFailedError", "RolloutSampler", "TooManyFailuresError"]
 
 MAX_LIVE_ROLLOUTS = 1024
 """Minimum limit of concurrent rollouts. A limit bounds the memory, however large the stage is."""
 
-# Keys of the stored state of a run.
 _USAGE_KEY = "ledger"
-_USAGE_BEFORE_STAGE_KEY = "ledger before the stage"
+"""Key of the usage in the stored state of a run."""
 
-
-class AllRolloutsFailedError(LanguageModelError):
-    """All rollouts of a stage failed."""
+_OPEN_STAGE_KEY = "open stage"
+"""Key of the stage that is being sampled; the limits of earlier stages are not checked again."""
 
 
 class RolloutSampler:
@@ -45,8 +49,10 @@ class RolloutSampler:
         context: ConnectionContext,
         usage_tracker: UsageTracker,
         cache_path: str | None = None,
+        limits: StageLimits | None = None,
     ) -> None:
         self._run = run
+        self._limits = limits or StageLimits()
         self._context = context
         self._usage_tracker = usage_tracker
         self._usage_tracker.restore(run.get_state(_USAGE_KEY, {}))
@@ -69,10 +75,36 @@ class RolloutSampler:
         Raises
         ------
         LanguageModelError
-            If an error ends the run, the budget is used up, or all rollouts failed. Finished
-            rollouts are stored, and so are all answers of unfinished ones.
+            If an error ends the run, the budget is used up, or the share of failed or invalid
+            rollouts is above its limit. Finished rollouts are stored, and so are all answers of
+            unfinished ones. If there are too many failed or invalid ones, these are deleted, so
+            that the next start asks for them again.
         """
-        self._save_usage_before(f"{phase}/{iteration}")
+        stage = f"{phase}/{iteration}"
+        is_missing = len(self._run.rollouts.positions(phase, iteration + 1)) < len(plans)
+        if not is_missing and self._run.get_state(_OPEN_STAGE_KEY) != stage:
+            return
+        self._run.set_state(_OPEN_STAGE_KEY, stage)
+        tally = StageTally(self._limits, len(plans))
+        for rollout in map(Rollout.from_record, self._run.rollouts.load(phase, iteration + 1)):
+            tally.add(rollout)
+        try:
+            tally.check()
+            await self._sample_missing(phase, iteration, plans, play, on_rollout, tally)
+        except TooManyFailuresError:
+            self._forget_failures(phase, iteration, tally)
+            raise
+        self._close_stage(phase, iteration)
+
+    async def _sample_missing(
+        self,
+        phase: RolloutPhase,
+        iteration: int,
+        plans: Sequence[RolloutPlan],
+        play: PlayOne,
+        on_rollout: Callable[[EngineStats], None],
+        tally: StageTally,
+    ) -> None:
         stored = set(self._run.rollouts.positions(phase, iteration + 1))
         missing = [plan for plan in plans if plan.position not in stored]
         cache = ResponseCache(Path(self._cache_path)) if self._cache_path else None
@@ -89,59 +121,58 @@ class RolloutSampler:
                     rollout = await play(plan, engine.complete)
                     self._store(phase, iteration, rollout, plan.key_prefix)
                     on_rollout(engine.stats)
+                    tally.add(rollout)
+                    tally.check()
 
                 await run_all(missing, play_and_store, self._max_live)
         finally:
             if cache is not None:
                 cache.close()
-        self._close_stage(phase, iteration, len(plans))
 
     def _store(self, phase: RolloutPhase, iteration: int, rollout: Rollout, prefix: str) -> None:
         """Store a rollout, and delete its journal entries and commit its usage.
 
         One transaction, so that after a kill an answer is either in the journal or in the committed
-        usage. The journal entries of a failed rollout are kept: if all rollouts of the stage fail,
-        it is sampled again.
+        usage. The journal entries of a failed rollout are kept: if too many rollouts of the stage
+        fail, it is asked for again.
         """
         with self._run.transaction():
             deleted = None if rollout.is_failed else prefix
             self._run.rollouts.add(
                 phase, iteration + 1, rollout.position, rollout.to_record(), forget=deleted
             )
-            self._commit_usage(prefix)
+            if rollout.is_failed:
+                self._usage_tracker.keep(prefix)
+            else:
+                self._usage_tracker.commit(prefix)
+            self._save_usage()
 
-    def _commit_usage(self, prefix: str) -> None:
-        """Commit the usage of calls whose journal entries are deleted."""
-        self._usage_tracker.commit(prefix)
+    def _save_usage(self) -> None:
         self._run.set_state(_USAGE_KEY, self._usage_tracker.snapshot())
 
-    def _save_usage_before(self, stage: str) -> None:
-        """Store the usage before a stage, in case all of its rollouts have to be sampled again."""
-        saved = self._run.get_state(_USAGE_BEFORE_STAGE_KEY, {})
-        if saved.get("stage") != stage:
-            snapshot = self._usage_tracker.snapshot()
-            self._run.set_state(_USAGE_BEFORE_STAGE_KEY, {"stage": stage, "snapshot": snapshot})
+    def _forget_failures(self, phase: RolloutPhase, iteration: int, tally: StageTally) -> None:
+        """Delete the failed or the invalid rollouts of a stage.
 
-    def _close_stage(self, phase: RolloutPhase, iteration: int, num_rollouts: int) -> None:
-        """Delete the journal of a stage; if all rollouts failed, delete these instead."""
-        errors = Counter(
-            record["error_message"]
-            for record in self._run.rollouts.load(phase, iteration + 1)
-            if record["status"] == "failed"
-        )
-        if errors and errors.total() == num_rollouts:
-            with self._run.transaction():
-                self._run.rollouts.delete(phase, iteration + 1)
-                # The journal still has all answers of the stage, which will be counted again when
-                # the stage is repeated.
-                before = self._run.get_state(_USAGE_BEFORE_STAGE_KEY)["snapshot"]
-                self._run.set_state(_USAGE_KEY, before)
-            (worst, count) = errors.most_common(1)[0]
-            raise AllRolloutsFailedError(
-                f"All {num_rollouts} rollouts failed, {count} of them with: {worst.rstrip('.')}. "
-                "Fix the cause, then start the run again."
-            )
+        The journal still has the answers of failed ones, which will be counted again when they are
+        repeated; invalid ones are repeated from their start.
+        """
+        with self._run.transaction():
+            for rollout in [
+                Rollout.from_record(record) for record in self._run.rollouts.load(phase, iteration + 1)
+            ]:
+                is_forgotten = (tally.too_many_failed and rollout.is_failed) or (
+                    tally.too_many_invalid and rollout.has_invalid_message
+                )
+                if is_forgotten:
+                    self._run.rollouts.delete(phase, iteration + 1, rollout.position)
+                    self._usage_tracker.release(f"{phase}/{iteration}/{rollout.position}")
+            self._save_usage()
+
+    def _close_stage(self, phase: RolloutPhase, iteration: int) -> None:
+        """Delete the journal of a stage, and commit its usage."""
         prefix = f"{phase}/{iteration}"
         with self._run.transaction():
             self._run.journal.forget(prefix)
-            self._commit_usage(prefix)
+            self._usage_tracker.commit(prefix)
+            self._save_usage()
+            self._run.set_state(_OPEN_STAGE_KEY, None)

@@ -31,6 +31,8 @@ MEANS = (
 OTHERS = (
     "num_failed_rollouts",
     "failed_share",
+    "invalid_share",
+    "undecided_share",
     "num_episodes",
     "std_accuracy",
     "mean_datapoint_accuracy",
@@ -75,6 +77,9 @@ def rollout_statistics(
     finished = rollouts[~failed]
     statistics["num_episodes"] = float(len(finished))
     if len(finished) > 0:
+        invalid = finished["agents", "invalid"].any(axis=(1, 2))
+        statistics["invalid_share"] = float(invalid.mean())
+        statistics["undecided_share"] = float((finished["verdict"] == NO_VERDICT).mean())
         statistics |= _question_statistics(finished)
         statistics |= _decision_statistics(finished)
         labels = speaker_labels(protocol)

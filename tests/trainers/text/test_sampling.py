@@ -11,13 +11,14 @@ from nip.language_models.chat import ModelSpec, Sampling
 from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.engine.call import Call
 from nip.language_models.engine.options import EngineOptions
-from nip.language_models.errors import AuthenticationError, LanguageModelError
+from nip.language_models.errors import LanguageModelError, QuotaError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.run_store import Run
 from nip.scenario_base.text.play import begin_rollout
 from nip.scenario_base.text.rollout import MessageRecord, RolloutPlan
 from nip.trainers.text import sampling as text_sampling
 from nip.trainers.text.sampling import AllRolloutsFailedError, RolloutSampler
+from nip.trainers.text.stage_limits import StageLimits, TooManyFailuresError
 from tests.scenario_base.text.dialogues import DATAPOINT
 
 MODEL = ModelSpec("scripted", "tests.trainers.talkative_model:answer")
@@ -33,10 +34,12 @@ def run(tmp_path):
         yield run
 
 
-def sampler_of(run, *, usage_tracker=None, cache_path=None, **options) -> RolloutSampler:
+def sampler_of(
+    run, *, usage_tracker=None, cache_path=None, limits=None, **options
+) -> RolloutSampler:
     tracker = UsageTracker() if usage_tracker is None else usage_tracker
     return RolloutSampler(
-        run, EngineOptions(**options), ConnectionContext(), tracker, cache_path=cache_path
+        run, EngineOptions(**options), ConnectionContext(), tracker, cache_path, limits
     )
 
 
@@ -67,7 +70,7 @@ class Game:
             try:
                 text = (await complete(Call(MODEL, messages, Sampling(), "prover", key))).text
             except LanguageModelError as error:
-                if isinstance(error, AuthenticationError):
+                if isinstance(error, QuotaError):
                     raise
                 error_name = type(error).__name__
                 return replace(rollout, status="failed", error=error_name, error_message=str(error))
@@ -77,6 +80,25 @@ class Game:
             )
         self.finished.append(plan.position)
         return replace(rollout, status="completed", verdict=1)
+
+
+class KilledAtTheEnd(Game):
+    """Is killed in the last dialogue, after all others are finished."""
+
+    async def _play(self, plan, complete):
+        if plan.position == 5:
+            await asyncio.sleep(0.2)
+            raise ZeroDivisionError
+        return await super()._play(plan, complete)
+
+
+class Silent(Game):
+    """Has no valid message in any dialogue."""
+
+    async def _play(self, plan, complete):
+        rollout = await super()._play(plan, complete)
+        message = replace(rollout.messages[0], is_invalid=True)
+        return replace(rollout, messages=(message,), warnings=("Round 0 has no valid answer.",))
 
 
 def sample(sampler, game, plans=PLANS, seen=None):
@@ -119,7 +141,7 @@ def test_a_failed_rollout_is_stored_as_failed_among_others(run):
         "failed" if position == 2 else "completed" for position in range(6)
     ]
     assert records[2]["error"] == "ContentFilterError"
-    # It was final, so what it had been told is not needed any more.
+    # The stage is accepted, so what it had been told is not needed any more.
     assert journal_size(run) == 0
 
 
@@ -139,6 +161,55 @@ def test_if_all_fail_rollouts_are_deleted_and_answers_are_kept(run):
     assert journal_size(run) == 0
 
 
+def test_above_the_limit_only_the_failed_ones_are_asked_again_and_nothing_is_paid_twice(run):
+    refused = {f"p{position}": "this is refused" for position in (1, 4)}
+    limits = StageLimits(max_failed_share=0.3)
+    message = r"2 of 6 rollouts failed, which is more than settings.max_failed_share=0.3; 2 of them"
+    with pytest.raises(TooManyFailuresError, match=message):
+        sample(sampler_of(run, limits=limits), Game(**refused))
+    left = run.rollouts.positions("train", 0)
+    assert {1, 4}.isdisjoint(left)
+    tracker = UsageTracker()
+    sample(sampler_of(run, usage_tracker=tracker, limits=limits), game := Game())
+    assert sorted({*left, *game.played}) == list(range(6))
+    # As in a run without failures: each answer is counted once.
+    assert tracker.total.num_calls == 12
+    assert (tracker.total.prompt_tokens, tracker.total.completion_tokens) == (18, 42)
+    assert journal_size(run) == 0
+    assert [record["status"] for record in run.rollouts.load("train", 0)] == ["completed"] * 6
+
+
+def test_a_share_at_the_limit_is_allowed_and_its_usage_survives_a_kill(run):
+    refused = {f"p{position}": "this is refused" for position in (1, 4)}
+    limits = StageLimits(max_failed_share=1 / 3)
+    with pytest.raises(ZeroDivisionError):
+        sample(sampler_of(run, limits=limits), KilledAtTheEnd(**refused), PLANS)
+    tracker = UsageTracker()
+    sample(sampler_of(run, usage_tracker=tracker, limits=limits), Game(**refused), PLANS)
+    statuses = [record["status"] for record in run.rollouts.load("train", 0)]
+    assert statuses.count("failed") == 2
+    # Ten answers: two for each of four dialogues, and "hello" for the failed ones.
+    assert tracker.total.num_calls == 10
+    restored = UsageTracker()
+    sampler_of(run, usage_tracker=restored)
+    assert restored.total == tracker.total
+
+
+def test_a_model_that_answers_nothing_stops_the_run_and_is_asked_again(run):
+    limits = StageLimits(max_invalid_share=0.5)
+    with pytest.raises(TooManyFailuresError, match=r"settings.max_invalid_share=0.5; one of them"):
+        sample(sampler_of(run, limits=limits), Silent())
+    assert run.rollouts.positions("train", 0) == []
+    sample(sampler_of(run, limits=limits), Game())
+    assert len(run.rollouts.positions("train", 0)) == 6
+
+
+def test_later_starts_do_not_judge_a_closed_stage(run):
+    sample(sampler_of(run), Game(p2="this is refused"))
+    sample(sampler_of(run, limits=StageLimits(max_failed_share=0.0)), game := Game())
+    assert game.played == [] and len(run.rollouts.positions("train", 0)) == 6
+
+
 def test_an_empty_stage_is_no_failure(run):
     sample(sampler_of(run), Game(), plans=[])
     assert run.rollouts.positions("train", 1) == []
@@ -147,7 +218,7 @@ def test_an_empty_stage_is_no_failure(run):
 def test_an_error_that_ends_the_run_stops_the_others(run):
     plans = [replace(PLANS[0], position=n, key_prefix=f"train/0/{n}") for n in range(50)]
     game = Game(p3="locked")
-    with pytest.raises(AuthenticationError, match="key is wrong") as caught:
+    with pytest.raises(QuotaError, match="account is empty") as caught:
         sample(sampler_of(run, max_concurrency=1, initial_concurrency=1), game, plans)
     assert not isinstance(caught.value, BaseExceptionGroup)
     assert game.num_now == 0

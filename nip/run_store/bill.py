@@ -1,0 +1,13 @@
+"""Keys of the costs of a run with language models, in its stored state."""
+
+BILL_KEY = "bill"
+"""Key of dollars, tokens and shares of dialogues, which ``result.json`` contains."""
+
+BILL_TOTALS = ("cost", "tokens", "failed_share", "invalid_share", "undecided_share")
+"""Entries of the bill that ``result.json`` repeats at its top level."""
+
+UNCERTAIN_KEY = "uncertain costs"
+"""Key of what may have been charged for answers that were lost.
+
+It is not in ``result.json``, which is the same whether or not requests had to be repeated.
+"""
