@@ -156,7 +156,7 @@ def test_a_dry_run_of_the_rehearsal_says_what_would_be_asked() -> None:
     num_rollouts = 3 * (48 + num_test)
     assert f"{num_rollouts:,}, tests included" in text
     assert f"{8 * num_rollouts:,} at most, without retries" in text
-    assert re.search(r"about \$\d+\.\d\d at most for sampling", text)
+    assert re.search(r"about \$\d+\.\d\d \(\$\d+\.\d\d sampling, .*fine-tuning\) expected", text)
     assert text.count(f"{4 * num_rollouts:,}") >= 2
     assert outcome.heavy_imports == []
     assert outcome.files == []

@@ -11,6 +11,7 @@ from rich.text import Text
 from nip.parameters import HyperParameters
 
 if TYPE_CHECKING:
+    from nip.language_models.costs.estimate import RunCost
     from nip.trainers.text.plan import TextPlan
 
 
@@ -40,15 +41,11 @@ def _sizes(hyper_params: HyperParameters, plan: TextPlan) -> Table:
         "rollouts": f"{plan.num_rollouts:,}, tests included",
         "calls": f"{sum(agent.num_calls for agent in plan.agents):,} at most, without retries",
     }
-    usage = estimate.usage
-    rows["tokens"] = (
-        f"about {usage.prompt_tokens:,} read and {usage.completion_tokens:,} written at most"
-    )
-    rows["cost"] = f"about ${estimate.cost:,.2f} at most for sampling"
-    if trains:
-        rows["cost"] += "; fine-tuning comes extra"
+    rows["tokens"] = f"{_tokens(plan.expected)} expected, {_tokens(plan.worst)} at most"
+    rows["cost"] = f"{_dollars(plan.expected, trains)} expected"
+    rows["at most"] = f"{_dollars(plan.worst, trains)}, if no call is repeated"
     if plan.rehearses:
-        rows["cost"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"
+        rows["at most"] += "\n(nothing for agents that rehearse, use_dummy_api=true)"
     if estimate.models_without_price:
         names = ", ".join(model.model_name for model in estimate.models_without_price)
         rows["not counted"] = f"{names}: no price is known"
@@ -56,6 +53,17 @@ def _sizes(hyper_params: HyperParameters, plan: TextPlan) -> Table:
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _tokens(cost: RunCost) -> str:
+    usage, trained = cost.usage, cost.trained_tokens
+    text = f"{usage.prompt_tokens:,} read and {usage.completion_tokens:,} written"
+    return f"{text}, {trained:,} trained" if trained else text
+
+
+def _dollars(cost: RunCost, trains: bool) -> str:
+    parts = f" (${cost.sampling:,.2f} sampling, ${cost.training:,.2f} fine-tuning)"
+    return f"about ${cost.total:,.2f}{parts if trains else ''}"
 
 
 def _agents(plan: TextPlan) -> Table:

@@ -1,7 +1,7 @@
 """Storage of a run on disk: parameters, metrics, checkpoints, result, figures."""
 
-from nip.run_store.bill import BILL_KEY, UNCERTAIN_KEY
 from nip.run_store.checkpoints.checkpoint import Checkpoint
+from nip.run_store.database.bill import BILL_KEY, UNCERTAIN_KEY
 from nip.run_store.database.history import RunHistory
 from nip.run_store.database.job_table import FineTuningJobRow, JobStatus, JobTable
 from nip.run_store.database.journal import RunJournal

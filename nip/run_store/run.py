@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from nip.errors import NipWarning, ResumeError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import load_mapping
-from nip.run_store.bill import BILL_KEY, BILL_TOTALS
 from nip.run_store.checkpoints.checkpoint import (
     BestCheckpoint,
     Checkpoint,
@@ -20,6 +19,7 @@ from nip.run_store.checkpoints.checkpoint import (
     write_best,
 )
 from nip.run_store.database import DIGEST_PREFIX, STATE_PREFIX, RunDatabase
+from nip.run_store.database.bill import BILL_KEY, BILL_TOTALS
 from nip.run_store.database.history import RunHistory
 from nip.run_store.opening import (
     OpenedFolder,

@@ -27,7 +27,8 @@ def test_it_says_what_is_asked_and_what_it_costs():
         "96 at most, without retries",
         "use_dummy_api=true",
         "rehearsal: gpt-4o-mini-2024-07-18",
-        "fine-tuning comes extra",
+        "fine-tuning) expected",
+        "if no call is repeated",
     ):
         assert words in text
     assert "no price is known" not in text

@@ -87,3 +87,25 @@ def estimate(plans: Iterable[CallPlan], prices: Prices | None = None) -> Estimat
         price = table.get(plan.model)
         parts.append(PlannedCost(plan, usage, None if price is None else price.of(usage)))
     return Estimate(tuple(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """Estimated tokens and cost of a whole run, including fine-tuning."""
+
+    usage: TokenUsage
+    """Tokens of all calls."""
+
+    sampling: float
+    """Cost of all calls in dollars, as far as prices are known."""
+
+    trained_tokens: int
+    """Tokens of all fine-tuning jobs, in all epochs."""
+
+    training: float
+    """Cost of all fine-tuning jobs in dollars, as far as prices are known."""
+
+    @property
+    def total(self) -> float:
+        """Cost in dollars."""
+        return self.sampling + self.training

@@ -28,6 +28,16 @@ def expected_epochs(num_examples: int, n_epochs: int | None) -> int:
     return max(USUAL_EPOCHS, min(_MAX_EPOCHS, for_few))
 
 
+def most_epochs(num_examples: int, n_epochs: int | None) -> float:
+    """Return the passes over at most ``num_examples``, as a bound of the examples that are seen.
+
+    With fewer examples the service may choose more passes, but sees no more than 100 examples.
+    """
+    if n_epochs is not None:
+        return float(n_epochs)
+    return max(float(USUAL_EPOCHS), _MIN_EXAMPLES_SEEN / max(num_examples, 1))
+
+
 def most_trained_tokens(
     content: bytes, num_examples: int, n_epochs: int | None, tokens_per_byte: float = 0.0
 ) -> int:

@@ -1,12 +1,25 @@
 """Table of what a run with language models cost."""
 
+import json
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from nip.run_store.database import STATE_PREFIX, RunDatabase
+from nip.run_store.database.bill import UNCERTAIN_KEY
+
 DIALOGUE_SHARES = ("failed_share", "invalid_share", "undecided_share")
 """Metrics of how dialogues ended other than with a verdict."""
+
+
+def read_uncertain(folder: Path) -> dict[str, Any]:
+    """Read what may have been charged for answers that were lost; empty without any."""
+    with closing(RunDatabase(folder / "run.db", read_only=True)) as database:
+        stored = database.get_state(f"{STATE_PREFIX}{UNCERTAIN_KEY}", "null")
+    return json.loads(stored) or {}
 
 
 def bill_table(bill: dict[str, Any], uncertain: dict[str, Any]) -> Table:

@@ -8,9 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nip.run_store.bill import UNCERTAIN_KEY
-from nip.run_store.reading import read_state
-from nip.run_store.report.bill_table import DIALOGUE_SHARES, bill_table
+from nip.run_store.report.bill_table import DIALOGUE_SHARES, bill_table, read_uncertain
 from nip.run_store.report.main_metrics import TEST_PREFIX, main_metrics
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def print_summary(run: "Run", console: Console | None = None) -> None:
         console.print(_table(run.run_id, rows))
     result = _read_result(run.folder)
     if bill := result.get("bill"):
-        console.print(bill_table(bill, read_state(run.folder, UNCERTAIN_KEY) or {}))
+        console.print(bill_table(bill, read_uncertain(run.folder)))
     if reason := result.get("stopped"):
         console.print(Text(f"Stopped early: {reason}"), soft_wrap=True)
     # Not wrapped, so that the path can be copied.

@@ -39,18 +39,37 @@ def open_connection(
     timeout_s = settings.api_timeout_s
     if not any(_is_mocked(agent.model) for agent in instance.agents.values()):
         return ConnectionContext(timeout_s=timeout_s)
+    return open_mock_connection(
+        hyper_params,
+        instance,
+        state_path=str(folder / ENDPOINT_FILE),
+        faults=hyper_params.rehearsal.faults,
+        latency_s=hyper_params.rehearsal.latency_s,
+        timeout_s=timeout_s,
+    )
+
+
+def open_mock_connection(
+    hyper_params: HyperParameters,
+    instance: PureTextScenarioInstance,
+    *,
+    state_path: str | None = None,
+    faults: tuple[str, ...] = (),
+    latency_s: float = 0.0,
+    timeout_s: float = 60.0,
+) -> ConnectionContext:
+    """Return connection settings with a mock API; without ``state_path`` it forgets everything."""
     rehearsal = hyper_params.rehearsal
     rules = instance.scenario.rehearsal_rules if rehearsal.brain == "dialogue" else None
-    brain_file = rehearsal.brain_file or (None if rules is None else str(rules))
     options = EndpointOptions(
         brain=rehearsal.brain,
-        brain_file=brain_file,
-        latency_s=rehearsal.latency_s,
+        brain_file=rehearsal.brain_file or (None if rules is None else str(rules)),
+        latency_s=latency_s,
         job_polls=rehearsal.job_polls,
-        faults=rehearsal.faults,
+        faults=faults,
         fault_rate=rehearsal.fault_rate,
         seed=stable_seed(hyper_params.seed, "rehearsal") % 2**31,
-        state_path=str(folder / ENDPOINT_FILE),
+        state_path=state_path,
     )
     return ConnectionContext(timeout_s=timeout_s, rehearsal_app=create_app(options))
 
@@ -74,8 +93,13 @@ def choose_engine_options(
     )
     if not all(map(_is_mocked, models)):
         return limits
+    return mock_engine_options(limits)
+
+
+def mock_engine_options(limits: EngineOptions | None = None) -> EngineOptions:
+    """Return options with short backoffs, as for models that are all mocked."""
     return replace(
-        limits,
+        limits or EngineOptions(),
         first_backoff_s=MOCK_API_FIRST_BACKOFF_S,
         max_backoff_s=MOCK_API_MAX_BACKOFF_S,
     )

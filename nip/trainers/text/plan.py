@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from nip.language_models.costs.estimate import CallPlan, Estimate, estimate
+from nip.language_models.costs.estimate import CallPlan, Estimate, RunCost, estimate
 from nip.language_models.costs.prices import Prices
 from nip.parameters import HyperParameters
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent, rehearsed_model_of
-from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.text.average_dialogue import words_of_system_prompt
 from nip.trainers.text.data_order import num_rollouts_of_iterations, reruns_tests
-
-NUM_SAMPLED_PROMPTS = 20
-"""Number of datapoints whose prompts are used to estimate the average prompt length."""
+from nip.trainers.text.expected_cost import expected_run_cost
+from nip.trainers.text.worst_cost import worst_run_cost
 
 FINE_TUNED = "ft:"
 """Prefix of the names of fine-tuned models, also in price tables."""
@@ -61,6 +60,14 @@ class TextPlan:
     estimate: Estimate
     """Tokens and costs if every dialogue reaches its last round and no model is mocked."""
 
+    expected: RunCost
+    """Expected tokens and cost of the run with its fine-tuning, at the prices of the real models.
+
+    For a rehearsal, they are measured on some dialogues with the mock model."""
+
+    worst: RunCost
+    """Tokens and cost in the worst case in which no call is repeated."""
+
     rehearses: bool
     """Whether any agent uses the mock API, and so costs nothing."""
 
@@ -106,6 +113,8 @@ def make_text_plan(
             ),
             prices,
         ),
+        expected=expected_run_cost(hyper_params, instance, prices or Prices()),
+        worst=worst_run_cost(hyper_params, instance, prices or Prices()),
         rehearses=any(plan.model.provider == REHEARSAL_PROVIDER for plan in calls.values()),
     )
 
@@ -159,7 +168,7 @@ def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts
         agent=agent.name,
         model=agent.model,
         num_calls=num_rollouts * len(turns),
-        prompt_words=_words_of_system_prompt(agent.name, instance) + (fmean(earlier or [0])),
+        prompt_words=words_of_system_prompt(agent.name, instance) + (fmean(earlier or [0])),
         answer_words=answer_words,
     )
 
@@ -168,11 +177,3 @@ def _turns(agent: str, instance: PureTextScenarioInstance) -> tuple[int, ...]:
     """Return the rounds in which an agent writes, in the timetable variant with most of them."""
     variants = range(instance.protocol_handler.num_variants)
     return max((instance.rules.episode.turns(agent, seed) for seed in variants), key=len)
-
-
-def _words_of_system_prompt(agent: str, instance: PureTextScenarioInstance) -> float:
-    sample = instance.train_dataset[:NUM_SAMPLED_PROMPTS]
-    return fmean(
-        len(Conversation(instance.rules, datapoint, 0).system_prompt(agent).split())
-        for datapoint in sample
-    )

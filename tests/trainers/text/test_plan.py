@@ -80,10 +80,10 @@ def test_which_agents_are_trained():
 
 def words_in_prompts(plan, instance, agent):
     """Return the words of the messages before, without those of the system prompt."""
-    from nip.trainers.text.plan import _words_of_system_prompt
+    from nip.trainers.text.average_dialogue import words_of_system_prompt
 
     (words,) = {part.plan.prompt_words for part in plan.estimate.parts if part.plan.agent == agent}
-    return words - _words_of_system_prompt(agent, instance)
+    return words - words_of_system_prompt(agent, instance)
 
 
 def test_prompts_grow_with_the_messages_before_them():

@@ -1,0 +1,75 @@
+"""Expected cost of a run, from what an average dialogue takes."""
+
+from collections.abc import Mapping
+from itertools import groupby
+
+from nip.language_models.costs.estimate import RunCost
+from nip.language_models.costs.prices import Prices
+from nip.language_models.fine_tuning.job_cost import USUAL_EPOCHS, expected_epochs
+from nip.language_models.fine_tuning.registry import find_fine_tuning_backend
+from nip.parameters import HyperParameters
+from nip.protocols.rules import VERIFIER
+from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
+from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.text.average_dialogue import AgentShare, assumed_shares, is_rehearsal
+from nip.trainers.text.guess_replacement import guess_replacement_share
+from nip.trainers.text.played_dialogues import measured_shares
+from nip.trainers.text.run_cost import CostSum, learning_groups, stages_of
+
+
+def expected_run_cost(
+    hyper_params: HyperParameters, instance: PureTextScenarioInstance, prices: Prices
+) -> RunCost:
+    """Return the expected tokens and cost of a run, if no call is repeated.
+
+    If all agents rehearse, some dialogues of the first iteration are played with the mock model,
+    and all others are expected to be like them. Otherwise average lengths are assumed.
+    """
+    shares = measured_shares(hyper_params, instance) or assumed_shares(instance)
+    costs = CostSum(hyper_params, instance, prices)
+    groups = learning_groups(hyper_params, instance)
+    tuned: set[str] = set()
+    num_examples_of = 0
+    stages = stages_of(hyper_params, instance)
+    for iteration, of_iteration in groupby(stages, key=lambda stage: stage.iteration):
+        for stage in of_iteration:
+            number = len(stage.requests)
+            for agent, share in shares.items():
+                costs.add_calls(agent, share.usage(number), is_tuned=agent in tuned)
+            if stage.phase == "train":
+                accumulates = hyper_params.text_rl.fine_tune_on_all_previous_rollouts
+                num_examples_of = number + (num_examples_of if accumulates else 0)
+        if iteration == hyper_params.rl.num_iterations - 1:
+            break
+        for group in groups:
+            tokens = _job_tokens(hyper_params, instance, shares, group, num_examples_of, iteration)
+            costs.add_job(group.name, tokens)
+            # With too few examples the group keeps its model.
+            tuned |= set(group.agent_names) if tokens else set()
+    return costs.total()
+
+
+def _job_tokens(
+    hyper_params: HyperParameters,
+    instance: PureTextScenarioInstance,
+    shares: Mapping[str, AgentShare],
+    group: PureTextSharedModelGroup,
+    num_rollouts: int,
+    iteration: int,
+) -> int:
+    """Return the expected tokens of a job, in all epochs; 0 if there are too few examples."""
+    num_examples = num_tokens = 0.0
+    for agent in group.agent_names:
+        selected = shares[agent].selected
+        if agent == VERIFIER:
+            replaced = guess_replacement_share(iteration, hyper_params.text_rl)
+            selected = replaced + (1 - replaced) * selected
+        num_examples += selected * num_rollouts
+        num_tokens += selected * num_rollouts * shares[agent].example_tokens
+    backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
+    if round(num_examples) < backend.min_examples:
+        return 0
+    n_epochs = hyper_params.fine_tuning.n_epochs
+    if n_epochs is None and is_rehearsal(instance):
+        n_epochs = USUAL_EPOCHS
+    return round(num_tokens * expected_epochs(round(num_examples), n_epochs))

@@ -1,0 +1,135 @@
+"""Worst case of the cost of a run, without repeated calls.
+
+Every dialogue reaches its last round, every answer its token limit, and every byte of a prompt that
+is not such an answer is a token. All rollouts become training examples.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from nip.language_models.chat import TokenUsage
+from nip.language_models.costs.estimate import RunCost
+from nip.language_models.costs.prices import Prices
+from nip.language_models.costs.worst_case import TOKENS_PER_MESSAGE, num_prompt_bytes
+from nip.language_models.fine_tuning.job_cost import most_epochs
+from nip.language_models.fine_tuning.registry import find_fine_tuning_backend
+from nip.parameters import HyperParameters
+from nip.scenario_base.text.conversation import Conversation
+from nip.scenario_base.text.rollout import MessageRecord
+from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.text.run_cost import CostSum, Stage, learning_groups, stages_of
+
+_SLACK_BYTES = 64
+"""Difference between the prompts of one datapoint with different seeds."""
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Bound of the prompt tokens of one turn, without those of the system prompt."""
+
+    agent: str
+    num_tokens: int
+
+
+def worst_run_cost(
+    hyper_params: HyperParameters, instance: PureTextScenarioInstance, prices: Prices
+) -> RunCost:
+    """Return tokens and cost in the worst case, if no answer is invalid and no call is repeated."""
+    costs = CostSum(hyper_params, instance, prices, takes_dearest=True)
+    bounds = _Bounds(instance)
+    groups = learning_groups(hyper_params, instance)
+    learners = {name for group in groups for name in group.agent_names}
+    samples: list[Stage] = []
+    for stage in stages_of(hyper_params, instance):
+        for agent in instance.agents:
+            is_tuned = agent in learners and stage.iteration > 0
+            costs.add_calls(agent, bounds.calls(agent, stage), is_tuned=is_tuned)
+        if stage.phase == "train" and stage.iteration < hyper_params.rl.num_iterations - 1:
+            accumulates = hyper_params.text_rl.fine_tune_on_all_previous_rollouts
+            samples = [*(samples if accumulates else []), stage]
+            for group in groups:
+                costs.add_job(group.name, bounds.training(hyper_params, group.agent_names, samples))
+    return costs.total()
+
+
+class _Bounds:
+    """Bounds of the tokens of dialogues, by datapoint."""
+
+    def __init__(self, instance: PureTextScenarioInstance) -> None:
+        self._instance = instance
+        self._limits = {name: agent.params.token_limit for name, agent in instance.agents.items()}
+        variants = range(instance.protocol_handler.num_variants)
+        timetables = [_turns(instance, variant) for variant in variants]
+        self._turns = {
+            name: max(
+                ([turn.num_tokens for turn in turns if turn.agent == name] for turns in timetables),
+                key=lambda tokens: (len(tokens), sum(tokens)),
+            )
+            for name in instance.agents
+        }
+        self._system_bytes = cache(self._count_system_bytes)
+
+    def calls(self, agent: str, stage: Stage) -> TokenUsage:
+        """Return the most tokens that an agent reads and writes in a stage."""
+        turns, number = self._turns[agent], len(stage.requests)
+        system = sum(self._system_bytes(agent, stage.phase, row) for row in _rows(stage))
+        prompt_tokens = number * sum(turns) + len(turns) * system
+        return TokenUsage(prompt_tokens, number * len(turns) * self._limits[agent])
+
+    def training(
+        self, hyper_params: HyperParameters, agents: Iterable[str], stages: list[Stage]
+    ) -> int:
+        """Return the most tokens of a job that trains on all dialogues of some stages."""
+        num_tokens = num_examples = 0
+        for agent in agents:
+            for stage in stages if self._turns[agent] else ():
+                number = len(stage.requests)
+                system = sum(self._system_bytes(agent, stage.phase, row) for row in _rows(stage))
+                longest = max(self._turns[agent]) + self._limits[agent] + TOKENS_PER_MESSAGE
+                num_tokens += system + number * longest
+                num_examples += number
+        ei = hyper_params.pure_text_ei
+        factor = ei.weighting_sample_size_factor if _repeats(hyper_params) else 1.0
+        backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
+        if num_examples * max(factor, 1.0) < backend.min_examples:
+            return 0
+        epochs = most_epochs(num_examples, hyper_params.fine_tuning.n_epochs)
+        return round(num_tokens * max(factor, 1.0) * epochs)
+
+    def _count_system_bytes(self, agent: str, phase: str, row: int) -> int:
+        instance = self._instance
+        dataset = instance.train_dataset if phase == "train" else instance.test_dataset
+        prompt = Conversation(instance.rules, dataset[row], 0).system_prompt(agent)
+        return len(prompt.encode("utf-8", "surrogatepass")) + _SLACK_BYTES
+
+
+def _rows(stage: Stage) -> Iterable[int]:
+    return (request.datapoint for request in stage.requests)
+
+
+def _repeats(hyper_params: HyperParameters) -> bool:
+    """Tell whether a rollout can become several examples."""
+    ei = hyper_params.pure_text_ei
+    return ei.rollout_selection_method == "weighted_sampling" and ei.weighting_use_replacement
+
+
+def _turns(instance: PureTextScenarioInstance, seed: int) -> list[_Turn]:
+    """Return all turns of a dialogue that reaches its last round, with messages of full length."""
+    conversation = Conversation(instance.rules, instance.train_dataset[0], seed)
+    said: list[MessageRecord] = []
+    turns: list[_Turn] = []
+    earlier_tokens = 0
+    episode = instance.rules.episode
+    last = max(round for agent in instance.agents for round in (-1, *episode.turns(agent, seed)))
+    for round in range(last + 1):
+        writers = episode.writers(round, seed)
+        for agent in writers:
+            messages = conversation.messages_for(agent, round, said)
+            num_bytes = num_prompt_bytes(messages[1:])
+            frame = TOKENS_PER_MESSAGE * (len(messages) + 1)
+            turns.append(_Turn(agent, num_bytes + frame + earlier_tokens))
+        for agent, channels in writers.items():
+            said.append(MessageRecord(round, agent, "x", dict.fromkeys(channels, "x")))
+            earlier_tokens += instance.agents[agent].params.token_limit
+    return turns

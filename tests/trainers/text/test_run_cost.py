@@ -1,0 +1,105 @@
+"""The estimate of a run agrees with the bill of its rehearsal, and its worst case is above it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nip.experiment_settings import ExperimentSettings
+from nip.factory import build_scenario_instance
+from nip.language_models.costs.prices import Price, Prices
+from nip.run import prepare_experiment
+from nip.trainers.text.plan import make_text_plan
+from tests.end_to_end.rehearsals import result_of, run_quietly
+from tests.text_experiments import make_text_params
+
+PRICES = """
+gpt-4o-mini: {prompt: 150, completion: 600, training: 300}
+ft:gpt-4o-mini: {prompt: 300, completion: 1200, training: 300}
+"""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rl": {"num_iterations": 3, "rollouts_per_iteration": 24}},
+        {
+            "pure_text_ei": {"rollout_selection_method": "threshold", "reward_threshold": 0.5},
+            "rl": {"num_iterations": 3, "rollouts_per_iteration": 48},
+        },
+        {
+            "interaction_protocol": "debate",
+            "debate_protocol": {"max_message_rounds": 4},
+            "fine_tuning": {"n_epochs": 2},
+            "text_rl": {"fine_tune_on_all_previous_rollouts": True, "test_scheme": "last"},
+        },
+        # Too few examples for a job.
+        {"rl": {"rollouts_per_iteration": 6}, "text_rl": {}},
+    ],
+    ids=["nip", "threshold", "debate", "no job"],
+)
+@pytest.mark.filterwarnings("ignore:Group .* fine-tuning examples")
+def test_the_estimate_agrees_with_the_bill_of_the_rehearsal(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "prices.yaml").write_text(PRICES)
+    prices = str(tmp_path / "prices.yaml")
+    params = make_text_params(**changes)
+    plan = prepare_experiment(params, settings=ExperimentSettings(progress=False, prices=prices))
+    run_quietly(params, tmp_path, prices=prices)
+    result = result_of(tmp_path)
+    bill = result["bill"]
+    assert result["cost"] == pytest.approx(bill["sampling_cost"] + bill["training_cost"])
+    assert 0.8 <= plan.expected.total / bill["cost"] <= 1.25
+    assert plan.worst.total >= bill["cost"]
+    assert plan.worst.sampling >= bill["sampling_cost"] > 0
+    assert plan.worst.training >= bill["training_cost"]
+    # A job of the mock API trains three times on its examples unless told otherwise.
+    trains = "text_rl" not in changes or bool(changes["text_rl"])
+    assert (bill["training_cost"] > 0) is trains
+    if not trains:
+        assert plan.expected.training == 0
+
+
+def plan_of(**changes: Any):
+    params = make_text_params(**{"text_rl": {}, **changes})
+    instance = build_scenario_instance(params, ExperimentSettings(progress=False))
+    # A read token costs a dollar, and nothing else anything.
+    prices = Prices({"m": Price(1e6, 0.0, training=0.0)})
+    return make_text_plan(params, instance, prices)
+
+
+def test_the_worst_case_is_that_of_full_answers_and_a_token_for_each_byte() -> None:
+    every_agent = {"model_name": "m", "max_tokens_per_message": 100}
+    rl = {"num_iterations": 1, "rollouts_per_iteration": 12}
+    plan = plan_of(every_agent=every_agent, rl=rl)
+    # Four messages of 100 tokens in each of 12 dialogues.
+    assert plan.worst.usage.completion_tokens == 12 * 4 * 100
+    assert plan.worst.trained_tokens == 0
+    longer = plan_of(every_agent={**every_agent, "max_tokens_per_message": 101}, rl=rl)
+    # The second message is preceded by one, the third by two, and the fourth by three.
+    difference = longer.worst.usage.prompt_tokens - plan.worst.usage.prompt_tokens
+    assert difference == 12 * (0 + 1 + 2 + 3)
+    assert plan.worst.sampling == pytest.approx(plan.worst.usage.prompt_tokens)
+
+
+def test_training_in_the_worst_case_sees_all_rollouts_in_all_epochs() -> None:
+    every_agent = {"model_name": "m"}
+    once = plan_of(every_agent=every_agent, fine_tuning={"n_epochs": 1})
+    five = plan_of(every_agent=every_agent, fine_tuning={"n_epochs": 5})
+    assert five.worst.trained_tokens == 5 * once.worst.trained_tokens > 0
+    # With 12 examples, a service may choose as many passes as lead to a hundred of them.
+    auto = plan_of(every_agent=every_agent)
+    assert auto.worst.trained_tokens == pytest.approx(
+        100 / 12 * once.worst.trained_tokens, rel=1e-4
+    )
+
+
+def test_a_real_model_is_expected_to_write_less_than_it_may() -> None:
+    scripted = {"model_name": "m", "use_dummy_api": False, "max_response_words": 90}
+    plan = plan_of(
+        agents={"_default": {**scripted, "base_url": "http://localhost:1/v1", "freeze_agent": True}}
+    )
+    # 24 dialogues with four messages of 0.6 · 90 words, at 4 tokens for 3 words.
+    assert plan.expected.usage.completion_tokens == 24 * 4 * 72
+    assert plan.estimate.usage.completion_tokens == 24 * 4 * 120
