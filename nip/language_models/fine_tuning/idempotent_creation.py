@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from nip.language_models.engine.waiting import ServiceWaits
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 
 Answer = TypeVar("Answer")
@@ -30,14 +31,36 @@ class PollingPolicy:
     now: Callable[[], float] = time.monotonic
     """Returns the time in seconds; exchangeable for tests."""
 
+    max_wait_s: float = 3600.0
+    """Longest wait that a service may ask for in seconds; after a longer one the run stops."""
+
     def pause_s(self, number: int) -> float:
         """Return the seconds to wait after the request with this number, counted from 0."""
         # The exponent is bounded, because a job may be polled often enough to overflow a float.
         return self.poll_s * min(_GROWTH ** min(number, 20), _LARGEST_FACTOR)
 
     async def after(self, number: int, error: LanguageModelError) -> None:
-        """Wait after an error, at least as long as the service requests."""
-        await self.sleep(max(self.pause_s(number), error.retry_after or 0.0))
+        """Wait after an error, at least as long as the service requests.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            If it requests too long a wait.
+        """
+        await self.sleep(max(self.pause_s(number), self.checked_wait_s(error)))
+
+    def checked_wait_s(self, error: LanguageModelError) -> float:
+        """Return the seconds that a service asks to wait; announce a long wait.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            If it asks for too long a wait.
+        """
+        seconds = error.retry_after or 0.0
+        waits = ServiceWaits("The fine-tuning service", self.max_wait_s, self.now)
+        waits.check(seconds, str(error))
+        return seconds
 
 
 def is_transient(error: LanguageModelError) -> bool:

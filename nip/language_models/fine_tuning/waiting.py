@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from nip.errors import warn_user
 from nip.language_models.costs.prices import Prices
-from nip.language_models.errors import LanguageModelError, UnknownModelError
+from nip.language_models.errors import AuthenticationError, LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, is_transient, retry
 from nip.language_models.fine_tuning.job_cost import price_of_job
@@ -22,6 +22,9 @@ _STATUS: dict[str, JobStatus] = {
     "failed": "FAILED",
     "cancelled": "CANCELLED",
 }
+_MAX_REFUSED = 3
+"""Refusals of the key in a row after which it counts as wrong."""
+
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
@@ -35,21 +38,34 @@ async def wait_for_end(
 ) -> FineTuningJobRow | None:
     """Poll a job until it has ended, with growing intervals; return None at the deadline.
 
-    Transient errors are ignored until then.
+    Transient errors are ignored until then, and so are single refusals of the key once the status
+    was read: services and proxies sometimes refuse single requests. A wait that the service asks
+    for is kept.
     """
     assert row.job_id is not None, row
     end = polling.now() + deadline_s
-    number = 0
+    number = num_refused = 0
+    was_read = False
     while True:
-        remote = await _look(row.job_id, backend)
-        if remote is not None:
+        pause_s = polling.pause_s(number)
+        try:
+            remote = await _look(row.job_id, backend)
+            was_read, num_refused = True, 0
             row = _enter(row, remote, save)
             if row.status in FINAL:
                 return await finish(row, remote, backend, polling, save, prices)
+        except AuthenticationError:
+            num_refused += 1
+            if not was_read or num_refused >= _MAX_REFUSED:
+                raise
+        except LanguageModelError as error:
+            if not is_transient(error):
+                raise
+            pause_s = max(pause_s, polling.checked_wait_s(error))
         left = end - polling.now()
         if left <= 0:
             return None
-        await polling.sleep(min(polling.pause_s(number), left))
+        await polling.sleep(min(pause_s, left))
         number += 1
 
 
@@ -79,18 +95,14 @@ async def finish(
     )
 
 
-async def _look(job_id: str, backend: FineTuningBackend) -> RemoteJob | None:
-    """Request the status once; None after a transient error."""
+async def _look(job_id: str, backend: FineTuningBackend) -> RemoteJob:
+    """Request the status once."""
     try:
         return await backend.get_job(job_id)
     except UnknownModelError as error:
         return RemoteJob(
             job_id, "failed", error=f"The job does not exist at the service any more: {error}"
         )
-    except LanguageModelError as error:
-        if not is_transient(error):
-            raise
-        return None
 
 
 def _enter(row: FineTuningJobRow, remote: RemoteJob, save: Save) -> FineTuningJobRow:

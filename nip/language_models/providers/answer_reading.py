@@ -63,7 +63,7 @@ def _read_completion(
         raise ContentFilterError(f"{spec.model_name}: the service refused to answer.")
     finish_reason = _FINISH_REASONS.get(str(reason), "stop")
     text = _read_text(message.get("content"), finish_reason, spec)
-    usage = read_usage(body, has_text=bool(text))
+    usage = read_usage(body, has_text=bool(text.strip()))
     return Completion(
         text=text,
         finish_reason=finish_reason,

@@ -127,6 +127,7 @@ def _respond(
     limit = chat.sampling.max_tokens
     reasoning_tokens = len(choices) * min(chat.num_reasoning_tokens, limit or _NO_LIMIT)
     completion_tokens = reasoning_tokens + sum(count_tokens(choice.text) for choice in choices)
+    endpoint.state.counters.bill(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
     if fault is None or fault.has_answer:
         endpoint.state.counters.count_generation(digest, prompt_tokens, completion_tokens)
     if fault is not None and fault.name == "empty_choices":

@@ -137,6 +137,7 @@ class JobWorker:
         measured = {"step": job.num_steps, "total_steps": job.num_steps}
         job.note(f"Step {job.num_steps}/{job.num_steps}", now, data=measured)
         job.note(f"New fine-tuned model created: {job.fine_tuned_model}", now)
+        self._state.counters.bill(trained_tokens=job.trained_tokens)
         job.enter("succeeded", now)
 
     def _examine(self, file: StoredFile, method: str) -> tuple[int, int, dict[str, Any] | None]:

@@ -185,6 +185,7 @@ UPLOADS = "uploads"
 JOBS = "jobs"
 FAULTS = "faults"
 MATCHES = "matches"
+BILLED = "billed"
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,10 @@ class Counters:
 
     faults: dict[str, int] = field(default_factory=dict)
     """Injected faults, by name."""
+
+    billed: dict[str, int] = field(default_factory=dict)
+    """Tokens that a service would charge, also for answers that were lost or cannot be used:
+    ``prompt_tokens``, ``completion_tokens``, and ``trained_tokens`` of finished jobs."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as JSON-compatible data."""
@@ -256,6 +261,15 @@ class CounterTable:
         ).fetchone()
         return int(count) - 1
 
+    def bill(self, **tokens: int) -> None:
+        """Add tokens that a service would charge, by their kind."""
+        for name, count in tokens.items():
+            self._connection.execute(
+                "INSERT INTO tallies VALUES (?, ?, ?) "
+                "ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count",
+                (BILLED, name, count),
+            )
+
     def read(self, num_jobs: int) -> Counters:
         """Return all counts."""
         sums = "SUM(arrivals), SUM(generations), SUM(prompt_tokens), SUM(completion_tokens)"
@@ -274,6 +288,7 @@ class CounterTable:
             jobs=self._tallies(JOBS),
             num_jobs=num_jobs,
             faults=self._tallies(FAULTS),
+            billed=self._tallies(BILLED),
         )
 
     def _tallies(self, kind: str) -> dict[str, int]:

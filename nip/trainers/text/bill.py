@@ -54,7 +54,7 @@ def count_dialogues(run: Run, phase: str, iteration: int, rollouts: Iterable[Rol
     rollouts = list(rollouts)
     finished = [rollout for rollout in rollouts if not rollout.is_failed]
     stages = bill.get("stages", {})
-    stages[f"{phase}/{iteration}"] = [
+    stages[f"{phase}/{iteration + 1}"] = [
         len(rollouts),
         len(rollouts) - len(finished),
         sum(rollout.has_invalid_message for rollout in finished),

@@ -152,7 +152,10 @@ class FineTuningManager:
                 num_retries=self._params.num_retries,
                 deadline_s=self._params.deadline_hours * 3600,
             ),
-            PollingPolicy(MOCK_API_POLL_S if is_mocked else self._settings.poll_seconds),
+            PollingPolicy(
+                MOCK_API_POLL_S if is_mocked else self._settings.poll_seconds,
+                max_wait_s=60 * self._settings.max_wait_minutes,
+            ),
             read_prices(self._settings.prices),
             self.training_bill.reserve,
         )

@@ -158,7 +158,8 @@ class RolloutSampler:
         """
         with self._run.transaction():
             for rollout in [
-                Rollout.from_record(record) for record in self._run.rollouts.load(phase, iteration + 1)
+                Rollout.from_record(record)
+                for record in self._run.rollouts.load(phase, iteration + 1)
             ]:
                 is_forgotten = (tally.too_many_failed and rollout.is_failed) or (
                     tally.too_many_invalid and rollout.has_invalid_message

@@ -71,7 +71,7 @@ class TrainingBill:
             check_job_cost(
                 self._tracker,
                 self._worst_cost(job),
-                f"the fine-tuning of group {job.model_group!r} after iteration {job.iteration + 1}",
+                f"the fine-tuning of group {job.model_group!r} after iteration {job.iteration}",
             )
 
     def _worst_cost(self, job: FineTuningJobRow) -> float | None:

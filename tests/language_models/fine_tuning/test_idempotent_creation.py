@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nip.errors import NipWarning
 from nip.language_models.errors import (
     BadRequestError,
     ModelTimeoutError,
@@ -85,7 +86,8 @@ def test_a_retry_waits_as_long_as_the_service_requests():
         return "answer"
 
     time = FakeTime()
-    assert asyncio.run(retry(question, time.polling(poll_s=2.0))) == "answer"
+    with pytest.warns(NipWarning, match="the run waits for 2 min, until .*: later"):
+        assert asyncio.run(retry(question, time.polling(poll_s=2.0))) == "answer"
     assert time.pauses == [120.0, 3.0]
 
 

@@ -293,7 +293,8 @@ def test_too_many_requests_are_waited_for_without_a_search(tmp_path):
     service = FakeService()
     service.fail("create_job", RateLimitError("later", retry_after=77.0))
     with Process(tmp_path, service) as process:
-        process.run()
+        with pytest.warns(NipWarning, match="the run waits for 77 s"):
+            process.run()
         assert process.time.pauses[0] == 77.0
     assert "find_job" not in service.calls
     assert len(service.jobs) == 1

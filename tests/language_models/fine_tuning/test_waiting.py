@@ -6,7 +6,13 @@ import pytest
 
 from nip.errors import NipWarning
 from nip.language_models.costs.prices import Price, Prices
-from nip.language_models.errors import AuthenticationError, OverloadError, UnknownModelError
+from nip.language_models.errors import (
+    AuthenticationError,
+    OverloadError,
+    RateLimitError,
+    ServiceUnavailableError,
+    UnknownModelError,
+)
 from nip.language_models.fine_tuning.backend import RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy
 from nip.language_models.fine_tuning.waiting import wait_for_end
@@ -132,3 +138,24 @@ def test_missing_events_are_reported_and_do_not_stop_the_run() -> None:
     with pytest.warns(NipWarning, match="The run continues without them"):
         row, _, _ = wait(DONE, events=AuthenticationError("key"))
     assert row.status == "SUCCEEDED" and row.events == ()
+
+
+def test_a_single_refusal_amid_successful_polls_is_not_the_end() -> None:
+    running, refused = RemoteJob("job", "running"), AuthenticationError("a proxy says 403")
+    row, *_ = wait(running, refused, refused, running, refused, DONE)
+    assert row.status == "SUCCEEDED"
+    with pytest.raises(AuthenticationError):
+        wait(running, refused, refused, refused, DONE)
+    with pytest.raises(AuthenticationError):
+        wait(refused, DONE)
+
+
+def test_the_wait_that_the_service_asks_for_is_kept_and_announced() -> None:
+    with pytest.warns(NipWarning, match="the run waits for 100 s, until .*: slow down"):
+        row, _, seconds = wait(RateLimitError("slow down", retry_after=100.0), DONE)
+    assert row.status == "SUCCEEDED" and seconds == pytest.approx(100.0)
+
+
+def test_a_wait_of_hours_stops_the_run() -> None:
+    with pytest.raises(ServiceUnavailableError, match=r"a wait of 2\.0 h"):
+        wait(RateLimitError("limit per day", retry_after=7200.0), DONE, deadline_s=1e6)

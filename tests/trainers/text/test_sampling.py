@@ -167,7 +167,7 @@ def test_above_the_limit_only_the_failed_ones_are_asked_again_and_nothing_is_pai
     message = r"2 of 6 rollouts failed, which is more than settings.max_failed_share=0.3; 2 of them"
     with pytest.raises(TooManyFailuresError, match=message):
         sample(sampler_of(run, limits=limits), Game(**refused))
-    left = run.rollouts.positions("train", 0)
+    left = run.rollouts.positions("train", 1)
     assert {1, 4}.isdisjoint(left)
     tracker = UsageTracker()
     sample(sampler_of(run, usage_tracker=tracker, limits=limits), game := Game())
@@ -176,7 +176,7 @@ def test_above_the_limit_only_the_failed_ones_are_asked_again_and_nothing_is_pai
     assert tracker.total.num_calls == 12
     assert (tracker.total.prompt_tokens, tracker.total.completion_tokens) == (18, 42)
     assert journal_size(run) == 0
-    assert [record["status"] for record in run.rollouts.load("train", 0)] == ["completed"] * 6
+    assert [record["status"] for record in run.rollouts.load("train", 1)] == ["completed"] * 6
 
 
 def test_a_share_at_the_limit_is_allowed_and_its_usage_survives_a_kill(run):
@@ -186,7 +186,7 @@ def test_a_share_at_the_limit_is_allowed_and_its_usage_survives_a_kill(run):
         sample(sampler_of(run, limits=limits), KilledAtTheEnd(**refused), PLANS)
     tracker = UsageTracker()
     sample(sampler_of(run, usage_tracker=tracker, limits=limits), Game(**refused), PLANS)
-    statuses = [record["status"] for record in run.rollouts.load("train", 0)]
+    statuses = [record["status"] for record in run.rollouts.load("train", 1)]
     assert statuses.count("failed") == 2
     # Ten answers: two for each of four dialogues, and "hello" for the failed ones.
     assert tracker.total.num_calls == 10
@@ -199,15 +199,15 @@ def test_a_model_that_answers_nothing_stops_the_run_and_is_asked_again(run):
     limits = StageLimits(max_invalid_share=0.5)
     with pytest.raises(TooManyFailuresError, match=r"settings.max_invalid_share=0.5; one of them"):
         sample(sampler_of(run, limits=limits), Silent())
-    assert run.rollouts.positions("train", 0) == []
+    assert run.rollouts.positions("train", 1) == []
     sample(sampler_of(run, limits=limits), Game())
-    assert len(run.rollouts.positions("train", 0)) == 6
+    assert len(run.rollouts.positions("train", 1)) == 6
 
 
 def test_later_starts_do_not_judge_a_closed_stage(run):
     sample(sampler_of(run), Game(p2="this is refused"))
     sample(sampler_of(run, limits=StageLimits(max_failed_share=0.0)), game := Game())
-    assert game.played == [] and len(run.rollouts.positions("train", 0)) == 6
+    assert game.played == [] and len(run.rollouts.positions("train", 1)) == 6
 
 
 def test_an_empty_stage_is_no_failure(run):
