@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypedDict
 
+from nip.language_models.reasoning import split_reasoning
 from nip.utils.unicode_text import valid_unicode
 
 Role = Literal["system", "user", "assistant"]
@@ -36,6 +37,29 @@ class Sampling:
 
     seed: int | None = None
     """Seed, for reproducible completions where the service supports it."""
+
+    reasoning_effort: str | None = None
+    """Effort of a reasoning model before its answer, such as ``low``."""
+
+    extra_body: Mapping[str, Any] | None = None
+    """Further fields of the request, which the service defines."""
+
+    sends_seed: bool = True
+    """Whether the seed is sent to a service. Some refuse requests with a seed."""
+
+    token_limit_name: str | None = None
+    """Name of the field with the token limit; None: the one that the service is known to use."""
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """Parameters beyond temperature, top_p, token limit and seed that have been set."""
+        values = {
+            "reasoning_effort": self.reasoning_effort,
+            "extra_body": dict(self.extra_body) if self.extra_body else None,
+            "sends_seed": None if self.sends_seed else False,
+            "token_limit_name": self.token_limit_name,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +112,7 @@ class Completion:
     """The answer of a model to one call."""
 
     text: str
-    """The generated text."""
+    """The answer, without the reasoning before it."""
 
     finish_reason: FinishReason
     """Why the text ends: the model stopped, the token limit, or a content filter."""
@@ -108,9 +132,17 @@ class Completion:
     reported_cost: float | None = None
     """Cost in dollars as reported by the service; None: the tokens have the usual price."""
 
+    reasoning: str = ""
+    """Reasoning of the model before its answer, from its own field or from tags in the text."""
+
     def __post_init__(self) -> None:
+        text, reasoning = split_reasoning(self.text)
+        if reasoning or text != self.text:
+            object.__setattr__(self, "text", text)
+            joined = "\n".join(filter(None, (self.reasoning, reasoning)))
+            object.__setattr__(self, "reasoning", joined)
         # Models occasionally generate an unpaired surrogate, which cannot be encoded as UTF-8.
-        for name in ("text", "model"):
+        for name in ("text", "model", "reasoning"):
             value = getattr(self, name)
             if not value.isascii():
                 object.__setattr__(self, name, valid_unicode(value))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from annotated_types import Ge, Gt, Le
 
@@ -20,7 +21,17 @@ TOKENS_PER_WORD = 2
 SPARE_TOKENS = 64
 """Additional tokens for headers and the line of the decision."""
 
+REASONING_TOKENS = 8192
+"""Additional tokens for the reasoning of a model with a ``reasoning_effort``, which counts towards
+the limit."""
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+# Fields of requests that must not be set twice, or that would change what an answer is.
+_OWN_FIELDS = frozenset({"messages", "model", "n", "stream", "tools"})
+_OWN_FIELDS_HINT = {"model": "Set model_name."}
+_TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 @register_parameter_class
@@ -62,15 +73,43 @@ class TextAgentParameters(BaseAgentParameters):
     """Number of words to which the prompt limits an answer."""
 
     max_tokens_per_message: Count | None = None
-    """Maximum number of tokens of an answer; None: derived from ``max_response_words``."""
+    """Maximum number of tokens of an answer, reasoning included; None: derived from words."""
+
+    reasoning_effort: str | None = None
+    """Effort of a reasoning model, such as ``low``; None: not sent."""
+
+    send_seed: bool = True
+    """Send the seed of each request; services that refuse it need False."""
+
+    token_limit_name: str | None = None
+    """Name of the request field with the token limit; None: the one that the service uses."""
+
+    extra_body: dict[str, Any] | None = None
+    """Further fields of each request, which the service defines; null leaves a field out."""
 
     num_invalid_generation_retries: CountOrZero = 20
     """Number of retries for an answer that breaks the rules."""
 
+    unused_rules: ClassVar = (
+        *BaseAgentParameters.unused_rules,
+        UnusedOptionRule(
+            ("base_url", "api_key_variable", "extra_body", "token_limit_name"),
+            "with use_dummy_api=True, which calls the mock API inside this process",
+            lambda agent, _: agent.use_dummy_api,
+        ),
+        UnusedOptionRule(
+            ("base_url", "api_key_variable", "extra_body", "token_limit_name", "send_seed"),
+            "with this model_provider, which sends no requests",
+            lambda agent, _: agent.model_provider.lower() in ("local", "scripted"),
+        ),
+    )
+
     @property
     def token_limit(self) -> int:
-        """Maximum number of tokens of an answer."""
+        """Maximum number of tokens of an answer, including reasoning."""
         derived = TOKENS_PER_WORD * self.max_response_words + SPARE_TOKENS
+        if self.reasoning_effort not in (None, "none"):
+            derived += REASONING_TOKENS
         return self.max_tokens_per_message or derived
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
@@ -92,8 +131,38 @@ class TextAgentParameters(BaseAgentParameters):
                 "digits and underscores), and what was given is none. Put the key into a variable, "
                 "and give the name of that; a key would be stored with the run."
             )
+        yield from self._problems_of_request(at)
         if not self.model_name.strip():
             yield f"{at('model_name')} must name a model, got {self.model_name!r}."
+
+    def _problems_of_request(self, at: Callable[[str], str]) -> Iterator[str]:
+        for name in ("reasoning_effort", "token_limit_name"):
+            value = getattr(self, name)
+            if value is not None and not _VARIABLE.fullmatch(value):
+                yield (
+                    f"{at(name)} must be a single word, got {value!r}. Write it as the service "
+                    "does, or None."
+                )
+        extra = self.extra_body or {}
+        for name in sorted(_OWN_FIELDS & set(extra)):
+            yield (
+                f"{at('extra_body')} must not contain {name!r}, which is a parameter or set by the "
+                f"run. {_OWN_FIELDS_HINT.get(name, 'Remove it.')}"
+            )
+        try:
+            json.dumps(extra, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            yield (
+                f"{at('extra_body')} must consist of JSON values, got {extra!r}: {error}. Use "
+                "strings, numbers, lists and mappings."
+            )
+        limits = _TOKEN_LIMITS & set(extra)
+        if limits:
+            yield (
+                f"{at('extra_body')} must not contain {min(limits)!r}. Set "
+                f"{at('max_tokens_per_message')} and {at('token_limit_name')} instead, so that "
+                "costs are known."
+            )
 
     @classmethod
     def construct_test_params(cls) -> Self:

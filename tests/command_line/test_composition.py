@@ -47,6 +47,20 @@ def test_a_protocol_chosen_in_a_file_decides_the_agents(working_folder: Path) ->
     }
 
 
+def test_fields_of_requests_are_given_to_all_agents_or_to_one(working_folder: Path) -> None:
+    text = ["scenario=code_validation", "dataset=test", "trainer=pure_text_ei"]
+    extra = "agents._default.extra_body={top_k: 20, on: {off: true}}"
+    agents = composed(*text, extra, "agents.prover.reasoning_effort=low")["agents"]
+    expected = {"top_k": 20, "on": {"off": True}}
+    assert [agents[name]["extra_body"] for name in ("prover", "verifier")] == [expected] * 2
+    assert [agents[name]["reasoning_effort"] for name in ("prover", "verifier")] == ["low", None]
+    agents = composed(*text, "agents.prover.extra_body={top_k: 20}")["agents"]
+    assert (agents["prover"]["extra_body"], agents["verifier"]["extra_body"]) == (
+        {"top_k": 20},
+        None,
+    )
+
+
 def test_a_deletion_takes_a_value_of_a_file_away(working_folder: Path) -> None:
     tree = composed("experiment=mine", *TOY, "~rl.gamma", "~run_id", mine="rl: {gamma: 0.5}\n")
     assert "gamma" not in tree["rl"]

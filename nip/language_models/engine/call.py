@@ -35,7 +35,8 @@ def request_digest(call: Call) -> str:
     """Return a SHA-256 of model, messages and sampling parameters, in hexadecimal digits.
 
     Neither the agent nor the base URL is part of it, so that a run can be resumed after its server
-    has moved.
+    has moved. Parameters that were added later are part of it only if they are set, so that runs of
+    earlier versions can be resumed.
     """
     sampling = call.sampling
     content = [
@@ -44,5 +45,6 @@ def request_digest(call: Call) -> str:
         [[message["role"], message["content"]] for message in call.messages],
         [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
         call.sample_index,
+        *([sampling.extras] if sampling.extras else []),
     ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

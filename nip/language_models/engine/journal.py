@@ -55,6 +55,8 @@ def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) ->
         entry["is_usage_known"] = False
     if completion.reported_cost is not None:
         entry["reported_cost"] = completion.reported_cost
+    if completion.reasoning:
+        entry["reasoning"] = completion.reasoning
     return {**entry, "is_cached": True} if is_cached else entry
 
 
@@ -67,6 +69,7 @@ def from_entry(entry: Entry) -> Completion:
         model=entry["model"],
         is_usage_known=entry.get("is_usage_known", True),
         reported_cost=entry.get("reported_cost"),
+        reasoning=entry.get("reasoning", ""),
     )
 
 

@@ -22,6 +22,10 @@ from nip.utils.secrets import scrub
 # All other values, of which services have several, mean that the model stopped by itself.
 _FINISH_REASONS: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 
+# Fields with the reasoning: DeepSeek, vLLM and SGLang; OpenRouter, vLLM and Ollama; Ollama.
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_REASONING_PARTS = ("thinking", "reasoning", "redacted_thinking")
+
 
 def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec) -> Completion:
     """Parse the body of a response with status 200.
@@ -29,7 +33,7 @@ def read_completion(content: bytes, headers: Mapping[str, str], spec: ModelSpec)
     Raises
     ------
     MalformedAnswerError
-        If it is not JSON, or has no choice or no text.
+        If it is not JSON, or has no choice with a message.
     ContentFilterError
         If a content filter or the model refused to answer.
     LanguageModelError
@@ -59,13 +63,14 @@ def _read_completion(
     if reason == "error" or choice.get("error"):
         # A gateway lost the connection to the model, and the message is incomplete.
         raise _reported_error(choice, headers, spec)
-    if reason == "content_filter" or (message.get("refusal") and not message.get("content")):
+    text, reasoning, refusal = _read_content(message, spec)
+    if reason == "content_filter" or (refusal and not text):
         raise ContentFilterError(f"{spec.model_name}: the service refused to answer.")
     finish_reason = _FINISH_REASONS.get(str(reason), "stop")
-    text = _read_text(message.get("content"), finish_reason, spec)
-    usage = read_usage(body, has_text=bool(text.strip()))
+    usage = read_usage(body, has_text=bool((text + reasoning).strip()))
     return Completion(
         text=text,
+        reasoning=reasoning,
         finish_reason=finish_reason,
         usage=usage or TokenUsage(),
         model=str(body.get("model") or spec.model_name),
@@ -103,13 +108,63 @@ def _reported_error(
     return describe_service_error(ServiceError.from_body(status, body), spec, headers)
 
 
-def _read_text(content: Any, finish_reason: FinishReason, spec: ModelSpec) -> str:
-    if content is None and finish_reason == "length":
-        # A reasoning model may reach the token limit before its answer starts.
-        return ""
-    if not isinstance(content, str):
+def _read_content(message: Mapping[str, Any], spec: ModelSpec) -> tuple[str, str, str]:
+    """Return the text of a message, its reasoning, and its refusal.
+
+    The content is a string or a list of parts. Null, or no content at all, is an empty text: a
+    reasoning model may reach the token limit before its answer starts.
+    """
+    content = message.get("content")
+    parts = [content] if isinstance(content, str | Mapping) else [] if content is None else content
+    if not isinstance(parts, list):
         raise MalformedAnswerError(
-            f"{spec.model_name}: the content of the answer must be a string, got "
-            f"{type(content).__name__}."
+            f"{spec.model_name}: the content of the answer must be a string or a list of parts, "
+            f"got {type(content).__name__}."
         )
-    return content
+    read = [_read_part(part, spec) for part in parts]
+    text, thoughts, refusal = (
+        "".join(piece for kind, piece in read if kind == wanted)
+        for wanted in ("text", "reasoning", "refusal")
+    )
+    return text, _read_reasoning(message) or thoughts, str(message.get("refusal") or refusal)
+
+
+def _read_part(part: Any, spec: ModelSpec) -> tuple[str, str]:
+    """Return the kind of a part of the content, and its text; unknown kinds are empty."""
+    if isinstance(part, str):
+        return "text", part
+    if not isinstance(part, Mapping):
+        raise MalformedAnswerError(
+            f"{spec.model_name}: a part of the answer must be a string or an object, got "
+            f"{type(part).__name__}."
+        )
+    kind = str(part.get("type") or "text")
+    if kind in ("text", "output_text"):
+        return "text", _text_of(part.get("text"))
+    if kind == "refusal":
+        return "refusal", _text_of(part.get("refusal"))
+    if kind in _REASONING_PARTS:
+        found = (part.get(name) for name in ("thinking", "reasoning", "text", "summary"))
+        return "reasoning", next(filter(None, map(_text_of, found)), "")
+    return "text", ""
+
+
+def _read_reasoning(message: Mapping[str, Any]) -> str:
+    """Return the reasoning from the field in which the service reports it."""
+    for name in _REASONING_FIELDS:
+        if found := _text_of(message.get(name)):
+            return found
+    return ""
+
+
+def _text_of(value: Any) -> str:
+    """Return the text in a string, or in an object or list of objects with texts."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return next(
+            filter(None, (_text_of(value.get(name)) for name in ("text", "value", "summary"))), ""
+        )
+    if isinstance(value, list):
+        return "".join(map(_text_of, value))
+    return ""

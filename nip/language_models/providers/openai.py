@@ -33,7 +33,9 @@ class OpenAIChatModel(ProvidedChatModel):
 
     Sampling parameters that are None are not sent. The token limit is sent as
     ``max_completion_tokens`` to OpenAI and Azure, whose reasoning models reject ``max_tokens``, and
-    as ``max_tokens`` to all other services, many of which support only that name.
+    as ``max_tokens`` to all other services, many of which support only that name;
+    ``token_limit_name`` of the sampling overrides it. ``extra_body`` has priority over all other
+    parameters, and null in it leaves one out.
     """
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
@@ -81,8 +83,10 @@ class OpenAIChatModel(ProvidedChatModel):
         parameters = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            self._limit_name: sampling.max_tokens,
-            "seed": sampling.seed,
+            sampling.token_limit_name or self._limit_name: sampling.max_tokens,
+            "seed": sampling.seed if sampling.sends_seed else None,
+            "reasoning_effort": sampling.reasoning_effort,
+            **(sampling.extra_body or {}),
         }
         given = {name: value for name, value in parameters.items() if value is not None}
         return {"model": self._spec.model_name, "messages": list(messages), **given}

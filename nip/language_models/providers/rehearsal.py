@@ -1,8 +1,12 @@
 """The provider ``rehearsal``: models of a mock API in the same process."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 from openai import AsyncOpenAI
 
-from nip.language_models.chat import ModelSpec
+from nip.language_models.chat import ChatMessage, ModelSpec, Sampling
 from nip.language_models.provider_registry import ConnectionContext, register_chat_provider
 from nip.language_models.providers.connection import (
     MOCK_API_ADDRESS,
@@ -17,7 +21,8 @@ class RehearsalChatModel(OpenAIChatModel):
     """A model of the mock API of the context, called in process, without API key or network.
 
     Requests are the same as those to OpenAI and pass through the official SDK; only the transport
-    differs.
+    differs. What other services define for themselves is not sent: ``extra_body`` and the name of
+    the token limit.
     """
 
     @classmethod
@@ -35,3 +40,7 @@ class RehearsalChatModel(OpenAIChatModel):
 
     def _name_of_token_limit(self) -> str:
         return "max_completion_tokens"
+
+    def _request_body(self, messages: Sequence[ChatMessage], sampling: Sampling) -> dict[str, Any]:
+        own = replace(sampling, extra_body=None, token_limit_name=None)
+        return super()._request_body(messages, own)

@@ -109,6 +109,8 @@ def describe(annotation: Any) -> str:
         return choices if len(arguments) == 1 else f"one of {choices}"
     if origin in (Union, types.UnionType):
         return _describe_union(arguments)
+    if origin is dict:
+        return "a mapping"
     if origin in (tuple, list):
         items = list(dict.fromkeys(describe(item) for item in arguments if item is not ...))
         return f"a list (each item {' or '.join(items)})"

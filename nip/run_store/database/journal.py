@@ -1,7 +1,7 @@
 """``RunJournal``: finished messages of language models in unfinished rollouts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nip.run_store.database.transactions import Transactions
@@ -12,7 +12,8 @@ class RunJournal:
     """Journal of finished messages by key, such as ``train/3/17/0/prover/0``.
 
     A resumed run reads finished messages from here instead of requesting them again. An entry
-    survives a kill of the process as soon as ``put`` returns.
+    survives a kill of the process as soon as ``put`` returns. Answers that were paid but are not
+    part of a finished rollout, because they were invalid or the rollout failed, stay here.
     """
 
     def __init__(self, transactions: Transactions) -> None:
@@ -31,20 +32,34 @@ class RunJournal:
         with self._transactions() as connection:
             connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", row)
 
-    def forget(self, prefix: str) -> None:
-        """Delete the key ``prefix`` and all keys below it.
+    def forget(self, prefix: str, keep: Collection[str] = ()) -> None:
+        """Delete the key ``prefix`` and all keys below it, except those in ``keep``.
 
         ``train/3/1`` deletes ``train/3/1/0`` but not ``train/3/17``. The empty prefix deletes all.
         """
+        kept = "key NOT IN (SELECT value FROM json_each(?))"
+        names = json.dumps(list(keep))
         with self._transactions() as connection:
             if not prefix:
-                connection.execute("DELETE FROM journal")
+                connection.execute(f"DELETE FROM journal WHERE {kept}", (names,))
                 return
             top = prefix.rstrip("/")
             # "0" is the character after "/", so this range is that of keys that begin with `top/`.
-            condition = "key = ? OR (key > ? AND key < ?)"
+            condition = f"(key = ? OR (key > ? AND key < ?)) AND {kept}"
             connection.execute(
-                f"DELETE FROM journal WHERE {condition}", (top, f"{top}/", f"{top}0")
+                f"DELETE FROM journal WHERE {condition}", (top, f"{top}/", f"{top}0", names)
+            )
+
+    def set_aside(self, prefix: str) -> None:
+        """Rename all keys below a prefix, so that nothing reads these entries again.
+
+        They are kept below ``set_aside/``.
+        """
+        top = prefix.rstrip("/")
+        with self._transactions() as connection:
+            connection.execute(
+                "UPDATE OR REPLACE journal SET key = 'set_aside/' || key WHERE key > ? AND key < ?",
+                (f"{top}/", f"{top}0"),
             )
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """``RolloutTable``: the finished rollouts of a run."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from nip.run_store.database.journal import RunJournal
@@ -33,17 +33,19 @@ class RolloutTable:
         position: int,
         record: Mapping[str, Any],
         forget: str | None = None,
+        keep: Collection[str] = (),
     ) -> None:
         """Store or replace a rollout and delete its messages from the journal, atomically.
 
-        ``forget`` is the key prefix of these messages; None: delete none. If the record has values
+        ``forget`` is the key prefix of these messages; None: delete none. ``keep`` has the keys of
+        those that stay, because the rollout does not contain them. If the record has values
         that JSON does not support, ``TypeError`` is raised and nothing is stored.
         """
         row = (phase, iteration, position, dump_compactly(record))
         with self._transactions() as connection:
             connection.execute("INSERT OR REPLACE INTO rollouts VALUES (?, ?, ?, ?)", row)
             if forget is not None:
-                self._journal.forget(forget)
+                self._journal.forget(forget, keep)
 
     def positions(self, phase: RolloutPhase, iteration: int) -> list[int]:
         """Return the stored positions in ascending order."""

@@ -99,15 +99,23 @@ class EpisodeRules:
         return self.protocol.num_episode_rounds - 1
 
     def writers(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:
-        """Return the agents that write in a round, each with its channels."""
+        """Return the agents that may write in a round, each with its channels."""
         return self._writers[self.protocol.variant(seed)][round]
 
+    def asked_writers(self, round: int, seed: int) -> dict[str, tuple[str, ...]]:
+        """Return the writers of a round that are asked for a message.
+
+        These are not all: a message that nobody would read, such as that of a prover after the
+        verifier's last turn, would be paid for nothing.
+        """
+        return self._asked[self.protocol.variant(seed)][round]
+
     def turns(self, agent: str, seed: int) -> tuple[int, ...]:
-        """Return the rounds in which an agent writes, in an episode of full length."""
+        """Return the rounds in which an agent is asked, in an episode of full length."""
         return self._turns[self.protocol.variant(seed)][agent]
 
     def is_last_turn(self, agent: str, round: int, seed: int) -> bool:
-        """Return whether an agent does not write again after this round."""
+        """Return whether an agent is not asked again after this round."""
         return round >= max(self.turns(agent, seed), default=-1)
 
     def may_decide(self, agent: str, round: int, seed: int) -> bool:
@@ -196,7 +204,7 @@ class EpisodeRules:
 
     @cached_property
     def _writers(self) -> list[list[dict[str, tuple[str, ...]]]]:
-        """The agents that write, with their channels: [variant][round]."""
+        """The agents that may write, with their channels: [variant][round]."""
         protocol = self.protocol
         return [
             [
@@ -211,12 +219,38 @@ class EpisodeRules:
         ]
 
     @cached_property
+    def _asked(self) -> list[list[dict[str, tuple[str, ...]]]]:
+        """The agents that are asked for a message: [variant][round]."""
+        return [self._whose_messages_are_read(rounds) for rounds in self._writers]
+
+    def _whose_messages_are_read(
+        self, rounds: list[dict[str, tuple[str, ...]]]
+    ) -> list[dict[str, tuple[str, ...]]]:
+        """Keep the writers that may decide, or whose message is read by a later one of these."""
+        protocol = self.protocol
+        asked: list[dict[str, tuple[str, ...]]] = []
+        # The agents that write later, and the channels that these see.
+        later: set[str] = set()
+        read: set[str] = set()
+        for round in reversed(range(len(rounds))):
+            decides = round >= protocol.min_message_rounds - 1
+            writers = {
+                agent: channels
+                for agent, channels in rounds[round].items()
+                if (decides and agent == VERIFIER) or agent in later or read & set(channels)
+            }
+            asked.append(writers)
+            later |= set(writers)
+            read = read.union(*map(protocol.visible_channels, writers))
+        return asked[::-1]
+
+    @cached_property
     def _turns(self) -> list[dict[str, tuple[int, ...]]]:
-        """The rounds in which each agent writes: [variant][agent]."""
+        """The rounds in which each agent is asked: [variant][agent]."""
         return [
             {
                 agent: tuple(round for round, writers in enumerate(rounds) if agent in writers)
                 for agent in self.protocol.agent_names
             }
-            for rounds in self._writers
+            for rounds in self._asked
         ]

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
 from nip.language_models.engine.call import Call
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.protocols.rules import VERIFIER, Decision
 from nip.scenario_base.text.agent import TextAgent
-from nip.scenario_base.text.answers.parsing import ParsedAnswer, parse_answer
+from nip.scenario_base.text.answers.parsing import AnswerForm, ParsedAnswer, parse_answer
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
@@ -18,6 +18,10 @@ from nip.seeding import stable_seed
 
 Complete = Callable[[Call], Awaitable[Completion]]
 """Requests a completion, such as ``Engine.complete``."""
+
+MAX_CUTS = 2
+"""Answers of one turn that may be cut by the token limit, and be invalid therefore, before the
+last try. Each of them doubles the limit; with an equal limit most would be cut again."""
 
 NUM_SEEDS = 2**31
 """Seeds of requests are below this number, as services require."""
@@ -97,7 +101,7 @@ async def play_round(
         Identifies one of several continuations of a dialogue; it changes the seeds of requests.
     """
     round = rollout.num_rounds
-    writers = conversation.rules.episode.writers(round, rollout.seed)
+    writers = conversation.rules.episode.asked_writers(round, rollout.seed)
     turns = [
         _take_turn(conversation, agents[name], rollout, complete, key_prefix, branch)
         for name in writers
@@ -128,58 +132,76 @@ async def _take_turn(
     key_prefix: str,
     branch: tuple[int, ...],
 ) -> MessageRecord:
-    """Request answers of an agent until one is valid or its retries are used up."""
+    """Request answers of an agent until one is valid or its retries are used up.
+
+    An invalid answer that was cut by the token limit is asked for again with twice the limit, at
+    most ``MAX_CUTS`` times.
+    """
     round = rollout.num_rounds
     form = conversation.answer_form(agent.name, round)
     messages = conversation.messages_for(agent.name, round, rollout.messages)
-    usage = TokenUsage()
-    problems: list[str] = []
+    turn = _Turn(agent.name, round, form)
     for attempt in range(agent.params.num_invalid_generation_retries + 1):
-        call = _make_call(agent, messages, rollout.seed, round, attempt, key_prefix, branch)
+        call = _make_call(
+            agent, messages, rollout.seed, round, attempt, turn.num_cuts, key_prefix, branch
+        )
         completion = await complete(call)
-        usage += completion.usage
         answer = parse_answer(completion.text, form)
+        turn.add(call, completion, answer.problem)
         if answer.problem is None:
-            return _record(agent, round, completion, answer, usage, problems)
-        problems.append(answer.problem)
-    return MessageRecord(
-        round=round,
-        agent=agent.name,
-        text="",
-        channel_texts=dict.fromkeys(form.channels, ""),
-        num_retries=len(problems) - 1,
-        problems=tuple(problems),
-        is_invalid=True,
-        is_cut=completion.finish_reason == "length",
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        model=completion.model,
-    )
+            return turn.record(answer)
+        if turn.num_cuts > MAX_CUTS:
+            break
+    return turn.record(None)
 
 
-def _record(
-    agent: TextAgent,
-    round: int,
-    completion: Completion,
-    answer: ParsedAnswer,
-    usage: TokenUsage,
-    problems: list[str],
-) -> MessageRecord:
-    return MessageRecord(
-        round=round,
-        agent=agent.name,
-        text=completion.text,
-        channel_texts=answer.channel_texts,
-        decision=answer.decision,
-        decision_value=answer.value,
-        decision_text=answer.decision_text,
-        num_retries=len(problems),
-        problems=tuple(problems),
-        is_cut=completion.finish_reason == "length",
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        model=completion.model,
-    )
+@dataclass
+class _Turn:
+    """The answers of an agent at one turn, of which the last may be valid."""
+
+    agent: str
+    round: int
+    form: AnswerForm
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    problems: list[str] = field(default_factory=list)
+    kept_keys: list[str] = field(default_factory=list)
+    num_cuts: int = 0
+    last: Completion | None = None
+
+    def add(self, call: Call, completion: Completion, problem: str | None) -> None:
+        self.usage += completion.usage
+        self.last = completion
+        if problem is None:
+            return
+        if completion.finish_reason == "length":
+            self.num_cuts += 1
+            problem = f"{problem}, cut at the limit of {call.sampling.max_tokens} tokens"
+        self.problems.append(problem)
+        if call.key:
+            self.kept_keys.append(call.key)
+
+    def record(self, answer: ParsedAnswer | None) -> MessageRecord:
+        """Return the message; an empty one if no answer was valid."""
+        assert self.last is not None
+        said = answer or ParsedAnswer(dict.fromkeys(self.form.channels, ""))
+        return MessageRecord(
+            round=self.round,
+            agent=self.agent,
+            text=self.last.text if answer else "",
+            channel_texts=said.channel_texts,
+            decision=said.decision,
+            decision_value=said.value,
+            decision_text=said.decision_text,
+            num_retries=len(self.problems) - (0 if answer else 1),
+            problems=tuple(self.problems),
+            is_invalid=answer is None,
+            is_cut=self.last.finish_reason == "length",
+            prompt_tokens=self.usage.prompt_tokens,
+            completion_tokens=self.usage.completion_tokens,
+            model=self.last.model,
+            reasoning=self.last.reasoning if answer else "",
+            kept_keys=tuple(self.kept_keys),
+        )
 
 
 def _make_call(
@@ -188,22 +210,30 @@ def _make_call(
     seed: int,
     round: int,
     attempt: int,
+    num_cuts: int,
     key_prefix: str,
     branch: tuple[int, ...],
 ) -> Call:
+    """Return the next call of a turn; each answer that the limit cut doubles it."""
     params = agent.params
     prefix = "/".join([key_prefix, *([".".join(map(str, branch))] if branch else ())])
+    # A key of its own, because journals of earlier versions may have the same attempt without it.
+    wider = f"x{2**num_cuts}" if num_cuts else ""
     return Call(
         model=agent.model,
         messages=messages,
         sampling=Sampling(
             temperature=params.temperature,
             top_p=params.top_p,
-            max_tokens=params.token_limit,
+            max_tokens=params.token_limit * 2**num_cuts,
             seed=stable_seed(seed, *branch, round, agent.name, attempt) % NUM_SEEDS,
+            reasoning_effort=params.reasoning_effort,
+            extra_body=params.extra_body,
+            sends_seed=params.send_seed,
+            token_limit_name=params.token_limit_name,
         ),
         agent=agent.name,
-        key=f"{prefix}/{round}/{agent.name}/{attempt}" if key_prefix else "",
+        key=f"{prefix}/{round}/{agent.name}/{attempt}{wider}" if key_prefix else "",
         sample_index=attempt,
     )
 
@@ -232,9 +262,10 @@ def _end_round(rules: DialogueRules, rollout: Rollout, said: tuple[MessageRecord
 
 
 def _warning(record: MessageRecord) -> str:
+    way_out = " Raise max_tokens_per_message, which includes reasoning." if record.is_cut else ""
     return (
         f"In round {record.round + 1} no answer of {record.agent!r} was valid, the last one "
-        f"because {record.problems[-1]}. Its message was left empty."
+        f"because {record.problems[-1]}. Its message was left empty.{way_out}"
     )
 
 

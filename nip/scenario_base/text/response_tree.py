@@ -63,7 +63,8 @@ async def play_response_tree(
     """Play several continuations of a dialogue at each of its rounds.
 
     All branches are played concurrently, so the tree takes as long as its longest dialogue. If
-    several agents write in one round, a response is one message of each of them.
+    several agents write in one round, a response is one message of each of them; if none is asked,
+    there is one continuation.
 
     Parameters
     ----------
@@ -91,10 +92,11 @@ async def play_response_tree(
     async def grow(rollout: Rollout, path: tuple[int, ...]) -> ResponseNode:
         if rollout.status != "unfinished":
             return ResponseNode(path, rollout)
+        is_asked = rules.episode.asked_writers(rollout.num_rounds, rollout.seed)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(respond(rollout, (*path, response)))
-                for response in range(num_responses)
+                for response in range(num_responses if is_asked else 1)
             ]
         return ResponseNode(path, rollout, tuple(task.result() for task in tasks))
 

@@ -55,6 +55,12 @@ class MessageRecord:
     model: str = ""
     """Name of the model in the response of its service."""
 
+    reasoning: str = ""
+    """Reasoning of the model before its answer, which no agent reads and none learns from."""
+
+    kept_keys: tuple[str, ...] = ()
+    """Keys in the journal of paid answers that were invalid, which stay there."""
+
     def to_record(self) -> dict[str, Any]:
         """Convert the message to JSON types, without fields that have their defaults."""
         record: dict[str, Any] = {
@@ -66,15 +72,14 @@ class MessageRecord:
         for name, default in _MESSAGE_DEFAULTS.items():
             value = getattr(self, name)
             if value != default:
-                record[name] = list(value) if name == "problems" else value
+                record[name] = list(value) if isinstance(value, tuple) else value
         return record
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "MessageRecord":
         """Restore an object from its ``to_record`` form."""
-        problems = tuple(record.get("problems", ()))
-        values = {**record, "round": record["round"] - 1, "problems": problems}
-        return cls(**values)
+        tuples = {name: tuple(record.get(name, ())) for name in ("problems", "kept_keys")}
+        return cls(**{**record, **tuples, "round": record["round"] - 1})
 
 
 _MESSAGE_DEFAULTS: dict[str, Any] = {
@@ -88,6 +93,8 @@ _MESSAGE_DEFAULTS: dict[str, Any] = {
     "prompt_tokens": 0,
     "completion_tokens": 0,
     "model": "",
+    "reasoning": "",
+    "kept_keys": (),
 }
 
 
@@ -177,6 +184,11 @@ class Rollout:
     def has_invalid_message(self) -> bool:
         """Whether a message is empty because no answer of its agent was valid."""
         return any(message.is_invalid for message in self.messages)
+
+    @property
+    def kept_keys(self) -> tuple[str, ...]:
+        """Keys in the journal of paid answers that no message contains, because of their form."""
+        return tuple(key for message in self.messages for key in message.kept_keys)
 
     def total_reward(self, agent_index: int) -> float:
         """Return the reward of an agent, by its index in the protocol, summed over rounds."""

@@ -159,7 +159,7 @@ def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts
         sum(
             words[writer]
             for past in range(round)
-            for writer in instance.rules.episode.writers(past, 0)
+            for writer in instance.rules.episode.asked_writers(past, 0)
         )
         for round in turns
     ]

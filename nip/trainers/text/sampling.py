@@ -139,7 +139,12 @@ class RolloutSampler:
         with self._run.transaction():
             deleted = None if rollout.is_failed else prefix
             self._run.rollouts.add(
-                phase, iteration + 1, rollout.position, rollout.to_record(), forget=deleted
+                phase,
+                iteration + 1,
+                rollout.position,
+                rollout.to_record(),
+                forget=deleted,
+                keep=rollout.kept_keys,
             )
             if rollout.is_failed:
                 self._usage_tracker.keep(prefix)
@@ -165,15 +170,20 @@ class RolloutSampler:
                     tally.too_many_invalid and rollout.has_invalid_message
                 )
                 if is_forgotten:
+                    prefix = f"{phase}/{iteration}/{rollout.position}"
                     self._run.rollouts.delete(phase, iteration + 1, rollout.position)
-                    self._usage_tracker.release(f"{phase}/{iteration}/{rollout.position}")
+                    self._usage_tracker.release(prefix)
+                    if not rollout.is_failed:
+                        # Its invalid answers must not be read again when it is repeated.
+                        self._run.journal.set_aside(prefix)
             self._save_usage()
 
     def _close_stage(self, phase: RolloutPhase, iteration: int) -> None:
-        """Delete the journal of a stage, and commit its usage."""
-        prefix = f"{phase}/{iteration}"
+        """Commit the usage of a stage.
+
+        What the journal still has are answers that no finished rollout contains. They stay there.
+        """
         with self._run.transaction():
-            self._run.journal.forget(prefix)
-            self._usage_tracker.commit(prefix)
+            self._usage_tracker.commit(f"{phase}/{iteration}")
             self._save_usage()
             self._run.set_state(_OPEN_STAGE_KEY, None)

@@ -123,7 +123,7 @@ def _turns(instance: PureTextScenarioInstance, seed: int) -> list[_Turn]:
     episode = instance.rules.episode
     last = max(round for agent in instance.agents for round in (-1, *episode.turns(agent, seed)))
     for round in range(last + 1):
-        writers = episode.writers(round, seed)
+        writers = episode.asked_writers(round, seed)
         for agent in writers:
             messages = conversation.messages_for(agent, round, said)
             num_bytes = num_prompt_bytes(messages[1:])

@@ -42,8 +42,63 @@ def test_missing_usage_and_model_have_defaults() -> None:
     assert (completion.usage, completion.model) == (TokenUsage(), "a-model")
 
 
-def test_an_answer_cut_before_its_first_token_is_empty() -> None:
-    assert read_completion(body(None, "length"), {}, SPEC).text == ""
+@pytest.mark.parametrize("finish_reason", ["length", "stop", "tool_calls"])
+def test_no_content_is_an_empty_answer_that_was_paid_for(finish_reason: str) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2}
+    absent = json.loads(body(None, finish_reason, usage=usage))
+    del absent["choices"][0]["message"]["content"]
+    for content in (body(None, finish_reason, usage=usage), json.dumps(absent).encode()):
+        completion = read_completion(content, {}, SPEC)
+        assert (completion.text, completion.usage) == ("", TokenUsage(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "reasoning"),
+    [
+        ([{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}], "Hello", ""),
+        (["Hel", "lo"], "Hello", ""),
+        ([{"text": "Hello"}], "Hello", ""),
+        ({"type": "text", "text": "Hello"}, "Hello", ""),
+        ([{"type": "output_text", "text": {"value": "Hello"}}], "Hello", ""),
+        ([{"type": "text", "text": None}, {"type": "image_url", "image_url": {}}], "", ""),
+        ([], "", ""),
+        (
+            # Magistral.
+            [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+                {"type": "text", "text": "Hello"},
+            ],
+            "Hello",
+            "Hm.",
+        ),
+        ([{"type": "reasoning", "summary": "Hm."}, {"type": "text", "text": "x"}], "x", "Hm."),
+        ("<think>Hm.</think>Hello", "Hello", "Hm."),
+    ],
+)
+def test_content_in_parts_is_joined(content, text: str, reasoning: str) -> None:
+    completion = read_completion(body(content), {}, SPEC)
+    assert (completion.text, completion.reasoning) == (text, reasoning)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning_content": "Hm."},
+        {"reasoning": "Hm."},
+        {"thinking": "Hm."},
+        {"reasoning_content": None, "reasoning_details": [{"type": "x", "text": "Hm."}]},
+        {"reasoning": "Hm.", "reasoning_details": [{"type": "x", "text": "Hm."}]},
+    ],
+)
+def test_reasoning_fields_are_read_and_are_no_part_of_the_answer(fields) -> None:
+    message = {"message": {"content": "Hello", **fields}, "finish_reason": "stop"}
+    completion = read_completion(json.dumps({"choices": [message]}).encode(), {}, SPEC)
+    assert (completion.text, completion.reasoning) == ("Hello", "Hm.")
+
+
+def test_a_part_may_be_a_refusal() -> None:
+    with pytest.raises(ContentFilterError):
+        read_completion(body([{"type": "refusal", "refusal": "No."}]), {}, SPEC)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +107,8 @@ def test_an_answer_cut_before_its_first_token_is_empty() -> None:
         (body(finish_reason="content_filter"), ContentFilterError),
         (b'{"choices": []}', MalformedAnswerError),
         (b'{"choices": [{"finish_reason": "stop"}]}', MalformedAnswerError),
-        (body(None), MalformedAnswerError),
+        (body(3), MalformedAnswerError),
+        (body([3]), MalformedAnswerError),
         # Gateways report errors with status 200, in the body or in the choice.
         (b'{"error": {"code": 502, "message": "bad gateway"}}', OverloadError),
         (body("half an ans", "error", error={"code": 503}), LanguageModelError),

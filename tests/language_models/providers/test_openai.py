@@ -98,6 +98,39 @@ def test_all_that_is_chosen_is_sent() -> None:
     assert body == {"temperature": 0.0, "top_p": 0.9, "max_tokens": 256, "seed": 2147483647}
 
 
+def test_parameters_of_reasoning_models_are_sent() -> None:
+    sampling = Sampling(
+        temperature=0.5,
+        max_tokens=256,
+        seed=7,
+        reasoning_effort="low",
+        sends_seed=False,
+        token_limit_name="max_new_tokens",
+        extra_body={"top_k": 20, "temperature": None, "chat_template_kwargs": {"thinking": True}},
+    )
+    wire = Wire(http(chat_body()))
+    ask_wire(wire, sampling)
+    ((_, body),) = wire.requests
+    del body["messages"], body["model"]
+    assert body == {
+        "max_new_tokens": 256,
+        "reasoning_effort": "low",
+        "top_k": 20,
+        "chat_template_kwargs": {"thinking": True},
+    }
+
+
+def test_a_rehearsal_is_not_sent_what_other_services_define() -> None:
+    received: list[dict] = []
+    sampling = Sampling(
+        max_tokens=5, token_limit_name="max_new_tokens", extra_body={"top_k": 20}, seed=3
+    )
+    ask_canned(chat_body(), sampling=sampling, received=received)
+    assert received == [
+        {"model": MODEL, "messages": MESSAGES, "max_completion_tokens": 5, "seed": 3}
+    ]
+
+
 def test_openai_gets_the_limit_that_reasoning_models_accept() -> None:
     received: list[dict] = []
     ask_canned(chat_body(), sampling=Sampling(max_tokens=256), received=received)

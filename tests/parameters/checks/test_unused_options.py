@@ -350,6 +350,18 @@ REPORTED_OF_TEXT: list[tuple[dict[str, Any], str]] = [
         r"rehearsal\.fault_rate=0\.5 has no effect unless rehearsal\.faults names any",
     ),
     (
+        {"agents": {**REHEARSED, "verifier": {"use_dummy_api": True, "extra_body": {"k": 1}}}},
+        r"agents\.verifier\.extra_body=\{'k': 1\} has no effect with use_dummy_api=True",
+    ),
+    (
+        {"agents": {**REHEARSED, "prover": {"use_dummy_api": True, "base_url": "http://x/v1"}}},
+        r"agents\.prover\.base_url='http://x/v1' has no effect with use_dummy_api=True",
+    ),
+    (
+        {"agents": {"prover": {"model_provider": "Local", "send_seed": False}}},
+        r"agents\.prover\.send_seed=False has no effect with this model_provider, which sends no",
+    ),
+    (
         {"protocol_common": {"shared_reward": True, "randomize_prover_stance": True}},
         r"randomize_prover_stance=True .* with protocol_common\.shared_reward=True",
     ),
@@ -368,6 +380,8 @@ def test_an_idle_option_of_texts_is_reported_once(given: dict[str, Any], message
     [
         {},
         {"rl": {"num_iterations": 3, "rollouts_per_iteration": 7}},
+        {"agents": {"prover": {"send_seed": False, "extra_body": {"k": 1}}}},
+        {"agents": {"prover": {"reasoning_effort": "low", "token_limit_name": "max_tokens"}}},
         {"text_rl": {"transcript_format": "json"}},
         {"text_rl": {"test_scheme": "last", "test_on_whole_dataset": False}},
         {

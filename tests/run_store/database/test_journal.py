@@ -60,6 +60,16 @@ def test_forget_takes_whole_parts_of_keys(database):
     assert len(database.journal) == 0
 
 
+def test_forget_spares_what_is_to_be_kept(database):
+    keys = [f"train/0/1/0/a/{attempt}" for attempt in range(3)]
+    for key in [*keys, "train/0/2/0/a/0"]:
+        database.journal.put(key, {"text": key})
+    database.journal.forget("train/0/1", keep=[keys[1], "train/9/9"])
+    assert [database.journal.get(key) is not None for key in keys] == [False, True, False]
+    database.journal.forget("", keep=[keys[1]])
+    assert len(database.journal) == 1
+
+
 def test_an_entry_that_json_cannot_hold_is_refused(database):
     with pytest.raises(TypeError, match="not JSON serializable"):
         database.journal.put("key", {"text": object()})

@@ -53,7 +53,7 @@ def test_a_rollout_that_cannot_be_stored_leaves_its_messages(database, monkeypat
     with pytest.raises(TypeError):
         database.rollouts.add("train", 0, 1, {"messages": object()}, forget="train/0/1")
 
-    def fail(prefix):
+    def fail(prefix, keep):
         raise sqlite3.OperationalError("disk full")
 
     monkeypatch.setattr(database.journal, "forget", fail)

@@ -171,3 +171,41 @@ class AdaptedNip(NipProtocol):
 def test_a_protocol_that_is_more_than_tables_is_refused() -> None:
     with pytest.raises(ProtocolError, match="adapts the step of its tensor protocol"):
         EpisodeRules(AdaptedNip(hyper_params_of("nip")))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "expected"),
+    [
+        # The agents that are asked in each round, by their first letters; nobody reads the others.
+        ("nip", {}, ["v", "p", "v", ""]),
+        ("nip", {"common": {"verifier_first": False}}, ["p", "v", "p", "v"]),
+        ("debate", {}, ["v", "pp", "v", ""]),
+        ("debate", {"sequential": True}, ["v", "p", "p", "v"]),
+        ("mnip", {}, ["v", "pp", "v", ""]),
+        ("adp", {}, ["p", "v"]),
+        ("merlin_arthur", {}, ["p", "v"]),
+        ("solo_verifier", {}, ["v"]),
+    ],
+)
+def test_only_messages_that_somebody_reads_are_asked_for(
+    protocol: str, options: dict, expected: list[str]
+) -> None:
+    groups = {"common": options.pop("common")} if "common" in options else {}
+    if f"{protocol}_protocol" in ("nip_protocol", "debate_protocol", "mnip_protocol"):
+        groups[f"{protocol}_protocol"] = {"max_message_rounds": 4, **options}
+    rules = EpisodeRules(handler_of(protocol, **groups))
+    for seed in (0, 1):
+        asked = [
+            "".join(sorted(name[0] for name in rules.asked_writers(round_, seed)))
+            for round_ in range(rules.protocol.num_episode_rounds)
+        ]
+        assert asked == expected
+
+
+def test_a_question_is_read_only_if_its_answer_is() -> None:
+    """In five rounds of a sequential debate, nobody reads the fifth message."""
+    rules = EpisodeRules(
+        handler_of("debate", debate_protocol={"max_message_rounds": 5, "sequential": True})
+    )
+    asked = [sorted(rules.asked_writers(round_, 0)) for round_ in range(5)]
+    assert asked == [["verifier"], ["prover0"], ["prover1"], ["verifier"], []]

@@ -13,6 +13,7 @@ from nip.language_models.errors import (
     QuotaError,
 )
 from nip.parameters.text_agents import SPARE_TOKENS, TOKENS_PER_WORD
+from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.play import play_rollout
 from nip.scenario_base.text.rollout import Rollout
 from nip.seeding import stable_seed
@@ -75,6 +76,74 @@ def test_the_default_eight_rounds_end_undecided_after_the_last_prover() -> None:
     assert rollout.rewards[-1] == (0.0, -1.0)
     last_of_verifier = next(call for call in calls if place_of(call)[:2] == (6, "verifier"))
     assert "You must decide now." in last_of_verifier.messages[-1]["content"]
+
+
+def test_a_message_that_nobody_will_read_is_not_asked_for() -> None:
+    rollout, calls = play(rules_of("nip"), lambda call: "Go on.")
+    assert [place_of(call)[:2] for call in calls] == [
+        *[(0, "verifier"), (1, "prover"), (2, "verifier"), (3, "prover")],
+        *[(4, "verifier"), (5, "prover"), (6, "verifier")],
+    ]
+    # The prover is told so in its last message, and the dialogue ends as before.
+    last_of_prover = calls[-2].messages[-1]["content"]
+    assert "This is your last message." in last_of_prover
+    assert (rollout.num_rounds, rollout.is_terminated) == (8, True)
+
+
+def test_reasoning_is_kept_and_nobody_reads_or_learns_it() -> None:
+    rules = rules_of("nip")
+    answers = {
+        (0, "verifier"): "<think>secret-1</think>Why?",
+        (1, "prover"): "<think>secret-2</think>Because.",
+        (2, "verifier"): "secret-3</think>\nDecision: accept",
+    }
+    rollout, calls = play(rules, by_place(answers))
+    assert [each.text for each in rollout.messages] == ["Why?", "Because.", "Decision: accept"]
+    assert [each.reasoning for each in rollout.messages] == ["secret-1", "secret-2", "secret-3"]
+    assert Rollout.from_record(rollout.to_record()) == rollout
+    conversation = Conversation(rules, DATAPOINT, rollout.seed)
+    learnt = [conversation.training_messages(name, rollout.messages) for name in rules.specs]
+    for messages in (*(call.messages for call in calls), *learnt):
+        assert "secret" not in json.dumps(messages)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        # (text, whether the limit cut it) of each answer, and the multiples of the limit asked for.
+        ([("", True)] * 21, [1, 2, 4]),
+        ([("", True), ("Decision: accept", False)], [1, 2]),
+        ([("", False), ("", True), ("", False), ("Decision: accept", False)], [1, 1, 2, 2]),
+        # An answer that was cut and is valid all the same is used.
+        ([("Decision: accept", True)], [1]),
+    ],
+)
+def test_an_answer_cut_by_the_limit_is_not_asked_for_again_in_the_same_way(
+    lengths, expected: list[int]
+) -> None:
+    answers = iter(lengths)
+
+    def answer(_: object) -> Completion:
+        text, is_cut = next(answers)
+        reason = "length" if is_cut else "stop"
+        return Completion(text, reason, TokenUsage(1, 1), "m")
+
+    params = {"verifier": {"max_tokens_per_message": 50}}
+    rollout, calls = play(rules_of("solo_verifier", agents=params), answer)
+    assert [call.sampling.max_tokens for call in calls] == [50 * each for each in expected]
+    assert len({call.key for call in calls}) == len(calls)
+    (message,) = rollout.messages
+    assert message.completion_tokens == len(calls)
+    if message.is_invalid:
+        assert "cut at the limit of 200 tokens" in rollout.warnings[0]
+        assert "max_tokens_per_message" in rollout.warnings[0]
+
+
+def test_invalid_answers_keep_their_entries_in_the_journal() -> None:
+    answers = iter(["", " ", "Decision: accept"])
+    rollout, calls = play(rules_of("solo_verifier"), lambda call: next(answers))
+    assert rollout.kept_keys == tuple(call.key for call in calls[:2])
+    assert Rollout.from_record(rollout.to_record()).kept_keys == rollout.kept_keys
 
 
 def test_simultaneous_agents_do_not_see_each_other_s_message() -> None:

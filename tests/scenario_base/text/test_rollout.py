@@ -59,15 +59,15 @@ def test_a_rollout_comes_back_from_json_as_it_was(fields: dict[str, Any]) -> Non
 
 
 def test_rounds_are_counted_from_1_in_a_record() -> None:
-    rollout, _ = play(rules_of("nip", nip_protocol={"max_message_rounds": 4}), lambda call: "So?")
-    assert [message.round for message in rollout.messages] == [0, 1, 2, 3]
-    assert [message["round"] for message in rollout.to_record()["messages"]] == [1, 2, 3, 4]
+    rollout, _ = play(rules_of("nip", nip_protocol={"max_message_rounds": 5}), lambda call: "So?")
+    assert [message.round for message in rollout.messages] == [0, 1, 2, 3, 4]
+    assert [message["round"] for message in rollout.to_record()["messages"]] == [1, 2, 3, 4, 5]
 
 
-def test_four_messages_of_150_words_take_little_room() -> None:
+def test_five_messages_of_150_words_take_little_room() -> None:
     words = " ".join(["solution"] * 150)
-    rollout, _ = play(rules_of("nip", nip_protocol={"max_message_rounds": 4}), lambda call: words)
-    assert len(rollout.messages) == 4
+    rollout, _ = play(rules_of("nip", nip_protocol={"max_message_rounds": 5}), lambda call: words)
+    assert len(rollout.messages) == 5
     assert len(json.dumps(rollout.to_record())) < 20_000
 
 

@@ -28,11 +28,11 @@ def calls(plan):
 @pytest.mark.parametrize(
     ("protocol", "expected"),
     [
-        # The verifier writes in rounds 0 and 2, everybody else in 1 and 3.
-        ({"interaction_protocol": "nip"}, {"prover": 2, "verifier": 2}),
+        # The verifier writes in rounds 0 and 2, everybody else in 1; nobody would read round 3.
+        ({"interaction_protocol": "nip"}, {"prover": 1, "verifier": 2}),
         (
             {"interaction_protocol": "debate", "debate_protocol": ROUNDS},
-            {"prover0": 2, "prover1": 2, "verifier": 2},
+            {"prover0": 1, "prover1": 1, "verifier": 2},
         ),
         # One after the other: the verifier in 0 and 3, the provers in 1 and 2.
         (
@@ -89,21 +89,21 @@ def words_in_prompts(plan, instance, agent):
 def test_prompts_grow_with_the_messages_before_them():
     every_agent = {"max_response_words": 90}
     plan, instance = plan_of(every_agent=every_agent)
-    # The prover reads 1 and then 3 messages of 90 words, the verifier none and then 2.
-    assert words_in_prompts(plan, instance, "prover") == pytest.approx(90 * (1 + 3) / 2)
+    # The prover reads 1 message of 90 words, the verifier none and then 2.
+    assert words_in_prompts(plan, instance, "prover") == pytest.approx(90)
     assert words_in_prompts(plan, instance, "verifier") == pytest.approx(90 * (0 + 2) / 2)
     protocol = {"interaction_protocol": "debate", "debate_protocol": ROUNDS}
     plan, instance = plan_of(every_agent=every_agent, **protocol)
     # Round 1 has two messages.
-    assert words_in_prompts(plan, instance, "prover1") == pytest.approx(90 * (1 + 4) / 2)
+    assert words_in_prompts(plan, instance, "prover1") == pytest.approx(90)
     assert words_in_prompts(plan, instance, "verifier") == pytest.approx(90 * (0 + 3) / 2)
 
 
 def test_tokens_and_dollars_follow_from_words():
     prices = Prices({"m": Price(3.0, 10.0), "ft:m": Price(6.0, 20.0)})
     plan, _ = plan_of(prices, every_agent={"model_name": "m", "max_response_words": 90})
-    # 24 rollouts with 4 messages of 90 words, at 4 tokens for 3 words.
-    assert plan.estimate.usage.completion_tokens == 24 * 4 * 120
+    # 24 rollouts with 3 messages of 90 words, at 4 tokens for 3 words.
+    assert plan.estimate.usage.completion_tokens == 24 * 3 * 120
     first, later = (
         [part for part in plan.estimate.parts if part.plan.model.model_name == name]
         for name in ("m", "ft:m")
@@ -111,7 +111,7 @@ def test_tokens_and_dollars_follow_from_words():
     for parts, rate in ((first, 1), (later, 2)):
         read = sum(part.usage.prompt_tokens for part in parts)
         written = sum(part.usage.completion_tokens for part in parts)
-        assert written == 12 * 4 * 120
+        assert written == 12 * 3 * 120
         cost = rate * (read * 3 + written * 10) / 1e6
         assert sum(part.cost for part in parts) == pytest.approx(cost)
     assert plan.estimate.models_without_price == []

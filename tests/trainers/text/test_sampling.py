@@ -141,8 +141,38 @@ def test_a_failed_rollout_is_stored_as_failed_among_others(run):
         "failed" if position == 2 else "completed" for position in range(6)
     ]
     assert records[2]["error"] == "ContentFilterError"
-    # The stage is accepted, so what it had been told is not needed any more.
-    assert journal_size(run) == 0
+    # The answers of a failed rollout were paid for, and no finished rollout contains them.
+    assert journal_size(run) == 1
+
+
+def test_paid_answers_that_were_invalid_stay_in_the_journal(run):
+    class Invalid(Game):
+        """The first answer of each dialogue breaks the rules."""
+
+        async def _play(self, plan, complete):
+            messages = [{"role": "user", "content": "hello"}]
+            keys = [f"{plan.key_prefix}/0/prover/{attempt}" for attempt in range(2)]
+            calls = [
+                Call(MODEL, messages, Sampling(), "prover", key, sample_index=attempt)
+                for attempt, key in enumerate(keys)
+            ]
+            text = [(await complete(call)).text for call in calls][-1]
+            said = MessageRecord(0, "prover", text, {"main": text}, kept_keys=(keys[0],))
+            return replace(
+                begin_rollout(DATAPOINT, plan),
+                messages=(said,),
+                rewards=((0.0, 0.0),),
+                status="completed",
+            )
+
+    sample(sampler_of(run, usage_tracker=(tracker := UsageTracker())), Invalid())
+    assert journal_size(run) == 6
+    assert run.journal.get("train/0/3/0/prover/0")["text"] == "answer to hello"
+    assert run.journal.get("train/0/3/0/prover/1") is None
+    # They are counted once, also after a resume.
+    assert tracker.total.num_calls == 12
+    sample(sampler_of(run, usage_tracker=(restored := UsageTracker())), Invalid())
+    assert restored.total == tracker.total
 
 
 def test_if_all_fail_rollouts_are_deleted_and_answers_are_kept(run):
