@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,27 @@ def test_what_was_entered_is_found(animals: Registry[type]) -> None:
     assert animals.get("dog") is animals["dog"] is Dog
     assert "cat" in animals
     assert "cow" not in animals
+
+
+def test_a_class_that_lacks_methods_is_refused_when_it_is_chosen(animals: Registry[type]) -> None:
+    class Animal(ABC):
+        @abstractmethod
+        def eat(self) -> None: ...
+
+        @abstractmethod
+        def sleep(self) -> None: ...
+
+    class Cow(Animal):
+        def eat(self) -> None: ...
+
+    animals.register("cow", Cow)
+    with pytest.raises(
+        PluginError, match=r"animal 'cow' is incomplete: .*Cow does not define sleep"
+    ):
+        animals.get("cow")
+    with pytest.raises(PluginError, match="incomplete"):
+        _ = animals["cow"]
+    assert "cow" in animals
 
 
 def test_names_and_items_come_in_alphabetical_order(animals: Registry[type]) -> None:

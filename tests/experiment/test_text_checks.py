@@ -5,10 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from nip.errors import NipError, ParameterError, UnknownNameError
+from nip.errors import NipError, ParameterError, PluginError, UnknownNameError
 from nip.experiment.checks import check_experiment
 from nip.experiment_settings import ExperimentSettings
+from nip.language_models.fine_tuning import (
+    FineTuningBackend,
+    fine_tuning_backend_registry,
+    register_fine_tuning_backend,
+)
+from nip.language_models.provider_registry import (
+    ProvidedChatModel,
+    chat_provider_registry,
+    register_chat_provider,
+)
 from nip.parameters import HyperParameters
+from nip.scenario_base.registry import scenario_registry
+from nip.scenario_base.text.scenario import TextScenario
 from tests.scenario_base.text.dialogues import PROMPTS
 from tests.text_experiments import make_text_params
 
@@ -153,3 +165,47 @@ def test_a_place_where_no_cache_can_be_is_told_before_anything_is_made(tmp_path:
     fine = ExperimentSettings(progress=False, response_cache=tmp_path / "new" / "cache.db")
     check_experiment(make_text_params(), fine)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("provider", ["local", "scripted"])
+def test_a_model_on_this_machine_is_not_trained_by_openai(
+    monkeypatch: pytest.MonkeyPatch, provider: str, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
+    monkeypatch.setattr("nip.experiment.text_checks.check_access", lambda _: None)
+    params = paid(model_provider=provider, model_name=str(tmp_path))
+    with pytest.raises(ParameterError, match=f"cannot train .* model_provider='{provider}'"):
+        check(params)
+    check(params.with_changes({"rl.num_iterations": 1}))
+
+
+def test_an_incomplete_provider_backend_or_scenario_is_refused() -> None:
+    class Half(ProvidedChatModel):
+        """Lacks complete."""
+
+    class Quarter(FineTuningBackend):
+        """Lacks everything but a way to be checked."""
+
+        @classmethod
+        def check_access(cls, model: object, context: object) -> None: ...
+
+    class Rest(TextScenario):
+        """Lacks its data."""
+
+    register_chat_provider("half")(Half)
+    register_fine_tuning_backend("quarter")(Quarter)
+    original = scenario_registry["code_validation"]
+    try:
+        with pytest.raises(PluginError, match=r"provider 'half' is incomplete: .* complete\."):
+            check(paid(model_provider="half"))
+        with pytest.raises(PluginError, match=r"backend 'quarter' is incomplete: .* upload"):
+            check(make_text_params(fine_tuning={"backend": "quarter"}))
+        scenario_registry.unregister("code_validation")
+        scenario_registry.register("code_validation", Rest)
+        with pytest.raises(PluginError, match=r"'code_validation' is incomplete: .* load_dataset"):
+            check(make_text_params())
+    finally:
+        chat_provider_registry.unregister("half")
+        fine_tuning_backend_registry.unregister("quarter")
+        scenario_registry.unregister("code_validation")
+        scenario_registry.register("code_validation", original)
