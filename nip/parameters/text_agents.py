@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from annotated_types import Ge, Gt, Le
 
 from nip.parameters.agents import BaseAgentParameters
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.types import Count, CountOrZero, NonNegative, UnitInterval
+from nip.parameters.types import (
+    Count,
+    CountOrZero,
+    JsonObject,
+    NonNegative,
+    ReasoningEffort,
+    TokenLimitName,
+    UnitInterval,
+)
 
 TOKENS_PER_WORD = 2
 """Tokens per word. English takes about 4/3; code and markup take more."""
@@ -75,16 +82,16 @@ class TextAgentParameters(BaseAgentParameters):
     max_tokens_per_message: Count | None = None
     """Maximum number of tokens of an answer, reasoning included; None: derived from words."""
 
-    reasoning_effort: str | None = None
+    reasoning_effort: ReasoningEffort | None = None
     """Effort of a reasoning model, such as ``low``; None: not sent."""
 
     send_seed: bool = True
     """Send the seed of each request; services that refuse it need False."""
 
-    token_limit_name: str | None = None
+    token_limit_name: TokenLimitName | None = None
     """Name of the request field with the token limit; None: the one that the service uses."""
 
-    extra_body: dict[str, Any] | None = None
+    extra_body: JsonObject | None = None
     """Further fields of each request, which the service defines; null leaves a field out."""
 
     num_invalid_generation_retries: CountOrZero = 20
@@ -136,25 +143,11 @@ class TextAgentParameters(BaseAgentParameters):
             yield f"{at('model_name')} must name a model, got {self.model_name!r}."
 
     def _problems_of_request(self, at: Callable[[str], str]) -> Iterator[str]:
-        for name in ("reasoning_effort", "token_limit_name"):
-            value = getattr(self, name)
-            if value is not None and not _VARIABLE.fullmatch(value):
-                yield (
-                    f"{at(name)} must be a single word, got {value!r}. Write it as the service "
-                    "does, or None."
-                )
         extra = self.extra_body or {}
         for name in sorted(_OWN_FIELDS & set(extra)):
             yield (
                 f"{at('extra_body')} must not contain {name!r}, which is a parameter or set by the "
                 f"run. {_OWN_FIELDS_HINT.get(name, 'Remove it.')}"
-            )
-        try:
-            json.dumps(extra, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            yield (
-                f"{at('extra_body')} must consist of JSON values, got {extra!r}: {error}. Use "
-                "strings, numbers, lists and mappings."
             )
         limits = _TOKEN_LIMITS & set(extra)
         if limits:

@@ -55,3 +55,18 @@ OpenUnitInterval = Annotated[float, Gt(0), Lt(1)]
 
 Probability = Annotated[float, Ge(0), Lt(1)]
 """A number in [0, 1)."""
+
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+"""Efforts of reasoning models; other values that a service has can be given in ``extra_body``."""
+
+TokenLimitName = Literal[
+    "max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens"
+]
+"""Names of the request field with the token limit."""
+
+# Validation and tests resolve annotations without recursive types, so the depth is limited.
+_Scalar = str | int | float | bool | None
+_Shallow = _Scalar | list[_Scalar] | dict[str, _Scalar]
+_Deeper = _Shallow | list[_Shallow] | dict[str, _Shallow]
+JsonObject = dict[str, _Deeper | list[_Deeper] | dict[str, _Deeper]]
+"""Values that JSON has, by name, nested up to four levels."""

@@ -132,6 +132,8 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
         fields["base_url"] = "http://localhost:8000/v1"
     if "api_key_variable" in fields:
         fields["api_key_variable"] = "MY_KEY"
+    if fields.get("extra_body"):
+        fields["extra_body"] = {"top_k": 20}
     if "model_name" in fields:
         fields["model_name"] = "a model"
     if "base_run_type" in fields:
