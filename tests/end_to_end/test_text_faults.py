@@ -166,7 +166,7 @@ def test_an_invalid_answer_is_asked_for_again(tmp_path: Path) -> None:
 
 
 def test_a_cut_answer_is_marked(tmp_path: Path) -> None:
-    metrics = rehearse(tmp_path, "truncated")
+    metrics = rehearse(tmp_path, "truncated?rate=0.5")
     last = records(tmp_path)[NUM_TRAIN // 2 :]
     own = [each for record in last for each in record["messages"] if each["agent"] == "prover"]
     is_cut = [each.get("is_cut", False) for each in own]
