@@ -320,3 +320,18 @@ def test_the_order_in_which_answers_come_makes_no_difference() -> None:
         return await play_rollout(rules, agents_of(rules), DATAPOINT, PLAN, delayed)
 
     assert asyncio.run(run({"prover0": 5})) == asyncio.run(run({"prover1": 5}))
+
+
+def test_a_near_miss_of_the_verdict_in_the_last_message_is_asked_again() -> None:
+    answers = {
+        (0, "prover"): "It is right.",
+        (1, "verifier"): ["Verdict: correct", "Decision: accept\n\nThanks.", "Decision: accept"],
+    }
+    rollout, calls = play(rules_of("adp"), by_place(answers))
+    assert (rollout.verdict, rollout.messages[-1].num_retries) == (1, 2)
+    assert len(calls) == 4
+    # Without a readable answer the message is empty, and the rollout says so.
+    answers[1, "verifier"] = "Verdict: correct"
+    rollout, _ = play(rules_of("adp"), by_place(answers))
+    assert (rollout.verdict, rollout.is_terminated) == (2, True)
+    assert "seems to decide" in rollout.warnings[0]
