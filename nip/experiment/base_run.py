@@ -70,7 +70,10 @@ def _with_parameters_of(base: HyperParameters, given: HyperParameters) -> HyperP
             f"trainer={given.trainer!r}. Use the same scenario, or choose another run."
         )
     trees = _comparable(base.to_dict(), given.to_dict(), _defaults(given))
-    return HyperParameters.from_dict({**merge(*trees), "base_run": given.base_run.to_dict()})
+    with warnings.catch_warnings():
+        # The merged tree lists all agents, so that its defaults may be those of no agent.
+        warnings.filterwarnings("ignore", r"agents\._default\.", NipWarning)
+        return HyperParameters.from_dict({**merge(*trees), "base_run": given.base_run.to_dict()})
 
 
 def _with_tests_of(base: HyperParameters, given: HyperParameters) -> HyperParameters:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nip.errors import DatasetError, ParameterError
+from nip.errors import DatasetError, NipWarning, ParameterError
 from nip.experiment.checks import check_experiment
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
@@ -49,8 +49,10 @@ def test_a_minibatch_must_fit_into_as_many_rollouts_as_are_asked_for() -> None:
 def test_a_trainer_without_rollouts_needs_no_batch() -> None:
     rl = {"frames_per_batch": 100}
     graphs = {"scenario": "graph_isomorphism", "dataset": "x", "trainer": "solo_agent"}
+    with pytest.warns(NipWarning, match=r"rl\.frames_per_batch=100 has no effect"):
+        params = toy(**graphs, rl=rl)
     with pytest.raises(DatasetError):
-        check_experiment(toy(**graphs, rl=rl), SETTINGS)
+        check_experiment(params, SETTINGS)
 
 
 def test_a_dataset_is_looked_for_where_the_settings_say(tmp_path: Path) -> None:

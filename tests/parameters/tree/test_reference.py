@@ -41,8 +41,9 @@ def test_a_section_names_what_reads_the_group() -> None:
     assert docs["`ppo`"].endswith(" Read with `trainer=vanilla_ppo`.")
     assert docs["`debate_protocol`"].endswith(" Read with `interaction_protocol=debate`.")
     assert docs["`code_validation`"].endswith(" Read with `scenario=code_validation`.")
-    trainers = ("pure_text_ei", "reinforce", "solo_agent", "vanilla_ppo")
+    trainers = ("pure_text_ei", "reinforce", "vanilla_ppo")
     assert all(f"`trainer={trainer}`" in docs["`rl`"] for trainer in trainers)
+    assert "solo_agent" not in docs["`rl`"]
     assert "Read with" not in docs["`protocol_common`"]
 
 
