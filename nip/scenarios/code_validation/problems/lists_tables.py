@@ -202,4 +202,54 @@ def solve(rows):
 )
 
 
-PROBLEMS = (SADDLE_POINTS, TURNED_BORDER, COLUMN_RANGES)
+def _any_table(generator: random.Random, size: int) -> Arguments:
+    return (_table(generator, size, 9),)
+
+
+DIAGONAL_SUMS = Problem(
+    name="diagonal_sums",
+    topic="lists",
+    question="""\
+The diagonals of a table of numbers run from the upper left to the lower right; the first one is the
+number in the lower left corner alone, the last one that in the upper right corner. Write
+`solve(table)`, which returns the list of the sums of all diagonals in this order. The table has 1
+to 8 rows, which all have the same 1 to 8 columns.
+
+Example: solve([[1, 2, 3], [4, 5, 6]]) returns [4, 6, 8, 3]; solve([[7]]) returns [7].""",
+    solutions=(
+        """
+def solve(table):
+    sums = [0] * (len(table) + len(table[0]) - 1)
+    for row, values in enumerate(table):
+        for column, value in enumerate(values):
+            sums[len(table) - 1 - row + column] += value
+    return sums
+""",
+        """
+def solve(table):
+    height, width = len(table), len(table[0])
+    sums = []
+    for start in range(1 - height, width):
+        total = 0
+        row, column = max(0, -start), max(0, start)
+        while row < height and column < width:
+            total += table[row][column]
+            row += 1
+            column += 1
+        sums.append(total)
+    return sums
+""",
+    ),
+    make_input=_any_table,
+    edge_cases=(
+        ([[7]],),
+        ([[1, 2]],),
+        ([[1], [2]],),
+        ([[1, 2], [3, 4]],),
+        ([[1, 2, 3], [4, 5, 6]],),
+        ([[1, 2], [3, 4], [5, 6]],),
+    ),
+)
+
+
+PROBLEMS = (SADDLE_POINTS, TURNED_BORDER, COLUMN_RANGES, DIAGONAL_SUMS)
