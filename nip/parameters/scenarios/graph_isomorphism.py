@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-from nip.parameters.agents import LEARNING_OPTIONS, AgentParameters, LrFactors
+from nip.parameters.agents import AgentParameters, LrFactors
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import register_parameter_class
@@ -124,38 +124,6 @@ class GraphIsomorphismAgentParameters(AgentParameters):
             ("pair_difference_scale",),
             "unless use_pair_invariant_pooling=True",
             lambda agent, _: not agent.use_pair_invariant_pooling,
-        ),
-        UnusedOptionRule(
-            (
-                *LEARNING_OPTIONS,
-                "activation_function",
-                "gnn_output_digits",
-                "use_dual_gnn",
-                "tie_message_rounds",
-                "num_heads",
-                "num_transformer_layers",
-                "d_transformer",
-                "d_transformer_mlp",
-                "transformer_dropout",
-                "node_selector",
-                "d_node_selector",
-                "num_node_selector_layers",
-                "d_decider",
-                "num_decider_layers",
-                "include_round_in_decider",
-                "d_linear_message_selector",
-                "num_linear_message_selector_layers",
-                "d_value",
-                "num_value_layers",
-                "include_round_in_value",
-                "use_batch_norm",
-                "noise_sigma",
-                "use_pair_invariant_pooling",
-                "pair_difference_scale",
-                "gnn_lr_factor",
-            ),
-            "with use_manual_architecture=True, whose networks have fixed random weights",
-            lambda agent, _: agent.use_manual_architecture,
         ),
     )
 

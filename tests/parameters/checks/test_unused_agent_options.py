@@ -114,15 +114,6 @@ def test_a_random_agent_does_not_learn() -> None:
     assert reported(agents=agents) == []
 
 
-def test_the_hand_written_policy_has_a_graph_network_only() -> None:
-    read = {"use_manual_architecture": True, "d_gnn": 3, "d_gin_mlp": 3, "num_gnn_layers": 2}
-    assert reported(agents={"prover": read}) == []
-    unread = {"d_transformer": 8, "d_node_selector": 3, "noise_sigma": 0.5}
-    found = reported(agents={"prover": {**read, **unread, "optimizer": {"lr": 0.1}}})
-    expected = ["d_node_selector", "d_transformer", "noise_sigma", "optimizer.lr"]
-    assert found == [f"agents.prover.{option}" for option in expected]
-
-
 def test_an_agent_that_has_a_value_from_the_default_is_not_reported() -> None:
     # As the command line composes agents._default.d_decider=3.
     agents = {name: {"d_decider": 3} for name in ("_default", "prover", "verifier")}
