@@ -117,7 +117,7 @@ def test_a_service_that_hardly_works_leaves_failed_rollouts_but_loses_nothing(
     stored = records(tmp_path)
     assert len(stored) == NUM_TRAIN // 2
     errors = {record["error"] for record in stored if record["status"] == "failed"}
-    assert len(errors) >= 3
+    assert len(errors) >= 2
     check_statistics(metrics, stored)
 
 
