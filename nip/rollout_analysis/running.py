@@ -231,6 +231,7 @@ class _Session:
                     usage_tracker=self.usage,
                     cache=cache,
                 ) as engine:
+                    engine.recount("")
 
                     async def answer(analysis: Analysis) -> None:
                         await self._answer(analysis, engine)

@@ -80,6 +80,19 @@ def test_a_dollar_and_a_hundred_calls_at_once_cost_at_most_a_dollar(
         assert result["tokens"] == sum(books_of_the_endpoint(tmp_path).billed.values())
 
 
+def test_starting_again_does_not_spend_more_than_the_budget(tmp_path: Path) -> None:
+    prices = {"prompt": 250.0, "completion": 400.0, "training": 300.0}
+    settings = {"prices": price_file(tmp_path, **prices), "max_cost": 1.0, "max_concurrency": 9}
+    spent = []
+    for _ in range(4):
+        with pytest.raises(BudgetExceededError, match=r"max_cost is \$1"):
+            rehearse(tmp_path, settings=settings, rl={"rollouts_per_iteration": 100})
+        spent.append(billed_by_the_service(tmp_path, **prices))
+    assert max(spent) <= 1.0
+    assert spent[1:] == [spent[1]] * 3
+    assert result_of(tmp_path)["cost"] == pytest.approx(spent[-1])
+
+
 def test_a_budget_that_jobs_would_exceed_stops_before_they_are_created(tmp_path: Path) -> None:
     prices = {"prompt": 1.0, "completion": 1.0, "training": 1000.0}
     settings = {"prices": price_file(tmp_path, **prices), "max_cost": 5.0}

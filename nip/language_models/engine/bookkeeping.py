@@ -33,11 +33,33 @@ class Bookkeeper:
         self._tracker = usage_tracker
         self._budget = budget
         self._warned: set[ModelSpec] = set()
+        self._counted: set[str] = set()
 
     @property
     def stores_answers(self) -> bool:
         """Whether there is a journal or a cache."""
         return self._journal is not None or self._cache is not None
+
+    def recount(self, prefix: str) -> None:
+        """Count what the journal has below a prefix, before the calls ask for it.
+
+        A resumed run must not spend money that its earlier processes have already spent.
+        """
+        if self._journal is None:
+            return
+        for key, entry in self._journal.below(prefix):
+            payer = entry.get("payer")
+            # Entries of earlier versions have none; they are counted when a call asks for them.
+            if payer is None or key in self._counted:
+                continue
+            self._counted.add(key)
+            self._tracker.record(
+                payer["agent"],
+                ModelSpec.from_dict(payer["model"]),
+                _from_record(payer["charge"]),
+                key=key.partition(f"/{_FAILED}/")[0],
+                cached=bool(entry.get("is_cached", False)),
+            )
 
     def recall(self, call: Call, digest: str, address: str) -> Completion | None:
         """Look a call up in journal and response cache."""
@@ -46,7 +68,8 @@ class Bookkeeper:
             found = read_journal(self._journal, call.key, digest)
             if found is not None:
                 completion, was_cached = found
-                self._count(call, completion, was_cached)
+                if call.key not in self._counted:
+                    self._count(call, completion, was_cached)
                 self.num_from_journal += 1
                 return completion
         if self._cache is not None:
@@ -86,14 +109,16 @@ class Bookkeeper:
         self._note_charge(call, charge)
         if self._journal is not None and call.key:
             number = self._num_failed(self._journal, call)
-            self._journal.put(f"{call.key}/{_FAILED}/{number}", _to_record(charge))
+            entry = {**_to_record(charge), "payer": _payer(call, charge)}
+            self._journal.put(f"{call.key}/{_FAILED}/{number}", entry)
 
     def _store(
         self, call: Call, digest: str, completion: Completion, *, is_cached: bool = False
     ) -> Charge:
         charge = self._count(call, completion, is_cached)
         if self._journal is not None and call.key:
-            self._journal.put(call.key, to_entry(completion, digest, is_cached=is_cached))
+            entry = to_entry(completion, digest, is_cached=is_cached)
+            self._journal.put(call.key, {**entry, "payer": _payer(call, charge)})
         return charge
 
     def _count(self, call: Call, completion: Completion, is_cached: bool) -> Charge:
@@ -116,8 +141,11 @@ class Bookkeeper:
     def _recount_failed(self, journal: Journal, call: Call) -> None:
         """Count the failed requests of an earlier process."""
         for number in range(self._num_failed(journal, call)):
-            entry = journal.get(f"{call.key}/{_FAILED}/{number}")
+            key = f"{call.key}/{_FAILED}/{number}"
+            entry = journal.get(key)
             assert entry is not None
+            if key in self._counted:
+                continue
             self._tracker.record(call.agent, call.model, _from_record(entry), key=call.key)
 
     def _num_failed(self, journal: Journal, call: Call) -> int:
@@ -164,6 +192,12 @@ def _to_record(charge: Charge) -> dict[str, object]:
         "is_estimated": charge.is_estimated,
         "is_lost": charge.is_lost,
     }
+
+
+def _payer(call: Call, charge: Charge) -> dict[str, object]:
+    """Return what ``recount`` needs to know of a call."""
+    model = call.model.to_dict()
+    return {"agent": call.agent, "model": model, "charge": _to_record(charge)}
 
 
 def _from_record(entry: Entry) -> Charge:

@@ -113,6 +113,14 @@ class Engine:
         self._num_answers += 1
         return completion
 
+    def recount(self, prefix: str) -> None:
+        """Count the answers in the journal below a prefix; call it before the first call.
+
+        Otherwise answers of an earlier process count against the budget only once they are asked
+        for, and a new call may be sent before that.
+        """
+        self._books.recount(prefix)
+
     @property
     def stats(self) -> EngineStats:
         """Counts of calls, retries, failures and usage."""

@@ -21,6 +21,9 @@ class Journal(Protocol):
     def put(self, key: str, entry: Entry) -> None:
         """Store an entry durably: it survives a kill of the process after this returns."""
 
+    def below(self, prefix: str) -> list[tuple[str, Entry]]:
+        """Return all keys below a prefix with their entries; all keys for the empty prefix."""
+
 
 class MemoryJournal:
     """A journal in memory, for tests and experiments."""
@@ -35,6 +38,11 @@ class MemoryJournal:
     def put(self, key: str, entry: Entry) -> None:
         """Store an entry."""
         self.entries[key] = dict(entry)
+
+    def below(self, prefix: str) -> list[tuple[str, Entry]]:
+        """Return all keys below a prefix with their entries; all keys for the empty prefix."""
+        top = f"{prefix.rstrip('/')}/" if prefix else ""
+        return sorted(pair for pair in self.entries.items() if pair[0].startswith(top))
 
 
 def to_entry(completion: Completion, digest: str, *, is_cached: bool = False) -> dict[str, Any]:

@@ -90,6 +90,9 @@ _BY_MEANING: dict[Meaning, _ErrorClass] = {
 
 _NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 
+_LATE_GATEWAYS = (504, 524)
+"""Statuses of a gateway that did not wait for the service, which may finish and charge."""
+
 _LONGEST_MESSAGE = 500
 
 
@@ -152,6 +155,8 @@ def describe_service_error(
     seconds = seconds_until_retry(error.body, headers)
     refusal = error_class(_about(spec, text, error_class), retry_after=seconds)
     refusal.may_concern_content = error.status in (403, 404)
+    if error.status in _LATE_GATEWAYS:
+        refusal.is_charged = "unknown"
     return refusal
 
 

@@ -1,6 +1,5 @@
 """Read tokens and cost from the body of a response."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +9,17 @@ from nip.language_models.errors import LanguageModelError
 _LARGEST = 2**53
 """Bound of counts: larger ones cannot be right, and do not fit into the database."""
 
+_LARGEST_COST = 1e6
+"""Bound of the dollars for one answer: a larger number cannot be right."""
+
 
 def read_usage(body: Any, *, has_text: bool = True) -> TokenUsage | None:
     """Return the tokens of a response; None if they are missing or cannot be right.
 
     Counts must be whole numbers of at least 0. Every prompt has tokens, and so has every text, for
-    which ``has_text`` stands. A missing count follows from the total, if that is given.
+    which ``has_text`` stands. A missing count follows from the total, if that is given. Some
+    services leave reasoning out of the completion tokens, but charge for it as such: so what a
+    larger total, or a larger count of reasoning tokens, has in addition is counted.
     """
     usage = body.get("usage") if isinstance(body, Mapping) else None
     if not isinstance(usage, Mapping):
@@ -28,16 +32,31 @@ def read_usage(body: Any, *, has_text: bool = True) -> TokenUsage | None:
         completion = total - prompt
     if prompt is None or completion is None or prompt < 1 or completion < int(has_text):
         return None
+    details = usage.get("completion_tokens_details")
+    reasoning = _count(details.get("reasoning_tokens")) if isinstance(details, Mapping) else None
+    if reasoning is not None and reasoning > completion:
+        completion += reasoning
+    if total is not None:
+        completion = max(completion, total - prompt)
     return TokenUsage(prompt, completion)
 
 
 def read_cost(body: Any) -> float | None:
-    """Return the cost in dollars that a service such as OpenRouter reports; None without one."""
+    """Return the cost in dollars that a service such as OpenRouter reports; None without one.
+
+    With a key of the user's own (``is_byok``), ``cost`` is the fee of OpenRouter only, and the
+    charge of the provider behind it is added.
+    """
     usage = body.get("usage") if isinstance(body, Mapping) else None
-    cost = usage.get("cost") if isinstance(usage, Mapping) else None
-    if isinstance(cost, bool) or not isinstance(cost, int | float):
+    if not isinstance(usage, Mapping):
         return None
-    return float(cost) if 0 <= cost < math.inf else None
+    cost = _dollars(usage.get("cost"))
+    if cost is None or usage.get("is_byok") is not True:
+        return cost
+    details = usage.get("cost_details")
+    upstream = details.get("upstream_inference_cost") if isinstance(details, Mapping) else None
+    charged = _dollars(upstream)
+    return None if charged is None else cost + charged
 
 
 def with_charge(error: LanguageModelError, body: Any) -> LanguageModelError:
@@ -55,6 +74,13 @@ def with_charge(error: LanguageModelError, body: Any) -> LanguageModelError:
     has_charge = error.usage is not None or error.reported_cost is not None
     error.is_charged = "yes" if has_charge or not reports_error else "no"
     return error
+
+
+def _dollars(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # False for NaN.
+    return float(value) if 0 <= value < _LARGEST_COST else None
 
 
 def _count(value: Any) -> int | None:

@@ -32,6 +32,18 @@ class RunJournal:
         with self._transactions() as connection:
             connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", row)
 
+    def below(self, prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return all keys below a prefix with their entries; all keys for the empty prefix."""
+        top = prefix.rstrip("/")
+        # "0" is the character after "/", so this range is that of keys that begin with `top/`.
+        condition, bounds = (
+            (" WHERE key > ? AND key < ?", (f"{top}/", f"{top}0")) if top else ("", ())
+        )
+        query = f"SELECT key, entry FROM journal{condition} ORDER BY key"
+        with self._transactions.reading() as connection:
+            rows = connection.execute(query, bounds).fetchall()
+        return [(key, json.loads(entry)) for key, entry in rows]
+
     def forget(self, prefix: str, keep: Collection[str] = ()) -> None:
         """Delete the key ``prefix`` and all keys below it, except those in ``keep``.
 

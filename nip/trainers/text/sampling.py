@@ -116,6 +116,8 @@ class RolloutSampler:
                 usage_tracker=self._usage_tracker,
                 cache=cache,
             ) as engine:
+                for plan in missing:
+                    engine.recount(plan.key_prefix)
 
                 async def play_and_store(plan: RolloutPlan) -> None:
                     rollout = await play(plan, engine.complete)

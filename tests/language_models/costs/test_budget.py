@@ -138,6 +138,40 @@ def test_a_resumed_engine_counts_charged_failures_again() -> None:
     assert second.usage_tracker.total == first.usage_tracker.total
 
 
+def test_a_resumed_engine_sends_nothing_that_its_journal_has_no_money_left_for() -> None:
+    journal = MemoryJournal()
+    # The first request of the first process was charged, but failed: 9 + 5 times 15 cents.
+    filtered = outcome(MalformedAnswerError("no choices"), "yes", TokenUsage(3, 9))
+    first = engine_for(
+        FakeModel(filtered, *[answer(completion_tokens=15)] * 5, latency=1.0),
+        EngineOptions(max_concurrency=1),
+        usage_tracker=UsageTracker(CENTS),
+        journal=journal,
+    )
+    ask_all(first, 5)
+    for _ in range(2):
+        model, tracker = FakeModel(), UsageTracker(CENTS, max_cost=0.9)
+        engine = engine_for(model, usage_tracker=tracker, journal=journal)
+        engine.recount("k")
+        assert tracker.total == first.usage_tracker.total
+        assert tracker.cost == pytest.approx(0.84)
+
+        async def ask_new_first(engine: Engine = engine) -> None:
+            async with engine:
+                sampling = Sampling(max_tokens=15)
+                await engine.complete(call("new", key="k/9", sampling=sampling))
+
+        with pytest.raises(BudgetExceededError, match=r"spent \$0.8400"):
+            run(ask_new_first())
+        assert model.asked == []
+    # The answers are read from the journal, and not counted twice.
+    engine = engine_for(FakeModel(), usage_tracker=UsageTracker(CENTS), journal=journal)
+    engine.recount("k")
+    engine.recount("k/1")
+    ask_all(engine, 5)
+    assert engine.usage_tracker.total == first.usage_tracker.total
+
+
 def test_a_budget_of_tokens_counts_prompts_by_their_bytes() -> None:
     assert worst_case([{"role": "user", "content": "äb"}], 15) == TokenUsage(3 + 2 * 16, 15)
     # 34 + 15 tokens are reserved for each call, and it takes 10 + 5.

@@ -204,8 +204,7 @@ def test_the_delay_requested_by_the_service_is_used(
         ({"choices": [None]}, MalformedAnswerError, "no choices with a message"),
         ({"choices": "x"}, MalformedAnswerError, "no choices with a message"),
         ({"choices": [{"message": None}]}, MalformedAnswerError, "no choices with a message"),
-        (chat_body(None), MalformedAnswerError, "must be a string, got NoneType"),
-        (chat_body(None, finish_reason="tool_calls"), MalformedAnswerError, "must be a string"),
+        (chat_body(7), MalformedAnswerError, "must be a string or a list of parts, got int"),
         (chat_body("", finish_reason="content_filter"), ContentFilterError, "refused"),
         (
             chat_body(message={"content": None, "refusal": "I can't help."}),

@@ -22,6 +22,25 @@ GOOD = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
         # One count follows from the total.
         ({"prompt_tokens": 12, "total_tokens": 15}, TokenUsage(12, 3)),
         ({"completion_tokens": 3, "total_tokens": 15}, TokenUsage(12, 3)),
+        # Reasoning that is charged, but not part of the completion tokens.
+        ({"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 515}, TokenUsage(12, 503)),
+        (
+            {
+                "prompt_tokens": 12,
+                "completion_tokens": 3,
+                "completion_tokens_details": {"reasoning_tokens": 500},
+            },
+            TokenUsage(12, 503),
+        ),
+        (
+            {
+                "prompt_tokens": 12,
+                "completion_tokens": 503,
+                "total_tokens": 515,
+                "completion_tokens_details": {"reasoning_tokens": 500},
+            },
+            TokenUsage(12, 503),
+        ),
         *(
             (usage, None)
             for usage in (
@@ -51,12 +70,32 @@ def test_token_counts_are_right_or_missing(usage: Any, expected: TokenUsage | No
 
 @pytest.mark.parametrize(
     ("cost", "expected"),
-    [(0.25, 0.25), (0, 0.0), (None, None), ("1", None), (-1, None), (True, None), (1e999, None)],
+    [
+        (0.25, 0.25),
+        (0, 0.0),
+        (None, None),
+        ("1", None),
+        (-1, None),
+        (True, None),
+        (1e999, None),
+        (1e300, None),
+    ],
 )
 def test_a_reported_cost_is_read(cost: Any, expected: float | None) -> None:
     assert read_cost({"usage": {**GOOD, "cost": cost}}) == expected
     completion = ask_canned({**chat_body("It is."), "usage": {**GOOD, "cost": cost}})
     assert completion.reported_cost == expected
+
+
+@pytest.mark.parametrize(
+    ("upstream", "expected"), [(2.5, 2.75), (0, 0.25), (None, None), (-1, None), ("2.5", None)]
+)
+def test_the_charge_of_the_provider_behind_a_key_of_ones_own_is_added(
+    upstream: Any, expected: float | None
+) -> None:
+    usage = {"cost": 0.25, "is_byok": True, "cost_details": {"upstream_inference_cost": upstream}}
+    assert read_cost({"usage": {**GOOD, **usage}}) == expected
+    assert read_cost({"usage": {**GOOD, **usage, "is_byok": False}}) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -85,6 +124,8 @@ def test_an_answer_that_cannot_be_used_is_charged(
         (b'{"choices": [{"mess', 200, "unknown"),
         ({"error": {"message": "overloaded", "code": 503}}, 200, "no"),
         ({"error": {"message": "overloaded"}}, 503, "no"),
+        ({"error": {"message": "Gateway timeout"}}, 504, "unknown"),
+        (b"<html>error code: 524</html>", 524, "unknown"),
     ],
 )
 def test_a_lost_answer_may_be_charged_and_a_refusal_is_not(
