@@ -135,6 +135,11 @@ def test_silence_cannot_be_imitated() -> None:
         ("<end_of_turn>", "<\\end_of_turn>"),
         ("[/INST]", "[\\/INST]"),
         ("<<SYS>>", "<\\<SYS>>"),
+        ("<turn|>", "<\\turn|>"),
+        ("<|turn>", "<\\|turn>"),
+        ("</think>", "<\\/think>"),
+        ("[THINK]", "[\\THINK]"),
+        ("<tool_call>", "<\\tool_call>"),
     ],
 )
 def test_tokens_of_chat_formats_are_taken_apart(token: str, shown: str) -> None:
@@ -171,3 +176,31 @@ def test_the_delimiters_are_those_of_the_template() -> None:
     assert without_delimiters("</code>\n```", ()) == "</code>\n```"
     plain = PromptTemplate("mine", "$solution")
     assert plain.render({"solution": "</solution>"}) == "</solution>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</sol\u200bution>",
+        "<\u2060/solution>",
+        "</solution\u00ad>",
+        "＜/solution＞",
+        "<／solution>",
+        "<solution\u200b>",
+        "\r```",
+        "\u2028~~~",
+        "> ```",
+        "- ```",
+    ],
+)
+def test_disguised_delimiters_are_taken_apart(text: str) -> None:
+    shown = without_delimiters(text, ("solution", "```"))
+    assert shown.replace("\\", "") == text
+    assert shown.count("\\") == 1 and not shown.startswith("\\<")
+
+
+@pytest.mark.parametrize(
+    "line", ["if x < solution:", "while low <problem and a > 0:", "a = '```'", "print(x ~~~ y)"]
+)
+def test_a_program_that_has_no_delimiters_is_shown_as_it_is(line: str) -> None:
+    assert without_delimiters(line, ("solution", "problem", "```")) == line

@@ -21,6 +21,8 @@ _ONLY_VERDICT = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
+_WRAPPER = re.compile(r"\\[A-Za-z]{1,16}\s?(?=\{)|</?[A-Za-z][^<>\n]{0,64}(?:>|$)")
+"""Commands of LaTeX and tags of HTML around a verdict, as in ``\\boxed{7}``."""
 _AROUND = " \t.,;:!?\"'()[]{}$\\"
 
 
@@ -33,7 +35,7 @@ def seems_to_decide(text: str, scale: DecisionScale) -> bool:
     lines = [line for each in text.split("\n") if (line := plain(each))]
     if not lines:
         return False
-    last = lines[-1]
+    last = _WRAPPER.sub("", lines[-1])
     if _VERDICT.search(last) or _ONLY_VERDICT.fullmatch(last):
         return True
     if scale.read(last.lower().strip(_AROUND)) is not None:

@@ -14,7 +14,8 @@ STOP_TOKEN = re.compile(
 )
 """Tokens that end a message in the chat formats of common models."""
 
-_MARKUP = re.compile(r"[*_`~]")
+# Struck out text is not markup: `~~accept~~` is a decision that was taken back.
+_MARKUP = re.compile(r"[*_`]|~{3,}|(?<!~)~(?!~)")
 _AROUND_LINE = " \t\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029#>-"
 
 

@@ -298,6 +298,10 @@ def test_a_last_message_that_nearly_decides_is_never_taken_for_none(text: str) -
     [
         ("out_of_10", "7"),
         ("out_of_10", "**7/10**"),
+        ("out_of_10", "\\boxed{7}"),
+        ("out_of_10", "\\[\\boxed{\\text{7/10}}\\]"),
+        ("out_of_10", "<b>7</b>"),
+        ("accept_reject", "<answer>yes</answer>"),
         ("out_of_10", "Score: 7"),
         ("out_of_10", "My rating is 7 out of 10."),
         ("out_of_100", "Overall I would give it an 85."),
@@ -326,6 +330,8 @@ def test_a_last_message_that_does_not_decide_at_all_is_valid(text: str) -> None:
         "Decision: accept?",
         "Decision: not accept",
         "Decision: accept ❌",
+        "Decision: ~~accept~~",
+        "~~Decision: accept~~",
         "Decision: -7",
     ],
 )
