@@ -195,7 +195,7 @@ def test_a_callback_may_stop_and_what_it_says_is_kept(tmp_path):
         ({"callbacks": ["rollout_samples"]}, "language models"),
         (
             {"callbacks": [{"name": "average_agent_weights", "agents": ["prover", "verifier"]}]},
-            "language models",
+            "needs agents that are networks",
         ),
     ],
 )

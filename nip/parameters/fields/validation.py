@@ -109,12 +109,12 @@ def describe(annotation: Any) -> str:
         return choices if len(arguments) == 1 else f"one of {choices}"
     if origin in (Union, types.UnionType):
         return _describe_union(arguments)
-    if origin is dict:
-        return "a mapping"
     if origin in (tuple, list):
         items = list(dict.fromkeys(describe(item) for item in arguments if item is not ...))
         return f"a list (each item {' or '.join(items)})"
     if origin in (dict, Mapping):
+        if any(typing.get_origin(each) is dict for each in typing.get_args(arguments[1])):
+            return "a mapping"
         return f"a mapping (each value {describe(arguments[1])})"
     return _SIMPLE_TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 

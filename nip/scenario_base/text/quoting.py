@@ -42,7 +42,7 @@ def quote(text: str) -> str:
 
 
 def delimiters_in(template: str) -> tuple[str, ...]:
-    """Return the names of the tags that a template closes, and ````` if it has code fences."""
+    """Return the names of the tags that a template closes, and the fence of code if it has one."""
     tags = dict.fromkeys(name.lower() for name in _TAG.findall(template))
     return (*tags, *(["```"] if _FENCE.search(template) else []))
 
