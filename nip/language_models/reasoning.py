@@ -2,8 +2,13 @@
 
 import re
 
-# Delimiters that models write into their answers: DeepSeek, Qwen, Magistral and many others.
-_TAG = re.compile(r"<\s*(/?)\s*(?:think|thinking|thought|reasoning)\s*>", re.IGNORECASE)
+# Delimiters that models write into their answers: DeepSeek, Qwen and many others; Seed-OSS; Kimi;
+# Magistral. The last is in capitals, because a heading may be `[Think]`.
+_TAG = re.compile(
+    r"[<◁]\s*(?P<end>/?)\s*(?:seed:)?(?:think|thinking|thought|reasoning)\s*[>▷]"
+    r"|\[(?P<end_of_magistral>/?)(?-i:THINK)\]",
+    re.IGNORECASE,
+)
 # The format "harmony" of gpt-oss, if the server does not parse it.
 _CHANNEL = re.compile(
     r"(?:<\|start\|>assistant)?<\|channel\|>(\w+)(?:[^<]*)<\|message\|>|<\|(?:end|return)\|>"
@@ -17,8 +22,6 @@ def split_reasoning(text: str) -> tuple[str, str]:
     the text if it was cut off. If only its end is marked, because the chat template has begun it,
     it starts with the text. A text without such tags is returned unchanged.
     """
-    if "<" not in text:
-        return text, ""
     if "<|channel|>" in text:
         return _split_channels(text)
     answer: list[str] = []
@@ -26,7 +29,7 @@ def split_reasoning(text: str) -> tuple[str, str]:
     is_inside, start, is_marked = False, 0, False
     for tag in _TAG.finditer(text):
         is_marked = True
-        piece, closes = text[start : tag.start()], bool(tag[1])
+        piece, closes = text[start : tag.start()], bool(tag["end"] or tag["end_of_magistral"])
         if is_inside and not closes:
             # The reasoning mentions the tag.
             continue

@@ -15,6 +15,10 @@ from nip.language_models.reasoning import split_reasoning
         ("a < b and b > c", "a < b and b > c", ""),
         ("<think>\nHm.\n</think>\n\nIt is right.", "It is right.", "Hm."),
         ("<THINK>Hm.</Think>Right.", "Right.", "Hm."),
+        ("[THINK]Hm.[/THINK]Right.", "Right.", "Hm."),
+        ("◁think▷Hm.◁/think▷Right.", "Right.", "Hm."),
+        ("<seed:think>Hm.</seed:think>Right.", "Right.", "Hm."),
+        ("[Think]\nIt is right.", "[Think]\nIt is right.", ""),
         ("<thinking>Hm.</thinking>Right.", "Right.", "Hm."),
         ("< think >Hm.< /think >Right.", "Right.", "Hm."),
         # The template of the chat has begun the reasoning.

@@ -33,9 +33,20 @@ def read_prices(path: str | None) -> Prices:
     return Prices({name: _price(path, name, entry) for name, entry in _entries(path).items()})
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Loader that refuses a name that is given twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.YAMLError(f"{name!r} is given twice")
+        return super().construct_mapping(node, deep)
+
+
 def _entries(path: str) -> Mapping[str, Any]:
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        tree = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeys)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or f"it is not YAML ({error})"
         raise ParameterError(

@@ -37,7 +37,7 @@ class Price:
     def __post_init__(self) -> None:
         for name in ("prompt", "completion", "training"):
             value = getattr(self, name)
-            if value is not None and value < 0:
+            if value is not None and not value >= 0:
                 raise ParameterError(
                     f"The price {name} must be at least 0, got {value}. Give dollars per million "
                     "tokens."

@@ -49,7 +49,8 @@ class UsageTracker:
         max_tokens: int | None = None,
     ) -> None:
         for name, value in (("max_cost", max_cost), ("max_tokens", max_tokens)):
-            if value is not None and value < 0:
+            # Written so that NaN, which no cost exceeds, is refused as well.
+            if value is not None and not value >= 0:
                 raise ParameterError(
                     f"{name} must be at least 0, got {value}. Give a limit, or None for no limit."
                 )

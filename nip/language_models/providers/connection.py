@@ -31,7 +31,7 @@ NO_KEY = "none"
 MOCK_API_ADDRESS = "http://rehearsal/v1"
 """Base URL of the mock API, which is called in process; the name is never resolved."""
 
-_OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
+_OPENAI_HOSTS = (".api.openai.com", ".openai.azure.com")
 _CONNECT_TIMEOUT_S = 30.0
 
 
@@ -66,7 +66,7 @@ def _is_address(text: str) -> bool:
 
 def is_openai(address: str) -> bool:
     """Tell whether a base URL belongs to OpenAI or Azure OpenAI."""
-    return (urlsplit(address).hostname or "").endswith(_OPENAI_HOSTS)
+    return f".{urlsplit(address).hostname or ''}".endswith(_OPENAI_HOSTS)
 
 
 def find_key(spec: ModelSpec) -> str:

@@ -44,6 +44,8 @@ def test_without_a_file_there_are_the_public_ones() -> None:
         "my-model: {prompt: 1.0, completion: 1.0, trainning: 1.0}",
         "7: {prompt: 1.0, completion: 1.0}",
         "my-model: {prompt: 1.0",
+        "my-model: {prompt: 1.0, completion: 1.0}\nmy-model: {prompt: 9.0, completion: 9.0}",
+        "my-model: {prompt: 1.0, completion: 1.0, prompt: 9.0}",
     ],
 )
 def test_anything_else_is_refused_by_the_name_of_the_setting(tmp_path: Path, text: str) -> None:

@@ -38,6 +38,8 @@ def test_local_models_are_free_and_other_unlisted_models_have_no_price() -> None
 
 
 def test_a_negative_price_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"prompt must be at least 0, got nan"):
+        Price(float("nan"), 1.0)
     with pytest.raises(ParameterError, match=r"completion must be at least 0, got -1"):
         Price(1.0, -1.0)
 

@@ -43,6 +43,8 @@ def test_cached_answers_are_counted_apart_and_cost_nothing() -> None:
 
 
 def test_a_negative_budget_is_refused() -> None:
+    with pytest.raises(ParameterError, match="max_cost must be at least 0, got nan"):
+        UsageTracker(max_cost=float("nan"))
     with pytest.raises(ParameterError, match="max_tokens must be at least 0, got -1"):
         UsageTracker(max_tokens=-1)
 

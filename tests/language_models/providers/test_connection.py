@@ -63,6 +63,9 @@ def test_what_no_client_can_call_is_no_address(address: str) -> None:
         ("https://API.OpenAI.com:443/v1", True),
         ("https://api.openai.com.example.org/v1", False),
         ("https://example.org/api.openai.com", False),
+        ("https://eu.api.openai.com/v1", True),
+        ("https://evil-api.openai.com/v1", False),
+        ("https://evil.com\u3002api.openai.com/v1", False),
         ("https://openai.azure.com.example.org/v1", False),
     ],
 )
