@@ -271,3 +271,81 @@ def test_an_evaluation_that_does_not_exist_is_refused_before_training(tmp_path, 
     with pytest.raises(ParameterError, match="eval_every=1 needs a trainer that can evaluate"):
         run(tmp_path, params_of(eval_every=1))
     assert not (tmp_path / "r").exists()
+
+
+class SwallowingLoop(own_loops.OwnRlLoop):
+    """Goes on after errors, as loops that must not be interrupted do."""
+
+    @attach_progress_bar(own_loops.num_iterations)
+    def _run_train_loop(self, iteration_context):
+        for iteration in range(iteration_context.first, own_loops.num_iterations(self)):
+            try:
+                self.log(iteration + 1, self._run_iteration(iteration))
+                iteration_context.step()
+            except Exception:
+                raise AssertionError("a stop is no error") from None
+
+
+def test_a_stop_passes_through_a_loop_that_catches_errors(tmp_path, use):
+    use(SwallowingLoop)
+    stopping = {"name": "early_stopping", "monitor": "mean_accuracy", "mode": "max"}
+    result = run(tmp_path, params_of(callbacks=[{**stopping, "divergence": 1e9}]))
+    assert [n for n, _ in read_history(result.folder).values("mean_accuracy")] == [1]
+    assert [n for n, _ in read_history(result.folder).values("test_mean_accuracy")] == [1]
+
+
+class BreakingLoop(own_loops.RestoringTrain):
+    @attach_progress_bar(own_loops.num_iterations)
+    def _run_train_loop(self, iteration_context):
+        for iteration in iteration_context:
+            self.move()
+            self.log(iteration + 1, {"sum": self.sum_of_weights()})
+            if iteration == 1:
+                break
+
+
+class ReturningLoop(own_loops.RestoringTrain):
+    @attach_progress_bar(own_loops.num_iterations)
+    def _run_train_loop(self, iteration_context):
+        for iteration in range(iteration_context.first, own_loops.num_iterations(self)):
+            self.move()
+            self.log(iteration + 1, {"sum": self.sum_of_weights()})
+            if iteration == 1:
+                self.context.stop("good enough")
+                return
+            iteration_context.step()
+
+
+@pytest.mark.parametrize("cls", [BreakingLoop, ReturningLoop])
+def test_an_iteration_that_was_logged_is_complete_if_the_loop_is_left_then(tmp_path, use, cls):
+    use(cls)
+    events = Events()
+    result = run(tmp_path, params_of(eval_every=2), events)
+    assert events.seen[-4:-1] == ["<1", "1>", "c2"]
+    history = read_history(result.folder)
+    assert [n for n, _ in history.values("sum")] == [1, 2]
+    assert history.values("test_sum") == [(2, history.latest("sum"))]
+    state = state_of(result.folder)
+    assert state["context"]["iteration"] == 2
+    weights = [t for a in state["agents"].values() for p in a.values() for t in p.values()]
+    assert sum(float(t.sum()) for t in weights) == pytest.approx(history.latest("sum"), rel=1e-5)
+
+
+def test_a_warm_up_is_logged_as_iteration_0(tmp_path, use):
+    class Warm(own_loops.RestoringTrain):
+        number = 0
+
+        def train(self):
+            self.restore()
+            for iteration in range(3):
+                self.move()
+                self.log(self.number * (iteration + 1), {"warm": 1.0})
+            self._run_train_loop()
+
+    use(Warm)
+    history = read_history(run(tmp_path, params_of(), run_id="zero").folder)
+    assert [n for n, _ in history.values("sum")] == [1, 2, 3, 4]
+    Warm.number = 1
+    message = r"logged metrics of 3 iterations before _run_train_loop.*as iteration 0"
+    with pytest.raises(ParameterError, match=message):
+        run(tmp_path, params_of(), run_id="one")

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from nip.trainers.core.trainer import Trainer
 
 
-class StopTraining(Exception):  # noqa: N818 - not an error, like StopIteration
-    """Raised to leave a training loop; its message, if any, is the reason why training stops."""
+class StopTraining(BaseException):
+    """Raised to leave a training loop; its message, if any, is the reason why training stops.
+
+    It passes through ``except Exception`` of a loop that a subclass has written.
+    """
 
 
 class OwnLoops:
@@ -34,7 +37,9 @@ class OwnLoops:
         self.evaluated: int | None = None
         self._loop: IterationContext | None = None
         self._has_started = False
+        self._has_logged = False
         self._num_concluded = 0
+        self._num_ended_by_log = 0
 
     # ---- events of an iteration
 
@@ -53,7 +58,7 @@ class OwnLoops:
         with self.managed():
             trainer.notify("on_iteration_end")
             trainer.context.iteration += 1
-            self._has_started = False
+            self._has_started = self._has_logged = False
             self._num_concluded += 1
             trainer.save_checkpoint_if_due(trainer.context.iteration, total)
 
@@ -80,14 +85,17 @@ class OwnLoops:
     def run(self, iteration_context: IterationContext, loop: Callable[[], Any]) -> Any:
         """Run a training loop, unless all of its iterations were completed before.
 
+        An iteration that was logged is complete, even if the loop ends without a last ``step``.
+
         Raises
         ------
         ParameterError
-            If the loop has not reported its iterations.
+            If the loop has not reported its iterations, or others were logged before it.
         """
         trainer, outer = self._trainer, self._loop
         if self.is_managed:
             return loop()
+        self._refuse_logged_before()
         trainer.begin()
         first, total = trainer.context.iteration, iteration_context.total
         is_over = trainer.context.stop_reason is not None or 0 < total <= first
@@ -96,10 +104,14 @@ class OwnLoops:
             return None
         iteration_context.attach(self, first)
         self._loop, result, self._num_concluded = iteration_context, None, 0
+        self._has_logged = False
         if not is_over:
             self.start_iteration()
         try:
             result = loop()
+            if self._has_logged and trainer.context.iteration < total:
+                self._evaluate_if_due()
+                self.conclude_iteration(total)
         except StopTraining as stop:
             if str(stop):
                 # The iteration in which training stops counts as completed.
@@ -149,6 +161,7 @@ class OwnLoops:
         if self._loop is not None:
             is_after_last = iteration == done and done >= self._loop.total
             if iteration == done + 1 or is_after_last:
+                self._has_logged = iteration == done + 1
                 return
         hint = (
             f"Begin the loop at iteration_context.first, which is {done} in this resumed run, or "
@@ -172,6 +185,7 @@ class OwnLoops:
         context.iteration = iteration - 1
         self._evaluate_if_due()
         self.conclude_iteration(None)
+        self._num_ended_by_log += 1
         if context.stop_reason is not None:
             raise StopTraining
 
@@ -191,6 +205,14 @@ class OwnLoops:
                 metrics = trainer.evaluate("test")
             trainer.log(trainer.context.iteration + 1, metrics)
         self.evaluated = trainer.context.iteration + 1
+
+    def _refuse_logged_before(self) -> None:
+        if self._num_ended_by_log > 0:
+            raise ParameterError(
+                f"{type(self._trainer).__name__} has logged metrics of {self._num_ended_by_log} "
+                "iterations before _run_train_loop, which would lack them. Log what precedes the "
+                "loop, such as a warm-up, as iteration 0."
+            )
 
     def _refuse_beyond(self, total: int) -> None:
         done = self._trainer.context.iteration
