@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
-from torch import Tensor
+from torch import Tensor, nn
 from torchrl.objectives import LossModule, ValueEstimators
 
 from nip.errors import ParameterError
@@ -20,6 +20,9 @@ from nip.utils.replaced_methods import refuse_replaced
 
 MIN_ADVANTAGE_STD = 1e-6
 """Lower bound of the divisor when advantages are normalised."""
+
+MIN_RELATIVE_STD = 1e-6
+"""Advantages whose standard deviation is a smaller share of their mean are equal up to rounding."""
 
 MIN_COUNT = 1e-6
 """Lower bound of the divisor of means, so that the mean of no terms is 0."""
@@ -99,12 +102,15 @@ class AgentFrames:
         """Normalise to mean 0 and standard deviation 1 over the turns on all ranks, (row,).
 
         The value of a single turn has no standard deviation and stays as it is: less its mean, it
-        would be 0, and nothing would be learnt from it.
+        would be 0, and nothing would be learnt from it. Equal values become 0, whatever their
+        rounding errors.
         """
         ranks = current_ranks()
         mean = ranks.mean_(self.policy_mean(value))
         variance = ranks.mean_(self.policy_mean((value - mean) ** 2))
-        normalized = (value - mean) / variance.sqrt().clamp_min(MIN_ADVANTAGE_STD)
+        std = variance.sqrt()
+        normalized = (value - mean) / std.clamp_min(MIN_ADVANTAGE_STD)
+        normalized = torch.where(std > MIN_RELATIVE_STD * mean.abs(), normalized, 0.0)
         return torch.where(self.has_single_turn(), value, normalized)
 
 
@@ -130,6 +136,10 @@ class Objective(LossModule):
     def __init__(self, agents: CombinedAgents) -> None:
         super().__init__()
         self.agents = agents
+
+    def __repr__(self) -> str:
+        """Return the tree of modules. TorchRL's representation needs keys that are not set here."""
+        return nn.Module.__repr__(self)
 
     @abstractmethod
     def forward(self, tensordict: TensorDictBase) -> TensorDict:

@@ -7,6 +7,7 @@ from torchrl.objectives import ValueEstimators
 
 from nip.rl_objectives import Objective
 from nip.rl_objectives.advantages import TurnBasedGAE
+from tests.experiments import make_params, make_trainer
 from tests.rl_objectives.tables import table_agents
 
 
@@ -49,3 +50,11 @@ def test_an_objective_learns_the_parameters_of_the_agents_themselves():
     own = {id(parameter) for parameter in SumOfSquares(agents).parameters()}
     assert own == {id(parameter) for parameter in agents.parameters()}
     assert all(isinstance(parameter, torch.nn.Parameter) for parameter in agents.parameters())
+
+
+def test_it_can_be_printed():
+    trainer = make_trainer(make_params())
+    trainer.setup()
+    text = repr(trainer.loss_module)
+    trainer.close()
+    assert text.startswith("PpoObjective(") and "(verifier):" in text

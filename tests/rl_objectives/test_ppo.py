@@ -155,6 +155,17 @@ def test_tiny_differences_of_advantages_are_not_blown_up():
     assert losses["loss_objective"].item() == pytest.approx(-(-0.8 + 1.2) * 0.01 / 2, rel=1e-4)
 
 
+@pytest.mark.parametrize("advantage", [0.1, 10000.1, -3e6])
+def test_equal_advantages_become_0_whatever_their_rounding(advantage):
+    """The mean of seven such numbers differs from them in float32, as does the deviation from 0."""
+    columns = ("sample_log_prob", "value", "value_target")
+    frames = minibatch(
+        PROVER, [0] * 7, **{name: [0.0] * 7 for name in columns}, advantage=[advantage] * 7
+    )
+    losses = objective_of(prover_now(), normalize_advantage=True)(frames)
+    assert losses["loss_objective"].item() == 0.0
+
+
 def test_the_kl_penalty_is_added_and_nothing_is_clipped():
     kl = -(log(0.5) + log(1.5)) / 2
     objective = objective_of(prover_now(), loss_type="kl_penalty", kl_beta=3.0)
