@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import TypeGuard, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
-RowIndex = slice | Tensor | Sequence[int] | Sequence[bool]
+RowIndex = slice | Tensor | np.ndarray | Sequence[int] | Sequence[bool]
 """Selects several datapoints: a slice, row numbers, or one bool for each datapoint."""
 
 
@@ -69,7 +70,7 @@ class TensorDataset:
         """
         if isinstance(key, str):
             return self._column(key)
-        rows = key if isinstance(key, slice) else _row_numbers(key, len(self)).to(self.y.device)
+        rows = key if _is_forward(key) else row_numbers(key, len(self)).to(self.y.device)
         observations = {name: values[rows] for name, values in self.observations.items()}
         if isinstance(rows, Tensor) and rows.ndim == 0:
             return {**observations, "y": self.y[rows]}
@@ -98,10 +99,18 @@ class TensorDataset:
         return TensorDataset(moved, self.y.to(device), self.message_shape)
 
 
-def _row_numbers(key: int | Tensor | Sequence[int] | Sequence[bool], size: int) -> Tensor:
-    """Return the numbers of the selected rows, () for one row and (row,) for several."""
+def _is_forward(key: object) -> TypeGuard[slice]:
+    """Return whether a slice is one that PyTorch has, without a copy."""
+    return isinstance(key, slice) and (key.step is None or key.step > 0)
+
+
+def row_numbers(key: int | RowIndex, size: int) -> Tensor:
+    """Return the numbers of the selected rows, () for one row and (row,) for several.
+
+    Numbers from the end stay negative.
+    """
     try:
-        rows = torch.as_tensor(key)
+        rows = torch.as_tensor(range(size)[key] if isinstance(key, slice) else key)
     except (TypeError, ValueError, RuntimeError):
         rows = torch.empty(())
     if rows.shape == (0,):

@@ -1,9 +1,10 @@
 """The environment in which agents exchange messages: a batch of parallel episodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from tensordict import TensorDict, TensorDictBase
@@ -12,9 +13,10 @@ from torchrl.envs import EnvBase
 
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
-from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset
+from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset, row_numbers
 from nip.scenario_base.environment_specs import (
     check_actions,
+    check_decisions,
     make_action_spec,
     make_done_spec,
     make_observation_spec,
@@ -23,6 +25,9 @@ from nip.scenario_base.environment_specs import (
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.transition import State, Transition
 from nip.seeding import stable_seed
+
+Rows = Tensor | np.ndarray | Sequence[int]
+"""One integer for each episode, (batch,)."""
 
 NUM_EPISODE_SEEDS = 2**16
 """Episode seeds are integers below this number."""
@@ -84,25 +89,35 @@ class TensorDictEnvironment(EnvBase):
     def initial_state(self, num_episodes: int | None = None) -> State:
         """Start episodes with the next datapoints; None: as many as there are environments."""
         count = self.num_environments if num_episodes is None else num_episodes
-        return self.state_of(self._order.draw(count), self._draw_seeds(count))
+        return self._first_state(self._order.draw(count), self._draw_seeds(count))
 
-    def state_of(self, indices: Tensor, seeds: Tensor | None = None) -> State:
+    def state_of(self, indices: Rows, seeds: Rows | None = None) -> State:
         """Return the first observations of episodes about given datapoints.
 
         Parameters
         ----------
-        indices : Tensor
-            Rows of the dataset, (batch,); any number, also repeatedly.
-        seeds : Tensor, optional
+        indices : Tensor, array or sequence of int
+            Rows of the dataset, (batch,), any number, also repeatedly; or one bool for each row.
+        seeds : Tensor, array or sequence of int, optional
             Episode seeds, (batch,), which a protocol such as ``merlin_arthur`` reads. None: 0.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
         """
-        indices = indices.to(self.device)
-        seeds = torch.zeros_like(indices) if seeds is None else seeds.to(self.device)
+        size = len(self.dataset)
+        indices = row_numbers(indices, size).long() % size
+        seeds = torch.zeros_like(indices) if seeds is None else torch.as_tensor(seeds).long()
         if indices.ndim != 1 or seeds.shape != indices.shape:
             raise ValueError(
                 "indices and seeds must be one-dimensional and of the same length, one entry per "
                 f"episode, got the shapes {tuple(indices.shape)} and {tuple(seeds.shape)}."
             )
+        return self._first_state(indices, seeds)
+
+    def _first_state(self, indices: Tensor, seeds: Tensor) -> State:
+        indices, seeds = indices.to(self.device), seeds.to(self.device)
         batch, rounds = len(indices), self.num_rounds
         message_shape = (
             self.protocol.num_channels,
@@ -144,6 +159,9 @@ class TensorDictEnvironment(EnvBase):
         """
         round_, seed = state["round"], state["seed"]
         check_actions(actions, self._action_shapes(len(round_)))
+        if self.device.type == "cpu":  # Elsewhere it would wait for the device in every step.
+            counts = self.tensor_protocol.counting_mask(round_, seed)
+            check_decisions(actions["decision"], counts)
         rows = self._rows_of(len(round_))
         active = self.tensor_protocol.active_mask(round_, seed)
         following = dict(state)
@@ -302,6 +320,8 @@ def _sum_symbols(
 ) -> Float[Tensor, "batch channel position symbol"]:
     """Sum the one-hot symbols of the agents that write on each channel."""
     batch, _, channels, positions = selected.shape
+    # Entries of agents whose turn it is not may be anything, such as -1.
+    selected = selected.where(active.unsqueeze(-1), 0)
     weights = active.unsqueeze(-1).expand_as(selected).to(torch.get_default_dtype())
     message = weights.new_zeros(batch, channels, positions, num_symbols)
     return message.scatter_add_(-1, selected.permute(0, 2, 3, 1), weights.permute(0, 2, 3, 1))

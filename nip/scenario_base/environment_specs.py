@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torchrl.data import Binary, Categorical, Composite, TensorSpec, Unbounded
 
+from nip.scenario_base.agents import NUM_DECISIONS
+
 
 def make_observation_spec(
     example: Mapping[str, Tensor], num_values: Mapping[str, int], device: torch.device
@@ -57,6 +59,16 @@ def check_actions(actions: Mapping[str, Tensor], shapes: Mapping[str, tuple[int,
                 f"({', '.join(dims)}), got {'no such key' if found is None else found}. Agents "
                 "whose turn it is not have entries too, which are not read."
             )
+
+
+def check_decisions(decision: Tensor, counts: Tensor) -> None:
+    """Raise a ``ValueError`` if a decision that counts, both (batch, agent), is not 0, 1 or 2."""
+    wrong = counts & ((decision < 0) | (decision >= NUM_DECISIONS))
+    if bool(wrong.any()):
+        raise ValueError(
+            "actions['decision'] must be 0 (reject), 1 (accept) or 2 (continue) where it counts, "
+            f"got {int(decision[wrong][0])}. Entries of other agents are not read."
+        )
 
 
 def _under_agents(specs: Mapping[str, TensorSpec]) -> Composite:

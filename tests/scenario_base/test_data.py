@@ -120,3 +120,10 @@ def test_a_dataset_can_be_iterated_and_loaded_in_batches(dataset):
     first, second = DataLoader(dataset, batch_size=3)
     assert first["a"].tolist() == [[0, 1], [2, 3], [4, 5]]
     assert second["y"].tolist() == [1]
+
+
+@pytest.mark.parametrize("part", [slice(None, None, -1), slice(3, 0, -2)])
+def test_a_slice_may_go_backwards(dataset, part):
+    rows = list(range(4))[part]
+    assert torch.equal(dataset[part]["a"], dataset["a"][rows])
+    assert torch.equal(dataset[part]["y"], dataset["y"][rows])

@@ -1,5 +1,6 @@
 """The environment: specs, steps, resets and data order."""
 
+import numpy as np
 import pytest
 import torch
 from torchrl.envs.utils import check_env_specs
@@ -267,3 +268,51 @@ def test_datapoints_and_seeds_of_different_numbers_are_refused():
     environment = toy_environment("adp")
     with pytest.raises(ValueError, match=r"same length.*\(3,\) and \(2,\)"):
         environment.state_of(torch.arange(3), torch.arange(2))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[6, 0, 7], torch.tensor([6, 0, 7], dtype=torch.int32), np.array([6, 0, 7]), [-2, -8, -1]],
+    ids=["list", "int32", "numpy", "negative"],
+)
+def test_rows_are_given_in_the_ways_in_which_a_dataset_is_indexed(rows):
+    environment = toy_environment("adp")
+    state = environment.state_of(rows, seeds=[4, 5, 6])
+    assert state["datapoint_id"].tolist() == [6, 0, 7]
+    assert state["datapoint_id"].dtype == torch.long
+    assert state["seed"].tolist() == [4, 5, 6]
+    assert state["y"].flatten().tolist() == [1, 0, 1]
+
+
+def test_a_mask_selects_the_rows_in_which_it_is_true():
+    environment = toy_environment("adp")
+    state = environment.state_of(environment.dataset.y == 1)
+    assert state["datapoint_id"].tolist() == [4, 5, 6, 7]
+    with pytest.raises(IndexError, match=r"numbered from 0 to 7.*got"):
+        environment.state_of([0, 8])
+
+
+def test_entries_of_agents_whose_turn_it_is_not_may_be_anything():
+    environment = toy_environment("adp")
+    state = environment.state_of(torch.arange(8))
+    actions = environment.random_actions(torch.Generator().manual_seed(0))
+    actions = {name: value[:1].repeat_interleave(8, 0) for name, value in actions.items()}
+    expected = environment.advance(state, actions)
+    verifier = environment.protocol.agent_names.index("verifier")
+    for value in actions.values():
+        value[:, verifier] = -1
+    got = environment.advance(state, actions)
+    assert torch.equal(got.state["message_history"], expected.state["message_history"])
+    assert torch.equal(got.reward, expected.reward)
+
+
+@pytest.mark.parametrize("decision", [-1, 3])
+def test_decisions_that_do_not_exist_are_refused(decision):
+    environment = toy_environment("adp")
+    generator = torch.Generator().manual_seed(0)
+    state = environment.state_of(torch.arange(3))
+    state = environment.advance(state, environment.random_actions(generator, 3)).state
+    actions = environment.random_actions(generator, 3)
+    actions["decision"][1] = decision
+    with pytest.raises(ValueError, match=rf"0 \(reject\).*got {decision}"):
+        environment.advance(state, actions)

@@ -15,6 +15,9 @@ class StableBatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as in PyTorch
         """Normalise a batch of vectors, (row, feature)."""
+        if len(input) == 0:
+            # A mean of no rows is NaN, and would stay in the running statistics.
+            return input * self.weight + self.bias
         assert self.running_mean is not None and self.running_var is not None
         mean, variance = self.running_mean, self.running_var
         if self.training:

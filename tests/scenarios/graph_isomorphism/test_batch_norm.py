@@ -96,3 +96,14 @@ def test_the_first_gradient_of_the_default_network_is_of_the_size_of_the_others(
         ]
     # It was 1663 in the first of four updates, and 8.6 in the second.
     assert max(norms) < 40
+
+
+def test_a_batch_without_rows_leaves_the_statistics_alone(pair):
+    ours, _ = pair
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
+    output = ours(torch.empty(0, 3))
+    output.sum().backward()
+    assert output.shape == (0, 3)
+    assert ours.weight.grad.tolist() == [0.0, 0.0, 0.0]
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
