@@ -244,3 +244,36 @@ def test_a_probe_of_agents_that_do_not_learn_must_learn_itself():
             continue
         with pytest.raises(ParameterError, match="loss_probe gives no gradient"):
             trainer.train()
+
+
+def test_a_tensor_of_the_objective_that_is_no_parameter_is_refused():
+    def forward(objective, tensordict):
+        if "offset" not in vars(objective):
+            objective.offset = torch.zeros((), requires_grad=True)
+        return TensorDict({"loss_a": score(objective, tensordict) + objective.offset.square()})
+
+    message = r"depends on 1 parameters that are neither trained nor saved, of.*an nn\.Parameter"
+    with pytest.raises(ParameterError, match=message):
+        train_with(forward)
+
+
+def test_a_leaf_that_is_made_for_a_gradient_penalty_is_no_parameter():
+    def forward(objective, tensordict):
+        point = torch.ones((), requires_grad=True)
+        (slope,) = torch.autograd.grad(point.square(), point, create_graph=True)
+        return TensorDict({"loss_a": score(objective, tensordict) + slope})
+
+    assert train_with(forward).context.iteration == 2
+
+
+def test_parameters_that_the_loss_reads_only_later_are_checked_then():
+    hidden = nn.Parameter(torch.zeros(()))
+
+    def forward(objective, tensordict):
+        loss = score(objective, tensordict)
+        objective.count = getattr(objective, "count", 0) + 1
+        is_late = objective.count > 4  # The first iteration has four updates.
+        return TensorDict({"loss_a": loss + hidden.square() if is_late else loss})
+
+    with pytest.raises(ParameterError, match="depends on 1 parameters that are neither trained"):
+        train_with(forward)

@@ -23,6 +23,7 @@ from nip.trainers.tensor.weights.checkpointing import (
 )
 from nip.trainers.tensor.weights.pretrained_agents import save_pretrained
 from nip.trainers.tensor.weights.saved_models import load_model, save_model
+from nip.trainers.tensor.weights.unsaved_state import UnsavedState
 from nip.utils.ranks import current_ranks
 from nip.utils.replaced_methods import refuse_replaced
 
@@ -66,6 +67,7 @@ class CheckpointedTrainer(Trainer):
     ) -> None:
         super().__init__(hyper_params, scenario_instance, settings, run)
         self.device = torch.device(settings.device)
+        self._unsaved_state = UnsavedState()
 
     @property
     def _has_learner(self) -> bool:
@@ -128,7 +130,10 @@ class CheckpointedTrainer(Trainer):
         if run is None and ranks.size == 1:
             return
         started = time.monotonic()
-        state = gather_state(self._whole_state_dict(), self.rank_entries, ranks)
+        own = self._whole_state_dict()
+        if ranks.is_first:
+            self._unsaved_state.check(self, own)
+        state = gather_state(own, self.rank_entries, ranks)
         if run is not None:
             run.save_checkpoint(make_checkpoint(iterations_done, state))
             self.keep_checkpoints()

@@ -37,6 +37,7 @@ from nip.trainers.tensor.learning.owned_parameters import (
     owned_parameters,
     owned_state_dict,
     owner_modules,
+    plain_tensors,
 )
 from nip.trainers.tensor.learning.update_step import UpdateStep
 from nip.utils.ranks import current_ranks
@@ -147,6 +148,8 @@ class Learner:
         if not self.update_step.is_empty:
             self._after_step(self.update_step.finish(self._iteration) is not None)
         self._gradient_check.finish_iteration()
+        # A term of the loss may begin in a later iteration, so the graph is checked in each one.
+        self._has_checked_graph = False
         self.objective.finish_iteration()
         current_ranks().average_buffers(self._agents, *self.owners.values())
         if self.lr_scheduler is not None and not self._steps_schedule:
@@ -230,7 +233,8 @@ class Learner:
             add_loss_terms(losses, self.loss_terms, minibatch, self.context)
         if not self._has_checked_graph:
             known = {*self.names, *self._unowned()}
-            self._has_checked_graph = check_reached(losses, known, self._source)
+            plain = plain_tensors(self.owners)
+            self._has_checked_graph = check_reached(losses, known, self._source, plain)
         return losses
 
     def _after_step(self, has_moved: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from tensordict import TensorDict, TensorDictBase
-from torch import Tensor, nn
+from torch import Tensor
 
 from nip.errors import ParameterError
 from nip.rl_objectives import Objective
@@ -109,17 +109,24 @@ def check_losses(losses: object, objective: Objective) -> TensorDictBase:
     return losses
 
 
-def check_reached(losses: TensorDictBase, known: Collection[nn.Parameter], source: str) -> bool:
+def check_reached(
+    losses: TensorDictBase,
+    known: Collection[Tensor],
+    source: str,
+    plain: Collection[Tensor] = (),
+) -> bool:
     """Raise ``ParameterError`` if a loss depends on parameters that nobody trains or saves.
 
     Parameters
     ----------
     losses : TensorDictBase
         The losses of a minibatch, before the backward pass.
-    known : collection of nn.Parameter
+    known : collection of Tensor
         Parameters of agents, objective, loss terms and optimizer.
     source : str
         Name of the class of the objective, for messages.
+    plain : collection of Tensor
+        Tensors of the objective that require gradients, but are no parameters.
 
     Returns
     -------
@@ -127,14 +134,15 @@ def check_reached(losses: TensorDictBase, known: Collection[nn.Parameter], sourc
         Whether they depend on any parameters.
     """
     terms = [losses[name] for name in losses.keys() if name.startswith("loss_")]
-    reached = parameters_in_graph(terms)
+    reached = parameters_in_graph(terms, plain)
     lost = [parameter for parameter in reached if parameter not in known]
     if lost:
         shapes = ", ".join(str(tuple(parameter.shape)) for parameter in lost[:4])
         raise ParameterError(
             f"The loss of {source} depends on {len(lost)} parameters that are neither trained nor "
             f"saved, of shapes {shapes}{', ...' * (len(lost) > 4)}. Build their module in the "
-            "objective's __init__ as an attribute (several in an nn.ModuleList), or detach it."
+            "objective's __init__ as an attribute (several in an nn.ModuleList), make a tensor an "
+            "nn.Parameter, or detach it."
         )
     return bool(reached)
 

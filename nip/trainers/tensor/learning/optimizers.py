@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from nip.errors import ParameterError, warn_user
 from nip.parameters import AgentParameters, OptimizerParameters
 from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents
@@ -92,7 +93,7 @@ def build_optimizer(
         if learning:
             groups.append({"params": learning, "name": name, "lr": base_lr})
     if factory is not None:
-        return factory(groups or [_nothing()])
+        return _built_by(factory, groups or [_nothing()])
     options = _options(kind, shared, shared)
     if params.name in FUSED:
         options["fused"] = True
@@ -169,6 +170,26 @@ def _options(
             own if beta is None else beta for own, beta in zip(default, pair, strict=True)
         )
     return options
+
+
+def _built_by(
+    factory: Callable[[list[ParameterGroup]], Optimizer], groups: list[ParameterGroup]
+) -> Optimizer:
+    """Return the optimizer of a factory, and warn of parameters that it leaves out."""
+    names = {parameter: group["name"] for group in groups for parameter in group["params"]}
+    optimizer = factory(groups)
+    if not isinstance(optimizer, Optimizer):
+        raise ParameterError(
+            "The component optimizer must return a torch.optim.Optimizer, got an object of class "
+            f"{type(optimizer).__name__}. Return, for example, torch.optim.Adam(groups)."
+        )
+    kept = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    if lost := list(dict.fromkeys(name for each, name in names.items() if each not in kept)):
+        warn_user(
+            f"The optimizer that was given leaves out parameters of {', '.join(lost)}: they are "
+            "not trained. Pass it all parameter groups, or freeze them with a learning rate of 0."
+        )
+    return optimizer
 
 
 def _nothing() -> ParameterGroup:

@@ -1,6 +1,6 @@
 """Parameters that are trained beside those of the agents: of the objective and of loss terms."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -55,14 +55,29 @@ def load_owned_state_dict(module: nn.Module, state: Mapping[str, Any]) -> None:
     module.load_state_dict({**module.state_dict(), **state})
 
 
-def parameters_in_graph(losses: Sequence[Tensor]) -> list[nn.Parameter]:
-    """Return the parameters that a backward pass from some losses would reach, in a fixed order."""
+def plain_tensors(owners: Mapping[str, nn.Module]) -> set[Tensor]:
+    """Return the tensors in attributes of modules that require gradients, but are no parameters."""
+    modules = dict.fromkeys(each for owner in owners.values() for each in owner.modules())
+    values = (value for module in modules for value in vars(module).values())
+    return {each for each in values if isinstance(each, Tensor) and each.requires_grad}
+
+
+def parameters_in_graph(losses: Sequence[Tensor], plain: Collection[Tensor] = ()) -> list[Tensor]:
+    """Return the parameters that a backward pass from some losses would reach, in a fixed order.
+
+    Parameters
+    ----------
+    losses : sequence of Tensor
+        Scalars.
+    plain : collection of Tensor
+        Tensors that count as parameters, although they are none.
+    """
     waiting = [loss.grad_fn for loss in losses if loss.grad_fn is not None]
-    seen, found = set(waiting), dict[nn.Parameter, None]()
+    seen, found = set(waiting), dict[Tensor, None]()
     while waiting:
         node = waiting.pop()
         leaf = getattr(node, "variable", None)
-        if isinstance(leaf, nn.Parameter):
+        if leaf is not None and (isinstance(leaf, nn.Parameter) or leaf in plain):
             found[leaf] = None
         following = [each for each, _ in node.next_functions if each is not None]
         new = [each for each in dict.fromkeys(following) if each not in seen]

@@ -1,11 +1,13 @@
 """Which optimizer is built, with which options for whom."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import pytest
 import torch
 
+from nip.errors import ParameterError
 from nip.parameters import (
     AgentOptimizerParameters,
     LrFactors,
@@ -245,3 +247,20 @@ def test_moments_find_their_parameters_by_name():
         expected, found = optimizer.state.get(old, {}), reordered.state.get(new, {})
         assert expected.keys() == found.keys()
         assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_factory_that_leaves_out_groups_is_pointed_out():
+    agents = toy_agents()
+    own = {"objective": {"objective.w": torch.nn.Parameter(torch.zeros(()))}}
+
+    def build(factory):
+        return build_optimizer(agents, 0.1, OptimizerParameters(), factory=factory, owned=own)
+
+    left = r"leaves out parameters of verifier\.value_head, objective: they are not trained"
+    with pytest.warns(UserWarning, match=left):
+        build(lambda groups: torch.optim.SGD(groups[:-2]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build(lambda groups: torch.optim.SGD([p for group in groups for p in group["params"]]))
+    with pytest.raises(ParameterError, match=r"must return a torch\.optim\.Opt.*NoneType"):
+        build(lambda groups: None)
