@@ -117,7 +117,12 @@ class PureTextScenarioInstance(ScenarioInstance):
 
     def continue_run(self, digests: Mapping[str, str]) -> str | None:
         """Show messages in the form in which the run began, if an earlier version began it."""
-        unquoted = replace(self.rules, quotes_messages=False)
+        unquoted = replace(
+            self.rules,
+            quotes_messages=False,
+            # Prompts state the number of messages, and the run has answers to its own.
+            episode=replace(self.rules.episode, asks_all_writers=True),
+        )
         if not self.rules.quotes_messages or digests.get("prompts") != unquoted.digest:
             return None
         self.rules = unquoted

@@ -1,13 +1,14 @@
 """Storage of the parameters of a run, and their comparison when it is resumed."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from nip.errors import ParameterError, ResumeError
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import callback_specs
-from nip.parameters.tree.difference import difference
+from nip.parameters.tree.difference import ABSENT, Difference, difference
 from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.tree.plugin_names import plugin_stamp
 from nip.parameters.tree.yaml_text import dump, load_mapping
@@ -27,7 +28,12 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
     Observer callbacks are ignored, because they do not change results.
     """
     stored = _load_parameters(folder)
-    differences = difference(_without_observers(stored), _without_observers(parameters))
+    differences = _differences(stored, parameters)
+    if any(each.old is ABSENT for each in differences):
+        # Parameters were added since the run started, maybe without another version of nip.
+        with suppress(ParameterError):
+            completed = HyperParameters.from_dict(stored).to_dict()
+            differences = _differences(completed, parameters)
     if not differences:
         return
     listing = "\n".join(f"  {each}" for each in differences)
@@ -35,6 +41,10 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
         f"Run {folder.name!r} was started with other parameters (stored → now):\n{listing}\n"
         "Choose another run_id for a new run, or restore the stored values to resume this one."
     )
+
+
+def _differences(stored: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Difference]:
+    return difference(_without_observers(stored), _without_observers(parameters))
 
 
 def _without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -60,14 +60,14 @@ def test_another_version_of_the_package_is_no_change(settings):
     begin(settings, parameters=tree, resume="must").close()
 
 
-def test_a_parameter_that_the_older_version_lacked_counts_as_its_default(settings):
+@pytest.mark.parametrize("version", [None, "0.0.1"])
+def test_a_parameter_that_was_added_since_counts_as_its_default(settings, version):
     tree = HyperParameters("toy", "reinforce", "witness").to_dict()
     without = {name: value for name, value in tree.items() if name != "message_size"}
     with begin(settings, parameters=without) as run:
         folder = run.folder
-    with pytest.raises(ResumeError, match="message_size"):
-        begin(settings, parameters=tree)
-    rewrite_version(folder, "0.0.1")
+    if version is not None:
+        rewrite_version(folder, version)
     begin(settings, parameters=tree).close()
     with pytest.raises(ResumeError, match="message_size: 1 → 2"):
         begin(settings, parameters={**tree, "message_size": 2})

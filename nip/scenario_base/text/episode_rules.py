@@ -54,6 +54,9 @@ class EpisodeRules:
     has_random_stance: bool = False
     """Whether the datapoint determines the decision for which the only prover is rewarded."""
 
+    asks_all_writers: bool = False
+    """Whether messages that nobody reads are asked for, as in runs of earlier versions."""
+
     def __post_init__(self) -> None:
         protocol = self.protocol
         if type(protocol).make_tensor_protocol is not ProtocolHandler.make_tensor_protocol:
@@ -221,6 +224,8 @@ class EpisodeRules:
     @cached_property
     def _asked(self) -> list[list[dict[str, tuple[str, ...]]]]:
         """The agents that are asked for a message: [variant][round]."""
+        if self.asks_all_writers:
+            return self._writers
         return [self._whose_messages_are_read(rounds) for rounds in self._writers]
 
     def _whose_messages_are_read(

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from nip.errors import NipWarning
+from nip.protocols import ProtocolHandler
 from nip.run_store import open_database
+from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.scenario import TextScenario
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
 from tests.text_experiments import run_text_experiment
@@ -14,13 +16,15 @@ from tests.text_experiments import run_text_experiment
 
 @pytest.fixture
 def earlier_version(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Show messages as earlier versions did, until the patch is undone."""
+    """Ask for messages and show them as earlier versions did, until the patch is undone."""
     present = TextScenario.dialogue_rules
-    monkeypatch.setattr(
-        TextScenario,
-        "dialogue_rules",
-        lambda self, protocol: replace(present(self, protocol), quotes_messages=False),
-    )
+
+    def rules_of_old(self: TextScenario, protocol: ProtocolHandler) -> DialogueRules:
+        rules = present(self, protocol)
+        episode = replace(rules.episode, asks_all_writers=True)
+        return replace(rules, quotes_messages=False, episode=episode)
+
+    monkeypatch.setattr(TextScenario, "dialogue_rules", rules_of_old)
     return monkeypatch
 
 
