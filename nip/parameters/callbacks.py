@@ -127,8 +127,15 @@ class BestCheckpointParameters(MonitoringParameters):
     """Name of the callback."""
 
     def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
-        """Yield a message for trainers of language models, which have no checkpoints."""
+        """Yield a message for trainers of anything but networks, which keep no checkpoints."""
         yield from super().problems_in(hyper_params, path)
+        data = trainer_specs[hyper_params.trainer].data
+        if data not in ("tensordict", "text"):
+            yield (
+                f"{path}: best_checkpoint keeps weights of networks, but trainer="
+                f"{hyper_params.trainer!r} learns from data of the kind {data!r}, and has one "
+                "checkpoint, the last. Remove it; early_stopping reports the best iteration."
+            )
         if _learns_from_texts(hyper_params):
             yield (
                 f"{path}: best_checkpoint keeps weights of networks, but trainer="

@@ -1,8 +1,12 @@
 """A plain Trainer with a scenario of its own kind of data: the example of the guide."""
 
 import importlib.util
+import re
 import sys
+import types
+import warnings
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +20,7 @@ from nip.run import prepare_experiment, run_experiment
 from nip.run_store import Run, read_history
 from nip.scenario_base.registry import scenario_registry
 from nip.trainers.core.callback import Callback
+from nip.trainers.core.unsaved_generators import UnsavedGenerators
 from nip.trainers.registry import build_trainer, trainer_registry
 from nip.trainers.trainer_base import Trainer
 from tests.experiments import make_params, make_settings, make_trainer
@@ -177,3 +182,50 @@ def test_every_trainer_has_the_same_attributes():
         assert instance.scenario.name == trainer.hyper_params.scenario
         assert isinstance(trainer, Trainer)
     assert [trainer.device for trainer in trainers] == [torch.device("cpu")] * 2 + [None] * 2
+
+
+def test_a_best_checkpoint_is_refused_because_only_the_last_is_kept():
+    with pytest.raises(ParameterError, match=r"best_checkpoint keeps weights.*kind 'lists'"):
+        lists(callbacks=[{"name": "best_checkpoint", "monitor": "mean_accuracy"}])
+
+
+def without(*entries):
+    return lambda state: {name: each for name, each in state.items() if name not in entries}
+
+
+FORMS = {
+    "none": (without("generator"), r"lack the state of self\.generator, so.* of TableTrainer,"),
+    "nested": (lambda state: state, None),
+    "text": (lambda state: {**state, "generator": repr(state["generator"])}, None),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_generator_that_is_not_saved_is_named(tmp_path, example, monkeypatch, form):
+    change, message = FORMS[form]
+    original = example.TableTrainer.state_dict
+    monkeypatch.setattr(example.TableTrainer, "state_dict", lambda self: change(original(self)))
+    with warnings.catch_warnings(record=True) as issued:
+        warnings.simplefilter("always")
+        run_experiment(lists(), run_id="r", settings=make_settings(tmp_path))
+    found = [str(each.message) for each in issued if "Checkpoints lack" in str(each.message)]
+    assert len(found) == (message is not None)
+    assert message is None or re.search(message, found[0])
+
+
+def test_a_generator_of_numpy_that_is_not_saved_is_named():
+    checks, trainer = UnsavedGenerators(), types.SimpleNamespace(rng=np.random.default_rng(0))
+    saved = {"rng": trainer.rng.bit_generator.state}
+    checks.check(trainer, saved)
+    trainer.rng.random()
+    checks.check(trainer, {"rng": trainer.rng.bit_generator.state})
+    checks.check(trainer, {})
+    trainer.rng.random()
+    with pytest.warns(UserWarning, match=r"lack the state of self\.rng"):
+        checks.check(trainer, saved)
+
+
+def test_a_trainer_that_restores_and_saves_no_agents_is_pointed_out(tmp_path, example, monkeypatch):
+    monkeypatch.delattr(example.TableTrainer, "state_dict")
+    with pytest.warns(UserWarning, match="lack the agents, because TableTrainer has no state_d"):
+        run_experiment(lists(), run_id="r", settings=make_settings(tmp_path))

@@ -18,6 +18,7 @@ from nip.trainers.core.checkpoint_clock import CheckpointClock
 from nip.trainers.core.observed_trainer import ObservedTrainer
 from nip.trainers.core.own_loops import OwnLoops, complete_training
 from nip.trainers.core.progress import total_iterations
+from nip.trainers.core.unsaved_generators import UnsavedGenerators
 from nip.utils.ranks import current_ranks
 
 SHOWN_METRICS = (
@@ -69,6 +70,8 @@ class Trainer(ObservedTrainer, ABC):
         self.loops = OwnLoops(self)
         self._clock = CheckpointClock(settings.checkpoint_period, settings.permanent_every)
         self._num_saved: int | None = None
+        self._calls_restore = self._has_warned = False
+        self._unsaved_generators = UnsavedGenerators()
         super().__init__(hyper_params, scenario_instance, settings, run)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -172,7 +175,7 @@ class Trainer(ObservedTrainer, ABC):
     def restore(self) -> int:
         """Restore an interrupted run, and return its number of completed iterations."""
         run, iteration = self.run, 0
-        self.loops.has_restored = True
+        self.loops.has_restored = self._calls_restore = True
         stored = None if run is None else run.get_state(CHECKPOINT_KEY)
         if stored is not None:
             self._load_whole_state_dict(stored)
@@ -187,8 +190,13 @@ class Trainer(ObservedTrainer, ABC):
         if self.run is None:
             return
         started = time.monotonic()
+        state = self._whole_state_dict()
+        if type(self).state_dict is ObservedTrainer.state_dict:
+            self._warn_without_state()
+        else:
+            self._unsaved_generators.check(self, state)
         try:
-            self.run.set_state(CHECKPOINT_KEY, self._whole_state_dict())
+            self.run.set_state(CHECKPOINT_KEY, state)
         except TypeError as error:
             raise ParameterError(
                 f"state_dict of {type(self).__name__} cannot be saved: {error} Convert arrays with "
@@ -196,6 +204,16 @@ class Trainer(ObservedTrainer, ABC):
             ) from error
         self._clock.record(started)
         self.notify("on_checkpoint")
+
+    def _warn_without_state(self) -> None:
+        """Warn once of a trainer that restores interrupted runs, but saves no agents."""
+        if self._calls_restore and not self._has_warned:
+            self._has_warned = True
+            warn_user(
+                f"Checkpoints lack the agents, because {type(self).__name__} has no state_dict: "
+                "a resumed run will go on with new ones. Return all that changes from state_dict, "
+                "and load it in load_state_dict."
+            )
 
     def save_checkpoint_if_due(self, iterations_done: int, total: int | None) -> None:
         """Save if a checkpoint is due or was requested, if training stops, and at the end.

@@ -133,6 +133,7 @@ class CheckpointedTrainer(Trainer):
         own = self._whole_state_dict()
         if ranks.is_first:
             self._unsaved_state.check(self, own)
+            self._unsaved_generators.check(self, own)
         state = gather_state(own, self.rank_entries, ranks)
         if run is not None:
             run.save_checkpoint(make_checkpoint(iterations_done, state))
