@@ -19,8 +19,12 @@ from nip.language_models.providers.response_headers import read_rate_limits
 from nip.language_models.providers.usage_reading import read_cost, read_usage, with_charge
 from nip.utils.secrets import scrub
 
-# All other values, of which services have several, mean that the model stopped by itself.
-_FINISH_REASONS: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
+# Names in lower case. All others, of which services have several, mean that the model stopped by
+# itself. Mistral has `model_length`, DeepSeek `insufficient_system_resource`, Z.ai `sensitive` and
+# `network_error`; some gateways pass on the names of Google.
+_CUT = ("length", "max_tokens", "max_output_tokens", "model_length")
+_FILTERED = ("content_filter", "safety", "sensitive")
+_BROKEN_OFF = ("insufficient_system_resource", "network_error")
 
 # Fields with the reasoning: DeepSeek, vLLM and SGLang; OpenRouter, vLLM and Ollama; Ollama.
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
@@ -63,10 +67,13 @@ def _read_completion(
     if reason == "error" or choice.get("error"):
         # A gateway lost the connection to the model, and the message is incomplete.
         raise _reported_error(choice, headers, spec)
+    name = str(reason).lower()
+    if name in _BROKEN_OFF:
+        raise MalformedAnswerError(f"{spec.model_name}: the service broke the answer off ({name}).")
     text, reasoning, refusal = _read_content(message, spec)
-    if reason == "content_filter" or (refusal and not text):
+    if name in _FILTERED or (refusal and not text):
         raise ContentFilterError(f"{spec.model_name}: the service refused to answer.")
-    finish_reason = _FINISH_REASONS.get(str(reason), "stop")
+    finish_reason: FinishReason = "length" if name in _CUT else "stop"
     usage = read_usage(body, has_text=bool((text + reasoning).strip()))
     return Completion(
         text=text,

@@ -31,10 +31,36 @@ def test_text_usage_model_and_limits_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("given", "read"),
-    [("length", "length"), ("max_tokens", "length"), ("eos", "stop"), (None, "stop")],
+    [
+        ("length", "length"),
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("max_output_tokens", "length"),
+        ("model_length", "length"),
+        ("eos", "stop"),
+        ("STOP", "stop"),
+        (None, "stop"),
+    ],
 )
 def test_finish_reasons_of_all_services(given, read: str) -> None:
     assert read_completion(body(finish_reason=given), {}, SPEC).finish_reason == read
+
+
+@pytest.mark.parametrize(
+    ("given", "error_class"),
+    [
+        ("content_filter", ContentFilterError),
+        ("SAFETY", ContentFilterError),
+        ("sensitive", ContentFilterError),
+        ("insufficient_system_resource", MalformedAnswerError),
+        ("network_error", MalformedAnswerError),
+    ],
+)
+def test_half_an_answer_is_none(given: str, error_class: type[LanguageModelError]) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2}
+    with pytest.raises(error_class) as caught:
+        read_completion(body("The loop is", given, usage=usage), {}, SPEC)
+    assert (caught.value.is_charged, caught.value.usage) == ("yes", TokenUsage(3, 2))
 
 
 def test_missing_usage_and_model_have_defaults() -> None:
