@@ -162,7 +162,7 @@ def test_a_service_that_repeats_the_key_betrays_nothing(
 ) -> None:
     monkeypatch.setenv("ENTRANCE", f"{KEY}\n")
     monkeypatch.setattr(
-        "nip.language_models.engine.retry_policy.RetryPolicy.seconds_to_wait", lambda *_: None
+        "nip.language_models.engine.retry_policy.RetryPolicy.seconds_to_wait", lambda *_, **__: None
     )
     with echo(status, form) as address:
         params = make_text_params(
