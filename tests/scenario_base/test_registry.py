@@ -20,7 +20,7 @@ def name() -> Iterator[str]:
 
 
 def a_text_scenario() -> type[TextScenario]:
-    return type("MyScenario", (TextScenario,), {})
+    return type("MyScenario", (TextScenario,), {"load_dataset": lambda self, split: None})
 
 
 def test_a_scenario_from_outside_gets_a_spec_and_its_name(name: str) -> None:
