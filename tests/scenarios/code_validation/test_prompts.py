@@ -8,6 +8,7 @@ import itertools
 import re
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from nip.protocols import build_protocol_handler, protocol_registry
@@ -119,6 +120,8 @@ def test_prompts_agree_with_tables_and_rewards(variant: Variant, seed: int) -> N
     seen = render(rules, seed)
     assert {agent for agent, _ in seen} >= {"verifier"}
     for (agent, round_), (system, last) in seen.items():
+        if round_ not in turns_that_are_read(rules, agent, seed):
+            continue
         assert system.startswith(f"You are {SHOWN[variant.protocol][agent]}.")
         assert "$" not in system + last
         assert "<problem>\nDouble x.\n</problem>\n\n<solution>\nprint(2 * x)\n</solution>" in system
@@ -157,11 +160,20 @@ def check_stances(rules: DialogueRules, agent: str, system: str) -> None:
         assert "You are rewarded if your decision is right" in system
 
 
+def turns_that_are_read(rules: DialogueRules, agent: str, seed: int) -> list[int]:
+    """Return the rounds in which an agent writes before the last turn of the verifier, or in it."""
+    protocol = rules.protocol
+    table = protocol.active[protocol.variant(seed)].any(axis=-1)
+    last = np.flatnonzero(table[:, protocol.agent_names.index("verifier")])[-1]
+    turns = np.flatnonzero(table[:, protocol.agent_names.index(agent)]).tolist()
+    return [turn for turn in turns if turn < last or agent == "verifier"]
+
+
 def check_counts(rules: DialogueRules, agent: str, system: str, seed: int) -> None:
     """The numbers of rounds and messages are those of the table."""
     protocol = rules.protocol
     table = protocol.active[protocol.variant(seed)].any(axis=-1)
-    num_messages = int(table[:, protocol.agent_names.index(agent)].sum())
+    num_messages = len(turns_that_are_read(rules, agent, seed))
     num_questions = int(table[:, protocol.agent_names.index("verifier")].sum())
     assert num_questions == protocol.max_verifier_questions
     if protocol.num_episode_rounds > 1:
@@ -206,8 +218,7 @@ def check_order(rules: DialogueRules, agent: str, system: str, seed: int) -> Non
 def check_last_turn(rules: DialogueRules, agent: str, round_: int, last: str, seed: int) -> None:
     """The verifier is told to decide in its last round, and only there."""
     protocol = rules.protocol
-    table = protocol.active[protocol.variant(seed)].any(axis=-1)
-    is_last = not table[round_ + 1 :, protocol.agent_names.index(agent)].any()
+    is_last = round_ == turns_that_are_read(rules, agent, seed)[-1]
     assert ("You must decide now." in last) == (is_last and agent == "verifier")
     if "prover" in agent and protocol.name in GROUPS:
         assert ("This is your last message." in last) == is_last
