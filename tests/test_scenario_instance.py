@@ -3,8 +3,6 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from nip.scenario_instance import (
     PureTextScenarioInstance,
     ScenarioInstance,
@@ -39,6 +37,7 @@ def test_language_models_are_also_told_apart_by_their_tests_and_prompts() -> Non
     assert instance.digests() == {"train dataset": "a", "test dataset": "b", "prompts": "c"}
 
 
-def test_another_kind_of_data_must_say_what_it_is() -> None:
-    with pytest.raises(NotImplementedError):
-        instance_of(ScenarioInstance).digests()
+def test_another_kind_of_data_is_named_by_its_datasets_if_they_have_a_fingerprint() -> None:
+    instance = instance_of(ScenarioInstance, train_dataset=data("a"), test_dataset=["b"])
+    assert instance.digests() == {"train dataset": "a"}
+    assert instance_of(ScenarioInstance).digests() == {}

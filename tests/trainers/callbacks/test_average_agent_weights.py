@@ -141,5 +141,5 @@ def test_agents_that_differ_are_named_with_their_shapes(agents):
 
 
 def test_language_models_are_refused():
-    with pytest.raises(ParameterError, match="are language models"):
+    with pytest.raises(ParameterError, match="needs agents that are networks"):
         ScriptedTraining(AverageAgentWeights(agents=PROVERS), data="text")
