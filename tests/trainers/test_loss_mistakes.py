@@ -277,3 +277,43 @@ def test_parameters_that_the_loss_reads_only_later_are_checked_then():
 
     with pytest.raises(ParameterError, match="depends on 1 parameters that are neither trained"):
         train_with(forward)
+
+
+class Holder:
+    """A loss term with a tensor that nothing trains."""
+
+    def __init__(self):
+        self.offset = torch.ones((), requires_grad=True)
+
+    def term(self, batch, context):
+        return self.offset.square()
+
+
+def test_a_tensor_of_a_loss_term_that_is_no_parameter_is_refused():
+    trainer = make_trainer(make_params())
+    trainer.use(TrainerComponents(loss_terms=[(1.0, Holder().term)]))
+    with pytest.raises(ParameterError, match=r"depends on 1 parameters.*loss term.*an nn\.Module"):
+        trainer.train()
+
+
+def test_parameters_that_are_unfrozen_too_late_are_refused():
+    frozen = nn.Linear(1, 1).requires_grad_(False)
+
+    def forward(objective, tensordict):
+        value = frozen(torch.ones(1, 1)).sum()
+        frozen.requires_grad_(True)
+        return TensorDict({"loss_a": score(objective, tensordict) + value})
+
+    class Frozen(Objective):
+        def __init__(self, agents):
+            super().__init__(agents)
+            self.head = frozen
+
+        def forward(self, tensordict):
+            return forward(self, tensordict)
+
+    trainer = make_trainer(make_params(trainer="reinforce"))
+    trainer.use(TrainerComponents(loss=lambda trainer: (Frozen(trainer.agents), None)))
+    message = r"objective\.head\.weight, objective\.head\.bias require gradients now, but did not"
+    with pytest.raises(ParameterError, match=message):
+        trainer.train()

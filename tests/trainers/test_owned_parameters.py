@@ -239,3 +239,21 @@ def test_parameters_that_nobody_trains_are_refused():
     trainer.use(components)
     with pytest.raises(ValueError, match=r"Hidden depends on 2 parameters.*\(1, 1\).*ModuleList"):
         trainer.train()
+
+
+def test_a_method_is_a_loss_term_with_the_parameters_of_its_object(tmp_path):
+    class Holder:
+        def __init__(self):
+            self.head = Head()
+
+        def term(self, batch, context):
+            return self.head(batch, context)
+
+    holder = Holder()
+    before = holder.head.line.bias.item()
+    components = TrainerComponents(loss_terms=[(0.5, holder.term)])
+    trainer = make_trainer(make_params(rl={"lr": 0.1}))
+    trainer.use(components)
+    trainer.train()
+    assert set(trainer.learner.owners) == {"objective", "loss_term_1.term.head"}
+    assert holder.head.line.bias.item() != before

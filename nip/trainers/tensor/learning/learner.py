@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from nip.errors import warn_user
+from nip.errors import ParameterError, warn_user
 from nip.rl_objectives import Objective
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.core.callback import Event
@@ -97,6 +97,12 @@ class Learner:
         for owned in owned_parameters(agents, self.owners).values():
             self.names |= {parameter: name for name, parameter in owned.items()}
         self.learning = {parameter for parameter in self.names if parameter.requires_grad}
+        trainable = {each for group in optimizer.param_groups for each in group["params"]}
+        self._frozen: dict[torch.Tensor, str] = {
+            parameter: name
+            for parameter, name in self.names.items()
+            if not parameter.requires_grad and parameter not in trainable
+        }
         self._agents = agents
         self._source = type(objective).__name__
         trained = [
@@ -233,9 +239,21 @@ class Learner:
             add_loss_terms(losses, self.loss_terms, minibatch, self.context)
         if not self._has_checked_graph:
             known = {*self.names, *self._unowned()}
-            plain = plain_tensors(self.owners)
-            self._has_checked_graph = check_reached(losses, known, self._source, plain)
+            plain = plain_tensors(self.owners, self.loss_terms)
+            reached = check_reached(losses, known, self._source, plain)
+            self._refuse_unfrozen(reached)
+            self._has_checked_graph = bool(reached)
         return losses
+
+    def _refuse_unfrozen(self, reached: Sequence[torch.Tensor]) -> None:
+        """Refuse parameters that were frozen when the optimizer was built, and are not any more."""
+        if names := [self._frozen[each] for each in reached if each in self._frozen]:
+            listed = ", ".join(names[:4]) + ", ..." * (len(names) > 4)
+            raise ParameterError(
+                f"{listed} require gradients now, but did not when the optimizer was built, so "
+                "they would not be trained. Let them require gradients from the start, or leave "
+                "them frozen."
+            )
 
     def _after_step(self, has_moved: bool) -> None:
         """Count a step, unless it was skipped after an overflow of float16, and end it."""

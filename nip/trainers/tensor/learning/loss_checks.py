@@ -114,7 +114,7 @@ def check_reached(
     known: Collection[Tensor],
     source: str,
     plain: Collection[Tensor] = (),
-) -> bool:
+) -> list[Tensor]:
     """Raise ``ParameterError`` if a loss depends on parameters that nobody trains or saves.
 
     Parameters
@@ -130,8 +130,8 @@ def check_reached(
 
     Returns
     -------
-    depends : bool
-        Whether they depend on any parameters.
+    reached : list of Tensor
+        The parameters on which they depend.
     """
     terms = [losses[name] for name in losses.keys() if name.startswith("loss_")]
     reached = parameters_in_graph(terms, plain)
@@ -141,10 +141,10 @@ def check_reached(
         raise ParameterError(
             f"The loss of {source} depends on {len(lost)} parameters that are neither trained nor "
             f"saved, of shapes {shapes}{', ...' * (len(lost) > 4)}. Build their module in the "
-            "objective's __init__ as an attribute (several in an nn.ModuleList), make a tensor an "
-            "nn.Parameter, or detach it."
+            "objective's __init__ as an attribute (several in an nn.ModuleList), or make the loss "
+            "term that has them an nn.Module; make a tensor an nn.Parameter, or detach it."
         )
-    return bool(reached)
+    return reached
 
 
 def explain_missing_key(error: KeyError, minibatch: TensorDictBase, source: str) -> None:

@@ -55,10 +55,14 @@ def load_owned_state_dict(module: nn.Module, state: Mapping[str, Any]) -> None:
     module.load_state_dict({**module.state_dict(), **state})
 
 
-def plain_tensors(owners: Mapping[str, nn.Module]) -> set[Tensor]:
-    """Return the tensors in attributes of modules that require gradients, but are no parameters."""
+def plain_tensors(owners: Mapping[str, nn.Module], loss_terms: Sequence[LossTerm]) -> set[Tensor]:
+    """Return the tensors in attributes of modules and loss terms that require gradients.
+
+    These are no parameters of modules.
+    """
     modules = dict.fromkeys(each for owner in owners.values() for each in owner.modules())
-    values = (value for module in modules for value in vars(module).values())
+    holders = [*modules, *(_holder(term.function) for term in loss_terms)]
+    values = (value for each in holders for value in getattr(each, "__dict__", {}).values())
     return {each for each in values if isinstance(each, Tensor) and each.requires_grad}
 
 
@@ -86,10 +90,15 @@ def parameters_in_graph(losses: Sequence[Tensor], plain: Collection[Tensor] = ()
     return list(found)
 
 
+def _holder(function: object) -> object:
+    """Return the object of a method, or the function itself."""
+    return getattr(function, "__self__", function)
+
+
 def _modules_of(function: object) -> Iterator[tuple[str, nn.Module]]:
     if isinstance(function, nn.Module):
         yield "", function
         return
-    for name, value in getattr(function, "__dict__", {}).items():
+    for name, value in getattr(_holder(function), "__dict__", {}).items():
         if isinstance(value, nn.Module):
             yield name, value
