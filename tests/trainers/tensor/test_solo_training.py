@@ -145,4 +145,4 @@ def test_a_frozen_agent_keeps_its_running_statistics_too(ready):
     after = trainer.agents.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert not any(".prover." in name for name in changed)
-    assert "agents.verifier.body.pooling.batch_norm.running_var" in changed
+    assert "agents.verifier.body.pooling.batch_norm.num_batches_tracked" in changed
