@@ -122,6 +122,17 @@ def problems_with(params: HyperParameters, data_dir: Any) -> Iterator[str]:
                 yield f"{name} has no effect and is not reported, with {tried}"
 
 
+def _toy_game(trainer: str) -> HyperParameters:
+    """Return an experiment that is long enough for clipping and for episodes without a decision."""
+    return make_params(
+        "toy",
+        trainer,
+        "nip",
+        rl={"lr": 0.1, "rollouts_per_iteration": 32, "minibatch_size": 32},
+        agents={name: {"d_hidden": 3} for name in ("prover", "verifier")},
+    )
+
+
 EXPERIMENTS = {
     "solo_agent": lambda: make_params(
         "toy",
@@ -129,16 +140,8 @@ EXPERIMENTS = {
         agents={name: {"d_hidden": 3} for name in ("prover", "verifier")},
         solo_agent={"num_epochs": 3, "batch_size": 4, "learning_rate": 0.01},
     ),
-    "vanilla_ppo": lambda: make_params(
-        "toy",
-        protocol="nip",
-        # Large enough for clipping, and for episodes without a decision.
-        rl={"lr": 0.1, "rollouts_per_iteration": 32, "minibatch_size": 32},
-        agents={name: {"d_hidden": 3} for name in ("prover", "verifier")},
-    ),
-    "reinforce": lambda: make_params(
-        "toy", "reinforce", agents={name: {"d_hidden": 3} for name in ("prover", "verifier")}
-    ),
+    "vanilla_ppo": lambda: _toy_game("vanilla_ppo"),
+    "reinforce": lambda: _toy_game("reinforce"),
     "graphs": lambda: make_params(
         "graph_isomorphism",
         protocol="nip",
