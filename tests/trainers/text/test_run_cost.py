@@ -73,13 +73,13 @@ def test_the_worst_case_is_that_of_full_answers_and_a_token_for_each_byte() -> N
     every_agent = {"model_name": "m", "max_tokens_per_message": 100}
     rl = {"num_iterations": 1, "rollouts_per_iteration": 12}
     plan = plan_of(every_agent=every_agent, rl=rl)
-    # Four messages of 100 tokens in each of 12 dialogues.
-    assert plan.worst.usage.completion_tokens == 12 * 4 * 100
+    # Three messages of 100 tokens in each of 12 dialogues: nobody reads a second of the prover.
+    assert plan.worst.usage.completion_tokens == 12 * 3 * 100
     assert plan.worst.trained_tokens == 0
     longer = plan_of(every_agent={**every_agent, "max_tokens_per_message": 101}, rl=rl)
-    # The second message is preceded by one, the third by two, and the fourth by three.
+    # The second message is preceded by one, and the third by two.
     difference = longer.worst.usage.prompt_tokens - plan.worst.usage.prompt_tokens
-    assert difference == 12 * (0 + 1 + 2 + 3)
+    assert difference == 12 * (0 + 1 + 2)
     assert plan.worst.sampling == pytest.approx(plan.worst.usage.prompt_tokens)
 
 
@@ -100,6 +100,6 @@ def test_a_real_model_is_expected_to_write_less_than_it_may() -> None:
     plan = plan_of(
         agents={"_default": {**scripted, "base_url": "http://localhost:1/v1", "freeze_agent": True}}
     )
-    # 24 dialogues with four messages of 0.6 · 90 words, at 4 tokens for 3 words.
-    assert plan.expected.usage.completion_tokens == 24 * 4 * 72
-    assert plan.estimate.usage.completion_tokens == 24 * 4 * 120
+    # 24 dialogues with three messages of 0.6 · 90 words, at 4 tokens for 3 words.
+    assert plan.expected.usage.completion_tokens == 24 * 3 * 72
+    assert plan.estimate.usage.completion_tokens == 24 * 3 * 120
