@@ -35,8 +35,8 @@ SYSTEM_LABEL = "[System]"
 class Conversation:
     """One dialogue as each of its agents sees it.
 
-    Every line of another agent's message begins with ``> ``, so that nothing in it can look like a
-    label, a system note or another message.
+    Every line of another agent's message begins with ``>`` and a space, so that nothing in it can
+    look like a label, a system note or another message.
 
     The messages for an agent depend only on the arguments and the dialogue so far. Those for one
     turn are a prefix of those for its next turn.
