@@ -58,6 +58,7 @@ class Budget:
         self._running: set[Reservation] = set()
         self._waiters: deque[_Waiter] = deque()
         self._excess: dict[ModelSpec, float] = {}
+        self._unpriced: dict[ModelSpec, float] = {}
 
     @property
     def is_limited(self) -> bool:
@@ -97,6 +98,10 @@ class Budget:
         if price is not None and (bound := price.of(worst)) > 0:
             reported = charge.reported_cost
             excess = (price.of(charge.usage) if reported is None else reported) / bound
+        elif charge.reported_cost:
+            # The price is 0, but the service charges: reserve what a token cost at most.
+            rate = charge.reported_cost / max(charge.usage.total_tokens, 1)
+            self._unpriced[model] = max(self._unpriced.get(model, 0.0), rate)
         self._excess[model] = max(self._excess.get(model, 1.0), excess)
 
     def stop(self, error: LanguageModelError) -> None:
@@ -124,7 +129,10 @@ class Budget:
     def _try(self, model: ModelSpec, worst: TokenUsage) -> Reservation | None:
         """Reserve the worst case of a call; None if it has to wait for running calls."""
         tracker = self._tracker
-        if model not in self._excess:
+        is_first = model not in self._excess
+        if is_first and any(each.model == model for each in self._running):
+            return None
+        if is_first:
             # It runs alone with all that is left, so a plausible bound is enough: one token for
             # each byte would stop runs with a small budget before their first call.
             worst = TokenUsage(worst.prompt_tokens // 2, worst.completion_tokens)
@@ -136,9 +144,9 @@ class Budget:
                 return None
             is_cost = dollars > left_dollars
             raise self._exceeded(dollars if is_cost else tokens, is_cost=is_cost)
-        if model not in self._excess:
+        if is_first:
             # Nothing is known yet about what the service charges.
-            dollars = left_dollars if dollars and tracker.max_cost is not None else dollars
+            dollars = left_dollars if tracker.max_cost is not None else dollars
             tokens = left_tokens if tracker.max_tokens is not None else tokens
         reservation = Reservation(model, worst, dollars, int(tokens))
         self._running.add(reservation)
@@ -155,7 +163,8 @@ class Budget:
                 f"(${tracker.max_cost:g}) cannot be kept. Add its price to the file of "
                 "settings.prices and start the run again to resume it."
             )
-        return price.of(worst) * self._excess.get(model, 1.0)
+        dollars = price.of(worst) + self._unpriced.get(model, 0.0) * worst.total_tokens
+        return dollars * self._excess.get(model, 1.0)
 
     def _left(self) -> tuple[float, float]:
         """Return the dollars and tokens that are neither spent nor reserved."""

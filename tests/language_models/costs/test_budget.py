@@ -1,6 +1,7 @@
 """No call is sent unless its worst case still fits into the budget."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,17 @@ def test_a_service_that_charges_more_than_the_limit_is_measured_before_others_ar
     ask_all(engine, 100)
     assert engine.usage_tracker.cost == pytest.approx(0.80)
     assert len(model.asked) == 2
+
+
+def test_a_service_that_charges_for_a_model_with_price_0_keeps_to_the_budget() -> None:
+    charged = replace(answer(completion_tokens=15), reported_cost=0.15)
+    model = FakeModel(*[charged] * 200, latency=1.0)
+    tracker = UsageTracker(Prices({"a-model": Price(0.0, 0.0)}), max_cost=1.0)
+    engine = engine_for(model, EngineOptions(max_concurrency=100), usage_tracker=tracker)
+    ask_all(engine, 100)
+    # The question has ten bytes and the answer 15 tokens, as many as are charged.
+    assert 3 <= len(model.asked) <= 6
+    assert tracker.cost == pytest.approx(0.15 * len(model.asked))
 
 
 def test_a_failed_call_returns_its_reservation() -> None:
