@@ -46,7 +46,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _entries(path: str) -> Mapping[str, Any]:
     try:
-        tree = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeys)
+        tree = _UniqueKeys(Path(path).read_text(encoding="utf-8")).get_single_data()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or f"it is not YAML ({error})"
         raise ParameterError(
