@@ -73,7 +73,7 @@ check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, uni
 	$(BIN)/mypy
 	$(BIN)/numpydoc lint $(DOCUMENTED)
 	HYPOTHESIS_PROFILE=check $(PYTEST) -x --failed-first -m "not slow and not whole_run and not grid" \
-		--ignore=tests/doc --ignore=tests/end_to_end
+		--ignore=tests/doc --ignore=tests/end_to_end --ignore=tests/rollout_analysis --ignore=tests/scripts
 
 test-slow: $(VENV)/.installed-dev  ## The tests that take minutes
 	$(PYTEST) -m slow

@@ -66,6 +66,7 @@ def test_a_difference_reads_as_a_sentence() -> None:
     assert str(Difference("rl.lr", 0.003, 0.1)) == "rl.lr: 0.003 → 0.1"
 
 
+@pytest.mark.grid
 @pytest.mark.filterwarnings("ignore::nip.errors.NipWarning")
 @settings(max_examples=20)
 @given(trees(), trees())

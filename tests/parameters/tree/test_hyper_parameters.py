@@ -183,6 +183,7 @@ def test_a_tree_survives_the_way_through_a_dictionary(tree: HyperParameters) -> 
     assert HyperParameters.from_dict(stored).to_dict() == stored
 
 
+@pytest.mark.grid
 @pytest.mark.filterwarnings("ignore::nip.errors.NipWarning")
 @settings(max_examples=20)
 @given(trees())
