@@ -103,7 +103,7 @@ def test_the_parameters_of_an_example_are_checked(working_folder: Path) -> None:
 @pytest.mark.slow
 def test_numbers_are_proved_composite(working_folder: Path) -> None:
     words = ["plugins=[doc/examples/new_scenario.py]", "scenario=composite", "dataset=below_1000"]
-    words += ["interaction_protocol=adp", "trainer=vanilla_ppo", "rl.num_iterations=100"]
+    words += ["interaction_protocol=adp", "trainer=vanilla_ppo", "rl.num_iterations=200"]
     words += ["rl.frames_per_batch=512", "rl.minibatch_size=256", "rl.lr=0.01"]
     metrics = metrics_of([*words, "settings.progress=false"], working_folder)
     assert metrics["test_completeness"] >= 0.95
