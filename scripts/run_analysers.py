@@ -37,12 +37,25 @@ def build_parser() -> argparse.ArgumentParser:
     add("--model", metavar="PROVIDER:NAME", help="model (openai:gpt-4o-mini-2024-07-18)")
     add("--base-url", metavar="URL", help="address of the service (the provider's)")
     add("--api-key-variable", metavar="NAME", help="variable with the key (the provider's)")
+    add(
+        "--reasoning-effort",
+        metavar="E",
+        help="effort of a reasoning model, such as low (not sent)",
+    )
+    add("--no-seed", dest="send_seed", action="store_false", default=None, help="send no seeds")
     add("--iterations", type=int, nargs="+", metavar="N", help="iterations, from 1 (all)")
     add("--phase", choices=("train", "test"), help="training or test dialogues (both)")
     add("--max-rollouts", type=int, metavar="N", help="maximum dialogues per stage (all)")
     add("--dry-run", action="store_true", help="only print the number of calls and their cost")
     add("--max-cost", type=float, metavar="DOLLARS", help="maximum cost (no limit)")
     add("--prices", metavar="FILE", help="price file, see settings.prices (public prices)")
+    add(
+        "--max-failed-share",
+        type=float,
+        metavar="S",
+        help="share without an answer to stop at (0.2)",
+    )
+    add("--max-invalid-share", type=float, metavar="S", help="share of unreadable ones (0.2)")
     add("--max-concurrency", type=int, metavar="N", help="maximum concurrent calls (100)")
     parser.add_run_arguments()
     return parser

@@ -1,6 +1,6 @@
 """One question about one dialogue, and how it is answered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
@@ -37,6 +37,9 @@ class Analysis:
 
     seed: int
     """Seed of the run."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    """Sampling parameters of all requests, without their seeds."""
 
     @property
     def needs_model(self) -> bool:
@@ -105,7 +108,7 @@ class Analysis:
             Call(
                 model=self.model,
                 messages=messages,
-                sampling=Sampling(seed=seed % NUM_SEEDS),
+                sampling=replace(self.sampling, seed=seed % NUM_SEEDS),
                 agent=self.analyser.name,
                 key=f"{self.key}/{attempt}",
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.language_models.chat import ModelSpec
+from nip.language_models.chat import ModelSpec, Sampling
 from nip.language_models.provider_registry import ConnectionContext, check_access
 from nip.language_models.server import EndpointOptions, create_app
 from nip.rollout_analysis.text_run import PHASES
@@ -44,6 +44,12 @@ class AnalysisOptions:
     api_key_variable: str | None = None
     """Environment variable with the API key; None: the provider's default."""
 
+    reasoning_effort: str | None = None
+    """Effort of a reasoning model, such as ``low``; None: not sent."""
+
+    send_seed: bool = True
+    """Send the seed of each request; services that refuse it need False."""
+
     iterations: Sequence[int] | None = None
     """Iterations to analyse, counted from 1; None: all."""
 
@@ -59,6 +65,10 @@ class AnalysisOptions:
                 f"max_rollouts must be at least 1, got {self.max_rollouts}. Omit it to analyse all "
                 "rollouts."
             )
+
+    def sampling(self) -> Sampling:
+        """Return the sampling parameters of all requests, without their seeds."""
+        return Sampling(reasoning_effort=self.reasoning_effort, sends_seed=self.send_seed)
 
     def model_spec(self) -> ModelSpec:
         """Parse the model's provider and name.

@@ -21,12 +21,14 @@ from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.rollout_analysis.analyser import ModelAnalyser
 from nip.rollout_analysis.analysis import Analysis
+from nip.rollout_analysis.failure_limits import AnalysisTally, TooManyUnreadableError
 from nip.rollout_analysis.options import AnalysisOptions, connect
 from nip.rollout_analysis.selection import AnalysisSelection
 from nip.rollout_analysis.summary import SummaryRow, summarise, summary_json
 from nip.rollout_analysis.text_run import TextRun, open_text_run
 from nip.run_store.database.analysis_store import FILE_NAME, AnalysisStore
 from nip.trainers.text.model_connection import choose_engine_options, close_connection
+from nip.trainers.text.stage_limits import StageLimits
 from nip.utils.event_loop import call_without_event_loop, run_all
 from nip.utils.files import write_atomically
 from nip.utils.progress import ProgressBar
@@ -119,8 +121,8 @@ def run_analysers(
         datasets are read from where the run read them.
     **options : Any
         Fields of ``AnalysisOptions`` (``model``, ``base_url``, ``api_key_variable``,
-        ``iterations``, ``phases``, ``max_rollouts``), and fields of ``ExperimentSettings``, which
-        override ``settings``.
+        ``reasoning_effort``, ``send_seed``, ``iterations``, ``phases``, ``max_rollouts``), and
+        fields of ``ExperimentSettings``, which override ``settings``.
 
     Returns
     -------
@@ -130,8 +132,10 @@ def run_analysers(
     Raises
     ------
     NipError
-        If the run, an analyser or the model does not exist, or the service refuses all calls.
-        Answers received before are stored.
+        If the run, an analyser or the model does not exist, the service refuses all calls, or the
+        share of questions without an answer, or without a readable one, is above
+        ``settings.max_failed_share`` or ``settings.max_invalid_share``. Answers received before
+        are stored, and the next analysis asks these questions again.
     """
     chosen, settings, data_dir = _split(names, settings, options)
     folder = Path(settings.runs_dir) / run_id
@@ -218,10 +222,12 @@ class _Session:
     async def answer_all(self, context: ConnectionContext) -> None:
         """Answer the missing questions, as many concurrently as the service allows."""
         options = choose_engine_options(self.settings, [self.selection.model])
-        total = sum(1 for _ in self.selection.missing(self.run, self.store))
+        asks = [each.needs_model for each in self.selection.missing(self.run, self.store)]
+        limits = StageLimits(self.settings.max_failed_share, self.settings.max_invalid_share)
+        tally = AnalysisTally(limits, num_questions=sum(asks))
         try:
             with (
-                ProgressBar("Analyses", total, self.settings.progress) as bar,
+                ProgressBar("Analyses", len(asks), self.settings.progress) as bar,
                 _response_cache(self.settings) as cache,
             ):
                 async with Engine(
@@ -234,7 +240,7 @@ class _Session:
                     engine.recount("")
 
                     async def answer(analysis: Analysis) -> None:
-                        await self._answer(analysis, engine)
+                        await self._answer(analysis, engine, tally)
                         bar.advance()
                         bar.set_metrics({"dollars": engine.stats.cost})
 
@@ -243,10 +249,14 @@ class _Session:
                         answer,
                         QUESTIONS_PER_CALL * options.max_concurrency,
                     )
+        except TooManyUnreadableError:
+            for version in self.selection.versions:
+                self.store.delete_unknown(*version)
+            raise
         finally:
             await close_connection(context)
 
-    async def _answer(self, analysis: Analysis, engine: Engine) -> None:
+    async def _answer(self, analysis: Analysis, engine: Engine, tally: AnalysisTally) -> None:
         try:
             row = await analysis.answer(engine)
         except LanguageModelError as error:
@@ -254,12 +264,18 @@ class _Session:
                 raise
             self.failures.append(error)
             # The answers stay in the journal, and the next analysis counts them from there.
+            tally.add_failure(error)
             return
         with self.store.transaction():
             self.store.add(row)
-            self.store.journal.forget(analysis.key)
+            if row.num_retries or row.finding == "unknown":
+                # Answers that could not be read were paid for as well.
+                self.store.journal.set_aside(analysis.key)
+            else:
+                self.store.journal.forget(analysis.key)
             self.usage.commit(analysis.key)
             self.store.set_state("ledger", self.usage.snapshot())
+        tally.add(row)
 
     def finish(self) -> AnalysisResult:
         """Write the summary of all results of the run, and return that of the selection."""

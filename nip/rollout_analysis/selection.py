@@ -1,10 +1,10 @@
 """The questions of an analysis: every chosen analyser, agent and dialogue."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
-from nip.language_models.chat import ModelSpec
+from nip.language_models.chat import ModelSpec, Sampling
 from nip.rollout_analysis.analyser import Analyser, ModelAnalyser
 from nip.rollout_analysis.analysis import Analysis, model_of
 from nip.rollout_analysis.options import AnalysisOptions
@@ -32,6 +32,9 @@ class AnalysisSelection:
     max_rollouts: int | None = None
     """Maximum number of dialogues per stage; None: all."""
 
+    sampling: Sampling = field(default_factory=Sampling)
+    """Sampling parameters of all requests, without their seeds."""
+
     @classmethod
     def of(cls, run: TextRun, options: AnalysisOptions) -> Self:
         """Resolve options for a run.
@@ -44,6 +47,7 @@ class AnalysisSelection:
             model=options.model_spec(),
             stages=tuple(run.stages(options.phases, options.iterations)),
             max_rollouts=options.max_rollouts,
+            sampling=options.sampling(),
         )
 
     @property
@@ -68,7 +72,9 @@ class AnalysisSelection:
                         subject = Subject(
                             phase, iteration, rollout, datapoint, run.instance.rules, agent
                         )
-                        yield Analysis(analyser, subject, self.model, run.hyper_params.seed)
+                        yield Analysis(
+                            analyser, subject, self.model, run.hyper_params.seed, self.sampling
+                        )
 
     def missing(self, run: TextRun, store: AnalysisStore | None) -> Iterator[Analysis]:
         """Yield the questions without a stored answer; computed answers are always recomputed."""

@@ -33,6 +33,7 @@ from nip.rollout_analysis import (
 )
 from nip.rollout_analysis.text_run import open_text_run
 from nip.run_store.database.analysis_store import AnalysisRow, AnalysisStore
+from nip.trainers.text.stage_limits import TooManyFailuresError
 from nip.utils.clustered_mean import clustered_mean
 
 ASKING = ["prover_holds_role", "prover_quotes_solution", "questions_follow_up"]
@@ -42,6 +43,11 @@ REHEARSED = {"model": "rehearsal:judge", "progress": False}
 def rows_of(runs_dir: Path) -> list[AnalysisRow]:
     with AnalysisStore(runs_dir / "played") as store:
         return store.rows()
+
+
+def ledger_of(runs_dir: Path) -> dict:
+    with AnalysisStore(runs_dir / "played") as store:
+        return store.get_state("ledger")
 
 
 class Judge(ProvidedChatModel):
@@ -180,26 +186,79 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again_and_then_unknown(
 ) -> None:
     judge.answers = ["Well.", "Who knows.", "Answer: no", *["Hm."] * 4, "Answer: yes"]
     few = {"phases": ["train"], "iterations": [1], "max_rollouts": 2, "max_concurrency": 1}
-    run_analysers("played", ["prover_holds_role"], runs_dir=runs_dir, **few, **JUDGED)
+    tolerant = {**few, **JUDGED, "max_invalid_share": 1.0}
+    run_analysers("played", ["prover_holds_role"], runs_dir=runs_dir, **tolerant)
     found = {(row.finding, row.num_retries) for row in rows_of(runs_dir)}
     assert found <= {("no", 2), ("unknown", 3), ("not_applicable", 0)}
     assert ("no", 2) in found
+    # They were paid for, so they are kept.
+    with AnalysisStore(runs_dir / "played") as store:
+        kept = [entry["text"] for key, entry in store.journal.below("set_aside")]
+    assert kept[:3] == ["Well.", "Who knows.", "Answer: no"]
+    # They are counted once, however often the analysis is started.
+    usage = ledger_of(runs_dir)
+    run_analysers("played", ["prover_holds_role"], runs_dir=runs_dir, **tolerant)
+    assert ledger_of(runs_dir) == usage
+    assert usage["accounts"][0]["num_calls"] == sum(judge.asked.values())
+
+
+def test_too_many_unreadable_answers_stop_the_analysis_and_are_asked_for_again(
+    runs_dir: Path, judge: type[Judge]
+) -> None:
+    judge.answers = ["Well."]
+    with pytest.raises(TooManyFailuresError, match=r"no answer that can be read .*0\.2.*'Well\.'"):
+        run_analysers("played", ASKING[:1], runs_dir=runs_dir, max_concurrency=1, **JUDGED)
+    assert {row.finding for row in rows_of(runs_dir)} <= {"not_applicable"}
+    num_asked = sum(judge.asked.values())
+    judge.answers = ["Answer: yes"]
+    run_analysers("played", ASKING[:1], runs_dir=runs_dir, **JUDGED)
+    assert {row.finding for row in rows_of(runs_dir)} <= {"yes", "not_applicable"}
+    assert sum(judge.asked.values()) > num_asked
+
+
+def test_too_many_questions_without_an_answer_stop_the_analysis(
+    runs_dir: Path, judge: type[Judge]
+) -> None:
+    judge.answers = [*["Answer: yes"] * 2, ModelTimeoutError("late")]
+    quick = {"num_api_generation_timeouts": 0, "max_concurrency": 1}
+    with pytest.raises(TooManyFailuresError, match=r"got no answer .*max_failed_share=0\.2.*late"):
+        run_analysers("played", ASKING[:1], runs_dir=runs_dir, **quick, **JUDGED)
+    assert [row.finding for row in rows_of(runs_dir)].count("yes") == 2
+    judge.answers = ["Answer: yes"]
+    run_analysers("played", ASKING[:1], runs_dir=runs_dir, **JUDGED)
+    assert {row.finding for row in rows_of(runs_dir)} <= {"yes", "not_applicable"}
 
 
 def test_a_refused_question_is_unknown_and_a_lost_one_is_asked_again(
     runs_dir: Path, judge: type[Judge]
 ) -> None:
-    one = {"runs_dir": runs_dir, "phases": ["train"], "iterations": [1], "max_rollouts": 2}
-    quick = {"num_api_generation_timeouts": 0}
-    judge.answers = [ModelTimeoutError("late")]
+    one = {"runs_dir": runs_dir, "phases": ["train"], "iterations": [1], "max_rollouts": 4}
+    quick = {"num_api_generation_timeouts": 0, "max_failed_share": 0.9}
+    judge.answers = ["Answer: yes", ModelTimeoutError("late")]
     with pytest.warns(UserWarning, match="got no answer, one of them for this reason: late"):
         lost = run_analysers("played", ASKING[:1], **one, **JUDGED, **quick)
-    assert lost.num_failed == sum(judge.asked.values()) > 0
+    assert lost.num_failed == sum(judge.asked.values()) - 1 > 0
     judge.answers = [BadRequestError("too long")]
-    run_analysers("played", ASKING[:1], **one, **JUDGED)
+    run_analysers("played", ASKING[:1], **one, **JUDGED, max_invalid_share=1.0)
     unknown = [row for row in rows_of(runs_dir) if row.finding == "unknown"]
     assert len(unknown) == lost.num_failed
     assert unknown[0].answer == "BadRequestError: too long"
+
+
+def test_parameters_of_reasoning_models_are_sent(
+    runs_dir: Path, judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+    complete = judge.complete
+
+    async def listen(self, messages, sampling):
+        sent.append((sampling.reasoning_effort, sampling.sends_seed))
+        return await complete(self, messages, sampling)
+
+    monkeypatch.setattr(judge, "complete", listen)
+    chosen = {"reasoning_effort": "low", "send_seed": False, "max_rollouts": 1}
+    run_analysers("played", ASKING[:1], runs_dir=runs_dir, **chosen, **JUDGED)
+    assert set(sent) == {("low", False)}
 
 
 def test_an_empty_account_stops_everything_and_keeps_what_is_there(

@@ -1,5 +1,6 @@
 """Store the answers of calls in journal and response cache, and count what they cost."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from nip.errors import warn_user
@@ -12,9 +13,12 @@ from nip.language_models.engine.cache import ResponseCache, cache_key
 from nip.language_models.engine.call import Call
 from nip.language_models.engine.journal import Entry, Journal, from_entry, read_journal, to_entry
 from nip.language_models.errors import LanguageModelError
+from nip.run_store.database.journal import SET_ASIDE
 
 _FAILED = "failed"
 """Part of the journal key of a request that failed and was or may have been charged."""
+_SENT = "sent"
+"""Last part of the journal key of the request that was sent last for a call."""
 
 
 class Bookkeeper:
@@ -47,10 +51,12 @@ class Bookkeeper:
         """
         if self._journal is None:
             return
+        self._settle_sent(self._journal, dict(self._journal.below(prefix)))
         for key, entry in self._journal.below(prefix):
             payer = entry.get("payer")
             # Entries of earlier versions have none; they are counted when a call asks for them.
-            if payer is None or key in self._counted:
+            # The usage of entries that were set aside is committed.
+            if payer is None or key in self._counted or key.startswith(SET_ASIDE):
                 continue
             self._counted.add(key)
             self._tracker.record(
@@ -81,6 +87,21 @@ class Bookkeeper:
                 return completion
         return None
 
+    def note_sent(self, call: Call) -> None:
+        """Store that a request is about to be sent, if there is a budget.
+
+        If the process is killed before the outcome is stored, the service may have charged the
+        request, so that the next process counts its worst case against the budget.
+        """
+        if not self._budget.is_limited or self._journal is None or not call.key:
+            return
+        lost = _charge_of_lost(worst_case(call.messages, call.sampling.max_tokens))
+        entry = {
+            "num_failed": self._num_failed(self._journal, call.key),
+            "lost": {**_to_record(lost), "payer": _payer(call, lost)},
+        }
+        self._journal.put(f"{call.key}/{_SENT}", entry)
+
     def keep(self, call: Call, digest: str, address: str, completion: Completion) -> Completion:
         """Store and count an answer of the service; return it with its tokens."""
         if not completion.is_usage_known:
@@ -102,13 +123,14 @@ class Bookkeeper:
         It is stored in the journal, because a resumed run asks again and cannot know of it.
         """
         if error.is_charged == "no":
+            self._note_free(call)
             return
         worst = worst_case(call.messages, call.sampling.max_tokens)
         charge = _charge_of_failure(call, error, worst)
         self._tracker.record(call.agent, call.model, charge, key=call.key)
         self._note_charge(call, charge)
         if self._journal is not None and call.key:
-            number = self._num_failed(self._journal, call)
+            number = self._num_failed(self._journal, call.key)
             entry = {**_to_record(charge), "payer": _payer(call, charge)}
             self._journal.put(f"{call.key}/{_FAILED}/{number}", entry)
 
@@ -138,9 +160,25 @@ class Bookkeeper:
             worst = worst_case(call.messages, call.sampling.max_tokens)
             self._budget.note_charge(call.model, worst, charge)
 
+    def _note_free(self, call: Call) -> None:
+        """Store that the request that was sent last is certainly not charged."""
+        if self._budget.is_limited and self._journal is not None and call.key:
+            self._journal.put(f"{call.key}/{_SENT}", {})
+
+    def _settle_sent(self, journal: Journal, entries: Mapping[str, Entry]) -> None:
+        """Turn requests without a stored outcome into failed ones that may have been charged."""
+        for key, entry in entries.items():
+            call_key, _, last = key.rpartition("/")
+            if last != _SENT or not entry or call_key in entries:
+                continue
+            # If it failed and was charged, this entry exists.
+            failed = f"{call_key}/{_FAILED}/{entry['num_failed']}"
+            if failed not in entries:
+                journal.put(failed, entry["lost"])
+
     def _recount_failed(self, journal: Journal, call: Call) -> None:
         """Count the failed requests of an earlier process."""
-        for number in range(self._num_failed(journal, call)):
+        for number in range(self._num_failed(journal, call.key)):
             key = f"{call.key}/{_FAILED}/{number}"
             entry = journal.get(key)
             assert entry is not None
@@ -148,9 +186,9 @@ class Bookkeeper:
                 continue
             self._tracker.record(call.agent, call.model, _from_record(entry), key=call.key)
 
-    def _num_failed(self, journal: Journal, call: Call) -> int:
+    def _num_failed(self, journal: Journal, key: str) -> int:
         number = 0
-        while journal.get(f"{call.key}/{_FAILED}/{number}") is not None:
+        while journal.get(f"{key}/{_FAILED}/{number}") is not None:
             number += 1
         return number
 
@@ -164,7 +202,7 @@ class Bookkeeper:
 
 def _charge_of_failure(call: Call, error: LanguageModelError, worst: TokenUsage) -> Charge:
     if error.is_charged == "unknown":
-        return Charge(is_lost=True, held=worst)
+        return _charge_of_lost(worst)
     if error.usage is not None:
         return Charge(error.usage, error.reported_cost)
     estimated = estimated_usage(call.messages, "")
@@ -172,6 +210,10 @@ def _charge_of_failure(call: Call, error: LanguageModelError, worst: TokenUsage)
     limit = call.sampling.max_tokens or 0
     usage = TokenUsage(estimated.prompt_tokens, limit // 2)
     return Charge(usage, error.reported_cost, is_estimated=True, held=_excess(worst, usage))
+
+
+def _charge_of_lost(worst: TokenUsage) -> Charge:
+    return Charge(is_lost=True, held=worst)
 
 
 def _excess(worst: TokenUsage, usage: TokenUsage) -> TokenUsage:

@@ -217,6 +217,7 @@ class Engine:
         """
         started_at = asyncio.get_running_loop().time()
         try:
+            self._books.note_sent(call)
             completion = await self._complete(queue, call)
             queue.note_answer(snapshot, completion)
             return self._books.keep(call, digest, queue.model.address, completion)

@@ -129,6 +129,15 @@ class AnalysisStore:
                 f"INSERT OR REPLACE INTO results VALUES ({placeholders})", astuple(row)
             )
 
+    def delete_unknown(self, analyser: str, model: str, prompt_sha256: str) -> None:
+        """Delete the results of an analyser without a readable answer."""
+        with self._transactions() as connection:
+            connection.execute(
+                "DELETE FROM results WHERE finding = 'unknown' "
+                "AND analyser = ? AND model = ? AND prompt_sha256 = ?",
+                (analyser, model, prompt_sha256),
+            )
+
     def places(self, analyser: str, model: str, prompt_sha256: str) -> set[Place]:
         """Return the places with results of an analyser for a model and a prompt."""
         query = (

@@ -7,6 +7,9 @@ from typing import Any
 from nip.run_store.database.transactions import Transactions
 from nip.utils.exact_json import dump_compactly
 
+SET_ASIDE = "set_aside/"
+"""Prefix of the keys of entries that are kept but never read again; their usage is committed."""
+
 
 class RunJournal:
     """Journal of finished messages by key, such as ``train/3/17/0/prover/0``.
@@ -65,13 +68,13 @@ class RunJournal:
     def set_aside(self, prefix: str) -> None:
         """Rename all keys below a prefix, so that nothing reads these entries again.
 
-        They are kept below ``set_aside/``.
+        Commit their usage in the same transaction. They are kept below ``SET_ASIDE``.
         """
         top = prefix.rstrip("/")
         with self._transactions() as connection:
             connection.execute(
-                "UPDATE OR REPLACE journal SET key = 'set_aside/' || key WHERE key > ? AND key < ?",
-                (f"{top}/", f"{top}0"),
+                "UPDATE OR REPLACE journal SET key = ? || key WHERE key > ? AND key < ?",
+                (SET_ASIDE, f"{top}/", f"{top}0"),
             )
 
     def __len__(self) -> int:

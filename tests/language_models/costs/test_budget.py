@@ -1,11 +1,12 @@
 """No call is sent unless its worst case still fits into the budget."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from nip.language_models.chat import Completion, Sampling, TokenUsage
+from nip.language_models.chat import ChatMessage, Completion, Sampling, TokenUsage
 from nip.language_models.costs.budget import check_job_cost
 from nip.language_models.costs.prices import Price, Prices
 from nip.language_models.costs.usage_tracker import UsageTracker
@@ -182,6 +183,46 @@ def test_a_resumed_engine_sends_nothing_that_its_journal_has_no_money_left_for()
     engine.recount("k/1")
     ask_all(engine, 5)
     assert engine.usage_tracker.total == first.usage_tracker.total
+
+
+class KilledWhileAsked(FakeModel):
+    """Copies the journal as a kill would leave it during the last request."""
+
+    def __init__(self, *outcomes: Completion | Exception, journal: MemoryJournal) -> None:
+        super().__init__(*outcomes)
+        self.journal, self.left = journal, MemoryJournal()
+
+    async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        self.left.entries = dict(self.journal.entries)
+        return await super().complete(messages, sampling)
+
+
+FREE = outcome(ModelConnectionError("refused"), "no")
+PAID = outcome(MalformedAnswerError("no choices"), "yes", TokenUsage(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("before", "cents_before"), [([], 0), ([FREE], 0), ([PAID], 9), ([PAID, FREE, PAID], 18)]
+)
+def test_a_request_under_way_at_a_kill_counts_with_its_worst_case(
+    before: list[LanguageModelError], cents_before: int
+) -> None:
+    journal = MemoryJournal()
+    model = KilledWhileAsked(answer(completion_tokens=4), *before, answer(), journal=journal)
+    tracker = UsageTracker(CENTS, max_cost=9.0)
+    options = EngineOptions(max_concurrency=1)
+    ask_all(engine_for(model, options, usage_tracker=tracker, journal=journal), 2)
+    # All requests of the undisturbed process have an outcome: nothing is held.
+    undisturbed = UsageTracker(CENTS, max_cost=9.0)
+    engine_for(FakeModel(), usage_tracker=undisturbed, journal=journal).recount("k")
+    assert undisturbed.total == tracker.total and undisturbed.held_cost == 0
+    # The process that follows the kill finds one request without an outcome, and counts it once.
+    for _ in range(2):
+        resumed = UsageTracker(CENTS, max_cost=9.0)
+        engine_for(FakeModel(), usage_tracker=resumed, journal=model.left).recount("k")
+        assert resumed.cost == pytest.approx(0.04 + cents_before / 100)
+        assert resumed.held_cost == pytest.approx(0.15)
+        assert resumed.total.num_lost_calls == 1
 
 
 def test_a_budget_of_tokens_counts_prompts_by_their_bytes() -> None:
