@@ -8,6 +8,7 @@ from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.checks.choices import problems_with_choices
 from nip.parameters.tree.plugin_names import how_to_load_plugins
+from nip.parameters.tree.unnamed import is_plain_name
 
 _CHOICES = ("scenario", "trainer", "dataset", "interaction_protocol")
 
@@ -20,7 +21,7 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ParameterError
-        If the base run does not exist or cannot be read.
+        If the base run does not exist or cannot be read, or a choice that it makes is a path.
     """
     base_run, settings = choices["base_run"], choices["settings"]
     if not isinstance(base_run, Mapping) or not isinstance(settings, Mapping):
@@ -40,5 +41,17 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
     problems = problems_with_choices(stored, HyperParameters.interaction_protocol)
     if problems and (advice := how_to_load_plugins(stored)):
         raise ParameterError(f"base_run.run_id={run_id!r}: {' '.join(problems)} {advice}")
-    missing = [name for name in _CHOICES if choices.get(name) is None]
-    return {name: stored[name] for name in missing if name in stored}
+    taken = [name for name in _CHOICES if choices.get(name) is None and name in stored]
+    for name in taken:
+        _check_is_name(name, stored[name], run_id)
+    return {name: stored[name] for name in taken}
+
+
+def _check_is_name(choice: str, value: Any, run_id: str) -> None:
+    """Refuse a path, which may lead anywhere, and a reference, which would be resolved."""
+    if not isinstance(value, str) or not is_plain_name(value):
+        raise ParameterError(
+            f"base_run.run_id={run_id!r} has {choice}={value!r}, which is no plain name. A run may "
+            "come from somebody else, so files and addresses that it names are used only if you "
+            f"give them yourself. If you trust it, add {choice}=... with this value."
+        )

@@ -17,7 +17,9 @@ from nip.parameters import HyperParameters, trainer_specs
 from nip.parameters.agents import DEFAULT_AGENT, NO_AGENTS
 from nip.parameters.base_run import PRESERVED_FOR_RERUN_TESTS
 from nip.parameters.tree.difference import difference
+from nip.parameters.tree.unnamed import check_all_is_named
 from nip.run_store.reading import read_parameters
+from nip.run_store.run_id import check_run_id
 
 _REQUIRED = ("scenario", "trainer", "dataset")
 
@@ -30,17 +32,26 @@ def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) 
     Raises
     ------
     ParameterError
-        If the base run does not exist or is incompatible, or, with ``rerun_tests``, if a parameter
-        was given that must equal that of the base run.
+        If the base run does not exist or is incompatible; if it names something outside of itself,
+        such as code or an address, that was not given as well; or, with ``rerun_tests``, if a
+        parameter was given that must equal that of the base run.
     """
     kind = hyper_params.base_run.base_run_type
     if kind == "none":
         return hyper_params
-    base = read_base_run(Path(settings.runs_dir), str(hyper_params.base_run.run_id))
-    if kind == "parameters":
-        return _with_parameters_of(base, hyper_params)
-    merged = _with_tests_of(base, hyper_params)
-    _check_something_to_test(merged, settings)
+    # Protocols import NumPy, which most experiments do not need yet.
+    from nip.protocols.registry import agent_names_of
+
+    run_id = str(hyper_params.base_run.run_id)
+    # It may come from a stored run itself, and must not lead out of ``runs_dir``.
+    check_run_id(run_id, "base_run.run_id")
+    base = read_base_run(Path(settings.runs_dir), run_id)
+    merge_into = _with_parameters_of if kind == "parameters" else _with_tests_of
+    merged = merge_into(base, hyper_params)
+    agent_names = agent_names_of(merged.interaction_protocol)
+    check_all_is_named(merged, hyper_params, agent_names, f"base_run.run_id={run_id!r}")
+    if kind == "rerun_tests":
+        _check_something_to_test(merged, settings)
     return merged
 
 

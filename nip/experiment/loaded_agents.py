@@ -12,6 +12,7 @@ from nip.errors import NipWarning, ParameterError
 from nip.experiment.base_run import merge
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters, HyperParameters
+from nip.parameters.tree.unnamed import check_agent_is_named
 from nip.run_store.reading import read_parameters
 from nip.run_store.run_id import is_run_folder
 
@@ -60,6 +61,8 @@ def apply_agent_checkpoints(
             source = source_folder(name, given, settings)
             find_weights(source, given.checkpoint_version)
         agents[name] = _take_over(name, given, _read_agent(name, source, hyper_params))
+        used = type(given).build(agents[name], f"agents.{name}")
+        check_agent_is_named(name, used, given, f"The run in {source}")
     return _build({**hyper_params.to_dict(), "agents": agents})
 
 

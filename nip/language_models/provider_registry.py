@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from nip.language_models.chat import ChatModel, ModelSpec
 from nip.registry import Registry, require_complete
@@ -51,6 +51,9 @@ class ProvidedChatModel(ChatModel):
         If ``check_access`` raises it.
     """
 
+    names_code: ClassVar[bool] = False
+    """Whether the name of a model names code, which is then never taken from a stored run."""
+
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         self.check_access(spec, context)
         self._spec = spec
@@ -95,6 +98,12 @@ def find_chat_provider(name: str) -> type[ProvidedChatModel]:
     provider = chat_provider_registry.get(name.lower())
     require_complete(f"model provider {name!r}", provider, ProvidedChatModel)
     return provider
+
+
+def names_code(provider: str) -> bool:
+    """Return whether the names of a provider's models name code; False if it is not registered."""
+    name = provider.lower()
+    return name in chat_provider_registry and chat_provider_registry[name].names_code
 
 
 def check_access(spec: ModelSpec, context: ConnectionContext | None = None) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from nip.errors import ParameterError
 from nip.parameters.fields.dotted_names import join, unknown_parameter
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
 from nip.parameters.training import AgentOptimizerParameters
@@ -74,6 +75,10 @@ class BaseAgentParameters(SubParameters):
         return cls()
 
 
+def _is_loaded(agent: AgentParameters) -> bool:
+    return agent.load_checkpoint_and_parameters
+
+
 @register_parameter_class
 @dataclass
 class AgentParameters(BaseAgentParameters):
@@ -94,16 +99,20 @@ class AgentParameters(BaseAgentParameters):
     load_checkpoint_and_parameters: bool = False
     """Start from the weights and parameters of this agent in another run."""
 
-    checkpoint_run_id: str | None = None
+    checkpoint_run_id: Annotated[str | None, PLAIN_TEXT] = None
     """Name of the run from which they are loaded."""
 
-    checkpoint_version: str | Count = "latest"
+    checkpoint_version: Annotated[str | Count, PLAIN_TEXT] = "latest"
     """Checkpoint of that run: ``latest``, ``best``, or the number of an iteration."""
 
-    checkpoint_project: str | None = None
+    checkpoint_project: Annotated[
+        str | None, NamesOutside("projects that are read", _is_loaded)
+    ] = None
     """Weights & Biases project that holds the run; None: the run is in ``settings.runs_dir``."""
 
-    checkpoint_entity: str | None = None
+    checkpoint_entity: Annotated[str | None, NamesOutside("accounts that are read", _is_loaded)] = (
+        None
+    )
     """User or team that owns the project; None: the value of WANDB_ENTITY."""
 
     use_manual_architecture: bool = False

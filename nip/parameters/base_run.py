@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 
 PRESERVED_FOR_RERUN_TESTS = (
@@ -28,7 +29,7 @@ class BaseRunParameters(SubParameters):
     """``parameters``: use its parameters as defaults; ``rerun_tests``: test its models after each \
 iteration."""
 
-    run_id: str | None = None
+    run_id: Annotated[str | None, PLAIN_TEXT] = None
     """Name of the other run, in the same ``runs_dir``."""
 
     rerun_tests_force_test_during_training_state: bool = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Lt
 
+from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.named_components import NamedComponent
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.specs import trainer_specs
@@ -47,7 +48,7 @@ Mode = Literal["max", "min"]
 class MonitoringParameters(CallbackParameters):
     """Parameters shared by callbacks that monitor one metric."""
 
-    monitor: str = "test_mean_accuracy"
+    monitor: Annotated[str, PLAIN_TEXT] = "test_mean_accuracy"
     """Monitored metric; metrics that begin with ``test_`` come from evaluations."""
 
     mode: Mode = "max"
@@ -170,19 +171,26 @@ class WandbParameters(CallbackParameters):
     name: str = "wandb"
     """Name of the callback."""
 
-    project: str | None = None
+    project: Annotated[str | None, NamesOutside("projects that are written to")] = None
     """Project; None: the value of WANDB_PROJECT, else ``nip``."""
 
-    entity: str | None = None
+    entity: Annotated[str | None, NamesOutside("accounts that are written to")] = None
     """User or team; None: the value of WANDB_ENTITY, else the default of the account."""
 
-    mode: Literal["online", "offline", "disabled"] = "online"
+    mode: Annotated[
+        Literal["online", "offline", "disabled"],
+        NamesOutside(
+            "services that are sent data",
+            lambda wandb: wandb.mode == "online",
+            even_by_default=True,
+        ),
+    ] = "online"
     """Upload during the run, store for ``wandb sync``, or do nothing."""
 
-    group: str | None = None
+    group: Annotated[str | None, PLAIN_TEXT] = None
     """Group under which related runs are shown."""
 
-    tags: tuple[str, ...] = ()
+    tags: Annotated[tuple[str, ...], PLAIN_TEXT] = ()
     """Tags of the run."""
 
     log_checkpoints: bool = False
@@ -236,7 +244,7 @@ class AverageAgentWeightsParameters(CallbackParameters):
     name: str = "average_agent_weights"
     """Name of the callback."""
 
-    agents: tuple[str, ...] = ()
+    agents: Annotated[tuple[str, ...], PLAIN_TEXT] = ()
     """Names of the agents whose weights are averaged."""
 
     every: Count = 1

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Self
 from annotated_types import Ge, Gt, Le
 
 from nip.parameters.agents import BaseAgentParameters
+from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import (
@@ -41,27 +42,46 @@ _OWN_FIELDS_HINT = {"model": "Set model_name."}
 _TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
+def _is_called(agent: TextAgentParameters) -> bool:
+    """Return whether provider and address count; a rehearsal uses neither."""
+    return not agent.use_dummy_api
+
+
+def _is_called_elsewhere(agent: TextAgentParameters) -> bool:
+    """Return whether the provider is not the default, which only sends the name of the model."""
+    return _is_called(agent) and agent.model_provider.lower() != "openai"
+
+
 @register_parameter_class
 @dataclass
 class TextAgentParameters(BaseAgentParameters):
     """Parameters shared by all agents that are language models."""
 
-    model_provider: str = "OpenAI"
+    model_provider: Annotated[
+        str, NamesOutside("providers that are called", when=_is_called_elsewhere)
+    ] = "OpenAI"
     """Provider: ``OpenAI`` (also any server with its API), ``local``, ``scripted``."""
 
-    model_name: str = "gpt-4o-mini-2024-07-18"
+    model_name: Annotated[
+        str,
+        NamesOutside("files that are read or executed", when=_is_called_elsewhere),
+    ] = "gpt-4o-mini-2024-07-18"
     """Name of the model at its provider, or its folder (``local``) or file (``scripted``)."""
 
-    base_url: str | None = None
+    base_url: Annotated[str | None, NamesOutside("addresses that are called", when=_is_called)] = (
+        None
+    )
     """Address of the API; None: ``OPENAI_BASE_URL`` where it is set, else the provider's own."""
 
-    api_key_variable: str | None = None
+    api_key_variable: Annotated[str | None, NamesOutside("keys that are sent", when=_is_called)] = (
+        None
+    )
     """Environment variable that holds the key; None: ``OPENAI_API_KEY``, at its own host only."""
 
     use_dummy_api: bool = False
     """Rehearse: send requests to a mock API inside this process, which costs nothing."""
 
-    shared_model_group: str | None = None
+    shared_model_group: Annotated[str | None, PLAIN_TEXT] = None
     """Agents that name the same group share one model; None: a group of its own."""
 
     temperature: Annotated[float, Ge(0), Le(2)] | None = None
@@ -91,7 +111,10 @@ class TextAgentParameters(BaseAgentParameters):
     token_limit_name: TokenLimitName | None = None
     """Name of the request field with the token limit; None: the one that the service uses."""
 
-    extra_body: JsonObject | None = None
+    extra_body: Annotated[
+        JsonObject | None,
+        NamesOutside("fields of requests that only the service knows", when=_is_called),
+    ] = None
     """Further fields of each request, which the service defines; null leaves a field out."""
 
     num_invalid_generation_retries: CountOrZero = 20
@@ -168,10 +191,10 @@ class TextAgentParameters(BaseAgentParameters):
 class RehearsalParameters(SubParameters):
     """The mock API that serves agents with ``use_dummy_api=True``."""
 
-    brain: str = "dialogue"
+    brain: Annotated[str, PLAIN_TEXT] = "dialogue"
     """Mock model: ``dialogue`` (rules and memorised answers), ``echo``, or your own."""
 
-    brain_file: str | None = None
+    brain_file: Annotated[str | None, NamesOutside("files that are read")] = None
     """File with the rules of the mock model; None: the rules of the scenario."""
 
     latency_s: NonNegative = 0.0
@@ -180,7 +203,7 @@ class RehearsalParameters(SubParameters):
     job_polls: CountOrZero = 2
     """Number of polls after which a fine-tuning job is finished."""
 
-    faults: tuple[str, ...] = ()
+    faults: Annotated[tuple[str, ...], PLAIN_TEXT] = ()
     """Faults that the mock API simulates, for example ``[rate_limit, server_error]``."""
 
     fault_rate: UnitInterval = 0.2

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from nip.parameters.fields.outside_names import NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.specs import trainer_specs
@@ -304,7 +305,7 @@ class PureTextEiParameters(SubParameters):
 class FineTuningParameters(SubParameters):
     """How the models of language-model agents are fine-tuned."""
 
-    backend: str = "openai"
+    backend: Annotated[str, NamesOutside("services that are called")] = "openai"
     """Fine-tuning backend: ``openai``, or the name of your own."""
 
     n_epochs: Count | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from nip.errors import ParameterError
@@ -92,8 +92,9 @@ def open_text_run(folder: Path | str, data_dir: Path | str | None = None) -> Ite
             f"Run {folder.name!r} has trainer={hyper_params.trainer!r}, whose agents are not "
             "language models. Choose a run of language models."
         )
-    settings = ExperimentSettings.from_dict(read_settings(folder), ignore_unknown=True)
-    settings = settings if data_dir is None else replace(settings, data_dir=str(data_dir))
+    # Of the stored settings only this one: the run may be somebody else's.
+    stored = read_settings(folder).get("data_dir", ExperimentSettings.data_dir)
+    settings = ExperimentSettings(data_dir=stored if data_dir is None else str(data_dir))
     with open_database(folder) as database:
         instance = build_text_instance(hyper_params, settings)
         instance.continue_run(database.digests())

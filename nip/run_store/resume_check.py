@@ -11,10 +11,9 @@ from nip.parameters.callbacks import callback_specs
 from nip.parameters.tree.difference import ABSENT, Difference, difference
 from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.tree.plugin_names import plugin_stamp
+from nip.parameters.tree.unnamed import FILE_NAME
 from nip.parameters.tree.yaml_text import dump, load_mapping
 from nip.utils.files import write_atomically
-
-FILE_NAME = "hyper_params.yaml"
 
 
 def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:

@@ -21,8 +21,8 @@ from tests.source_files import REPOSITORY
 RUN = "scripts/run_experiment.py"
 TIMEOUT_S = 900
 CONFIGS = ConfigFolders(REPOSITORY / "configs")
-# These stand for something that the reader has still to write.
-OF_THE_READER = ("my_trainer", "my_experiment")
+# These stand for something that the reader has still to write, or has from somebody else.
+OF_THE_READER = ("my_trainer", "my_experiment", "run_id=theirs")
 TRUSTED = ("git", "make", "source", "ls", "eval", "curl", "pip", "tensorboard", "wandb")
 PARSERS = {
     "scripts/create_cv_dataset.py": program_parser,

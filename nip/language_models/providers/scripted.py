@@ -42,6 +42,8 @@ class ScriptedChatModel(ProvidedChatModel):
     Every word counts as one token. A text longer than ``max_tokens`` is cut.
     """
 
+    names_code = True
+
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)
         self._answer = load_answers(spec.model_name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from nip.parameters.fields.outside_names import NamesOutside
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.text_agents import TextAgentParameters
 from nip.parameters.types import CountOrZero
@@ -42,7 +43,9 @@ class CodeValidationParameters(SubParameters):
     linear_reward: bool = False
     """Interpolate rewards by the position on the scale instead of rounding it to 0 or 1."""
 
-    prompt_folder: str | None = None
+    prompt_folder: Annotated[str | None, NamesOutside("files that are read and sent to models")] = (
+        None
+    )
     """Folder of system prompts to use instead of the built-in ones."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:

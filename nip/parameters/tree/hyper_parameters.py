@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from nip.errors import ParameterError, did_you_mean
 from nip.parameters.agents import AgentsParameters
@@ -16,6 +16,7 @@ from nip.parameters.checks.combinations import problems_with_combinations
 from nip.parameters.checks.unused_options import unused_options
 from nip.parameters.fields.dotted_names import unknown_parameter
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
+from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.named_components import (
     LossTermParameters,
@@ -56,6 +57,7 @@ from nip.parameters.tree import yaml_text
 from nip.parameters.tree.changes import apply_changes
 from nip.parameters.tree.migrations import PACKAGE_KEYS, migrate, package_stamp
 from nip.parameters.tree.plugin_names import PLUGINS_KEY, how_to_load_plugins, plugin_stamp
+from nip.parameters.tree.unnamed import FILE_NAME, check_all_is_given, is_plain_name
 from nip.parameters.types import (
     Count,
     CountOrZero,
@@ -85,6 +87,11 @@ def _ends_before_first_evaluation(hyper_params: HyperParameters, _: HyperParamet
     return bool(hyper_params.eval_every > hyper_params.get(spec.num_iterations))
 
 
+def _has_dataset_elsewhere(hyper_params: HyperParameters) -> bool:
+    """Return whether the dataset may be outside of ``settings.data_dir``."""
+    return not is_plain_name(hyper_params.dataset)
+
+
 @register_parameter_class
 @dataclass
 class HyperParameters(SubParameters):
@@ -99,16 +106,16 @@ class HyperParameters(SubParameters):
         On construction, listing every invalid value or combination.
     """
 
-    scenario: ScenarioType | str
+    scenario: Annotated[ScenarioType | str, PLAIN_TEXT]
     """Scenario: the task and the kind of its agents."""
 
-    trainer: TrainerType | str
+    trainer: Annotated[TrainerType | str, PLAIN_TEXT]
     """Training algorithm."""
 
-    dataset: str
+    dataset: Annotated[str, NamesOutside("files that are read", _has_dataset_elsewhere)]
     """Name of a dataset: a folder of the scenario, or one that it generates."""
 
-    interaction_protocol: InteractionProtocolType | str = "nip"
+    interaction_protocol: Annotated[InteractionProtocolType | str, PLAIN_TEXT] = "nip"
     """Protocol: who speaks when, who hears it, and who is rewarded."""
 
     seed: CountOrZero = 6198
@@ -275,7 +282,13 @@ class HyperParameters(SubParameters):
         return yaml_text.dump({**stamps, **self.to_dict()})
 
     @classmethod
-    def from_yaml(cls, source: str | Path, *, ignore_unknown: bool = False) -> Self:
+    def from_yaml(
+        cls,
+        source: str | Path,
+        *,
+        ignore_unknown: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Build a tree from YAML.
 
         Parameters
@@ -285,10 +298,24 @@ class HyperParameters(SubParameters):
             the text itself.
         ignore_unknown : bool
             Ignore unknown names instead of raising an error.
+        given : Mapping[str, Any], optional
+            Values by dotted name that replace those of the source, as in ``with_changes``. What the
+            file of a run names outside of the run must be among them, because a run may come from
+            somebody else: code, services, addresses, keys and files.
+
+        Raises
+        ------
+        ParameterError
+            Listing every invalid value or combination, and what must be given.
         """
         is_path = isinstance(source, Path) or source.strip().endswith((".yaml", ".yml"))
-        text = _read_text(Path(source)) if is_path and "\n" not in str(source) else str(source)
-        return cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
+        is_path = is_path and "\n" not in str(source)
+        text = _read_text(Path(source)) if is_path else str(source)
+        tree = cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
+        tree = tree.with_changes(given) if given else tree
+        if is_path and Path(source).name == FILE_NAME:
+            check_all_is_given(tree, given or {}, str(source))
+        return tree
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
         """Return a copy of the tree with some parameters changed.

@@ -9,6 +9,7 @@ from typing import Protocol
 from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, ModelSpec
 from nip.language_models.fine_tuning.datasets import FineTuningDataset, supervised_dataset
+from nip.language_models.provider_registry import names_code
 from nip.scenario_base.text.agent import TextAgent
 from nip.utils.nested_array_dict import NestedArrayDict
 
@@ -57,8 +58,21 @@ class PureTextSharedModelGroup:
         return self.base_model if self.fine_tune_from_scratch else self.model
 
     def use_model(self, model_name: str) -> None:
-        """Switch the agents to another model of the same service."""
+        """Switch the agents to another model of the same service.
+
+        Raises
+        ------
+        ParameterError
+            If the name would be that of code. Names come from the state of a run, which is data.
+        """
         base = self.base_model.model_name
+        if model_name != base and names_code(self.base_model.provider):
+            raise ParameterError(
+                f"The stored state of the run names the model {model_name!r} for "
+                f"{', '.join(self.agent_names)}, which is not the given {base!r}. With "
+                f"model_provider={self.base_model.provider!r} it would be executed, so it is "
+                "refused. Start a new run, with this model_name if it is what you want."
+            )
         self.model = replace(
             self.base_model,
             model_name=model_name,

@@ -80,6 +80,15 @@ def test_a_new_model_is_of_the_same_service():
     assert group.base_model == ModelSpec("test", "of-verifier")
 
 
+def test_a_name_of_code_is_not_taken_from_the_state_of_a_run():
+    agents = agents_of(rules_of("nip"))
+    script = ModelSpec("scripted", "mine.py:answer")
+    groups = build_shared_model_groups({n: each.with_model(script) for n, each in agents.items()})
+    groups["prover"].use_model("mine.py:answer")
+    with pytest.raises(ParameterError, match=r"names the model 'theirs\.py:answer' for prover"):
+        groups["prover"].use_model("theirs.py:answer")
+
+
 @pytest.mark.parametrize(("from_scratch", "start"), [(True, "of-verifier"), (False, "second")])
 def test_training_starts_from_the_first_model_or_the_last(from_scratch, start):
     group = groups_of(verifier={"fine_tune_from_scratch": from_scratch})["verifier"]

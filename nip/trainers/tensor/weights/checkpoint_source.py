@@ -8,7 +8,7 @@ from typing import Any
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters
-from nip.run_store.run_id import describe_existing, is_run_folder
+from nip.run_store.run_id import check_run_id, describe_existing, is_run_folder
 
 
 def source_folder(name: str, params: AgentParameters, settings: ExperimentSettings) -> Path:
@@ -25,6 +25,7 @@ def source_folder(name: str, params: AgentParameters, settings: ExperimentSettin
     assert params.checkpoint_run_id, "the parameters require the name of a run"
     if params.checkpoint_project is not None:
         return _fetch(name, params, settings)
+    check_run_id(params.checkpoint_run_id, f"agents.{name}.checkpoint_run_id")
     folder = Path(settings.runs_dir) / params.checkpoint_run_id
     if not is_run_folder(folder):
         raise ParameterError(
