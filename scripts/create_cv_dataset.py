@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ processes.
 
 example:
   python scripts/create_cv_dataset.py my_programs --num-datapoints 2000 --seed 1
+  python scripts/create_cv_dataset.py by_a_model --language-model openai:gpt-4o-mini --max-cost 5
 """
 
 
@@ -55,6 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="language model that writes the programs, such as openai:gpt-4o-mini (none)",
     )
     add("--base-url", metavar="URL", help="address of the model's service (the provider's)")
+    add("--max-cost", type=float, metavar="DOLLARS", help="maximum cost of the model (no limit)")
+    add("--prices", metavar="FILE", help="price file, see settings.prices (public prices)")
     add("--workers", type=int, metavar="N", help="processes that run programs (one per core)")
     parser.add_dataset_arguments()
     return parser
@@ -63,7 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Create the dataset and print its statistics."""
     options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: create(options), "Interrupted; nothing was written.")
+    kept = (
+        "nothing was written"
+        if options.language_model is None
+        else "answers are kept: run the same command again to go on"
+    )
+    return exit_code_of(lambda: create(options), f"Interrupted; {kept}.")
 
 
 def create(options: argparse.Namespace) -> None:
@@ -78,7 +87,8 @@ def create(options: argparse.Namespace) -> None:
     problems = choose_problems(options.problems)
     parameters = DatasetBuilderParameters(**given_fields(DatasetBuilderParameters, options))
     workers = options.workers if options.workers is not None else os.cpu_count() or 1
-    with author_of(options) as author:
+    answers = folder.parent / ".answers" / f"{options.name}.db"
+    with author_of(options, answers) as author:
         splits = generate(problems, parameters, workers, author)
     write_dataset(
         folder,
@@ -88,28 +98,55 @@ def create(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         language_model=options.language_model,
     )
+    if author is not None:
+        report_cost(author)
+    answers.unlink(missing_ok=True)
     report(folder, splits)
 
 
 def author_of(
-    options: argparse.Namespace,
+    options: argparse.Namespace, answers: Path
 ) -> "AbstractContextManager[LanguageModelAuthor | None]":
-    """Return the language model that writes the programs, if one is given."""
+    """Return the language model that writes the programs, if one is given.
+
+    Its answers are stored in a file, until the dataset is complete.
+    """
     from nip.errors import ParameterError
 
     if options.language_model is None:
-        if options.base_url is not None:
-            raise ParameterError(
-                f"--base-url {options.base_url} has no effect without a model. Add "
-                "--language-model, or omit it."
-            )
+        for name in ("base_url", "max_cost", "prices"):
+            if getattr(options, name) is not None:
+                raise ParameterError(
+                    f"--{name.replace('_', '-')} {getattr(options, name)} has no effect without a "
+                    "model. Add --language-model, or omit it."
+                )
         return nullcontext()
+    return paid_author(options, answers)
+
+
+@contextmanager
+def paid_author(options: argparse.Namespace, answers: Path) -> "Iterator[LanguageModelAuthor]":
+    """Yield a language model with its budget, whose answers are stored in a file."""
+    from nip.language_models.costs.budget import check_price_is_known
+    from nip.language_models.costs.price_file import read_prices
+    from nip.language_models.costs.usage_tracker import UsageTracker
+    from nip.run_store.database.journal_file import JournalFile
     from nip.scenarios.code_validation.generation.language_model_author import (
         LanguageModelAuthor,
         parse_model,
     )
 
-    return LanguageModelAuthor(parse_model(options.language_model, options.base_url))
+    model, prices = (
+        parse_model(options.language_model, options.base_url),
+        read_prices(options.prices),
+    )
+    check_price_is_known(prices, model, options.max_cost, "--max-cost")
+    usage = UsageTracker(prices, options.max_cost)
+    with (
+        JournalFile(answers) as file,
+        LanguageModelAuthor(model, journal=file.journal, usage=usage) as author,
+    ):
+        yield author
 
 
 def generate(
@@ -124,6 +161,13 @@ def generate(
 
     with ProgressBar("verified programs", parameters.num_datapoints) as progress:
         return make_dataset(problems, parameters, workers, progress.advance, author)
+
+
+def report_cost(author: "LanguageModelAuthor") -> None:
+    """Print the number of tokens of all answers, and their cost as far as it is known."""
+    usage = author.usage
+    cost = "unknown" if usage.models_without_price else f"${usage.cost:,.4f}"
+    print(f"{usage.total.usage.total_tokens:,} tokens, cost {cost}")
 
 
 def report(folder: Path, splits: "Splits") -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from nip.errors import ParameterError, warn_user
+from nip.errors import warn_user
 from nip.experiment_settings import ExperimentSettings
+from nip.language_models.costs.budget import check_price_is_known
 from nip.language_models.costs.estimate import CallPlan, Estimate, estimate
 from nip.language_models.costs.price_file import read_prices
 from nip.language_models.costs.prices import Prices
@@ -142,7 +143,8 @@ def run_analysers(
     with open_text_run(folder, data_dir) as run:
         selection = AnalysisSelection.of(run, chosen)
         prices = read_prices(settings.prices)
-        _check_budget(selection, settings, prices)
+        if selection.asks_model:
+            check_price_is_known(prices, selection.model, settings.max_cost)
         context = (
             connect(selection.model, settings) if selection.asks_model else ConnectionContext()
         )
@@ -152,19 +154,6 @@ def run_analysers(
             session = _Session(run, selection, store, settings, usage)
             call_without_event_loop(lambda: asyncio.run(session.answer_all(context)))
             return session.finish()
-
-
-def _check_budget(
-    selection: AnalysisSelection, settings: ExperimentSettings, prices: Prices
-) -> None:
-    """Refuse a budget if the price of the model is unknown, because then it could not be kept."""
-    is_needed = settings.max_cost is not None and selection.asks_model
-    if is_needed and prices.get(selection.model) is None:
-        raise ParameterError(
-            f"settings.max_cost={settings.max_cost:g} cannot be kept, because the price of the "
-            f"model {selection.model.model_name!r} is unknown. Add it to a file, in dollars per "
-            "million tokens, and give it as settings.prices; or leave out max_cost."
-        )
 
 
 def _split(

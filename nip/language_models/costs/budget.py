@@ -4,8 +4,10 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 from nip.language_models.costs.account import Charge
+from nip.language_models.costs.prices import Prices
 from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.errors import BudgetExceededError, LanguageModelError
 
@@ -192,6 +194,22 @@ class Budget:
             f"The run has spent ${tracker.cost:.4f}{describe_held(tracker)}, the next call can "
             f"cost up to ${needed:.4f}, and max_cost is ${tracker.max_cost:g}. "
             + WAY_OUT.format(name="max_cost")
+        )
+
+
+def check_price_is_known(
+    prices: Prices, model: ModelSpec, max_cost: float | None, option: str = "settings.max_cost"
+) -> None:
+    """Raise ``ParameterError`` if a budget could not be kept, because a price is unknown.
+
+    ``option`` is the name under which the user gave the budget.
+    """
+    if max_cost is not None and prices.get(model) is None:
+        raise ParameterError(
+            f"{option}={max_cost:g} cannot be kept, because the price of the model "
+            f"{model.model_name!r} is unknown. Add it to a file, in dollars per million tokens, "
+            f"and give it as {option.replace('max_cost', 'prices').replace('max-cost', 'prices')}; "
+            "or leave out the budget."
         )
 
 

@@ -5,12 +5,15 @@ import re
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, Sampling
-from nip.language_models.engine.call import Call
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.language_models.engine.call import Call, request_digest
 from nip.language_models.engine.engine import Engine
+from nip.language_models.engine.journal import Journal
 from nip.language_models.errors import ErrorPolicy, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext, check_access
 from nip.scenarios.code_validation.generation.program_rules import objection
@@ -58,16 +61,36 @@ _BLOCK = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 class LanguageModelAuthor:
     """Requests programs from a model. A context manager, usable from several threads.
 
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    context : ConnectionContext, optional
+        Connection settings.
+    journal : Journal, optional
+        Stores all answers. An author with the same journal does not pay for them again.
+    usage : UsageTracker, optional
+        Counts tokens and costs, those of answers in the journal included, and holds the budget.
+
     Raises
     ------
     NipError
         If the model is certainly not accessible, because of a missing key for example.
     """
 
-    def __init__(self, spec: ModelSpec, context: ConnectionContext | None = None) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        context: ConnectionContext | None = None,
+        *,
+        journal: Journal | None = None,
+        usage: UsageTracker | None = None,
+    ) -> None:
         check_access(spec, context)
         self.spec = spec
-        self._engine = Engine(context)
+        self.usage = usage or UsageTracker()
+        self._engine = Engine(context, journal=journal, usage_tracker=self.usage)
+        self._engine.recount("")
         self._is_stopped = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -124,6 +147,7 @@ class LanguageModelAuthor:
         sampling = Sampling(temperature=TEMPERATURE, max_tokens=MAX_TOKENS, seed=seed)
         messages = [{"role": "user", "content": content}]
         call = Call(self.spec, messages, sampling, agent="author")  # type: ignore[arg-type]
+        call = replace(call, key=f"author/{request_digest(call)}")
         try:
             completion = await self._engine.complete(call)
         except LanguageModelError as error:

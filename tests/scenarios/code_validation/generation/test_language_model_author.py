@@ -2,13 +2,14 @@
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from nip.errors import ParameterError
-from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
+from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling, TokenUsage
 from nip.language_models.errors import AuthenticationError, ContentFilterError, LanguageModelError
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.server import EndpointOptions, create_app
@@ -162,6 +163,49 @@ def test_the_command_line_takes_a_model(
     assert "Did you mean 'openai'?" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--base-url", "http://localhost:1/v1"]) == 2
     assert "--base-url" in capsys.readouterr().err
+
+
+def test_a_budget_holds_and_answers_are_paid_once_over_several_starts(
+    working_folder: Path, scripted: Callable[..., ModelSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: Counter[tuple[str, int | None]] = Counter()
+
+    def count(messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
+        asked[messages[-1]["content"], sampling.seed] += 1
+        # 10 cents an answer, at most 40.
+        return Completion(write(messages, sampling), "stop", TokenUsage(0, 1000), "any")
+
+    scripted(count)
+    Path("prices.yaml").write_text("any:function: {prompt: 0, completion: 100}\n")
+    arguments = ["mine", "--num-datapoints", "4", "--test-share", "0.5", "--workers", "1"]
+    arguments += ["--problems", "run_lengths", "days_left_in_year"]
+    arguments += ["--language-model", "scripted:any:function", "--prices", "prices.yaml"]
+    assert main([*arguments, "--max-cost", "0.5"]) == 2
+    assert "max_cost is $0.5" in capsys.readouterr().err
+    # The second answer of 10 cents would leave less than 40 cents for the next one.
+    assert asked.total() == 2
+    assert not Path("data/code_validation/mine").exists()
+    assert main([*arguments, "--max-cost", "0.55"]) == 2
+    assert "spent $0.2000" in capsys.readouterr().err
+    assert asked.total() == 2
+    assert main([*arguments, "--max-cost", "100"]) == 0
+    assert set(asked.values()) == {1}
+    tokens = 1000 * asked.total()
+    assert f"{tokens:,} tokens, cost ${tokens / 1e4:,.4f}" in capsys.readouterr().out
+    assert not list(Path("data/code_validation/.answers").glob("*.db"))
+
+
+def test_a_budget_without_a_price_or_a_model_is_refused(
+    working_folder: Path, scripted: Callable[..., ModelSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(write)
+    model = ["--language-model", "openai:of-mine", "--base-url", "http://localhost:1/v1"]
+    assert main(["mine", *model, "--max-cost", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "--max-cost=1 cannot be kept" in error and "'of-mine'" in error and "--prices" in error
+    for option in (["--max-cost", "1.5"], ["--prices", "prices.yaml"]):
+        assert main(["mine", *option]) == 2
+        assert f"{option[0]} {option[1]} has no effect" in capsys.readouterr().err
 
 
 def test_models_are_named_with_their_provider() -> None:
