@@ -31,6 +31,7 @@ async def run_all(
 
     Items are consumed one by one as capacity allows, so that they need not all be in memory.
     """
+    asyncio.get_running_loop().set_exception_handler(report_no_interrupts)
     capacity = asyncio.Semaphore(max_concurrency)
 
     async def work_and_release(item: T) -> None:

@@ -78,6 +78,18 @@ def test_an_interrupted_task_is_not_reported_when_it_is_collected(is_handled, nu
     assert len(reports) == num_reports
 
 
+def test_an_interrupt_of_one_of_many_is_not_reported_either(caplog):
+    async def work(number: int) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+        await asyncio.sleep(9)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run_all(range(3), work, max_concurrency=3))
+    gc.collect()
+    assert not [each for each in caplog.records if "never retrieved" in each.message]
+
+
 def test_items_are_consumed_only_as_capacity_allows():
     taken, live, most = 0, 0, 0
 
