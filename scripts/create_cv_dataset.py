@@ -21,14 +21,15 @@ if TYPE_CHECKING:
         Splits,
     )
     from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
+    from nip.scenarios.code_validation.generation.sandbox.isolation import IsolationMode
     from nip.scenarios.code_validation.problems.problem import Problem
 
 # Everything else is imported where it is used, so that --help is fast.
 
 EPILOG = """\
 Half of the programs are correct, the other half have one bug each. Every label is verified by
-running the program on about 200 inputs in a process without access to the network, files and other
-processes.
+running the program on about 200 inputs, isolated from files, the network and other processes as
+well as the kernel can (see --isolation).
 
 example:
   python scripts/create_cv_dataset.py my_programs --num-datapoints 2000 --seed 1
@@ -59,6 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--base-url", metavar="URL", help="address of the model's service (the provider's)")
     add("--max-cost", type=float, metavar="DOLLARS", help="maximum cost of the model (no limit)")
     add("--prices", metavar="FILE", help="price file, see settings.prices (public prices)")
+    add(
+        "--isolation",
+        choices=["full", "reduced", "minimal"],
+        help="how programs are isolated (as well as this machine can; a language model's programs "
+        "need at least reduced, unless minimal is given here)",
+    )
     add("--workers", type=int, metavar="N", help="processes that run programs (one per core)")
     parser.add_dataset_arguments()
     return parser
@@ -87,9 +94,10 @@ def create(options: argparse.Namespace) -> None:
     problems = choose_problems(options.problems)
     parameters = DatasetBuilderParameters(**given_fields(DatasetBuilderParameters, options))
     workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    isolation = isolation_of(options)
     answers = folder.parent / ".answers" / f"{options.name}.db"
     with author_of(options, answers) as author:
-        splits = generate(problems, parameters, workers, author)
+        splits = generate(problems, parameters, workers, author, isolation)
     write_dataset(
         folder,
         splits,
@@ -97,11 +105,24 @@ def create(options: argparse.Namespace) -> None:
         options.problems,
         overwrite=options.overwrite,
         language_model=options.language_model,
+        isolation=None if author is None else isolation,
     )
     if author is not None:
         report_cost(author)
     answers.unlink(missing_ok=True)
     report(folder, splits)
+
+
+def isolation_of(options: argparse.Namespace) -> "IsolationMode":
+    """Choose how programs are isolated; print it if a language model writes them."""
+    from nip.scenarios.code_validation.generation.dataset_builder import choose_isolation
+    from nip.scenarios.code_validation.generation.sandbox.isolation import DESCRIPTIONS
+
+    has_author = options.language_model is not None
+    isolation = choose_isolation(options.isolation, has_author)
+    if has_author:
+        print(f"Programs are run in isolation {isolation!r}: {DESCRIPTIONS[isolation]}.")
+    return isolation
 
 
 def author_of(
@@ -154,13 +175,14 @@ def generate(
     parameters: "DatasetBuilderParameters",
     workers: int,
     author: "LanguageModelAuthor | None",
+    isolation: "IsolationMode",
 ) -> "Splits":
     """Generate the programs of both splits, with a progress bar."""
     from nip.scenarios.code_validation.generation.dataset_builder import make_dataset
     from nip.utils.progress import ProgressBar
 
     with ProgressBar("verified programs", parameters.num_datapoints) as progress:
-        return make_dataset(problems, parameters, workers, progress.advance, author)
+        return make_dataset(problems, parameters, workers, progress.advance, author, isolation)
 
 
 def report_cost(author: "LanguageModelAuthor") -> None:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import fields
 
-from nip.scenarios.code_validation.generation import sandbox_worker
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.mutations.mutants import MUTATIONS
 from nip.scenarios.code_validation.generation.pair_generator import (
@@ -12,6 +11,7 @@ from nip.scenarios.code_validation.generation.pair_generator import (
 )
 from nip.scenarios.code_validation.generation.problem_tests import NUM_GENERATED_INPUTS, STEP_FACTOR
 from nip.scenarios.code_validation.generation.rewrites.variants import REWRITES
+from nip.scenarios.code_validation.generation.sandbox import worker
 from scripts.create_cv_dataset import build_parser
 from tests.doc.pages import DOC
 
@@ -36,8 +36,8 @@ def test_the_guide_lists_every_column() -> None:
 
 def test_the_numbers_of_the_guide_are_those_of_the_code() -> None:
     words = " ".join(TEXT.split())
-    assert f"memory ({sandbox_worker.MEMORY_BYTES // 2**20} MiB)" in words
-    assert f"processor time ({sandbox_worker.CPU_SECONDS} s)" in words
+    assert f"memory ({worker.MEMORY_BYTES // 2**20} MiB)" in words
+    assert f"processor time ({worker.CPU_SECONDS} s)" in words
     assert f"{NUM_GENERATED_INPUTS} generated inputs" in words
     assert STEP_FACTOR == 20 and "twenty times as many" in words
     assert MUTANTS_PER_VARIANT == 16 and "Sixteen such mutants" in words

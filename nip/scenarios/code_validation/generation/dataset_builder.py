@@ -12,7 +12,8 @@ from nip.errors import ParameterError
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.language_model_author import LanguageModelAuthor
 from nip.scenarios.code_validation.generation.pair_generator import PairGenerator
-from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.isolation import DESCRIPTIONS, IsolationMode
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.splitting import deal, split_problems
 from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed
@@ -62,6 +63,7 @@ def make_dataset(
     num_workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
     author: LanguageModelAuthor | None = None,
+    isolation: IsolationMode | None = None,
 ) -> Splits:
     """Generate the datapoints of both splits.
 
@@ -76,6 +78,8 @@ def make_dataset(
         Called repeatedly with the number of new datapoints.
     author : LanguageModelAuthor, optional
         Language model that writes the programs instead of rewrites and mutations.
+    isolation : IsolationMode, optional
+        How programs are isolated; see ``choose_isolation`` for the default.
 
     Raises
     ------
@@ -85,17 +89,40 @@ def make_dataset(
         If programs cannot be run on this machine.
     """
     num_pairs = parameters.num_pairs()
+    isolation = choose_isolation(isolation, has_author=author is not None)
     split = split_problems(problems, parameters.test_share, parameters.seed)
     generators = {
         name: [PairGenerator(problem, parameters.seed, author) for problem in group]
         for name, group in split.items()
     }
-    with _Workers(num_workers, progress, author) as workers:
+    with _Workers(num_workers, progress, author, isolation) as workers:
         counts = _make_pairs(generators, num_pairs, workers)
     return {
         name: _shuffled(group, counts[name], name, parameters.seed)
         for name, group in generators.items()
     }
+
+
+def choose_isolation(wanted: IsolationMode | None, has_author: bool) -> IsolationMode:
+    """Return how programs are isolated: as wanted, or else as well as this machine can.
+
+    Raises
+    ------
+    ParameterError
+        If a language model writes the programs, and the only mode of this machine is ``minimal``,
+        which must be asked for.
+    SandboxError
+        If this machine does not have the mode that is wanted.
+    """
+    with Sandbox(mode=wanted) as sandbox:
+        mode, reasons = sandbox.mode, sandbox.reasons()
+    if has_author and wanted is None and mode == "minimal":
+        raise ParameterError(
+            f"Programs by a language model are not run with {DESCRIPTIONS[mode]}. Better modes are "
+            f"missing here ({reasons}). Provide what they need, or accept the danger, on a machine "
+            "that has nothing to lose, with --isolation minimal."
+        )
+    return mode
 
 
 def _make_pairs(
@@ -149,13 +176,18 @@ class _Workers:
     """Pool of threads that run pair generators, each with a sandbox."""
 
     def __init__(
-        self, count: int, progress: Callable[[int], None], author: LanguageModelAuthor | None
+        self,
+        count: int,
+        progress: Callable[[int], None],
+        author: LanguageModelAuthor | None,
+        isolation: IsolationMode,
     ) -> None:
         if count < 1:
             raise ParameterError(f"--workers must be at least 1, got {count}.")
         self._count = count
         self._progress = progress
         self._author = author
+        self._isolation = isolation
         self._stopped = Event()
         self._free: SimpleQueue[Sandbox] = SimpleQueue()
         self._open = ExitStack()
@@ -163,7 +195,7 @@ class _Workers:
     def __enter__(self) -> "_Workers":
         with ExitStack() as opening:
             for _ in range(self._count):
-                self._free.put(opening.enter_context(Sandbox()))
+                self._free.put(opening.enter_context(Sandbox(mode=self._isolation)))
             self._open = opening.pop_all()
         return self
 

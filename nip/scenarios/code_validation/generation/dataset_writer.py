@@ -15,6 +15,7 @@ from nip.scenarios.code_validation.generation.dataset_builder import (
     DatasetBuilderParameters,
     Splits,
 )
+from nip.scenarios.code_validation.generation.sandbox.isolation import IsolationMode
 
 SHARE_BANDS = (0.05, 0.2, 0.6, 1.0)
 """Upper ends of the bands in which shares of failed tests are counted."""
@@ -27,6 +28,7 @@ def write_dataset(
     topics: Sequence[str],
     overwrite: bool = False,
     language_model: str | None = None,
+    isolation: IsolationMode | None = None,
 ) -> None:
     """Write both splits as JSONL, and ``metadata.json``.
 
@@ -34,6 +36,9 @@ def write_dataset(
     ----------
     topics : sequence of str
         Topics and problems given by the user; empty for all.
+    isolation : IsolationMode, optional
+        How programs by a language model were isolated. None for built-in programs, whose datasets
+        are the same on every machine.
 
     Raises
     ------
@@ -52,6 +57,7 @@ def write_dataset(
         **asdict(parameters),
         "problems": list(topics),
         "language_model": language_model,
+        "isolation": isolation,
         "statistics": {split: statistics(datapoints) for split, datapoints in splits.items()},
     }
     files["metadata.json"] = json.dumps(metadata, indent=2) + "\n"

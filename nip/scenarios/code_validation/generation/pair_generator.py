@@ -15,7 +15,7 @@ from nip.scenarios.code_validation.generation.language_model_author import Langu
 from nip.scenarios.code_validation.generation.mutations.mutants import Mutant, make_mutants
 from nip.scenarios.code_validation.generation.problem_tests import ProblemTests, make_tests
 from nip.scenarios.code_validation.generation.rewrites.variants import canonical_form, rewrite
-from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.verification import Failure, verify
 from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed

@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from nip.scenarios.code_validation.generation.sandbox import ProgramRun, Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import ProgramRun, Sandbox
 from nip.scenarios.code_validation.problems.problem import LARGEST_SIZE, Arguments, Problem
 from nip.seeding import stable_seed
 

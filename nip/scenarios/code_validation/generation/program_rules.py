@@ -1,10 +1,19 @@
-"""Rules that a program from a language model must satisfy before it is run."""
+"""Rules that a program from a language model must satisfy before it is run.
+
+They reject early what no solution needs, and what later steps cannot handle. They are no
+protection: there are ways to the same attributes that no rule on names finds. Programs are isolated
+by the kernel; see ``sandbox``.
+"""
 
 import ast
 
 from nip.scenarios.code_validation.problems.problem import ALLOWED_IMPORTS
 
 MAX_PROGRAM_LENGTH = 20_000
+
+MAX_DEPTH = 100
+"""Depth of the syntax tree. Deeper ones, which no solution has, may exceed Python's recursion limit
+when they are written as a text again."""
 
 FRAME_ATTRIBUTES = frozenset(
     (
@@ -18,8 +27,7 @@ FRAME_ATTRIBUTES = frozenset(
         "f_builtins",
     )
 )
-"""Attributes that give access to frames. The sandbox is safe without this rule, but no solution
-needs them."""
+"""Attributes that give access to frames."""
 
 
 def objection(program: str) -> str | None:
@@ -28,8 +36,10 @@ def objection(program: str) -> str | None:
         return f"it has more than {MAX_PROGRAM_LENGTH} characters"
     try:
         tree = ast.parse(program)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "it is not valid Python"
+    if _depth(tree) > MAX_DEPTH:
+        return f"it is nested more than {MAX_DEPTH} levels deep"
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     if "solve" not in functions:
         return "it does not define the function solve"
@@ -51,6 +61,14 @@ def _objection_to(node: ast.AST) -> str | None:
     if name.startswith("__") or name in FRAME_ATTRIBUTES:
         return f"it uses {name}"
     return None
+
+
+def _depth(tree: ast.AST) -> int:
+    depth, level = 0, [tree]
+    while level:
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        depth += 1
+    return depth
 
 
 def _may_import(module: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nip.scenarios.code_validation.generation.problem_tests import ProblemTests
-from nip.scenarios.code_validation.generation.sandbox import Outcome, Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Outcome, Sandbox
 
 BugKind = Literal["wrong_answer", "exception", "timeout"]
 """Kind of a failure: a wrong answer, an exception, or a timeout."""

@@ -10,9 +10,16 @@ from nip.errors import ParameterError
 from nip.scenarios.code_validation.generation.dataset_builder import (
     DatasetBuilderParameters,
     Splits,
+    choose_isolation,
     make_dataset,
 )
 from nip.scenarios.code_validation.generation.rewrites.variants import canonical_form
+from nip.scenarios.code_validation.generation.sandbox.isolation import (
+    MODES,
+    IsolationMode,
+    IsolationUnavailableError,
+)
+from nip.scenarios.code_validation.generation.sandbox.sandbox import SandboxError
 from nip.scenarios.code_validation.problems.collection import choose_problems
 from tests.scenarios.code_validation.verifying import run_by_itself
 
@@ -132,3 +139,34 @@ def test_too_many_wanted_programs_are_told(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_number_of_workers_is_checked() -> None:
     with pytest.raises(ParameterError, match="--workers must be at least 1, got 0"):
         make_dataset(PROBLEMS, PARAMETERS, num_workers=0)
+
+
+def test_the_kernel_must_isolate_programs_of_a_language_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(mode: str) -> dict:
+        if mode != "minimal":
+            raise IsolationUnavailableError(f"no {mode} here")
+        return {"own_namespaces": False, "filter": None}
+
+    monkeypatch.setattr(f"{GENERATION}.sandbox.sandbox.worker_settings", missing)
+    message = (
+        r"a program that escapes .* can read and delete your files.*"
+        r"full: no full here; reduced: no reduced here.*--isolation minimal"
+    )
+    with pytest.raises(ParameterError, match=message):
+        choose_isolation(None, has_author=True)
+    assert choose_isolation("minimal", has_author=True) == "minimal"
+    # Those of this package do not escape.
+    assert choose_isolation(None, has_author=False) == "minimal"
+    with pytest.raises(SandboxError, match="full: no full here"):
+        choose_isolation("full", has_author=False)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_isolation_does_not_change_the_dataset(splits: Splits, mode: IsolationMode) -> None:
+    try:
+        isolation = choose_isolation(mode, has_author=False)
+    except SandboxError as error:
+        pytest.skip(str(error))
+    assert make_dataset(PROBLEMS, PARAMETERS, isolation=isolation) == splits

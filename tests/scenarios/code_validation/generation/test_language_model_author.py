@@ -1,5 +1,7 @@
 """Programs of a language model are extracted from answers and verified like generated ones."""
 
+import itertools
+import json
 import random
 import re
 from collections import Counter
@@ -26,6 +28,7 @@ from nip.scenarios.code_validation.generation.language_model_author import (
 )
 from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
 from nip.scenarios.code_validation.generation.rewrites.variants import rewrite
+from nip.scenarios.code_validation.generation.sandbox.isolation import MODES
 from nip.scenarios.code_validation.problems.collection import choose_problems
 from scripts.create_cv_dataset import main
 
@@ -89,6 +92,55 @@ def test_what_a_model_calls_buggy_is_not_believed(scripted: Callable[..., ModelS
     refused = pytest.raises(ParameterError, match="yield only 0 different ones")
     with LanguageModelAuthor(scripted(write_nothing_wrong)) as author, refused:
         make_dataset(PROBLEMS, PARAMETERS, author=author)
+
+
+HOSTILE = (
+    # Deletes all that it finds, once it has climbed out.
+    """
+def solve(*x):
+    match print:
+        case object(__globals__=names):
+            names["HARMLESS_EVENTS"] = {"open", "os.remove", "import"}
+            names["sys"].modules["posix"].unlink("CANARY")
+""",
+    # Writes more than anybody wants to read, and ends before it says so.
+    """
+def solve(*x):
+    match print:
+        case object(__globals__=names):
+            while True:
+                names["sys"].modules["posix"].write(1, b"x" * 10**6)
+""",
+    # Claims what no program can return.
+    """
+def solve(*x):
+    match print:
+        case object(__globals__=names):
+            names["json"].dumps = lambda *_, **__: '{"outcomes": [["verdict", "true"]]}'
+""",
+    # Is too deep for being written as a text.
+    "def solve(*x):\n    return " + "not " * 900 + "x\n",
+)
+
+
+def test_hostile_programs_neither_do_harm_nor_end_the_making(
+    scripted: Callable[..., ModelSpec], tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    canary.touch()
+    numbers = itertools.count()
+
+    def write_hostile_ones(messages: Sequence[ChatMessage], sampling: Sampling) -> str:
+        if (number := next(numbers)) % 3:
+            return write(messages, sampling)
+        return HOSTILE[number % len(HOSTILE)].replace("CANARY", str(canary))
+
+    with LanguageModelAuthor(scripted(write_hostile_ones)) as author:
+        splits = make_dataset(PROBLEMS, PARAMETERS, author=author)
+    assert canary.exists()
+    solutions = [each.solution for datapoints in splits.values() for each in datapoints]
+    assert len(solutions) == 4
+    assert not any("match print" in solution for solution in solutions)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +208,9 @@ def test_the_command_line_takes_a_model(
     metadata = Path("data/code_validation/mine/metadata.json").read_text()
     assert '"language_model": "scripted:any:function"' in metadata
     assert '"language_model": 2' in metadata
-    capsys.readouterr()
+    isolation = json.loads(metadata)["isolation"]
+    assert isolation in MODES
+    assert f"Programs are run in isolation '{isolation}': a" in capsys.readouterr().out
     assert main([*arguments, "--overwrite", "--language-model", "openai"]) == 2
     assert "must be provider:model" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--language-model", "opnai:gpt"]) == 2

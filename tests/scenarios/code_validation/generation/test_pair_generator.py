@@ -4,7 +4,7 @@ import pytest
 
 from nip.scenarios.code_validation.generation.pair_generator import PairGenerator
 from nip.scenarios.code_validation.generation.rewrites.variants import canonical_form
-from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
 from nip.scenarios.code_validation.problems.collection import choose_problems
 
 GENERATION = "nip.scenarios.code_validation.generation"

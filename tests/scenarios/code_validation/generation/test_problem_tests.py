@@ -3,7 +3,7 @@
 import pytest
 
 from nip.scenarios.code_validation.generation.problem_tests import draw_inputs, make_tests
-from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
 from nip.scenarios.code_validation.problems.collection import all_problems, choose_problems
 
 

@@ -1,7 +1,7 @@
 """Verification finds the kind and the shortest input of a failure."""
 
 from nip.scenarios.code_validation.generation.problem_tests import ProblemTests
-from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.verification import verify
 
 

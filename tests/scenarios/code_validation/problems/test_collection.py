@@ -17,7 +17,7 @@ import pytest
 from nip.scenarios.code_validation import problems
 from nip.scenarios.code_validation.generation.mutations.mutants import make_mutants
 from nip.scenarios.code_validation.generation.problem_tests import make_tests
-from nip.scenarios.code_validation.generation.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
 from nip.scenarios.code_validation.generation.verification import verify
 from nip.scenarios.code_validation.problems.collection import all_problems
 from nip.scenarios.code_validation.problems.problem import ALLOWED_IMPORTS, LARGEST_SIZE, TOPICS

@@ -1,18 +1,15 @@
 """The sandbox runs programs faithfully and isolates them from the system."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from nip.scenarios.code_validation.generation.sandbox import (
-    WORKER,
-    WORKER_OPTIONS,
-    Outcome,
+from nip.scenarios.code_validation.generation.sandbox import isolation
+from nip.scenarios.code_validation.generation.sandbox import sandbox as sandbox_module
+from nip.scenarios.code_validation.generation.sandbox.sandbox import (
     Sandbox,
     SandboxError,
+    read_run,
 )
 
 
@@ -135,99 +132,6 @@ def solve(x):
     ]
 
 
-# Climbs out of the program into the worker, which knows `os` and all builtins.
-ESCAPE = """
-def climb():
-    frame = generator.gi_frame
-    while frame is not None and "serve" not in frame.f_globals:
-        frame = frame.f_back
-    yield frame.f_globals
-generator = climb()
-def solve(x):
-    outside = next(generator)
-    return {attempt}
-"""
-
-
-@pytest.mark.parametrize(
-    ("attempt", "event"),
-    [
-        ("outside['os'].system('true')", "os.system"),
-        ("outside['os'].fork()", "os.fork"),
-        ("outside['os'].remove('/nowhere')", "os.remove"),
-        ("outside['os'].listdir('/')", "os.listdir"),
-        ("outside['builtins'].open('/etc/passwd')", "open"),
-        ("outside['builtins'].open('/tmp/x', 'w')", "open"),
-        ("outside['builtins'].__import__('socket').socket()", "import"),
-        ("outside['builtins'].__import__('subprocess')", "import"),
-        ("outside['resource'].setrlimit(0, (1, 1))", "resource.setrlimit"),
-    ],
-)
-def test_even_a_program_that_climbs_out_reaches_nothing(
-    sandbox: Sandbox, attempt: str, event: str | None
-) -> None:
-    sandbox.set_inputs([(0,)])
-    run = sandbox.run(ESCAPE.format(attempt=attempt), 1000)
-    assert run.stopped == f"it is not allowed: {event}"
-
-
-# Writes an answer of the worker to all that is open, and says how often that went well.
-FORGERY = """
-def solve(x):
-    forged = b'{"outcomes": [["value", "99"]], "steps": 0}\\n'
-    outside = next(generator)
-    written = 0
-    for descriptor in range(3, 40):
-        try:
-            written += outside["os"].write(descriptor, forged) > 0
-        except OSError:
-            pass
-    return written
-"""
-
-
-def test_a_program_cannot_answer_in_the_place_of_the_worker(sandbox: Sandbox) -> None:
-    sandbox.set_inputs([(5,)])
-    # Its own result is all that it can spoil, which is then not readable.
-    forger = sandbox.run(ESCAPE.partition("def solve")[0] + FORGERY, 1000)
-    assert forger.stopped == "it was ended: too much time or memory"
-    assert sandbox.run("def solve(x):\n    return x", 1000).outcomes == (Outcome("value", "5"),)
-
-
-@pytest.mark.parametrize(
-    "forged",
-    [
-        '{"outcomes": [["value", "1"], ["value", "2"]], "steps": 0}',
-        '{"outcomes": [["value"]], "steps": 0}',
-        '{"outcomes": 1, "steps": 0}',
-        '{"steps": 0}',
-    ],
-)
-def test_a_result_that_is_none_is_not_believed(sandbox: Sandbox, forged: str) -> None:
-    program = f"""
-def solve(x):
-    os = next(generator)["os"]
-    for descriptor in range(3, 40):
-        try:
-            os.write(descriptor, {forged.encode()!r})
-        except OSError:
-            pass
-    os._exit(0)
-"""
-    sandbox.set_inputs([(0,)])
-    run = sandbox.run(ESCAPE.partition("def solve")[0] + program, 1000)
-    assert run.stopped == "its result cannot be read"
-
-
-@pytest.mark.parametrize("name", ["mkfifo", "mknod"])
-def test_a_program_that_climbs_out_leaves_no_file(
-    sandbox: Sandbox, tmp_path: Path, name: str
-) -> None:
-    sandbox.set_inputs([(0,)])
-    sandbox.run(ESCAPE.format(attempt=f"outside['os'].{name}({str(tmp_path / 'x')!r})"), 1000)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
@@ -245,51 +149,6 @@ def test_a_program_that_cannot_be_judged_is_stopped(
 
 def test_a_program_that_answers_nothing_is_not_run_on_all_inputs(sandbox: Sandbox) -> None:
     assert stopped(sandbox, "def solve(x):\n    return 1 / 0", 50) == "it answers nothing"
-
-
-def test_a_long_operation_of_the_interpreter_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = WORKER.read_text()
-    assert "CPU_SECONDS = 3\n" in text
-    impatient = tmp_path / "worker.py"
-    impatient.write_text(text.replace("CPU_SECONDS = 3\n", "CPU_SECONDS = 0.05\n"))
-    monkeypatch.setattr("nip.scenarios.code_validation.generation.sandbox.WORKER", impatient)
-    with Sandbox() as opened:
-        reason = stopped(opened, "def solve(x):\n    return 10 ** 10 ** 9")
-        assert reason == "it was ended: too much time or memory"
-        assert outcomes(opened, "def solve(x):\n    return x", (7,)) == [("value", "7")]
-
-
-def test_a_lost_worker_is_reported() -> None:
-    with Sandbox() as opened:
-        opened._process.kill()
-        with pytest.raises(SandboxError, match=r"exit code -9\).*use fewer workers"):
-            opened.set_inputs([(1,)])
-
-
-def test_the_worker_finds_no_packages() -> None:
-    program = (
-        f"import runpy, sys, os; names = runpy.run_path({str(WORKER)!r}, run_name='worker');"
-        "unwanted = {'nip', 'numpy', 'torch', 'pickle', 'socket', 'subprocess'};"
-        "print(sorted(unwanted & set(sys.modules)))"
-    )
-    finished = subprocess.run(
-        [sys.executable, *WORKER_OPTIONS, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONHASHSEED": "0"},
-    )
-    assert finished.stdout == "[]\n"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such networks")
-def test_the_worker_says_truly_whether_it_left_the_network(sandbox: Sandbox) -> None:
-    own, other = (
-        Path(f"/proc/{process}/ns/net").readlink() for process in ("self", sandbox._process.pid)
-    )
-    assert sandbox.has_left_the_network == (own != other)
 
 
 def test_counting_changes_nothing_else(sandbox: Sandbox) -> None:
@@ -311,3 +170,77 @@ def solve(n):
     inputs = [(n,) for n in range(8)]
     expected = [("value", str(names["solve"](*arguments))) for arguments in inputs]
     assert outcomes(sandbox, program, *inputs) == expected
+
+
+def test_a_mode_that_is_missing_is_replaced_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "NAMESPACES", ("--no-such-namespace",))
+    monkeypatch.setattr(sandbox_module, "SELF_TEST_INPUT", 20)
+    tried: list[str] = []
+    command = isolation.worker_command
+    monkeypatch.setattr(
+        sandbox_module, "worker_command", lambda mode: (tried.append(mode), command(mode))[1]
+    )
+    # The self-test does not have its result either, so that no mode is left.
+    with pytest.raises(
+        SandboxError, match=r"full: .*reduced: a harmless program failed.*minimal: a"
+    ):
+        Sandbox()
+    assert tried == ["full", "reduced", "minimal"]
+
+
+def test_the_reason_for_a_weaker_mode_is_that_of_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandbox_module, "worker_settings", settings_without_libseccomp)
+    with Sandbox() as opened:
+        assert opened.mode == "minimal"
+        assert opened.reasons() == (
+            "full: it needs Linux and libseccomp (no such file); "
+            "reduced: it needs Linux and libseccomp (no such file)"
+        )
+    with pytest.raises(SandboxError, match=r"full: it needs Linux and libseccomp"):
+        Sandbox(mode="full")
+
+
+def settings_without_libseccomp(mode: isolation.IsolationMode) -> dict:
+    def fail() -> bytes:
+        raise OSError("no such file")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isolation, "compile_filter", fail)
+        return isolation.worker_settings(mode)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"",
+        b"1",
+        b"null",
+        b'"stopped"',
+        b"[]",
+        b'{"steps": 0}',
+        b'{"outcomes": 1, "steps": 0}',
+        b'{"outcomes": [["value"]], "steps": 0}',
+        b'{"outcomes": [["value", "1", "2"]], "steps": 0}',
+        b'{"outcomes": [["value", "1"], ["value", "2"]], "steps": 0}',
+        b'{"outcomes": [["value", "1"]], "steps": "many"}',
+        b'{"outcomes": [["value", "1"]], "steps": 1e999}',
+        b'{"outcomes": [["verdict", "1"]], "steps": 0}',
+        b'{"outcomes": [[["value"], "1"]], "steps": 0}',
+        b'{"outcomes": [["value", ["1"]]], "steps": 0}',
+        b'{"outcomes": [["value", "no JSON"]], "steps": 0}',
+        b'{"outcomes": [["value", "' + b"1" * 20_001 + b'"]], "steps": 0}',
+        b'{"outcomes": [["value", "' + b"1" * 5000 + b'"]], "steps": 0}',
+        b'{"outcomes": [["value", "' + b"[" * 20_000 + b'"]], "steps": 0}',
+        b'{"outcomes": [["exception", "\\ud800"]], "steps": 0}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+)
+def test_a_result_that_is_none_is_not_believed(forged: bytes) -> None:
+    assert read_run(forged, 1).stopped == "its result cannot be read"
+
+
+def test_the_reason_of_a_program_for_its_end_is_shortened() -> None:
+    assert read_run(b'{"stopped": "' + b"x" * 10**6 + b'"}', 1).stopped == "x" * 500

@@ -1,20 +1,14 @@
-"""The parts of the sandbox's worker, in this process: what programs get, and how they are judged.
-
-`test_sandbox.py` runs the worker as a process, with its isolation.
-"""
+"""What candidate programs get, and how their outcomes are named, in this process."""
 
 import collections
 import enum
-import json
 import os
 import types
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nip.scenarios.code_validation.generation import sandbox_worker
-from nip.scenarios.code_validation.generation.sandbox_worker import (
+from nip.scenarios.code_validation.generation.sandbox.candidate_program import (
     HOPELESS_AFTER,
     RefusedError,
     StepLimitReachedError,
@@ -25,7 +19,6 @@ from nip.scenarios.code_validation.generation.sandbox_worker import (
     refuse_events,
     restricted_import,
     run_program,
-    serve,
 )
 
 Point = collections.namedtuple("Point", "x y")
@@ -123,27 +116,3 @@ def test_the_steps_of_a_program_are_those_of_its_most_expensive_call_or_of_loadi
     assert run_program(program, ["[1]", "[2]"], 100)["steps"] == 7
     # One step for the call.
     assert run_program(program, ["[9]", "[2]"], 100)["steps"] == 1 + 9
-
-
-def test_requests_are_answered_line_by_line_with_the_inputs_that_were_set_last(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    # In this process instead of a child.
-    monkeypatch.setattr(sandbox_worker, "run_in_child", run_program)
-    run = {"program": "def solve(n):\n    return -n", "max_steps": 100}
-    requests = [
-        {"inputs": ["[1]", "[2]", "[3]"]},
-        {**run, "num_inputs": 2},
-        {"inputs": ["[7]"]},
-        {**run, "num_inputs": 2},
-    ]
-    source, sink = tmp_path / "requests", tmp_path / "answers"
-    source.write_text("".join(json.dumps(request) + "\n" for request in requests))
-    serve(os.open(source, os.O_RDONLY), os.open(sink, os.O_WRONLY | os.O_CREAT), True)
-    assert [json.loads(line) for line in sink.read_text().splitlines()] == [
-        {"has_left_the_network": True},
-        {},
-        {"outcomes": [["value", "-1"], ["value", "-2"]], "steps": 1},
-        {},
-        {"outcomes": [["value", "-7"]], "steps": 1},
-    ]

@@ -1,0 +1,1 @@
+"""Sandbox for candidate programs: processes that run them, isolated by the kernel."""
