@@ -21,7 +21,7 @@ from yaml import YAMLError
 
 from nip.command_line.base_run_choices import choices_of_base_run
 from nip.command_line.config_folders import EXPERIMENT, ConfigFolders
-from nip.command_line.defaults import all_defaults, check_choices
+from nip.command_line.defaults import RUN_KEYS, all_defaults, check_choices
 from nip.command_line.overrides import (
     check_names,
     names_hydra,
@@ -39,6 +39,9 @@ from nip.plugins import load_installed_plugins, load_plugins
 
 DEFAULTS_NAME = "nip_defaults"
 VERSION_BASE = "1.3"
+
+_ENVIRONMENT = "oc.env"
+"""Resolver of OmegaConf that reads an environment variable."""
 
 _CHOICES = ("scenario", "dataset", "trainer", "interaction_protocol", "plugins")
 _GROUPS_OF_CHOICES = {"base_run": BaseRunParameters, "settings": ExperimentSettings}
@@ -101,6 +104,7 @@ def compose_run(
             origin = _origin(overrides, folders)
             raise ParameterError(*(f"{problem} {origin}" for problem in problems))
         config = _apply(values, config)
+        _refuse_environment_in(config)
         tree = _plain(config)
         if OmegaConf.is_interpolation(config, "run_id") and tree["run_id"] is not None:
             # A reference to a number, such as ${seed}, names the run by its digits.
@@ -131,6 +135,31 @@ def _compose_files(overrides: Iterable[Override], folders: ConfigFolders) -> Dic
     return config
 
 
+def _refuse_environment_in(config: DictConfig) -> None:
+    """Refuse hyper-parameters that are read from the environment, because they are stored."""
+    tree = _plain(config, resolve=False)
+    for name, text in _texts_in({key: each for key, each in tree.items() if key not in RUN_KEYS}):
+        if _ENVIRONMENT in text:
+            raise ParameterError(
+                f"{name} must not be read from the environment, because it is stored with the run "
+                f"and may be a secret: {text!r}. Give the value itself, on the command line for "
+                f"example as {name}=$VARIABLE; a key is given by the name of its variable, with "
+                "api_key_variable."
+            )
+
+
+def _texts_in(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield all texts in plain data, each with its dotted name."""
+    if isinstance(node, Mapping):
+        for name, below in node.items():
+            yield from _texts_in(below, f"{path}.{name}" if path else str(name))
+    elif isinstance(node, list):
+        for below in node:
+            yield from _texts_in(below, path)
+    elif isinstance(node, str):
+        yield path, node
+
+
 def _read_choices(files: DictConfig, values: Sequence[Override]) -> dict[str, Any]:
     """Read everything on which the tree of defaults depends."""
     groups = {name: class_tree(group) for name, group in _GROUPS_OF_CHOICES.items()}
@@ -139,6 +168,7 @@ def _read_choices(files: DictConfig, values: Sequence[Override]) -> dict[str, An
         each for each in values if unknown_name_in(tree, each.key_or_group.split(".")) is None
     ]
     config = _apply(chosen, _merge(tree, files))
+    _refuse_environment_in(config)
     return {name: _plain(OmegaConf.select(config, name)) for name in tree}
 
 

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from nip.errors import NipError, NipWarning
 from nip.utils.ranks import launched_ranks
+from nip.utils.secrets import scrub_code
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -30,7 +31,7 @@ def plain_messages(when_interrupted: Callable[[], str] = stopped_early) -> Itera
         yield
     except NipError as error:
         _wait_for_the_first_process()
-        print(f"error: {error}", file=sys.stderr)
+        print(scrub_code(f"error: {error}"), file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
     except KeyboardInterrupt:
         if launched_ranks().is_first:
@@ -55,7 +56,7 @@ def show_warnings_plainly() -> None:
             show(message, category, filename, lineno, file, line)
         elif str(message) not in shown and launched_ranks().is_first:
             shown.add(str(message))
-            print(f"warning: {message}", file=sys.stderr)
+            print(scrub_code(f"warning: {message}"), file=sys.stderr)
 
     warnings.showwarning = show_plainly
     # The filter "once" would repeat warnings as soon as a library changes the filters.

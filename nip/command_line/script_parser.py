@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nip.errors import NipError
+from nip.utils.secrets import scrub_code
 
 
 class ScriptParser(argparse.ArgumentParser):
@@ -24,7 +25,7 @@ class ScriptParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with code 2."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+        self.exit(2, scrub_code(f"error: {message}. See {self.prog} --help.\n"))
 
     def add_dataset_arguments(self) -> None:
         """Add where a dataset is written: its folder, and whether to replace it."""
@@ -107,7 +108,7 @@ def exit_code_of(work: Callable[[], object], interrupted: str) -> int:
     try:
         work()
     except (NipError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(scrub_code(f"error: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)

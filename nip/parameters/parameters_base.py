@@ -27,6 +27,7 @@ from nip.parameters.fields.dotted_names import join, unknown_parameter
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.fields.validation import check_value
 from nip.registry import Registry
+from nip.utils.secrets import find_secret
 
 P = TypeVar("P", bound="SubParameters")
 C = TypeVar("C", bound="type[SubParameters]")
@@ -239,6 +240,13 @@ class SubParameters:
         name = join(path, rule.name)
         if rule.group_class is not None:
             return rule.group_class.build(value, name, ignore_unknown)
+        # Defaults are text of ours, and most values are numbers.
+        if value is not rule.default and (kind := find_secret(value)):
+            raise ParameterError(
+                f"{name} must not contain a key or a password, because it is stored with the run. "
+                f"The given value, which is not repeated here, looks like one ({kind}). Put it "
+                "into an environment variable; api_key_variable of an agent takes the name of one."
+            )
         try:
             return check_value(rule.annotation, value, name, rule.default)
         except ValueError as error:

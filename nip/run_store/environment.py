@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nip.utils.files import write_atomically
-from nip.utils.secrets import scrub_code
+from nip.utils.secrets import scrub_code, scrub_tree
 
 _PACKAGE_FOLDER = Path(__file__).parents[1]
 # Recorded even if nip is not installed and its requirements are unknown.
@@ -31,7 +31,7 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command_line": [scrub_code(argument) for argument in sys.argv],
+        "command_line": scrub_tree(sys.argv),
         "working_folder": str(Path.cwd()),
         "versions": {"python": platform.python_version(), **_package_versions()},
         "platform": {
@@ -40,7 +40,7 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
             "num_cpus": os.cpu_count(),
         },
         "git": describe_code(_PACKAGE_FOLDER),
-        "settings": dict(settings),
+        "settings": scrub_tree(settings),
     }
 
 

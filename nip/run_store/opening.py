@@ -20,6 +20,7 @@ from nip.run_store.run_id import (
 )
 from nip.utils.file_lock import FileLock
 from nip.utils.files import flush_to_disk, remove_temporary_files, write_atomically
+from nip.utils.secrets import scrub_tree
 
 ResumePolicy = Literal["auto", "must", "never"]
 
@@ -152,7 +153,7 @@ def _create(
 def record_start(folder: Path, settings: ExperimentSettings) -> None:
     """Record the environment and the settings of a start."""
     append_start(folder / "environment.json", describe_start(settings.to_dict()))
-    write_atomically(folder / "settings.yaml", dump(settings.to_dict()))
+    write_atomically(folder / "settings.yaml", dump(scrub_tree(settings.to_dict())))
 
 
 def _lock(folder: Path) -> FileLock:

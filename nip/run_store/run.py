@@ -31,6 +31,7 @@ from nip.run_store.opening import (
 from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
 from nip.utils.files import write_atomically
+from nip.utils.secrets import scrub_code
 
 if TYPE_CHECKING:
     from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
@@ -346,4 +347,4 @@ class Run:
 
 
 def _describe_error(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return scrub_code(f"{type(error).__name__}: {error}")

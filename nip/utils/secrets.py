@@ -1,32 +1,79 @@
-"""Removal of API keys from text that is shown or stored."""
+"""Detection and removal of keys and passwords in text that is shown or stored."""
 
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
+
+from nip.utils.secret_formats import FORMATS, KEY_NAME
 
 _KEY_LIKE = re.compile(
     r"\b(?:sk|rk|pk|hf|gsk|xai)[-_][A-Za-z0-9*_.-]{6,}|(?i:bearer\s+)[^\s'\",;}]+"
 )
-_SURE_KEY = re.compile(r"\b(?:sk-|gsk_|hf_|xai-)(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{24,}")
-_KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+_KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSW|_PAT$", re.IGNORECASE)
 _SHORTEST_KEY = 8
+_SURELY_A_KEY = 16
+"""Length from which the value of a variable is no ordinary word."""
 _SCRUBBED = "[key removed]"
 
 
 def scrub(text: str, *key_variables: str | None) -> str:
-    """Remove everything that is, or looks like, a key.
+    """Remove everything that is, or looks like, a key from a message.
 
-    The values of all environment variables with KEY, TOKEN, SECRET or PASSWORD in their name are
+    The values of all environment variables with KEY, TOKEN, SECRET, PASSW or _PAT in their name are
     removed, and those of ``key_variables``.
     """
-    return _KEY_LIKE.sub(_SCRUBBED, _without_values(text, key_variables))
+    return _KEY_LIKE.sub(_SCRUBBED, _without_formats(_without_values(text, key_variables)))
 
 
 def scrub_code(text: str) -> str:
     """Remove unambiguous keys from program code; names such as ``sk_test`` are kept."""
-    return _SURE_KEY.sub(_SCRUBBED, _without_values(text, ()))
+    return _without_formats(_without_values(text, ()))
+
+
+def scrub_tree(data: Any) -> Any:
+    """Remove unambiguous keys from all texts in plain data."""
+    if isinstance(data, str):
+        return scrub_code(data)
+    if isinstance(data, Mapping):
+        return {key: scrub_tree(value) for key, value in data.items()}
+    return [scrub_tree(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+def find_secret(data: Any) -> str | None:
+    """Return which kind of secret a value seems to contain; None if it seems to contain none.
+
+    ``data`` is text, or plain data, of which every text is searched. Text under a name such as
+    ``api_key`` counts as a secret, and so does the value of an environment variable that holds one.
+    """
+    if isinstance(data, str):
+        if any(value in data for value in _values_of_keys() if len(value) >= _SURELY_A_KEY):
+            return "the value of an environment variable"
+        return next((name for name, found in FORMATS.items() if found.search(data)), None)
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if isinstance(value, str) and value and KEY_NAME.fullmatch(str(key)):
+                return str(key)
+        data = list(data.values())
+    if isinstance(data, list | tuple):
+        return next(filter(None, map(find_secret, data)), None)
+    return None
+
+
+def _without_formats(text: str) -> str:
+    for found in FORMATS.values():
+        text = found.sub(_SCRUBBED, text)
+    return text
 
 
 def _without_values(text: str, key_variables: tuple[str | None, ...]) -> str:
+    for value in sorted(_values_of_keys(*key_variables), key=len, reverse=True):
+        text = text.replace(value, _SCRUBBED)
+    return text
+
+
+def _values_of_keys(*key_variables: str | None) -> set[str]:
+    """Return the values of environment variables that hold keys, except very short ones."""
     named = {name for name in key_variables if name}
     values = {
         # A key read from a file may end with a newline, which is not sent with it.
@@ -34,7 +81,4 @@ def _without_values(text: str, key_variables: tuple[str | None, ...]) -> str:
         for name, value in os.environ.items()
         if name in named or _KEY_VARIABLE.search(name)
     }
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_KEY:
-            text = text.replace(value, _SCRUBBED)
-    return text
+    return {value for value in values if len(value) >= _SHORTEST_KEY}

@@ -93,3 +93,34 @@ def test_an_unknown_name_is_traced_to_the_primary_file_that_was_named(working_fo
     folders = ConfigFolders(working_folder, config_name="other")
     with pytest.raises(ParameterError, match=r"seeed.*other\.yaml"):
         compose_run(TOY, folders)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agents: {_default: {d_hidden: 4}}\nseed: ${oc.decode:${oc.env:ODD_NAME}}\n",
+        "dataset: ${oc.env:ODD_NAME}\n",
+        "trainer: ${oc.env:ODD_NAME}\n",
+        "callbacks: [{name: wandb, tags: ['x-${oc.env:ODD_NAME}']}]\n",
+    ],
+)
+def test_a_parameter_is_not_read_from_the_environment(
+    text: str, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODD_NAME", "7531902468")
+    choices = [each for each in TOY if each.partition("=")[0] not in text]
+    with pytest.raises(ParameterError, match="must not be read from the environment") as caught:
+        composed("experiment=mine", *choices, mine=text)
+    assert "7531902468" not in str(caught.value)
+    assert "${oc.env:ODD_NAME}" in str(caught.value)
+    with pytest.raises(ParameterError, match="dataset must not be read from the environment"):
+        composed(*TOY[::2], "dataset=${oc.env:ODD_NAME}")
+
+
+def test_where_to_run_may_be_read_from_the_environment(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    words = ["settings.runs_dir=${oc.env:SCRATCH}/runs", "run_id=job-${oc.env:SCRATCH}"]
+    tree = composed(*TOY, *words)
+    assert (tree["settings"]["runs_dir"], tree["run_id"]) == ("/scratch/me/runs", "job-/scratch/me")

@@ -7,6 +7,7 @@ import pytest
 
 from nip.command_line.errors import plain_messages, show_warnings_plainly
 from nip.errors import ParameterError, warn_user
+from tests.utils.test_secret_formats import SECRETS
 
 
 def test_a_warning_is_seen_once_whatever_libraries_do_to_the_filters(capsys, monkeypatch) -> None:
@@ -55,3 +56,16 @@ def test_only_the_first_process_warns(second_of_two, capsys, monkeypatch) -> Non
         show_warnings_plainly()
         warn_user("It has no effect.")
     assert capsys.readouterr().err == ""
+
+
+def test_no_secret_is_told_in_an_error_or_a_warning(capsys, monkeypatch) -> None:
+    secret, around = SECRETS["Basic Auth Credentials"]
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with warnings.catch_warnings():
+        show_warnings_plainly()
+        warn_user(around.format(secret))
+    with pytest.raises(SystemExit), plain_messages(str):
+        raise ParameterError(f"Cannot read {around.format(secret)!r}")
+    told = capsys.readouterr().err
+    assert told.count("[key removed]") == 2
+    assert secret not in told

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from nip.run_store.environment import append_start, describe_code, describe_start
+from tests.utils.test_secret_formats import SECRETS
 
 
 def git(folder, *arguments):
@@ -90,3 +91,15 @@ def test_starts_are_appended_in_order(tmp_path):
     for number in (1, 2):
         append_start(path, {"number": number})
     assert json.loads(path.read_text()) == {"starts": [{"number": 1}, {"number": 2}]}
+
+
+@pytest.mark.parametrize(("secret", "around"), SECRETS.values(), ids=SECRETS)
+def test_a_difference_and_a_command_line_have_no_secret(package, monkeypatch, secret, around):
+    text = (around or "{}").format(secret)
+    (package / "__init__.py").write_text(f"{text}\n")
+    monkeypatch.setattr("sys.argv", ["run.py", f"agents._default.base_url={text}"])
+    described = describe_code(package)
+    start = describe_start({"prices": text})
+    assert "[key removed]" in described["diff"]
+    for stored in (described["diff"], start["command_line"][1], start["settings"]["prices"]):
+        assert secret[-8:] not in stored

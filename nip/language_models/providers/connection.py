@@ -14,7 +14,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
 from nip.language_models.provider_registry import AsgiApp, ConnectionContext
-from nip.utils.secrets import scrub
+from nip.utils.secrets import find_secret, scrub
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 """Default environment variable of the API key."""
@@ -46,6 +46,11 @@ def find_address(spec: ModelSpec) -> str:
         raise ParameterError(
             f"{name} must not contain a user or a password, because it is stored with the run. "
             f"Put the key into an environment variable and set api_key_variable to its name."
+        )
+    if find_secret(address):
+        raise ParameterError(
+            f"{name} must not contain a key, because it is stored with the run. Put the key into "
+            "an environment variable and set api_key_variable to its name."
         )
     if not _is_address(address):
         raise ParameterError(

@@ -20,6 +20,7 @@ from nip.trainers.callbacks.wandb_rows import ITERATION, SentRows
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
+from nip.utils.secrets import scrub_tree
 
 if TYPE_CHECKING:
     import wandb
@@ -153,7 +154,10 @@ class Wandb(Callback):
                 id=wandb_run_id(self._folder),
                 name=self._folder.name,
                 dir=self._folder,
-                config=context.trainer.hyper_params.to_dict(),
+                config=scrub_tree(context.trainer.hyper_params.to_dict()),
+                # W&B would upload how the code differs from its last commit, and the address of the
+                # remote, which may contain keys; environment.json has both without them.
+                settings={"disable_git": True, "save_code": False},
                 # Offline, it is unknown what the service has.
                 resume="allow" if params.mode == "online" else None,
                 # Leaves a run that the user has opened alone.

@@ -146,6 +146,8 @@ def test_on_a_resume_steps_that_the_service_has_are_not_sent_again(service, tmp_
     training.end()
     (options,) = service.given
     assert (options["mode"], options["resume"]) == ("online", "allow")
+    # The difference to the last commit and the address of the remote may contain keys.
+    assert options["settings"] == {"disable_git": True, "save_code": False}
     assert service.runs[0].rows == [(5, {"loss": 5.0}), (6, {"loss": 6.0})]
 
 
