@@ -31,13 +31,15 @@ def scrub_code(text: str) -> str:
     return _without_formats(_without_values(text, ()))
 
 
-def scrub_tree(data: Any) -> Any:
-    """Remove unambiguous keys from all texts in plain data."""
+def scrub_tree(data: Any, *key_variables: str | None) -> Any:
+    """Remove unambiguous keys, and the values of ``key_variables``, from all texts in data."""
     if isinstance(data, str):
-        return scrub_code(data)
+        return _without_formats(_without_values(data, key_variables))
     if isinstance(data, Mapping):
-        return {key: scrub_tree(value) for key, value in data.items()}
-    return [scrub_tree(value) for value in data] if isinstance(data, list | tuple) else data
+        return {key: scrub_tree(value, *key_variables) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [scrub_tree(value, *key_variables) for value in data]
+    return data
 
 
 def find_secret(data: Any) -> str | None:

@@ -26,7 +26,7 @@ from nip.language_models.providers.connection import (
 )
 from nip.language_models.providers.error_translation import translate_error
 from nip.language_models.providers.openai import OpenAIChatModel
-from nip.utils.secrets import scrub
+from nip.utils.secrets import scrub, scrub_tree
 from nip.utils.unicode_text import valid_unicode
 
 Answer = TypeVar("Answer")
@@ -109,7 +109,7 @@ class OpenAIBackend(FineTuningBackend):
                 seed=request.seed,
                 metadata=dict(request.metadata),
             )
-            return _read_job(job)
+            return _read_job(job, self._model.api_key_variable)
 
         return await self._call(create)
 
@@ -118,7 +118,7 @@ class OpenAIBackend(FineTuningBackend):
 
         async def find(client: AsyncOpenAI) -> RemoteJob | None:
             async for job in _all_of(client.fine_tuning.jobs.list(limit=_PAGE)):
-                found = _read_job(job)
+                found = _read_job(job, self._model.api_key_variable)
                 if _has_key(job, key):
                     return found
             return None
@@ -129,7 +129,9 @@ class OpenAIBackend(FineTuningBackend):
         """Return the current state of a job."""
 
         async def get(client: AsyncOpenAI) -> RemoteJob:
-            return _read_job(await client.fine_tuning.jobs.retrieve(job_id))
+            return _read_job(
+                await client.fine_tuning.jobs.retrieve(job_id), self._model.api_key_variable
+            )
 
         return await self._call(get)
 
@@ -137,7 +139,9 @@ class OpenAIBackend(FineTuningBackend):
         """Cancel a job."""
 
         async def cancel(client: AsyncOpenAI) -> RemoteJob:
-            return _read_job(await client.fine_tuning.jobs.cancel(job_id))
+            return _read_job(
+                await client.fine_tuning.jobs.cancel(job_id), self._model.api_key_variable
+            )
 
         return await self._call(cancel)
 
@@ -156,7 +160,11 @@ class OpenAIBackend(FineTuningBackend):
                 }
                 async for event in _all_of(events)
             ]
-            return newest_first[::-1]
+            # A service may repeat the key.
+            oldest_first: list[dict[str, Any]] = scrub_tree(
+                newest_first[::-1], self._model.api_key_variable
+            )
+            return oldest_first
 
         return await self._call(collect)
 
@@ -233,7 +241,7 @@ def _text(item: object, name: str) -> str:
     return value
 
 
-def _read_job(job: FineTuningJob) -> RemoteJob:
+def _read_job(job: FineTuningJob, key_variable: str | None) -> RemoteJob:
     error = getattr(job, "error", None)
     reason = (getattr(error, "message", None) or getattr(error, "code", None)) if error else None
     return RemoteJob(
@@ -241,7 +249,7 @@ def _read_job(job: FineTuningJob) -> RemoteJob:
         status=_text(job, "status"),
         model=getattr(job, "fine_tuned_model", None),
         trained_tokens=getattr(job, "trained_tokens", None),
-        error=None if reason is None else scrub(valid_unicode(str(reason))),
+        error=None if reason is None else scrub(valid_unicode(str(reason)), key_variable),
     )
 
 

@@ -10,6 +10,7 @@ from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, is_transient, retry
 from nip.language_models.fine_tuning.job_cost import price_of_job
 from nip.run_store import FineTuningJobRow, JobStatus
+from nip.utils.secrets import scrub, scrub_tree
 
 Save = Callable[[FineTuningJobRow], FineTuningJobRow]
 
@@ -126,7 +127,9 @@ def _enter(row: FineTuningJobRow, remote: RemoteJob, save: Save) -> FineTuningJo
 def _error_of(remote: RemoteJob) -> str | None:
     if remote.status == "succeeded":
         return None
-    return remote.error or f"The service gave no reason; its status is {remote.status!r}."
+    return (
+        scrub(remote.error or "") or f"The service gave no reason; its status is {remote.status!r}."
+    )
 
 
 async def _events(
@@ -135,7 +138,7 @@ async def _events(
     assert row.job_id is not None, row
     job_id = row.job_id
     try:
-        return tuple(await retry(lambda: backend.list_events(job_id), polling))
+        return tuple(scrub_tree(await retry(lambda: backend.list_events(job_id), polling)))
     except LanguageModelError as error:
         warn_user(
             f"The events of the fine-tuning job {job_id} could not be read: {error} The run "

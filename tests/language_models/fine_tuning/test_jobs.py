@@ -1,6 +1,7 @@
 """Fine-tuning jobs in one process, without crashes."""
 
 import asyncio
+import dataclasses
 import json
 
 import pytest
@@ -29,6 +30,7 @@ from tests.language_models.fine_tuning.fake_service import (
     live_once,
     plan,
 )
+from tests.utils.test_secret_formats import SECRETS
 
 STOP = JobOptions(on_failure="stop")
 SKIP = JobOptions(on_failure="skip")
@@ -424,3 +426,23 @@ def test_a_dataset_that_was_changed_on_disk_is_not_uploaded(tmp_path):
 def test_nothing_is_done_for_an_iteration_without_jobs(tmp_path):
     with Process(tmp_path, FakeService()) as process:
         assert asyncio.run(process.runner.wait(4)) == {}
+
+
+def test_what_a_service_says_of_a_job_is_stored_without_keys(tmp_path):
+    key, _ = SECRETS["GitHub Token"]
+    service = FakeService([FAILED])
+    with Process(tmp_path, service, options=SKIP) as process:
+        backend = process.runner._backends["verifier"]
+        show = backend._show
+
+        async def list_events(job_id):
+            return [{"level": "error", "message": f"refused {key}", "data": {"token": [key]}}]
+
+        backend.list_events = list_events
+        backend._show = lambda index: dataclasses.replace(show(index), error=f"refused {key}")
+        with pytest.warns(NipWarning, match=r"refused \[key removed\]"):
+            process.run()
+        (row,) = process.database.jobs.all()
+    assert row.error == "refused [key removed]"
+    assert row.events[0]["message"] == "refused [key removed]"
+    assert row.events[0]["data"] == {"token": ["[key removed]"]}
