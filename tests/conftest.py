@@ -30,6 +30,7 @@ WHOLE_RUNS = (
     "experiment/test_loaded_agents",
     "language_models/server/test_command_line",
     "language_models/server/test_faults",
+    "robustness/test_attack",
     "rollout_analysis/",
     "run_store/test_kill",
     "run_store/test_run_folder_guide",

@@ -18,6 +18,7 @@ FLOORS = [
     "nip",
     "nip.command_line",
     "nip.plugins",
+    "nip.robustness",
     "nip.run",
     "nip.rollout_analysis",
     "nip.pretrained",

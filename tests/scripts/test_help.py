@@ -23,6 +23,7 @@ for name in sys.argv[1:]:
 print(json.dumps(found))
 """
 SCRIPTS = [
+    "attack",
     "create_cv_dataset",
     "create_gi_dataset",
     "plot_learning_curves",

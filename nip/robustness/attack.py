@@ -1,0 +1,336 @@
+"""``attack_run``: provers learn to mislead the frozen verifier of a run."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nip.errors import NipWarning, ParameterError
+from nip.experiment.base_run import read_base_run
+from nip.experiment_settings import ExperimentSettings
+from nip.factory import build_scenario_instance
+from nip.parameters import HyperParameters, trainer_specs
+from nip.parameters.tree.unnamed import check_all_is_named
+from nip.robustness.attack_experiment import attack_components, attack_parameters
+from nip.robustness.best_answers import BestAnswers, SearchTooLargeError
+from nip.robustness.episodes import play_episodes, rows_with_label
+from nip.robustness.report import AttackReport, Kept, kept_of
+from nip.robustness.threats import Threat, threats_of
+from nip.run import run_experiment
+from nip.run_store.checkpoints.checkpoint_folder import read_intact
+from nip.run_store.reading import read_settings
+from nip.run_store.run_id import check_run_id
+from nip.scenario_instance import TensorDictScenarioInstance
+from nip.seeding import stable_seed
+from nip.trainers.tensor.weights.saved_models import find_weights, load_model
+from nip.utils.progress import ProgressBar
+
+TRAINED, RANDOM = "of the run", "random"
+STRONGEST, BEST = "strongest attacks", "best answers"
+
+Shares = NDArray[np.float64]
+"""Share of right decisions about each datapoint, (datapoint,)."""
+
+
+@dataclass(frozen=True)
+class AttackOptions:
+    """How a run is attacked."""
+
+    seeds: Sequence[int] = (1, 2, 3)
+    """One attack is trained with each seed."""
+
+    num_iterations: int | None = None
+    """Iterations of training of each attack; None: as many as the run had."""
+
+    checkpoint: str | None = None
+    """``latest``, ``best`` or an iteration; None: the best if one was marked, else the latest."""
+
+    architectures: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"same": {}})
+    """Parameters of the attackers that differ from those of the run's provers, by a name."""
+
+    num_repeats: int = 4
+    """Episodes about each datapoint, if the verifier samples its actions."""
+
+    max_datapoints: int | None = None
+    """Datapoints of each label; None: all of the test split."""
+
+    search: bool = True
+    """Whether all answers are tried as well."""
+
+    max_states: int = 100_000
+    """Most states of one round in that search; above it, the search is left out."""
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise ParameterError("seeds must name at least one attack, got none. Give numbers.")
+        for name in ("num_iterations", "num_repeats", "max_datapoints", "max_states"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ParameterError(f"{name} must be at least 1, got {value}.")
+
+
+def attack_run(
+    run_id: str,
+    options: AttackOptions | None = None,
+    *,
+    settings: ExperimentSettings | None = None,
+    **settings_kwargs: Any,
+) -> AttackReport:
+    """Attack the verifier of a run of networks, and write ``attack.json`` and ``attack.png``.
+
+    For each label that a prover gains from misjudging, fresh provers are trained against the frozen
+    verifier, once for each seed and architecture. Each attack is a run of its own beside the
+    attacked one: if it is interrupted, the same call resumes it, and completed attacks are not
+    trained again. The verifier is tested on the test split against all of them, and against the
+    best of all possible answers where these can be enumerated.
+
+    Parameters
+    ----------
+    run_id : str
+        Name of the attacked run.
+    options : AttackOptions, optional
+        How to attack.
+    settings : ExperimentSettings, optional
+        Folders, device and threads. By default, the datasets are read from where the run read them.
+    **settings_kwargs : Any
+        Single settings; they take precedence over ``settings``.
+
+    Returns
+    -------
+    report : AttackReport
+        Accuracies with 95 % confidence intervals.
+
+    Raises
+    ------
+    ParameterError
+        If the run does not exist, is one of language models, or has no provers to attack with.
+    CheckpointError
+        If it has no weights.
+    """
+    options = options or AttackOptions()
+    settings = replace(settings or ExperimentSettings(), **settings_kwargs)
+    check_run_id(run_id)
+    folder = Path(settings.runs_dir) / run_id
+    with warnings.catch_warnings():
+        # What has no effect in an attack was chosen for the attacked run.
+        warnings.simplefilter("ignore", NipWarning)
+        return _attack(folder, options, settings)
+
+
+def _attack(folder: Path, options: AttackOptions, settings: ExperimentSettings) -> AttackReport:
+    run_id = folder.name
+    attacked = _read(folder, run_id)
+    if settings.data_dir == ExperimentSettings().data_dir:
+        stored = read_settings(folder).get("data_dir")
+        settings = replace(settings, data_dir=stored or settings.data_dir)
+    report = _Attack(attacked, run_id, folder, options, settings).report()
+    report.write(folder)
+    return report
+
+
+def _read(folder: Path, run_id: str) -> HyperParameters:
+    attacked = read_base_run(folder.parent, run_id)
+    if trainer_specs[attacked.trainer].data != "tensordict":
+        raise ParameterError(
+            f"The run {run_id!r} has trainer={attacked.trainer!r}, whose agents are no networks. "
+            "Attacks are trained against networks; choose a run of networks."
+        )
+    if not trainer_specs[attacked.trainer].plays_episodes:
+        raise ParameterError(
+            f"The run {run_id!r} has trainer={attacked.trainer!r}, whose agents play no episodes, "
+            "so there is nothing to attack. Choose a run in which agents exchange messages."
+        )
+    given = HyperParameters(
+        scenario=attacked.scenario, trainer=attacked.trainer, dataset=attacked.dataset
+    )
+    from nip.protocols.registry import agent_names_of
+
+    used = attacked.with_changes({"callbacks": [], "base_run": None})
+    names = agent_names_of(attacked.interaction_protocol)
+    check_all_is_named(used, given, names, f"The run {run_id!r}")
+    return used
+
+
+class _Attack:
+    """The attack on one checkpoint."""
+
+    def __init__(
+        self,
+        attacked: HyperParameters,
+        run_id: str,
+        folder: Path,
+        options: AttackOptions,
+        settings: ExperimentSettings,
+    ) -> None:
+        self.attacked, self.run_id, self.folder = attacked, run_id, folder
+        self.options, self.settings = options, settings
+        self.weights = find_weights(folder, options.checkpoint)
+        self.iteration = read_intact(self.weights).iteration
+        self.num_iterations = options.num_iterations or attacked.rl.num_iterations
+        self.instance = self._load(attacked, self.weights)
+        self.protocol = self.instance.protocol_handler
+        self.threats = threats_of(self.protocol)
+        self.attacks: list[str] = []
+        self._on_iteration: Callable[[], object] = lambda: None
+
+    def report(self) -> AttackReport:
+        """Train and measure all attacks."""
+        every = tuple(range(self.protocol.num_variants))
+        trained = [self._shares(self.instance, label, every) for label in (0, 1)]
+        kept = _both(TRAINED, trained)
+        randoms = self._load(self._with_random_provers(), None)
+        self._copy(randoms, self.protocol.verifier_names)
+        kept += _both(RANDOM, [self._shares(randoms, label, every) for label in (0, 1)])
+        weakest = list(trained)
+        for threat, by_name in zip(self.threats, self._all_attacks(), strict=True):
+            kept += [kept_of(name, threat.label, shares) for name, shares in by_name.items()]
+            weakest[threat.label] = np.minimum.reduce([trained[threat.label], *by_name.values()])
+        kept += _both(STRONGEST, weakest)
+        note = ""
+        if self.options.search:
+            try:
+                best = list(weakest)
+                for threat in self.threats:
+                    best[threat.label] = np.minimum(weakest[threat.label], self._search(threat))
+                kept += _both(BEST, best)
+            except SearchTooLargeError as error:
+                note = str(error)
+        return AttackReport(
+            self.run_id,
+            self.iteration,
+            self.num_iterations,
+            tuple(self.attacks),
+            tuple(kept),
+            note,
+        )
+
+    def _all_attacks(self) -> list[dict[str, Shares]]:
+        """Train all attacks; return the shares of right decisions by threat and attack."""
+        num_attacks = len(self.threats) * len(self.options.architectures) * len(self.options.seeds)
+        total = num_attacks * self.num_iterations
+        with ProgressBar("Attacks", total, self.settings.progress) as bar:
+            self._on_iteration = bar.advance
+            return [self._trained_attacks(threat) for threat in self.threats]
+
+    def _trained_attacks(self, threat: Threat) -> dict[str, Shares]:
+        """Train the attackers of a threat; return the shares of right decisions by attack."""
+        found = {}
+        for architecture, changes in self.options.architectures.items():
+            for seed in self.options.seeds:
+                instance = self._attack(threat, architecture, changes, seed)
+                several = len(self.options.architectures) > 1
+                name = f"attack {seed}, {architecture}" if several else f"attack {seed}"
+                found[name] = self._shares(instance, threat.label, threat.variants)
+        return found
+
+    def _attack(
+        self, threat: Threat, architecture: str, changes: Mapping[str, Any], seed: int
+    ) -> TensorDictScenarioInstance:
+        params = attack_parameters(
+            self.attacked,
+            self.run_id,
+            self.iteration,
+            self.protocol.agent_names,
+            threat,
+            seed=seed,
+            num_iterations=self.num_iterations,
+            changes=changes,
+        )
+        result = run_experiment(
+            params,
+            run_id=self._attack_id(threat, architecture, changes, seed),
+            components=attack_components(self.instance.normalizer, self._on_iteration),
+            settings=replace(self.settings, progress=False),
+        )
+        self.attacks.append(result.run_id)
+        # The dataset may depend on the seed: all attacks are measured on that of the run.
+        return self._load(
+            params.with_changes({"seed": self.attacked.seed}), find_weights(result.folder, "latest")
+        )
+
+    def _attack_id(
+        self, threat: Threat, architecture: str, changes: Mapping[str, Any], seed: int
+    ) -> str:
+        content = [self.iteration, self.num_iterations, dict(changes)]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]
+        return f"{self.run_id}-attack-{threat.name}-{architecture}-{seed}-{digest}"
+
+    def _search(self, threat: Threat) -> Shares:
+        """Return the probability of a right decision about each datapoint of a threat."""
+        params = attack_parameters(
+            self.attacked,
+            self.run_id,
+            self.iteration,
+            self.protocol.agent_names,
+            threat,
+            seed=self.attacked.seed,
+            num_iterations=1,
+            changes={},
+        )
+        instance = self._load(params, None)
+        others = [name for name in self.protocol.agent_names if name not in threat.attackers]
+        self._copy(instance, others)
+        search = BestAnswers(
+            instance.test_environment,
+            instance.agents,
+            threat,
+            greedy=self.attacked.rl.greedy_test,
+            seed=stable_seed(self.attacked.seed, "best answers"),
+            max_states=self.options.max_states,
+        )
+        rows = self._rows(instance, threat.label)
+        values = [search.right_probability(rows, variant) for variant in threat.variants]
+        return torch.stack(values).mean(0).double().cpu().numpy()
+
+    def _shares(
+        self, instance: TensorDictScenarioInstance, label: int, variants: Sequence[int]
+    ) -> Shares:
+        """Play with the agents of an instance about the datapoints of a label."""
+        rows = self._rows(instance, label)
+        greedy = self.attacked.rl.greedy_test
+        outcomes = play_episodes(
+            instance.test_environment,
+            instance.agents,
+            rows,
+            variants,
+            num_repeats=1 if greedy else self.options.num_repeats,
+            greedy=greedy,
+            seed=stable_seed(self.attacked.seed, "attack", label),
+        )
+        return outcomes.is_right.double().view(-1, len(rows)).mean(0).numpy()
+
+    def _rows(self, instance: TensorDictScenarioInstance, label: int) -> Tensor:
+        return rows_with_label(instance.test_environment, label)[: self.options.max_datapoints]
+
+    def _with_random_provers(self) -> HyperParameters:
+        provers = {f"agents.{name}": {"is_random": True} for name in self.protocol.prover_names}
+        return self.attacked.with_changes(provers)
+
+    def _copy(self, target: TensorDictScenarioInstance, names: Sequence[str]) -> None:
+        """Copy the weights of some agents of the run, and the scaling of observations."""
+        target.normalizer.load_state_dict(self.instance.normalizer.state_dict())
+        for name in names:
+            target.agents.agents[name].load_state_dict(
+                self.instance.agents.agents[name].state_dict()
+            )
+
+    def _load(self, params: HyperParameters, weights: Path | None) -> TensorDictScenarioInstance:
+        instance = build_scenario_instance(params, self.settings)
+        assert isinstance(instance, TensorDictScenarioInstance), instance
+        if weights is not None:
+            load_model(weights, instance.agents, instance.normalizer)
+        return instance
+
+
+def _both(provers: str, shares: Sequence[Shares]) -> list[Kept]:
+    """Summarise both labels, and all datapoints."""
+    each = [kept_of(provers, label, values) for label, values in enumerate(shares) if len(values)]
+    return [*each, kept_of(provers, None, np.concatenate(list(shares)))]

@@ -1,0 +1,123 @@
+"""Attack the trained verifier of a run with provers that learn to mislead it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from nip.command_line.script_parser import (
+    ScriptParser,
+    exit_code_of,
+    given_fields,
+    import_plugins,
+    positive_integer,
+    run_folder,
+)
+
+# Everything else is imported where it is used, so that --help is fast.
+
+EPILOG = """\
+The verifier is frozen. For each label that a prover gains from misjudging, fresh provers are
+trained against it; each attack is a run of its own, which the same command resumes. The accuracy
+that survives is printed, and written to attack.json and attack.png in the folder of the run.
+
+examples:
+  python scripts/attack.py demo
+  python scripts/attack.py demo --seeds 1 2 3 4 5 --num-iterations 50
+  python scripts/attack.py demo --architecture wide d_gnn=32 d_transformer=32
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the argument parser."""
+    parser = ScriptParser(__doc__, EPILOG)
+    add = parser.add_argument
+    add("run", metavar="RUN", help="run id, or the folder of a run")
+    add("--seeds", type=int, nargs="+", metavar="N", help="seeds of the attacks (1 2 3)")
+    add(
+        "--num-iterations",
+        type=positive_integer,
+        metavar="N",
+        help="iterations of training of each attack (as many as the run had)",
+    )
+    add("--checkpoint", metavar="C", help="latest, best or an iteration (best if there is one)")
+    add(
+        "--architecture",
+        dest="given_architectures",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name and NAME=VALUE parameters of attackers; can be repeated (those of the run)",
+    )
+    add("--num-repeats", type=positive_integer, metavar="N", help="episodes per datapoint (4)")
+    add("--max-datapoints", type=positive_integer, metavar="N", help="datapoints per label (all)")
+    add("--no-search", dest="search", action="store_false", help="do not try all answers")
+    add("--device", metavar="D", help="device, such as cuda (cpu)")
+    parser.add_run_arguments()
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Attack a run and print what its verifier keeps.
+
+    Returns
+    -------
+    exit_code : int
+        0, 2 after a user error, or 130 after Ctrl-C.
+    """
+    options = build_parser().parse_args(arguments)
+    return exit_code_of(lambda: attack(options), "\nStopped. Run the same command again to resume.")
+
+
+def attack(options: argparse.Namespace) -> None:
+    """Attack the run, and print the report."""
+    from rich.console import Console
+
+    from nip.experiment_settings import ExperimentSettings
+    from nip.robustness import AttackOptions, attack_run
+
+    import_plugins(options)
+    folder = run_folder(options.run, options.runs_dir)
+    chosen = given_fields(AttackOptions, options)
+    if options.given_architectures:
+        chosen["architectures"] = dict(map(parse_architecture, options.given_architectures))
+    settings = given_fields(ExperimentSettings, options) | {"runs_dir": str(folder.parent)}
+    report = attack_run(folder.name, AttackOptions(**chosen), **settings)
+    console = Console()
+    console.print(report.table())
+    if report.note:
+        console.print(f"All answers were not tried: {report.note}", highlight=False)
+    console.print(
+        f"Written to {folder}/attack.json and attack.png", highlight=False, soft_wrap=True
+    )
+
+
+def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Parse a name and parameters such as ``d_gnn=32``.
+
+    Raises
+    ------
+    ParameterError
+        If a word is no parameter with a value, or the value cannot be read.
+    """
+    from nip.errors import ParameterError
+    from nip.parameters.tree.yaml_text import load_mapping
+
+    name, *parameters = words
+    if "=" in name:
+        raise ParameterError(
+            f"--architecture must begin with a name, got {name!r}. For example: "
+            f"--architecture wide {name}"
+        )
+    for word in parameters:
+        if "=" not in word:
+            raise ParameterError(
+                f"--architecture {name}: {word!r} must be a parameter and a value, as d_gnn=32."
+            )
+    pairs = (word.partition("=") for word in parameters)
+    return name, load_mapping("\n".join(f"{key}: {value}" for key, _, value in pairs) or "{}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Attacks on trained verifiers: what should hold holds, and what should break breaks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nip.errors import CheckpointError, ParameterError
+from nip.parameters import HyperParameters
+from nip.robustness import AttackOptions, AttackReport, attack_run
+from nip.run import run_experiment
+from nip.run_store.reading import read_parameters
+from nip.trainers.tensor.weights.saved_models import load_model
+from scripts.attack import main, parse_architecture
+from tests.experiments import make_instance, make_params, make_settings
+from tests.text_experiments import make_text_params
+
+LEARNS = {
+    "rollouts_per_iteration": 256,
+    "minibatch_size": 256,
+    "num_epochs": 4,
+    "num_iterations": 40,
+    "num_normalization_steps": 1000,
+    "lr": 0.05,
+    "greedy_test": True,
+}
+
+
+def game(dataset: str, shared: bool, **changes: Any) -> HyperParameters:
+    common = {"shared_reward": shared}
+    return make_params(dataset=dataset, seed=0, protocol_common=common, rl=LEARNS, **changes)
+
+
+def accuracies(report: AttackReport, label: int | None) -> dict[str, float]:
+    return {each.provers: each.accuracy for each in report.kept if each.label == label}
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A verifier that learnt from a friend, and one that learnt from an opponent."""
+    folder = tmp_path_factory.mktemp("attacked")
+    run_experiment(game("cheap_talk", True), run_id="friends", settings=make_settings(folder))
+    run_experiment(game("witness", False), run_id="opponents", settings=make_settings(folder))
+    return folder
+
+
+def test_a_verifier_that_only_knows_friends_is_broken_and_only_once_trained(
+    runs_dir: Path,
+) -> None:
+    settings = make_settings(runs_dir)
+    options = AttackOptions(seeds=(1, 2), num_iterations=15)
+    report = attack_run("friends", options, settings=settings)
+    whole, rejected = accuracies(report, None), accuracies(report, 0)
+    assert whole["of the run"] == 1.0
+    assert rejected["attack 1"] <= 0.05 and rejected["attack 2"] <= 0.05
+    assert rejected["best answers"] == 0.0
+    # What should be accepted cannot be attacked: the friend says it.
+    assert accuracies(report, 1)["strongest attacks"] == 1.0
+    assert report.robust_accuracy == pytest.approx(0.5)
+    stored = json.loads((runs_dir / "friends" / "attack.json").read_text())
+    assert stored["robust_accuracy"] == report.robust_accuracy
+    assert (runs_dir / "friends" / "attack.png").read_bytes().startswith(b"\x89PNG")
+    # Completed attacks are runs of their own, which are not trained again.
+    changed = {name: (runs_dir / name / "run.db").stat().st_mtime_ns for name in report.attacks}
+    assert attack_run("friends", options, settings=settings) == report
+    assert changed == {
+        name: (runs_dir / name / "run.db").stat().st_mtime_ns for name in report.attacks
+    }
+
+
+def test_a_verifier_that_knows_opponents_holds(runs_dir: Path) -> None:
+    options = AttackOptions(seeds=(1,), num_iterations=15)
+    report = attack_run("opponents", options, settings=make_settings(runs_dir))
+    assert accuracies(report, None)["best answers"] == 1.0
+    assert report.robust_accuracy == 1.0
+    # A random prover names the mark in a quarter of the episodes.
+    assert accuracies(report, 1)["random"] < 0.6
+
+
+def test_the_attacked_verifier_keeps_its_weights(runs_dir: Path) -> None:
+    options = AttackOptions(seeds=(5,), num_iterations=2, search=False)
+    report = attack_run("friends", options, settings=make_settings(runs_dir))
+    (name,) = report.attacks
+    instance = make_instance(game("cheap_talk", True))
+    found = []
+    for run in ("friends", name):
+        load_model(runs_dir / run, instance.agents, instance.normalizer)
+        states = (instance.agents.agents[agent].state_dict() for agent in ("verifier", "prover"))
+        found.append([{key: value.clone() for key, value in state.items()} for state in states])
+    (verifier, prover), (same_verifier, other_prover) = found
+    torch.testing.assert_close(same_verifier, verifier, rtol=0, atol=0)
+    assert any(not torch.equal(other_prover[key], value) for key, value in prover.items())
+
+
+def test_architectures_of_attackers_are_their_own(runs_dir: Path) -> None:
+    options = AttackOptions(
+        seeds=(1,),
+        num_iterations=1,
+        search=False,
+        architectures={"deep": {"d_hidden": 3}, "same": {}},
+    )
+    report = attack_run("friends", options, settings=make_settings(runs_dir))
+    assert {"attack 1, deep", "attack 1, same"} <= set(accuracies(report, 0))
+    agents = read_parameters(runs_dir / report.attacks[0])["agents"]
+    assert (agents["prover"]["d_hidden"], agents["verifier"]["d_hidden"]) == (3, 0)
+
+
+def test_a_search_that_is_too_large_is_left_out_and_said(runs_dir: Path) -> None:
+    options = AttackOptions(seeds=(1,), num_iterations=1, max_states=2)
+    report = attack_run("friends", options, settings=make_settings(runs_dir))
+    assert "More than 2 states" in report.note
+    assert "best answers" not in accuracies(report, None)
+
+
+def test_what_cannot_be_attacked_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with pytest.raises(ParameterError, match="nothing"):
+        attack_run("nothing", settings=settings)
+    run_experiment(make_text_params(), run_id="text", settings=settings)
+    with pytest.raises(
+        ParameterError, match="trainer='pure_text_ei', whose agents are no networks"
+    ):
+        attack_run("text", settings=settings)
+    run_experiment(make_params(trainer="solo_agent"), run_id="solo", settings=settings)
+    with pytest.raises(ParameterError, match="trainer='solo_agent', whose agents play no episodes"):
+        attack_run("solo", settings=settings)
+    run_experiment(make_params(protocol="solo_verifier"), run_id="alone", settings=settings)
+    with pytest.raises(ParameterError, match="No prover of the protocol 'solo_verifier'"):
+        attack_run("alone", settings=settings)
+    with pytest.raises(CheckpointError, match="7"):
+        attack_run("alone", AttackOptions(checkpoint="7"), settings=settings)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        "alone",
+        "solo",
+        "text",
+    ]
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(ParameterError, match="num_iterations must be at least 1, got 0"):
+        AttackOptions(num_iterations=0)
+    with pytest.raises(ParameterError, match="seeds"):
+        AttackOptions(seeds=())
+    assert parse_architecture(["wide", "d_hidden=3"]) == ("wide", {"d_hidden": 3})
+    for words in (["d_hidden=3"], ["wide", "d_hidden"]):
+        with pytest.raises(ParameterError, match="--architecture"):
+            parse_architecture(words)
+
+
+def test_the_command_line_prints_what_is_kept(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["friends", "--runs-dir", str(runs_dir), "--seeds", "1", "--num-iterations", "15"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "best answers" in printed and "attack.png" in printed
+    assert main(["nothing", "--runs-dir", str(runs_dir)]) == 2
+    assert "nothing" in capsys.readouterr().err
