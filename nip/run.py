@@ -18,6 +18,7 @@ from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import ResumePolicy, Run
 from nip.run_store.run_id import generated_run_id, is_run_folder
 from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
+from nip.utils.stop_signals import handled_signals
 
 if TYPE_CHECKING:
     from nip.experiment.plan import ExperimentPlan
@@ -231,6 +232,11 @@ def _settings_of_rank(settings: ExperimentSettings, ranks: Ranks) -> ExperimentS
 
 def _train(trainer: "Trainer", run: Run | None) -> None:
     """Train to the end. An error marks the run as failed; an interrupted run stays resumable."""
+    with handled_signals():
+        _train_and_finish(trainer, run)
+
+
+def _train_and_finish(trainer: "Trainer", run: Run | None) -> None:
 
     def start() -> None:
         assert run is not None

@@ -1,5 +1,10 @@
 """Create a dataset of correct and buggy programs for the code validation scenario."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Interrupted; nothing was written.")
+
 import argparse
 import os
 import sys
@@ -194,10 +199,10 @@ def report_cost(author: "LanguageModelAuthor") -> None:
 
 def report(folder: Path, splits: "Splits") -> None:
     """Print the number of programs by topic, and the kinds of bugs."""
-    from rich.console import Console
     from rich.table import Table
 
     from nip.scenarios.code_validation.generation.dataset_writer import statistics
+    from nip.utils.console import open_console
 
     counts = [statistics(datapoints) for datapoints in splits.values()]
     table = Table("programs", *splits)
@@ -213,9 +218,9 @@ def report(folder: Path, splits: "Splits") -> None:
     for name in ("num_problems", "num_correct", "num_datapoints"):
         label = name.removeprefix("num_").replace("datapoints", "all")
         table.add_row(label, *(str(count[name]) for count in counts))
-    console = Console()
+    console = open_console()
     console.print(table)
-    console.print(f"Written to {folder}", soft_wrap=True, highlight=False)
+    console.print(f"Written to {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 """Create a dataset of graph pairs for the graph isomorphism scenario."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Interrupted; nothing was written.")
+
 import argparse
 import sys
 from dataclasses import asdict
@@ -94,9 +99,10 @@ def generate(
     from rich.progress import Progress
 
     from nip.scenarios.graph_isomorphism.generation import generate_pairs
+    from nip.utils.console import open_console
 
     splits: dict[str, PairArrays] = {}
-    with Progress(transient=True) as progress:
+    with Progress(transient=True, console=open_console()) as progress:
         for split, count in counts.items():
             task = progress.add_task(f"{split} pairs", total=count)
             splits[split] = generate_pairs(
@@ -121,8 +127,9 @@ def metadata(
 def report(folder: Path, splits: "dict[str, PairArrays]") -> None:
     """Print the number of pairs by score and size."""
     import numpy as np
-    from rich.console import Console
     from rich.table import Table
+
+    from nip.utils.console import open_console
 
     def add_rows(name: str, columns: "list[np.ndarray]") -> None:
         for value in np.unique(np.concatenate(columns)):
@@ -136,9 +143,9 @@ def report(folder: Path, splits: "dict[str, PairArrays]") -> None:
     add_rows("score", [pairs.wl_scores for pairs in splits.values()])
     add_rows("nodes", [pairs.sizes[:, 0] for pairs in splits.values()])
     table.add_row("all", *(str(len(pairs)) for pairs in splits.values()))
-    console = Console()
+    console = open_console()
     console.print(table)
-    console.print(f"Written to {folder}", soft_wrap=True, highlight=False)
+    console.print(f"Written to {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 """Plot one metric of several runs in one figure."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped.")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -7,6 +12,7 @@ from pathlib import Path
 
 from nip.command_line.script_parser import ScriptParser, exit_code_of, positive_integer, run_folder
 from nip.run_store import RunHistory, read_history
+from nip.utils.unicode_text import visible
 
 EPILOG = """\
 example:
@@ -78,7 +84,7 @@ def plot(options: argparse.Namespace) -> None:
         options.smooth,
         options.title,
     )
-    print(f"Learning curves: {output}")
+    print(visible(f"Learning curves: {output}"))
 
 
 def _reference_line(text: str) -> tuple[float, str]:

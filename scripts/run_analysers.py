@@ -1,5 +1,10 @@
 """Analyse the dialogues of a run by questions that a language model or code answers."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped. Run the same command again to resume.")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -80,13 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def analyse(options: argparse.Namespace) -> None:
     """List the analysers, print the plan, or run the analysis."""
-    from rich.console import Console
-
     from nip.rollout_analysis import plan_analyses, run_analysers
     from nip.rollout_analysis.summary import summary_tables
+    from nip.utils.console import open_console
 
     import_plugins(options)
-    console = Console()
+    console = open_console()
     if options.list:
         list_analysers(console)
         return
@@ -97,7 +101,7 @@ def analyse(options: argparse.Namespace) -> None:
     result = run_analysers(run_id, **chosen)
     for table in summary_tables(result.summary):
         console.print(table)
-    console.print(f"Written to {result.path}", soft_wrap=True, highlight=False)
+    console.print(f"Written to {result.path}", soft_wrap=True)
 
 
 def run_and_options(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
@@ -133,11 +137,10 @@ def print_plan(plan: Any, console: Any) -> None:
         f"{plan.num_stored:,} stored already.\n"
         f"About {usage.prompt_tokens:,} prompt tokens and {usage.completion_tokens:,} completion "
         f"tokens, about ${plan.estimate.cost:,.2f}.",
-        highlight=False,
     )
     for model in plan.estimate.models_without_price:
-        console.print(f"Not included: {model.model_name}, whose price is unknown.", highlight=False)
-    console.print("Nothing was asked (--dry-run).", highlight=False)
+        console.print(f"Not included: {model.model_name}, whose price is unknown.")
+    console.print("Nothing was asked (--dry-run).")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,11 @@
 ``--help`` lists all choices; ``--cfg job`` shows the composed parameters.
 """
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped before the run was started.")
+
 import sys
 from pathlib import Path
 

@@ -1,5 +1,10 @@
 """Show the dialogues of a run, which may still be running."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped.")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -52,19 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def show(options: argparse.Namespace) -> None:
     """Print the selected dialogues."""
-    from rich.console import Console
-
     from nip.rollout_analysis.text_run import PHASES, open_text_run
     from nip.rollout_analysis.transcript_view import (
         TranscriptFilter,
         chosen_transcripts,
         render_transcript,
     )
+    from nip.utils.console import open_console
 
     import_plugins(options)
     folder = run_folder(options.run, options.runs_dir)
     chosen = TranscriptFilter(options.wrong, options.failed, options.datapoint)
-    console = Console()
+    console = open_console()
     with open_text_run(folder, options.data_dir) as run:
         agent_names = run.instance.protocol_handler.agent_names
         stages = run.stages([options.phase] if options.phase else PHASES, options.iteration)
@@ -81,7 +85,7 @@ def show(options: argparse.Namespace) -> None:
     if not num_shown:
         console.print("No dialogue matches.")
     elif is_more:
-        console.print(f"There are more; --limit shows more than {num_shown}.", highlight=False)
+        console.print(f"There are more; --limit shows more than {num_shown}.")
 
 
 if __name__ == "__main__":

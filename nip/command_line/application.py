@@ -1,7 +1,5 @@
 """The main command line: parse, compose, check, run."""
 
-import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +16,8 @@ def main(arguments: Sequence[str], configs: Path) -> None:
     Raises
     ------
     SystemExit
-        With exit code 2 after a user's error and 130 after Ctrl-C, both with a message.
+        With a message, and exit code 2 after a user's error, 130 after Ctrl-C, and 75 after another
+        signal that asks to stop.
     """
     check_arguments(arguments, configs)()
 
@@ -48,16 +47,7 @@ def _help(flags: Namespace, folders: ConfigFolders) -> Callable[[], None]:
     from nip.command_line.help_text import help_text
 
     text = help_text(flags.overrides, folders)
-    return lambda: _print(text)
-
-
-def _print(text: str) -> None:
-    """Print, also to a reader that closes the pipe before the end, such as ``head``."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Python flushes again on exit, which would raise another time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return lambda: print(text)
 
 
 def _hydra(

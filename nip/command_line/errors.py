@@ -5,38 +5,53 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import NoReturn, TextIO
 
-from nip.errors import NipError, NipWarning
+from nip.errors import NipError, NipWarning, RankError
 from nip.utils.ranks import launched_ranks
 from nip.utils.secrets import scrub_code
+from nip.utils.stop_signals import (
+    exit_code_of_interruption,
+    interruption,
+    is_stop_requested,
+    last_words,
+)
+from nip.utils.unicode_text import visible
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 SECONDS_FOR_THE_FIRST = 20
 
 
 def stopped_early() -> str:
-    """Return the message after Ctrl-C when there is nothing to resume."""
+    """Return the message after a signal when there is nothing to resume."""
     return "Stopped before the run was started."
 
 
 @contextmanager
 def plain_messages(when_interrupted: Callable[[], str] = stopped_early) -> Iterator[None]:
-    """Exit with a message and code 2 after a ``NipError``, and with 130 after Ctrl-C.
+    """Exit with a message: with code 2 after a ``NipError``, else with that of the signal.
 
-    Of the processes of torchrun only the first prints messages that all share.
+    The code is 130 after Ctrl-C and 75 after any other signal that asks to stop. Of the processes
+    of torchrun only the first prints messages that all share.
     """
     try:
-        yield
+        with last_words(when_interrupted):
+            yield
     except NipError as error:
+        if isinstance(error, RankError) and is_stop_requested():
+            # The other rank has been stopped as well, and was faster.
+            _exit_after(interruption(), when_interrupted)
         _wait_for_the_first_process()
-        print(scrub_code(f"error: {error}"), file=sys.stderr)
+        print(visible(scrub_code(f"error: {error}")), file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        if launched_ranks().is_first:
-            print(f"\n{when_interrupted()}", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+    except KeyboardInterrupt as error:
+        _exit_after(error, when_interrupted)
+
+
+def _exit_after(error: KeyboardInterrupt, when_interrupted: Callable[[], str]) -> NoReturn:
+    if launched_ranks().is_first:
+        print(f"\n{visible(when_interrupted())}", file=sys.stderr)
+    sys.exit(exit_code_of_interruption(error))
 
 
 def show_warnings_plainly() -> None:
@@ -56,7 +71,7 @@ def show_warnings_plainly() -> None:
             show(message, category, filename, lineno, file, line)
         elif str(message) not in shown and launched_ranks().is_first:
             shown.add(str(message))
-            print(scrub_code(f"warning: {message}"), file=sys.stderr)
+            print(visible(scrub_code(f"warning: {message}")), file=sys.stderr)
 
     warnings.showwarning = show_plainly
     # The filter "once" would repeat warnings as soon as a library changes the filters.

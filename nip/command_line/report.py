@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nip.parameters import HyperParameters
+from nip.utils.console import open_console
 
 if TYPE_CHECKING:
     from nip.experiment.plan import AgentPlan, ExperimentPlan
@@ -21,7 +22,7 @@ def print_plan(
     console: Console | None = None,
 ) -> None:
     """Print the report of a dry run, by default to the terminal."""
-    console = console or Console()
+    console = console or open_console()
     from nip.trainers.text.plan import TextPlan
 
     if isinstance(plan, TextPlan):
@@ -30,7 +31,7 @@ def print_plan(
         console.print(text_plan_table(hyper_params, plan))
     else:
         console.print(Group(_sizes(hyper_params, plan), Text(""), _agents(plan.agents)))
-    console.print("Nothing was trained or written (dry_run=true).", highlight=False)
+    console.print("Nothing was trained or written (dry_run=true).")
 
 
 def _sizes(hyper_params: HyperParameters, plan: ExperimentPlan) -> RenderableType:

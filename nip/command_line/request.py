@@ -14,6 +14,7 @@ from nip.parameters import HyperParameters
 from nip.run import new_run_id, prepare_checked, run_checked
 from nip.run_store import ResumePolicy
 from nip.run_store.run_id import check_run_id
+from nip.utils.lasting_output import announce_lost_output
 from nip.utils.ranks import launched_ranks
 
 
@@ -57,7 +58,8 @@ def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id
     Raises
     ------
     SystemExit
-        With exit code 2 after a user's error and 130 after Ctrl-C, both with a message.
+        With a message, and exit code 2 after a user's error, 130 after Ctrl-C, and 75 after another
+        signal that asks to stop.
     """
     experiment = request.experiment
     if request.dry_run:
@@ -67,13 +69,14 @@ def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id
     if experiment.run_id is None:
         name = name_job(new_run_id(experiment.hyper_params))
         experiment = replace(experiment, generated_run_id=name)
+    announce_lost_output()
     opened: list[str] = []
     with plain_messages(lambda: how_to_resume(experiment, *opened)):
         run_checked(experiment, on_open=opened.append)
 
 
 def how_to_resume(experiment: CheckedExperiment, run_id: str | None = None) -> str:
-    """Return the message after Ctrl-C that says where the run lies and how to resume it.
+    """Return the message after a signal that says where the run lies and how to resume it.
 
     ``run_id`` is the name under which the run was opened; None if it was not yet.
     """

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from nip.errors import NipError
 from nip.utils.secrets import scrub_code
+from nip.utils.stop_signals import exit_code_of_interruption, handled_signals, last_words
+from nip.utils.unicode_text import visible
 
 
 class ScriptParser(argparse.ArgumentParser):
@@ -25,7 +27,8 @@ class ScriptParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with code 2."""
-        self.exit(2, scrub_code(f"error: {message}. See {self.prog} --help.\n"))
+        text = visible(scrub_code(f"error: {message}. See {self.prog} --help."))
+        self.exit(2, f"{text}\n")
 
     def add_dataset_arguments(self) -> None:
         """Add where a dataset is written: its folder, and whether to replace it."""
@@ -103,14 +106,16 @@ def given_fields(parameters: type, options: argparse.Namespace) -> dict[str, Any
 def exit_code_of(work: Callable[[], object], interrupted: str) -> int:
     """Run a script and report user errors in one message, without a traceback.
 
-    The exit code is 0, or 2 after a user error (``NipError`` or ``OSError``), or 130 after Ctrl-C.
+    The exit code is 0, or 2 after a user error (``NipError`` or ``OSError``), or 130 after Ctrl-C
+    and 75 after another signal that asks to stop; both with the message ``interrupted``.
     """
     try:
-        work()
+        with last_words(lambda: interrupted), handled_signals():
+            work()
     except (NipError, OSError) as error:
-        print(scrub_code(f"error: {error}"), file=sys.stderr)
+        print(visible(scrub_code(f"error: {error}")), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)
-        return 130
+        return exit_code_of_interruption(error)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields, replace
@@ -30,7 +29,7 @@ from nip.rollout_analysis.text_run import TextRun, open_text_run
 from nip.run_store.database.analysis_store import FILE_NAME, AnalysisStore
 from nip.trainers.text.model_connection import choose_engine_options, close_connection
 from nip.trainers.text.stage_limits import StageLimits
-from nip.utils.event_loop import call_without_event_loop, run_all
+from nip.utils.event_loop import call_without_event_loop, run_all, run_stoppably
 from nip.utils.files import write_atomically
 from nip.utils.progress import ProgressBar
 
@@ -152,7 +151,7 @@ def run_analysers(
             usage = UsageTracker(prices, settings.max_cost)
             usage.restore(store.get_state("ledger", {}))
             session = _Session(run, selection, store, settings, usage)
-            call_without_event_loop(lambda: asyncio.run(session.answer_all(context)))
+            call_without_event_loop(lambda: run_stoppably(session.answer_all(context)))
             return session.finish()
 
 

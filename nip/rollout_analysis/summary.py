@@ -10,6 +10,7 @@ from rich.table import Table
 from nip.rollout_analysis.registry import analyser_registry
 from nip.run_store.database.analysis_store import AnalysisRow
 from nip.utils.clustered_mean import clustered_mean
+from nip.utils.unicode_text import escape_controls
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _interval(row: SummaryRow) -> str:
 def summary_json(run_id: str, summary: Sequence[SummaryRow]) -> str:
     """Encode a summary as JSON."""
     tree = {"run_id": run_id, "summary": [asdict(row) for row in summary]}
-    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+    return escape_controls(json.dumps(tree, indent=2, ensure_ascii=False)) + "\n"
 
 
 _Key = tuple[str, str, str, int, str, str]

@@ -14,6 +14,7 @@ from nip.protocols.rules import VERIFIER
 from nip.rollout_analysis.text_run import Stage, TextRun
 from nip.scenario_base.text.rollout import Rollout
 from nip.trainers.text.transcripts import EVIDENCE, transcript_of
+from nip.utils.unicode_text import visible
 
 _COLOURS = ("cyan", "magenta", "yellow", "blue")
 _VERIFIER_COLOUR = "green"
@@ -61,6 +62,7 @@ def render_transcript(
     The order of the agents determines their colours. ``raw`` shows the unparsed output of the
     models instead of the messages on each channel.
     """
+    transcript = _visible_tree(transcript)
     parts: list[RenderableType] = [
         Rule(Text(_title(transcript, stage)), align="left"),
         _outcome(transcript),
@@ -74,6 +76,15 @@ def render_transcript(
         *_evidence(transcript),
     ]
     return Group(*parts, Text(""))
+
+
+def _visible_tree(tree: Any) -> Any:
+    """Return the same data with visible control characters, so that borders are where they fit."""
+    if isinstance(tree, dict):
+        return {_visible_tree(name): _visible_tree(value) for name, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_visible_tree(value) for value in tree]
+    return visible(tree) if isinstance(tree, str) else tree
 
 
 def _evidence(transcript: dict[str, Any]) -> Iterator[RenderableType]:

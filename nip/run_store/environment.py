@@ -15,6 +15,7 @@ from typing import Any
 
 from nip.utils.files import write_atomically
 from nip.utils.secrets import scrub_code, scrub_tree
+from nip.utils.unicode_text import escape_controls
 
 _PACKAGE_FOLDER = Path(__file__).parents[1]
 # Recorded even if nip is not installed and its requirements are unknown.
@@ -48,7 +49,8 @@ def append_start(path: Path, start: Mapping[str, Any]) -> None:
     """Append a start to ``environment.json``; create the file if missing."""
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"starts": []}
     content["starts"].append(start)
-    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    text = escape_controls(json.dumps(content, indent=2, ensure_ascii=False))
+    write_atomically(path, f"{text}\n")
 
 
 @cache

@@ -32,6 +32,7 @@ from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
 from nip.utils.files import write_atomically
 from nip.utils.secrets import scrub_code
+from nip.utils.unicode_text import escape_controls
 
 if TYPE_CHECKING:
     from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
@@ -330,7 +331,8 @@ class Run:
             result["stopped"] = stop_reason
         if error is not None:
             result["error"] = error if isinstance(error, str) else _describe_error(error)
-        return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        return f"{escape_controls(text)}\n"
 
     def _draw_learning_curve(self) -> None:
         from nip.run_store.report.learning_curve import draw_learning_curve

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +37,13 @@ from nip.trainers.text.state import (
     TextTrainerState,
 )
 from nip.trainers.text.stored_rollouts import StoredRollouts
-from nip.utils.event_loop import call_without_event_loop, report_no_interrupts
+from nip.utils.event_loop import (
+    StoppableRunner,
+    call_without_event_loop,
+    report_no_interrupts,
+)
 from nip.utils.nested_array_dict import NestedArrayDict
+from nip.utils.stop_signals import stop_if_requested
 
 TRAINER_STATE_KEY = "trainer_layer"
 """Key of the trainer's state dict in the stored state of a run; old runs store it flat."""
@@ -67,7 +71,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
 
     def _train(self) -> None:
         copy_endpoint_of_base_run(self.hyper_params, self.settings, self.run.folder)
-        with asyncio.Runner() as self._runner:
+        with StoppableRunner() as self._runner:
             self._runner.get_loop().set_exception_handler(report_no_interrupts)
             context = open_connection(
                 self.hyper_params, self.settings, self.scenario_instance, self.run.folder
@@ -133,6 +137,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
             return
         while not self._is_over(self.state):
             self._run_stage()
+            stop_if_requested()
 
     def _is_over(self, state: TextTrainerState) -> bool:
         """Tell whether training is finished.

@@ -1,11 +1,12 @@
-"""Helpers for asyncio: nested event loops, bounded concurrency, exception groups."""
+"""Helpers for asyncio: nested event loops, signals, bounded concurrency, exception groups."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from nip.errors import NipError
+from nip.utils import stop_signals
 
 T = TypeVar("T")
 
@@ -22,6 +23,53 @@ def call_without_event_loop(function: Callable[[], T]) -> T:
         return function()
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(function).result()
+
+
+class StoppableRunner:
+    """An ``asyncio.Runner`` whose coroutine is cancelled by a signal that asks to stop.
+
+    The coroutine can end what it has begun; ``Interrupted`` is raised when it has ended.
+    """
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._runner.__exit__(*exception)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop."""
+        return self._runner.get_loop()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+
+        async def run_and_listen() -> T:
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            assert task is not None
+            with stop_signals.cancelling(
+                lambda: loop.call_soon_threadsafe(task.cancel),
+                "stopping; answers under way are paid for, and are waited for and stored.",
+            ):
+                return await coroutine
+
+        try:
+            return self._runner.run(run_and_listen())
+        except (Exception, asyncio.CancelledError) as error:
+            if stop_signals.is_stop_requested():
+                # The error may be a consequence of the cancellation.
+                raise stop_signals.interruption() from error
+            raise
+
+
+def run_stoppably(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own; see ``StoppableRunner``."""
+    with stop_signals.handled_signals(), StoppableRunner() as runner:
+        return runner.run(coroutine)
 
 
 async def run_all(

@@ -17,6 +17,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from nip.utils.console import open_console
+from nip.utils.unicode_text import visible
+
 _SECONDS_BETWEEN_LINES = 30.0
 _SHARE_BETWEEN_LINES = 0.01
 
@@ -32,13 +35,13 @@ class ProgressBar:
     def __init__(
         self, description: str, total: int, enabled: bool = True, console: Console | None = None
     ) -> None:
-        self._description = description
+        self._description = visible(description)
         self._total = total
         self._completed = 0
         self._metrics: dict[str, float] = {}
-        self._console = console or Console()
+        self._console = console or open_console()
         is_live = enabled and self._console.is_terminal
-        self._live = _LiveBar(description, total, self._console) if is_live else None
+        self._live = _LiveBar(self._description, total, self._console) if is_live else None
         self._lines = _Lines(self._console) if enabled and not is_live else None
 
     def advance(self, count: int = 1) -> None:
@@ -51,9 +54,9 @@ class ProgressBar:
 
     def set_description(self, description: str) -> None:
         """Replace the text before the bar."""
-        self._description = description
+        self._description = visible(description)
         if self._live is not None:
-            self._live.update(self._live.task_id, description=description)
+            self._live.update(self._live.task_id, description=self._description)
 
     def set_metrics(self, metrics: Mapping[str, float]) -> None:
         """Replace the metrics shown, in this order."""
@@ -75,7 +78,7 @@ class ProgressBar:
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
     """Format metrics in one line."""
-    return "  ".join(f"{name} {_format_value(value)}" for name, value in metrics.items())
+    return "  ".join(f"{visible(name)} {_format_value(value)}" for name, value in metrics.items())
 
 
 def _format_value(value: float) -> str:
@@ -98,7 +101,7 @@ class _LiveBar(Progress):
     def __init__(self, description: str, total: int, console: Console) -> None:
         self.metrics = ""
         super().__init__(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _RateColumn(),
@@ -137,6 +140,7 @@ class _Lines:
         self._console.print(
             prefix + ", ".join(part for part in parts if part),
             markup=False,
+            emoji=False,
             highlight=False,
             soft_wrap=True,
         )

@@ -38,6 +38,7 @@ from nip.language_models.providers.rate_limit_reports import (
 )
 from nip.language_models.providers.usage_reading import with_charge
 from nip.utils.secrets import scrub
+from nip.utils.unicode_text import visible
 
 _ErrorClass = type[LanguageModelError]
 
@@ -224,6 +225,6 @@ def _advice_on_the_key(spec: ModelSpec, address: str) -> str:
 
 
 def _shorten(text: str, spec: ModelSpec) -> str:
-    """Shorten a text, which may be a page of HTML, after removing API keys from it."""
-    text = scrub(text, spec.api_key_variable)
+    """Shorten a text, which may be a page of HTML, without API keys and control characters."""
+    text = visible(scrub(text, spec.api_key_variable))
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"

@@ -15,12 +15,15 @@ class RunHistory:
 
     def __init__(self) -> None:
         self._series: dict[str, dict[int, float]] = {}
+        self._last_iterations: dict[str, int] = {}
 
     def update(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Add the metrics of one iteration, replacing existing values."""
         for name, value in metrics.items():
             # Adding 0 converts -0.0 to 0.0, as SQLite does, so that a reloaded history is equal.
             self._series.setdefault(name, {})[int(iteration)] = float(value) + 0.0
+            last = self._last_iterations.get(name, iteration)
+            self._last_iterations[name] = max(last, int(iteration))
 
     def names(self) -> list[str]:
         """Return the names of all metrics, sorted."""
@@ -44,8 +47,7 @@ class RunHistory:
         UnknownNameError
             If the metric was never logged.
         """
-        series = self._get(name)
-        return series[max(series)]
+        return self._get(name)[self._last_iterations[name]]
 
     def latest_all(self) -> dict[str, float]:
         """Return the last value of every metric, by name."""
@@ -54,7 +56,7 @@ class RunHistory:
     @property
     def last_iteration(self) -> int | None:
         """The last iteration with a value; None if there are no values."""
-        return max((max(series) for series in self._series.values()), default=None)
+        return max(self._last_iterations.values(), default=None)
 
     def truncate(self, iteration: int) -> None:
         """Delete the values of all later iterations."""
@@ -63,10 +65,12 @@ class RunHistory:
             for name, series in self._series.items()
         }
         self._series = {name: series for name, series in kept.items() if series}
+        self._last_iterations = {name: max(series) for name, series in self._series.items()}
 
     def replace(self, other: "RunHistory") -> None:
         """Replace all values by a copy of another history."""
         self._series = {name: dict(series) for name, series in other._series.items()}
+        self._last_iterations = dict(other._last_iterations)
 
     def to_dict(self) -> dict[str, list[tuple[int, float]]]:
         """Return all (iteration, value) pairs by metric, as JSON-compatible data."""
@@ -84,6 +88,7 @@ class RunHistory:
     def reset(self) -> None:
         """Delete all values."""
         self._series.clear()
+        self._last_iterations.clear()
 
     def _get(self, name: str) -> dict[int, float]:
         if name not in self._series:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from nip.run_store.report.bill_table import DIALOGUE_SHARES, bill_table, read_uncertain
 from nip.run_store.report.main_metrics import TEST_PREFIX, main_metrics
+from nip.utils.console import open_console
 
 if TYPE_CHECKING:
     from nip.run_store.run import Run
@@ -32,7 +33,7 @@ _FILES = {
 
 def print_summary(run: "Run", console: Console | None = None) -> None:
     """Print the main metrics of a run, which may be closed, on both splits, and its files."""
-    console = console or Console()
+    console = console or open_console()
     console.print()
     rows = _rows(run.history.latest_all())
     if rows:

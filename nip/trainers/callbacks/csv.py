@@ -15,6 +15,9 @@ from nip.utils.files import write_atomically
 
 FILE_NAME = "metrics.csv"
 
+MISSING_SHARE = 0.1
+"""Share of the rows that may be missing before a long file is written anew."""
+
 
 @register_callback("csv", parameters=CsvParameters)
 class Csv(Callback):
@@ -22,12 +25,19 @@ class Csv(Callback):
 
     The first column is ``iteration``, the others are the metrics in alphabetical order. A metric
     without a value at an iteration leaves its cell empty.
+
+    A row is appended. What does not fit (a new column, a value for an earlier iteration, a file
+    that could not be written) needs a new file; in a long training this waits for further rows, so
+    that a row costs the same however many there are, and for the end.
     """
 
     is_observer = True
+    may_fail = True
 
     def __init__(self) -> None:
         self._path: Path | None = None
+        self._is_stale = False
+        self._num_rows = self._num_rows_missing = 0
 
     def on_train_start(self, context: TrainingContext) -> None:
         """Write the history, without values after the checkpoint of a resumed run."""
@@ -37,25 +47,40 @@ class Csv(Callback):
             self._write_anew(self._path, context.history)
 
     def on_log(self, context: TrainingContext) -> None:
-        """Append a row, extend the last one, or rewrite the file if a column is added."""
+        """Append a row or extend the last one; rewrite a file that this does not suffice for."""
         if self._path is None:
             return
         iteration = context.metrics_iteration
         if iteration < self._last_iteration or not context.metrics.keys() <= set(self._names):
-            self._write_anew(self._path, context.history)
-        else:
+            self._is_stale = True
+        if not self._is_stale:
             # Values of the history, so that a rewritten file is the same.
             metrics = {name: context.history.latest(name) for name in context.metrics}
+            # Until it is written, the file may have half a row.
+            self._is_stale = True
             self._write_row(self._path, iteration, metrics)
+            self._is_stale = False
+            return
+        self._num_rows_missing += 1
+        if self._num_rows_missing > MISSING_SHARE * self._num_rows:
+            self._write_anew(self._path, context.history)
+
+    def on_train_end(self, context: TrainingContext) -> None:
+        """Write what is missing."""
+        if self._path is not None and self._is_stale:
+            self._write_anew(self._path, context.history)
 
     def _write_anew(self, path: Path, history: RunHistory) -> None:
+        self._is_stale, self._num_rows_missing = True, 0
         self._names = history.names()
         rows = logged_rows(history)
         self._last_iteration, self._last_row = rows[-1] if rows else (-1, {})
         lines = [_line(["iteration", *self._names])]
         lines += [self._row(iteration, metrics) for iteration, metrics in rows]
         self._start_of_last_row = sum(map(len, lines[: len(rows)]))
+        self._num_rows = len(rows)
         write_atomically(path, b"".join(lines))
+        self._is_stale = False
 
     def _write_row(self, path: Path, iteration: int, metrics: Mapping[str, float]) -> None:
         with path.open("r+b") as file:

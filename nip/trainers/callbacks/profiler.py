@@ -28,6 +28,7 @@ class Profiler(Callback):
     """
 
     is_observer = True
+    may_fail = True
 
     def __init__(self, **options: Any) -> None:
         self.params = ProfilerParameters(**options)

@@ -30,6 +30,7 @@ class RolloutSamples(Callback):
     """
 
     is_observer = True
+    may_fail = True
 
     def __init__(self, **options: Any) -> None:
         self.params = RolloutSamplesParameters(**options)

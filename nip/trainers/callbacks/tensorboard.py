@@ -32,6 +32,7 @@ class TensorBoard(Callback):
     """
 
     is_observer = True
+    may_fail = True
 
     def __init__(self) -> None:
         require_extra("tensorboard", "tensorboard")

@@ -48,6 +48,7 @@ class Wandb(Callback):
     """
 
     is_observer = True
+    may_fail = True
 
     def __init__(self, **options: Any) -> None:
         self.params = WandbParameters(**options)

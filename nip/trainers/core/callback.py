@@ -32,12 +32,16 @@ class Callback:
     """Base class of all callbacks. Every method does nothing unless it is overridden.
 
     Callbacks are called in the order in which they were given. An exception propagates unchanged
-    and ends the training; ``on_train_end`` is still called.
+    and ends the training, unless ``may_fail`` is set; ``on_train_end`` is still called.
     """
 
     is_observer: ClassVar[bool] = False
     """Whether it only observes, without influence on results. When several processes train
     together, only the first one has it."""
+
+    may_fail: ClassVar[bool] = False
+    """Whether training goes on, with a warning, if one of its events raises an exception. For
+    loggers, whose loss is no reason to lose a training."""
 
     monitored: Sequence[str] = ()
     """Names of the metrics that it needs. A metric that is never logged is an error."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from nip.errors import ParameterError, warn_user
+from nip.errors import NipError, ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import Run, RunHistory
@@ -45,6 +45,7 @@ class ObservedTrainer:
         self.components = TrainerComponents()
         self.context = TrainingContext(trainer=cast("Trainer", self))
         self.callbacks: list[Callback] = []
+        self._failed_callbacks: list[Callback] = []
         self._has_started = self._has_begun = False
         self._unclaimed_states: dict[str, Mapping[str, Any]] = {}
         for params in hyper_params.callbacks:
@@ -101,7 +102,7 @@ class ObservedTrainer:
             *_, (key, _) = self._named_callbacks()
             if key in self._unclaimed_states:
                 callback.load_state_dict(self._unclaimed_states.pop(key))
-            callback.on_train_start(self.context)
+            self._call(callback, "on_train_start")
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of an iteration, counted from 1."""
@@ -115,7 +116,24 @@ class ObservedTrainer:
     def notify(self, event: Event) -> None:
         """Call the method of an event on all callbacks, in order."""
         for callback in self.callbacks:
+            self._call(callback, event)
+
+    def _call(self, callback: Callback, event: Event) -> None:
+        """Call the method of an event; of a callback that may fail, warn of its first failure."""
+        try:
             getattr(callback, event)(self.context)
+        except Exception as error:
+            # What the user can mend is said before hours of training without the logger.
+            is_refusal = isinstance(error, NipError) and event == "on_train_start"
+            if not callback.may_fail or is_refusal:
+                raise
+            if callback not in self._failed_callbacks:
+                self._failed_callbacks.append(callback)
+                warn_user(
+                    f"{type(callback).__name__}.{event} has failed ({type(error).__name__}: "
+                    f"{error}). Training goes on, and all metrics are stored in the run; what "
+                    "this callback writes may be incomplete. Further failures are not reported."
+                )
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -163,7 +181,7 @@ class ObservedTrainer:
         errors = []
         for callback in self.callbacks:
             try:
-                callback.on_train_end(self.context)
+                self._call(callback, "on_train_end")
             except Exception as error:
                 errors.append(error)
         if errors:

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from nip.errors import ParameterError
+from nip.utils import stop_signals
 
 if TYPE_CHECKING:
     from nip.trainers.core.progress import IterationContext
@@ -47,6 +48,7 @@ class OwnLoops:
         """Call ``on_iteration_start`` of the callbacks, unless it was called for this iteration."""
         if not self._has_started:
             self._has_started = True
+            stop_signals.postpone_stop("stopping after this iteration, which is saved.")
             with self.managed():
                 self._trainer.notify("on_iteration_start")
 
@@ -120,6 +122,8 @@ class OwnLoops:
                 self.conclude_iteration(None)
         finally:
             self._loop = outer
+            stop_signals.no_longer_postpone()
+        stop_signals.stop_if_requested()
         has_advanced = trainer.context.iteration > first
         if total > 0 and not has_advanced and trainer.context.stop_reason is None:
             raise ParameterError(
@@ -256,6 +260,7 @@ def complete_training(train: Callable[..., Any]) -> Callable[..., Any]:
                 self.finish_training()
         finally:
             loops.is_training = False
+            stop_signals.no_longer_postpone()
         return result
 
     return wrapped

@@ -19,6 +19,7 @@ from nip.trainers.core.observed_trainer import ObservedTrainer
 from nip.trainers.core.own_loops import OwnLoops, complete_training
 from nip.trainers.core.progress import total_iterations
 from nip.trainers.core.unsaved_generators import UnsavedGenerators
+from nip.utils import stop_signals
 from nip.utils.ranks import current_ranks
 
 SHOWN_METRICS = (
@@ -218,11 +219,13 @@ class Trainer(ObservedTrainer, ABC):
     def save_checkpoint_if_due(self, iterations_done: int, total: int | None) -> None:
         """Save if a checkpoint is due or was requested, if training stops, and at the end.
 
-        ``total`` is the number of iterations; None if it is not known.
+        ``total`` is the number of iterations; None if it is not known. If a signal has asked one of
+        the ranks to stop, all of them save and raise ``Interrupted``.
         """
         context, ranks = self.context, current_ranks()
-        stops, is_wanted, is_due = ranks.any(
+        is_interrupted, stops, is_wanted, is_due = ranks.any(
             [
+                stop_signals.is_stop_requested(),
                 context.stop_reason is not None,
                 context.wants_checkpoint,
                 ranks.is_first and self._clock.is_due(iterations_done),
@@ -230,9 +233,11 @@ class Trainer(ObservedTrainer, ABC):
         )
         if stops:
             context.stop("another process has stopped")
-        if iterations_done == total or stops or is_wanted or is_due:
+        if iterations_done == total or is_interrupted or stops or is_wanted or is_due:
             self.save_checkpoint(iterations_done)
             self._num_saved = iterations_done
+        if is_interrupted:
+            raise stop_signals.interruption()
 
     def finish_training(self) -> None:
         """Save the end of a training whose last iteration was not saved.

@@ -1,6 +1,5 @@
 """Play dialogues with the mock model, to measure what an average dialogue of a rehearsal takes."""
 
-import asyncio
 from collections.abc import Sequence
 from statistics import fmean
 from typing import cast
@@ -23,7 +22,7 @@ from nip.trainers.text.model_connection import (
 )
 from nip.trainers.text.rollout_selection import select_rollouts
 from nip.trainers.text.stored_rollouts import StoredRollouts
-from nip.utils.event_loop import call_without_event_loop, run_all
+from nip.utils.event_loop import call_without_event_loop, run_all, run_stoppably
 
 NUM_PLAYED = 100
 """Number of dialogues that are played at most."""
@@ -59,7 +58,7 @@ def measured_shares(
             await close_connection(context)
 
     try:
-        call_without_event_loop(lambda: asyncio.run(play_all()))
+        call_without_event_loop(lambda: run_stoppably(play_all()))
     except NipError:
         return None
     return _shares(hyper_params, instance, sorted(rollouts, key=lambda each: each.position))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import Runner
 from collections.abc import Collection, Sequence
 from typing import ClassVar
 
@@ -21,6 +20,7 @@ from nip.trainers.text.state import TextTrainerState
 from nip.trainers.text.statistics import rollout_statistics, statistic_names
 from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.trainers.text.transcripts import write_transcripts
+from nip.utils.event_loop import StoppableRunner
 from nip.utils.nested_array_dict import NestedArrayDict, concatenate
 
 TEST_PREFIX = "test_"
@@ -41,7 +41,7 @@ class TextRolloutTrainer(Trainer):
     run: Run
     state: TextTrainerState
 
-    _runner: Runner
+    _runner: StoppableRunner
     _sampler: RolloutSampler
     _stored: StoredRollouts
     _progress: IterationContext

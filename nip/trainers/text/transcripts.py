@@ -9,6 +9,7 @@ from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
 from nip.utils.files import open_atomically
 from nip.utils.readable_yaml import dump_readable
+from nip.utils.unicode_text import escape_controls
 
 FOLDER = "transcripts"
 """Subfolder of the folder of a run."""
@@ -152,6 +153,6 @@ def _yaml_pieces(trees: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _json_pieces(trees: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     opening = "[\n"
     for tree in trees:
-        yield opening + json.dumps(tree, indent=2, ensure_ascii=False)
+        yield opening + escape_controls(json.dumps(tree, indent=2, ensure_ascii=False))
         opening = ",\n"
     yield "[]\n" if opening == "[\n" else "\n]\n"

@@ -1,11 +1,14 @@
 """The table of all metrics, read back."""
 
 import csv
+from unittest.mock import patch
 
 import pytest
 
 from nip.errors import NipWarning
+from nip.trainers.callbacks import csv as csv_callback
 from nip.trainers.callbacks.csv import Csv
+from nip.utils.files import write_atomically
 from tests.trainers.callbacks.scripted_training import ScriptedTraining, scripted_history
 
 
@@ -87,6 +90,34 @@ def test_an_iteration_from_before_is_put_in_its_place(tmp_path):
     training.log(0, {"loss": 9.0})
     training.iterate({"loss": 3.0})
     assert [row[0] for row in read(tmp_path)] == ["iteration", "0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("kind", ["late values", "new columns"])
+def test_a_long_table_is_not_written_anew_for_each_row(tmp_path, kind):
+    written = []
+
+    def count(path, content):
+        written.append(len(content.splitlines()))
+        write_atomically(path, content)
+
+    training = ScriptedTraining(Csv(), tmp_path)
+    num_rows = 400
+    with patch.object(csv_callback, "write_atomically", count):
+        for number in range(1, num_rows + 1):
+            training.iterate({"loss": 1.0})
+            if kind == "late values":
+                training.log(number - 1, {"loss": 2.0})
+            elif number % 2:
+                training.log(number, {f"only.{number}": 3.0})
+        training.end()
+    # A file per row would be 80,000 rows in all.
+    assert sum(written) < 30 * num_rows
+    header, *rows = read(tmp_path)
+    assert [int(row[0]) for row in rows][-num_rows:] == list(range(1, num_rows + 1))
+    if kind == "late values":
+        assert [row[1] for row in rows] == ["2.0"] * num_rows + ["1.0"]
+    else:
+        assert len(header) == 2 + num_rows // 2
 
 
 def test_a_trainer_that_keeps_nothing_is_told_that_there_is_no_file():
