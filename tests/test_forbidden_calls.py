@@ -19,6 +19,7 @@ PICKLING_MODULES = {
     "marshal",
 }
 FORBIDDEN_CALLS = {
+    "Console": "obeys control characters and fails on a closed pipe; use nip.utils.console",
     "eval": "runs what a file says",
     "hash": "differs between processes",
     "numpy.random.seed": "sets global random state",

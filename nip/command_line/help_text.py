@@ -49,6 +49,14 @@ _FLAGS = {
     "--hydra-help": "Show the options of Hydra: launchers, sweepers, shell completion.",
 }
 
+_EXIT_CODES = {
+    "0": "Success.",
+    "2": "The command is invalid, or a service or the budget allows no more; see the message.",
+    "75": "Stopped by a signal of a batch system, such as SIGTERM: the same command goes on.",
+    "130": "Stopped by Ctrl-C: the same command goes on.",
+    "1": "An error in the code, with its traceback.",
+}
+
 
 def help_text(words: Sequence[str], folders: ConfigFolders) -> str:
     """Return the help, or that of some groups of parameters.
@@ -92,6 +100,9 @@ def _overview(folders: ConfigFolders) -> Iterator[str]:
         yield from _entry(topic, ", ".join(names))
     yield from ("", "Flags")
     for name, doc in _FLAGS.items():
+        yield from _entry(name, doc)
+    yield from ("", "Exit codes")
+    for name, doc in _EXIT_CODES.items():
         yield from _entry(name, doc)
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -10,7 +12,14 @@ import pytest
 
 from nip.errors import ParameterError
 from nip.run import run_experiment
-from nip.utils.event_loop import call_without_event_loop, first_error, report_no_interrupts, run_all
+from nip.utils.event_loop import (
+    call_without_event_loop,
+    first_error,
+    report_no_interrupts,
+    run_all,
+    run_stoppably,
+)
+from nip.utils.stop_signals import Interrupted, handled_signals
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 
 
@@ -127,3 +136,46 @@ def test_the_first_error_cancels_the_others_and_is_raised_itself(error):
     assert finished == [0, 1]
     # A user's error is raised without its context, any other with it.
     assert (caught.value.__cause__ is None) == isinstance(error, ParameterError)
+
+
+def test_a_signal_lets_a_coroutine_end_what_it_has_begun():
+    ended = []
+
+    async def work():
+        try:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+            ended.append("all is stored")
+
+    before = signal.getsignal(signal.SIGUSR1)
+    with pytest.raises(Interrupted, match="stopped by SIGUSR1"):
+        run_stoppably(work())
+    assert ended == ["all is stored"]
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_a_signal_reaches_a_coroutine_in_the_thread_beside_a_notebook():
+    async def work():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await asyncio.sleep(60)
+
+    async def cell():
+        call_without_event_loop(lambda: run_stoppably(work()))
+
+    with handled_signals(), pytest.raises(Interrupted):
+        asyncio.run(cell())
+
+
+def test_an_error_that_follows_from_a_signal_is_no_error_of_the_run():
+    async def work():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ValueError("half of an answer") from None
+
+    with pytest.raises(Interrupted) as raised:
+        run_stoppably(work())
+    assert isinstance(raised.value.__cause__, ValueError)

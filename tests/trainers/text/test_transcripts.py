@@ -136,6 +136,18 @@ def test_no_rollouts_are_an_empty_list(tmp_path, file_format):
 
 
 @pytest.mark.parametrize("file_format", ["yaml", "json"])
+def test_a_terminal_that_shows_the_file_obeys_nothing_in_it(tmp_path, file_format):
+    hostile = "first\x1b[2J\x9b31m\u202e\u2069\x7f\r\nlast"
+    message = MessageRecord(0, "prover", hostile, {"main": hostile})
+    rollout = replace(COMPLETED, messages=(message,), rewards=((0.0, 0.0),))
+    transcript = transcript_of(rollout, DATAPOINT, AGENTS)
+    text = write_transcripts(tmp_path, "train", 1, [transcript], file_format).read_text()
+    assert not set(text) & set("\x1b\x9b\u202e\u2069\x7f\r")
+    (read,) = yaml.safe_load(text) if file_format == "yaml" else json.loads(text)
+    assert read["rounds"][0]["messages"][0]["raw"] == hostile
+
+
+@pytest.mark.parametrize("file_format", ["yaml", "json"])
 def test_half_a_surrogate_pair_does_no_harm(tmp_path, file_format):
     message = MessageRecord(0, "verifier", "\ud83d and\nmore", {"main": "\ud83d"})
     tree = written(
