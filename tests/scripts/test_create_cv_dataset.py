@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from nip.scenarios.code_validation.generation.pair_generator import MUTANTS_PER_VARIANT
+from nip.scenarios.code_validation.generation.sandbox.isolation import MODES
 from nip.scenarios.code_validation.sources.folders import load_folder
-from scripts.create_cv_dataset import main
+from scripts.create_cv_dataset import build_parser, main
 from tests.scripts.command_lines import error_of
 
 GENERATOR = "nip.scenarios.code_validation.generation.pair_generator"
+ISOLATION = "nip.scenarios.code_validation.generation.sandbox.isolation"
 SMALL = ["--num-datapoints", "8", "--test-share", "0.3", "--workers", "2"]
 SMALL += ["--problems", "run_lengths", "days_left_in_year", "check_digit"]
 
@@ -151,3 +153,14 @@ def _is_running(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_the_isolation_can_be_any_mode_and_one_that_is_missing_is_refused(
+    working_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (action,) = [each for each in build_parser()._actions if each.dest == "isolation"]
+    assert tuple(action.choices or ()) == MODES
+    monkeypatch.setattr(f"{ISOLATION}.NAMESPACES", ("--no-such-namespace",))
+    error = error_of(main, ["mine", *SMALL, "--isolation", "full"], capsys)
+    assert "cannot run candidate programs in isolation: full: ended with exit code 1" in error
+    assert not Path("data/code_validation/mine").exists()

@@ -164,7 +164,9 @@ def program_in(answer: str) -> str | None:
     """
     found = _BLOCK.findall(answer)
     program = found[-1] if found else answer
-    return None if objection(program) else format_program(program)
+    formatted = None if objection(program) else format_program(program)
+    # The normal form may be longer.
+    return None if formatted is None or objection(formatted) else formatted
 
 
 def parse_model(text: str, base_url: str | None = None) -> ModelSpec:

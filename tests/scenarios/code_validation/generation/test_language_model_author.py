@@ -280,6 +280,9 @@ SOLVE = "def solve(x):\n    return x\n"
         ("There is nothing to change.", None),
         ("```python\ndef other(x):\n    return x\n```", None),
         (f"```python\nimport os\n{SOLVE}```", None),
+        (f"{SOLVE}x = 0x{'f' * 5000}", None),
+        (f"{SOLVE}x = [{'1,' * 9000}]", None),
+        (f"{SOLVE}x = {'not ' * 900}x", None),
     ],
 )
 def test_the_program_is_found_in_the_answer(answer: str, program: str | None) -> None:

@@ -6,18 +6,19 @@ import ast
 def format_program(program: str) -> str | None:
     """Convert a program to the normal form of all programs of a dataset.
 
-    It has no comments and no redundant brackets. Return None if the program is not valid Python or
-    has a pointless expression that is no plausible mistake: ``x == x``, ``x - x``, ``x = x``.
+    It has no comments and no redundant brackets. Return None if the program is not valid Python,
+    cannot be written as a text again (because of an integer of 5000 digits, for example), or has a
+    pointless expression that is no plausible mistake: ``x == x``, ``x - x``, ``x = x``.
     """
     try:
         # Compiled, because parsing alone accepts a `return` outside of functions.
         compile(program, "program", "exec")
         tree = _Flattener().visit(ast.parse(program))
-    except (SyntaxError, ValueError):
+        if any(map(_is_pointless, ast.walk(tree))):
+            return None
+        return ast.unparse(tree) + "\n"
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    if any(map(_is_pointless, ast.walk(tree))):
-        return None
-    return ast.unparse(tree) + "\n"
 
 
 class _Flattener(ast.NodeTransformer):

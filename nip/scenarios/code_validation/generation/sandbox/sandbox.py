@@ -126,7 +126,8 @@ class Sandbox:
             except (IsolationUnavailableError, WorkerLostError) as error:
                 self.missing[self.mode] = str(error)
         raise SandboxError(
-            f"This machine cannot run candidate programs in isolation: {self.reasons()}."
+            f"This machine cannot run candidate programs in isolation: {self.reasons()}. "
+            "Give no mode to take the strongest that it has."
         )
 
     def reasons(self) -> str:

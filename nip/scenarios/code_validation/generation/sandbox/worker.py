@@ -175,6 +175,9 @@ def read_result(descriptor: int, child: int) -> bytes:
 
 def has_ended(child: int) -> bool:
     """Return whether a child has ended, without collecting its exit status."""
+    # On macOS, only newer versions of Python have it; the limit of time has to suffice there.
+    if not hasattr(os, "waitid"):
+        return False
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

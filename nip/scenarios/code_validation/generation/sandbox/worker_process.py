@@ -20,19 +20,27 @@ class WorkerProcess:
     """A process that answers each request with one message.
 
     What it writes is not trusted: a program in it may have taken it over.
+
+    Raises
+    ------
+    WorkerLostError
+        If it cannot be started.
     """
 
     def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd="/",
-            # Ctrl-C must reach only the parent process, which then closes this one.
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd="/",
+                # Ctrl-C must reach only the parent process, which then closes this one.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerLostError(f"cannot be started: {error}") from error
         assert self._process.stdin is not None and self._process.stdout is not None
         self._sink = self._process.stdin.fileno()
         self._source = self._process.stdout.fileno()
@@ -107,7 +115,7 @@ class WorkerProcess:
         code = self._process.wait()
         assert self._process.stderr is not None
         os.set_blocking(self._process.stderr.fileno(), False)
-        message = (self._process.stderr.read() or b"").decode(errors="replace").strip()
+        message = (self._process.stderr.read() or b"").decode(errors="replace").rstrip(".\n")
         return WorkerLostError(
             ": ".join([f"ended with exit code {code}", *message.splitlines()[-1:]])
         )
