@@ -222,13 +222,12 @@ def read_run(content: bytes, num_inputs: int) -> ProgramRun:
         result = json.loads(content)
         if "stopped" in result:
             return ProgramRun((), stopped=str(result["stopped"])[:MAX_REASON_LENGTH])
+        if len(result["outcomes"]) != num_inputs:
+            return ProgramRun((), stopped=UNREADABLE)
         outcomes = tuple(_read_outcome(*outcome) for outcome in result["outcomes"])
-        steps = int(result["steps"])
+        return ProgramRun(outcomes, int(result["steps"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return ProgramRun((), stopped=UNREADABLE)
-    if len(outcomes) != num_inputs:
-        return ProgramRun((), stopped=UNREADABLE)
-    return ProgramRun(outcomes, steps)
 
 
 def _read_outcome(kind: Any, text: Any) -> Outcome:
