@@ -72,10 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def attack(options: argparse.Namespace) -> None:
     """Attack the run, and print the report."""
-    from rich.console import Console
 
     from nip.experiment_settings import ExperimentSettings
     from nip.robustness import AttackOptions, attack_run
+    from nip.utils.console import open_console
 
     import_plugins(options)
     folder = run_folder(options.run, options.runs_dir)
@@ -84,13 +84,11 @@ def attack(options: argparse.Namespace) -> None:
         chosen["architectures"] = dict(map(parse_architecture, options.given_architectures))
     settings = given_fields(ExperimentSettings, options) | {"runs_dir": str(folder.parent)}
     report = attack_run(folder.name, AttackOptions(**chosen), **settings)
-    console = Console()
+    console = open_console()
     console.print(report.table())
     if report.note:
-        console.print(f"All answers were not tried: {report.note}", highlight=False)
-    console.print(
-        f"Written to {folder}/attack.json and attack.png", highlight=False, soft_wrap=True
-    )
+        console.print(f"All answers were not tried: {report.note}")
+    console.print(f"Written to {folder}/attack.json and attack.png", soft_wrap=True)
 
 
 def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
