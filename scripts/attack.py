@@ -72,7 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def attack(options: argparse.Namespace) -> None:
     """Attack the run, and print the report."""
-
     from nip.experiment_settings import ExperimentSettings
     from nip.robustness import AttackOptions, attack_run
     from nip.utils.console import open_console
