@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from nip.errors import NipError, ParameterError
 from nip.language_models.server.endpoint import EndpointOptions
+from nip.utils.unicode_text import visible
 
 EPILOG = """\
 Clients use the printed address as base URL, with any key:
@@ -17,7 +18,8 @@ Clients use the printed address as base URL, with any key:
 Selectors restrict a fault to some requests:
   --faults "rate_limit?rate=0.5&first=10" "server_error?request=chat&model=gpt-4o"
 
-GET /admin/counters returns the request counters; POST /admin/faults changes the faults.
+GET /admin/counters returns the request counters; POST /admin/faults changes the faults. They accept
+JSON only, and only the host names localhost, --host, and addresses.
 """
 
 STALL_S = 3600.0
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(given)
     except NipError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {visible(str(error))}\n")
         return 2
     except KeyboardInterrupt:
         # uvicorn re-raises this after most orderly shutdowns, and returns after the others.
@@ -113,6 +115,7 @@ def serve(given: argparse.Namespace) -> None:
         requests_per_minute=given.requests_per_minute,
         tokens_per_minute=given.tokens_per_minute,
         stall_s=given.stall,
+        admin_hosts=(given.host.lower(),),
     )
     with listen(given.host, given.port) as opened:
         config = uvicorn.Config(
@@ -130,6 +133,11 @@ def serve(given: argparse.Namespace) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket; raise ``ParameterError`` if that fails, as for a port in use."""
+    if not host.strip():
+        raise ParameterError(
+            f"--host must be an address or a name, got {host!r}, which would be all networks. "
+            "Leave it out to listen on this machine only, or give 0.0.0.0 for all networks."
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         opened = socket.socket(family)

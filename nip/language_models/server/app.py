@@ -16,6 +16,12 @@ from nip.language_models.server.endpoint import Endpoint, EndpointOptions
 from nip.language_models.server.errors import ApiError, invalid
 from nip.language_models.server.faults import fault_registry, read_fault_plan
 from nip.language_models.server.json_io import read_json_object
+from nip.language_models.server.request_checks import (
+    MAX_BODY,
+    MAX_UPLOAD,
+    check_admin_request,
+    limit_body,
+)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -48,7 +54,7 @@ def create_app(options: EndpointOptions | None = None) -> Starlette:
 
     app = Starlette(
         routes=[
-            Route(path, _with_key_check(endpoint, handler), methods=[method])
+            Route(path, _guarded(endpoint, path, handler), methods=[method])
             for method, path, handler in _ROUTES
         ],
         # Starlette types handlers as taking any exception, but calls each only for its own class.
@@ -92,6 +98,7 @@ async def set_faults(request: Request) -> Response:
     return await get_faults(request)
 
 
+FILES = "/v1/files"
 _JOB = "/v1/fine_tuning/jobs/{job_id}"
 
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -99,8 +106,8 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/models", models.list_models),
     ("GET", "/v1/models/{name:path}", models.get_model),
     ("DELETE", "/v1/models/{name:path}", models.delete_model),
-    ("POST", "/v1/files", files.upload_file),
-    ("GET", "/v1/files", files.list_files),
+    ("POST", FILES, files.upload_file),
+    ("GET", FILES, files.list_files),
     ("GET", "/v1/files/{file_id}", files.get_file),
     ("GET", "/v1/files/{file_id}/content", files.get_content),
     ("DELETE", "/v1/files/{file_id}", files.delete_file),
@@ -118,10 +125,14 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
 )
 
 
-def _with_key_check(endpoint: Endpoint, handler: Handler) -> Handler:
+def _guarded(endpoint: Endpoint, path: str, handler: Handler) -> Handler:
+    """Check key, host and type of the body before a handler, and limit the body."""
+
     async def check_and_handle(request: Request) -> Response:
         endpoint.check_key(request)
-        return await handler(request)
+        if path.startswith("/admin/"):
+            check_admin_request(request, endpoint.options.admin_hosts)
+        return await handler(limit_body(request, MAX_UPLOAD if path == FILES else MAX_BODY))
 
     return check_and_handle
 
@@ -131,5 +142,6 @@ def _show_api_error(_request: Request, error: Any) -> Response:
 
 
 def _show_http_error(request: Request, error: Any) -> Response:
-    refusal = ApiError(error.status_code, f"{error.detail}: {request.method} {request.url.path}")
+    path = request.scope["path"]
+    refusal = ApiError(error.status_code, f"{error.detail}: {request.method} {path}")
     return JSONResponse(refusal.body(), refusal.status, error.headers)

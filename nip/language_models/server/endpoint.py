@@ -85,6 +85,10 @@ class EndpointOptions:
     stall_s: float = 0.05
     """Seconds for which a request with the fault ``timeout`` hangs before it is dropped."""
 
+    admin_hosts: tuple[str, ...] | None = None
+    """Host names that requests of the admin interface may have, besides ``localhost`` and
+    addresses; None accepts any, for an application that no network reaches."""
+
     def __post_init__(self) -> None:
         for name in _NON_NEGATIVE_OPTIONS:
             value = getattr(self, name)
@@ -161,7 +165,9 @@ class Endpoint:
 
     async def respond_to_read(self, request: Request, work: Callable[[], Response]) -> Response:
         """Process a request without a body, identified by its method and URL."""
-        url = f"{request.method} {request.url.path}?{request.url.query}"
+        # Starlette's URL cannot hold a query that is no UTF-8.
+        query = request.scope["query_string"].decode("latin-1")
+        url = f"{request.method} {request.scope['path']}?{query}"
         fault = self.choose_fault("read", hashlib.sha256(url.encode()).digest())
         return await self.respond(fault, work)
 

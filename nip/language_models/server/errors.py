@@ -10,6 +10,9 @@ import httpx2
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+MAX_MESSAGE = 2000
+"""Maximum length of an error message, which may repeat what a client has sent."""
+
 
 class ApiError(Exception):
     """An error response with a status of 400 or above.
@@ -39,7 +42,7 @@ class ApiError(Exception):
         """Return the JSON body of the response."""
         return {
             "error": {
-                "message": self.message,
+                "message": self.message[:MAX_MESSAGE],
                 "type": self.kind,
                 "param": self.param,
                 "code": self.code,

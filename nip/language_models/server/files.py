@@ -1,8 +1,10 @@
 """The routes under ``/v1/files``: upload, list, download and delete training files."""
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -10,20 +12,35 @@ from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import ApiError, invalid, server_error
 from nip.language_models.server.json_io import page_of
 from nip.language_models.server.tables import UPLOADS, StoredFile
+from nip.utils.unicode_text import valid_unicode
 
 MAX_FILES_PER_PAGE = 10000
+
+
+@asynccontextmanager
+async def _form(request: Request) -> AsyncIterator[FormData]:
+    """Parse the form of a request; raise ``ApiError`` if its names cannot be decoded."""
+    try:
+        form = await request.form()
+    except UnicodeError as error:
+        raise invalid("file", f"The form cannot be decoded: {error}.") from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def upload_file(request: Request) -> Response:
     """Handle ``POST /v1/files``, a form with the fields ``file`` and ``purpose``."""
     endpoint: Endpoint = request.app.state.endpoint
-    async with request.form() as form:
+    async with _form(request) as form:
         file, purpose = form.get("file"), form.get("purpose")
         if not isinstance(file, UploadFile) or file.filename is None:
             raise invalid("file", "The form must contain a file in the field file.")
         if not isinstance(purpose, str) or not purpose:
             raise invalid("purpose", "The form must contain a purpose, for example fine-tune.")
-        name, content = file.filename, await file.read()
+        name, content = valid_unicode(file.filename), await file.read()
+        purpose = valid_unicode(purpose)
     digest = hashlib.sha256(b"\0".join((name.encode(), purpose.encode(), content))).digest()
     fault = endpoint.choose_fault("upload", digest)
 

@@ -25,6 +25,7 @@ MAX_SUFFIX = 64
 MAX_METADATA = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
+MAX_HYPER_PARAMETER = 10_000
 METHODS = ("supervised", "dpo")
 JOB_FIELDS = (
     "hyperparameters",
@@ -58,6 +59,9 @@ def read_job_request(body: dict[str, Any]) -> dict[str, Any]:
     for name in ("model", "training_file"):
         if not isinstance(body.get(name), str) or not body[name]:
             raise ApiError(400, f"You must provide a {name} parameter.", param=name)
+    validation_file = body.get("validation_file")
+    if validation_file is not None and not isinstance(validation_file, str):
+        raise invalid("validation_file", "validation_file must be the ID of a file.")
     suffix = body.get("suffix")
     if suffix is not None and (not isinstance(suffix, str) or len(suffix) > MAX_SUFFIX):
         raise invalid("suffix", f"suffix must be a string of at most {MAX_SUFFIX} characters.")
@@ -67,7 +71,7 @@ def read_job_request(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "model": body["model"],
         "training_file": body["training_file"],
-        "validation_file": body.get("validation_file"),
+        "validation_file": validation_file,
         "suffix": suffix,
         "seed": 0 if seed is None else seed,
         "metadata": _read_metadata(body.get("metadata")),
@@ -119,9 +123,14 @@ def _read_hyper_parameter(name: str, value: Any) -> Any:
     if value is None or value == "auto":
         return default
     allowed = int if isinstance(default, int) else int | float
-    if isinstance(value, bool) or not isinstance(value, allowed) or not value > 0:
+    is_number = isinstance(value, allowed) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= MAX_HYPER_PARAMETER:
         kind = "an integer" if allowed is int else "a number"
-        raise invalid(name, f"{name} must be {kind} above 0, or 'auto', got {value!r}.")
+        raise invalid(
+            name,
+            f"{name} must be {kind} above 0 and at most {MAX_HYPER_PARAMETER}, or 'auto', got "
+            f"{value!r}.",
+        )
     return value
 
 

@@ -1,6 +1,7 @@
 """Parse JSON request bodies, and build paginated list responses."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -10,19 +11,48 @@ from starlette.responses import JSONResponse
 
 from nip.language_models.server.errors import ApiError, invalid
 
+MAX_DEPTH = 100
+"""Maximum depth of JSON."""
+
+_TOO_DEEP = f"it is nested too deeply: at most {MAX_DEPTH} levels are accepted"
+
 
 def parse_json(content: bytes) -> Any:
-    """Parse JSON whose strings can all be encoded as UTF-8.
+    """Parse JSON that can be written again, with strings that can be encoded as UTF-8.
 
-    Raise ``ValueError`` if it is invalid, nested too deeply, or has an unpaired surrogate.
+    Raise ``ValueError`` if it is invalid, nested too deeply, or has a number that is not finite or
+    an unpaired surrogate.
     """
     try:
-        tree = json.loads(content)
+        tree = json.loads(content, parse_float=_finite, parse_constant=_finite)
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise ValueError(_TOO_DEEP) from error
+    _check_depth(tree)
     if b"\\ud" in content.lower():
         json.dumps(tree, ensure_ascii=False).encode()
     return tree
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return value
+
+
+def _check_depth(tree: Any) -> None:
+    """Refuse depths with which messages about the tree could not be written."""
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
 
 
 async def read_json_object(request: Request) -> dict[str, Any]:
@@ -79,6 +109,7 @@ def page_of(
 def _read_limit(text: str | None, default: int, highest: int) -> int:
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= highest):
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
+    if not is_number or not 1 <= int(text) <= highest:
         raise invalid("limit", f"limit must be a number from 1 to {highest}, got {text!r}.")
     return int(text)

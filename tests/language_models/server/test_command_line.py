@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -146,3 +147,35 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 def test_addresses_of_either_kind_can_be_given_to_a_client() -> None:
     assert address("127.0.0.1", 80) == "http://127.0.0.1:80/v1"
     assert address("::1", 80) == "http://[::1]:80/v1"
+
+
+RAW = {
+    "an absurd length": (b"POST /v1/files HTTP/1.1\r\nContent-Length: 9999999999999\r\n", 413),
+    "a negative length": (b"POST /v1/files HTTP/1.1\r\nContent-Length: -1\r\n", 400),
+    "two lengths": (
+        b"POST /admin/faults HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+        400,
+    ),
+    "a broken chunk": (
+        b"POST /admin/faults HTTP/1.1\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        400,
+    ),
+    "an absurd range": (b"GET /v1/models HTTP/1.1\r\nRange: bytes=9-1,-,99999999999-\r\n", 200),
+    "no UTF-8": (b"GET /v1/files?after=\xff HTTP/1.1\r\nX: \xff\r\n", 400),
+    "no HTTP": (b"\x16\x03\x01\x02\x00\r\n", 400),
+}
+
+
+def test_what_is_hardly_http_is_refused_and_the_server_goes_on() -> None:
+    with serve() as (process, client):
+        base = client.base_url
+        for name, (head, status) in RAW.items():
+            with socket.create_connection((base.host, base.port), timeout=10) as connection:
+                connection.sendall(head + b"Host: localhost\r\nConnection: close\r\n\r\n")
+                answer = connection.recv(2000)
+            assert answer.startswith(b"HTTP/1.1 %d " % status), (name, answer)
+        assert counters(client)["num_requests"] > 0
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+        assert stderr.endswith("Stopped.\n") and "Traceback" not in stderr
