@@ -1,7 +1,9 @@
 """Runs experiments as the command line does, in processes that signals stop."""
 
 import os
+import pty
 import signal
+import sys
 import time
 import warnings
 from typing import Any
@@ -15,6 +17,7 @@ from nip.run import run_experiment
 from nip.trainers.callbacks import Callback, TrainingContext
 from nip.trainers.core.components import TrainerComponents
 from nip.utils.stop_signals import Interrupted
+from tests.command_line_process import run_script
 
 
 def run(start: dict[str, Any]) -> None:
@@ -30,6 +33,23 @@ def run(start: dict[str, Any]) -> None:
     components = TrainerComponents(callbacks=callbacks)
     with plain_messages(lambda: "Stopped. Go on."):
         run_experiment(hyper_params, run_id="run", components=components, **start["settings"])
+
+
+def run_with_output(kind: str, script: str, *arguments: str) -> None:
+    """Run a script whose standard output is a broken pipe, a full disk, a dead terminal, ..."""
+    if kind == "closed":
+        os.close(1)
+        sys.stdout = None  # type: ignore[assignment]
+    elif kind == "ascii":
+        sys.stdout.reconfigure(encoding="ascii", errors="strict")  # type: ignore[union-attr]
+    else:
+        if kind == "full":
+            output = os.open("/dev/full", os.O_WRONLY)
+        else:
+            other, output = os.pipe() if kind == "pipe" else pty.openpty()
+            os.close(other)
+        os.dup2(output, 1)
+    run_script(script, *arguments)
 
 
 class Sleeping(Callback):
