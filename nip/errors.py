@@ -83,6 +83,17 @@ class ProtocolError(NipError, ValueError):
     """A protocol is inconsistent in itself or with the parameters."""
 
 
+def shown(value: object, limit: int = 200) -> str:
+    """Return the ``repr`` of a value for a message, shortened in the middle if it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # An integer of thousands of digits; a deep list.
+        kind = "integer" if isinstance(value, int) else type(value).__name__
+        return f"a very {'long' if isinstance(value, int) else 'deep'} {kind}"
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"Did you mean 'nip'?"`` for a misspelt name; an empty string if none is close."""
     found = closest(name, known)
@@ -100,7 +111,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Format the error message for an unknown name of a kind such as ``"trainer"``."""
     names = sorted(known)
-    parts = [f"There is no {kind} {name!r}."]
+    parts = [f"There is no {kind} {shown(name)}."]
     if suggestion := did_you_mean(name, names):
         parts.append(suggestion)
     parts.append(f"Known: {', '.join(names)}." if names else "None is known.")

@@ -1,27 +1,25 @@
 """Settings of how and where an experiment runs, which affect its result by rounding at most."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
+from typing import Any
 
 from nip.errors import did_you_mean
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.types import Count, CountOrZero, Positive, UnitInterval
+from nip.parameters.types import (
+    Count,
+    CountOrZero,
+    Minutes,
+    NumThreads,
+    PathText,
+    Positive,
+    Seconds,
+    UnitInterval,
+)
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _DEVICE_NICKNAMES = {"gpu": "cuda", "nvidia": "cuda"}
-
-
-def _as_text(path: Any) -> Any:
-    return os.fspath(path) if isinstance(path, os.PathLike) else path
-
-
-Folder = Annotated[str, BeforeValidator(_as_text)]
-"""A path as text or ``pathlib.Path``; relative to the working folder."""
 
 
 @register_parameter_class
@@ -38,13 +36,13 @@ class ExperimentSettings(SubParameters):
     device: str = "cpu"
     """Device of all tensors: ``cpu``, ``cuda``, or one GPU, such as ``cuda:1``."""
 
-    runs_dir: Folder = "runs"
+    runs_dir: PathText = "runs"
     """Folder of all runs; each run is a folder in it."""
 
-    data_dir: Folder = "data"
+    data_dir: PathText = "data"
     """Folder of the datasets."""
 
-    num_threads: Count = 1
+    num_threads: NumThreads = 1
     """Threads of PyTorch. More are often slower on a busy machine, and may change rounding."""
 
     checkpoint_period: Count | None = None
@@ -65,7 +63,7 @@ class ExperimentSettings(SubParameters):
     max_concurrency: Count = 100
     """Maximum number of concurrent requests to each language model."""
 
-    api_timeout_s: Positive = 600.0
+    api_timeout_s: Seconds = 600.0
     """Seconds after which a request to a language model is aborted and retried."""
 
     num_api_generation_timeouts: CountOrZero = 100
@@ -83,16 +81,16 @@ class ExperimentSettings(SubParameters):
     max_invalid_share: UnitInterval = 0.2
     """Share of dialogues with a message without valid answer above which a run stops."""
 
-    max_wait_minutes: Positive = 60.0
+    max_wait_minutes: Minutes = 60.0
     """Longest wait for a service that is unreachable or asks to wait, after which a run stops."""
 
-    prices: Folder | None = None
+    prices: PathText | None = None
     """YAML file of model prices, which override the built-in ones."""
 
-    response_cache: Folder | None = None
+    response_cache: PathText | None = None
     """File in which responses are cached, also for other runs; by default there is no cache."""
 
-    poll_seconds: Positive = 10.0
+    poll_seconds: Seconds = 10.0
     """Initial seconds between polls of a fine-tuning job; later up to six times as long."""
 
     @classmethod

@@ -17,6 +17,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import ResumePolicy, Run
 from nip.run_store.run_id import generated_run_id, is_run_folder
+from nip.utils.memory_limit import problem_with_memory
 from nip.utils.ranks import Ranks, connected_ranks, current_ranks, launched_ranks
 from nip.utils.stop_signals import handled_signals
 
@@ -188,7 +189,7 @@ def _build_trainer(
 
     hyper_params = experiment.hyper_params
     if _has_tensors(hyper_params):
-        _check_device(settings.device)
+        _check_device(settings.device, hyper_params)
     with _torch_threads(hyper_params, settings):
         instance = build_scenario_instance(
             hyper_params, settings, experiment.protocol, experiment.text_parts
@@ -313,8 +314,8 @@ def _torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) 
         torch.set_num_threads(before)
 
 
-def _check_device(device: str) -> None:
-    """Refuse a device that this machine does not have."""
+def _check_device(device: str, hyper_params: HyperParameters | None = None) -> None:
+    """Refuse a device that this machine does not have, or whose memory is too small."""
     import torch
 
     kind, _, number = device.partition(":")
@@ -324,3 +325,10 @@ def _check_device(device: str) -> None:
             f"finds {torch.cuda.device_count()}. Use settings.device=cpu, or a CUDA build of "
             "PyTorch."
         )
+    if kind == "cuda" and hyper_params is not None:
+        from nip.parameters.checks.memory import memory_needs
+
+        limit = torch.cuda.get_device_properties(int(number or 0)).total_memory
+        needs = [need for need in memory_needs(hyper_params) if need.on_device]
+        if problem := problem_with_memory(needs, limit):
+            raise ParameterError(f"settings.device={device}: {problem}")

@@ -8,6 +8,7 @@ from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.errors import plain_messages
 from nip.command_line.flags import parse_flags
 from nip.errors import ParameterError
+from nip.parameters.fields.value_limits import problem_with_path
 
 
 def main(arguments: Sequence[str], configs: Path) -> None:
@@ -91,6 +92,9 @@ def _needs_hydra(flags: Namespace) -> bool:
 
 
 def _folders(configs: Path, flags: Namespace) -> ConfigFolders:
+    for name in ("config_dir", "config_path", "config_name"):
+        if problem := problem_with_path(getattr(flags, name) or ""):
+            raise ParameterError(f"--{name.replace('_', '-')} cannot be read: {problem}.")
     if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
         raise ParameterError(f"--config-dir {flags.config_dir}: there is no such folder.")
     main = configs if flags.config_path is None else Path(flags.config_path)

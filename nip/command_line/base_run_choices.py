@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
 from nip.parameters import HyperParameters
 from nip.parameters.checks.choices import problems_with_choices
+from nip.parameters.fields.value_limits import problem_with_path
 from nip.parameters.tree.plugin_names import how_to_load_plugins
 from nip.parameters.tree.unnamed import is_plain_name
 
@@ -34,8 +35,11 @@ def choices_of_base_run(choices: Mapping[str, Any]) -> dict[str, Any]:
     from nip.run_store.run_id import check_run_id
 
     check_run_id(run_id, "base_run.run_id")
+    runs_dir = str(settings.get("runs_dir"))
+    if problem := problem_with_path(runs_dir):
+        raise ParameterError(f"settings.runs_dir={shown(runs_dir)} cannot be read: {problem}.")
     try:
-        stored = read_parameters(Path(str(settings.get("runs_dir"))) / run_id)
+        stored = read_parameters(Path(runs_dir) / run_id)
     except ParameterError as error:
         raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
     problems = problems_with_choices(stored, HyperParameters.interaction_protocol)

@@ -31,11 +31,12 @@ from nip.command_line.overrides import (
 )
 from nip.command_line.typed_text import quote_typed_texts
 from nip.command_line.value_types import mapping_parameter, type_of
-from nip.errors import ParameterError, UnknownNameError, unknown_name
+from nip.errors import NipError, ParameterError, UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.tree.command_line_tree import class_tree
 from nip.plugins import load_installed_plugins, load_plugins
+from nip.utils.safe_yaml import problem_with_aliases
 
 DEFAULTS_NAME = "nip_defaults"
 VERSION_BASE = "1.3"
@@ -129,6 +130,7 @@ def _compose_files(overrides: Iterable[Override], folders: ConfigFolders) -> Dic
     """Let Hydra compose the YAML files, without any defaults."""
     ConfigStore.instance().store(name=DEFAULTS_NAME, node={})
     lines = [line for each in overrides if (line := each.input_line) is not None]
+    _refuse_multiplying_aliases(folders)
     with _fresh_hydra(), initialize_config_dir(str(folders.main), version_base=VERSION_BASE):
         config = compose(folders.config_name, [*folders.hydra_overrides(), *lines])
     OmegaConf.set_struct(config, False)
@@ -158,6 +160,15 @@ def _texts_in(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts_in(below, path)
     elif isinstance(node, str):
         yield path, node
+
+
+def _refuse_multiplying_aliases(folders: ConfigFolders) -> None:
+    """Refuse files whose aliases OmegaConf, which copies what they stand for, would multiply."""
+    for folder in filter(None, (folders.main, folders.extra)):
+        for path in (*folder.glob("*.yaml"), *(folder / EXPERIMENT).rglob("*.yaml")):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if "&" in text and "*" in text and (problem := problem_with_aliases(text)):
+                raise ParameterError(f"{path} cannot be read: {problem}. Write the values out.")
 
 
 def _read_choices(files: DictConfig, values: Sequence[Override]) -> dict[str, Any]:
@@ -244,6 +255,14 @@ def _explained_errors(overrides: Sequence[Override], folders: ConfigFolders) -> 
         ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ParameterError(_one_line(error)) from error
+    except NipError:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        # A date that does not exist, an integer of thousands of digits, a value nested as deeply.
+        raise ParameterError(
+            f"A YAML file or value cannot be read ({_one_line_of(error)}). "
+            f"{_origin(overrides, folders)}"
+        ) from error
 
 
 @contextmanager
@@ -300,6 +319,10 @@ def _broken_yaml(error: YAMLError) -> str:
         return f"A file is not valid YAML: {' '.join(str(error).split())}"
     problem = getattr(error, "problem", None) or "it cannot be read"
     return f"{mark.name} is not valid YAML: in line {mark.line + 1}, {problem}."
+
+
+def _one_line_of(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _one_line(error: Exception) -> str:

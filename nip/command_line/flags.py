@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
+from nip.parameters.fields.value_limits import problem_with_text
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
@@ -23,8 +24,12 @@ def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     Raises
     ------
     ParameterError
-        If a flag is unknown, lacks its value, or excludes another one.
+        If an argument is not valid text, or a flag is unknown, lacks its value, or excludes
+        another one.
     """
+    for argument in arguments:
+        if problem := problem_with_text(argument):
+            raise ParameterError(f"Cannot read {shown(argument)}: {problem}.")
     return _parser().parse_intermixed_args(list(arguments))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 
 from nip.command_line.value_types import mapping_parameter, type_of
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
 
 
 def parse_overrides(arguments: Sequence[str]) -> list[Override]:
@@ -20,7 +20,8 @@ def parse_overrides(arguments: Sequence[str]) -> list[Override]:
     for argument in arguments:
         try:
             overrides.extend(parser.parse_overrides([argument]))
-        except (OverrideParseException, HydraException):
+        except (HydraException, ValueError, RecursionError):
+            # An integer of thousands of digits, and a list nested as deeply, break the parser.
             raise ParameterError(_unreadable(argument)) from None
     return overrides
 
@@ -156,10 +157,10 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 def _unreadable(argument: str) -> str:
     if "=" not in argument:
         return (
-            f"Cannot read {argument!r}: an argument is a name and a value, such as seed=1. "
+            f"Cannot read {shown(argument)}: an argument is a name and a value, such as seed=1. "
             f"--help lists what can be given."
         )
     return (
-        f"Cannot read {argument!r}. Write name=value, a list as name=[a,b], and put quotes around "
-        f"text with special characters: 'name=\"a = b\"'."
+        f"Cannot read {shown(argument)}. Write name=value, a list as name=[a,b], and put quotes "
+        f"around text with special characters: 'name=\"a = b\"'."
     )

@@ -32,15 +32,16 @@ def quote_typed_texts(arguments: Sequence[str]) -> list[str]:
 def _quote(argument: str) -> str:
     try:
         override = _parse(argument)
-    except HydraException:
+        value = override.value()
+        if value is None:
+            return argument
+        kind = type_of(override.key().packageOrGroup().getText().split("."))
+        places = sorted(_texts(value, kind), reverse=True)
+    except (HydraException, ValueError, RecursionError):
         return argument
-    value = override.value()
-    if value is None:
-        return argument
-    kind = type_of(override.key().packageOrGroup().getText().split("."))
     quoted = argument
     # From the end, so that the positions of the others remain valid.
-    for start, end in sorted(_texts(value, kind), reverse=True):
+    for start, end in places:
         quoted = f"{quoted[:start]}'{quoted[start:end]}'{quoted[end:]}"
     return quoted
 

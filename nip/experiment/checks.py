@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from nip.errors import ParameterError, did_you_mean
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, scenario_specs, trainer_specs
+from nip.parameters.checks.memory import memory_needs
 from nip.protocols import ProtocolHandler, build_protocol_handler
 from nip.scenario_base.batch_shape import compute_batch_shape
 from nip.scenario_base.dataset_files import check_splits, dataset_folder
+from nip.utils.memory_limit import memory_limit, problem_with_memory
 from nip.utils.ranks import launched_ranks
 
 if TYPE_CHECKING:
@@ -39,12 +41,13 @@ def check_experiment(
     Raises
     ------
     NipError
-        If the protocol cannot be compiled, an agent is not in the protocol, a batch cannot be
-        divided as configured, the experiment does not support several processes and torchrun has
-        started several, or the dataset does not exist or lacks a split. For language models also
-        if the protocol has no prompts in this scenario, or the API key of a model is missing:
-        everything that can fail before money is spent.
+        If it cannot fit into memory, the protocol cannot be compiled, an agent is not in the
+        protocol, a batch cannot be divided as configured, the experiment does not support several
+        processes and torchrun has started several, or the dataset does not exist or lacks a
+        split. For language models also if the protocol has no prompts in this scenario, or the API
+        key of a model is missing: everything that can fail before money is spent.
     """
+    _check_memory(hyper_params, settings)
     protocol = build_protocol_handler(hyper_params)
     problems = [
         *_unknown_agents(hyper_params, protocol),
@@ -61,6 +64,14 @@ def check_experiment(
         _check_batch(hyper_params, protocol)
         _check_dataset(hyper_params, settings)
     return protocol, None
+
+
+def _check_memory(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
+    """Refuse sizes that cannot fit into the memory of this machine, before anything is built."""
+    is_on_host = settings.device == "cpu"
+    needs = [need for need in memory_needs(hyper_params) if is_on_host or not need.on_device]
+    if problem := problem_with_memory(needs, memory_limit()):
+        raise ParameterError(problem)
 
 
 def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Loading agents that ``save_pretrained`` wrote, independent of their run."""
 
-import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.registry import scenario_registry
 from nip.trainers.registry import trainer_registry
 from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_FILE, PretrainedAgent
+from nip.utils.exact_json import load_strictly
 
 
 def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> PretrainedAgent:
@@ -41,7 +41,7 @@ def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> P
     """
     folder = Path(folder)
     try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        config = load_strictly((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(

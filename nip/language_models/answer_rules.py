@@ -4,7 +4,6 @@ Used by the provider ``scripted`` and by the mock model ``dialogue``.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from typing import Any
 
 import yaml
 
-from nip.errors import ParameterError, unknown_name
+from nip.errors import ParameterError, shown, unknown_name
 from nip.language_models.chat import ChatMessage
 from nip.seeding import stable_seed
+from nip.utils.exact_json import load_strictly
+from nip.utils.safe_yaml import load_yaml
 
 RULE_KEYS = ("when", "when_system", "answers", "recall")
 
@@ -95,7 +96,7 @@ class AnswerRules:
         _check_keys(tree, ("rules", "otherwise"), source)
         rules = tree.get("rules", ())
         if isinstance(rules, str) or not isinstance(rules, Sequence):
-            raise ParameterError(f"{source}: rules must be a list, got {rules!r}.")
+            raise ParameterError(f"{source}: rules must be a list, got {shown(rules)}.")
         otherwise = _read_answers(tree.get("otherwise"), "otherwise", source)
         _check_templates(otherwise, set(), f"{source}: otherwise")
         numbered = enumerate(rules, start=1)
@@ -136,15 +137,15 @@ def _fill_in(answers: tuple[str, ...], number: int, groups: Mapping[str, str]) -
 
 def _read_mapping(path: Path) -> Mapping[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(
             f"The answer rules {str(path)!r} cannot be read: {reason}. Name an existing file."
         ) from error
     try:
-        tree = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        tree = load_strictly(text) if path.suffix == ".json" else load_yaml(text)
+    except (ValueError, yaml.YAMLError) as error:
         kind = "JSON" if path.suffix == ".json" else "YAML"
         raise ParameterError(
             f"The answer rules {str(path)!r} are not valid {kind}: {error}"
@@ -159,11 +160,11 @@ def _read_mapping(path: Path) -> Mapping[str, Any]:
 
 def _read_rule(tree: Any, source: str) -> AnswerRule:
     if not isinstance(tree, Mapping):
-        raise ParameterError(f"{source} must be a mapping, got {tree!r}.")
+        raise ParameterError(f"{source} must be a mapping, got {shown(tree)}.")
     _check_keys(tree, RULE_KEYS, source)
     recall = tree.get("recall", False)
     if not isinstance(recall, bool):
-        raise ParameterError(f"{source}: recall must be true or false, got {recall!r}.")
+        raise ParameterError(f"{source}: recall must be true or false, got {shown(recall)}.")
     # A rule with recall needs no answers of its own.
     only_recalls = recall and "answers" not in tree
     answers = () if only_recalls else _read_answers(tree.get("answers"), "answers", source)
@@ -184,12 +185,12 @@ def _read_pattern(tree: Mapping[str, Any], key: str, source: str) -> re.Pattern[
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ParameterError(f"{source}: {key} must be a regular expression, got {value!r}.")
+        raise ParameterError(f"{source}: {key} must be a regular expression, got {shown(value)}.")
     try:
         return re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ParameterError(
-            f"{source}: {key} must be a regular expression, got {value!r}: {error}."
+            f"{source}: {key} must be a regular expression, got {shown(value)}: {error}."
         ) from error
 
 
@@ -198,8 +199,8 @@ def _read_answers(value: Any, key: str, source: str) -> tuple[str, ...]:
     is_list = isinstance(answers, Sequence) and len(answers) > 0
     if not is_list or not all(isinstance(each, str) for each in answers):
         raise ParameterError(
-            f"{source}: {key} must be one or more strings, got {value!r}. Put values that YAML "
-            "would convert into quotation marks."
+            f"{source}: {key} must be one or more strings, got {shown(value)}. Put values that "
+            "YAML would convert into quotation marks."
         )
     return tuple(answers)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
 from nip.parameters.fields.dotted_names import join, unknown_parameter
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
@@ -235,7 +235,8 @@ class AgentsParameters(Mapping[str, BaseAgentParameters]):
             value = {}
         if not isinstance(value, Mapping):
             raise ParameterError(
-                f"{path} must be a mapping from agent names to their parameters, got {value!r}."
+                f"{path} must be a mapping from agent names to their parameters, got "
+                f"{shown(value)}."
             )
         problems = _problems_with_names(value, path)
         agents: dict[str, BaseAgentParameters] = {}
@@ -281,7 +282,7 @@ def _build_agent(
     if isinstance(value, Mapping):
         is_random = value.get("is_random")
         if is_random is not None and not isinstance(is_random, bool):
-            raise ParameterError(f"{path}.is_random must be True or False, got {is_random!r}.")
+            raise ParameterError(f"{path}.is_random must be True or False, got {shown(is_random)}.")
         names_random = value.get("_type") == RandomAgentParameters.__name__
         if names_random or (is_random and "_type" not in value):
             return _build_random_agent(value, agent_class, path, ignore_unknown)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nip.errors import ParameterError, unknown_name
+from nip.errors import ParameterError, shown, unknown_name
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import NonNegative
 from nip.registry import Registry
@@ -85,7 +85,8 @@ def _build(
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise ParameterError(
             f"{place} must be the name of a {kind}, or a mapping with a name and options, got "
-            f"{entry!r}. Write for example {known.names()[0]}, or {{name: {known.names()[0]}}}."
+            f"{shown(entry)}. Write for example {known.names()[0]}, or "
+            f"{{name: {known.names()[0]}}}."
         )
     name = entry["name"]
     if name not in known:

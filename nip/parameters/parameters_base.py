@@ -22,11 +22,19 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 
-from nip.errors import ParameterError, PluginError, UnknownNameError, unknown_name, warn_user
+from nip.errors import (
+    ParameterError,
+    PluginError,
+    UnknownNameError,
+    shown,
+    unknown_name,
+    warn_user,
+)
 from nip.parameters.fields.dotted_names import join, unknown_parameter
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.fields.validation import check_value
 from nip.registry import Registry
+from nip.utils.memory_limit import MemoryNeed
 from nip.utils.secrets import find_secret
 
 P = TypeVar("P", bound="SubParameters")
@@ -95,6 +103,20 @@ class SubParameters:
         """Yield a message for each option that has no effect in this combination."""
         yield from ()
 
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: "SubParameters"
+    ) -> Iterator[MemoryNeed]:
+        """Yield the least memory of each part whose size follows from fields of this group.
+
+        Parameters
+        ----------
+        at : Callable[[str], str]
+            Gives the full dotted name of a field of this group.
+        hyper_params : HyperParameters
+            The whole tree.
+        """
+        yield from ()
+
     def to_dict(self) -> dict[str, Any]:
         """Convert the group to plain data, with its class name under ``_type``."""
         values = {name: to_plain(getattr(self, name)) for name in field_rules(type(self))}
@@ -143,7 +165,7 @@ class SubParameters:
         if not isinstance(value, Mapping):
             raise ParameterError(
                 f"{path or cls.__name__} must be {cls.__name__}, a mapping of its fields, or None, "
-                f"got {value!r}."
+                f"got {shown(value)}."
             )
         group = object.__new__(chosen_class(cls, value, path))
         _initialise(group, value, path, ignore_unknown)
@@ -312,9 +334,10 @@ def chosen_class(cls: type[P], data: Mapping[str, Any], path: str) -> type[P]:
     type_name = data.get("_type")
     if type_name is None or type_name == cls.__name__:
         return cls
-    if type_name not in parameter_classes:
+    if not isinstance(type_name, str) or type_name not in parameter_classes:
         known = [name for name, known in parameter_classes.items() if issubclass(known, cls)]
-        message = unknown_name("parameter class", str(type_name), known)
+        given = type_name if isinstance(type_name, str) else shown(type_name)
+        message = unknown_name("parameter class", given, known)
         raise ParameterError(f"{join(path, '_type')}: {message}")
     named = parameter_classes[type_name]
     if not issubclass(named, cls):

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.specs import trainer_specs
+from nip.parameters.specs import protocol_specs, trainer_specs
 from nip.parameters.types import Count
+from nip.utils.memory_limit import MemoryNeed
 
 if TYPE_CHECKING:
     from nip.parameters.tree.hyper_parameters import HyperParameters
 
+
+BYTES_OF_ROUND = {False: 3, True: 200}
+"""Least size of one round: in tables of an agent and a channel, and for texts also in lists."""
 
 _WITHOUT_EPISODES = "with a trainer whose agents answer alone and play no episodes"
 
@@ -92,6 +96,15 @@ class MessageRoundsParameters(SubParameters):
         UnusedOptionRule(("min_message_rounds",), _WITHOUT_EPISODES, _plays_no_episodes),
     )
 
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the size of the timetable: who writes on which channel, and who may decide."""
+        if num_rounds(hyper_params) == (at("max_message_rounds"), self.max_message_rounds):
+            options = {at("max_message_rounds"): self.max_message_rounds}
+            each = BYTES_OF_ROUND[trainer_specs[hyper_params.get("trainer")].data == "text"]
+            yield MemoryNeed("the timetable", options, each * self.max_message_rounds)
+
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that there is a round in which a decision counts."""
         if self.min_message_rounds > self.max_message_rounds:
@@ -100,6 +113,21 @@ class MessageRoundsParameters(SubParameters):
                 f"({self.max_message_rounds}), got {self.min_message_rounds}. Lower it, or allow "
                 f"more rounds."
             )
+
+
+def num_rounds(hyper_params: SubParameters) -> tuple[str, int]:
+    """Return name and value of the option that sets the number of rounds of an episode.
+
+    Without a single one, the name is empty, and the number the least possible, 1.
+    """
+    spec = protocol_specs[hyper_params.get("interaction_protocol")]
+    names = {name.partition(".")[0] for name in (*(spec.reads or ()), spec.parameter_group or "")}
+    found = [
+        (f"{name}.max_message_rounds", group.max_message_rounds)
+        for name in sorted(filter(None, names))
+        if isinstance(group := hyper_params.get(name), MessageRoundsParameters)
+    ]
+    return found[0] if len(found) == 1 else ("", 1)
 
 
 @register_parameter_class

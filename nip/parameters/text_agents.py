@@ -17,7 +17,8 @@ from nip.parameters.types import (
     Count,
     CountOrZero,
     JsonObject,
-    NonNegative,
+    NameOrPath,
+    PathText,
     ReasoningEffort,
     TokenLimitName,
     UnitInterval,
@@ -63,7 +64,7 @@ class TextAgentParameters(BaseAgentParameters):
     """Provider: ``OpenAI`` (also any server with its API), ``local``, ``scripted``."""
 
     model_name: Annotated[
-        str,
+        NameOrPath,
         NamesOutside("files that are read or executed", when=_is_called_elsewhere),
     ] = "gpt-4o-mini-2024-07-18"
     """Name of the model at its provider, or its folder (``local``) or file (``scripted``)."""
@@ -194,10 +195,10 @@ class RehearsalParameters(SubParameters):
     brain: Annotated[str, PLAIN_TEXT] = "dialogue"
     """Mock model: ``dialogue`` (rules and memorised answers), ``echo``, or your own."""
 
-    brain_file: Annotated[str | None, NamesOutside("files that are read")] = None
+    brain_file: Annotated[PathText | None, NamesOutside("files that are read")] = None
     """File with the rules of the mock model; None: the rules of the scenario."""
 
-    latency_s: NonNegative = 0.0
+    latency_s: Annotated[float, Ge(0), Le(1e9)] = 0.0
     """Delay of each answer in seconds."""
 
     job_polls: CountOrZero = 2

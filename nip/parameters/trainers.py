@@ -11,15 +11,28 @@ from annotated_types import Ge, Gt, Le
 from nip.parameters.fields.outside_names import NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.protocols import num_rounds
 from nip.parameters.specs import trainer_specs
 from nip.parameters.types import (
     Count,
     CountOrZero,
     CriticLossType,
+    Hours,
     NonNegative,
     Positive,
     UnitInterval,
 )
+from nip.utils.memory_limit import MemoryNeed
+from nip.utils.ranks import launched_ranks
+
+BYTES_OF_NUMBER = 4
+"""Size of a number in single precision."""
+
+BYTES_OF_TESTED_FRAME = 8
+"""Least size of what is kept of a frame until the end of a test: rewards and ends."""
+
+BYTES_OF_DIALOGUE = 150
+"""Least size of what is kept of a dialogue until the end of its iteration."""
 
 
 @register_parameter_class
@@ -96,6 +109,41 @@ class RlParameters(SubParameters):
             lambda rl, _: not rl.normalize_observations,
         ),
     )
+
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the sizes of a batch of frames, each with all messages so far, and of a test."""
+        spec = trainer_specs[hyper_params.get("trainer")]
+        count = at("rollouts_per_iteration")
+        if spec.data == "text" and self.rollouts_per_iteration is not None:
+            options = {count: self.rollouts_per_iteration}
+            needed = BYTES_OF_DIALOGUE * self.rollouts_per_iteration
+            yield MemoryNeed("the list of dialogues", options, needed)
+        if not spec.samples_batches:
+            return
+        rounds_name, rounds = num_rounds(hyper_params)
+        steps = self.steps_per_env_per_iteration or rounds
+        if self.frames_per_batch is not None:
+            sizes = {at("frames_per_batch"): self.frames_per_batch}
+            frames = self.frames_per_batch
+        else:
+            sizes = {count: self.rollouts_per_iteration or 1}
+            steps_name = at("steps_per_env_per_iteration") if rounds != steps else rounds_name
+            sizes |= {steps_name: steps} if steps_name else {}
+            frames = (self.rollouts_per_iteration or 1) * steps
+        frames //= launched_ranks().size
+        # A frame has at least one number for each symbol, in what was said and what is observed.
+        numbers = 2 * rounds * hyper_params.get("message_size")
+        options = {**sizes, "message_size": hyper_params.get("message_size")}
+        options |= {rounds_name: rounds} if rounds_name else {}
+        if hyper_params.get("include_linear_message_space"):
+            options["d_linear_message_space"] = hyper_params.get("d_linear_message_space")
+            numbers += rounds * options["message_size"] * options["d_linear_message_space"]
+        yield MemoryNeed("a batch", options, BYTES_OF_NUMBER * frames * numbers, on_device=True)
+        tests = {at("num_test_iterations"): self.num_test_iterations, **sizes}
+        needed = BYTES_OF_TESTED_FRAME * frames * self.num_test_iterations
+        yield MemoryNeed("the test", tests, needed, on_device=True)
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require that a batch can be divided into minibatches and environments."""
@@ -323,7 +371,7 @@ class FineTuningParameters(SubParameters):
     num_retries: CountOrZero = 1
     """Number of retries with ``on_failure="retry"``; if all of them fail, the run stops."""
 
-    deadline_hours: Positive = 24.0
+    deadline_hours: Hours = 24.0
     """Hours after which an unfinished job counts as failed."""
 
     unused_rules: ClassVar = (

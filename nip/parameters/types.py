@@ -4,9 +4,13 @@ The literals are for editors and type checkers. Other registered names can be ch
 test compares the literals with the registries.
 """
 
-from typing import Annotated, Literal
+import os
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BeforeValidator
+
+from nip.parameters.fields.value_limits import PathMarker, SeedMarker
 
 ScenarioType = Literal["code_validation", "graph_isomorphism", "toy"]
 """Built-in scenarios."""
@@ -44,6 +48,9 @@ CountOrZero = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 """A finite number above 0."""
 
+Seed = Annotated[int, Ge(0), SeedMarker()]
+"""A random seed: an integer of at least 0, also of more than 64 bits."""
+
 NonNegative = Annotated[float, Ge(0)]
 """A finite number of at least 0."""
 
@@ -55,6 +62,29 @@ OpenUnitInterval = Annotated[float, Gt(0), Lt(1)]
 
 Probability = Annotated[float, Ge(0), Lt(1)]
 """A number in [0, 1)."""
+
+NumThreads = Annotated[int, Ge(1), Le(4096)]
+"""A number of threads."""
+
+Seconds = Annotated[float, Gt(0), Le(1e9)]
+"""A duration in seconds, at most about thirty years: clocks cannot wait for centuries."""
+
+Minutes = Annotated[float, Gt(0), Le(1e7)]
+"""A duration in minutes, at most about twenty years."""
+
+Hours = Annotated[float, Gt(0), Le(1e5)]
+"""A duration in hours, at most about eleven years."""
+
+
+def _as_text(path: Any) -> Any:
+    return os.fspath(path) if isinstance(path, os.PathLike) else path
+
+
+PathText = Annotated[str, BeforeValidator(_as_text), PathMarker()]
+"""A path as text or ``pathlib.Path``; relative to the working folder."""
+
+NameOrPath = Annotated[str, PathMarker()]
+"""A name, or the path of a file or folder that stands for it."""
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 """Efforts of reasoning models; other values that a service has can be given in ``extra_body``."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from nip.errors import ParameterError, unknown_name
+from nip.errors import ParameterError, shown, unknown_name
 from nip.parameters.fields.dotted_names import join
 from nip.parameters.parameters_base import (
     SubParameters,
@@ -34,11 +34,11 @@ class UpdateSchedule(SubParameters, ABC):
         """Build a schedule from an instance, its stored form, or None for every iteration."""
         if value is None and cls is UpdateSchedule:
             value = {"_type": ConstantUpdateSchedule.__name__}
-        if isinstance(value, Mapping) and "_type" not in value and cls is UpdateSchedule:
+        if isinstance(value, Mapping) and value.get("_type") is None and cls is UpdateSchedule:
             raise ParameterError(
                 f'{path} must be an update schedule, or a mapping {{"_type": <class>, <class>: '
                 f"{{<its fields>}}}} with one of the classes {', '.join(schedule_classes())}, got "
-                f"{value!r}."
+                f"{shown(value)}."
             )
         return super().build(value, path, ignore_unknown)
 
@@ -62,7 +62,7 @@ class UpdateSchedule(SubParameters, ABC):
                 problems.append(f"In {path}: {unknown_name('update schedule', str(name), known)}")
         fields = data.get(cls.__name__) or {}
         if not isinstance(fields, Mapping):
-            problems.append(f"{join(path, cls.__name__)} must be a mapping, got {fields!r}.")
+            problems.append(f"{join(path, cls.__name__)} must be a mapping, got {shown(fields)}.")
             return {}
         # The command line lists fields that have no default as None.
         given = {name: value for name, value in fields.items() if value is not None}

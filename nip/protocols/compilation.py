@@ -60,8 +60,9 @@ def _compile_active(rules: ProtocolRules) -> NDArray[np.bool_]:
     shape = (len(rules.timetables), rules.max_message_rounds, len(agents), len(channels))
     active = np.zeros(shape, dtype=np.bool_)
     for variant, timetable in enumerate(rules.timetables):
-        for round_ in range(rules.num_rounds):
-            for agent, written in timetable[round_ % len(timetable)].items():
+        for position, turn in enumerate(timetable):
+            rounds = slice(position, rules.num_rounds, len(timetable))
+            for agent, written in turn.items():
                 for channel in written:
-                    active[variant, round_, agents[agent], channels[channel]] = True
+                    active[variant, rounds, agents[agent], channels[channel]] = True
     return active

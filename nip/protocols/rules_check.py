@@ -128,18 +128,20 @@ class _Check:
                         )
 
     def _check_every_round_is_used(self, variant: int, timetable: Timetable) -> None:
-        for round_ in range(self.rules.num_rounds):
-            index = round_ % len(timetable)
-            if not any(timetable[index].values()):
+        for index, turn in enumerate(timetable[: self.rules.num_rounds]):
+            if not any(turn.values()):
                 self._fail(
-                    f"nobody writes in round {round_ + 1} (turn {index} of timetable {variant}). "
+                    f"nobody writes in round {index + 1} (turn {index} of timetable {variant}). "
                     "Let an agent write in it, or leave the turn out."
                 )
 
     def _check_decision_is_possible(self, variant: int, timetable: Timetable) -> None:
         rules, rounds = self.rules, self.rules.num_rounds
+        # The last of the rounds of each turn in which the verifier writes.
         deciding = [
-            round_ for round_ in range(rounds) if timetable[round_ % len(timetable)].get(VERIFIER)
+            rounds - 1 - (rounds - 1 - index) % len(timetable)
+            for index, turn in enumerate(timetable[:rounds])
+            if turn.get(VERIFIER)
         ]
         if not deciding:
             self._fail(
@@ -147,11 +149,12 @@ class _Check:
                 f"{variant}), so nothing is ever decided. Raise max_message_rounds, or let "
                 f"{VERIFIER!r} write earlier (protocol_common.verifier_first=true)."
             )
-        if deciding[-1] < rules.min_message_rounds - 1:
+        last = max(deciding)
+        if last < rules.min_message_rounds - 1:
             self._fail(
-                f"the last turn of {VERIFIER!r} is round {deciding[-1] + 1} (timetable {variant}), "
+                f"the last turn of {VERIFIER!r} is round {last + 1} (timetable {variant}), "
                 f"but decisions count only from round {rules.min_message_rounds} on. Set "
-                f"min_message_rounds to at most {deciding[-1] + 1}, or raise max_message_rounds."
+                f"min_message_rounds to at most {last + 1}, or raise max_message_rounds."
             )
 
     def _check_prover_goals(self) -> None:

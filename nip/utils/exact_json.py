@@ -1,9 +1,13 @@
-"""Strict and compact JSON encoding of plain data."""
+"""Strict and compact JSON encoding of plain data, and strict reading of JSON."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+MAX_DEPTH = 100
+"""Depth to which lists and objects may be nested, far below what encoding them again can take."""
+
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -32,6 +36,37 @@ def dump_compactly(value: Any) -> str:
         # escape it.
         return json.dumps(value)
     return text
+
+
+def load_strictly(text: str | bytes) -> Any:
+    """Parse JSON; ``ValueError`` if it is invalid, nested too deeply, or gives a name twice."""
+    try:
+        tree = json.loads(text, object_pairs_hook=_unique_names)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    _check_depth(tree)
+    return tree
+
+
+def _check_depth(tree: Any) -> None:
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict | list):
+                below += each.values() if isinstance(each, dict) else each
+        level = below
+    if level:
+        raise ValueError(_TOO_DEEP)
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in values if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} is given twice in one object")
+    return values
 
 
 def _check(value: Any, place: str) -> None:

@@ -1,8 +1,10 @@
 """Trees of parameters for tests: one to start from, and any at all."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 
 from nip.parameters import (
@@ -53,7 +55,26 @@ def _is_accepted(annotation: Any, value: Any) -> bool:
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     """Draw a value that an annotation allows."""
-    return st.from_type(annotation).filter(lambda value: _is_accepted(annotation, value))
+    return _candidates(annotation).filter(lambda value: _is_accepted(annotation, value))
+
+
+def _candidates(annotation: Any) -> st.SearchStrategy[Any]:
+    """Draw values that keep the bounds of an annotation and the limits of single precision."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return st.one_of(*map(_candidates, arguments))
+    kind, *bounds = arguments if get_origin(annotation) is Annotated else (annotation,)
+    if kind is not float:
+        return st.from_type(annotation)
+    limits: dict[str, Any] = {"min_value": -(2.0**100), "max_value": 2.0**100}
+    for bound in bounds:
+        if isinstance(bound, Ge | Gt):
+            limits["min_value"] = bound.ge if isinstance(bound, Ge) else bound.gt
+            limits["exclude_min"] = isinstance(bound, Gt)
+        elif isinstance(bound, Le | Lt):
+            limits["max_value"] = bound.le if isinstance(bound, Le) else bound.lt
+            limits["exclude_max"] = isinstance(bound, Lt)
+    return st.floats(**limits, width=32, allow_subnormal=False)
 
 
 @st.composite
@@ -96,7 +117,7 @@ def fields_of(draw: st.DrawFn, cls: type[SubParameters]) -> dict[str, Any]:
             fields[name] = draw(schedules())
         elif group_class is LrFactors:
             # Equal, as they must be where actor and critic share a body.
-            factor = draw(st.floats(0, 1e6))
+            factor = draw(st.floats(0, 1e6, width=32, allow_subnormal=False))
             fields[name] = {"actor": factor, "critic": factor}
         elif group_class is None:
             fields[name] = draw(values_of(rules[name].annotation))

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
 from nip.language_models.costs.prices import Price, Prices
+from nip.utils.safe_yaml import load_yaml
 
 _NAMES = tuple(field.name for field in fields(Price))
 _REQUIRED = ("prompt", "completion")
@@ -33,20 +34,9 @@ def read_prices(path: str | None) -> Prices:
     return Prices({name: _price(path, name, entry) for name, entry in _entries(path).items()})
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Loader that refuses a name that is given twice, of which YAML would take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.YAMLError(f"{name!r} is given twice")
-        return super().construct_mapping(node, deep)
-
-
 def _entries(path: str) -> Mapping[str, Any]:
     try:
-        tree = _UniqueKeys(Path(path).read_text(encoding="utf-8")).get_single_data()
+        tree = load_yaml(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or f"it is not YAML ({error})"
         raise ParameterError(
@@ -54,9 +44,9 @@ def _entries(path: str) -> Mapping[str, Any]:
         ) from error
     if not isinstance(tree, Mapping) or not all(isinstance(name, str) for name in tree):
         raise ParameterError(
-            f"settings.prices={path!r} must map model names to prices, got {tree!r}. Write for "
-            "example `my-model: {prompt: 0.5, completion: 1.5}`, with quotes around a name that "
-            "YAML would read as a number."
+            f"settings.prices={path!r} must map model names to prices, got {shown(tree)}. Write "
+            "for example `my-model: {prompt: 0.5, completion: 1.5}`, with quotes around a name "
+            "that YAML would read as a number."
         )
     return tree
 
@@ -67,8 +57,8 @@ def _price(path: str, name: str, entry: Any) -> Price:
     if not is_complete or not all(_is_number(value) for value in given.values()):
         raise ParameterError(
             f"settings.prices={path!r}: the price of {name!r} must give dollars per million tokens "
-            f"for {' and '.join(_REQUIRED)}, and optionally for training, got {entry!r}. Write for "
-            "example `{prompt: 0.5, completion: 1.5}`."
+            f"for {' and '.join(_REQUIRED)}, and optionally for training, got {shown(entry)}. "
+            "Write for example `{prompt: 0.5, completion: 1.5}`."
         )
     return Price(**{key: float(value) for key, value in given.items()})
 

@@ -54,7 +54,7 @@ def unused_options(hyper_params: HyperParameters) -> Iterator[str]:
 
 def _changed_options(hyper_params: HyperParameters) -> Iterator[tuple[str, Any]]:
     """Yield dotted name and value of each option that differs from its default."""
-    for path, group in _groups_in("", hyper_params):
+    for path, group in groups_in("", hyper_params):
         for name, rule in field_rules(type(group)).items():
             value, dotted = getattr(group, name), f"{path}{name}"
             if rule.group_class is None:
@@ -67,17 +67,17 @@ def _changed_options(hyper_params: HyperParameters) -> Iterator[tuple[str, Any]]
                 yield dotted, value
 
 
-def _groups_in(path: str, group: SubParameters) -> Iterator[tuple[str, SubParameters]]:
+def groups_in(path: str, group: SubParameters) -> Iterator[tuple[str, SubParameters]]:
     """Yield a group and all groups below it, each with the path in front of its options."""
     yield path, group
     for name in group.child_names():
         value = getattr(group, name)
         if isinstance(value, SubParameters):
-            yield from _groups_in(f"{path}{name}.", value)
+            yield from groups_in(f"{path}{name}.", value)
         elif isinstance(value, Mapping):
             groups = {key: each for key, each in value.items() if isinstance(each, SubParameters)}
             for key, child in groups.items():
-                yield from _groups_in(f"{path}{name}.{key}.", child)
+                yield from groups_in(f"{path}{name}.{key}.", child)
 
 
 def _reasons(
@@ -95,7 +95,7 @@ def _reasons(
             if rule.applies(hyper_params):
                 yield from ((option, rule.reason) for option in rule.options)
     yield from unused_agent_options(hyper_params, changed)
-    for path, group in _groups_in("", hyper_params):
+    for path, group in groups_in("", hyper_params):
         for rule in group.unused_rules:
             if rule.applies(group, hyper_params):
                 yield from ((f"{path}{option}", rule.reason) for option in rule.options)

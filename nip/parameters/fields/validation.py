@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, Union
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nip.errors import did_you_mean
+from nip.errors import did_you_mean, shown
+from nip.parameters.fields.value_limits import (
+    LARGEST_INTEGER,
+    LARGEST_SEED,
+    PathMarker,
+    SeedMarker,
+    problem_with_path,
+    problem_with_value,
+)
 
 _BOUNDS: dict[type, tuple[str, str]] = {
     Ge: ("ge", "at least"),
@@ -37,13 +45,33 @@ def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> A
     """Check a value against an annotation such as ``Annotated[int, Ge(1)]``, and convert it.
 
     Types are strict, except that an integer is accepted as a float, a list as a tuple, and a NumPy
-    scalar as a Python number. The message of the ``ValueError`` states the dotted name, the rule,
-    the value and a way out, such as the default (``...``: none).
+    scalar as a Python number. Every value keeps the limits of ``value_limits``. The message of the
+    ``ValueError`` states the dotted name, the rule, the value and a way out, such as the default
+    (``...``: none).
     """
+    largest = LARGEST_SEED if _is_marked(annotation, SeedMarker) else LARGEST_INTEGER
+    if problem := problem_with_value(value, largest):
+        raise ValueError(_complaint(annotation, value, name, default, problem))
     try:
-        return _adapter(annotation).validate_python(_plain(annotation, value))
+        taken = _adapter(annotation).validate_python(_plain(annotation, value))
     except ValidationError:
         raise ValueError(_complaint(annotation, value, name, default)) from None
+    if (
+        isinstance(taken, str)
+        and _is_marked(annotation, PathMarker)
+        and (problem := problem_with_path(taken))
+    ):
+        raise ValueError(_complaint(annotation, value, name, default, problem))
+    return taken
+
+
+@cache
+def _is_marked(annotation: Any, marker: type) -> bool:
+    """Return whether an annotation, or a member of a union, has a marker of a class."""
+    arguments = typing.get_args(annotation)
+    if any(isinstance(each, marker) for each in arguments):
+        return True
+    return any(_is_marked(each, marker) for each in arguments)
 
 
 def _plain(annotation: Any, value: Any) -> Any:
@@ -66,10 +94,14 @@ def _wants_tuple(annotation: Any) -> bool:
     return any(_wants_tuple(argument) for argument in typing.get_args(annotation))
 
 
-def _complaint(annotation: Any, value: Any, name: str, default: Any) -> str:
-    """Return the message about a value that does not fit."""
-    parts = [f"{name} must be {describe(annotation)}, got {value!r}."]
-    if isinstance(value, str):
+def _complaint(
+    annotation: Any, value: Any, name: str, default: Any, problem: str | None = None
+) -> str:
+    """Return the message about a value that does not fit, or that breaks a limit."""
+    parts = [f"{name} must be {describe(annotation)}, got {shown(value)}."]
+    if problem is not None:
+        parts.append(f"{problem[0].upper()}{problem[1:]}.")
+    elif isinstance(value, str):
         if suggestion := did_you_mean(value, literal_choices(annotation)):
             parts.append(suggestion)
         elif _is_number(value) and not literal_choices(annotation):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from nip.parameters.fields.outside_names import NamesOutside
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.text_agents import TextAgentParameters
-from nip.parameters.types import CountOrZero
+from nip.parameters.types import CountOrZero, PathText
 
 DecisionScale = Literal[
     "accept_reject", "likert_4", "likert_5", "likert_6", "likert_7", "out_of_10", "out_of_100"
@@ -43,9 +43,9 @@ class CodeValidationParameters(SubParameters):
     linear_reward: bool = False
     """Interpolate rewards by the position on the scale instead of rounding it to 0 or 1."""
 
-    prompt_folder: Annotated[str | None, NamesOutside("files that are read and sent to models")] = (
-        None
-    )
+    prompt_folder: Annotated[
+        PathText | None, NamesOutside("files that are read and sent to models")
+    ] = None
     """Folder of system prompts to use instead of the built-in ones."""
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
+
+from annotated_types import Ge, Le
 
 from nip.parameters.agents import AgentParameters, LrFactors
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
-from nip.parameters.parameters_base import register_parameter_class
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.specs import trainer_specs
 from nip.parameters.types import (
     ActivationType,
     Count,
@@ -17,6 +20,12 @@ from nip.parameters.types import (
     NonNegative,
     Probability,
 )
+from nip.utils.memory_limit import MemoryNeed
+
+VERIFIER = "verifier"
+"""Name of the agent that decides."""
+
+_ROOT_SIZES = ("d_representation", "message_size")
 
 
 @register_parameter_class
@@ -36,7 +45,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     d_gin_mlp: Count = 64
     """Hidden width of the perceptron inside each GIN layer."""
 
-    gnn_output_digits: CountOrZero | None = None
+    gnn_output_digits: Annotated[int, Ge(0), Le(30)] | None = None
     """Decimals to which the output of the graph network is rounded; None: no rounding."""
 
     use_dual_gnn: bool = True
@@ -142,6 +151,56 @@ class GraphIsomorphismAgentParameters(AgentParameters):
                 f"messages, so {at('use_dual_gnn')} must be True, got False. Set it to True, or "
                 f"choose {at('node_selector')}='mlp'."
             )
+
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the sizes of the networks."""
+        is_verifier = at("").split(".")[-2:-1] == [VERIFIER]
+        for what, sizes, num_weights in self._sizes(hyper_params, is_verifier):
+            options = {
+                each if each in _ROOT_SIZES else at(each): getattr(
+                    hyper_params if each in _ROOT_SIZES else self, each
+                )
+                for each in sizes
+            }
+            yield MemoryNeed(what, options, 4 * num_weights)
+
+    def _sizes(
+        self, hyper_params: SubParameters, is_verifier: bool
+    ) -> Iterator[tuple[str, tuple[str, ...], int]]:
+        """Yield parts with the options of their sizes and their least numbers of weights."""
+        d_out, size = hyper_params.get("d_representation"), hyper_params.get("message_size")
+        width, layers = self.d_transformer, self.num_transformer_layers
+        # A linear layer also takes at least 1000 bytes for itself, however few its weights.
+        layer = 250
+        yield (
+            "the graph network",
+            ("num_gnn_layers", "d_gnn", "d_gin_mlp", "message_size"),
+            self.num_gnn_layers * 2 * (self.d_gnn * self.d_gin_mlp + layer) + self.d_gnn * size,
+        )
+        if self.use_manual_architecture:
+            return
+        yield (
+            "the transformer",
+            ("num_transformer_layers", "d_transformer", "d_transformer_mlp"),
+            layers * (4 * width**2 + 2 * width * self.d_transformer_mlp + layer),
+        )
+        yield "the layer before it", ("d_gnn", "d_transformer"), self.d_gnn * width
+        yield "the representation", ("d_transformer", "d_representation"), width * d_out
+        heads = trainer_specs[hyper_params.get("trainer")].heads or ()
+        has_linear = "policy_head" in heads and hyper_params.get("include_linear_message_space")
+        for name, is_built, inputs in (
+            ("node_selector", "policy_head" in heads, d_out),
+            ("decider", "solo_head" in heads or is_verifier, 2 * d_out),
+            ("linear_message_selector", has_linear, 2 * d_out),
+            ("value", "value_head" in heads, 2 * d_out),
+        ):
+            if is_built:
+                hidden = getattr(self, f"d_{name}")
+                between = max(getattr(self, f"num_{name}_layers") - 2, 0) * (hidden**2 + layer)
+                names = (f"d_{name}", f"num_{name}_layers", "d_representation")
+                yield f"the head of d_{name}", names, between + inputs * hidden
 
     @classmethod
     def construct_test_params(cls) -> Self:

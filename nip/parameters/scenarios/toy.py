@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from nip.parameters.agents import AgentParameters
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
-from nip.parameters.parameters_base import register_parameter_class
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import CountOrZero
+from nip.utils.memory_limit import MemoryNeed
 
 
 @register_parameter_class
@@ -26,6 +28,14 @@ class ToyAgentParameters(AgentParameters):
             "with scenario='toy', whose networks use PyTorch's default initialisation",
         ),
     )
+
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the size of the hidden layer, which reads at least one symbol per message."""
+        inputs = hyper_params.get("message_size")
+        options = {at("d_hidden"): self.d_hidden, "message_size": inputs}
+        yield MemoryNeed("a hidden layer", options, 4 * self.d_hidden * inputs)
 
     @classmethod
     def construct_test_params(cls) -> Self:

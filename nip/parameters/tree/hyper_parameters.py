@@ -60,10 +60,11 @@ from nip.parameters.tree.plugin_names import PLUGINS_KEY, how_to_load_plugins, p
 from nip.parameters.tree.unnamed import FILE_NAME, check_all_is_given, is_plain_name
 from nip.parameters.types import (
     Count,
-    CountOrZero,
     InteractionProtocolType,
+    NameOrPath,
     OpenUnitInterval,
     ScenarioType,
+    Seed,
     TrainerType,
 )
 
@@ -112,13 +113,13 @@ class HyperParameters(SubParameters):
     trainer: Annotated[TrainerType | str, PLAIN_TEXT]
     """Training algorithm."""
 
-    dataset: Annotated[str, NamesOutside("files that are read", _has_dataset_elsewhere)]
+    dataset: Annotated[NameOrPath, NamesOutside("files that are read", _has_dataset_elsewhere)]
     """Name of a dataset: a folder of the scenario, or one that it generates."""
 
     interaction_protocol: Annotated[InteractionProtocolType | str, PLAIN_TEXT] = "nip"
     """Protocol: who speaks when, who hears it, and who is rewarded."""
 
-    seed: CountOrZero = 6198
+    seed: Seed = 6198
     """Random seed of the experiment."""
 
     pretrain_agents: bool = False

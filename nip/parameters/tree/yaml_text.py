@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
+from nip.utils.safe_yaml import LimitedLoader, load_yaml
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also reads ``1e-3`` as a number, as YAML 1.2 and Python do."""
+class _Loader(LimitedLoader):
+    """A safe loader, which also reads ``1e-3`` as a number, as YAML 1.2 and Python do."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -41,11 +42,11 @@ def dump(tree: Mapping[str, Any]) -> str:
 def load_mapping(text: str) -> dict[str, Any]:
     """Parse YAML; raise ``ParameterError`` unless it is valid and holds a mapping."""
     try:
-        tree = _Loader(text).get_single_data()
+        tree = load_yaml(text, _Loader)
     except yaml.YAMLError as error:
         raise ParameterError(f"The parameters are not valid YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ParameterError(
-            f"The YAML of parameters must be a mapping of names to values, got {tree!r}."
+            f"The YAML of parameters must be a mapping of names to values, got {shown(tree)}."
         )
     return tree

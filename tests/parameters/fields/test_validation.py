@@ -77,7 +77,10 @@ def test_values_of_a_wrong_type_or_range_are_refused(annotation: Any, value: Any
         check_value(annotation, value, "rl.x")
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32, allow_subnormal=False)
+
+
+@given(FLOATS)
 def test_bounds_are_kept_to_the_last_digit(value: float) -> None:
     is_inside = 0 < value < 1
     try:

@@ -18,6 +18,7 @@ from nip.scenarios.code_validation.sources.source import (
     DatasetSource,
     register_dataset_source,
 )
+from nip.utils.exact_json import load_strictly
 
 FORMAT = 1
 """Version of the cached rows; raised when rows are built differently, to invalidate old caches."""
@@ -140,7 +141,7 @@ def solutions_in(column: Any) -> list[tuple[str, bool]]:
     """
     if isinstance(column, str):
         try:
-            column = json.loads(column) if column.strip() else []
+            column = load_strictly(column) if column.strip() else []
         except ValueError:
             column = [column]
     found = []

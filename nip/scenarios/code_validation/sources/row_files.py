@@ -1,13 +1,13 @@
 """Reading of rows from JSONL and Parquet files."""
 
 import importlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nip.errors import DatasetError
 from nip.scenarios.code_validation.sources.rows import Row, check_row
+from nip.utils.exact_json import load_strictly
 
 SUFFIXES = (".jsonl", ".parquet")
 """Supported file suffixes."""
@@ -40,7 +40,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Any]]:
         if line.strip():
             place = f"{path}, line {number}"
             try:
-                yield place, json.loads(line)
+                yield place, load_strictly(line)
             except ValueError as error:
                 raise DatasetError(
                     f"{place}: not valid JSON ({error}). Write one object per line."
@@ -57,7 +57,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
         ) from error
     try:
         rows = parquet.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Damaged and unusual files make pyarrow raise many types.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as Parquet: {reason}") from error
     for number, content in enumerate(rows, start=1):
