@@ -216,7 +216,11 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     trainers = ["pure_text_ei"] if is_text else ["reinforce", "solo_agent", "vanilla_ppo"]
     root["trainer"] = draw(st.sampled_from(trainers))
     is_toy = scenario == "toy"
-    root["dataset"] = "witness" if is_toy else draw(st.text(st.characters(codec="ascii")))
+    root["dataset"] = (
+        "witness"
+        if is_toy
+        else draw(st.text(st.characters(codec="ascii", exclude_characters="\0")))
+    )
     agents: dict[str, Any] = {}
     for name in draw(st.sets(st.sampled_from(["_default", "prover", "verifier"]))):
         if not is_text and draw(st.booleans()):

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 from jaxtyping import Bool, Int
 from safetensors.numpy import load_file, save
 
 from nip.errors import DatasetError
 from nip.scenario_base.dataset_files import SPLITS, missing_split, write_dataset_folder
+from nip.utils.memory_limit import MemoryNeed, memory_limit, problem_with_memory
 
 FILE_NAMES = ("data.safetensors", "data.pt")
 """Accepted names of a split's file; the first that exists is read."""
+
+
+MAX_SCORE = 2**31 - 1
+"""Highest score that a file can hold; that of a pair is below its number of nodes."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def _split_file(folder: Path, split: str) -> Path | None:
 def _load_safetensors(path: Path) -> dict[str, Any]:
     try:
         return load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
+    except Exception as error:  # NumPy lacks some types of tensors, such as bfloat16.
         raise _unreadable(path, error) from error
 
 
@@ -83,10 +87,13 @@ def _load_pt(path: Path) -> dict[str, Any]:
         raise _unreadable(path, error) from error
     if not isinstance(content, dict):
         raise _malformed(path, f"it holds a {type(content).__name__} instead of a dict of tensors")
-    return {
-        name: value.numpy() if isinstance(value, torch.Tensor) else value
-        for name, value in content.items()
-    }
+    try:
+        return {
+            name: value.numpy() if isinstance(value, torch.Tensor) else value
+            for name, value in content.items()
+        }
+    except (TypeError, RuntimeError) as error:  # Types, layouts and devices that NumPy lacks.
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:
@@ -116,7 +123,8 @@ class _Decoder:
         sizes = np.stack([self._sizes(side, num_pairs) for side in "ab"], axis=1)
         self._require(num_pairs > 0, "it holds no pairs")
         self._require(
-            bool(np.all((scores == -1) | (scores >= 1))), "wl_scores must be -1 or at least 1"
+            bool(np.all((scores == -1) | ((scores >= 1) & (scores <= MAX_SCORE)))),
+            f"wl_scores must be -1 or lie between 1 and {MAX_SCORE}",
         )
         self._require(
             bool(np.all((scores != -1) | (sizes[:, 0] == sizes[:, 1]))),
@@ -124,6 +132,7 @@ class _Decoder:
         )
         graphs = [self._graphs(side, sizes[:, index]) for index, side in enumerate("ab")]
         num_nodes = int(sizes.max())
+        self._require_memory(num_pairs, num_nodes)
         adjacency = np.zeros((num_pairs, 2, num_nodes, num_nodes), dtype=bool)
         for index, (graph_of_edge, edges) in enumerate(graphs):
             adjacency[graph_of_edge, index, edges[0], edges[1]] = True
@@ -139,6 +148,13 @@ class _Decoder:
             "an edge is listed in one direction only (both are needed)",
         )
         return PairArrays(adjacency, sizes, scores.astype(np.int32))
+
+    def _require_memory(self, num_pairs: int, num_nodes: int) -> None:
+        """Refuse sizes whose adjacency matrices, of one byte per entry, cannot fit into memory."""
+        sizes = {"pairs": num_pairs, "largest size": num_nodes}
+        need = MemoryNeed("the adjacency matrices", sizes, 2 * num_pairs * num_nodes**2)
+        if problem := problem_with_memory([need], memory_limit()):
+            raise DatasetError(f"{self.path} cannot be read. {problem}")
 
     def _graphs(
         self, side: str, sizes: Int[np.ndarray, " pair"]
