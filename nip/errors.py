@@ -90,6 +90,11 @@ def shown(value: object, limit: int = 200) -> str:
     except (ValueError, RecursionError):  # An integer of thousands of digits; a deep list.
         kind = "integer" if isinstance(value, int) else type(value).__name__
         return f"a very {'long' if isinstance(value, int) else 'deep'} {kind}"
+    return shortened(text, limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text without its middle if it is longer than a limit."""
     half = limit // 2
     return text if len(text) <= limit else f"{text[:half]}...{text[-half:]}"
 

@@ -76,7 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
 def create(options: argparse.Namespace) -> None:
     """Generate both splits and write them."""
     from nip.scenario_base.dataset_files import refuse_existing
-    from nip.scenarios.graph_isomorphism.generation import GenerationParameters, check_num_pairs
+    from nip.scenarios.graph_isomorphism.generation import (
+        GenerationParameters,
+        check_memory,
+        check_num_pairs,
+    )
     from nip.scenarios.graph_isomorphism.pair_files import write_dataset
 
     folder = options.data_dir / "graph_isomorphism" / options.name
@@ -85,6 +89,7 @@ def create(options: argparse.Namespace) -> None:
     counts: dict[Split, int] = {"train": options.num_train, "test": options.num_test}
     for split, count in counts.items():
         check_num_pairs(count, split)
+    check_memory(counts, parameters)
     splits = generate(counts, options.seed, parameters)
     write_dataset(
         folder, splits, metadata(counts, options.seed, parameters), overwrite=options.overwrite

@@ -8,6 +8,7 @@ if __name__ == "__main__":
 import argparse
 import sys
 from collections.abc import Sequence
+from math import isfinite, nan
 from pathlib import Path
 
 from nip.command_line.script_parser import ScriptParser, exit_code_of, positive_integer, run_folder
@@ -90,11 +91,14 @@ def plot(options: argparse.Namespace) -> None:
 def _reference_line(text: str) -> tuple[float, str]:
     value, _, label = text.partition(":")
     try:
-        return float(value), label or "reference"
+        number = float(value)
     except ValueError:
+        number = nan
+    if not isfinite(number):
         raise argparse.ArgumentTypeError(
             f"{text!r} should be a number, a colon and a label, for example 0.64:ceiling"
-        ) from None
+        )
+    return number, label or "reference"
 
 
 def _read_histories(

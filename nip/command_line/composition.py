@@ -31,7 +31,7 @@ from nip.command_line.overrides import (
 )
 from nip.command_line.typed_text import quote_typed_texts
 from nip.command_line.value_types import mapping_parameter, type_of
-from nip.errors import NipError, ParameterError, UnknownNameError, unknown_name
+from nip.errors import NipError, ParameterError, UnknownNameError, unknown_name, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.tree.command_line_tree import class_tree
@@ -104,7 +104,7 @@ def compose_run(
         if problems := list(unknown_names_in(defaults, _plain(config, resolve=False))):
             origin = _origin(overrides, folders)
             raise ParameterError(*(f"{problem} {origin}" for problem in problems))
-        config = _apply(values, config)
+        config = _apply(values, config, defaults)
         _refuse_environment_in(config)
         tree = _plain(config)
         if OmegaConf.is_interpolation(config, "run_id") and tree["run_id"] is not None:
@@ -183,10 +183,18 @@ def _read_choices(files: DictConfig, values: Sequence[Override]) -> dict[str, An
     return {name: _plain(OmegaConf.select(config, name)) for name in tree}
 
 
-def _apply(overrides: Iterable[Override], config: DictConfig) -> DictConfig:
-    """Apply overrides in their order, as Hydra does."""
+def _apply(
+    overrides: Iterable[Override], config: DictConfig, defaults: Mapping[str, Any] | None = None
+) -> DictConfig:
+    """Apply overrides in their order, as Hydra does.
+
+    With the tree of defaults, a warning says which values are restored by a group that is set to
+    null.
+    """
     for override in overrides:
         key = override.key_or_group
+        if defaults is not None and not override.is_delete() and override.value() is None:
+            _warn_of_restored_defaults(key, config, defaults)
         _copy_mapping(config, key)
         if not override.is_delete():
             # A mapping that is a parameter is replaced as a whole, as a list is.
@@ -202,6 +210,35 @@ def _apply(overrides: Iterable[Override], config: DictConfig) -> DictConfig:
             )
         node.pop(name, None)
     return config
+
+
+def _warn_of_restored_defaults(key: str, config: DictConfig, defaults: Mapping[str, Any]) -> None:
+    """Say what a group that is set to null loses, because null stands for all of its defaults."""
+    default: Any = defaults
+    for part in key.split("."):
+        default = default.get(part) if isinstance(default, Mapping) else None
+    given = OmegaConf.select(config, key)
+    if not isinstance(default, Mapping) or not isinstance(given, DictConfig):
+        return
+    before, after = dict(_leaves(_plain(given, resolve=False))), dict(_leaves(default))
+    restored = [
+        f"{key}.{name}={after.get(name)} instead of {value}"
+        for name, value in before.items()
+        if value != after.get(name)
+    ]
+    if restored:
+        warn_user(
+            f"{key}=null restores the defaults of the group: {', '.join(restored)}. To change a "
+            "single one, give its name."
+        )
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from ((f"{name}.{below}", each) for below, each in _leaves(value))
+        else:
+            yield str(name), value
 
 
 def _copy_mapping(config: DictConfig, key: str) -> None:

@@ -2,20 +2,38 @@
 
 import argparse
 import dataclasses
+import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from nip.errors import NipError
+from nip.errors import NipError, ParameterError, shortened, shown
+from nip.parameters.fields.value_limits import (
+    problem_with_path,
+    problem_with_text,
+    problem_with_value,
+)
 from nip.utils.secrets import scrub_code
 from nip.utils.stop_signals import exit_code_of_interruption, handled_signals, last_words
 from nip.utils.unicode_text import visible
 
+MAX_MESSAGE = 1000
+"""Length to which a message about an argument is shortened."""
+
+MAX_DIGITS = 4000
+"""Longest integer that is parsed; Python refuses to parse more digits than 4300."""
+
+T = TypeVar("T")
+
 
 class ScriptParser(argparse.ArgumentParser):
-    """An argument parser with one-line errors and an unwrapped epilog."""
+    """An argument parser with one-line errors and an unwrapped epilog.
+
+    Arguments keep the limits of parameters: text can be stored, paths can exist, integers fit into
+    64 bits, and numbers are finite.
+    """
 
     def __init__(self, description: str | None, epilog: str) -> None:
         super().__init__(
@@ -24,10 +42,24 @@ class ScriptParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.register("type", int, _integer)
+        self.register("type", float, _number)
+        self.register("type", Path, _path)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse arguments, after checking that each is valid text."""
+        given = sys.argv[1:] if args is None else list(args)
+        for argument in given:
+            if problem := problem_with_text(argument):
+                self.error(f"{shown(argument)}: {problem}")
+        return super().parse_known_args(given, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with code 2."""
-        text = visible(scrub_code(f"error: {message}. See {self.prog} --help."))
+        short = shortened(message, MAX_MESSAGE)
+        text = visible(scrub_code(f"error: {short}. See {self.prog} --help."))
         self.exit(2, f"{text}\n")
 
     def add_dataset_arguments(self) -> None:
@@ -58,25 +90,54 @@ class ScriptParser(argparse.ArgumentParser):
         )
 
 
+def _integer(text: str) -> int:
+    """Parse an integer, as ``int`` does, of at most 64 bits."""
+    return _limited(int(text)) if len(text) < MAX_DIGITS else _refuse(text, "it is too long")
+
+
+def _number(text: str) -> float:
+    """Parse a number, as ``float`` does, that is finite."""
+    number = float(text)
+    return _limited(number) if math.isfinite(number) else _refuse(text, "it must be finite")
+
+
+def _limited(value: T) -> T:
+    problem = problem_with_value(value)
+    return value if problem is None else _refuse(str(value), problem)
+
+
+def _path(text: str) -> Path:
+    problem = problem_with_path(text) if text else "a path cannot be empty; '.' is this folder"
+    return Path(text) if problem is None else _refuse(text, problem)
+
+
+def _refuse(text: str, problem: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(f"{shown(text)} cannot be used: {problem}")
+
+
 def dataset_name(text: str) -> str:
     """Parse the name of a dataset, which must be a valid folder name on all systems."""
+    if problem := problem_with_path(text):
+        _refuse(text, problem)
     if not re.fullmatch(r"\w[\w.-]*", text, flags=re.ASCII):
         raise argparse.ArgumentTypeError(
-            f"{text!r} cannot be the name of a dataset: use letters, digits, '_', '-' and '.', "
-            "and begin with a letter or digit"
+            f"{shown(text)} cannot be the name of a dataset: use letters, digits, '_', '-' and "
+            "'.', and begin with a letter or digit"
         )
     return text
 
 
 def positive_integer(text: str) -> int:
     """Parse an integer of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number of at least 1")
-    return int(text)
+    if not text.isdecimal() or not text.strip("0"):
+        raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number of at least 1")
+    return _integer(text)
 
 
 def run_folder(run: str, runs_dir: Path) -> Path:
     """Return the folder of a run given by its id or its folder."""
+    if problem := problem_with_path(run):
+        raise ParameterError(f"{shown(run)} cannot be a run: {problem}.")
     # A run id has no path separator.
     return runs_dir / run if Path(run).name == run else Path(run)
 

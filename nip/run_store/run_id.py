@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nip.errors import ParameterError, did_you_mean
+from nip.errors import ParameterError, did_you_mean, shown
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_LENGTH = 100
@@ -23,18 +23,18 @@ def check_run_id(run_id: Any, name: str = "run_id") -> None:
     """
     if not isinstance(run_id, str):
         raise ParameterError(
-            f"{name} must be text, got {run_id!r}. Put it in quotes: YAML reads 1_0, 007 and 1e5 "
-            "as numbers."
+            f"{name} must be text, got {shown(run_id)}. Put it in quotes: YAML reads 1_0, 007 "
+            "and 1e5 as numbers."
         )
     if not _ALLOWED.fullmatch(run_id):
         raise ParameterError(
             f"{name} must begin with a letter or digit and contain only letters, digits, '.', '_' "
-            f"and '-', because it is a folder name; got {run_id!r}. {_suggestion(run_id)}"
+            f"and '-', because it is a folder name; got {shown(run_id)}. {_suggestion(run_id)}"
         )
     if len(run_id) > _MAX_LENGTH:
         raise ParameterError(
-            f"{name} must have at most {_MAX_LENGTH} characters, got {len(run_id)}: {run_id!r}. "
-            "Choose a shorter one."
+            f"{name} must have at most {_MAX_LENGTH} characters, got {len(run_id)}: "
+            f"{shown(run_id)}. Choose a shorter one."
         )
 
 
@@ -79,4 +79,4 @@ def describe_existing(run_id: str, runs_dir: Path | str) -> str:
 
 def _suggestion(run_id: str) -> str:
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "_", run_id).strip("._-")
-    return f"For example: {cleaned}" if cleaned else "For example: my_run"
+    return f"For example: {cleaned[:_MAX_LENGTH]}" if cleaned else "For example: my_run"

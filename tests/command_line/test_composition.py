@@ -7,7 +7,7 @@ import pytest
 
 from nip.command_line.composition import compose_run
 from nip.command_line.config_folders import ConfigFolders
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
 from tests.source_files import REPOSITORY
 
 TOY = ["scenario=toy", "dataset=witness", "trainer=vanilla_ppo"]
@@ -124,3 +124,41 @@ def test_where_to_run_may_be_read_from_the_environment(
     words = ["settings.runs_dir=${oc.env:SCRATCH}/runs", "run_id=job-${oc.env:SCRATCH}"]
     tree = composed(*TOY, *words)
     assert (tree["settings"]["runs_dir"], tree["run_id"]) == ("/scratch/me/runs", "job-/scratch/me")
+
+
+def test_aliases_that_multiply_a_file_are_refused_before_they_are_copied(
+    working_folder: Path,
+) -> None:
+    lines = ["a0: &a0 [lol]"]
+    lines += [f"a{each}: &a{each} [{', '.join([f'*a{each - 1}'] * 9)}]" for each in range(1, 12)]
+    with pytest.raises(ParameterError, match=r"mine\.yaml cannot be read: its aliases"):
+        composed("experiment=mine", *TOY, mine="\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"seed: {'9' * 5000}", "cannot be read"),
+        ("plugins: " + "[" * 5000, "cannot be read"),
+        ("seed: 1\nseed: 2", "duplicate key seed"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_told(working_folder: Path, text: str, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        composed("experiment=mine", *TOY, mine=text)
+
+
+def test_null_for_a_group_says_what_it_restores(working_folder: Path) -> None:
+    text = "rl: {gamma: 0.5, num_iterations: 20}\n"
+    with pytest.warns(NipWarning) as caught:
+        tree = composed("experiment=mine", *TOY, "rl.lr=0.5", "rl=null", mine=text)
+    assert tree["rl"] is None
+    assert [str(each.message) for each in caught] == [
+        "rl=null restores the defaults of the group: rl.num_iterations=1000 instead of 20, "
+        "rl.lr=0.003 instead of 0.5, rl.gamma=0.9 instead of 0.5. To change a single one, give its "
+        "name."
+    ]
+
+
+def test_null_for_a_group_with_its_defaults_says_nothing(working_folder: Path) -> None:
+    composed(*TOY, "rl=null")

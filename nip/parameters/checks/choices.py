@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nip.errors import unknown_name
+from nip.errors import shown, unknown_name
 from nip.parameters.specs import (
     ABSENT_SCENARIOS,
     ABSENT_TRAINERS,
@@ -44,10 +44,10 @@ def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, D
     kind = parameter.replace("_", " ")
     if name in absent:
         return (
-            f"{parameter}={name!r} is a {kind} of the published code that this version of nip does "
-            f"not have. Choose one of: {', '.join(known)}."
+            f"{parameter}={shown(name)} is a {kind} of the published code that this version of "
+            f"nip does not have. Choose one of: {', '.join(known)}."
         )
-    return f"{parameter}={name!r}: {unknown_name(kind, name, known)}"
+    return f"{parameter}={shown(name)}: {unknown_name(kind, name, known)}"
 
 
 def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:

@@ -6,7 +6,7 @@ random graphs are hashed by their colours after each round, and graphs that agre
 and differ later are paired.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -19,9 +19,13 @@ from nip.scenarios.graph_isomorphism.graph_pool import GraphPool, Split
 from nip.scenarios.graph_isomorphism.pair_files import PairArrays
 from nip.scenarios.graph_isomorphism.refinement import NEVER_SEPARATED, refinement_scores
 from nip.seeding import stable_seed
+from nip.utils.memory_limit import MemoryNeed, memory_limit, problem_with_memory
 
 SMALLEST_HARD_SIZE = 7
 """Smallest number of nodes of two graphs that first differ after round 2 of colour refinement."""
+
+MAX_ROUNDS_DEFAULT = 5
+"""Highest score of a pair, unless another is given."""
 
 ROUNDED_ONE = 1 - 1e-9
 """Shares whose sum is at least this number count as summing to 1."""
@@ -40,7 +44,7 @@ class GenerationParameters:
     score_fractions: tuple[float, float] = (0.1, 0.2)
     """Shares of scores 1 and 2 among the pairs that are not isomorphic; the others score more."""
 
-    max_rounds: int = 5
+    max_rounds: int = MAX_ROUNDS_DEFAULT
     """Highest refinement score of a pair that is not isomorphic."""
 
     def __post_init__(self) -> None:
@@ -72,6 +76,12 @@ class GenerationParameters:
             yield (
                 f"sizes must be at least {SMALLEST_HARD_SIZE}, got {_listed(self.sizes)}: no "
                 "smaller graphs score above 2. Raise them, or let score_fractions sum up to 1."
+            )
+        most = max(MAX_ROUNDS_DEFAULT, *self.sizes) if self.sizes else MAX_ROUNDS_DEFAULT
+        if self.max_rounds > most:
+            yield (
+                f"max_rounds must be at most {most} with these sizes, because a score is below the "
+                f"number of nodes, got {self.max_rounds}."
             )
         if self.max_rounds < 3:
             yield (
@@ -150,6 +160,19 @@ def check_num_pairs(num_pairs: int, split: Split) -> None:
             f"The number of {split} pairs must be at least 2, one isomorphic and one not, got "
             f"{num_pairs}. Give --num-{split} 2 or more."
         )
+
+
+def check_memory(counts: Mapping[Split, int], parameters: GenerationParameters) -> None:
+    """Raise a ParameterError if the pairs of both splits cannot fit into memory."""
+    size = max(parameters.sizes)
+    options = {f"--num-{split}": count for split, count in counts.items()}
+    needs = [
+        # The possible edges of a graph, each with both of its ends.
+        MemoryNeed("a graph", {"--sizes": size}, 8 * size * (size - 1)),
+        MemoryNeed("the dataset", options, 2 * sum(counts.values()) * min(parameters.sizes) ** 2),
+    ]
+    if problem := problem_with_memory(needs, memory_limit()):
+        raise ParameterError(problem)
 
 
 def generate_pairs(

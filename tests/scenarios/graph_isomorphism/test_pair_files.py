@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,7 +192,7 @@ BREAKAGES = {
         slices_a=np.zeros(1, np.int64),
         slices_b=np.zeros(1, np.int64),
     ),
-    "wl_scores must be -1 or at least 1": lambda a: a.update(wl_scores=np.array([-1, 0])),
+    "wl_scores must be -1 or lie between 1 and": lambda a: a.update(wl_scores=np.array([-1, 0])),
     "wl_scores must be an array of integers": lambda a: a.update(wl_scores=np.array([-1.0, 1.0])),
     "graphs of different sizes": lambda a: a.update(sizes_b=np.array([4, 2])),
     "sizes_a and wl_scores differ": lambda a: a.update(sizes_a=np.array([3])),
@@ -250,4 +251,43 @@ def test_a_file_with_code_in_it_is_refused_without_running_it(
 def test_a_public_file_without_a_dict_is_refused(tmp_path: Path) -> None:
     put_pt(tmp_path, [1, 2])
     with pytest.raises(DatasetError, match="holds a list instead of a dict of tensors"):
+        read_split(tmp_path, "train")
+
+
+ODD_TENSORS: dict[str, Any] = {
+    "bool": lambda tensor: tensor.bool(),
+    "bfloat16": lambda tensor: tensor.bfloat16(),
+    "float8": lambda tensor: tensor.to(torch.float8_e4m3fn),
+    "complex": lambda tensor: tensor.to(torch.complex64),
+    "scalar": lambda tensor: tensor.flatten()[0].clone(),
+    "empty": lambda tensor: tensor.new_empty(0),
+    "sparse": lambda tensor: tensor.to_sparse(),
+    "with gradient": lambda tensor: tensor.float().requires_grad_(),
+    "without data": lambda tensor: tensor.to("meta"),
+    "list": lambda tensor: tensor.tolist(),
+    "huge": lambda tensor: torch.full_like(tensor.long(), 2**62),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_TENSORS)
+@pytest.mark.parametrize("name", public_arrays())
+def test_odd_tensors_are_refused_in_both_formats(tmp_path: Path, kind: str, name: str) -> None:
+    tensors = {key: torch.from_numpy(array) for key, array in public_arrays().items()}
+    tensors[name] = ODD_TENSORS[kind](tensors[name])
+    put_pt(tmp_path / "pt", tensors)
+    with pytest.raises(DatasetError, match=r"data\.pt"):
+        read_split(tmp_path / "pt", "train")
+    if kind in ("sparse", "with gradient", "without data", "list"):
+        return  # Safetensors cannot store them.
+    file = tmp_path / "new" / "raw" / "train" / "data.safetensors"
+    file.parent.mkdir(parents=True)
+    safetensors.torch.save_file(tensors, file)
+    with pytest.raises(DatasetError, match=r"data\.safetensors"):
+        read_split(tmp_path / "new", "train")
+
+
+def test_sizes_beyond_the_memory_are_refused_before_it_is_taken(tmp_path: Path) -> None:
+    sizes = np.array([10**9, 2], dtype=np.int32)
+    put(tmp_path, {**public_arrays(), "sizes_a": sizes, "sizes_b": sizes})
+    with pytest.raises(DatasetError, match=r"not enough memory: .*largest size=1000000000"):
         read_split(tmp_path, "train")

@@ -14,9 +14,20 @@ from nip.scenarios.code_validation.generation.language_model_author import Langu
 from nip.scenarios.code_validation.generation.pair_generator import PairGenerator
 from nip.scenarios.code_validation.generation.sandbox.isolation import DESCRIPTIONS, IsolationMode
 from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
-from nip.scenarios.code_validation.generation.splitting import deal, split_problems
+from nip.scenarios.code_validation.generation.splitting import (
+    check_test_share,
+    deal,
+    split_problems,
+)
 from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed
+from nip.utils.memory_limit import MemoryNeed, memory_limit, problem_with_memory
+
+MAX_WORKERS = 1024
+"""Largest number of worker processes, far above the cores of a machine."""
+
+BYTES_OF_DATAPOINT = 500
+"""Least size of a datapoint: the text of a problem and of a program."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,12 @@ class DatasetBuilderParameters:
                 f"--num-datapoints must be an even number of at least 4 (one correct and one buggy "
                 f"program in each split), got {self.num_datapoints}."
             )
+        options = {"--num-datapoints": self.num_datapoints}
+        need = MemoryNeed("the dataset", options, BYTES_OF_DATAPOINT * self.num_datapoints)
+        if problem := problem_with_memory([need], memory_limit()):
+            raise ParameterError(problem)
         total = self.num_datapoints // 2
+        check_test_share(self.test_share)
         num_test = min(max(round(self.test_share * total), 1), total - 1)
         return {"train": total - num_test, "test": num_test}
 
@@ -182,8 +198,10 @@ class _Workers:
         author: LanguageModelAuthor | None,
         isolation: IsolationMode,
     ) -> None:
-        if count < 1:
-            raise ParameterError(f"--workers must be at least 1, got {count}.")
+        if not 1 <= count <= MAX_WORKERS:
+            raise ParameterError(
+                f"--workers must be at least 1 and at most {MAX_WORKERS}, got {count}."
+            )
         self._count = count
         self._progress = progress
         self._author = author

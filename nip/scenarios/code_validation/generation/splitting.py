@@ -8,6 +8,15 @@ from nip.scenarios.code_validation.problems.problem import Problem
 from nip.seeding import stable_seed
 
 
+def check_test_share(test_share: float) -> None:
+    """Raise a ParameterError for a share of the test split that leaves a split empty."""
+    if not 0 < test_share < 1:
+        raise ParameterError(
+            f"--test-share must be between 0 and 1, both exclusive, got {test_share}: an "
+            "experiment needs a train and a test split."
+        )
+
+
 def split_problems(
     problems: Sequence[Problem], test_share: float, seed: int
 ) -> dict[str, list[Problem]]:
@@ -18,11 +27,7 @@ def split_problems(
     ParameterError
         If a split would have no problems.
     """
-    if not 0 < test_share < 1:
-        raise ParameterError(
-            f"--test-share must be between 0 and 1, both exclusive, got {test_share}: an "
-            "experiment needs a train and a test split."
-        )
+    check_test_share(test_share)
     if len(problems) < 2:
         raise ParameterError(
             f"At least 2 problems are needed, because the splits share none, got {len(problems)}. "

@@ -50,3 +50,28 @@ def test_parquet_without_its_library_says_how_to_get_it(
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(DatasetError, match=r"pip install 'nip\[parquet\]'"):
         list(read_rows(tmp_path / "train.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"tests": ' + "[" * 100_000, "nested more than 100 levels deep"),
+        ('{"tests": ' + "[" * 300 + "]" * 300 + "}", "nested more than 100 levels deep"),
+        ('{"y": 0, "question": "a", "y": 1}', "the name 'y' is given twice"),
+        ('{"y": ' + "9" * 5000 + "}", "limit"),
+    ],
+    ids=["cut off", "deep", "twice", "long"],
+)
+def test_lines_that_nobody_should_write_are_told(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps(GOOD) + "\n" + line + "\n")
+    with pytest.raises(DatasetError, match=rf"line 2: not valid JSON .*{said}") as caught:
+        list(read_rows(path))
+    assert len(str(caught.value)) < 1000
+
+
+def test_byte_order_marks_and_line_ends_of_windows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    line = json.dumps(GOOD).encode()
+    path.write_bytes(b"\xef\xbb\xbf" + line + b"\r\n" + line + b"\r\n")
+    assert [row.question for row in read_rows(path)] == [GOOD["question"]] * 2

@@ -1,0 +1,99 @@
+"""Whatever is given for a parameter is accepted, or refused with one message; nothing else."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from nip.command_line.application import check_arguments
+from nip.errors import NipError, NipWarning
+from tests.command_line.bad_values import (
+    REFERENCES,
+    VALUES,
+    base_tree,
+    check_with,
+    parameters_of,
+    write_splits,
+)
+from tests.fork_server import REPOSITORY
+
+NETWORKS = ["experiment=gi_demo"]
+TEXTS = ["experiment=cv_nip_ei_rehearsal"]
+MEMORY = 16 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def machine(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder with a dataset, on a machine whose memory is known."""
+    write_splits(working_folder / "data")
+    monkeypatch.setattr("nip.experiment.checks.memory_limit", lambda: MEMORY)
+
+
+def complaint(arguments: list[str], name: str, value: str) -> str | None:
+    """Return the message about a value; None if it is accepted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NipWarning)
+        try:
+            check_with(TREES[arguments[0]], name, value)
+        except NipError as error:
+            return str(error)
+    return None
+
+
+TREES = {arguments[0]: base_tree(arguments) for arguments in (NETWORKS, TEXTS)}
+OF_NETWORKS = list(parameters_of(TREES[NETWORKS[0]]))
+OF_TEXTS = [name for name in parameters_of(TREES[TEXTS[0]]) if name not in OF_NETWORKS]
+
+
+def check_all(arguments: list[str], names: list[str], share: int) -> None:
+    """Check one of ``share`` pairs of a name and a value."""
+    unnamed, long = [], []
+    for number, name in enumerate(names):
+        for value in VALUES[number % share :: share]:
+            message = complaint(arguments, name, value)
+            if message is None:
+                continue
+            words = name.split(".")[-1].replace("_", " ")
+            is_named = words in message.replace("_", " ") or value in message
+            if not is_named and not words.endswith("Schedule"):
+                unnamed.append((name, value[:20], message[:200]))
+            if len(message) > 2000:
+                long.append((name, value[:20], message[:200]))
+    assert not unnamed
+    assert not long, {name for name, *_ in long}
+
+
+BOTH = pytest.mark.parametrize(
+    ("arguments", "names"), [(NETWORKS, OF_NETWORKS), (TEXTS, OF_TEXTS)], ids=["networks", "texts"]
+)
+
+
+@pytest.mark.grid
+@BOTH
+def test_bad_values_of_all_parameters_are_accepted_or_refused_with_one_message(
+    arguments: list[str], names: list[str]
+) -> None:
+    check_all(arguments, names, share=3)
+
+
+@pytest.mark.slow
+@BOTH
+def test_every_bad_value_of_each_parameter_is_accepted_or_refused_with_one_message(
+    arguments: list[str], names: list[str]
+) -> None:
+    check_all(arguments, names, share=1)
+
+
+@pytest.mark.grid
+@pytest.mark.parametrize("value", [*REFERENCES, "'\udcff'", "'\0'", "[" * 3000, f"1{'0' * 5000}"])
+@pytest.mark.parametrize("name", ["seed", "dataset", "rl", "rl.lr", "agents.verifier.d_gnn"])
+def test_what_hydra_resolves_or_cannot_read_ends_with_one_message(
+    name: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        check_arguments([*NETWORKS, f"{name}={value}"], REPOSITORY / "configs")
+    except SystemExit as leaving:
+        code = leaving.code
+    else:
+        code = 0
+    assert code == 0 or (code == 2 and capsys.readouterr().err.startswith("error: "))

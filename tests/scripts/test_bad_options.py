@@ -1,0 +1,70 @@
+"""Whatever is given for an option of a script is accepted, or refused with one message."""
+
+import argparse
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.bad_values import VALUES
+
+MINIMAL: dict[str, list[str]] = {
+    "create_cv_dataset": ["mine"],
+    "create_gi_dataset": ["mine"],
+    "plot_learning_curves": ["no_run"],
+    "run_analysers": ["no_run"],
+    "show_transcripts": ["no_run"],
+}
+"""What each script needs beside the option under test."""
+
+
+def options_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield the options and positional arguments that take a value."""
+    yield from (action for action in parser._actions if action.nargs != 0)
+
+
+def words(action: argparse.Action, value: str, minimal: list[str]) -> list[str]:
+    """Return a command line that gives one value for one argument."""
+    if not action.option_strings:
+        return [value, *minimal[1:]]
+    count = action.nargs if isinstance(action.nargs, int) else 1
+    name = action.option_strings[0]
+    if action.nargs is None:
+        return [*minimal, f"{name}={value}"]
+    return [*minimal, name, *[value] * count]
+
+
+@pytest.mark.grid
+@pytest.mark.parametrize("script", MINIMAL)
+def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
+    script: str,
+    working_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module = importlib.import_module(f"scripts.{script}")
+    for name in ("generate", "write_dataset", "report"):
+        # What is checked before, must be checked without generating anything.
+        monkeypatch.setattr(module, name, _stop, raising=False)
+    for action in options_of(module.build_parser()):
+        for value in VALUES:
+            line = words(action, value.strip("'"), MINIMAL[script])
+            try:
+                code = module.main(line)
+            except _StoppedError:
+                code = 0
+            except SystemExit as leaving:
+                code = leaving.code
+            said = capsys.readouterr().err
+            assert code in (0, 2), line
+            assert code == 0 or said.startswith(("error: ", "usage: ")), (line, said)
+            assert "Traceback" not in said, line
+
+
+class _StoppedError(Exception):
+    """The script has checked its options."""
+
+
+def _stop(*_: object, **__: object) -> None:
+    raise _StoppedError
