@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.bad_values import VALUES
+from tests.fork_server import REPOSITORY
 
-MINIMAL: dict[str, list[str]] = {
-    "create_cv_dataset": ["mine"],
-    "create_gi_dataset": ["mine"],
-    "plot_learning_curves": ["no_run"],
-    "run_analysers": ["no_run"],
-    "show_transcripts": ["no_run"],
-}
-"""What each script needs beside the option under test."""
+SCRIPTS = sorted(
+    path.stem for path in (REPOSITORY / "scripts").glob("*.py") if path.stem != "run_experiment"
+)
+NAME = "mine"
+"""What each script needs beside the option under test: a dataset, or a run that does not exist."""
 
 
 def options_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
@@ -24,19 +22,19 @@ def options_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     yield from (action for action in parser._actions if action.nargs != 0)
 
 
-def words(action: argparse.Action, value: str, minimal: list[str]) -> list[str]:
+def words(action: argparse.Action, value: str) -> list[str]:
     """Return a command line that gives one value for one argument."""
     if not action.option_strings:
-        return [value, *minimal[1:]]
+        return [value]
     count = action.nargs if isinstance(action.nargs, int) else 1
     name = action.option_strings[0]
     if action.nargs is None:
-        return [*minimal, f"{name}={value}"]
-    return [*minimal, name, *[value] * count]
+        return [NAME, f"{name}={value}"]
+    return [NAME, name, *[value] * count]
 
 
 @pytest.mark.grid
-@pytest.mark.parametrize("script", MINIMAL)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
     script: str,
     working_folder: Path,
@@ -49,7 +47,7 @@ def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
         monkeypatch.setattr(module, name, _stop, raising=False)
     for action in options_of(module.build_parser()):
         for value in VALUES:
-            line = words(action, value.strip("'"), MINIMAL[script])
+            line = words(action, value.strip("'"))
             try:
                 code = module.main(line)
             except _StoppedError:
