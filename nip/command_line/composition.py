@@ -34,6 +34,7 @@ from nip.command_line.value_types import mapping_parameter, type_of
 from nip.errors import NipError, ParameterError, UnknownNameError, unknown_name, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.base_run import BaseRunParameters
+from nip.parameters.protocols import CommonProtocolParameters
 from nip.parameters.tree.command_line_tree import class_tree
 from nip.plugins import load_installed_plugins, load_plugins
 from nip.utils.safe_yaml import problem_with_aliases
@@ -45,7 +46,11 @@ _ENVIRONMENT = "oc.env"
 """Resolver of OmegaConf that reads an environment variable."""
 
 _CHOICES = ("scenario", "dataset", "trainer", "interaction_protocol", "plugins")
-_GROUPS_OF_CHOICES = {"base_run": BaseRunParameters, "settings": ExperimentSettings}
+_GROUPS_OF_CHOICES = {
+    "base_run": BaseRunParameters,
+    "protocol_common": CommonProtocolParameters,
+    "settings": ExperimentSettings,
+}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def all_defaults(choices: Mapping[str, Any]) -> dict[str, Any]:
     """
     scenario = choices.get("scenario")
     if isinstance(scenario, str) and scenario in scenario_specs:
-        tree = default_tree(scenario, _agent_names(choices.get("interaction_protocol")))
+        tree = default_tree(scenario, _agent_names(choices))
     else:
         tree = {**class_tree(HyperParameters), "agents": {}}
         del tree["plugin_groups"]
@@ -56,9 +56,11 @@ def check_choices(choices: Mapping[str, Any]) -> None:
         raise ParameterError(*problems)
 
 
-def _agent_names(protocol: Any) -> tuple[str, ...]:
-    """Return the agents of a protocol; none if the protocol is unknown."""
+def _agent_names(choices: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the agents of the chosen protocol; none if the protocol is unknown."""
+    protocol, common = choices.get("interaction_protocol"), choices.get("protocol_common")
     name = HyperParameters.interaction_protocol if protocol is None else protocol
     if not isinstance(name, str) or name not in protocol_specs:
         return ()
-    return agent_names_of(name)
+    has_zero_knowledge = isinstance(common, Mapping) and common.get("zero_knowledge") is True
+    return agent_names_of(name, zero_knowledge=has_zero_knowledge)

@@ -48,7 +48,9 @@ def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) 
     base = read_base_run(Path(settings.runs_dir), run_id)
     merge_into = _with_parameters_of if kind == "parameters" else _with_tests_of
     merged = merge_into(base, hyper_params)
-    agent_names = agent_names_of(merged.interaction_protocol)
+    agent_names = agent_names_of(
+        merged.interaction_protocol, zero_knowledge=merged.protocol_common.zero_knowledge
+    )
     check_all_is_named(merged, hyper_params, agent_names, f"base_run.run_id={run_id!r}")
     if kind == "rerun_tests":
         _check_something_to_test(merged, settings)

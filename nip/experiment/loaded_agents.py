@@ -50,7 +50,8 @@ def apply_agent_checkpoints(
 
     itself = None if run_id is None else Path(settings.runs_dir) / run_id
     agents = hyper_params.agents.to_dict()
-    for name in agent_names_of(hyper_params.interaction_protocol):
+    zero_knowledge = hyper_params.protocol_common.zero_knowledge
+    for name in agent_names_of(hyper_params.interaction_protocol, zero_knowledge=zero_knowledge):
         given = hyper_params.agents[name]
         if not _is_loaded(given):
             continue
@@ -103,7 +104,8 @@ def _read_agent(name: str, folder: Path, given: HyperParameters) -> AgentParamet
             f"{place} has scenario={stored.scenario!r}; its agents cannot be used for "
             f"scenario={given.scenario!r}. Use the same scenario, or choose another run."
         )
-    names = agent_names_of(stored.interaction_protocol)
+    zero_knowledge = stored.protocol_common.zero_knowledge
+    names = agent_names_of(stored.interaction_protocol, zero_knowledge=zero_knowledge)
     if name not in names:
         raise ParameterError(
             f"{place} has no agent {name!r}; it has {', '.join(names)}. Choose a run with this "

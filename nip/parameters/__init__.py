@@ -25,6 +25,7 @@ from nip.parameters.protocols import (
     DebateProtocolParameters,
     MnipProtocolParameters,
     NipProtocolParameters,
+    ZkProtocolParameters,
 )
 from nip.parameters.scenarios.code_validation import (
     CodeValidationAgentParameters,

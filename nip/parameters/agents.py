@@ -12,6 +12,7 @@ from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, field_rules, register_parameter_class
+from nip.parameters.protocols import ADVERSARIAL_VERIFIER
 from nip.parameters.training import AgentOptimizerParameters
 from nip.parameters.types import Count, NonNegative, Positive
 from nip.parameters.update_schedule import (
@@ -269,7 +270,8 @@ def _problems_with_names(agents: Mapping[str, Any], path: str) -> list[str]:
         f"Rename one of them, for example to {name + '0'!r}."
         for name in names
         for other in names
-        if name != other and name in other
+        # The agents of zero knowledge are told apart, although one is part of another.
+        if name != other and name in other and other != ADVERSARIAL_VERIFIER
     ]
 
 

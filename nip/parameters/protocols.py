@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.specs import protocol_specs, trainer_specs
-from nip.parameters.types import Count
+from nip.parameters.types import Count, NonNegative
 from nip.utils.memory_limit import MemoryNeed
 
 if TYPE_CHECKING:
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 BYTES_OF_ROUND = {False: 3, True: 200}
 """Least size of one round: in tables of an agent and a channel, and for texts also in lists."""
+
+PolicyDistance = Literal["kl", "total_variation", "cosine"]
+"""Measures of how different the probabilities of two agents are."""
+
+ADVERSARIAL_VERIFIER = "adversarial_verifier"
+"""Agent under ``zero_knowledge`` that tries to learn more from the provers than the answer."""
+
+SIMULATOR = "simulator"
+"""Agent under ``zero_knowledge`` that imitates the adversarial verifier without any prover."""
 
 _WITHOUT_EPISODES = "with a trainer whose agents answer alone and play no episodes"
 
@@ -58,6 +67,9 @@ class CommonProtocolParameters(SubParameters):
     force_guess: Literal["zero", "one", "y"] | None = None
     """Replace the verifier's decision by 0, by 1, or by the true label; None: let it decide."""
 
+    zero_knowledge: bool = False
+    """Add an adversarial verifier and a simulator, and pay provers for revealing nothing."""
+
     unused_rules: ClassVar = (
         UnusedOptionRule(
             (
@@ -78,6 +90,41 @@ class CommonProtocolParameters(SubParameters):
             ("prover_reward", "randomize_prover_stance"),
             "with protocol_common.shared_reward=True",
             lambda common, _: common.shared_reward,
+        ),
+    )
+
+
+@register_parameter_class
+@dataclass
+class ZkProtocolParameters(SubParameters):
+    """Parameters of ``protocol_common.zero_knowledge``."""
+
+    distance: PolicyDistance = "kl"
+    """Distance of the simulator's probabilities from those of the adversarial verifier: the KL
+    divergence, the total variation distance, or 1 minus the cosine similarity."""
+
+    simulator_reward_coefficient: NonNegative = 1.0
+    """Factor of the similarity in the rewards: positive for the simulator, negative for the
+    adversarial verifier."""
+
+    aux_prover_reward_coefficient: NonNegative = 1.0
+    """Share of the simulator's reward that each prover receives as well."""
+
+    unused_rules: ClassVar[tuple[UnusedOptionRule, ...]] = (
+        UnusedOptionRule(
+            ("distance", "simulator_reward_coefficient", "aux_prover_reward_coefficient"),
+            "unless protocol_common.zero_knowledge=True",
+            lambda _, hyper_params: not hyper_params.protocol_common.zero_knowledge,
+        ),
+        UnusedOptionRule(
+            ("distance", "simulator_reward_coefficient", "aux_prover_reward_coefficient"),
+            _WITHOUT_EPISODES,
+            _plays_no_episodes,
+        ),
+        UnusedOptionRule(
+            ("distance", "aux_prover_reward_coefficient"),
+            "with zk_protocol.simulator_reward_coefficient=0",
+            lambda zk, _: zk.simulator_reward_coefficient == 0,
         ),
     )
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nip.parameters import CommonProtocolParameters
 from nip.protocols.rewards import rewards_of_agents
-from nip.protocols.rules import VERIFIER, ProtocolRules
+from nip.protocols.rules import ProtocolRules
 
 
 class CompiledRules(NamedTuple):
@@ -21,6 +21,10 @@ class CompiledRules(NamedTuple):
 
     can_decide: NDArray[np.bool_]
     """Which agent may decide, (variant, round, agent)."""
+
+    closes: NDArray[np.bool_]
+    """Which channels the decision of an agent closes, (agent, channel); none for an agent whose
+    decision has no effect."""
 
     decided_reward: NDArray[np.float64]
     """Rewards in the round of the decision, (agent, label, decision)."""
@@ -36,14 +40,16 @@ def compile_rules(rules: ProtocolRules, common: CommonProtocolParameters) -> Com
     """Compile who sees, writes and decides when, and what each agent earns."""
     rewards = list(rewards_of_agents(rules, common).values())
     active = _compile_active(rules)
-    # The verifier may decide in every round in which it writes.
-    is_verifier = np.array([agent == VERIFIER for agent in rules.agents])
+    # An agent that decides may do so in every round in which it writes.
+    has_decision = np.array([agent in rules.agents_with_decision for agent in rules.agents])
+    closed = [rules.closed_by.get(agent, ()) for agent in rules.agents]
     compiled = CompiledRules(
         visibility=np.array(
             [[agent in seen_by for seen_by in rules.channels.values()] for agent in rules.agents]
         ),
         active=active,
-        can_decide=active.any(axis=-1) & is_verifier,
+        can_decide=active.any(axis=-1) & has_decision,
+        closes=np.array([[channel in names for channel in rules.channels] for names in closed]),
         decided_reward=np.array([each.decided for each in rewards], dtype=np.float64),
         terminated_reward=np.array([each.terminated for each in rewards], dtype=np.float64),
         no_guess_reward=np.array([each.no_guess for each in rewards], dtype=np.float64),

@@ -9,6 +9,7 @@ from nip.errors import ProtocolError
 from nip.parameters import HyperParameters, protocol_specs
 from nip.protocols.rules import VERIFIER, ProtocolRules
 from nip.protocols.rules_check import check_rules
+from nip.protocols.zero_knowledge import with_zero_knowledge
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,7 @@ class ProtocolHandler(ABC):
     """Names of the agents with "prover" in their names."""
 
     verifier_names: tuple[str, ...]
-    """Names of the agents that decide."""
+    """Names of the agents whose decision has an effect."""
 
     channel_names: tuple[str, ...]
     """Names of all channels, in the order of every channel axis."""
@@ -72,6 +73,9 @@ class ProtocolHandler(ABC):
     can_decide: NDArray[np.bool_]
     """Which agent may decide, (variant, round, agent)."""
 
+    closes: NDArray[np.bool_]
+    """Which channels the decision of an agent closes, (agent, channel)."""
+
     decided_reward: NDArray[np.float64]
     """Rewards in the round of the decision, (agent, label, decision)."""
 
@@ -84,13 +88,16 @@ class ProtocolHandler(ABC):
     def __init__(self, hyper_params: HyperParameters) -> None:
         self.hyper_params = hyper_params
         self.common = hyper_params.protocol_common
+        title = self.name or type(self).__name__
         rules = self.make_rules()
-        check_rules(self.name or type(self).__name__, rules)
+        check_rules(title, rules)
         self._check_agents_of_spec(rules)
+        if self.common.zero_knowledge:
+            rules = with_zero_knowledge(title, rules, hyper_params.zk_protocol)
         self.rules = rules
         self.agent_names = tuple(rules.agents)
         self.prover_names = rules.provers
-        self.verifier_names = (VERIFIER,)
+        self.verifier_names = tuple(name for name in rules.agents if name in rules.closed_by)
         self.channel_names = tuple(rules.channels)
         self.prover_goals = rules.goals()
         self.max_message_rounds = rules.max_message_rounds
@@ -154,7 +161,8 @@ class ProtocolHandler(ABC):
     @property
     def max_verifier_questions(self) -> int:
         """Maximum number of rounds of an episode in which the verifier writes."""
-        return int(self.can_decide.any(axis=-1).sum(axis=-1).max())
+        verifier = self.agent_names.index(VERIFIER)
+        return int(self.can_decide[..., verifier].sum(axis=-1).max())
 
     @property
     def stackelberg_sequence(self) -> tuple[tuple[str, ...], ...]:
@@ -210,6 +218,14 @@ class ProtocolHandler(ABC):
             agent: tuple(channel for channel, agents in by_channel.items() if agent in agents)
             for agent in self.agent_names
         }
+
+    def views(self, agent: str) -> tuple[tuple[int, ...], ...]:
+        """Return the indices of the channels that an agent sees, in groups that it reads apart.
+
+        An agent has several groups if it plays copies of an exchange with the same strategy.
+        """
+        index = {name: position for position, name in enumerate(self.channel_names)}
+        return tuple(tuple(index[name] for name in view) for view in self.rules.views(agent))
 
     def visible_channels(self, agent: str) -> tuple[str, ...]:
         """Return the names of the channels that an agent sees."""

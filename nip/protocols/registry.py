@@ -13,6 +13,7 @@ from nip.parameters import (
 )
 from nip.parameters.parameters_base import PROTOCOL_PACKAGE
 from nip.protocols.handler import ProtocolHandler
+from nip.protocols.zero_knowledge import zero_knowledge_agents
 from nip.registry import Registry
 
 HandlerClass = TypeVar("HandlerClass", bound=type[ProtocolHandler])
@@ -66,8 +67,11 @@ def register_protocol(
     return register
 
 
-def agent_names_of(protocol: str) -> tuple[str, ...]:
-    """Return the names of the agents of a protocol, which do not depend on its parameters.
+def agent_names_of(protocol: str, *, zero_knowledge: bool = False) -> tuple[str, ...]:
+    """Return the names of the agents of a protocol, which do not depend on its own parameters.
+
+    With ``zero_knowledge`` these include the two agents that
+    ``protocol_common.zero_knowledge=True`` adds.
 
     Raises
     ------
@@ -75,7 +79,8 @@ def agent_names_of(protocol: str) -> tuple[str, ...]:
         If there is no such protocol.
     """
     stated = protocol_specs[protocol].agents
-    return _compiled_agent_names(protocol) if stated is None else stated
+    names = _compiled_agent_names(protocol) if stated is None else stated
+    return zero_knowledge_agents(names) if zero_knowledge else names
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from nip.protocols.imitation import Imitation
 from nip.protocols.incentives import side_of
 
 VERIFIER = "verifier"
@@ -78,6 +79,18 @@ class ProtocolRules:
     rewards: Mapping[str, AgentRewards] = field(default_factory=dict)
     """Agents that have a table of rewards instead of the common parameters."""
 
+    deciders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Agents that decide, each by itself, with the channels that its decision closes: nobody writes
+    on them any more. The episode ends when all have decided. Empty: the verifier, with all
+    channels. Rewards follow from the decision of the verifier."""
+
+    copies: tuple[tuple[str, ...], ...] = ()
+    """Groups of channels, each a copy of the same exchange. An agent that sees channels of several
+    copies plays each by itself, with the same strategy: it does not know which one it is in."""
+
+    imitations: tuple[Imitation, ...] = ()
+    """Agents that are paid for acting like another agent."""
+
     @property
     def num_rounds(self) -> int:
         """Maximum number of rounds of an episode."""
@@ -89,6 +102,24 @@ class ProtocolRules:
     def provers(self) -> tuple[str, ...]:
         """The agents with "prover" in their names."""
         return tuple(agent for agent in self.agents if "prover" in agent)
+
+    @property
+    def closed_by(self) -> dict[str, tuple[str, ...]]:
+        """Each agent whose decision has an effect, with the channels that it closes."""
+        return dict(self.deciders) or {VERIFIER: tuple(self.channels)}
+
+    @property
+    def agents_with_decision(self) -> tuple[str, ...]:
+        """The agents that put out a decision, also those of which it has no effect."""
+        imitators = {imitation.imitator for imitation in self.imitations}
+        return tuple(agent for agent in self.agents if agent in {*self.closed_by, *imitators})
+
+    def views(self, agent: str) -> tuple[tuple[str, ...], ...]:
+        """Return the channels that an agent sees, in groups that it reads independently."""
+        seen = tuple(name for name, seen_by in self.channels.items() if agent in seen_by)
+        of_copies = [tuple(name for name in copy if name in seen) for copy in self.copies]
+        groups = tuple(group for group in of_copies if group)
+        return groups if len(groups) > 1 else (seen,)
 
     def goals(self) -> dict[str, int]:
         """Return the decision for which each prover is rewarded, if there is one."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from itertools import permutations
 
 from nip.errors import ProtocolError, unknown_name
+from nip.parameters.protocols import ADVERSARIAL_VERIFIER
+from nip.protocols.deciders_check import problems_with_deciders
 from nip.protocols.incentives import pays_against
 from nip.protocols.rules import VERIFIER, ProtocolRules, Timetable
 
@@ -34,6 +36,8 @@ class _Check:
         self._check_prover_goals()
         self._check_rewards()
         self._check_goals_are_rewarded()
+        for problem in problems_with_deciders(self.rules):
+            self._fail(problem)
 
     def _fail(self, message: str) -> None:
         raise ProtocolError(f"Protocol {self.protocol!r}: {message}")
@@ -59,7 +63,8 @@ class _Check:
                 f"{', '.join(agents)}. Name the agent that decides {VERIFIER!r}."
             )
         for one, other in permutations(agents, 2):
-            if one in other:
+            # Of the agents of zero knowledge one has the name of another as a part.
+            if one in other and other != ADVERSARIAL_VERIFIER:
                 self._fail(
                     f"agent name {one!r} must not be part of agent name {other!r}, because "
                     f"agents are told apart by their names. Rename one, say {one + '0'!r}."

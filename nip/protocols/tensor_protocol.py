@@ -19,19 +19,24 @@ class ProtocolStep(NamedTuple):
     """Result of one round in each environment."""
 
     done: Bool[Tensor, "*batch"]
-    """Whether the verifier has decided, in this round or before; not set if the rounds ran out."""
+    """Whether all agents that decide have done so, in this round or before; not set if the rounds
+    ran out."""
 
     terminated: Bool[Tensor, "*batch"]
-    """Whether this was the last round and the verifier has not decided."""
+    """Whether this was the last round and not all of them have decided."""
 
     agent_done: Bool[Tensor, "*batch agent"]
-    """``done``, repeated for each agent."""
+    """Whether an agent that decides has done so; ``done`` for all other agents."""
 
     reward: Float[Tensor, "*batch agent"]
     """Reward of each agent in this round."""
 
     verdict: Int[Tensor, "*batch"]
-    """The decision that counted: 0 (reject), 1 (accept), or 2 where there was none."""
+    """The verifier's decision that counted, in this round or before: 0 (reject), 1 (accept), or 2
+    where there was none."""
+
+    decided: Int[Tensor, "*batch agent"]
+    """The decision of each agent that counted, in this round or before, or 2."""
 
 
 class TensorProtocol:
@@ -53,9 +58,12 @@ class TensorProtocol:
         self._active = torch.tensor(handler.active, device=device)
         self._can_decide = torch.tensor(handler.can_decide, device=device)
         self._payments = _payments(handler).to(device)
+        self._closes = torch.tensor(handler.closes, device=device)
+        self._has_effect = self._closes.any(-1)
         self._verifier = handler.agent_names.index(VERIFIER)
+        self._is_verifier = torch.zeros_like(self._has_effect)
+        self._is_verifier[self._verifier] = True
         self._num_variants = handler.num_variants
-        self._num_agents = handler.num_agents
         self._first_decisive_round = handler.min_message_rounds - 1
         self._last_round = handler.num_episode_rounds - 1
         self._is_forced = handler.force_guess is not None
@@ -66,7 +74,10 @@ class TensorProtocol:
             self._forced_guess = torch.tensor(int(guess), device=device)
 
     def active_mask(
-        self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
+        self,
+        round: Int[Tensor, "*batch"],
+        seed: Int[Tensor, "*batch"],
+        decided: Int[Tensor, "*batch agent"] | None = None,
     ) -> Bool[Tensor, "*batch agent channel"]:
         """Return which agent writes on which channel.
 
@@ -76,26 +87,42 @@ class TensorProtocol:
             Indices of the current rounds, from 0.
         seed : Tensor
             Episode seeds.
+        decided : Tensor, optional
+            The decision of each agent that counted in an earlier round, or 2. It closes channels in
+            protocols in which several agents decide. None: nobody has decided.
         """
-        return self._active[seed % self._num_variants, round]
+        active = self._active[seed % self._num_variants, round]
+        if decided is None:
+            return active
+        has_decided = (decided != Decision.CONTINUE).unsqueeze(-1)
+        return active & ~(has_decided & self._closes).any(-2, keepdim=True)
 
     def decision_mask(
-        self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
+        self,
+        round: Int[Tensor, "*batch"],
+        seed: Int[Tensor, "*batch"],
+        decided: Int[Tensor, "*batch agent"] | None = None,
     ) -> Bool[Tensor, "*batch agent"]:
         """Return which agent may decide; the arguments are those of ``active_mask``."""
-        return self._can_decide[seed % self._num_variants, round]
+        may_decide = self._can_decide[seed % self._num_variants, round]
+        if decided is None:
+            return may_decide
+        return may_decide & self.active_mask(round, seed, decided).any(-1)
 
     def counting_mask(
-        self, round: Int[Tensor, "*batch"], seed: Int[Tensor, "*batch"]
+        self,
+        round: Int[Tensor, "*batch"],
+        seed: Int[Tensor, "*batch"],
+        decided: Int[Tensor, "*batch agent"] | None = None,
     ) -> Bool[Tensor, "*batch agent"]:
         """Return whose decision has an effect; the arguments are those of ``active_mask``.
 
-        A decision has none before ``min_message_rounds``, nor if ``force_guess`` replaces it.
+        A decision has none before ``min_message_rounds``, nor that of the verifier if
+        ``force_guess`` replaces it, nor ever that of an agent that only imitates.
         """
-        may_decide = self.decision_mask(round, seed)
-        if self._is_forced:
-            return torch.zeros_like(may_decide)
-        return may_decide & (round >= self._first_decisive_round).unsqueeze(-1)
+        is_late_enough = (round >= self._first_decisive_round).unsqueeze(-1)
+        counts = self.decision_mask(round, seed, decided) & self._has_effect & is_late_enough
+        return counts & ~self._is_verifier if self._is_forced else counts
 
     def step(
         self,
@@ -104,6 +131,7 @@ class TensorProtocol:
         seed: Int[Tensor, "*batch"],
         decision: Int[Tensor, "*batch agent"],
         done: Bool[Tensor, "*batch"],
+        decided: Int[Tensor, "*batch agent"] | None = None,
     ) -> ProtocolStep:
         """Play one round.
 
@@ -116,42 +144,54 @@ class TensorProtocol:
         seed : Tensor
             Episode seeds.
         decision : Tensor
-            Decision of each agent: 0 (reject), 1 (accept) or 2 (continue). Only the verifier's
-            counts, and only where it may decide.
+            Decision of each agent: 0 (reject), 1 (accept) or 2 (continue). Only those of agents
+            that decide count, and only where they may decide.
         done : Tensor
             Episodes that are already over; nothing changes in them and all rewards are 0.
+        decided : Tensor, optional
+            The decision of each agent that counted in an earlier round, or 2; None: nobody's.
 
         Returns
         -------
         step : ProtocolStep
             Which episodes are over now, and the rewards.
         """
-        running = ~done
-        may_decide = self.decision_mask(round, seed)[..., self._verifier] & running
-        guess = self._guess(decision[..., self._verifier], y)
-        decided = may_decide & (guess != Decision.CONTINUE) & (round >= self._first_decisive_round)
-        terminated = running & ~decided & (round >= self._last_round)
-        passed = may_decide & ~decided & ~terminated
-        outcome = (
-            passed * _NO_GUESS + terminated * _TERMINATED + decided * (_DECIDED + 2 * y + guess)
-        )
-        done = done | decided
+        if decided is None:
+            decided = torch.full_like(decision, Decision.CONTINUE)
+        running, is_last = ~done, round >= self._last_round
+        may_decide = self.decision_mask(round, seed, decided) & self._has_effect
+        may_decide = may_decide & running.unsqueeze(-1)
+        guess = self._guesses(decision, y)
+        is_late_enough = (round >= self._first_decisive_round).unsqueeze(-1)
+        counts = may_decide & (guess != Decision.CONTINUE) & is_late_enough
+        was_open = decided[..., self._verifier] == Decision.CONTINUE
+        decided = torch.where(counts, guess, decided)
+        has_decided = decided != Decision.CONTINUE
+        all_decided = done | (has_decided | ~self._has_effect).all(-1)
+        decides = counts[..., self._verifier]
+        runs_out = running & was_open & ~decides & is_last
+        passed = may_decide[..., self._verifier] & ~decides & ~runs_out
+        guess = guess[..., self._verifier]
+        outcome = passed * _NO_GUESS + runs_out * _TERMINATED + decides * (_DECIDED + 2 * y + guess)
         return ProtocolStep(
-            done=done,
-            terminated=terminated,
-            agent_done=done.unsqueeze(-1).repeat_interleave(self._num_agents, dim=-1),
+            done=all_decided,
+            terminated=~all_decided & is_last,
+            agent_done=torch.where(
+                self._has_effect, has_decided | done.unsqueeze(-1), all_decided.unsqueeze(-1)
+            ),
             reward=self._payments[outcome],
-            verdict=torch.where(decided, guess, Decision.CONTINUE),
+            verdict=decided[..., self._verifier],
+            decided=decided,
         )
 
-    def _guess(
-        self, decision: Int[Tensor, "*batch"], y: Int[Tensor, "*batch"]
-    ) -> Int[Tensor, "*batch"]:
+    def _guesses(
+        self, decision: Int[Tensor, "*batch agent"], y: Int[Tensor, "*batch"]
+    ) -> Int[Tensor, "*batch agent"]:
         """Replace the verifier's decision by the forced guess, if there is one."""
         if self._follows_label:
-            return y
+            return torch.where(self._is_verifier, y.unsqueeze(-1), decision)
         if self._forced_guess is not None:
-            return self._forced_guess.expand_as(decision)
+            return torch.where(self._is_verifier, self._forced_guess, decision)
         return decision
 
 

@@ -81,7 +81,7 @@ class Agent(nn.Module):
         Separate body of the critic.
     """
 
-    _visible: Tensor
+    _views: Tensor
 
     def __init__(
         self,
@@ -102,18 +102,22 @@ class Agent(nn.Module):
         self.solo_head = solo_head
         self.value_body = value_body
         self.is_random = is_random
-        visible = context.visible_channels
-        self._sees_all = len(visible) == context.protocol.num_channels
-        self.register_buffer("_visible", torch.tensor(visible), persistent=False)
+        views = context.views
+        self._sees_all = len(views) == 1 and len(views[0]) == context.protocol.num_channels
+        self.register_buffer("_views", torch.tensor(views), persistent=False)
 
     def observe(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Restrict the message keys to the channels that the agent can read."""
+        """Restrict the message keys to the channels that the agent can read.
+
+        An agent that plays several copies of an exchange gets the rows of the first copy, then
+        those of the next: (copy * batch, ...).
+        """
         if self._sees_all:
             return dict(observation)
         return {
-            name: value.index_select(CHANNEL_DIMS[name], self._visible)
+            name: torch.cat([value.index_select(CHANNEL_DIMS[name], view) for view in self._views])
             if name in CHANNEL_DIMS
-            else value
+            else value.repeat(len(self._views), *[1] * (value.ndim - 1))
             for name, value in observation.items()
         }
 
@@ -129,7 +133,7 @@ class Agent(nn.Module):
         logits = {name: _in_default_dtype(each) for name, each in raw_logits.items()}
         linear = logits.get("linear_message")
         value = (
-            _in_default_dtype(self._value(seen, shared))
+            self._over_copies(_in_default_dtype(self._value(seen, shared)))
             if with_value
             else observation["message"].new_zeros(len(observation["message"]))
         )
@@ -144,14 +148,15 @@ class Agent(nn.Module):
         """Return only the value of a batch of observations, (batch,)."""
         seen = self.observe(observation)
         shared = self.body(seen) if self.value_body is None else {}
-        return _in_default_dtype(self._value(seen, shared))
+        return self._over_copies(_in_default_dtype(self._value(seen, shared)))
 
     def solo_logits(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Return the logits of the two labels from the solo head, (batch, 2)."""
         if self.solo_head is None:
             raise RuntimeError(f"Agent {self.context.agent_name!r} was built without a solo head.")
         seen = self.observe(observation)
-        return self.solo_head(self.body(seen), seen)
+        # Without messages all copies are equal.
+        return self.solo_head(self.body(seen), seen)[: len(observation["message"])]
 
     def parts(self) -> Iterator[Part]:
         """Yield the parts; each parameter of the agent is in exactly one of them."""
@@ -181,10 +186,15 @@ class Agent(nn.Module):
     def _on_all_channels(self, logits: Tensor) -> Tensor:
         if self._sees_all:
             return logits
-        batch, _, positions, symbols = logits.shape
+        of_copies = logits.unflatten(0, (len(self._views), -1))
+        _, batch, _, positions, symbols = of_copies.shape
         shape = (batch, self.context.protocol.num_channels, positions, symbols)
         full = logits.new_full(shape, ILLEGAL_LOGIT)
-        return full.index_copy(1, self._visible, logits)
+        return full.index_copy(1, self._views.flatten(), of_copies.transpose(0, 1).flatten(1, 2))
+
+    def _over_copies(self, values: Tensor) -> Tensor:
+        """Sum the returns that the agent expects in the copies that it plays."""
+        return values.unflatten(0, (len(self._views), -1)).sum(0)
 
 
 def _in_default_dtype(tensor: Tensor) -> Tensor:

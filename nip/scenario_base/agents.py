@@ -61,14 +61,22 @@ class AgentContext:
         return self.protocol.agent_names.index(self.agent_name)
 
     @property
+    def views(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of the channels that the agent reads at once.
+
+        There are several groups of them if the agent plays copies of an exchange: it reads each by
+        itself, with the same networks.
+        """
+        return self.protocol.views(self.agent_name)
+
+    @property
     def visible_channels(self) -> tuple[int, ...]:
-        """Indices of the channels that the agent can read."""
-        row = self.protocol.visibility[self.agent_index]
-        return tuple(index for index, visible in enumerate(row) if visible)
+        """Indices of the channels that the agent can read, of the first view."""
+        return self.views[0]
 
     @property
     def num_visible_channels(self) -> int:
-        """Number of channels that the agent can read, ``Cv``."""
+        """Number of channels that the agent reads at once, ``Cv``."""
         return len(self.visible_channels)
 
     @property
@@ -100,8 +108,14 @@ class AgentContext:
 
     @property
     def is_decider(self) -> bool:
-        """Whether the agent is a verifier, so that its decision can end the episode."""
-        return self.agent_name in self.protocol.verifier_names
+        """Whether the agent puts out a decision: a verifier, or an agent that imitates one."""
+        return self.agent_name in self.protocol.rules.agents_with_decision
+
+    @property
+    def is_imitator(self) -> bool:
+        """Whether the agent is paid for acting like another one, as a simulator is."""
+        imitations = self.protocol.rules.imitations
+        return any(imitation.imitator == self.agent_name for imitation in imitations)
 
     @property
     def is_prover(self) -> bool:

@@ -7,6 +7,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor
 
+from nip.protocols.rules import Decision
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.scenario_base.transition import Transition
@@ -95,8 +96,13 @@ class RolloutCollector:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that the next batch depends on, apart from the agents."""
+        state = dict(self._state)
+        if not bool(_has_left(state).any()):
+            # Nothing to save, as always where the first decision ends the episode. Checkpoints of
+            # earlier versions have no such entry.
+            del state["decided"]
         return {
-            "state": dict(self._state),
+            "state": state,
             "environment": self.environment.data_state_dict(),
             "episode_reward": self._episode_reward,
             "generator": self._generator.get_state(),
@@ -105,20 +111,21 @@ class RolloutCollector:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``state_dict``."""
         device = self.environment.device
-        self._state = {name: value.to(device) for name, value in state["state"].items()}
+        undecided = torch.full_like(self._state["decided"], Decision.CONTINUE)
+        stored = {"decided": undecided, **state["state"]}
+        self._state = {name: value.to(device) for name, value in stored.items()}
         self.environment.load_data_state_dict(state["environment"])
         self._episode_reward = state["episode_reward"].to(device)
         self._generator.set_state(state["generator"])
 
     def _play_step(self, *, is_first: bool) -> Frame:
         state = self._state
-        protocol = self.environment.tensor_protocol
-        active = protocol.active_mask(state["round"], state["seed"])
-        decides = protocol.counting_mask(state["round"], state["seed"])
+        active = self.environment.active_mask(state)
+        decides = self.environment.counting_mask(state)
         # If the last batch ended within an episode, its returns were bootstrapped with the values
         # of these states for all agents, active or not, so the critic has to learn them.
         carried_over = (state["round"] > 0) & is_first
-        needs_value = carried_over.unsqueeze(-1).expand(-1, active.shape[1])
+        needs_value = carried_over.unsqueeze(-1) & ~_has_left(state)
         actions = self.agents.act(
             state,
             active,
@@ -157,8 +164,7 @@ class RolloutCollector:
         }
 
     def _bootstrap_value(self, done: Tensor) -> Tensor:
-        num_agents = self.environment.protocol.num_agents
-        return self.agents.values(self._state, (~done).unsqueeze(-1).expand(-1, num_agents))
+        return self.agents.values(self._state, ~done.unsqueeze(-1) & ~_has_left(self._state))
 
     def _sample_return(self, done: Tensor, discount: float) -> Tensor:
         """Play the unfinished episodes to their end; return their discounted rewards, (B, agent).
@@ -168,10 +174,9 @@ class RolloutCollector:
         result, weight = self._no_reward(), 1.0
         rows = (~done).nonzero().squeeze(-1)
         state = {name: value[rows] for name, value in self._state.items()}
-        protocol = self.environment.tensor_protocol
         while len(rows) > 0:
-            active = protocol.active_mask(state["round"], state["seed"])
-            decides = protocol.counting_mask(state["round"], state["seed"])
+            active = self.environment.active_mask(state)
+            decides = self.environment.counting_mask(state)
             actions = self.agents.act(
                 state, active, decides, None, self._generator, greedy=self.greedy
             )
@@ -188,3 +193,8 @@ class RolloutCollector:
             self.environment.protocol.num_agents,
             device=self.environment.device,
         )
+
+
+def _has_left(state: Mapping[str, Tensor]) -> Tensor:
+    """Return which agents have decided in an episode that goes on without them, (B, agent)."""
+    return state["decided"] != Decision.CONTINUE

@@ -13,6 +13,7 @@ from torchrl.envs import EnvBase
 
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.agents import NUM_DECISIONS
 from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset, row_numbers
 from nip.scenario_base.environment_specs import (
     check_actions,
@@ -22,6 +23,7 @@ from nip.scenario_base.environment_specs import (
     make_observation_spec,
     make_reward_spec,
 )
+from nip.scenario_base.imitation import imitation_rewards
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.transition import State, Transition
 from nip.seeding import stable_seed
@@ -76,6 +78,7 @@ class TensorDictEnvironment(EnvBase):
         if hyper_params.include_linear_message_space:
             self._linear_symbols = hyper_params.d_linear_message_space
             self._num_action_values["linear_message_selected"] = self._linear_symbols
+        self.imitations = imitation_rewards(protocol, self._num_action_values, self.device)
         self._rows = torch.arange(num_environments, device=self.device)
         self._state: State = {}
         self._set_seed(seed)
@@ -134,6 +137,7 @@ class TensorDictEnvironment(EnvBase):
             "message": self.normalizer("message", history[:, 0]),
             "y": self.dataset.y[indices].unsqueeze(-1),
             "datapoint_id": indices,
+            "decided": torch.full((batch, self.protocol.num_agents), 2, device=self.device),
         }
         if self._linear_symbols is not None:
             linear = torch.zeros(
@@ -155,15 +159,16 @@ class TensorDictEnvironment(EnvBase):
         actions : mapping of str to Tensor
             ``decision`` (batch, agent), the message key (batch, agent, channel, position) and,
             with a linear message space, ``linear_message_selected`` of the same shape. Only the
-            entries of agents whose turn it is are read.
+            entries of agents whose turn it is are read. Rewards for imitation also read
+            ``main_message_logits``, ``decision_logits`` and ``linear_message_logits``; without
+            them, the chosen actions count as certain.
         """
         round_, seed = state["round"], state["seed"]
         check_actions(actions, self._action_shapes(len(round_)))
         if self.device.type == "cpu":  # Elsewhere it would wait for the device in every step.
-            counts = self.tensor_protocol.counting_mask(round_, seed)
-            check_decisions(actions["decision"], counts)
+            check_decisions(actions["decision"], self.counting_mask(state))
         rows = self._rows_of(len(round_))
-        active = self.tensor_protocol.active_mask(round_, seed)
+        active = self.active_mask(state)
         following = dict(state)
         num_symbols = self._num_action_values[self.message_key]
         message = _sum_symbols(actions[self.message_key], active, num_symbols)
@@ -185,16 +190,30 @@ class TensorDictEnvironment(EnvBase):
             seed=seed,
             decision=actions["decision"],
             done=torch.zeros_like(round_, dtype=torch.bool),
+            decided=state["decided"],
         )
+        reward = outcome.reward
+        if self.imitations:
+            counts = self.counting_mask(state)
+            reward = reward + sum(each.rewards(actions, active, counts) for each in self.imitations)
+        following["decided"] = outcome.decided
         following["round"] = (round_ + 1).clamp_max(self.num_rounds - 1)
         return Transition(
             state=following,
-            reward=outcome.reward,
+            reward=reward,
             done=outcome.done | outcome.terminated,
             terminated=outcome.terminated,
             agent_done=outcome.agent_done,
             verdict=outcome.verdict,
         )
+
+    def active_mask(self, state: State) -> Bool[Tensor, "batch agent channel"]:
+        """Return which agent writes on which channel in the present round of each episode."""
+        return self.tensor_protocol.active_mask(state["round"], state["seed"], state["decided"])
+
+    def counting_mask(self, state: State) -> Bool[Tensor, "batch agent"]:
+        """Return whose decision would have an effect in the present round of each episode."""
+        return self.tensor_protocol.counting_mask(state["round"], state["seed"], state["decided"])
 
     def reset_finished(self, state: State, done: Tensor) -> State:
         """Replace the finished episodes, where ``done`` (batch,) is true, by new ones."""
@@ -293,6 +312,7 @@ class TensorDictEnvironment(EnvBase):
                 "decision_restriction": 3,
                 "y": 2,
                 "datapoint_id": len(self.dataset),
+                "decided": NUM_DECISIONS,
             },
             self.device,
         )

@@ -1,4 +1,4 @@
-"""The toy scenario: two games small enough to be solved by hand, and an example in one file.
+"""The toy scenario: games small enough to be solved by hand, and an example in one file.
 
 In ``witness`` one of four positions is marked (label 1) or none (label 0). The prover sees the mark
 and names a position; the verifier sees only whether that position is marked. Since a mark cannot be
@@ -7,6 +7,11 @@ forged, the verifier learns to decide correctly whatever the prover is rewarded 
 In ``cheap_talk`` the prover sees the label, and its message is all that the verifier sees. A prover
 that is rewarded for acceptance sends the same message for both labels, so the verifier can only
 guess.
+
+``secret_talk`` is ``cheap_talk`` with a prover that sees one more bit, which is as likely for both
+labels and of no use to the verifier.
+
+The simulator of zero knowledge is told the label, because only what goes beyond it is a leak.
 """
 
 from collections.abc import Mapping
@@ -30,17 +35,21 @@ from nip.scenario_base.scenario import Scenario
 NUM_POSITIONS = 4
 """Number of positions, and of symbols of a message."""
 
+NUM_LABELS = 2
+"""Number of labels."""
+
 
 def reads_words(context: AgentContext) -> bool:
     """Return whether an agent reads the symbols of messages, not only whether they hit the mark."""
-    return context.is_prover or context.hyper_params.dataset == "cheap_talk"
+    return context.is_prover or context.hyper_params.dataset != "witness"
 
 
 def num_inputs(context: AgentContext) -> int:
     """Return the number of input features of an agent."""
     num_words = context.num_visible_channels * context.message_size
     d_word = NUM_POSITIONS if reads_words(context) else 1
-    return num_words * d_word + NUM_POSITIONS * context.is_prover
+    num_told = NUM_POSITIONS * context.is_prover + NUM_LABELS * context.is_imitator
+    return num_words * d_word + num_told
 
 
 def hidden_width(context: AgentContext) -> int:
@@ -74,7 +83,19 @@ class ToyBody(AgentBody):
             features = [(symbols * secret[:, None, None]).sum(-1).flatten(1)]
         if self.context.is_prover:
             features.append(secret)
+        if self.context.is_imitator:
+            features.append(_labels(self.context.hyper_params.dataset, secret))
         return {"features": self.hidden(torch.cat(features, dim=-1))}
+
+
+def _labels(dataset: str, secret: Tensor) -> Tensor:
+    """Return the label that a secret implies, one-hot, (batch, 2)."""
+    if dataset == "witness":
+        is_marked = secret.sum(-1)
+        return torch.stack((1 - is_marked, is_marked), dim=-1)
+    if dataset == "cheap_talk":
+        return secret[:, :NUM_LABELS]
+    return secret.unflatten(-1, (NUM_LABELS, -1)).sum(-1)
 
 
 def _last_symbols(observation: Mapping[str, Tensor]) -> Tensor:
@@ -130,7 +151,7 @@ class ToySoloHead(SoloHead):
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
-        self.label = nn.Linear(num_features(context), 2)
+        self.label = nn.Linear(num_features(context), NUM_LABELS)
 
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
@@ -141,7 +162,7 @@ class ToySoloHead(SoloHead):
 
 @register_scenario("toy")
 class ToyScenario(Scenario):
-    """The two games, chosen by ``dataset=witness`` and ``dataset=cheap_talk``."""
+    """The games, chosen by ``dataset=witness``, ``cheap_talk`` or ``secret_talk``."""
 
     message_key = "position_selected"
     body = ToyBody
@@ -156,6 +177,9 @@ class ToyScenario(Scenario):
             secret = torch.cat(
                 (torch.zeros(NUM_POSITIONS, NUM_POSITIONS), torch.eye(NUM_POSITIONS))
             )
-        else:
+        elif self.hyper_params.dataset == "cheap_talk":
             secret = torch.eye(NUM_POSITIONS)[y]
+        else:
+            bit = torch.arange(len(y)) // 2 % 2
+            secret = torch.eye(NUM_POSITIONS)[NUM_LABELS * y + bit]
         return TensorDataset({"secret": secret}, y, message_shape=(NUM_POSITIONS,))

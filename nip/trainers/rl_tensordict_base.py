@@ -15,8 +15,10 @@ from nip.seeding import stable_seed
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.tensor.learning.data_parallel import joint_batch
+from nip.trainers.tensor.learning.imitation_term import imitation_terms
 from nip.trainers.tensor.learning.learner_building import build_learner
 from nip.trainers.tensor.learning.loss_checks import check_loss_pair, estimate_advantages
+from nip.trainers.tensor.learning.loss_terms import LossTerm
 from nip.trainers.tensor.learning.metric_means import mean_over_steps
 from nip.trainers.tensor.learning.minibatches import Minibatches, ShuffledMinibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
@@ -120,6 +122,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
             if make_data is None
             else make_data(self)
         )
+
+    @property
+    def own_loss_terms(self) -> list[LossTerm]:
+        """The term of rewards that depend on probabilities, if the protocol has such rewards."""
+        return imitation_terms(self.scenario_instance.train_environment.imitations)
 
     def _make_loss(self) -> tuple[Objective, AdvantageEstimator | None]:
         make = self.components.loss

@@ -25,7 +25,11 @@ from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.tensor.checkpointed_trainer import CheckpointedTrainer
 from nip.trainers.tensor.learning.data_parallel import seed_parts
-from nip.trainers.tensor.learning.loss_terms import build_loss_terms, term_metric_names
+from nip.trainers.tensor.learning.loss_terms import (
+    LossTerm,
+    build_loss_terms,
+    term_metric_names,
+)
 from nip.trainers.tensor.learning.lr_schedules import build_lr_scheduler
 from nip.trainers.tensor.learning.minibatches import Minibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
@@ -87,6 +91,11 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _set_up(self) -> None:
         """Build everything that the loops need, at least the learner."""
         raise NotImplementedError(f"{type(self).__name__} has no _set_up, and no train of its own.")
+
+    @property
+    def own_loss_terms(self) -> list[LossTerm]:
+        """Terms of the loss that the trainer adds by itself."""
+        return []
 
     def _start_fresh(self) -> None:
         """Prepare a run without a checkpoint, after ``_set_up``."""
@@ -196,7 +205,8 @@ class TensorDictTrainer(CheckpointedTrainer):
         if objective is None or learnt is None:
             return None
         chosen, added = self.hyper_params.loss_terms, self.components.loss_terms
-        terms = term_metric_names(build_loss_terms(chosen, added), known or ())
+        added_terms = [*build_loss_terms(chosen, added), *self.own_loss_terms]
+        terms = term_metric_names(added_terms, known or ())
         tested = self._evaluation_names() or learnt
         return frozenset(
             {*learnt, *terms, *tested, *(f"test_{name}" for name in tested), *LEARNER_METRICS}

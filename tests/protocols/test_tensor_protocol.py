@@ -55,6 +55,7 @@ def test_shapes_and_types(protocol: str) -> None:
         "agent_done": ((17, agents), torch.bool),
         "reward": ((17, agents), torch.float32),
         "verdict": ((17,), torch.int64),
+        "decided": ((17, agents), torch.int64),
     }
 
 

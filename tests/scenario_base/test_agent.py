@@ -92,6 +92,42 @@ def test_an_agent_hears_only_what_it_sees(scenario, data_dir):
     assert (hidden.message_logits[:, 0] > ILLEGAL_LOGIT).any()
 
 
+COPIES = {"x": 2, "message_history": 2, "linear_message_history": 2}
+COPIES |= {"message": 1, "linear_message": 1}
+
+
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
+def test_a_prover_has_one_strategy_for_both_verifiers(scenario, data_dir):
+    """What it says to one of them depends on that conversation only, and in the same way."""
+    params = make_params(
+        scenario,
+        protocol="debate",
+        include_linear_message_space=True,
+        protocol_common={"zero_knowledge": True},
+    )
+    instance = make_instance(params, data_dir)
+    state = random_play(instance)
+    # The two channels of each verifier are exchanged; those of the simulator stay.
+    order = torch.tensor([2, 3, 0, 1, 4, 5])
+    exchanged = {
+        name: value.index_select(COPIES[name], order) if name in COPIES else value
+        for name, value in state.items()
+    }
+    for name in ("prover0", "prover1"):
+        agent = instance.agents.agents[name].eval()
+        before, after = agent(state), agent(exchanged)
+        for logits in ("message_logits", "linear_message_logits"):
+            one, other = getattr(before, logits), getattr(after, logits)
+            assert torch.allclose(one[:, order], other)
+            assert not torch.allclose(one[:, :2], one[:, 2:4])
+            assert (one[:, 4:] == ILLEGAL_LOGIT).all()
+        assert torch.allclose(before.value, after.value)
+    deciders = [
+        name for _, name, agent in instance.agents if agent(state).decision_logits is not None
+    ]
+    assert deciders == ["verifier", "adversarial_verifier", "simulator"]
+
+
 def test_only_the_verifier_decides(data_dir):
     instance = make_instance(make_params("graph_isomorphism", protocol="debate"), data_dir)
     state = random_play(instance)

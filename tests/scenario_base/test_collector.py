@@ -30,9 +30,9 @@ def toy_instance(protocol="nip", **changes) -> ScenarioInstance:
     return make_instance(make_params(protocol=protocol, **changes))
 
 
-def always(instance: ScenarioInstance, decision: int) -> None:
-    """Let the verifier say the same in every round."""
-    head = instance.agents.agents["verifier"].policy_head.decision
+def always(instance: ScenarioInstance, decision: int, agent: str = "verifier") -> None:
+    """Let an agent that decides say the same in every round."""
+    head = instance.agents.agents[agent].policy_head.decision
     with torch.no_grad():
         head.weight.zero_()
         head.bias.copy_(torch.full((3,), -100.0))
@@ -60,6 +60,43 @@ def test_every_frame_agrees_with_the_step_that_the_environment_makes(scenario, p
             for name, value in transition.state.items():
                 assert torch.equal(following[name][running], value[running])
             assert not following["round"][transition.done].any()
+
+
+def test_a_verifier_that_has_decided_has_no_turns_and_no_values_any_more():
+    instance = toy_instance(protocol_common={"zero_knowledge": True})
+    always(instance, ACCEPT)
+    always(instance, CONTINUE, "adversarial_verifier")
+    collector = collector_of(instance, num_steps=3)
+    batch, rest = collector.collect(), collector.collect()
+    agents, verifier = batch["agents"], 1
+    assert agents["active"][:, :, verifier].any(-1).tolist() == [[True, False, False]] * 4
+    assert agents["value_known"][:, :, verifier].tolist() == [[True, False, False]] * 4
+    assert agents["decides"][:, :, 2].tolist() == [[True, False, True]] * 4
+    assert not agents["bootstrap_value"][:, :, verifier].any()
+    assert agents["bootstrap_value"][:, -1, [0, 2, 3]].all()
+    assert not rest["agents", "value_known"][:, 0, verifier].any()
+    # The prover goes on with the adversarial verifier alone.
+    assert agents["active"][0, 1, 0].tolist() == [False, True, False]
+    assert batch["next", "verdict"].tolist() == [[ACCEPT] * 3] * 4
+    assert batch["next", "agents", "done"][0].tolist() == [[False, True, False, False]] * 3
+    assert rest["next", "done"].tolist() == [[True, False, False]] * 4
+    assert rest["next", "agents", "episode_reward"][:, 0, verifier].abs().tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("zero_knowledge", [False, True])
+def test_decisions_of_running_episodes_are_saved_if_there_are_any(zero_knowledge):
+    instance = toy_instance(protocol_common={"zero_knowledge": zero_knowledge})
+    if zero_knowledge:
+        always(instance, ACCEPT)
+        always(instance, CONTINUE, "adversarial_verifier")
+    collector = collector_of(instance)
+    collector.collect()
+    state = collector.state_dict()
+    assert ("decided" in state["state"]) == zero_knowledge
+    expected = collector.collect()
+    again = collector_of(instance, seed=1)
+    again.load_state_dict(state)
+    assert (again.collect() == expected).all()
 
 
 def test_episodes_go_on_in_the_next_batch():

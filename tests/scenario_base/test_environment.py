@@ -37,6 +37,11 @@ def test_torchrl_accepts_the_specs(scenario, protocol, linear, data_dir):
         check_env_specs(environment, seed=1)
 
 
+def test_torchrl_accepts_the_specs_of_zero_knowledge():
+    params = make_params(protocol="debate", protocol_common={"zero_knowledge": True})
+    check_env_specs(make_instance(params).train_environment, seed=1)
+
+
 def symbols_to_send(environment: TensorDictEnvironment) -> torch.Tensor:
     """Let agent ``a`` of environment ``b`` choose symbol ``(a + c + b) mod 4`` on channel ``c``."""
     agents = torch.arange(4).view(1, 4, 1, 1)

@@ -67,9 +67,10 @@ def test_it_trains_and_tests(variant, scenario, data_dir):
     assert any("test_" in name for name in logged[-1][1])
 
 
+@pytest.mark.parametrize("zero_knowledge", [False, True], ids=["", "zero_knowledge"])
 @pytest.mark.parametrize("protocol", protocol_registry.names())
 @pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
-def test_every_protocol_can_be_learnt(scenario, protocol, data_dir):
+def test_every_protocol_can_be_learnt(scenario, protocol, zero_knowledge, data_dir):
     params = make_params(
         scenario,
         "vanilla_ppo",
@@ -77,6 +78,7 @@ def test_every_protocol_can_be_learnt(scenario, protocol, data_dir):
         message_size=2,
         include_linear_message_space=True,
         rl={"num_iterations": 1, "use_shared_body": False},
+        protocol_common={"zero_knowledge": zero_knowledge},
     )
     _, logged = train(params, data_dir)
     assert all(value == value for _, metrics in logged for value in metrics.values())

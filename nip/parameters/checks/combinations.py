@@ -20,6 +20,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     yield from _problems_with_manual_architecture(hyper_params)
     yield from _problems_with_shared_models(hyper_params)
     yield from _problems_with_text_options(hyper_params)
+    yield from _problems_with_zero_knowledge(hyper_params)
     yield from _problems_with_training(hyper_params)
     for field in ("callbacks", "loss_terms"):
         for index, part in enumerate(getattr(hyper_params, field)):
@@ -101,6 +102,19 @@ def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
         yield (
             "protocol_common.randomize_prover_stance=True needs a trainer of language models, got "
             f"trainer={trainer!r}. Set it to False, or choose another trainer and scenario."
+        )
+
+
+def _problems_with_zero_knowledge(hyper_params: HyperParameters) -> Iterator[str]:
+    """Yield a message if zero knowledge is asked of agents whose probabilities are not known."""
+    trainer = hyper_params.trainer
+    if hyper_params.protocol_common.zero_knowledge and (
+        trainer not in trainer_specs or trainer_specs[trainer].data != "tensordict"
+    ):
+        yield (
+            "protocol_common.zero_knowledge=True needs a trainer of networks, whose probabilities "
+            f"can be compared, got trainer={trainer!r}. Set it to False, or choose another trainer "
+            "and scenario."
         )
 
 

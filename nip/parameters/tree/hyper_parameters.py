@@ -35,6 +35,7 @@ from nip.parameters.protocols import (
     DebateProtocolParameters,
     MnipProtocolParameters,
     NipProtocolParameters,
+    ZkProtocolParameters,
 )
 from nip.parameters.scenarios.code_validation import CodeValidationParameters
 from nip.parameters.specs import scenario_specs, trainer_specs
@@ -202,6 +203,9 @@ class HyperParameters(SubParameters):
 
     mnip_protocol: Group[MnipProtocolParameters] = GROUP_DEFAULT
     """Parameters of the ``mnip`` protocol."""
+
+    zk_protocol: Group[ZkProtocolParameters] = GROUP_DEFAULT
+    """Distance and rewards of ``protocol_common.zero_knowledge``."""
 
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
     """Registered groups by name; in stored trees they are at the root."""

@@ -48,6 +48,7 @@ def build_learner(
     params, components = trainer.hyper_params, trainer.components
     agents: CombinedAgents = trainer.agents
     loss_terms = build_loss_terms(params.loss_terms, components.loss_terms)
+    loss_terms += trainer.own_loss_terms
     owners = owner_modules(objective, loss_terms)
     for owner in owners.values():
         owner.to(trainer.device)
