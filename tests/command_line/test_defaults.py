@@ -17,6 +17,10 @@ TOY = {"scenario": "toy", "dataset": "witness", "trainer": "vanilla_ppo"}
         ({"interaction_protocol": None}, ["prover", "verifier"]),
         ({"interaction_protocol": "debate"}, ["prover0", "prover1", "verifier"]),
         ({"interaction_protocol": "solo_verifier"}, ["verifier"]),
+        (
+            {"protocol_common": {"zero_knowledge": True}},
+            ["prover", "verifier", "adversarial_verifier", "simulator"],
+        ),
         ({"interaction_protocol": "debat"}, []),
         ({"interaction_protocol": ["nip"]}, []),
     ],
