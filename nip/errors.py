@@ -71,6 +71,10 @@ class ResumeError(NipError, RuntimeError):
     """A stored run cannot be continued as asked."""
 
 
+class StorageError(NipError, OSError):
+    """A file cannot be written, because of a full disk, an I/O error, or what lies in its place."""
+
+
 class RankError(NipError, RuntimeError):
     """Another rank of a distributed training has failed."""
 

@@ -93,7 +93,7 @@ def plan_analyses(
     has_store = (folder / FILE_NAME).exists()
     with open_text_run(folder, data_dir) as run:
         selection = AnalysisSelection.of(run, chosen)
-        with AnalysisStore(folder) if has_store else nullcontext() as store:
+        with AnalysisStore(folder, read_only=True) if has_store else nullcontext() as store:
             return _plan(run, selection, store, read_prices(settings.prices))
 
 

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from nip.run_store.database.origin import IDENTITY_KEY
 from nip.utils.files import write_atomically
 from nip.utils.secrets import scrub_code, scrub_tree
 from nip.utils.unicode_text import escape_controls
@@ -45,9 +46,14 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def append_start(path: Path, start: Mapping[str, Any]) -> None:
-    """Append a start to ``environment.json``; create the file if missing."""
+def append_start(path: Path, start: Mapping[str, Any], run_identity: str | None = None) -> None:
+    """Append a start to ``environment.json``; create the file if missing.
+
+    ``run_identity`` is that of a new run; None: leave it as it is.
+    """
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"starts": []}
+    if run_identity is not None:
+        content = {IDENTITY_KEY: run_identity, **content}
     content["starts"].append(start)
     text = escape_controls(json.dumps(content, indent=2, ensure_ascii=False))
     write_atomically(path, f"{text}\n")

@@ -1,5 +1,6 @@
 """Creation of a run folder, or the checks before an existing run is resumed."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from typing import Any, Literal
 from nip.errors import ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import dump
+from nip.run_store.consistency import DATABASE_FILE, check_consistency
+from nip.run_store.database import RunDatabase
+from nip.run_store.database.origin import ENVIRONMENT_FILE, Origin, new_identity
 from nip.run_store.environment import append_start, describe_start
 from nip.run_store.resume_check import check_same_parameters, store_parameters
 from nip.run_store.run_id import (
@@ -19,7 +23,7 @@ from nip.run_store.run_id import (
     vacant_run_id,
 )
 from nip.utils.file_lock import FileLock
-from nip.utils.files import flush_to_disk, remove_temporary_files, write_atomically
+from nip.utils.files import flush_to_disk, remove_temporary_files, storage_errors, write_atomically
 from nip.utils.secrets import scrub_tree
 
 ResumePolicy = Literal["auto", "must", "never"]
@@ -88,16 +92,42 @@ def check_can_open(
     folder = Path(settings.runs_dir) / run_id
     _check_policy(folder, resume)
     if not _is_vacant(folder):
+        _check_writable(folder)
         check_same_parameters(folder, parameters)
+        check_consistency(folder)
 
 
 def _is_vacant(folder: Path) -> bool:
     """Return whether a folder does not exist or is empty."""
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    with storage_errors(folder):
+        return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise ``ResumeError`` if this user may not write to an existing run."""
+    paths = (folder, folder / _LOCK_NAME, folder / DATABASE_FILE)
+    for path in paths:
+        if path.exists() and not os.access(path, os.W_OK):
+            raise ResumeError(
+                f"Run {folder.name!r} cannot be resumed, because you may not write to {path}, "
+                f"which belongs to {_owner(path)}. Choose another run_id, or copy the folder to "
+                "one of your own."
+            )
+
+
+def _owner(path: Path) -> str:
+    try:
+        return f"user {path.owner()!r}"
+    except (KeyError, NotImplementedError):
+        return f"user {path.stat().st_uid}"
 
 
 def _check_policy(folder: Path, resume: ResumePolicy) -> None:
     run_id, runs_dir = folder.name, folder.parent
+    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):  # noqa: PTH112
+        raise ResumeError(
+            f"{folder} belongs to {_owner(folder)}, and you may not read it. Choose another run_id."
+        )
     if _is_vacant(folder):
         if resume == "must":
             raise ResumeError(
@@ -125,8 +155,8 @@ def _opening_lock(runs_dir: Path) -> Iterator[None]:
         lock.acquire(wait=True)
     except OSError as error:
         raise ParameterError(
-            f"settings.runs_dir={str(runs_dir)!r} is not writable: {error.strerror}. Choose "
-            "another folder."
+            f"settings.runs_dir={str(runs_dir)!r} is not writable: {error.strerror or error}. "
+            "Choose another folder."
         ) from error
     try:
         yield
@@ -143,16 +173,33 @@ def _create(
     temporary = folder.with_name(f".{folder.name}{_CREATING}")
     if temporary.exists():  # left by a killed process
         shutil.rmtree(temporary)
-    temporary.mkdir()
-    store_parameters(temporary, parameters)
-    record_start(temporary, settings)
-    temporary.rename(folder)
-    flush_to_disk(folder.parent)
+    with storage_errors(folder):
+        temporary.mkdir()
+        try:
+            store_parameters(temporary, parameters)
+            record_start(temporary, settings, new_identity())
+            _create_database(temporary)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        flush_to_disk(folder.parent)
 
 
-def record_start(folder: Path, settings: ExperimentSettings) -> None:
-    """Record the environment and the settings of a start."""
-    append_start(folder / "environment.json", describe_start(settings.to_dict()))
+def _create_database(folder: Path) -> None:
+    """Create the database of a new run, so that a missing one is always an error."""
+    database = RunDatabase(folder / DATABASE_FILE)
+    try:
+        database.set_origin(Origin.of_folder(folder))
+    finally:
+        database.close()
+
+
+def record_start(
+    folder: Path, settings: ExperimentSettings, run_identity: str | None = None
+) -> None:
+    """Record the environment and the settings of a start, and the identity of a new run."""
+    append_start(folder / ENVIRONMENT_FILE, describe_start(settings.to_dict()), run_identity)
     write_atomically(folder / "settings.yaml", dump(scrub_tree(settings.to_dict())))
 
 

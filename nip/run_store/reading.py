@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, StorageError
 from nip.parameters.tree.yaml_text import load_mapping
+from nip.run_store.consistency import DATABASE_FILE, database_problem, was_never_started
 from nip.run_store.database import STATE_PREFIX, RunDatabase
 from nip.run_store.database.history import RunHistory
+from nip.run_store.database.origin import PARAMETERS_FILE
 from nip.run_store.run_id import describe_existing, is_run_folder
 
 
@@ -27,7 +29,7 @@ def read_history(folder: Path | str) -> RunHistory:
         If the folder is not a run.
     """
     folder = _check_is_run(folder)
-    if not (folder / "run.db").exists():
+    if was_never_started(folder):
         return RunHistory()
     with open_database(folder) as database:
         return database.load_history()
@@ -36,10 +38,14 @@ def read_history(folder: Path | str) -> RunHistory:
 def read_parameters(folder: Path | str) -> dict[str, Any]:
     """Read the stored parameters of a run, without migration.
 
-    Raises ``ParameterError`` if the folder is not a run, or its parameters cannot be read.
+    Raises ``ParameterError`` if the folder is not a run, or if its parameters cannot be read or are
+    not those with which it was run.
     """
     folder = _check_is_run(folder)
-    return load_mapping((folder / "hyper_params.yaml").read_text(encoding="utf-8"))
+    if (folder / DATABASE_FILE).exists():
+        with suppress(StorageError):  # The parameters can be read although the database cannot.
+            _check_database(folder)
+    return load_mapping((folder / PARAMETERS_FILE).read_text(encoding="utf-8"))
 
 
 def read_settings(folder: Path | str) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def read_state(folder: Path | str, key: str) -> Any:
     Raises
     ------
     ParameterError
-        If the folder is not a run, or the run was never started.
+        If the folder is not a run, the run was never started, or its files do not belong together.
     """
     with open_database(folder) as database:
         stored = database.get_state(f"{STATE_PREFIX}{key}", "")
@@ -86,16 +92,22 @@ def open_database(folder: Path | str) -> Iterator[RunDatabase]:
         If the folder is not a run, or the run was never started.
     """
     folder = _check_is_run(folder)
-    path = folder / "run.db"
-    if not path.exists():
+    if was_never_started(folder):
         raise ParameterError(
-            f"The run in {folder} was never started, so it has no run.db. Start it first."
+            f"The run in {folder} was never started, so it has no {DATABASE_FILE}. Start it first."
         )
-    database = RunDatabase(path, read_only=True)
+    _check_database(folder)
+    database = RunDatabase(folder / DATABASE_FILE, read_only=True)
     try:
         yield database
     finally:
         database.close()
+
+
+def _check_database(folder: Path) -> None:
+    """Raise ``ParameterError`` if database and parameters do not belong together."""
+    if problem := database_problem(folder):
+        raise ParameterError(f"The run in {folder} cannot be read: {problem}")
 
 
 def _check_is_run(folder: Path | str) -> Path:

@@ -13,12 +13,15 @@ from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.tree.plugin_names import plugin_stamp
 from nip.parameters.tree.unnamed import FILE_NAME
 from nip.parameters.tree.yaml_text import dump, load_mapping
+from nip.run_store.database.origin import PARAMETERS_FILE
 from nip.utils.files import write_atomically
 
 
 def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
     """Write the parameters, with the version of nip and the plugins that define their names."""
-    write_atomically(folder / FILE_NAME, dump({**package_stamp(), **plugin_stamp(), **parameters}))
+    write_atomically(
+        folder / PARAMETERS_FILE, dump({**package_stamp(), **plugin_stamp(), **parameters})
+    )
 
 
 def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
@@ -60,7 +63,7 @@ def _is_observer(entry: Any) -> bool:
 
 def _load_parameters(folder: Path) -> dict[str, Any]:
     """Read the stored parameters, migrated to the present version of nip."""
-    path = folder / FILE_NAME
+    path = folder / PARAMETERS_FILE
     try:
         stored = load_mapping(path.read_text(encoding="utf-8"))
         version = stored.get("_package_version")

@@ -1,14 +1,14 @@
 """``Run``: the folder of one experiment, opened for writing."""
 
 import json
-import math
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from nip.errors import NipWarning, ResumeError, warn_user
+from nip.errors import NipWarning, ResumeError, StorageError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import load_mapping
 from nip.run_store.checkpoints.checkpoint import (
@@ -18,9 +18,11 @@ from nip.run_store.checkpoints.checkpoint import (
     read_best,
     write_best,
 )
-from nip.run_store.database import DIGEST_PREFIX, STATE_PREFIX, RunDatabase
+from nip.run_store.consistency import CHECKPOINTS, DATABASE_FILE, RESULT_FILE, result_metrics
+from nip.run_store.database import DIGEST_PREFIX, LAST_CHECKPOINT_KEY, STATE_PREFIX, RunDatabase
 from nip.run_store.database.bill import BILL_KEY, BILL_TOTALS
 from nip.run_store.database.history import RunHistory
+from nip.run_store.database.origin import Origin
 from nip.run_store.opening import (
     OpenedFolder,
     ResumePolicy,
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
     from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 
 RunStatus = Literal["running", "completed", "failed"]
-
-_CHECKPOINTS = "checkpoints"
 
 
 class Run:
@@ -74,7 +74,8 @@ class Run:
         self.is_new = is_new
         self._lock = lock
         self._settings = settings
-        self._database = RunDatabase(folder / "run.db")
+        self._origin = Origin.of_folder(folder)
+        self._database = RunDatabase(folder / DATABASE_FILE)
         self.history: RunHistory = self._database.load_history()
         self.journal = self._database.journal
         self.rollouts = self._database.rollouts
@@ -108,7 +109,8 @@ class Run:
         ------
         ResumeError
             If ``resume`` forbids it, if a parameter differs from the stored one (the message lists
-            the differences), or if another process has the run open.
+            the differences), if another process has the run open, or if files in its folder are
+            damaged or do not belong together.
         ParameterError
             If ``run_id`` is not a valid folder name.
         """
@@ -141,7 +143,7 @@ class Run:
             self._warn_of_different_rounding()
             record_start(self.folder, self._settings)
         self._database.set_state("status", "running")
-        (self.folder / "result.json").unlink(missing_ok=True)
+        (self.folder / RESULT_FILE).unlink(missing_ok=True)
 
     def digests(self) -> dict[str, str]:
         """Return the digests of the datasets and prompts by name; empty before the first start."""
@@ -197,8 +199,10 @@ class Run:
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, after flushing all metrics so far to disk."""
+        announced = int(self._database.get_state(LAST_CHECKPOINT_KEY, "-1"))
+        self._database.set_state(LAST_CHECKPOINT_KEY, str(max(announced, checkpoint.iteration)))
         self._database.flush()
-        self._checkpoints.save(checkpoint)
+        self._checkpoints.save(replace(checkpoint, origin=self._origin))
 
     def load_latest_checkpoint(self) -> Checkpoint | None:
         """Load the newest intact checkpoint; None if the run has no checkpoints.
@@ -242,15 +246,15 @@ class Run:
         A trainer saves, marks, and then prunes, and marks the best checkpoint of its state again
         when it resumes, so that a kill between two of these steps loses neither checkpoint.
         """
-        if (self.folder / _CHECKPOINTS).is_dir():
-            write_best(
-                self.folder / _CHECKPOINTS, BestCheckpoint(int(iteration), metric, float(value))
-            )
+        if (self.folder / CHECKPOINTS).is_dir():
+            identity = self._origin.run_identity
+            best = BestCheckpoint(int(iteration), metric, float(value), identity)
+            write_best(self.folder / CHECKPOINTS, best)
 
     @property
     def best_checkpoint(self) -> Path | None:
         """Folder of the best checkpoint; None if none is recorded."""
-        folder = self.folder / _CHECKPOINTS
+        folder = self.folder / CHECKPOINTS
         best = read_best(folder)
         return None if best is None else checkpoint_path(folder, best.iteration)
 
@@ -266,7 +270,7 @@ class Run:
         error : BaseException | str, optional
             The error that ended the run.
         """
-        write_atomically(self.folder / "result.json", self._result(status, error))
+        write_atomically(self.folder / RESULT_FILE, self._result(status, error))
         self._draw_learning_curve()
         # Last, so that a run killed before this line is resumed and finished again.
         self._database.set_state("status", status)
@@ -290,7 +294,7 @@ class Run:
         # Imported late, because it imports torch.
         from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 
-        return CheckpointFolder(self.folder / _CHECKPOINTS)
+        return CheckpointFolder(self.folder / CHECKPOINTS)
 
     def _check_same_data(self, data: Mapping[str, str]) -> None:
         stored = self.digests()
@@ -318,11 +322,7 @@ class Run:
         result: dict[str, Any] = {
             "run_id": self.run_id,
             "status": status,
-            # Strict JSON has no NaN and infinity, which parsers in other languages reject.
-            "metrics": {
-                name: value if math.isfinite(value) else None
-                for name, value in self.history.latest_all().items()
-            },
+            "metrics": result_metrics(self.history),
         }
         if bill := self.get_state(BILL_KEY):
             result |= {name: bill[name] for name in BILL_TOTALS if name in bill}
@@ -339,6 +339,8 @@ class Run:
 
         try:
             draw_learning_curve(self.history, self.run_id, self.folder / "learning_curve.png")
+        except StorageError:
+            raise  # The status cannot be stored either.
         except Exception as error:
             warnings.warn(
                 f"The learning curve of run {self.run_id!r} could not be plotted ({error!r}). All "

@@ -1,6 +1,7 @@
 """Validation and listing of run ids, which are folder names."""
 
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -52,20 +53,20 @@ def vacant_run_id(stem: str, runs_dir: Path) -> str:
 
 
 def existing_run_ids(runs_dir: Path | str) -> list[str]:
-    """Return the ids of all runs in a folder, sorted."""
-    runs_dir = Path(runs_dir)
-    if not runs_dir.is_dir():
+    """Return the ids of all runs in a folder that this user may read, sorted."""
+    try:
+        paths = list(Path(runs_dir).iterdir())
+    except OSError:  # There is no such folder, or it may not be read.
         return []
     return sorted(
-        path.name
-        for path in runs_dir.iterdir()
-        if is_run_folder(path) and _ALLOWED.fullmatch(path.name)
+        path.name for path in paths if is_run_folder(path) and _ALLOWED.fullmatch(path.name)
     )
 
 
 def is_run_folder(path: Path | str) -> bool:
-    """Return whether a folder is a run."""
-    return (Path(path) / "hyper_params.yaml").is_file()
+    """Return whether a folder is a run, which this user may read."""
+    # Unlike Path.is_file, this does not raise for a folder of another user.
+    return os.path.isfile(Path(path) / "hyper_params.yaml")  # noqa: PTH113
 
 
 def describe_existing(run_id: str, runs_dir: Path | str) -> str:

@@ -16,7 +16,7 @@ class FileLock:
     workers do not keep it, so a killed run leaves no stale lock. The lock also excludes a second
     user in the same process. The file names its holder, for error messages. It is created if
     missing and never deleted: deleting it allows two processes to hold locks on two files of the
-    same name.
+    same name. Whoever may write to the folder may take the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +35,7 @@ class FileLock:
             self.path,
             # A run may be closed by another thread than the one that opened it.
             thread_local=False,
+            mode=_mode_beside(self.path),
             # A lock that is only the existence of a file would survive a killed process.
             fallback_to_soft=False,
         )
@@ -42,9 +43,15 @@ class FileLock:
             lock.acquire(blocking=wait)
         except filelock.Timeout:
             return False
-        self.path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         self._lock = lock
+        self._name_holder()
         return True
+
+    def _name_holder(self) -> None:
+        # Not created here: in folders such as /tmp, only the owner of a file may open it to create.
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_TRUNC)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
 
     def holder(self) -> str:
         """Describe the process that took the lock last."""
@@ -55,3 +62,8 @@ class FileLock:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _mode_beside(path: Path) -> int:
+    """Return the permissions of a new file which those who may write to its folder may write."""
+    return 0o600 | (path.parent.stat().st_mode & 0o066)

@@ -1,14 +1,36 @@
 """Atomic and durable writing of files."""
 
+import errno
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from nip.errors import StorageError
+
 _MAX_SIMULTANEOUS_FLUSHES = 16
+
+FREE_SPACE = "Free some space on its disk"
+CHECK_DISK = "Check its disk, and the space left on it"
+CHECK_PERMISSIONS = "Check that you may write there"
+
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FREE_SPACE),
+    **dict.fromkeys((errno.EIO, errno.ENXIO, errno.ESTALE), CHECK_DISK),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CHECK_PERMISSIONS),
+}
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 TEMPORARY_SUFFIX = ".tmp"
 """Suffix of the hidden temporary files that a killed ``write_atomically`` leaves behind."""
@@ -18,8 +40,9 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
     """Replace a file atomically: it always has either the old content or the new.
 
     The content (text as UTF-8) is written to a hidden file in the same folder, flushed to disk and
-    renamed. If the folder is missing or not writable, ``OSError`` is raised and the old file
-    unchanged.
+    renamed. If the folder is missing, ``OSError`` is raised and the old file unchanged.
+    ``StorageError`` is raised if the disk is full or fails, if this user may not write there, and
+    if there is anything else than a regular file: a symbolic link is neither followed nor replaced.
     """
     with open_atomically(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -32,20 +55,62 @@ def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
     The new content replaces the file when the block ends, and is discarded if the block raises.
     """
     path = Path(path)
+    _check_replaceable(path)
     # Two concurrent writers of one file must not write to the same temporary file.
     temporary = path.with_name(
         f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY_SUFFIX}"
     )
+    with storage_errors(path):
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        flush_to_disk(path.parent)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Raise ``StorageError`` if there is something else than a regular file."""
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    flush_to_disk(path.parent)
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if kind != stat.S_IFREG:
+        raise StorageError(
+            f"{path} is {_KINDS.get(kind, 'not a regular file')}, and only a regular file is "
+            "replaced. Choose another name, or move what is there."
+        )
+
+
+@contextmanager
+def storage_errors(path: Path | str) -> Iterator[None]:
+    """Raise ``StorageError``, with a remedy, if files cannot be written in a ``with`` block.
+
+    Parameters
+    ----------
+    path : Path or str
+        What is being written, for the message.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError) or error.errno not in _REMEDIES:
+            raise
+        remedy = _REMEDIES[error.errno]
+        raise storage_error(path, error.strerror or str(error), remedy) from error
+
+
+def storage_error(path: Path | str, problem: str, remedy: str) -> StorageError:
+    """Return the error for a file that its disk does not store."""
+    return StorageError(
+        f"{path} cannot be accessed: {problem}. {remedy}, then start again; a run resumes from "
+        "what is stored."
+    )
 
 
 def flush_to_disk(path: Path | str) -> None:

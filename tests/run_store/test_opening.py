@@ -4,8 +4,11 @@ import os
 
 import pytest
 
-from nip.errors import ParameterError, ResumeError
+from nip.errors import NipError, ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
+from nip.run_store import read_history
+from nip.run_store.run_id import existing_run_ids
+from tests.other_users import as_other_user, open_to_others
 from tests.run_store.open_runs import begin, everything_in
 
 
@@ -101,3 +104,48 @@ def test_leftovers_of_killed_writers_go_when_the_run_is_opened(settings):
     leftover.write_text("half")
     begin(settings).close()
     assert not leftover.exists()
+
+
+def run_of(settings, umask=0o022):
+    """Make a run as another user; return the message if it is refused."""
+
+    def attempt():
+        try:
+            with begin(settings) as run:
+                run.log(2, {"loss": 0.5})
+        except NipError as error:
+            return str(error)
+        return "opened"
+
+    return as_other_user(attempt, umask=umask)
+
+
+def test_several_users_share_a_folder_of_runs(settings, runs_dir):
+    open_to_others(runs_dir)
+    runs_dir.mkdir()
+    runs_dir.chmod(0o1777)
+    with begin(settings, "of_root") as run:
+        run.log(1, {"loss": 1.0})
+    private = begin(settings, "private")
+    private.close()
+    private.folder.chmod(0o700)
+    assert run_of(settings) == "opened"
+    assert as_other_user(lambda: existing_run_ids(runs_dir)) == ["of_root", "r"]
+    assert as_other_user(lambda: read_history(run.folder).values("loss")) == [[1, 1.0]]
+    begin(settings, "r", resume="must").close()
+    message = as_other_user(lambda: refusal(settings, "of_root"))
+    assert "Run 'of_root' cannot be resumed, because you may not write to" in message
+    assert "belongs to user 'root'" in message
+    assert "you may not read it" in as_other_user(lambda: refusal(settings, "private"))
+
+
+def refusal(settings, run_id):
+    with pytest.raises(ResumeError) as caught:
+        begin(settings, run_id)
+    return str(caught.value)
+
+
+def test_a_folder_of_runs_that_may_not_be_written_is_the_users_error(settings, runs_dir):
+    open_to_others(runs_dir)
+    runs_dir.mkdir()
+    assert "is not writable: Permission denied. Choose another folder." in run_of(settings)

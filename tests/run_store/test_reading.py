@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
-from nip.run_store import Run, open_database, read_history
+from nip.run_store import Checkpoint, Run, open_database, read_history
+from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 from nip.run_store.reading import read_parameters, read_settings, read_state
 from nip.run_store.run_id import existing_run_ids, is_run_folder
+from tests.other_users import as_other_user, read_only
+from tests.run_store.open_runs import make_old
 
 
 def test_a_running_run_can_be_read(tmp_path):
@@ -19,11 +23,14 @@ def test_a_running_run_can_be_read(tmp_path):
     assert read_history(run.folder).values("loss") == [(1, 1.0), (2, 0.5)]
 
 
-def test_a_run_that_was_killed_at_birth_has_an_empty_history(tmp_path):
+def test_a_run_of_an_earlier_version_that_was_killed_at_birth_has_an_empty_history(tmp_path):
     with Run.open(ExperimentSettings(runs_dir=tmp_path), "r", {}) as run:
         pass
+    make_old(run.folder)
     (run.folder / "run.db").unlink()
     assert read_history(run.folder).names() == []
+    with pytest.raises(ParameterError, match="was never started"):
+        read_state(run.folder, "stage")
 
 
 @pytest.mark.parametrize("kind", [str, Path])
@@ -49,3 +56,28 @@ def test_a_missing_run_is_an_error_that_suggests_one(tmp_path):
     Run.open(ExperimentSettings(runs_dir=tmp_path), "demo", {}).close()
     with pytest.raises(ParameterError, match=r"no run in .*dmeo.*Did you mean 'demo'\?"):
         read_history(tmp_path / "dmeo")
+
+
+@pytest.mark.parametrize("is_finished", [True, False], ids=["finished", "interrupted"])
+def test_another_user_reads_everything_of_a_run_in_a_read_only_folder(tmp_path, is_finished):
+    with Run.open(ExperimentSettings(runs_dir=tmp_path), "r", {"seed": 4}) as run:
+        run.log(1, {"loss": 1.0})
+        run.set_state("stage", 3)
+        weights = {"a": {"w": torch.tensor([0.25, 0.5])}}
+        run.save_checkpoint(Checkpoint(1, weights, {}))
+        run.mark_best(1, "loss", 1.0)
+        if is_finished:
+            run.finish("completed")
+
+    def read():
+        checkpoint = CheckpointFolder(run.folder / "checkpoints").load("best")
+        return [
+            read_history(run.folder).to_dict(),
+            read_parameters(run.folder)["seed"],
+            read_settings(run.folder)["device"],
+            read_state(run.folder, "stage"),
+            checkpoint.tensors["a"]["w"].tolist(),
+        ]
+
+    with read_only(tmp_path):
+        assert as_other_user(read) == [{"loss": [[1, 1.0]]}, 4, "cpu", 3, [0.25, 0.5]]

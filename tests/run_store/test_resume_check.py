@@ -5,7 +5,7 @@ import yaml
 
 from nip.errors import ResumeError
 from nip.parameters import HyperParameters
-from tests.run_store.open_runs import PARAMETERS, begin, everything_in
+from tests.run_store.open_runs import PARAMETERS, begin, everything_in, make_old
 
 
 def test_changed_parameters_are_refused_by_dotted_name_with_both_values(settings, runs_dir):
@@ -46,6 +46,7 @@ def test_observers_may_come_and_go_but_what_steps_in_may_not(settings):
 
 
 def rewrite_version(folder, version):
+    make_old(folder)
     path = folder / "hyper_params.yaml"
     stored = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump({**stored, "_package_version": version}))

@@ -132,6 +132,9 @@ def test_importing_the_run_store_and_opening_a_run_needs_no_torch(runs_dir):
     script = """
 import sys
 from nip.experiment_settings import ExperimentSettings
+from nip.run_store.database.origin import read_identity
+from nip.run_store.database.origin import read_identity
+from nip.run_store.database.origin import read_identity
 from nip.run_store import Run
 from tests.run_store.open_runs import PARAMETERS, begin, everything_in
 with Run.open(ExperimentSettings(runs_dir=sys.argv[1]), "r", {"seed": 1}) as run:

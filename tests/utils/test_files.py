@@ -1,5 +1,6 @@
 """Atomic file replacement."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.utils.files import remove_temporary_files, write_atomically
+from nip.errors import StorageError
+from nip.utils.files import remove_temporary_files, storage_errors, write_atomically
+from tests.small_disks import small_disk
 
 
 @given(content=st.binary(max_size=200))
@@ -76,3 +79,58 @@ def test_leftovers_are_removed_and_other_files_kept(tmp_path):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "missing" / "file.txt", "x")
+
+
+def make_link(path):
+    path.with_name("target").write_text("of the link")
+    path.symlink_to("target")
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (make_link, "a symbolic link"),
+        (lambda path: path.symlink_to("nowhere"), "a symbolic link"),
+        (Path.mkdir, "a folder"),
+        (os.mkfifo, "a named pipe"),
+    ],
+    ids=["link", "dangling_link", "folder", "pipe"],
+)
+def test_only_a_regular_file_is_replaced(tmp_path, make, name):
+    path = tmp_path / "file"
+    make(path)
+    before, names = path.lstat(), sorted(os.listdir(tmp_path))
+    with pytest.raises(StorageError, match=f"file is {name}, and only a regular file is replaced"):
+        write_atomically(path, "new")
+    assert (path.lstat().st_mode, path.lstat().st_ino) == (before.st_mode, before.st_ino)
+    assert sorted(os.listdir(tmp_path)) == names
+
+
+def test_a_device_is_not_replaced():
+    with pytest.raises(StorageError, match="/dev/null is a device"):
+        write_atomically("/dev/null", "new")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
+    with small_disk(tmp_path / "disk", 40) as (folder, _):
+        write_atomically(folder / "file", "old")
+        with pytest.raises(StorageError, match=r"file cannot be accessed: No space left .* Free"):
+            write_atomically(folder / "file", b"x" * 100_000)
+        assert (folder / "file").read_text() == "old"
+        assert os.listdir(folder) == ["file"]
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace", "open"])
+def test_an_io_error_is_a_storage_error(tmp_path, monkeypatch, failing):
+    def fail(*_arguments, **_options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(f"nip.utils.files.os.{failing}", fail)
+    with pytest.raises(StorageError, match=r"file cannot be accessed: Input/output error\. Check"):
+        write_atomically(tmp_path / "file", "new")
+
+
+def test_errors_that_the_disk_has_no_part_in_are_not_changed(tmp_path):
+    with pytest.raises(FileNotFoundError), storage_errors(tmp_path):
+        (tmp_path / "missing").read_text()

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, StorageError
+from nip.utils.files import storage_errors
+from nip.utils.sqlite_errors import disk_errors, readable_errors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID
 """
 _BUSY_TIMEOUT_S = 30.0
+_REMEDY = "delete it to ask again"
 
 
 def check_response_cache(path: Path) -> None:
@@ -41,16 +44,21 @@ class ResponseCache:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = _open(path)
+            with storage_errors(path), disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = _open(path)
+        except StorageError:
+            raise
         except (OSError, sqlite3.DatabaseError) as error:
             raise _unusable(path, str(error)) from error
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the entry with a key; None if there is none."""
         query = "SELECT entry FROM responses WHERE key = ?"
-        row = self._connection.execute(query, (key,)).fetchone()
+        with readable_errors(self._path, _REMEDY):
+            row = self._connection.execute(query, (key,)).fetchone()
         if row is None:
             return None
         entry: dict[str, Any] = json.loads(row[0])
@@ -59,7 +67,7 @@ class ResponseCache:
     def put(self, key: str, entry: Mapping[str, Any]) -> None:
         """Store an entry unless the key exists, so that all runs get the same completion."""
         text = json.dumps(dict(entry), ensure_ascii=False)
-        with self._connection:
+        with readable_errors(self._path, _REMEDY), self._connection:
             self._connection.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from nip.language_models.server.tables import (
     FineTuningJobTable,
     ModelTable,
 )
+from nip.utils.sqlite_errors import disk_errors, readable_errors
 
 LAYOUT_VERSION = 1
 
@@ -65,6 +66,7 @@ class EndpointState:
                 f"The state of the mock API cannot be stored in {path!r}: the folder "
                 f"{str(Path(path).parent)!r} does not exist. Create it, or give another file."
             )
+        self._path = path or ":memory:"
         self._connection = _open(path)
         self.files = FileTable(self._connection)
         self.jobs = FineTuningJobTable(self._connection)
@@ -74,13 +76,16 @@ class EndpointState:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all changes made in the ``with`` block, or roll all of them back."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        with readable_errors(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # After some errors, such as a full disk, SQLite has already rolled back.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -95,7 +100,8 @@ def _open(path: str | None) -> sqlite3.Connection:
             path or ":memory:", isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(connection, path)
+            with disk_errors(path or ":memory:"):
+                _prepare(connection, path)
         except BaseException:
             connection.close()
             raise

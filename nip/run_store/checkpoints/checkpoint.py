@@ -1,11 +1,14 @@
 """The contents of a checkpoint, and the record of the best one; needs no torch."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nip.errors import CheckpointError
+from nip.run_store.database.origin import Origin, read_identity
 from nip.utils.files import write_atomically
 
 if TYPE_CHECKING:
@@ -13,6 +16,11 @@ if TYPE_CHECKING:
 
 BEST_FILE = "best.json"
 """File in the folder of all checkpoints that says which one is the best."""
+
+MANIFEST_FILE = "manifest.json"
+"""File in the folder of a checkpoint that lists the others."""
+
+_FOLDER_NAME = re.compile(r"iteration_(\d{6,})")
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class Checkpoint:
     state: Mapping[str, Any]
     """All other state, as JSON types with string keys. Floats are restored exactly."""
 
+    origin: Origin = field(default_factory=lambda: Origin(""))
+    """Run and parameters to which it belongs."""
+
 
 @dataclass(frozen=True)
 class BestCheckpoint:
@@ -42,10 +53,38 @@ class BestCheckpoint:
     value: float
     """Value of that metric."""
 
+    run_identity: str | None = None
+    """Identity of the run; see ``Origin``."""
+
 
 def checkpoint_path(folder: Path, iteration: int) -> Path:
     """Return the path of the checkpoint of an iteration, whether it exists or not."""
     return folder / f"iteration_{iteration:06d}"
+
+
+def saved_iterations(folder: Path) -> list[int]:
+    """Return the iterations of all complete checkpoints in a folder, in ascending order."""
+    if not folder.is_dir():
+        return []
+    matches = [_FOLDER_NAME.fullmatch(path.name) for path in folder.iterdir()]
+    return sorted(int(match.group(1)) for match in matches if match)
+
+
+def foreign_checkpoint(folder: Path, iteration: int, origin: Origin) -> str | None:
+    """Return why a checkpoint does not belong where it is, as a sentence.
+
+    None if it does, or if its files are damaged, which is found when it is read. ``origin`` is that
+    of the run.
+    """
+    path = checkpoint_path(folder, iteration)
+    try:
+        manifest = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
+        stored, difference = manifest["iteration"], Origin.from_mapping(manifest).difference(origin)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if stored != iteration:
+        return f"The checkpoint {path} holds the state after iteration {stored}."
+    return None if difference is None else f"The checkpoint {path} is {difference}."
 
 
 def write_best(folder: Path, best: BestCheckpoint) -> None:
@@ -54,9 +93,23 @@ def write_best(folder: Path, best: BestCheckpoint) -> None:
 
 
 def read_best(folder: Path) -> BestCheckpoint | None:
-    """Read ``best.json``; None if it does not exist or the checkpoint was deleted."""
+    """Read ``best.json``; None if it does not exist or the checkpoint was deleted.
+
+    Raises ``CheckpointError`` if it cannot be read, or is of another run.
+    """
+    path = folder / BEST_FILE
     try:
-        best = BestCheckpoint(**json.loads((folder / BEST_FILE).read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        best = BestCheckpoint(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read: {error}. Restore it from a copy, or move it away: then no "
+            "checkpoint counts as the best."
+        ) from error
+    if Origin(best.run_identity).difference(Origin(read_identity(folder.parent))):
+        raise CheckpointError(
+            f"{path} is of another run. Restore that of this run from a copy, or move it away: "
+            "then no checkpoint counts as the best."
+        )
     return best if checkpoint_path(folder, best.iteration).is_dir() else None

@@ -4,8 +4,11 @@ A checkpoint has one safetensors file per group of tensors, ``state.json``, and 
 with size and checksum of all other files, which detect incomplete copies and flipped bits.
 """
 
+import errno
 import json
+import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,9 +19,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nip.run_store.checkpoints.checkpoint import Checkpoint
+from nip.run_store.checkpoints.checkpoint import MANIFEST_FILE, Checkpoint
+from nip.run_store.database.origin import Origin
 from nip.utils.exact_json import dump_exactly
-from nip.utils.files import flush_all_to_disk, flush_to_disk
+from nip.utils.files import flush_all_to_disk, flush_to_disk, storage_errors
 
 _FORMAT = 1
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -46,42 +50,68 @@ class DamagedCheckpointError(Exception):
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into a new folder and flush it to disk.
 
-    Raises ``TypeError`` if the state cannot be restored exactly from JSON.
+    Raises ``TypeError`` if the state cannot be restored exactly from JSON, and ``StorageError`` if
+    the disk is full or fails; nothing is left then.
     """
     state = dump_exactly(checkpoint.state)
-    folder.mkdir()
+    with storage_errors(folder):
+        folder.mkdir()
+        try:
+            _write_files(folder, checkpoint, state)
+        except BaseException:
+            # An incomplete checkpoint would keep a full disk full.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _write_files(folder: Path, checkpoint: Checkpoint, state: str) -> None:
+    document = folder / "state.json"
+    document.write_text(state, encoding="utf-8")
     as_bytes = {}
     for group, tensors in checkpoint.tensors.items():
         assert _GROUP_NAME.fullmatch(group), f"{group!r} is not a valid file name"
         path = folder / f"{group}.safetensors"
-        save_file({name: _for_disk(tensor) for name, tensor in tensors.items()}, path)
+        _write_group(path, {name: _for_disk(tensor) for name, tensor in tensors.items()})
+        # safetensors lets nobody else read its files, whatever the umask.
+        path.chmod(document.stat().st_mode)
         as_bytes[group] = {
             name: {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape)}
             for name, tensor in tensors.items()
             if tensor.dtype not in _PLAIN_TYPES
         }
-    (folder / "state.json").write_text(state, encoding="utf-8")
     manifest = {
         "format": _FORMAT,
         "iteration": checkpoint.iteration,
+        **checkpoint.origin.to_dict(),
         "groups": list(checkpoint.tensors),
         "stored_as_bytes": as_bytes,
         "files": {path.name: _fingerprint(path) for path in sorted(folder.iterdir())},
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     flush_all_to_disk(folder.iterdir())
     flush_to_disk(folder)
+
+
+def _write_group(path: Path, tensors: dict[str, Tensor]) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        # The tensors are valid, so that only the disk can be the reason, of which it has the text.
+        found = re.search(r"os error (\d+)", str(error))
+        number = int(found.group(1)) if found else errno.EIO
+        raise OSError(number, os.strerror(number)) from error
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint; raise ``DamagedCheckpointError`` if a file is missing or has changed."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         _check_files(folder, manifest)
         return Checkpoint(
             iteration=manifest["iteration"],
             tensors={group: _read_group(folder, group, manifest) for group in manifest["groups"]},
             state=json.loads((folder / "state.json").read_text(encoding="utf-8")),
+            origin=Origin.from_mapping(manifest),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedCheckpointError(folder, f"{type(error).__name__}: {error}") from error

@@ -5,22 +5,27 @@ renamed when all files have been flushed, so that a folder with a regular name i
 the process is killed. ``best.json`` records the best checkpoint.
 """
 
-import re
 import shutil
 import warnings
 from collections.abc import Collection
 from pathlib import Path
 
 from nip.errors import CheckpointError, NipWarning, ResumeError
-from nip.run_store.checkpoints.checkpoint import Checkpoint, checkpoint_path, read_best
+from nip.run_store.checkpoints.checkpoint import (
+    Checkpoint,
+    checkpoint_path,
+    foreign_checkpoint,
+    read_best,
+    saved_iterations,
+)
 from nip.run_store.checkpoints.checkpoint_files import (
     DamagedCheckpointError,
     read_checkpoint,
     write_checkpoint,
 )
-from nip.utils.files import flush_to_disk
+from nip.run_store.database.origin import Origin
+from nip.utils.files import flush_to_disk, storage_errors
 
-_FOLDER_NAME = re.compile(r"iteration_(\d{6,})")
 _SAVING = ".saving"
 _REMOVING = ".removing"
 _REPLACED = ".replaced"
@@ -46,10 +51,7 @@ class CheckpointFolder:
 
     def iterations(self) -> list[int]:
         """Return the iterations of all complete checkpoints in ascending order."""
-        if not self.folder.is_dir():
-            return []
-        matches = [_FOLDER_NAME.fullmatch(path.name) for path in self.folder.iterdir()]
-        return sorted(int(match.group(1)) for match in matches if match)
+        return saved_iterations(self.folder)
 
     def path(self, iteration: int) -> Path:
         """Return the folder of a checkpoint, whether it exists or not."""
@@ -57,20 +59,21 @@ class CheckpointFolder:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write or replace a checkpoint; ``TypeError`` if JSON cannot restore its state exactly."""
-        if not self.folder.exists():
-            self.folder.mkdir()
-            flush_to_disk(self.folder.parent)
-        self._clean_up()
-        final = self.path(checkpoint.iteration)
-        temporary = self.folder / f".{final.name}{_SAVING}"
-        write_checkpoint(temporary, checkpoint)
-        replaced = self.folder / f".{final.name}{_REPLACED}"
-        if final.exists():
-            final.rename(replaced)
-        temporary.rename(final)
-        flush_to_disk(self.folder)
-        if replaced.exists():
-            shutil.rmtree(replaced)
+        with storage_errors(self.folder):
+            if not self.folder.exists():
+                self.folder.mkdir()
+                flush_to_disk(self.folder.parent)
+            self._clean_up()
+            final = self.path(checkpoint.iteration)
+            temporary = self.folder / f".{final.name}{_SAVING}"
+            write_checkpoint(temporary, checkpoint)
+            replaced = self.folder / f".{final.name}{_REPLACED}"
+            if final.exists():
+                final.rename(replaced)
+            temporary.rename(final)
+            flush_to_disk(self.folder)
+            if replaced.exists():
+                shutil.rmtree(replaced)
 
     def load_latest(self) -> Checkpoint | None:
         """Load the newest intact checkpoint; None if there are no checkpoints.
@@ -103,7 +106,8 @@ class CheckpointFolder:
         """Return the folder of a checkpoint: ``latest``, ``best``, or the number of an iteration.
 
         The run may be open in another process. If the checkpoint does not exist, the message of the
-        ``CheckpointError`` lists the existing ones.
+        ``CheckpointError`` lists the existing ones; the error is raised for one of another run,
+        too.
         """
         iterations = self.iterations()
         if which == "best":
@@ -113,7 +117,10 @@ class CheckpointFolder:
             iteration = iterations[-1] if iterations else None
         else:
             iteration = int(which) if str(which).isdecimal() else None
-        if iteration in iterations:
+        if iteration is not None and iteration in iterations:
+            origin = Origin.of_folder(self.folder.parent)
+            if reason := foreign_checkpoint(self.folder, iteration, origin):
+                raise CheckpointError(f"{reason} Choose another checkpoint, or another run.")
             return self.path(iteration)
         known = ["latest", *["best"] * (read_best(self.folder) is not None), *map(str, iterations)]
         raise CheckpointError(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from nip.errors import ResumeError
-from nip.run_store.database.connection import connect
+from nip.run_store.database.connection import close_for_readers, connect
 from nip.run_store.database.journal import RunJournal
 from nip.run_store.database.transactions import Transactions
 from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
+from nip.utils.files import storage_errors
 
 FILE_NAME = "analyses.db"
 LAYOUT_VERSION = 2
@@ -96,26 +97,35 @@ class AnalysisRow:
 class AnalysisStore:
     """An open ``analyses.db``, used by this process only; the run may be open in another process.
 
-    Raises ``ResumeError`` if another process has the file open, or it cannot be read.
+    Raises ``ResumeError`` if another process has the file open, or it cannot be read, and
+    ``StorageError`` if it cannot be written. With ``read_only`` it may be open elsewhere, and its
+    folder need not be writable.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, read_only: bool = False) -> None:
         self.path = folder / FILE_NAME
         self._lock = FileLock(folder / ".analyses.lock")
-        if not self._lock.acquire(wait=False):
-            raise ResumeError(
-                f"The analyses of run {folder.name!r} are in use by {self._lock.holder()}. Wait "
-                "until it ends."
-            )
+        self._read_only = read_only
+        if not read_only:
+            self._take_lock(folder.name)
+        prepare = _check_tables if read_only else _create_tables
+        remedy = "move it to start again"
         try:
-            self._connection = connect(
-                self.path, LAYOUT_VERSION, _create_tables, "move it to start again"
-            )
+            self._connection = connect(self.path, LAYOUT_VERSION, prepare, remedy, read_only)
         except BaseException:
             self._lock.release()
             raise
         self._transactions = Transactions(self._connection)
         self.journal = RunJournal(self._transactions)
+
+    def _take_lock(self, run_id: str) -> None:
+        with storage_errors(self.path):
+            is_taken = not self._lock.acquire(wait=False)
+        if is_taken:
+            raise ResumeError(
+                f"The analyses of run {run_id!r} are in use by {self._lock.holder()}. Wait until "
+                "it ends."
+            )
 
     def transaction(self) -> AbstractContextManager[Any]:
         """Store all writes of a ``with`` block atomically, or none after an error or a kill."""
@@ -170,7 +180,10 @@ class AnalysisStore:
 
     def close(self) -> None:
         """Close the file and release the lock."""
-        self._connection.close()
+        if self._read_only:
+            self._connection.close()
+        else:
+            close_for_readers(self._connection)
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -180,6 +193,14 @@ class AnalysisStore:
     def __exit__(self, *exception: object) -> None:
         """Close the store."""
         self.close()
+
+
+def _check_tables(_connection: sqlite3.Connection, version: int) -> None:
+    if version != LAYOUT_VERSION:
+        raise ResumeError(
+            f"{FILE_NAME} was written by an earlier version of nip. Run the analysis where the "
+            "folder can be written, which converts it."
+        )
 
 
 def _create_tables(connection: sqlite3.Connection, version: int) -> None:

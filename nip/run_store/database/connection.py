@@ -1,10 +1,14 @@
 """``connect``: opening SQLite files that have a layout version."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nip.errors import ResumeError
+from nip.errors import ResumeError, StorageError
+from nip.utils.sqlite_errors import damaged, readable_errors
+
+_UNCHANGING = "&immutable=1"
 
 
 def connect(
@@ -14,32 +18,103 @@ def connect(
     remedy: str,
     read_only: bool = False,
 ) -> sqlite3.Connection:
-    """Open an SQLite file in WAL mode, and prepare its tables.
+    """Open an SQLite file, and prepare its tables.
 
     A missing file is created, unless ``read_only``. ``prepare`` creates missing tables, given the
-    layout version of the file, which is 0 for a new one. ``ResumeError`` is raised if the file is
-    damaged or has a later layout than ``layout``; ``remedy`` says what the user can do then.
+    layout version of the file, which is 0 for a new one.
+
+    A file that is opened for writing is checked for damaged pages, which reads it once.
+
+    Raises
+    ------
+    ResumeError
+        If the file is damaged, is empty but ``read_only``, or has a later layout than ``layout``;
+        ``remedy`` says what the user can do then.
+    StorageError
+        If the disk is full or fails, or another program has locked the file.
     """
-    mode = "ro" if read_only else "rwc"
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    is_there = path.exists() and path.stat().st_size > 0
+    with _refused_unless_readable(path, remedy):
+        connection = connect_for_reading(path) if read_only else _connect(path, "rwc")
+        try:
+            if not read_only and is_there:
+                _check_pages(connection, path, remedy)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            _check_layout(path, version, layout, remedy, must_have_tables=read_only)
+            prepare(connection, version)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def connect_for_reading(path: Path) -> sqlite3.Connection:
+    """Open an SQLite file that another process may be writing; the folder may be read-only."""
+    connection = _connect(path, "ro")
     try:
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > layout or (version == 0 and read_only):
-            raise ResumeError(
-                f"{path} has layout {version}, this version of nip reads layout {layout}. Use the "
-                f"version of nip that wrote it, or {remedy}."
-            )
-        prepare(connection, version)
-    except sqlite3.DatabaseError as error:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError:
         connection.close()
-        raise ResumeError(
-            f"{path} cannot be read: {error}. Restore it from a copy, or {remedy}."
-        ) from error
+        # SQLite cannot read a file in WAL mode without writing beside it, unless told that nobody
+        # changes it. A process that writes has changes in the -wal file.
+        if not path.exists():
+            raise
+        if _has_content(Path(f"{path}-wal")):
+            raise StorageError(
+                f"{path}-wal holds changes that cannot be read where nothing can be written. Copy "
+                f"{path.parent} to a folder of your own, and read it there."
+            ) from None
+        connection = _connect(path, "ro", _UNCHANGING)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def close_for_readers(connection: sqlite3.Connection) -> None:
+    """Close a file opened for writing so that it can be read from a read-only folder.
+
+    The ``-wal`` file is merged and WAL mode left, unless another process has the file open.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+
+
+def _connect(path: Path, mode: str, options: str = "") -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode={mode}{options}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path, remedy: str) -> None:
+    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if problem != "ok":
+        raise damaged(path, " ".join(problem.split()), remedy)
+
+
+def _check_layout(
+    path: Path, version: int, layout: int, remedy: str, must_have_tables: bool
+) -> None:
+    if version == 0 and must_have_tables:
+        raise ResumeError(f"{path} is empty. Restore it from a copy, or {remedy}.")
+    if version > layout:
+        raise ResumeError(
+            f"{path} has layout {version}, this version of nip reads layout {layout}. Use the "
+            f"version of nip that wrote it, or {remedy}."
+        )
+
+
+@contextmanager
+def _refused_unless_readable(path: Path, remedy: str) -> Iterator[None]:
+    try:
+        with readable_errors(path, remedy):
+            yield
+    except sqlite3.DatabaseError as error:
+        raise ResumeError(
+            f"{path} cannot be read: {error}. Restore it from a copy, or {remedy}."
+        ) from error
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0

@@ -7,19 +7,24 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from nip.run_store.database.connection import connect
+from nip.run_store.database.connection import close_for_readers, connect
 from nip.run_store.database.history import RunHistory
 from nip.run_store.database.job_table import JobTable
 from nip.run_store.database.journal import RunJournal
+from nip.run_store.database.origin import IDENTITY_KEY, PARAMETERS_KEY, Origin
 from nip.run_store.database.rollout_table import RolloutTable
 from nip.run_store.database.schema import SCHEMA_VERSION, create_temporary, migrate
 from nip.run_store.database.transactions import Transactions
+from nip.utils.files import flush_to_disk, storage_errors
 
 STATE_PREFIX = "state of the work: "
 """Key prefix that separates the trainer's state from that of the run store, such as the status."""
 
 DIGEST_PREFIX = "digest of the "
 """Key prefix of the digests of the datasets."""
+
+LAST_CHECKPOINT_KEY = "last checkpoint"
+"""Key of the iteration of the newest checkpoint that was, or was being, saved."""
 
 
 class RunDatabase:
@@ -38,6 +43,7 @@ class RunDatabase:
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
+        self._path, self._read_only = path, read_only
         prepare = _prepare_for_reading if read_only else migrate
         remedy = "start a new run with another run_id"
         self._connection = connect(path, SCHEMA_VERSION, prepare, remedy, read_only)
@@ -86,13 +92,35 @@ class RunDatabase:
             rows = connection.execute(query, (len(DIGEST_PREFIX), DIGEST_PREFIX)).fetchall()
         return {key.removeprefix(DIGEST_PREFIX): value for key, value in rows}
 
+    def origin(self) -> Origin:
+        """Load the run and the parameters to which the file belongs."""
+        keys = (IDENTITY_KEY, PARAMETERS_KEY)
+        stored = {key: self.get_state(key, "") for key in keys}
+        return Origin.from_mapping({key: value for key, value in stored.items() if value})
+
+    def set_origin(self, origin: Origin) -> None:
+        """Store the run and the parameters to which the file belongs."""
+        with self.transaction():
+            for key, value in origin.to_dict().items():
+                self.set_state(key, value or "")
+
     def flush(self) -> None:
         """Flush all stored data to disk."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        with self.transaction.reading() as connection:
+            checkpoint = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        is_busy, num_frames, num_merged = checkpoint
+        if is_busy or num_merged < num_frames:
+            # Readers keep SQLite from merging, and from flushing, the last transactions.
+            with storage_errors(self._path):
+                flush_to_disk(f"{self._path}-wal")
+                flush_to_disk(self._path.parent)
 
     def close(self) -> None:
         """Close the file; SQLite then merges the ``-wal`` file into it."""
-        self._connection.close()
+        if self._read_only:
+            self._connection.close()
+        else:
+            close_for_readers(self._connection)
 
 
 def _to_sql(value: float) -> float | None:

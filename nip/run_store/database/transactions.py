@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nip.utils.sqlite_errors import file_of, readable_errors
+
 
 class Transactions:
     """Nested transactions of one connection, which has ``isolation_level=None``.
@@ -12,14 +14,19 @@ class Transactions:
     Writes are committed when the outermost transaction ends. An inner transaction that fails is
     rolled back to its savepoint, so that a caught error leaves no partial writes.
 
+    The first one sets the file to WAL mode, in which it can be read at the same time, and which
+    ``close_for_readers`` ends.
+
     Only one thread at a time can be in a transaction; others wait. In asyncio, do not ``await`` in
     a transaction: writes of other tasks would become part of it.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._path = file_of(connection)
         self._lock = threading.RLock()
         self._depth = 0
+        self._has_begun = False
 
     @property
     def is_open(self) -> bool:
@@ -29,13 +36,14 @@ class Transactions:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for a query, which sees the writes of an open transaction."""
-        with self._lock:
+        with self._lock, readable_errors(self._path):
             yield self._connection
 
     @contextmanager
     def __call__(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection; commit the writes of the block, or roll them back on an error."""
-        with self._lock:
+        with self._lock, readable_errors(self._path):
+            self._begin_writing()
             begin, commit, undo = _statements(self._depth)
             self._connection.execute(begin)
             self._depth += 1
@@ -47,6 +55,15 @@ class Transactions:
                 raise
             finally:
                 self._depth -= 1
+
+    def _begin_writing(self) -> None:
+        if self._has_begun:
+            return
+        (mode,) = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        # Some network file systems have no WAL mode. Without it, NORMAL could damage the file.
+        synchronous = "NORMAL" if mode == "wal" else "FULL"
+        self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+        self._has_begun = True
 
     def _roll_back(self, statements: tuple[str, ...]) -> None:
         # After some errors, such as a full disk, SQLite has already rolled back.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nip.errors import NipError, warn_user
 from nip.parameters.callbacks import WandbParameters
 from nip.run_store.checkpoints.checkpoint import checkpoint_path, read_best
-from nip.run_store.resume_check import FILE_NAME as PARAMETERS_FILE
+from nip.run_store.database.origin import PARAMETERS_FILE
 from nip.trainers.callbacks.extras import require_extra
 from nip.trainers.callbacks.logged_rows import logged_rows, run_folder
 from nip.trainers.callbacks.rollout_samples import RolloutSamples

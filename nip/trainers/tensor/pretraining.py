@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from nip.errors import warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.scenario_base.combined_agents import CombinedAgents
@@ -75,12 +76,23 @@ def pretrain_agents(
         encoded = json.dumps(metrics, sort_keys=True).encode()
         tensors["metrics"] = torch.tensor(list(encoded), dtype=torch.uint8)
         if ranks.is_first:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, save(tensors))
+            _store(path, save(tensors))
     for _, _, agent in instance.agents:
         if agent.value_body is not None:
             agent.value_body.load_state_dict(agent.body.state_dict())
     return metrics
+
+
+def _store(path: Path, content: bytes) -> None:
+    """Write to the cache, which in a shared folder may belong to another user."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        warn_user(
+            f"The pretrained bodies are not kept for other runs, because {path} cannot be written "
+            f"({error}). Make the folder writable, or choose another settings.runs_dir."
+        )
 
 
 def cache_path(

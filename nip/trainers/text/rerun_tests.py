@@ -12,6 +12,7 @@ from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.run_store import Run
+from nip.run_store.database.connection import connect_for_reading
 from nip.run_store.reading import read_state
 from nip.trainers.text.data_order import is_tested, reruns_tests
 from nip.trainers.text.model_connection import ENDPOINT_FILE
@@ -96,7 +97,7 @@ def copy_endpoint_of_base_run(
     temporary.unlink(missing_ok=True)
     # Copied by SQLite's backup, which is consistent even if the base run is writing to the file.
     with (
-        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as original,
+        closing(connect_for_reading(source)) as original,
         closing(sqlite3.connect(temporary)) as copy,
     ):
         original.backup(copy)

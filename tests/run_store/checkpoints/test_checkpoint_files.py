@@ -1,7 +1,9 @@
 """The files of a checkpoint: all tensors and states are restored exactly."""
 
+import errno
 import json
 import math
+import os
 import re
 
 import pytest
@@ -9,8 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nip.errors import StorageError
 from nip.run_store import Checkpoint
 from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
+from tests.small_disks import small_disk
 
 # Without the types that torch itself cannot copy: quantized ones, and those narrower than a byte.
 NO_TENSORS = re.compile(r"torch\.(q|bits|uint[1-7]$|int[1-7]$)")
@@ -128,3 +132,51 @@ def test_a_manifest_tells_what_the_checkpoint_consists_of(folder):
     manifest = json.loads((folder.path(1) / "manifest.json").read_text())
     assert manifest["iteration"] == 1
     assert set(manifest["files"]) == {"agent.safetensors", "state.json"}
+
+
+def checkpoint_of(num_bytes, iteration=1):
+    return Checkpoint(iteration, {"a": {"w": torch.ones(num_bytes, dtype=torch.uint8)}}, {})
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_one_before_and_no_file(tmp_path):
+    with small_disk(tmp_path / "disk", 400) as (disk, resize):
+        folder = CheckpointFolder(disk / "checkpoints")
+        folder.save(checkpoint_of(100_000))
+        with pytest.raises(StorageError, match=r"iteration_000002.*: No space left on device"):
+            folder.save(checkpoint_of(1_000_000, iteration=2))
+        assert sorted(path.name for path in folder.folder.iterdir()) == ["iteration_000001"]
+        assert folder.load_latest().iteration == 1
+        resize(4000)
+        folder.save(checkpoint_of(1_000_000, iteration=2))
+        assert folder.load_latest().iteration == 2
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_checkpoint_that_cannot_be_flushed_leaves_the_one_before(folder, monkeypatch, number):
+    folder.save(checkpoint_of(10))
+    calls, fsync = [], os.fsync
+
+    def fail_once(descriptor):
+        calls.append(descriptor)
+        if len(calls) == number:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
+    with pytest.raises(StorageError, match="Input/output error"):
+        folder.save(checkpoint_of(10, iteration=2))
+    monkeypatch.undo()
+    # The last flush is that of the folder, after the new checkpoint has its name.
+    assert folder.load_latest().iteration == (1 if number < 5 else 2)
+    folder.save(checkpoint_of(10, iteration=2))
+    assert folder.iterations() == [1, 2]
+
+
+def test_others_may_read_the_files_that_the_umask_lets_them_read(folder):
+    old_mask = os.umask(0o027)
+    try:
+        folder.save(checkpoint_of(10))
+    finally:
+        os.umask(old_mask)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.path(1).iterdir()}
+    assert modes == dict.fromkeys(("a.safetensors", "manifest.json", "state.json"), 0o640)

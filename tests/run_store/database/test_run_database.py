@@ -1,16 +1,19 @@
 """Metrics and state in ``run.db``."""
 
 import math
+import os
 import sqlite3
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nip.errors import ResumeError
+from nip.errors import ResumeError, StorageError
 from nip.run_store.database import RunDatabase
 from nip.run_store.database.history import RunHistory
+from tests.small_disks import small_disk
 
 
 def bits(value: float) -> bytes:
@@ -63,15 +66,70 @@ def test_a_log_call_that_fails_stores_none_of_its_metrics(path):
     database.close()
 
 
-def test_the_file_is_in_wal_mode_and_the_table_can_be_read_by_any_sqlite(path):
+def test_the_file_is_in_wal_mode_while_written_and_the_table_can_be_read_by_any_sqlite(path):
     database = RunDatabase(path)
     database.log_metrics(3, {"loss": math.nan, "accuracy": 0.5})
+    assert path.with_name("run.db-wal").exists()
     database.close()
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         rows = connection.execute("SELECT iteration, name, value FROM metrics").fetchall()
     connection.close()
     assert rows == [(3, "accuracy", 0.5), (3, "loss", None)]
+
+
+def merged_content(path, folder):
+    """Return the metrics that are left if a power failure loses what was not flushed."""
+    copy = folder / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    database = RunDatabase(copy)
+    history = database.load_history()
+    database.close()
+    return history.to_dict()
+
+
+def test_flush_merges_everything_into_the_file(path, tmp_path):
+    database = RunDatabase(path)
+    database.log_metrics(1, {"loss": 0.5})
+    database.flush()
+    assert merged_content(path, tmp_path) == {"loss": [(1, 0.5)]}
+    database.close()
+
+
+def test_flush_reaches_the_disk_although_a_reader_keeps_it_from_merging(path, monkeypatch):
+    database, flushed = RunDatabase(path), []
+    database.log_metrics(1, {"loss": 1.0})
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM metrics").fetchone() == (1,)
+    database.log_metrics(2, {"loss": 0.5})
+    fsync = os.fsync
+
+    def record(descriptor):
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    database.flush()
+    assert flushed == ["run.db-wal", path.parent.name]
+    flushed.clear()
+    reader.close()
+    database.flush()
+    assert flushed == []
+    database.close()
+
+
+def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path):
+    with small_disk(tmp_path / "disk", 200) as (folder, resize):
+        database = RunDatabase(folder / "run.db")
+        database.log_metrics(1, {"loss": 1.0})
+        with pytest.raises(StorageError, match=r"run\.db cannot be accessed: database or disk is"):
+            database.log_metrics(2, {f"metric {number}": 0.0 for number in range(10_000)})
+        assert database.load_history().to_dict() == {"loss": [(1, 1.0)]}
+        resize(10_000)
+        database.log_metrics(2, {"loss": 0.5})
+        database.close()
+        assert merged_content(folder / "run.db", tmp_path) == {"loss": [(1, 1.0), (2, 0.5)]}
 
 
 def test_truncate_deletes_later_iterations_only(path):
@@ -100,7 +158,7 @@ def test_a_reader_sees_what_a_writer_has_stored_so_far_and_changes_nothing(path)
     reader = RunDatabase(path, read_only=True)
     writer.log_metrics(2, {"loss": 0.5})
     assert reader.load_history().values("loss") == [(1, 1.0), (2, 0.5)]
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StorageError, match="readonly"):
         reader.set_state("status", "failed")
     reader.close()
     writer.close()

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from nip.errors import StorageError
 from nip.run_store import open_database
 from nip.run_store.database import RunDatabase, schema
 
@@ -59,7 +60,7 @@ def test_a_reader_finds_the_missing_tables_empty_and_leaves_the_file_alone(path)
         assert database.journal.get("key") is None
         assert database.rollouts.iterations("train") == []
         assert database.jobs.all() == []
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(StorageError, match="readonly"):
             database.journal.put("key", {})
     assert path.read_bytes() == before
 

@@ -1,0 +1,75 @@
+"""Errors of SQLite as errors for users: a full disk, a damaged file, a locked file."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nip.errors import ResumeError, StorageError
+from nip.utils.files import CHECK_DISK, CHECK_PERMISSIONS, FREE_SPACE, storage_error
+
+_DISK = {sqlite3.SQLITE_FULL: FREE_SPACE, sqlite3.SQLITE_IOERR: CHECK_DISK}
+_PERMISSIONS = {
+    sqlite3.SQLITE_READONLY: CHECK_PERMISSIONS,
+    sqlite3.SQLITE_CANTOPEN: CHECK_PERMISSIONS,
+}
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+@contextmanager
+def readable_errors(path: Path | str, remedy: str = "start a new run") -> Iterator[None]:
+    """Raise errors of SQLite in a ``with`` block as ``StorageError`` or ``ResumeError``.
+
+    ``StorageError`` is raised for disk, permissions and locks, ``ResumeError`` for damage.
+
+    Others, such as those of wrong statements, are not changed.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file, for the message.
+    remedy : str
+        What to do if the file is damaged and there is no copy.
+    """
+    try:
+        with disk_errors(path):
+            yield
+    except sqlite3.DatabaseError as error:
+        code = _code(error)
+        if code in _PERMISSIONS:
+            raise storage_error(path, str(error), _PERMISSIONS[code]) from error
+        if code in _DAMAGE:
+            raise damaged(path, str(error), remedy) from error
+        if code in _LOCKED:
+            raise StorageError(
+                f"{path} is locked by another program ({error}). Close what has it open, and start "
+                "again."
+            ) from error
+        raise
+
+
+@contextmanager
+def disk_errors(path: Path | str) -> Iterator[None]:
+    """Raise ``StorageError`` if SQLite reports a full or failing disk in a ``with`` block."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if _code(error) not in _DISK:
+            raise
+        raise storage_error(path, str(error), _DISK[_code(error)]) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the basic code; extended codes have further bits above it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def damaged(path: Path | str, problem: str, remedy: str = "start a new run") -> ResumeError:
+    """Return the error for a damaged file."""
+    return ResumeError(f"{path} is damaged: {problem}. Restore it from a copy, or {remedy}.")
+
+
+def file_of(connection: sqlite3.Connection) -> str:
+    """Return the path of the file of a connection; empty for a database in memory."""
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])
