@@ -5,14 +5,15 @@ PyTorch is imported only after the checks, so that invalid parameters are report
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.errors import ParameterError, ResumeError, warn_user
+from nip.errors import ParameterError, ResumeError, StorageError, warn_user
 from nip.experiment.checked import CheckedExperiment, check
+from nip.experiment.rank_agreement import check_same_data, check_same_experiment
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, trainer_specs
 from nip.run_store import ResumePolicy, Run
@@ -107,6 +108,7 @@ def run_checked(
     runs_dir = Path(experiment.settings.runs_dir)
     own_settings = _settings_of_rank(experiment.settings, launched_ranks())
     with connected_ranks(own_settings.device) as ranks:
+        check_same_experiment(experiment, ranks)
         is_named = experiment.run_id is not None
         (is_there,) = ranks.first([is_named and is_run_folder(runs_dir / str(experiment.run_id))])
         trainer = None
@@ -246,6 +248,7 @@ def _train_and_finish(trainer: "Trainer", run: Run | None) -> None:
             warn_user(note)
         run.start(trainer.scenario_instance.digests())
 
+    check_same_data(trainer.scenario_instance, current_ranks())
     current_ranks().only_first(start)
     try:
         with _torch_threads(trainer.hyper_params, trainer.settings):
@@ -255,7 +258,9 @@ def _train_and_finish(trainer: "Trainer", run: Run | None) -> None:
                 trainer.train()
     except Exception as error:
         if run is not None:
-            run.finish("failed", error)
+            # On a full disk the status stays "running", which is that of any interrupted run.
+            with suppress(StorageError):
+                run.finish("failed", error)
         raise
     if run is not None:
         run.finish("completed")

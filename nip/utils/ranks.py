@@ -141,6 +141,15 @@ class Ranks:
         encoded = torch.tensor(list(text.encode()), dtype=torch.uint8)
         return bytes(self.share({"text": encoded})["text"].tolist()).decode()
 
+    def gather_texts(self, text: str) -> list[str]:
+        """Return the text of each rank, in the order of ranks."""
+        if self.size == 1:
+            return [text]
+        import torch
+
+        encoded = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        return [bytes(each["text"].tolist()).decode() for each in self.gather({"text": encoded})]
+
     def first(self, values: Sequence[float]) -> list[float]:
         """Return the numbers of rank 0; all ranks must pass equally many."""
         if self.size == 1:
