@@ -11,7 +11,6 @@ from nip.parameters.callbacks import callback_specs
 from nip.parameters.tree.difference import ABSENT, Difference, difference
 from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.tree.plugin_names import plugin_stamp
-from nip.parameters.tree.unnamed import FILE_NAME
 from nip.parameters.tree.yaml_text import dump, load_mapping
 from nip.run_store.database.origin import PARAMETERS_FILE
 from nip.utils.files import write_atomically

@@ -247,8 +247,7 @@ class Run:
         when it resumes, so that a kill between two of these steps loses neither checkpoint.
         """
         if (self.folder / CHECKPOINTS).is_dir():
-            identity = self._origin.run_identity
-            best = BestCheckpoint(int(iteration), metric, float(value), identity)
+            best = BestCheckpoint(int(iteration), metric, float(value))
             write_best(self.folder / CHECKPOINTS, best)
 
     @property

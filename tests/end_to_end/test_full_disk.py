@@ -51,7 +51,7 @@ def test_a_run_on_a_full_disk_can_be_resumed_with_the_same_numbers(
         folder = disk / "r"
         if folder.exists():
             assert status(folder) in ("running", "failed")
-            assert (status(folder) == "failed") == (folder / "result.json").exists()
+            assert status(folder) == "running" or (folder / "result.json").exists()
         resize(50_000)
         assert run_experiment(params, run_id="r", settings=settings).metrics == undisturbed[kind]
         assert status(folder) == "completed"

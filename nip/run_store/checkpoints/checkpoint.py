@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nip.errors import CheckpointError
-from nip.run_store.database.origin import Origin, read_identity
+from nip.run_store.database.origin import Origin
 from nip.utils.files import write_atomically
 
 if TYPE_CHECKING:
@@ -53,9 +53,6 @@ class BestCheckpoint:
     value: float
     """Value of that metric."""
 
-    run_identity: str | None = None
-    """Identity of the run; see ``Origin``."""
-
 
 def checkpoint_path(folder: Path, iteration: int) -> Path:
     """Return the path of the checkpoint of an iteration, whether it exists or not."""
@@ -95,7 +92,7 @@ def write_best(folder: Path, best: BestCheckpoint) -> None:
 def read_best(folder: Path) -> BestCheckpoint | None:
     """Read ``best.json``; None if it does not exist or the checkpoint was deleted.
 
-    Raises ``CheckpointError`` if it cannot be read, or is of another run.
+    Raises ``CheckpointError`` if it cannot be read.
     """
     path = folder / BEST_FILE
     try:
@@ -107,9 +104,4 @@ def read_best(folder: Path) -> BestCheckpoint | None:
             f"{path} cannot be read: {error}. Restore it from a copy, or move it away: then no "
             "checkpoint counts as the best."
         ) from error
-    if Origin(best.run_identity).difference(Origin(read_identity(folder.parent))):
-        raise CheckpointError(
-            f"{path} is of another run. Restore that of this run from a copy, or move it away: "
-            "then no checkpoint counts as the best."
-        )
     return best if checkpoint_path(folder, best.iteration).is_dir() else None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from nip.errors import ResumeError
-from nip.run_store.database.connection import connect
+from nip.run_store.database.connection import close_for_readers, connect
 from nip.run_store.database.journal import RunJournal
 from nip.run_store.database.transactions import Transactions
 from nip.utils.file_lock import FileLock
@@ -44,7 +44,7 @@ class JournalFile:
 
     def close(self) -> None:
         """Close the file and release the lock."""
-        self._connection.close()
+        close_for_readers(self._connection)
         self._lock.release()
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nip.errors import ParameterError
+from nip.parameters.tree.unnamed import FILE_NAME as PARAMETERS_FILE
 from nip.parameters.tree.yaml_text import load_mapping
 
 IDENTITY_KEY = "run_identity"
@@ -17,7 +18,6 @@ IDENTITY_KEY = "run_identity"
 PARAMETERS_KEY = "parameters_sha256"
 """Key of the digest of the parameters, likewise."""
 
-PARAMETERS_FILE = "hyper_params.yaml"
 ENVIRONMENT_FILE = "environment.json"
 
 

@@ -19,7 +19,6 @@ def test_the_best_checkpoint_is_recorded_with_its_metric(tmp_path):
         "iteration": 12,
         "metric": "test_mean_accuracy",
         "value": 0.875,
-        "run_identity": None,
     }
 
 

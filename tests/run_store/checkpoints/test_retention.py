@@ -9,7 +9,6 @@ import torch
 from nip.errors import CheckpointError, NipError
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store import Checkpoint, Run
-from nip.run_store.database.origin import read_identity
 from tests.run_store.kill import run_until_killed
 
 ACCURACIES = {1: 0.5, 2: 0.6, 3: 0.9, 4: 0.7}
@@ -54,7 +53,6 @@ def test_the_newest_the_permanent_and_the_best_are_left(tmp_path):
             "iteration": 3,
             "metric": "test_mean_accuracy",
             "value": 0.9,
-            "run_identity": read_identity(run.folder),
         }
 
 

@@ -30,5 +30,5 @@ def test_one_process_at_a_time_uses_a_file(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_reported_and_not_locked(tmp_path: Path) -> None:
     (tmp_path / "answers.db").write_text("not a database, but text that is long enough" * 9)
     for _ in range(2):
-        with pytest.raises(ResumeError, match="cannot be read"):
+        with pytest.raises(ResumeError, match="is damaged"):
             JournalFile(tmp_path / "answers.db")
