@@ -1,8 +1,9 @@
 """Speed of the tensor trainers relative to plain PyTorch in the same process.
 
 The setting is that of the public reference: default networks, protocol ``nip``, 1000 frames per
-iteration, 4 epochs, minibatches of 64. Both sides of a ratio alternate, so that changes in the
-speed of the machine affect both; the median over all rounds is reported.
+iteration, 4 epochs, minibatches of 64, on pairs of graphs and (``images_...``) on images. Both
+sides of a ratio alternate, so that changes in the speed of the machine affect both; the median over
+all rounds is reported.
 
     python benchmarks/bench_tensor.py --json out.json
 """
@@ -35,15 +36,23 @@ from nip.trainers.registry import build_trainer
 Seconds = float
 
 
-def build_bench_trainer(data_dir: Path, device: str) -> VanillaPpoTrainer:
-    """Build the trainer of the reference setting on a small dataset, ready to iterate."""
+SETTINGS = {
+    "": {"scenario": "graph_isomorphism", "dataset": "bench"},
+    "images_": {"scenario": "image_classification", "dataset": "find_the_plus"},
+}
+"""What is measured, by the prefix of its metrics."""
+
+
+def write_bench_pairs(data_dir: Path) -> None:
+    """Write the pairs of graphs that are measured."""
     splits = {split: generate_pairs(1000, split, seed=0) for split in ("train", "test")}
     write_dataset(data_dir / "graph_isomorphism" / "bench", splits, metadata={"seed": 0})
+
+
+def build_bench_trainer(setting: str, data_dir: Path, device: str) -> VanillaPpoTrainer:
+    """Build the trainer of a setting, ready to iterate."""
     hyper_params = HyperParameters(
-        scenario="graph_isomorphism",
-        trainer="vanilla_ppo",
-        dataset="bench",
-        rl={"num_iterations": 10**6},
+        trainer="vanilla_ppo", rl={"num_iterations": 10**6}, **SETTINGS[setting]
     )
     settings = ExperimentSettings(data_dir=str(data_dir), progress=False, device=device)
     instance = build_scenario_instance(hyper_params, settings)
@@ -188,10 +197,18 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = build_bench_trainer(Path(folder), arguments.device)
-        results = measure(trainer, arguments.rounds, arguments.device)
+        write_bench_pairs(Path(folder))
+        results = {
+            f"{setting}{name}": value
+            for setting in SETTINGS
+            for name, value in measure(
+                build_bench_trainer(setting, Path(folder), arguments.device),
+                arguments.rounds,
+                arguments.device,
+            ).items()
+        }
     for name, value in results.items():
-        print(f"{name:18s} {value:10.3f}")
+        print(f"{name:24s} {value:10.3f}")
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

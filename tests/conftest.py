@@ -38,6 +38,7 @@ WHOLE_RUNS = (
     "scenarios/code_validation/generation/",
     "scenarios/code_validation/problems/",
     "scenarios/graph_isomorphism/test_manual",
+    "scenarios/image_classification/test_stored_episodes",
     "scripts/",
     "test_benchmarks",
     "test_command_line",
@@ -73,6 +74,7 @@ NUMERICS = (
     "rl_objectives/",
     "scenario_base/test_",
     "scenarios/graph_isomorphism/",
+    "scenarios/image_classification/test_",
     "trainers/tensor/learning/",
 )
 MARKERS = {"whole_run": WHOLE_RUNS, "numerics": NUMERICS}

@@ -12,7 +12,12 @@ from torch import Tensor
 from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
-from nip.parameters import GraphIsomorphismAgentParameters, HyperParameters, scenario_specs
+from nip.parameters import (
+    GraphIsomorphismAgentParameters,
+    HyperParameters,
+    ImageClassificationAgentParameters,
+    scenario_specs,
+)
 from nip.scenario_instance import ScenarioInstance
 from nip.scenarios.graph_isomorphism.pair_files import PairArrays, write_dataset
 from nip.trainers.core.trainer import Trainer
@@ -22,7 +27,11 @@ from tests.text_experiments import make_text_params
 TENSOR_SCENARIOS = [name for name, spec in scenario_specs.items() if spec.data == "tensordict"]
 """Scenarios whose agents are networks."""
 
-DATASETS = {"graph_isomorphism": "tiny", "toy": "witness"}
+DATASETS = {
+    "graph_isomorphism": "tiny",
+    "image_classification": "find_the_plus",
+    "toy": "witness",
+}
 """A dataset of each scenario."""
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -72,6 +81,13 @@ def make_params(
     }
     if scenario == "graph_isomorphism":
         groups.setdefault("d_representation", 4)
+    if scenario == "image_classification":
+        groups["agents"] = groups["agents"] or {"_default": tiny_image_agent()}
+        groups.setdefault("d_representation", 4)
+        groups.setdefault("dataset_options", {"max_train_size": 8})
+        groups.setdefault(
+            "image_classification", {"num_block_groups": 2, "initial_num_channels": 1}
+        )
     if f"{protocol}_protocol" in ("nip_protocol", "debate_protocol", "mnip_protocol"):
         groups.setdefault(f"{protocol}_protocol", NUM_ROUNDS)
     with warnings.catch_warnings():
@@ -113,6 +129,18 @@ def tiny_graph_agent(**changes: Any) -> GraphIsomorphismAgentParameters:
         "d_value": 4,
     }
     return GraphIsomorphismAgentParameters(**{**fields, **changes})
+
+
+def tiny_image_agent(**changes: Any) -> ImageClassificationAgentParameters:
+    """Return a network with one block in each group and enough width to learn something."""
+    fields = {
+        "num_blocks_per_group": 1,
+        "stride": 2,
+        "d_latent_pixel_selector": 4,
+        "d_decider": 4,
+        "d_value": 4,
+    }
+    return ImageClassificationAgentParameters(**{**fields, **changes})
 
 
 def make_settings(

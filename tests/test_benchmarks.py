@@ -20,7 +20,7 @@ def run_benchmark(repository: Path, folder: Path, name: str, *sizes: str) -> dic
 def test_the_tensor_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
     metrics = run_benchmark(repository, tmp_path, "bench_tensor.py", "--rounds", "1")
     for name in ("frames_per_s", "update_ratio", "collect_ratio", "peak_mb"):
-        assert metrics[name] > 0, name
+        assert metrics[name] > 0 and metrics[f"images_{name}"] > 0, name
 
 
 def test_the_text_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:

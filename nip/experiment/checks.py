@@ -119,6 +119,9 @@ def _check_batch(hyper_params: HyperParameters, protocol: ProtocolHandler) -> No
 
 
 def _check_dataset(hyper_params: HyperParameters, settings: ExperimentSettings) -> None:
-    """Look for the folder of a dataset that is read from disk."""
-    if scenario_specs[hyper_params.scenario].builtin_datasets is None:
+    """Look for the files of a dataset that is read from disk."""
+    spec = scenario_specs[hyper_params.scenario]
+    if spec.check is not None:
+        spec.check(hyper_params, settings)
+    elif spec.builtin_datasets is None:
         check_splits(dataset_folder(settings.data_dir, hyper_params.scenario, hyper_params.dataset))

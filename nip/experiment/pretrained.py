@@ -70,9 +70,16 @@ def build_pretrained(config: Mapping[str, Any]) -> PretrainedAgent:
         hyper_params,
         scenario,
         build_protocol_handler(hyper_params),
-        # Agents need only the shape of a message from the data.
-        TensorDataset({}, torch.empty(0), tuple(config["message_shape"])),
+        _empty_dataset(config),
         trainer_registry[hyper_params.trainer].trainer_type,
     )
     agent = {name: agent for _, name, agent in agents}[config["agent_name"]]
     return PretrainedAgent(agent, ObservationNormalizer())
+
+
+def _empty_dataset(config: Mapping[str, Any]) -> TensorDataset:
+    """Return a dataset without datapoints, because agents need only shapes from the data."""
+    # Agents that were saved before there were scenarios with images do not need these shapes.
+    shapes = config.get("observation_shapes", {})
+    observations = {name: torch.empty(0, *shape) for name, shape in shapes.items()}
+    return TensorDataset(observations, torch.empty(0), tuple(config["message_shape"]))

@@ -94,6 +94,7 @@ def build_agents(
             agent_name=name,
             protocol=protocol,
             message_shape=dataset.message_shape,
+            observation_shapes=dataset.observation_shapes,
         )
         # Modules initialise their weights from the global generator. It is seeded for each agent
         # and restored, so that the weights of an agent do not depend on the other agents.

@@ -32,6 +32,11 @@ from nip.parameters.scenarios.code_validation import (
     CodeValidationParameters,
 )
 from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.parameters.scenarios.image_classification import (
+    DatasetOptionsParameters,
+    ImageClassificationAgentParameters,
+    ImageClassificationParameters,
+)
 from nip.parameters.scenarios.toy import ToyAgentParameters
 from nip.parameters.specs import (
     ProtocolSpec,

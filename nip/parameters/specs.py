@@ -8,7 +8,7 @@ options, fitting scenarios, ``--help`` and the reference pages are derived from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,9 @@ from nip.parameters.types import DataType
 from nip.registry import Registry
 
 if TYPE_CHECKING:
+    from nip.experiment_settings import ExperimentSettings
     from nip.parameters.agents import BaseAgentParameters
+    from nip.parameters.tree.hyper_parameters import HyperParameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +145,14 @@ class ScenarioSpec(OptionReader):
     agent_parameters: type[BaseAgentParameters]
     """Class of the parameters of its agents."""
 
-    builtin_datasets: tuple[str, ...] | None = None
-    """Names of its datasets if they are generated; None if datasets are folders."""
+    builtin_datasets: Collection[str] | None = None
+    """Names of its datasets if it knows them all, as a tuple or a registry of datasets; None if
+    datasets are folders."""
+
+    check: Callable[[HyperParameters, ExperimentSettings], None] | None = None
+    """Checks, without importing PyTorch, that the dataset and all else that it needs beside the
+    parameters exist, and raises a ``NipError`` otherwise. None: datasets that are folders must
+    exist and have both splits."""
 
     part_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of an agent that only some of its parts read, by part: ``policy_head``, ``decider``
@@ -201,8 +209,3 @@ ABSENT_TRAINERS: dict[str, DataType] = {
     "spg": "tensordict",
 }
 """Trainers of the published code that this version does not have, for the error message."""
-
-ABSENT_SCENARIOS: dict[str, DataType] = {
-    "image_classification": "tensordict",
-}
-"""Scenarios of the published code that this version does not have, for the error message."""

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 
 from nip.parameters.fields.value_limits import PathMarker, SeedMarker
 
-ScenarioType = Literal["code_validation", "graph_isomorphism", "toy"]
+ScenarioType = Literal["code_validation", "graph_isomorphism", "image_classification", "toy"]
 """Built-in scenarios."""
 
 TrainerType = Literal["pure_text_ei", "reinforce", "solo_agent", "vanilla_ppo"]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from torch import Tensor, nn
@@ -47,6 +47,8 @@ class AgentContext:
         The protocol: turns, visibility and rewards.
     message_shape : tuple of int
         Shape ``S`` of the grid from which one symbol is chosen, ``(2, N)`` for graph pairs.
+    observation_shapes : mapping of str to tuple of int
+        Shape of each observation of a datapoint, ``(channel, height, width)`` for an image.
     """
 
     hyper_params: HyperParameters
@@ -54,6 +56,7 @@ class AgentContext:
     agent_name: str
     protocol: ProtocolHandler
     message_shape: tuple[int, ...]
+    observation_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def agent_index(self) -> int:

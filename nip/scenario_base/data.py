@@ -84,6 +84,11 @@ class TensorDataset:
             )
         return columns[name]
 
+    @property
+    def observation_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each observation of one datapoint."""
+        return {name: tuple(value.shape[1:]) for name, value in self.observations.items()}
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of observations and labels, which identifies the dataset."""
         digest = hashlib.sha256()

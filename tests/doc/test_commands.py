@@ -11,6 +11,7 @@ from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.request import read_request
 from scripts.create_cv_dataset import build_parser as program_parser
 from scripts.create_gi_dataset import build_parser as graph_parser
+from scripts.draw_image_episodes import build_parser as drawing_parser
 from scripts.plot_learning_curves import build_parser as plot_parser
 from scripts.run_analysers import build_parser as analysis_parser
 from scripts.show_transcripts import build_parser as transcript_parser
@@ -27,6 +28,7 @@ TRUSTED = ("git", "make", "source", "ls", "eval", "curl", "pip", "tensorboard", 
 PARSERS = {
     "scripts/create_cv_dataset.py": program_parser,
     "scripts/create_gi_dataset.py": graph_parser,
+    "scripts/draw_image_episodes.py": drawing_parser,
     "scripts/plot_learning_curves.py": plot_parser,
     "scripts/run_analysers.py": analysis_parser,
     "scripts/show_transcripts.py": transcript_parser,

@@ -5,7 +5,6 @@ from typing import Any
 
 from nip.errors import shown, unknown_name
 from nip.parameters.specs import (
-    ABSENT_SCENARIOS,
     ABSENT_TRAINERS,
     protocol_specs,
     scenario_specs,
@@ -27,7 +26,7 @@ def problems_with_choices(data: Mapping[str, Any], default_protocol: str) -> lis
         if trainer is not None and trainer not in trainer_specs:
             problems.append(_unknown("trainer", trainer, list(trainer_specs), ABSENT_TRAINERS))
         if scenario is not None and scenario not in scenario_specs:
-            problems.append(_unknown("scenario", scenario, list(scenario_specs), ABSENT_SCENARIOS))
+            problems.append(_unknown("scenario", scenario, list(scenario_specs), {}))
     protocol = _given_name(data, "interaction_protocol") or default_protocol
     if protocol not in protocol_specs:
         problems.append(_unknown("interaction_protocol", protocol, list(protocol_specs), {}))
@@ -53,7 +52,7 @@ def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, D
 def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     """Return a message if the trainer and the scenario are for different types of data."""
     trainer_data = _data_of(trainer, trainer_specs, ABSENT_TRAINERS)
-    scenario_data = _data_of(scenario, scenario_specs, ABSENT_SCENARIOS)
+    scenario_data = _data_of(scenario, scenario_specs, {})
     if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
         return []
     trainers = [name for name, spec in trainer_specs.items() if spec.data == scenario_data]

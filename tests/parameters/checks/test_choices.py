@@ -84,11 +84,6 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
             "have. Choose one of: pure_text_ei, reinforce, solo_agent, vanilla_ppo.",
         ),
         (
-            {"scenario": "image_classification"},
-            "scenario='image_classification' is a scenario of the published code that this version "
-            "of nip does not have. Choose one of: code_validation, graph_isomorphism, toy.",
-        ),
-        (
             {"scenario": "toy", "dataset": "witnes"},
             "dataset='witnes': There is no dataset of 'toy' 'witnes'. Did you mean 'witness'? "
             "Known: cheap_talk, secret_talk, witness.",

@@ -60,6 +60,9 @@ def save_pretrained(
             "library_name": "nip",
             "agent_name": name,
             "message_shape": list(agent.context.message_shape),
+            "observation_shapes": {
+                key: list(shape) for key, shape in agent.context.observation_shapes.items()
+            },
             "hyper_params": hyper_params.to_dict(stamp=True),
         }
         model = PretrainedAgent(agent, normalizer)

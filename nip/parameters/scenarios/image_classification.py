@@ -1,0 +1,169 @@
+"""Parameters of image classification: agents, grids of messages, and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from nip.parameters.agents import AgentParameters
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.types import ActivationType, Count, CountOrZero
+
+
+@register_parameter_class
+@dataclass
+class ImageClassificationAgentParameters(AgentParameters):
+    """A convolutional network on the image and the pixels named in messages, and heads on top."""
+
+    activation_function: ActivationType = "tanh"
+    """Activation function of the convolutional network and of all heads."""
+
+    building_block_type: Literal["conv2d", "residual_basic"] = "conv2d"
+    """Blocks of the network: one convolution, or the basic block of residual networks."""
+
+    num_blocks_per_group: Count = 2
+    """Number of blocks in each group, before its pooling."""
+
+    kernel_size: Count = 3
+    """Width of the convolution kernels."""
+
+    stride: Count = 1
+    """Stride of the first convolution of each group; a larger one makes it coarser and faster."""
+
+    glimpse_radius: CountOrZero | None = None
+    """Let the agent see the image only within this distance, in latent pixels, of the latent pixels
+    named so far; None: it sees the whole image."""
+
+    image_pooling: Literal["mean", "max", "named"] = "mean"
+    """How the image is represented: by the mean or maximum over all latent pixels, or by the mean
+    over those that have been named."""
+
+    pretrained_embeddings_model: str | None = None
+    """Registered image encoder whose features the agent sees beside the image; None: none."""
+
+    pretrained_embedding_channels: Count = 64
+    """Number of channels to which these features are reduced."""
+
+    d_latent_pixel_selector: Count = 16
+    """Hidden width of the head that chooses a latent pixel as message."""
+
+    num_latent_pixel_selector_layers: Count = 2
+    """Number of linear layers of that head; fewer than 2 count as 2."""
+
+    d_decider: Count = 16
+    """Hidden width of the head that decides."""
+
+    num_decider_layers: Count = 2
+    """Number of linear layers of the head that decides; fewer than 2 count as 2."""
+
+    include_round_in_decider: bool = True
+    """Give the round as an input to the head that decides."""
+
+    d_linear_message_selector: Count = 16
+    """Hidden width of the head that chooses the linear message."""
+
+    num_linear_message_selector_layers: Count = 2
+    """Number of linear layers of that head; fewer than 2 count as 2."""
+
+    d_value: Count = 16
+    """Hidden width of the head that estimates the value."""
+
+    num_value_layers: Count = 2
+    """Number of linear layers of the head that estimates the value; fewer than 2 count as 2."""
+
+    include_round_in_value: bool = True
+    """Give the round as an input to the head that estimates the value."""
+
+    unused_rules: ClassVar = (
+        *AgentParameters.unused_rules,
+        UnusedOptionRule(
+            ("d_linear_message_selector", "num_linear_message_selector_layers"),
+            "unless include_linear_message_space=True",
+            lambda _, hyper_params: not hyper_params.include_linear_message_space,
+        ),
+        UnusedOptionRule(
+            ("pretrained_embedding_channels",),
+            "unless pretrained_embeddings_model names an encoder",
+            lambda agent, _: agent.pretrained_embeddings_model is None,
+        ),
+    )
+
+    @classmethod
+    def construct_test_params(cls) -> Self:
+        """Return the smallest valid network: one layer of each kind, all widths 1."""
+        return cls(
+            num_blocks_per_group=1,
+            kernel_size=1,
+            pretrained_embedding_channels=1,
+            d_latent_pixel_selector=1,
+            num_latent_pixel_selector_layers=1,
+            d_decider=1,
+            num_decider_layers=1,
+            d_linear_message_selector=1,
+            num_linear_message_selector_layers=1,
+            d_value=1,
+            num_value_layers=1,
+        )
+
+
+@register_parameter_class
+@dataclass
+class ImageClassificationParameters(SubParameters):
+    """The grid of latent pixels from which messages are chosen, and the width of the networks."""
+
+    num_block_groups: Count = 1
+    """Number of groups of blocks, each of which halves height and width of the image."""
+
+    initial_num_channels: Count = 16
+    """Number of channels before the first group; each group doubles it."""
+
+
+@register_parameter_class
+@dataclass
+class DatasetOptionsParameters(SubParameters):
+    """How the classes of a dataset of images become the labels 0 and 1."""
+
+    binarification_method: Literal["merge", "select_two", "random"] = "merge"
+    """``merge``: half of the classes, drawn at random, become label 1; ``select_two``: only two
+    classes are kept; ``random``: the label of each image is random."""
+
+    selected_classes: tuple[CountOrZero, CountOrZero] | None = None
+    """The two classes that are kept, label 0 first; None: those of the dataset, mostly 0 and 1."""
+
+    binarification_seed: CountOrZero | None = None
+    """Seed of ``merge`` and ``random``; None: that of the dataset, mostly 0."""
+
+    make_balanced: bool = True
+    """Leave out images of the more frequent label until both are equally frequent."""
+
+    max_train_size: Count | None = None
+    """Maximum number of images for training, balanced with ``make_balanced``; None: all."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("selected_classes",),
+            "unless dataset_options.binarification_method='select_two'",
+            lambda options, _: options.binarification_method != "select_two",
+        ),
+        UnusedOptionRule(
+            ("binarification_seed",),
+            "with dataset_options.binarification_method='select_two'",
+            lambda options, _: options.binarification_method == "select_two",
+        ),
+    )
+
+    def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
+        """Require two different classes, and a training image of each label."""
+        chosen = self.selected_classes
+        if chosen is not None and chosen[0] == chosen[1]:
+            yield (
+                f"{at('selected_classes')} must be two different classes, got {list(chosen)}. "
+                "Change one of them."
+            )
+        if self.make_balanced and self.max_train_size == 1:
+            yield (
+                f"{at('max_train_size')} must be at least 2 with {at('make_balanced')}=True, which "
+                "keeps as many images of each label, got 1. Raise it."
+            )

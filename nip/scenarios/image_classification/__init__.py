@@ -1,0 +1,1 @@
+"""Image classification: images of two kinds, and messages that name places in them."""

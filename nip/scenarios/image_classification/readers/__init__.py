@@ -1,0 +1,1 @@
+"""Readers and generators of the datasets of images, and the files that they need."""
