@@ -40,6 +40,9 @@ class ImageClassificationAgentParameters(AgentParameters):
     """How the image is represented: by the mean or maximum over all latent pixels, or by the mean
     over those that have been named."""
 
+    include_coordinates: bool = False
+    """Give row and column of each pixel as inputs; convolutions do not know where they are."""
+
     pretrained_embeddings_model: str | None = None
     """Registered image encoder whose features the agent sees beside the image; None: none."""
 

@@ -19,6 +19,12 @@ def image_parameters(context: AgentContext) -> ImageClassificationAgentParameter
     return context.params
 
 
+def pixel_coordinates(height: int, width: int) -> Float[Tensor, "2 height width"]:
+    """Return row and column of each pixel, from -1 to 1 (Liu et al., CoordConv, 2018)."""
+    rows, columns = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+
+
 class ImageClassificationBody(AgentBody):
     """A convolutional network on the image, the messages and, optionally, pretrained features.
 
@@ -26,6 +32,8 @@ class ImageClassificationBody(AgentBody):
     groups of blocks with poolings, lead to a grid of latent pixels, to which the planes of the last
     message are appended.
     """
+
+    coordinates: Tensor
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
@@ -42,6 +50,10 @@ class ImageClassificationBody(AgentBody):
             d_embedding = context.observation_shapes[self.embedding_key][0]
             self.embedding_layer = nn.Conv2d(d_embedding, params.pretrained_embedding_channels, 1)
             d_in += params.pretrained_embedding_channels
+        if params.include_coordinates:
+            d_in += 2
+        coordinates = pixel_coordinates(self.height, self.width)
+        self.register_buffer("coordinates", coordinates, persistent=False)
         self.input_layers = nn.Sequential(
             nn.Conv2d(d_in, d_in, 1),
             ACTIVATIONS[params.activation_function](),
@@ -98,6 +110,8 @@ class ImageClassificationBody(AgentBody):
             window = self._window(observation["message_history"], self.params.glimpse_radius)
             seen = [planes * window for planes in seen]
         history = resize(observation["x"].flatten(1, 3), self.height, self.width)
+        if self.params.include_coordinates:
+            seen.append(self.coordinates.expand(len(history), -1, -1, -1))
         return torch.cat((history, *seen), dim=1)
 
     def _window(

@@ -37,10 +37,11 @@ def load_images(
     folder = image_folder(settings, hyper_params.dataset)
     arrays = source.read(folder, split)
     kept = label_rows(arrays.classes, hyper_params.dataset_options, source, split)
+    observations = {"image": scale_pixels(torch.from_numpy(arrays.images[kept.rows]))}
     rows = torch.from_numpy(kept.rows)
-    every = torch.from_numpy(arrays.images)
-    observations = {"image": scale_pixels(every[rows])}
-    cache = EmbeddingCache(folder / EMBEDDINGS, hyper_params.dataset, every, settings.device)
+    cache = EmbeddingCache(
+        folder / EMBEDDINGS, hyper_params.dataset, arrays.images, settings.device
+    )
     for name in encoders_of_agents(hyper_params):
         features = cache.features(name, rows, ignore_cache=settings.ignore_cache)
         observations[f"{EMBEDDINGS}/{name}"] = features

@@ -129,7 +129,7 @@ def draw_episodes(
     named = [named_pixels(episode) for episode in episodes]
     speakers = dict.fromkeys(each.agent for of_episode in named for each in of_episode)
     colours = agent_colours(list(speakers))
-    panels = figure.subplots(num_rows, num_columns, squeeze=False).flat
+    panels = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
     for axes in panels:
         axes.set_axis_off()
     for axes, episode, image, pixels in zip(panels, episodes, images, named, strict=False):

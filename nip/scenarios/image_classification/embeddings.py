@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import safetensors
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -35,7 +37,7 @@ class EmbeddingCache:
         Folder of the cache files.
     dataset : str
         Name of the dataset, for the weights of the encoder.
-    images : Tensor
+    images : ndarray
         All images of the split, in the order of the dataset.
     device : str
         Device on which they are encoded.
@@ -45,7 +47,7 @@ class EmbeddingCache:
         self,
         folder: Path,
         dataset: str,
-        images: UInt8[Tensor, "image channel height width"],
+        images: UInt8[np.ndarray, "image channel height width"],
         device: str = "cpu",
     ) -> None:
         self._folder = folder
@@ -72,22 +74,24 @@ class EmbeddingCache:
             write_atomically(path, save({_FEATURES: features}, metadata))
         return _read_rows(path, rows)
 
-    def _parts(self) -> tuple[Tensor, ...]:
-        return self._images.split(BATCH_SIZE)
+    def _parts(self) -> Iterator[np.ndarray]:
+        for start in range(0, len(self._images), BATCH_SIZE):
+            yield self._images[start : start + BATCH_SIZE]
 
     def _key(self, encoder: str, module: nn.Module) -> str:
         digest = hashlib.sha256(f"{encoder}\n{module!r}\n{tuple(self._images.shape)}".encode())
-        digest.update(self._images.numpy().tobytes())
+        digest.update(self._images.tobytes())
         for name, value in sorted(module.state_dict().items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
         probe = self._encode(encoder, module, self._images[:_NUM_PROBES])
         digest.update(probe.numpy().tobytes())
         return digest.hexdigest()[:32]
 
     @torch.no_grad()
-    def _encode(self, encoder: str, module: nn.Module, images: Tensor) -> Tensor:
-        features = module(scale_pixels(images).to(self._device))
+    def _encode(self, encoder: str, module: nn.Module, images: np.ndarray) -> Tensor:
+        pixels = scale_pixels(torch.tensor(images))
+        features = module(pixels.to(self._device))
         if not isinstance(features, Tensor) or features.ndim != 4 or len(features) != len(images):
             shape = tuple(features.shape) if isinstance(features, Tensor) else type(features)
             raise PluginError(

@@ -1,6 +1,7 @@
 """Episodes that a run with images has written, together with their images."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import yaml
 from jaxtyping import Float
 
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import RolloutSamplesParameters
@@ -63,7 +64,10 @@ def read_episodes(
         If the run is of another scenario, has no such episodes, or its dataset is missing.
     """
     folder = Path(folder)
-    hyper_params = HyperParameters.from_dict(read_parameters(folder))
+    with warnings.catch_warnings():
+        # These warnings were shown when the agents were trained.
+        warnings.simplefilter("ignore", NipWarning)
+        hyper_params = HyperParameters.from_dict(read_parameters(folder))
     if hyper_params.scenario != "image_classification":
         raise ParameterError(
             f"Run {folder.name!r} has scenario={hyper_params.scenario!r}, which has no images. "

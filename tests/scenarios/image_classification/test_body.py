@@ -106,6 +106,18 @@ def test_what_is_not_named_is_visible_only_without_glimpses(glimpse_radius, floa
     assert bool((seen > 0).any()) == (glimpse_radius is None)
 
 
+@pytest.mark.parametrize("include", [True, False])
+def test_coordinates_tell_equal_places_apart(include, float64) -> None:
+    context = make_context(include_coordinates=include, kernel_size=1)
+    body, observation = ImageClassificationBody(context), make_observation(context, batch=1)
+    observation["image"] = torch.zeros_like(observation["image"])
+    pixels = body(observation)["latent_pixel_level_repr"].flatten(0, 2)
+    assert (pixels.std(0).max() > 1e-6) == include
+    rows, columns = body.coordinates
+    assert rows[:, 0].tolist() == pytest.approx([-1 + 2 * row / 11 for row in range(12)])
+    assert columns[0].tolist() == pytest.approx([-1 + 2 * column / 7 for column in range(8)])
+
+
 def test_named_latent_pixels_can_represent_the_image(float64) -> None:
     context = make_context(image_pooling="named")
     body, observation = ImageClassificationBody(context), make_observation(context, batch=1)

@@ -70,8 +70,8 @@ def test_shapes_follow_the_protocol_in_the_same_data_folder(tmp_path, changes, n
     """No file depends on T, C or P, so changing them cannot find data of another shape."""
     protocol = changes.get("interaction_protocol", "nip")
     rounds = {f"{protocol}_protocol": {"max_message_rounds": num_rounds}}
-    params = make_params("test", rl={"rollouts_per_iteration": 2}, **changes, **rounds)
-    params = params.with_changes({"rl.frames_per_batch": None, "rl.minibatch_size": 2})
+    rl = {"rollouts_per_iteration": 2, "frames_per_batch": None, "minibatch_size": 2}
+    params = make_params("test", rl=rl, **changes, **rounds)
     settings = ExperimentSettings(data_dir=str(tmp_path), progress=False)
     instance = build_scenario_instance(params, settings)
     state = instance.train_environment.initial_state()

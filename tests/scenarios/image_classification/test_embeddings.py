@@ -18,7 +18,7 @@ from nip.scenarios.image_classification.embeddings import EmbeddingCache, build_
 from nip.scenarios.image_classification.encoders import image_encoders, register_image_encoder
 from tests.scenarios.image_classification.official_files import random_pixels
 
-IMAGES = torch.from_numpy(random_pixels(7, 1, 4, 4))
+IMAGES = random_pixels(7, 1, 4, 4)
 
 
 class Doubling(nn.Module):
@@ -47,7 +47,7 @@ def test_features_are_those_of_the_chosen_rows(tmp_path, doubling, monkeypatch) 
     monkeypatch.setattr(embeddings, "BATCH_SIZE", 3)
     rows = torch.tensor([6, 0, 3, 3])
     found = EmbeddingCache(tmp_path, "test", IMAGES).features("doubling", rows)
-    expected = 2 * (IMAGES[rows] / 127.5 - 1).expand(-1, 2, -1, -1)
+    expected = 2 * (torch.from_numpy(IMAGES)[rows] / 127.5 - 1).expand(-1, 2, -1, -1)
     torch.testing.assert_close(found, expected)
 
 
@@ -79,8 +79,8 @@ def test_other_images_weights_or_code_are_cached_apart(tmp_path, doubling, monke
         return EmbeddingCache(tmp_path, "test", images).features("doubling", torch.arange(7))
 
     number, found = count(1), [features()]
-    other = IMAGES.clone()
-    other[6, 0, 0, 0] += 1
+    other = IMAGES.copy()
+    other[6, 0, 0, 0] ^= 1
     found.append(features(other))
     assert len(list(tmp_path.iterdir())) == next(number) + 1
     monkeypatch.setattr(Doubling, "forward", lambda self, images: self.factor * images + 1)

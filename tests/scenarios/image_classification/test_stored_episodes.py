@@ -43,7 +43,7 @@ def test_an_iteration_and_a_number_can_be_chosen(folder) -> None:
 
 
 def test_an_iteration_without_episodes_is_refused_with_those_that_have(folder) -> None:
-    with pytest.raises(ParameterError, match="no episodes of iteration 7. It has those of 1, 2"):
+    with pytest.raises(ParameterError, match=r"no episodes of iteration 7\. It has those of 1, 2"):
         read_episodes(folder, iteration=7)
 
 
