@@ -12,6 +12,7 @@ from nip.parameters import (
     CodeValidationAgentParameters,
     GraphIsomorphismAgentParameters,
     HyperParameters,
+    ImageClassificationAgentParameters,
     LrFactors,
     RandomAgentParameters,
     SubParameters,
@@ -32,9 +33,13 @@ CHOICES: dict[str, Any] = {
 }
 
 
+DATASETS = {"image_classification": "find_the_plus", "toy": "witness"}
+"""A dataset of each scenario that knows its datasets; others take any name."""
+
 AGENT_CLASSES: dict[str, type[BaseAgentParameters]] = {
     "code_validation": CodeValidationAgentParameters,
     "graph_isomorphism": GraphIsomorphismAgentParameters,
+    "image_classification": ImageClassificationAgentParameters,
     "toy": ToyAgentParameters,
 }
 """The class of the agents of each scenario."""
@@ -215,12 +220,8 @@ def trees(draw: st.DrawFn) -> HyperParameters:
         root["callbacks"] = [c for c in root["callbacks"] if c["name"] != "best_checkpoint"]
     trainers = ["pure_text_ei"] if is_text else ["reinforce", "solo_agent", "vanilla_ppo"]
     root["trainer"] = draw(st.sampled_from(trainers))
-    is_toy = scenario == "toy"
-    root["dataset"] = (
-        "witness"
-        if is_toy
-        else draw(st.text(st.characters(codec="ascii", exclude_characters="\0")))
-    )
+    text = st.text(st.characters(codec="ascii", exclude_characters="\0"))
+    root["dataset"] = DATASETS.get(scenario) or draw(text)
     agents: dict[str, Any] = {}
     for name in draw(st.sets(st.sampled_from(["_default", "prover", "verifier"]))):
         if not is_text and draw(st.booleans()):

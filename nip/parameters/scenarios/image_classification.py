@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from nip.parameters.agents import AgentParameters
+from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import ActivationType, Count, CountOrZero
@@ -33,17 +34,15 @@ class ImageClassificationAgentParameters(AgentParameters):
     """Stride of the first convolution of each group; a larger one makes it coarser and faster."""
 
     glimpse_radius: CountOrZero | None = None
-    """Let the agent see the image only within this distance, in latent pixels, of the latent pixels
-    named so far; None: it sees the whole image."""
+    """Distance in latent pixels from a named one up to which the image is visible; None: any."""
 
     image_pooling: Literal["mean", "max", "named"] = "mean"
-    """How the image is represented: by the mean or maximum over all latent pixels, or by the mean
-    over those that have been named."""
+    """Represent an image by the mean or maximum of its latent pixels, or the mean of named ones."""
 
     include_coordinates: bool = False
     """Give row and column of each pixel as inputs; convolutions do not know where they are."""
 
-    pretrained_embeddings_model: str | None = None
+    pretrained_embeddings_model: Annotated[str | None, PLAIN_TEXT] = None
     """Registered image encoder whose features the agent sees beside the image; None: none."""
 
     pretrained_embedding_channels: Count = 64
@@ -129,8 +128,7 @@ class DatasetOptionsParameters(SubParameters):
     """How the classes of a dataset of images become the labels 0 and 1."""
 
     binarification_method: Literal["merge", "select_two", "random"] = "merge"
-    """``merge``: half of the classes, drawn at random, become label 1; ``select_two``: only two
-    classes are kept; ``random``: the label of each image is random."""
+    """Give labels to two halves of the classes, to two classes, or to each image at random."""
 
     selected_classes: tuple[CountOrZero, CountOrZero] | None = None
     """The two classes that are kept, label 0 first; None: those of the dataset, mostly 0 and 1."""

@@ -14,7 +14,7 @@ from nip.parameters import (
     trainer_specs,
 )
 from nip.parameters.types import InteractionProtocolType, ScenarioType, TrainerType
-from tests.parameters.examples import make_tree
+from tests.parameters.examples import DATASETS, make_tree
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_names_for_editors_are_the_built_in_ones(names: object, facts: objec
 @pytest.mark.parametrize("protocol", get_args(InteractionProtocolType))
 @pytest.mark.parametrize("scenario", get_args(ScenarioType))
 def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str) -> None:
-    dataset = "witness" if scenario == "toy" else "er1000"
+    dataset = DATASETS.get(scenario, "er1000")
     choices = {
         "scenario": scenario,
         "trainer": trainer,
@@ -58,7 +58,8 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
         (
             {"scenario": "graph_isomorphisms"},
             "scenario='graph_isomorphisms': There is no scenario 'graph_isomorphisms'. Did you "
-            "mean 'graph_isomorphism'? Known: code_validation, graph_isomorphism, toy.",
+            "mean 'graph_isomorphism'? Known: code_validation, graph_isomorphism, "
+            "image_classification, toy.",
         ),
         (
             {"interaction_protocol": "debates"},
@@ -76,7 +77,7 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
             {"scenario": "code_validation"},
             "trainer='vanilla_ppo' learns from tensors, but scenario='code_validation' is made of "
             "text. Choose one of the trainers pure_text_ei, or one of the scenarios "
-            "graph_isomorphism, toy.",
+            "graph_isomorphism, image_classification, toy.",
         ),
         (
             {"trainer": "spg"},
@@ -100,9 +101,9 @@ def test_a_wrong_choice_has_one_clear_message(given: dict[str, object], message:
     assert len(caught.value.problems) == 1
 
 
-def test_an_absent_pair_is_told_for_both() -> None:
+def test_two_unknown_names_are_told_at_once() -> None:
     with pytest.raises(ParameterError) as caught:
-        make_tree(scenario="image_classification", trainer="spg")
+        make_tree(scenario="chess", trainer="spg")
     assert len(caught.value.problems) == 2
 
 

@@ -16,7 +16,7 @@ from nip.parameters import (
     scenario_specs,
 )
 from nip.parameters.tree.command_line_tree import default_tree
-from tests.parameters.examples import leaves_of, make_tree
+from tests.parameters.examples import DATASETS, leaves_of, make_tree
 
 AGENTS = ("prover", "verifier")
 
@@ -30,7 +30,7 @@ def compose(overrides: dict[str, Any], scenario: str = "graph_isomorphism") -> H
     """Override leaves of the tree as Hydra does, and read the result."""
     config = OmegaConf.create(default_tree(scenario, AGENTS))
     OmegaConf.set_struct(config, True)
-    dataset = "witness" if scenario == "toy" else "er1000"
+    dataset = DATASETS.get(scenario, "er1000")
     choices = {"scenario": scenario, "trainer": trainer_for(scenario), "dataset": dataset}
     for name, value in {**choices, **overrides}.items():
         # Looks the name up first, which a struct refuses for a misspelt one.
@@ -42,7 +42,7 @@ def compose(overrides: dict[str, Any], scenario: str = "graph_isomorphism") -> H
 
 @pytest.mark.parametrize("scenario", scenario_specs.names())
 def test_without_overrides_it_is_the_tree_of_defaults(scenario: str) -> None:
-    dataset = "witness" if scenario == "toy" else "er1000"
+    dataset = DATASETS.get(scenario, "er1000")
     listed = make_tree(
         scenario=scenario,
         trainer=trainer_for(scenario),

@@ -92,6 +92,7 @@ def test_what_is_marked_is_known() -> None:
         "FineTuningParameters": ["backend"],
         "GraphIsomorphismAgentParameters": agent,
         "HyperParameters": ["dataset"],
+        "ImageClassificationAgentParameters": agent,
         "RandomAgentParameters": agent,
         "RehearsalParameters": ["brain_file"],
         "TextAgentParameters": text,
