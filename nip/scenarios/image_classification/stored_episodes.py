@@ -85,11 +85,9 @@ def read_episodes(
 
 def _split(hyper_params: HyperParameters) -> str:
     """Return the split from which the callback has taken the images."""
-    samples = [
-        each for each in hyper_params.callbacks if isinstance(each, RolloutSamplesParameters)
-    ]
-    # The files of the last one have replaced those of the others.
-    return samples[-1].split
+    found = [each for each in hyper_params.callbacks if isinstance(each, RolloutSamplesParameters)]
+    # The files of the last one have replaced those of the others. A program can add one as well.
+    return [RolloutSamplesParameters(), *found][-1].split
 
 
 def _sample(folder: Path, iteration: int | None) -> tuple[int, Path]:
