@@ -75,12 +75,16 @@ def _check_memory(hyper_params: HyperParameters, settings: ExperimentSettings) -
 
 
 def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) -> Iterator[str]:
-    for name in hyper_params.agents.listed_names:
+    named = {f"agents.{name}": name for name in hyper_params.agents.listed_names}
+    regression = hyper_params.message_regression
+    if regression.enabled:
+        named |= {f"message_regression.agents={n!r}": n for n in regression.agents or ()}
+    for place, name in named.items():
         if name not in protocol.agent_names:
             known = sorted(protocol.agent_names)
             suggestion = did_you_mean(name, known)
             yield (
-                f"agents.{name}: the protocol {hyper_params.interaction_protocol!r} has no agent "
+                f"{place}: the protocol {hyper_params.interaction_protocol!r} has no agent "
                 f"{name!r}.{' ' * bool(suggestion)}{suggestion} It has {', '.join(known)}."
             )
 

@@ -162,6 +162,17 @@ class MessageRoundsParameters(SubParameters):
             )
 
 
+def agents_in(hyper_params: SubParameters) -> tuple[str, ...] | None:
+    """Return all agents of an experiment, in their order; None if its protocol does not state them.
+
+    These are also the agents of zero knowledge.
+    """
+    agents = protocol_specs[hyper_params.get("interaction_protocol")].agents
+    if agents is None or not hyper_params.get("protocol_common.zero_knowledge"):
+        return agents
+    return (*agents, ADVERSARIAL_VERIFIER, SIMULATOR)
+
+
 def num_rounds(hyper_params: SubParameters) -> tuple[str, int]:
     """Return name and value of the option that sets the number of rounds of an episode.
 

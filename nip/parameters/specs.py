@@ -154,6 +154,10 @@ class ScenarioSpec(OptionReader):
     parameters exist, and raises a ``NipError`` otherwise. None: datasets that are folders must
     exist and have both splits."""
 
+    messages_are_images: bool = False
+    """Whether the symbols of a message are the pixels of a grid with two dimensions, so that
+    convolutions can read it."""
+
     part_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of an agent that only some of its parts read, by part: ``policy_head``, ``decider``
     (the part of a policy head that decides), ``value_head``, ``solo_head``."""

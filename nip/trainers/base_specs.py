@@ -35,7 +35,7 @@ RL_TRAINER = TrainerSpec(
     "tensordict",
     samples_batches=True,
     heads=("policy_head", "value_head"),
-    reads=(*(NETWORK_TRAINER.reads or ()), "rl", "solo_agent"),
+    reads=(*(NETWORK_TRAINER.reads or ()), "rl", "solo_agent", "message_regression"),
     unused_options=(
         UnusedOptionRule(
             ("test_size", "solo_agent"),

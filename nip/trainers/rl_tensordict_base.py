@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from tensordict import TensorDict, TensorDictBase
@@ -22,6 +23,11 @@ from nip.trainers.tensor.learning.loss_terms import LossTerm
 from nip.trainers.tensor.learning.metric_means import mean_over_steps
 from nip.trainers.tensor.learning.minibatches import Minibatches, ShuffledMinibatches
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss
+from nip.trainers.tensor.message_regression.regression import (
+    METRICS,
+    MessageRegression,
+    agents_to_read,
+)
 from nip.trainers.tensor.pretraining import pretrain_agents
 from nip.trainers.tensor.rollout_collection import (
     num_evaluation_batches,
@@ -123,6 +129,18 @@ class TensorDictRlTrainer(TensorDictTrainer):
             else make_data(self)
         )
 
+    @cached_property
+    def message_regression(self) -> MessageRegression | None:
+        """The networks that measure what messages reveal; None if there are none."""
+        if not self.hyper_params.message_regression.enabled:
+            return None
+        return MessageRegression(self.hyper_params, self.scenario_instance)
+
+    def check(self) -> None:
+        """Refuse what cannot work here; called before anything is written."""
+        super().check()
+        _ = self.message_regression
+
     @property
     def own_loss_terms(self) -> list[LossTerm]:
         """The term of rewards that depend on probabilities, if the protocol has such rewards."""
@@ -206,19 +224,34 @@ class TensorDictRlTrainer(TensorDictTrainer):
         with self._autocast():
             frames = play_for_evaluation(instance, self.hyper_params, split, on_batch)
         protocol = instance.protocol_handler
-        return rollout_metrics(first_episodes(frames, protocol), protocol)
+        episodes = first_episodes(frames, protocol)
+        regression = self.message_regression
+        revealed = {} if regression is None else regression.metrics(episodes, split)
+        return {**rollout_metrics(episodes, protocol), **revealed}
 
     def _evaluation_names(self) -> Collection[str]:
-        return rollout_metric_names(self.scenario_instance.protocol_handler)
+        names = rollout_metric_names(self.scenario_instance.protocol_handler)
+        if not self.hyper_params.message_regression.enabled:
+            return names
+        agents = agents_to_read(self.hyper_params, self.scenario_instance)
+        return names | {f"{agent}.{metric}" for agent in agents for metric in METRICS}
+
+    @property
+    def _keeps_probes(self) -> bool:
+        """Whether an evaluation starts from the networks of the last one."""
+        params = self.hyper_params.message_regression
+        return params.enabled and not params.reset_on_fit
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that must survive an interruption, nested by name."""
-        return {
-            **super().state_dict(),
-            "collector": self.collector.state_dict(),
-        }
+        state = {**super().state_dict(), "collector": self.collector.state_dict()}
+        if self._keeps_probes and self.message_regression is not None:
+            state["message_regression"] = self.message_regression.state_dict()
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what ``state_dict`` returned."""
         super().load_state_dict(state)
         self.collector.load_state_dict(state["collector"])
+        if self._keeps_probes and self.message_regression is not None:
+            self.message_regression.load_state_dict(state["message_regression"])

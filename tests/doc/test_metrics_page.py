@@ -22,6 +22,7 @@ CASES = {
     "solo": {"trainer": "solo_agent"},
     "linear": {"include_linear_message_space": True},
     "zero knowledge": {"protocol_common": {"zero_knowledge": True}},
+    "message regression": {"message_regression": {"enabled": True}},
     "terms": {
         "eval_every": 1,
         "loss_terms": [{"name": "l2", "weight": 0.01}, "proximal", {"name": "l2", "weight": 0.1}],

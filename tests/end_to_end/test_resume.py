@@ -97,8 +97,21 @@ def experiments() -> dict[str, dict[str, Any]]:
         include_linear_message_space=True,
         rl={"num_iterations": NUM_ITERATIONS, "steps_per_env_per_iteration": 3},
     )
+    # Batches end within episodes that one of two verifiers has left, and networks that read the
+    # messages go on from their last weights.
+    zero_knowledge = make_params(
+        protocol="nip",
+        eval_every=1,
+        protocol_common={"zero_knowledge": True},
+        rl={
+            "num_iterations": NUM_ITERATIONS,
+            "rollouts_per_iteration": 8,
+            "steps_per_env_per_iteration": 3,
+        },
+        message_regression={"enabled": True, "reset_on_fit": False, "mlp_num_epochs": 1},
+    )
     pretrained = graph_experiment("vanilla_ppo", pretrain_agents=True)
-    made = {**variants, "pretrained": pretrained, "toy": toy}
+    made = {**variants, "pretrained": pretrained, "toy": toy, "zero_knowledge": zero_knowledge}
     return {name: params.to_dict() for name, params in made.items()} | everything_on()
 
 

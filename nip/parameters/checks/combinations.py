@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nip.parameters.agents import AgentParameters, LrFactors
 from nip.parameters.parameters_base import field_rules
-from nip.parameters.specs import trainer_specs
+from nip.parameters.specs import scenario_specs, trainer_specs
 from nip.parameters.text_agents import TextAgentParameters
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     yield from _problems_with_shared_models(hyper_params)
     yield from _problems_with_text_options(hyper_params)
     yield from _problems_with_zero_knowledge(hyper_params)
+    yield from _problems_with_message_regression(hyper_params)
     yield from _problems_with_training(hyper_params)
     for field in ("callbacks", "loss_terms"):
         for index, part in enumerate(getattr(hyper_params, field)):
@@ -115,6 +116,17 @@ def _problems_with_zero_knowledge(hyper_params: HyperParameters) -> Iterator[str
             "protocol_common.zero_knowledge=True needs a trainer of networks, whose probabilities "
             f"can be compared, got trainer={trainer!r}. Set it to False, or choose another trainer "
             "and scenario."
+        )
+
+
+def _problems_with_message_regression(hyper_params: HyperParameters) -> Iterator[str]:
+    """Yield a message if convolutions are to read messages that are no images."""
+    params, scenario = hyper_params.message_regression, hyper_params.scenario
+    reads_images = params.enabled and params.regression_method == "cnn"
+    if reads_images and not scenario_specs[scenario].messages_are_images:
+        yield (
+            "message_regression.regression_method='cnn' needs messages that name the pixels of an "
+            f"image, which those of scenario={scenario!r} do not. Choose 'mlp'."
         )
 
 

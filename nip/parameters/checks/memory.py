@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nip.parameters.checks.unused_options import groups_in
 from nip.parameters.fields.dotted_names import join
-from nip.parameters.specs import protocol_specs
+from nip.parameters.protocols import agents_in
 from nip.utils.memory_limit import MemoryNeed
 
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ def memory_needs(hyper_params: HyperParameters) -> Iterator[MemoryNeed]:
         if not path.startswith("agents."):
             yield from group.memory_needs(partial(join, path.rstrip(".")), hyper_params)
     agents = hyper_params.agents
-    stated = protocol_specs[hyper_params.interaction_protocol].agents
+    stated = agents_in(hyper_params)
     for name in agents.listed_names if stated is None else stated:
         yield from agents[name].memory_needs(partial(join, f"agents.{name}"), hyper_params)

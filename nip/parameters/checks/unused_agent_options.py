@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nip.parameters.agents import DEFAULT_AGENT, LrFactors
 from nip.parameters.parameters_base import field_rules
-from nip.parameters.protocols import ADVERSARIAL_VERIFIER, SIMULATOR
-from nip.parameters.specs import protocol_specs, scenario_specs, trainer_specs
+from nip.parameters.protocols import ADVERSARIAL_VERIFIER, SIMULATOR, agents_in
+from nip.parameters.specs import scenario_specs, trainer_specs
 
 if TYPE_CHECKING:
     from nip.parameters.tree.hyper_parameters import HyperParameters
@@ -85,20 +85,12 @@ def _agents_with(hyper_params: HyperParameters, name: str) -> tuple[str, ...] | 
     """Return the agents whose options an entry holds; None if the protocol does not state them."""
     if name != DEFAULT_AGENT:
         return (name,)
-    agents = _agents_of_protocol(hyper_params)
+    agents = agents_in(hyper_params)
     if agents is None:
         return None
     listed = hyper_params.agents.listed_names
     # On the command line all are listed, with the values of the default.
     return tuple(agent for agent in agents if agent not in listed) or agents
-
-
-def _agents_of_protocol(hyper_params: HyperParameters) -> tuple[str, ...] | None:
-    """Return all agents of the experiment; None if the protocol does not state them."""
-    agents = protocol_specs[hyper_params.interaction_protocol].agents
-    if agents is None or not hyper_params.protocol_common.zero_knowledge:
-        return agents
-    return (*agents, ADVERSARIAL_VERIFIER, SIMULATOR)
 
 
 def _why_absent(hyper_params: HyperParameters, readers: list[str], heads: Iterable[str]) -> str:
@@ -112,7 +104,7 @@ def _defaults_of_nobody(
     hyper_params: HyperParameters, changed: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """Yield the options of ``_default`` for which each agent has a value of its own."""
-    agents = _agents_of_protocol(hyper_params)
+    agents = agents_in(hyper_params)
     listed = hyper_params.agents.listed_names
     if agents is None or not set(agents) <= set(listed):
         return

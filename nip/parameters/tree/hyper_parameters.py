@@ -18,6 +18,7 @@ from nip.parameters.fields.dotted_names import unknown_parameter
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.message_regression import MessageRegressionParameters
 from nip.parameters.named_components import (
     LossTermParameters,
     build_named_components,
@@ -206,6 +207,9 @@ class HyperParameters(SubParameters):
 
     zk_protocol: Group[ZkProtocolParameters] = GROUP_DEFAULT
     """Distance and rewards of ``protocol_common.zero_knowledge``."""
+
+    message_regression: Group[MessageRegressionParameters] = GROUP_DEFAULT
+    """Networks that predict the label from single messages, which measure what these reveal."""
 
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
     """Registered groups by name; in stored trees they are at the root."""

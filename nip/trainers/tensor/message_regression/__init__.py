@@ -1,0 +1,1 @@
+"""Message regression: what the messages of agents reveal, measured by networks that read them."""
