@@ -10,7 +10,7 @@ import pytest
 from nip.errors import NipWarning, ParameterError
 from nip.parameters import HyperParameters, SubParameters, UpdateSchedule
 from nip.parameters.parameters_base import field_rules
-from tests.experiments import make_params, make_trainer, tiny_graph_agent
+from tests.experiments import make_params, make_trainer, tiny_graph_agent, tiny_image_agent
 
 CHOICES = {"scenario", "trainer", "dataset", "interaction_protocol", "agents", "plugin_groups"}
 OTHER_RUNS = ("base_run", "checkpoint_", "load_checkpoint_and_parameters")
@@ -48,6 +48,8 @@ def options_of(group: SubParameters, path: str = "") -> Iterator[tuple[str, Any,
 
 def all_options(params: HyperParameters) -> Iterator[tuple[str, Any, Any]]:
     yield from options_of(params)
+    for name, group in params.plugin_groups.items():
+        yield from options_of(group, f"{name}.")
     for agent in params.agents.listed_names:
         yield from options_of(params.agents[agent], f"agents.{agent}.")
 
@@ -142,6 +144,11 @@ EXPERIMENTS = {
     ),
     "vanilla_ppo": lambda: _toy_game("vanilla_ppo"),
     "reinforce": lambda: _toy_game("reinforce"),
+    "images": lambda: make_params(
+        "image_classification",
+        protocol="nip",
+        agents={name: tiny_image_agent() for name in ("prover", "verifier")},
+    ),
     "graphs": lambda: make_params(
         "graph_isomorphism",
         protocol="nip",
@@ -156,7 +163,7 @@ EXPERIMENTS = {
         "solo_agent",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("vanilla_ppo", "reinforce", "graphs")
+            for name in ("vanilla_ppo", "reinforce", "graphs", "images")
         ),
     ],
 )

@@ -15,9 +15,12 @@ from nip.run_store.report.plot_style import COLOURS, new_figure
 from nip.scenarios.image_classification.dataset import latent_extent
 
 _SCALE = 16
+_FRAMES_PER_PICTURE = 64
+"""Height of a picture divided by the thickness of a frame."""
+
 _COLUMN_INCHES = 1.9
-_ROW_INCHES = 2.4
-_LEGEND_INCHES = 0.4
+_ROW_INCHES = 2.1
+_MARGIN_INCHES = 0.7
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def draw_named_pixels(
     height, width = pixels.shape[1:]
     coloured = np.broadcast_to(pixels, (3, height, width)).transpose(1, 2, 0)
     picture = coloured.repeat(scale, axis=0).repeat(scale, axis=1)
-    thickness = max(1, scale // 6)
+    thickness = max(1, len(picture) // _FRAMES_PER_PICTURE)
     for index, each in enumerate(named):
         place = (each.row, each.column)
         inset = thickness * sum((before.row, before.column) == place for before in named[:index])
@@ -125,7 +128,7 @@ def draw_episodes(
     """
     num_columns = min(num_columns, len(episodes))
     num_rows = -(-len(episodes) // num_columns)
-    figure = new_figure(num_columns * _COLUMN_INCHES, num_rows * _ROW_INCHES + 2 * _LEGEND_INCHES)
+    figure = new_figure(num_columns * _COLUMN_INCHES, num_rows * _ROW_INCHES + _MARGIN_INCHES)
     named = [named_pixels(episode) for episode in episodes]
     speakers = dict.fromkeys(each.agent for of_episode in named for each in of_episode)
     colours = agent_colours(list(speakers))
@@ -136,7 +139,7 @@ def draw_episodes(
         axes.imshow(draw_named_pixels(image, pixels, grid, colours))
         is_right = episode["verdict"] == ("reject", "accept")[episode["label"]]
         axes.set_title(
-            f"label {episode['label']}, {'right' if is_right else 'wrong'}:\n{episode['verdict']}",
+            f"label {episode['label']}: {episode['verdict']} ({'right' if is_right else 'wrong'})",
             fontsize=9,
         )
     figure.suptitle(title, fontsize=11, fontweight="bold")
@@ -145,7 +148,7 @@ def draw_episodes(
         for name, colour in colours.items()
     ]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9)
     return figure
 
 

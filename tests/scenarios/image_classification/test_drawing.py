@@ -72,6 +72,6 @@ def test_a_figure_tells_the_verdicts() -> None:
     images = np.zeros((3, 1, 4, 4))
     figure = draw_episodes([EPISODE, wrong, EPISODE], images, (2, 2), "Title", num_columns=2)
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["label 1, right:\naccept", "label 1, wrong:\nreject", titles[0], ""]
+    assert titles == ["label 1: accept (right)", "label 1: reject (wrong)", titles[0], ""]
     assert figure.get_suptitle() == "Title"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["prover"]
