@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, trainer_specs
+from nip.parameters import HyperParameters, scenario_specs
 from nip.scenario_instance import ScenarioInstance
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def build_scenario_instance(
 
     Only an experiment with networks imports PyTorch.
     """
-    data = trainer_specs[hyper_params.trainer].data
+    data = scenario_specs[hyper_params.scenario].data
     if data == "text":
         from nip.experiment.text_parts import build_text_instance
 

@@ -15,7 +15,7 @@ from nip.errors import ParameterError, ResumeError, StorageError, warn_user
 from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment.rank_agreement import check_same_data, check_same_experiment
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import HyperParameters, trainer_specs
+from nip.parameters import HyperParameters, scenario_specs
 from nip.run_store import ResumePolicy, Run
 from nip.run_store.run_id import generated_run_id, is_run_folder
 from nip.utils.memory_limit import problem_with_memory
@@ -300,7 +300,8 @@ def _print_summary(run: Run) -> None:
 
 
 def _has_tensors(hyper_params: HyperParameters) -> bool:
-    return trainer_specs[hyper_params.trainer].data == "tensordict"
+    """Return whether the experiment computes with PyTorch; a custom kind of data may do so too."""
+    return scenario_specs[hyper_params.scenario].data in ("tensordict", "game")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nip.scenario_base.combined_agents import CombinedAgents
     from nip.scenario_base.data import TensorDataset
     from nip.scenario_base.environment import TensorDictEnvironment
+    from nip.scenario_base.game import Game
     from nip.scenario_base.normalization import ObservationNormalizer
     from nip.scenario_base.scenario import Scenario
     from nip.scenario_base.text.agent import TextAgent
@@ -91,6 +92,20 @@ class TensorDictScenarioInstance(ScenarioInstance):
     def digests(self) -> dict[str, str]:
         """Return the digest of the training split."""
         return {"train dataset": self.train_dataset.fingerprint()}
+
+
+@dataclass
+class GameInstance(ScenarioInstance):
+    """Parts of an experiment whose agents are the players of a game, without datasets."""
+
+    agents: CombinedAgents
+    """The players."""
+
+    game: Game
+    """The game."""
+
+    normalizer: ObservationNormalizer
+    """Stored with the players as for all networks; there are no observations."""
 
 
 @dataclass

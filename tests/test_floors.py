@@ -30,6 +30,7 @@ FLOORS = [
     "nip.factory",
     "nip.experiment.tensor_parts",
     "nip.trainers.builtin",
+    "nip.trainers.game_trainer_base",
     "nip.trainers.rl_tensordict_base",
     "nip.trainers.rl_pure_text_base",
     "nip.trainers.trainer_base",

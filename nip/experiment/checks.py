@@ -60,7 +60,7 @@ def check_experiment(
         from nip.experiment.text_checks import check_text_experiment
 
         return protocol, check_text_experiment(hyper_params, settings, protocol)
-    if trainer_specs[hyper_params.trainer].data == "tensordict":
+    if scenario_specs[hyper_params.scenario].data == "tensordict":
         _check_batch(hyper_params, protocol)
         _check_dataset(hyper_params, settings)
     return protocol, None
@@ -96,11 +96,12 @@ def _problems_of_ranks(
     num_ranks = launched_ranks().size
     if num_ranks == 1:
         return
-    data = trainer_specs[hyper_params.trainer].data
+    data = scenario_specs[hyper_params.scenario].data
     if data not in ("tensordict", "text"):
         yield (
-            f"trainer={hyper_params.trainer!r} does not learn from tensors and cannot be split "
-            f"over {num_ranks} processes. Start it with python instead of torchrun."
+            f"trainer={hyper_params.trainer!r} does not learn from tensors in "
+            f"scenario={hyper_params.scenario!r} and cannot be split over "
+            f"{num_ranks} processes. Start it with python instead of torchrun."
         )
     if data == "text":
         yield (

@@ -68,6 +68,9 @@ class TrainerSpec(OptionReader):
     data: DataType
     """What the trainer learns from."""
 
+    also_learns: tuple[DataType, ...] = ()
+    """Further kinds of data that it learns from, by the class that its ``for_data`` returns."""
+
     samples_batches: bool = False
     """Whether each iteration samples a batch of the shape that ``rl.frames_per_batch`` and its
     neighbours describe, so that the shape can be checked before the trainer is built."""
@@ -86,10 +89,15 @@ class TrainerSpec(OptionReader):
     ``value_head`` or ``solo_head``. None: not stated, so that no option of an agent is reported as
     unused because of it."""
 
+    def learns(self, data: DataType) -> bool:
+        """Return whether the trainer learns from a kind of data."""
+        return data == self.data or data in self.also_learns
+
     def extended(
         self,
         *,
         parameter_group: str | None = None,
+        also_learns: tuple[DataType, ...] = (),
         reads: tuple[str, ...] = (),
         ignores: tuple[str, ...] = (),
         unused_options: tuple[UnusedOptionRule, ...] = (),
@@ -105,6 +113,8 @@ class TrainerSpec(OptionReader):
         parameter_group : str, optional
             Name of the trainer's own group of parameters. Not needed for a group that is given to
             ``register_trainer_spec``.
+        also_learns : tuple of str
+            Kinds of data that it learns from beyond those of this spec.
         reads, ignores : tuple of str
             Dotted names of options that it reads, and does not read, beyond those of this spec.
         unused_options : tuple of UnusedOptionRule
@@ -121,6 +131,7 @@ class TrainerSpec(OptionReader):
         return replace(
             self,
             parameter_group=parameter_group or self.parameter_group,
+            also_learns=(*self.also_learns, *also_learns),
             reads=(*(self.reads or ()), *reads),
             ignores=(*self.ignores, *ignores),
             unused_options=(*self.unused_options, *unused_options),
@@ -210,6 +221,5 @@ def _is_among(option: str, names: tuple[str, ...]) -> bool:
 
 ABSENT_TRAINERS: dict[str, DataType] = {
     "pure_text_malt": "text",
-    "spg": "tensordict",
 }
 """Trainers of the published code that this version does not have, for the error message."""

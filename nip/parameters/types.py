@@ -12,10 +12,12 @@ from pydantic import BeforeValidator
 
 from nip.parameters.fields.value_limits import PathMarker, SeedMarker
 
-ScenarioType = Literal["code_validation", "graph_isomorphism", "image_classification", "toy"]
+ScenarioType = Literal[
+    "code_validation", "graph_isomorphism", "image_classification", "matrix_games", "toy"
+]
 """Built-in scenarios."""
 
-TrainerType = Literal["pure_text_ei", "reinforce", "solo_agent", "vanilla_ppo"]
+TrainerType = Literal["pure_text_ei", "reinforce", "solo_agent", "spg", "vanilla_ppo"]
 """Built-in trainers."""
 
 InteractionProtocolType = Literal[

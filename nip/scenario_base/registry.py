@@ -10,13 +10,14 @@ from nip.registry import Registry
 
 if TYPE_CHECKING:
     # Scenarios of texts are registered without importing PyTorch.
+    from nip.scenario_base.custom_scenario import CustomScenario
     from nip.scenario_base.scenario import Scenario
     from nip.scenario_base.text.scenario import TextScenario
 
 scenario_registry: Registry[Any] = Registry("scenario", SCENARIO_PACKAGE)
 """All scenarios by name: subclasses of ``Scenario`` or of ``TextScenario``."""
 
-S = TypeVar("S", bound="type[Scenario] | type[TextScenario]")
+S = TypeVar("S", bound="type[Scenario] | type[TextScenario] | type[CustomScenario]")
 
 
 def register_scenario(

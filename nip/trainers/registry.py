@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nip.parameters import SubParameters
 from nip.parameters.parameters_base import TRAINER_PACKAGE
-from nip.parameters.specs import TrainerSpec, register_trainer_spec, trainer_specs
+from nip.parameters.specs import (
+    TrainerSpec,
+    register_trainer_spec,
+    scenario_specs,
+    trainer_specs,
+)
 from nip.registry import Registry
 
 if TYPE_CHECKING:
@@ -74,7 +79,9 @@ def build_trainer(
     components : TrainerComponents, optional
         Components that replace those which the hyper-parameters describe.
     """
-    trainer = trainer_registry[hyper_params.trainer](hyper_params, scenario_instance, settings, run)
+    data = scenario_specs[hyper_params.scenario].data
+    trainer_class = trainer_registry[hyper_params.trainer].for_data(data)
+    trainer = trainer_class(hyper_params, scenario_instance, settings, run)
     if components is not None:
         trainer.use(components)
     return trainer

@@ -12,7 +12,7 @@ from nip.parameters.specs import (
 )
 from nip.parameters.types import DataType
 
-_DATA_WORDS: dict[DataType, str] = {"tensordict": "tensors", "text": "text"}
+_DATA_WORDS: dict[DataType, str] = {"game": "games", "tensordict": "tensors", "text": "text"}
 
 
 def problems_with_choices(data: Mapping[str, Any], default_protocol: str) -> list[str]:
@@ -55,8 +55,11 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     scenario_data = _data_of(scenario, scenario_specs, {})
     if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
         return []
-    trainers = [name for name, spec in trainer_specs.items() if spec.data == scenario_data]
-    way_out = f"Choose one of the trainers {', '.join(trainers)}" if trainers else ""
+    if _learns(trainer, scenario_data):
+        return []
+    trainers = [name for name, spec in trainer_specs.items() if spec.learns(scenario_data)]
+    one_of = "one of the trainers" if len(trainers) > 1 else "the trainer"
+    way_out = f"Choose {one_of} {', '.join(trainers)}" if trainers else ""
     scenarios = [name for name, spec in scenario_specs.items() if spec.data == trainer_data]
     if scenarios:
         other = f"one of the scenarios {', '.join(scenarios)}"
@@ -65,6 +68,11 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
         f"trainer={trainer!r} learns from {_words(trainer_data)}, but scenario={scenario!r} "
         f"is made of {_words(scenario_data)}. {way_out or 'Choose another pair'}."
     ]
+
+
+def _learns(trainer: str | None, data: DataType) -> bool:
+    """Return whether a trainer learns from a kind of data, which may be one of several."""
+    return trainer is not None and trainer in trainer_specs and trainer_specs[trainer].learns(data)
 
 
 def _words(data: DataType) -> str:

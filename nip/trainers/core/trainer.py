@@ -81,6 +81,17 @@ class Trainer(ObservedTrainer, ABC):
         if "train" in vars(cls):
             cls.train = complete_training(cls.train)  # type: ignore[method-assign]
 
+    @classmethod
+    def for_data(cls, data: DataType) -> type[Trainer]:  # noqa: ARG003 - for subclasses
+        """Return the class that trains on a kind of data, if the spec of the trainer has several.
+
+        Parameters
+        ----------
+        data : str
+            Kind of data of the scenario.
+        """
+        return cls
+
     @abstractmethod
     def train(self) -> None:
         """Set the seed, run the training loop and the test loop, log, and save the models."""

@@ -90,3 +90,54 @@ class ShuffledMinibatches(Minibatches):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what ``state_dict`` returned."""
         self._generator.set_state(state["generator"])
+
+
+class EpisodeMinibatches(Minibatches):
+    """Minibatches of environments with all their steps, in random order, without replacement.
+
+    Parameters
+    ----------
+    size : int
+        Frames of a minibatch; rounded down to whole environments, but at least one of them.
+    num_environments : int
+        Environments of a batch, of all ranks together. Those that are left over at the end of an
+        epoch are not used in it.
+    num_steps : int
+        Steps of each environment.
+    """
+
+    def __init__(
+        self, size: int, seed: int, *, num_environments: int, num_steps: int, num_epochs: int = 1
+    ) -> None:
+        self.num_epochs = num_epochs
+        self._size = min(max(size // num_steps, 1), num_environments)
+        self._num_environments = num_environments
+        self._generator = torch.Generator().manual_seed(seed)
+
+    @property
+    def num_per_epoch(self) -> int:
+        """Number of full minibatches of a batch."""
+        return self._num_environments // self._size
+
+    def of(self, batch: TensorDictBase) -> Iterator[TensorDictBase]:
+        """Yield the minibatches of one epoch, (frame,), the steps of each environment in order.
+
+        All ranks draw the same minibatches of their joint batch, and each yields the environments
+        that are its own.
+        """
+        ranks = current_ranks()
+        environments = batch.exclude("next")
+        num_environments = len(environments) * ranks.size
+        order = torch.randperm(num_environments, generator=self._generator)
+        order = order.to(environments.device)
+        for start in range(0, num_environments - self._size + 1, self._size):
+            rows = own_rows(order[start : start + self._size], len(environments), ranks)
+            yield environments[rows].reshape(-1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the generator."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what ``state_dict`` returned."""
+        self._generator.set_state(state["generator"])

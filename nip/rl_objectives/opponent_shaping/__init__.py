@@ -1,0 +1,1 @@
+"""Opponent shaping: gradient rules of players that anticipate what the others will learn."""

@@ -1,0 +1,1 @@
+"""Differentiable and repeated games with known solutions."""
