@@ -30,12 +30,14 @@ TENSOR_SCENARIOS = [name for name, spec in scenario_specs.items() if spec.data =
 DATASETS = {
     "graph_isomorphism": "tiny",
     "image_classification": "find_the_plus",
+    "matrix_games": "tandem",
     "toy": "witness",
 }
 """A dataset of each scenario."""
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "reinforce": {"": {}, "critic": {"reinforce": {"use_advantage_and_critic": True}}},
+    "spg": {"psos": {}, "spg": {"spg": {"variant": "spg"}}},
     "vanilla_ppo": {"clip": {}, "kl": {"ppo": {"loss_type": "kl_penalty"}}},
 }
 """Ways in which a trainer can learn, for those which have more than one."""

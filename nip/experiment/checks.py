@@ -99,9 +99,9 @@ def _problems_of_ranks(
     data = scenario_specs[hyper_params.scenario].data
     if data not in ("tensordict", "text"):
         yield (
-            f"trainer={hyper_params.trainer!r} does not learn from tensors in "
-            f"scenario={hyper_params.scenario!r} and cannot be split over "
-            f"{num_ranks} processes. Start it with python instead of torchrun."
+            f"trainer={hyper_params.trainer!r} does not learn from tensors and cannot be split "
+            f"over {num_ranks} processes in scenario={hyper_params.scenario!r}. Start it with "
+            "python instead of torchrun."
         )
     if data == "text":
         yield (

@@ -1,5 +1,7 @@
 """Objective of opponent-aware learning: Stackelberg policy gradients, LOLA, SOS and others."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from tensordict import TensorDict, TensorDictBase
@@ -65,15 +67,29 @@ class ShapingObjective(Objective):
         self._inverse_hessian.generator.set_state(self._generator_state.cpu())
 
 
+class _Along(torch.autograd.Function):
+    """A scalar with a given gradient, without an operation for each parameter."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, parts: tuple[Tensor, ...], *_parameters: Tensor) -> Tensor:
+        """Return a copy of ``value``."""
+        ctx.parts = parts
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the parts of the direction, times the gradient of the scalar."""
+        return None, None, *torch._foreach_mul(ctx.parts, grads[0])
+
+
 def along(
     parameters: tuple[Tensor, ...], direction: Float[Tensor, " d"], value: Tensor
 ) -> Float[Tensor, ""]:
     """Return a scalar that equals ``value`` and has the gradient ``direction``, which is flat."""
     parts = direction.split([each.numel() for each in parameters])
-    product = torch.stack(
-        [(each * part.view_as(each)).sum() for each, part in zip(parameters, parts, strict=True)]
-    ).sum()
-    return value.detach() + product - product.detach()
+    shaped = tuple(part.view_as(each) for part, each in zip(parts, parameters, strict=True))
+    result: Tensor = _Along.apply(value.detach(), shaped, *parameters)
+    return result
 
 
 def actor_parameters(agent: Agent) -> tuple[nn.Parameter, ...]:

@@ -79,8 +79,9 @@ def build_trainer(
     components : TrainerComponents, optional
         Components that replace those which the hyper-parameters describe.
     """
-    data = scenario_specs[hyper_params.scenario].data
-    trainer_class = trainer_registry[hyper_params.trainer].for_data(data)
+    trainer_class = trainer_registry[hyper_params.trainer]
+    if trainer_specs[hyper_params.trainer].also_learns:
+        trainer_class = trainer_class.for_data(scenario_specs[hyper_params.scenario].data)
     trainer = trainer_class(hyper_params, scenario_instance, settings, run)
     if components is not None:
         trainer.use(components)

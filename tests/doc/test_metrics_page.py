@@ -20,6 +20,11 @@ CASES = {
     "critic": {"trainer": "reinforce", "reinforce": {"use_advantage_and_critic": True}},
     "pretrained": {"pretrain_agents": True},
     "solo": {"trainer": "solo_agent"},
+    "spg": {"trainer": "spg"},
+    **{
+        game: {"scenario": "matrix_games", "trainer": "spg", "dataset": game, "agents": None}
+        for game in ("iterated_prisoners_dilemma", "matching_pennies", "tandem")
+    },
     "linear": {"include_linear_message_space": True},
     "zero knowledge": {"protocol_common": {"zero_knowledge": True}},
     "message regression": {"message_regression": {"enabled": True}},
@@ -37,6 +42,7 @@ def quantity(name: str, agents: tuple[str, ...]) -> str:
     for agent in agents:
         name = re.sub(rf"^(pretrain_)?(test_)?{agent}\.", "<agent>.", name)
     name = re.sub(r"^(pretrain_)?(test_)?", "", name)
+    name = re.sub(r"(cooperation_after)_\w+$", r"\1_<situation>", name)
     return re.sub(r"^loss_(l2|proximal)(_\d)?$", "loss_<term>", name)
 
 

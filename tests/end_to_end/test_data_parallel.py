@@ -54,6 +54,10 @@ def experiments() -> dict[str, HyperParameters]:
             protocol="debate",
             **adam,
         ),
+        "shaping": make_params(trainer="spg", protocol="nip", rl=SMALL_MINIBATCHES, **adam),
+        "best_response": make_params(
+            trainer="spg", spg={"variant": "spg"}, protocol="debate", **adam
+        ),
         "graphs": graphs(**adam),
         "accumulation": graphs(update_step={"num_accumulation_steps": 3}, **adam),
         "loss_term": make_params(loss_terms=[{"name": "l2", "weight": 0.1}], **adam),

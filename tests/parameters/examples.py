@@ -23,6 +23,7 @@ from nip.parameters import (
 from nip.parameters.callbacks import callback_specs
 from nip.parameters.fields.validation import check_value
 from nip.parameters.named_components import loss_term_specs
+from nip.parameters.scenarios.matrix_games import MatrixGameAgentParameters
 from nip.parameters.types import InteractionProtocolType
 from nip.registry import Registry
 
@@ -33,13 +34,14 @@ CHOICES: dict[str, Any] = {
 }
 
 
-DATASETS = {"image_classification": "find_the_plus", "toy": "witness"}
+DATASETS = {"image_classification": "find_the_plus", "matrix_games": "tandem", "toy": "witness"}
 """A dataset of each scenario that knows its datasets; others take any name."""
 
 AGENT_CLASSES: dict[str, type[BaseAgentParameters]] = {
     "code_validation": CodeValidationAgentParameters,
     "graph_isomorphism": GraphIsomorphismAgentParameters,
     "image_classification": ImageClassificationAgentParameters,
+    "matrix_games": MatrixGameAgentParameters,
     "toy": ToyAgentParameters,
 }
 """The class of the agents of each scenario."""
@@ -218,8 +220,9 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     is_text = scenario == "code_validation"
     if is_text:
         root["callbacks"] = [c for c in root["callbacks"] if c["name"] != "best_checkpoint"]
-    trainers = ["pure_text_ei"] if is_text else ["reinforce", "solo_agent", "vanilla_ppo"]
-    root["trainer"] = draw(st.sampled_from(trainers))
+    networks = ["reinforce", "solo_agent", "spg", "vanilla_ppo"]
+    trainers = {"code_validation": ["pure_text_ei"], "matrix_games": ["spg"]}
+    root["trainer"] = draw(st.sampled_from(trainers.get(scenario, networks)))
     text = st.text(st.characters(codec="ascii", exclude_characters="\0"))
     root["dataset"] = DATASETS.get(scenario) or draw(text)
     agents: dict[str, Any] = {}

@@ -58,8 +58,7 @@ def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     if _learns(trainer, scenario_data):
         return []
     trainers = [name for name, spec in trainer_specs.items() if spec.learns(scenario_data)]
-    one_of = "one of the trainers" if len(trainers) > 1 else "the trainer"
-    way_out = f"Choose {one_of} {', '.join(trainers)}" if trainers else ""
+    way_out = f"Choose one of the trainers {', '.join(trainers)}" if trainers else ""
     scenarios = [name for name, spec in scenario_specs.items() if spec.data == trainer_data]
     if scenarios:
         other = f"one of the scenarios {', '.join(scenarios)}"

@@ -11,10 +11,10 @@ class NumberGame(Game):
     """Base class of games in which the single parameter of a player is its action."""
 
     def metrics(self, strategies: Strategies) -> tuple[dict[str, Tensor], ...]:
-        """Return ``loss`` and ``action`` of each player."""
+        """Return ``exact_loss`` and ``action`` of each player."""
         losses = self.losses(strategies)
         pairs = zip(losses, strategies, strict=True)
-        return tuple({"loss": loss, "action": each.sum()} for loss, each in pairs)
+        return tuple({"exact_loss": loss, "action": each.sum()} for loss, each in pairs)
 
 
 class Tandem(NumberGame):

@@ -31,10 +31,11 @@ class MatchingPennies(Game):
         return -first * second, first * second
 
     def metrics(self, strategies: Strategies) -> tuple[dict[str, Tensor], ...]:
-        """Return ``loss`` and ``heads_probability`` of each player."""
+        """Return ``exact_loss`` and ``heads_probability`` of each player."""
         pairs = zip(self.losses(strategies), strategies, strict=True)
         return tuple(
-            {"loss": loss, "heads_probability": torch.sigmoid(each.sum())} for loss, each in pairs
+            {"exact_loss": loss, "heads_probability": torch.sigmoid(each.sum())}
+            for loss, each in pairs
         )
 
     def sample(
@@ -57,9 +58,9 @@ class IteratedPrisonersDilemma(Game):
 
     A player cooperates with the probability :math:`\sigma(\theta_s)`, where :math:`s` is one of
     ``SITUATIONS``. If both cooperate, each loses 1 in a round, if both defect 2; if one defects, it
-    loses nothing and the other one 3 (Foerster et al., 2018). The reported ``loss`` is that of an
-    average round, :math:`(1-\gamma)` times the discounted sum that is minimised: 2 if both always
-    defect, where plain gradients lead, and 1 if both always cooperate, as by tit for tat.
+    loses nothing and the other one 3 (Foerster et al., 2018). The reported ``exact_loss`` is that
+    of an average round, :math:`(1-\gamma)` times the discounted sum that is minimised: 2 if both
+    always defect, where plain gradients lead, and 1 if both always cooperate, as by tit for tat.
 
     Parameters
     ----------
@@ -83,13 +84,13 @@ class IteratedPrisonersDilemma(Game):
         return tuple(-(visits @ row) for row in rewards)
 
     def metrics(self, strategies: Strategies) -> tuple[dict[str, Tensor], ...]:
-        """Return ``loss``, ``cooperation`` in an average round, and that in each situation."""
+        """Return ``exact_loss`` and ``cooperation`` on average, and that in each situation."""
         share = (1 - self.discount) * self._visits(strategies)
         cooperation = share[:2].sum(), share[[0, 2]].sum()
         losses = [(1 - self.discount) * each for each in self.losses(strategies)]
         return tuple(
             {
-                "loss": loss,
+                "exact_loss": loss,
                 "cooperation": mean,
                 **{
                     f"cooperation_after_{name}": probability

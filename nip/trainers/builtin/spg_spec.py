@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from nip.parameters import SubParameters, UnusedOptionRule, register_parameter_class
+from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.specs import register_trainer_spec
 from nip.parameters.types import Count, Positive, UnitInterval
 from nip.trainers.base_specs import RL_TRAINER
@@ -22,7 +23,7 @@ class SpgParameters(SubParameters):
     anticipation: Literal["sequence", "mutual"] = "sequence"
     """Whose learning an agent anticipates: of later groups of the sequence, or of all others."""
 
-    stackelberg_sequence: tuple[tuple[str, ...], ...] | None = None
+    stackelberg_sequence: Annotated[tuple[tuple[str, ...], ...] | None, PLAIN_TEXT] = None
     """Groups of agents, leaders first, each agent once; None: the verifiers, then all others."""
 
     lookahead_lr: Positive | None = None

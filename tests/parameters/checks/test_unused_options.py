@@ -480,13 +480,14 @@ def test_what_a_trainer_reads_is_derived_from_its_spec(my_trainer) -> None:
     given = {"ppo": {"clip_epsilon": 0.1}, "rl": {"lr": 0.1}, "optimizer": {"weight_decay": 0.5}}
     assert sorted(warnings_of(trainer="my_trainer", **given)) == [
         "optimizer.weight_decay=0.5 has no effect with trainer='my_trainer', only with "
-        "'reinforce' or 'solo_agent' or 'vanilla_ppo'.",
-        "rl.lr=0.1 has no effect with trainer='my_trainer', only with 'reinforce' or "
+        "'reinforce' or 'solo_agent' or 'spg' or 'vanilla_ppo'.",
+        "rl.lr=0.1 has no effect with trainer='my_trainer', only with 'reinforce' or 'spg' or "
         "'vanilla_ppo'.",
     ]
     # The group of another trainer, which two trainers read now.
     (message,) = warnings_of(trainer="reinforce", ppo={"clip_epsilon": 0.1})
-    assert message.endswith("has no effect unless trainer is 'my_trainer' or 'vanilla_ppo'.")
+    readers = "'my_trainer' or 'spg' or 'vanilla_ppo'"
+    assert message.endswith(f"has no effect unless trainer is {readers}.")
 
 
 def test_a_trainer_has_rules_and_a_count_of_iterations_of_its_own(my_trainer) -> None:

@@ -23,7 +23,8 @@ AGENTS = ("prover", "verifier")
 
 def trainer_for(scenario: str) -> str:
     """Name a trainer that can learn from the scenario."""
-    return "pure_text_ei" if scenario_specs[scenario].data == "text" else "vanilla_ppo"
+    trainers = {"text": "pure_text_ei", "tensordict": "vanilla_ppo", "game": "spg"}
+    return trainers[scenario_specs[scenario].data]
 
 
 def compose(overrides: dict[str, Any], scenario: str = "graph_isomorphism") -> HyperParameters:

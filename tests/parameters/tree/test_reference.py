@@ -42,7 +42,7 @@ def test_an_entry_tells_values_default_and_meaning() -> None:
 
 def test_a_section_names_what_reads_the_group() -> None:
     docs = {section.title: section.doc for section in parameter_sections()}
-    assert docs["`ppo`"].endswith(" Read with `trainer=vanilla_ppo`.")
+    assert docs["`ppo`"].endswith(" Read with `trainer=spg`, `trainer=vanilla_ppo`.")
     assert docs["`debate_protocol`"].endswith(" Read with `interaction_protocol=debate`.")
     assert docs["`code_validation`"].endswith(" Read with `scenario=code_validation`.")
     trainers = ("pure_text_ei", "reinforce", "vanilla_ppo")

@@ -93,6 +93,7 @@ def test_what_is_marked_is_known() -> None:
         "GraphIsomorphismAgentParameters": agent,
         "HyperParameters": ["dataset"],
         "ImageClassificationAgentParameters": agent,
+        "MatrixGameAgentParameters": agent,
         "RandomAgentParameters": agent,
         "RehearsalParameters": ["brain_file"],
         "TextAgentParameters": text,

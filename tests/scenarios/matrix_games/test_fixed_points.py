@@ -138,5 +138,5 @@ def test_opponent_shaping_finds_cooperation(variant, options, bounds):
     losses = []
     for seed in range(4):
         strategies = play(game, variant, 1.0, 200, seed=seed, **options)
-        losses += [float(each["loss"]) for each in game.metrics(strategies)]
+        losses += [float(each["exact_loss"]) for each in game.metrics(strategies)]
     assert bounds[0] < sum(losses) / len(losses) < bounds[1]

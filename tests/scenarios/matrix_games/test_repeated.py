@@ -31,7 +31,7 @@ def metrics(first, second, discount=0.5):
 )
 def test_the_loss_of_an_average_round(first, second, losses):
     found = metrics(first, second)
-    assert [each["loss"].item() for each in found] == pytest.approx(losses)
+    assert [each["exact_loss"].item() for each in found] == pytest.approx(losses)
 
 
 def test_each_player_remembers_its_own_action_first():
@@ -40,7 +40,7 @@ def test_each_player_remembers_its_own_action_first():
     found = metrics(TIT_FOR_TAT, CONTRARY)
     # Rounds: (c, d), (d, d), (d, c), (c, c), (c, d), ... with the weights 1/2, 1/4, 1/8, ...
     expected = (3 / 2 + 2 / 4 + 0 / 8 + 1 / 16) / (1 - 1 / 16)
-    assert found[0]["loss"].item() == pytest.approx(expected)
+    assert found[0]["exact_loss"].item() == pytest.approx(expected)
 
 
 def test_cooperation_is_weighted_like_the_loss():

@@ -132,7 +132,8 @@ class EpisodeMinibatches(Minibatches):
         order = order.to(environments.device)
         for start in range(0, num_environments - self._size + 1, self._size):
             rows = own_rows(order[start : start + self._size], len(environments), ranks)
-            yield environments[rows].reshape(-1)
+            # Unlike reshape(-1), this takes a share without any environments.
+            yield environments[rows].flatten(0, 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator."""
