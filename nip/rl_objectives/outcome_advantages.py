@@ -36,10 +36,12 @@ def outcome_advantage(
 
     Parameters
     ----------
-    reward, value, last_value, known, done, gamma
+    reward, value, last_value, known, done : Tensor
         As in ``turn_based_gae``.
     advantage : Tensor
         Its result.
+    gamma : float
+        Discount per step.
     """
     result = torch.empty_like(value)
     rest = last_value
