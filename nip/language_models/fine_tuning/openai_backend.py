@@ -27,7 +27,7 @@ from nip.language_models.providers.connection import (
 from nip.language_models.providers.error_translation import translate_error
 from nip.language_models.providers.openai import OpenAIChatModel
 from nip.utils.secrets import scrub, scrub_tree
-from nip.utils.unicode_text import valid_unicode
+from nip.utils.unicode_text import valid_unicode, visible
 
 Answer = TypeVar("Answer")
 Listed = TypeVar("Listed")
@@ -249,7 +249,7 @@ def _read_job(job: FineTuningJob, key_variable: str | None) -> RemoteJob:
         status=_text(job, "status"),
         model=getattr(job, "fine_tuned_model", None),
         trained_tokens=getattr(job, "trained_tokens", None),
-        error=None if reason is None else scrub(valid_unicode(str(reason)), key_variable),
+        error=None if reason is None else scrub(visible(valid_unicode(str(reason))), key_variable),
     )
 
 
