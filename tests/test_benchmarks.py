@@ -21,6 +21,8 @@ def test_the_tensor_benchmark_writes_its_metrics(repository: Path, tmp_path: Pat
     metrics = run_benchmark(repository, tmp_path, "bench_tensor.py", "--rounds", "1")
     for name in ("frames_per_s", "update_ratio", "collect_ratio", "peak_mb"):
         assert metrics[name] > 0 and metrics[f"images_{name}"] > 0, name
+        assert metrics[f"zero_knowledge_{name}"] > 0, name
+    assert metrics["zero_knowledge_update_factor"] > 0
 
 
 def test_the_text_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:

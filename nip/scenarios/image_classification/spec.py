@@ -43,6 +43,7 @@ register_scenario_spec(
                 _has_labels_already,
             ),
         ),
+        messages_are_images=True,
         part_options={
             "policy_head": (
                 "d_latent_pixel_selector",

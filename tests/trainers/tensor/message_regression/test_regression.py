@@ -112,6 +112,18 @@ def test_classes_of_one_hot_observations() -> None:
         classes_of(dataset, "size")
 
 
+def test_convolutions_read_the_pixels_that_messages_name(data_dir) -> None:
+    params = make_params(
+        "image_classification",
+        rl={"rollouts_per_iteration": 16, "num_iterations": 1},
+        message_regression={**ON, "regression_method": "cnn", "mlp_num_epochs": 1},
+    )
+    trainer = make_trainer(params, data_dir)
+    trainer.train()
+    logged = trainer.history.to_dict()
+    assert 0 <= logged["test_prover.message_regression_accuracy"][-1][1] <= 1
+
+
 @pytest.mark.parametrize("scenario", ["toy", "graph_isomorphism"])
 def test_evaluations_log_it_and_training_does_not_depend_on_it(scenario, data_dir) -> None:
     def trained(**options):
