@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nip.errors import NipWarning, ParameterError
+from nip.errors import NipWarning, ParameterError, StorageError
 from nip.experiment.base_run import read_base_run
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
@@ -128,6 +129,11 @@ def attack_run(
 def _attack(folder: Path, options: AttackOptions, settings: ExperimentSettings) -> AttackReport:
     run_id = folder.name
     attacked = _read(folder, run_id)
+    if not os.access(folder, os.W_OK):
+        raise StorageError(
+            f"You may not write to {folder}, where the result is stored. Copy the run to a folder "
+            "of your own, and attack the copy."
+        )
     if settings.data_dir == ExperimentSettings().data_dir:
         stored = read_settings(folder).get("data_dir")
         settings = replace(settings, data_dir=stored or settings.data_dir)

@@ -128,6 +128,11 @@ def _check_policy(folder: Path, resume: ResumePolicy) -> None:
         raise ResumeError(
             f"{folder} belongs to {_owner(folder)}, and you may not read it. Choose another run_id."
         )
+    if folder.is_symlink() and _is_vacant(folder):
+        raise ResumeError(
+            f"{folder} is a symbolic link to {os.path.realpath(folder)}, where no run is. Remove "
+            "the link; to store runs elsewhere, give the folder above them as settings.runs_dir."
+        )
     if _is_vacant(folder):
         if resume == "must":
             raise ResumeError(
@@ -171,9 +176,9 @@ def _create(
 ) -> None:
     """Create the folder of a run under a hidden name, and rename it when it is complete."""
     temporary = folder.with_name(f".{folder.name}{_CREATING}")
-    if temporary.exists():  # left by a killed process
-        shutil.rmtree(temporary)
-    with storage_errors(folder):
+    with storage_errors(temporary):
+        if temporary.exists():  # left by a killed process
+            shutil.rmtree(temporary)
         temporary.mkdir()
         try:
             store_parameters(temporary, parameters)

@@ -205,14 +205,22 @@ class Run:
         self._checkpoints.save(replace(checkpoint, origin=self._origin))
 
     def load_latest_checkpoint(self) -> Checkpoint | None:
-        """Load the newest intact checkpoint; None if the run has no checkpoints.
+        """Load the newest intact checkpoint; None, with a warning if there were any, without one.
 
         Raises
         ------
         ResumeError
             If there are checkpoints, but all are damaged.
         """
-        return self._checkpoints.load_latest()
+        latest = self._checkpoints.load_latest()
+        announced = int(self._database.get_state(LAST_CHECKPOINT_KEY, "-1"))
+        if latest is None and announced >= 0:
+            warn_user(
+                f"Run {self.run_id!r} saved, or began to save, a checkpoint after iteration "
+                f"{announced}, but has none in {self.folder / CHECKPOINTS}: it starts again from "
+                "its first iteration, with the same results."
+            )
+        return latest
 
     def load_checkpoint(self, which: int | str = "latest") -> Checkpoint:
         """Load a checkpoint: ``latest``, ``best``, or the number of an iteration.
@@ -269,6 +277,8 @@ class Run:
         error : BaseException | str, optional
             The error that ended the run.
         """
+        # Before the result, so that it never has metrics that a power failure took from run.db.
+        self._database.flush()
         write_atomically(self.folder / RESULT_FILE, self._result(status, error))
         self._draw_learning_curve()
         # Last, so that a run killed before this line is resumed and finished again.

@@ -49,7 +49,7 @@ def generated_run_id(parts: Sequence[str], time: datetime) -> str:
 def vacant_run_id(stem: str, runs_dir: Path) -> str:
     """Return the stem, or the stem with the first number from 2, that no file or folder has."""
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
-    return next(name for name in names if not (runs_dir / name).exists())
+    return next(name for name in names if not os.path.lexists(runs_dir / name))
 
 
 def existing_run_ids(runs_dir: Path | str) -> list[str]:

@@ -36,7 +36,7 @@ def readable_errors(path: Path | str, remedy: str = "start a new run") -> Iterat
         with disk_errors(path):
             yield
     except sqlite3.DatabaseError as error:
-        code = _code(error)
+        code = basic_code(error)
         if code in _PERMISSIONS:
             raise storage_error(path, str(error), _PERMISSIONS[code]) from error
         if code in _DAMAGE:
@@ -55,13 +55,13 @@ def disk_errors(path: Path | str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if _code(error) not in _DISK:
+        if basic_code(error) not in _DISK:
             raise
-        raise storage_error(path, str(error), _DISK[_code(error)]) from error
+        raise storage_error(path, str(error), _DISK[basic_code(error)]) from error
 
 
-def _code(error: sqlite3.Error) -> int:
-    """Return the basic code; extended codes have further bits above it."""
+def basic_code(error: sqlite3.Error) -> int:
+    """Return the basic code of an error; extended codes have further bits above it."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

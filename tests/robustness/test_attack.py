@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from nip.errors import CheckpointError, ParameterError
+from nip.errors import CheckpointError, ParameterError, StorageError
 from nip.parameters import HyperParameters
 from nip.robustness import AttackOptions, AttackReport, attack_run
 from nip.run import run_experiment
@@ -136,6 +136,14 @@ def test_what_cannot_be_attacked_is_refused_before_anything_is_trained(tmp_path:
         "solo",
         "text",
     ]
+
+
+def test_a_run_that_may_not_be_written_is_refused_before_anything_is_trained(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nip.robustness.attack.os.access", lambda path, mode: False)
+    with pytest.raises(StorageError, match=r"may not write to .*friends, where .* Copy the run"):
+        attack_run("friends", AttackOptions(seeds=(9,)), settings=make_settings(runs_dir))
 
 
 def test_options_are_checked() -> None:

@@ -12,6 +12,7 @@ import torch
 from nip.errors import CheckpointError, NipWarning, ParameterError, ResumeError
 from nip.run_store import Checkpoint, open_database, read_history
 from nip.run_store.reading import read_parameters
+from nip.utils.files import write_atomically
 from tests.run_store.open_runs import PARAMETERS, begin, everything_in, make_old
 
 
@@ -203,3 +204,32 @@ def test_an_older_run_is_resumed_from_its_checkpoints(settings, run):
     manifest = json.loads((run / "checkpoints/iteration_000003/manifest.json").read_text())
     assert manifest["run_identity"] == ""
     assert len(manifest["parameters_sha256"]) == 64
+
+
+def test_a_power_failure_while_a_run_ends_leaves_no_result_that_is_newer_than_the_database(
+    settings, monkeypatch
+):
+    contents = {}
+
+    def note_content(path, content):
+        # SQLite merges into this file what has been flushed, and a power failure takes the rest.
+        contents[path.name] = (path.parent / "run.db").read_bytes()
+        write_atomically(path, content)
+
+    with begin(settings) as run:
+        run.start()
+        run.log(1, {"loss": 0.5})
+        monkeypatch.setattr("nip.run_store.run.write_atomically", note_content)
+        run.finish("completed")
+    (run.folder / "run.db").write_bytes(contents["result.json"])
+    with begin(settings, resume="must") as resumed:
+        assert resumed.history.values("loss") == [(1, 0.5)]
+
+
+def test_a_run_without_its_checkpoints_says_that_it_starts_again(settings, run):
+    shutil.rmtree(run / "checkpoints")
+    with (
+        begin(settings, resume="must") as resumed,
+        pytest.warns(NipWarning, match="after iteration 2, but has none in .* starts again"),
+    ):
+        assert resumed.load_latest_checkpoint() is None

@@ -1,15 +1,18 @@
 """Creating the folder of a run, and opening an existing one."""
 
 import os
+import re
 
 import pytest
 
 from nip.errors import NipError, ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
-from nip.run_store import read_history
+from nip.run_store import Checkpoint, read_history
 from nip.run_store.run_id import existing_run_ids
 from tests.other_users import as_other_user, open_to_others
 from tests.run_store.open_runs import begin, everything_in
+
+GROUP = 5000
 
 
 def test_never_refuses_an_existing_run_and_changes_nothing(settings, runs_dir):
@@ -40,6 +43,23 @@ def test_a_folder_that_is_no_run_is_left_alone_but_an_empty_one_is_used(settings
     assert (runs_dir / "r" / "thesis.tex").read_text() == "precious"
     (runs_dir / "empty").mkdir()
     begin(settings, "empty").close()
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_to_a_folder_without_a_run_is_refused_and_one_to_a_run_is_used(
+    settings, runs_dir, exists
+):
+    runs_dir.mkdir()
+    elsewhere = runs_dir.with_name("elsewhere")
+    if exists:
+        elsewhere.mkdir()
+    (runs_dir / "r").symlink_to(elsewhere)
+    with pytest.raises(ResumeError, match=r"symbolic link to .*elsewhere, where no run is"):
+        begin(settings)
+    assert [path.name for path in elsewhere.glob("*")] == []
+    begin(settings, "other").close()
+    (runs_dir / "alias").symlink_to(runs_dir / "other")
+    begin(settings, "alias", resume="must").close()
 
 
 def test_a_folder_that_cannot_be_made_is_the_users_error(tmp_path):
@@ -137,6 +157,33 @@ def test_several_users_share_a_folder_of_runs(settings, runs_dir):
     assert "Run 'of_root' cannot be resumed, because you may not write to" in message
     assert "belongs to user 'root'" in message
     assert "you may not read it" in as_other_user(lambda: refusal(settings, "private"))
+
+
+def test_a_group_resumes_the_runs_of_its_members(settings, runs_dir):
+    open_to_others(runs_dir)
+    runs_dir.mkdir()
+    os.chown(runs_dir, 0, GROUP)
+    runs_dir.chmod(0o2775)
+
+    def train():
+        with begin(settings) as run:
+            number = (run.history.last_iteration or 0) + 1
+            run.log(number, {"loss": 1 / number})
+            run.save_checkpoint(Checkpoint(number, {}, {}))
+        return run.history.values("loss")
+
+    for user, expected in ((6001, [[1, 1.0]]), (6002, [[1, 1.0], [2, 0.5]])):
+        assert as_other_user(train, user=user, group=GROUP, umask=0o002) == expected
+    with begin(settings, resume="must") as run:
+        assert run.load_latest_checkpoint().iteration == 2
+
+
+def test_what_another_user_has_left_half_made_is_named(settings, runs_dir):
+    open_to_others(runs_dir)
+    runs_dir.mkdir()
+    runs_dir.chmod(0o1777)
+    (runs_dir / ".r.creating").mkdir()
+    assert re.match(r"\S+\.r\.creating cannot be accessed: ", run_of(settings))
 
 
 def refusal(settings, run_id):

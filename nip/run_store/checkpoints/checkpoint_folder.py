@@ -5,6 +5,7 @@ renamed when all files have been flushed, so that a folder with a regular name i
 the process is killed. ``best.json`` records the best checkpoint.
 """
 
+import os
 import shutil
 import warnings
 from collections.abc import Collection
@@ -82,7 +83,8 @@ class CheckpointFolder:
         one is loaded; if all are damaged, ``ResumeError`` is raised. This costs time but does not
         change results, because a run computes the same numbers from any of its checkpoints.
         """
-        self._clean_up()
+        with storage_errors(self.folder):
+            self._clean_up()
         damaged: list[DamagedCheckpointError] = []
         for iteration in reversed(self.iterations()):
             try:
@@ -137,21 +139,23 @@ class CheckpointFolder:
     ) -> None:
         """Delete old checkpoints, except the ``keep_last`` newest, the best and the protected ones.
 
-        Multiples of the iteration ``permanent_every`` are kept, too.
+        Multiples of the iteration ``permanent_every`` are kept, too, and those that this user may
+        not write to.
         """
         assert keep_last >= 1, f"keep_last must be at least 1, got {keep_last}"
         best = read_best(self.folder)
         kept = {*protected, *([] if best is None else [best.iteration])}
         for iteration in self.iterations()[:-keep_last]:
             is_permanent = permanent_every is not None and iteration % permanent_every == 0
-            if is_permanent or iteration in kept:
-                continue
             path = self.path(iteration)
+            if is_permanent or iteration in kept or not os.access(path, os.W_OK):
+                continue
             # A kill during the deletion must not leave an incomplete folder with the name of a
             # complete checkpoint.
             removed = self.folder / f".{path.name}{_REMOVING}"
-            path.rename(removed)
-            shutil.rmtree(removed)
+            with storage_errors(path):
+                path.rename(removed)
+                shutil.rmtree(removed)
 
     def _clean_up(self) -> None:
         """Undo or finish the operations of a killed process."""

@@ -1,14 +1,16 @@
 """``connect``: opening SQLite files that have a layout version."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from nip.errors import ResumeError, StorageError
-from nip.utils.sqlite_errors import damaged, readable_errors
+from nip.utils.sqlite_errors import basic_code, damaged, readable_errors
 
 _UNCHANGING = "&immutable=1"
+_NOT_WRITABLE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 
 
 def connect(
@@ -35,7 +37,7 @@ def connect(
     """
     is_there = path.exists() and path.stat().st_size > 0
     with _refused_unless_readable(path, remedy):
-        connection = connect_for_reading(path) if read_only else _connect(path, "rwc")
+        connection = connect_for_reading(path) if read_only else _connect_for_writing(path)
         try:
             if not read_only and is_there:
                 _check_pages(connection, path, remedy)
@@ -53,22 +55,33 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     connection = _connect(path, "ro")
     try:
         connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         connection.close()
         # SQLite cannot read a file in WAL mode without writing beside it, unless told that nobody
-        # changes it. A process that writes has changes in the -wal file.
-        if not path.exists():
+        # changes it. A process that writes has changes in the -wal file, or holds a lock.
+        if not path.exists() or basic_code(error) not in _NOT_WRITABLE:
             raise
-        if _has_content(Path(f"{path}-wal")):
-            raise StorageError(
-                f"{path}-wal holds changes that cannot be read where nothing can be written. Copy "
-                f"{path.parent} to a folder of your own, and read it there."
-            ) from None
+        if _is_writable(path):  # Without WAL mode, a killed process leaves half of a change.
+            with closing(_connect(path, "rw")) as writer:
+                writer.execute("PRAGMA user_version").fetchone()  # SQLite undoes the change.
+            return _connect(path, "ro")
+        _check_nothing_is_pending(path)
         connection = _connect(path, "ro", _UNCHANGING)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_nothing_is_pending(path: Path) -> None:
+    """Raise ``StorageError`` if a process that wrote to a file was killed before it was done."""
+    for suffix, content in (("-wal", "changes"), ("-journal", "an unfinished change")):
+        pending = Path(f"{path}{suffix}")
+        if _has_content(pending):
+            raise StorageError(
+                f"{pending} holds {content} that cannot be read where nothing can be written. Copy "
+                f"{path.parent} to a folder of your own, and open it there."
+            ) from None
 
 
 def close_for_readers(connection: sqlite3.Connection) -> None:
@@ -80,6 +93,14 @@ def close_for_readers(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA busy_timeout = 0")
         connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
+
+
+def _connect_for_writing(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        # SQLite would create a file that only its owner can write, whatever the umask.
+        with suppress(OSError):  # SQLite reports it.
+            path.touch()
+    return _connect(path, "rwc")
 
 
 def _connect(path: Path, mode: str, options: str = "") -> sqlite3.Connection:
@@ -114,6 +135,10 @@ def _refused_unless_readable(path: Path, remedy: str) -> Iterator[None]:
         raise ResumeError(
             f"{path} cannot be read: {error}. Restore it from a copy, or {remedy}."
         ) from error
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def _has_content(path: Path) -> bool:

@@ -8,6 +8,7 @@ import torch
 from nip.errors import NipWarning, ResumeError
 from nip.run_store import Checkpoint
 from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
+from tests.other_users import as_other_user, open_to_others
 
 
 @pytest.fixture
@@ -44,6 +45,23 @@ def test_pruning_keeps_the_newest(folder):
     assert sorted(os.listdir(folder.folder)) == ["iteration_000010", "iteration_000011"]
     folder.prune(keep_last=2)
     assert folder.iterations() == [10, 11]
+
+
+def test_pruning_keeps_what_the_user_has_write_protected(tmp_path, folder):
+    open_to_others(tmp_path / "checkpoints")
+    folder.folder.mkdir()
+    folder.folder.chmod(0o777)
+
+    def save_three_and_protect_the_first():
+        for iteration in (1, 2, 3):
+            folder.save(checkpoint(iteration))
+        folder.path(1).chmod(0o555)
+        folder.prune(keep_last=1)
+        folder.save(checkpoint(4))
+        return [folder.load_latest().iteration, sorted(os.listdir(folder.folder))]
+
+    names = [f"iteration_00000{number}" for number in (1, 3, 4)]
+    assert as_other_user(save_three_and_protect_the_first) == [4, names]
 
 
 def test_saving_an_iteration_again_replaces_it(folder):

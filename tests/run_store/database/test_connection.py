@@ -134,6 +134,57 @@ def test_changes_that_cannot_be_read_without_writing_are_named(tmp_path):
     assert "x.db-wal holds changes" in error and "Copy" in error
 
 
+def test_an_unfinished_change_is_not_read_as_a_finished_one(tmp_path):
+    path = file_of_many_pages(tmp_path / "x.db")
+    child = os.fork()
+    if child == 0:
+        begin_change(path)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert (tmp_path / "x.db-journal").stat().st_size > 0
+    with read_only(tmp_path):
+        error = as_other_user(lambda: _error(path))
+    assert "x.db-journal holds an unfinished change" in error and "Copy" in error
+    reader = connect_for_reading(path)
+    assert reader.execute("SELECT count(*), sum(x LIKE 'y%') FROM t").fetchone() == (100, 0)
+    reader.close()
+
+
+def begin_change(path):
+    """Let a part of a change, without WAL mode, reach the file."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA cache_size = 10")
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("UPDATE t SET x = 'y' || x")
+    return connection
+
+
+def test_a_file_that_another_process_has_locked_is_not_read_during_a_change(tmp_path, monkeypatch):
+    path = file_of_many_pages(tmp_path / "x.db")
+    writer = begin_change(path)
+    connect_slowly = sqlite3.connect
+
+    def connect_at_once(*arguments, **keywords):
+        return connect_slowly(*arguments, **keywords, timeout=0)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_at_once)
+    with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+        connect_for_reading(path)
+    writer.close()
+
+
+def test_a_new_file_has_the_permissions_of_the_umask(tmp_path):
+    before = os.umask(0o002)
+    try:
+        connection = open_file(tmp_path / "x.db")
+        insert(connection)
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("x.db", "x.db-wal", "x.db-shm"), 0o664)
+    close_for_readers(connection)
+
+
 def _error(path):
     with pytest.raises(StorageError) as caught:
         _rows(path)
