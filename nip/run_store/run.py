@@ -76,6 +76,9 @@ class Run:
         self._settings = settings
         self._origin = Origin.of_folder(folder)
         self._database = RunDatabase(folder / DATABASE_FILE)
+        if self._origin.run_identity is None:  # environment.json was deleted
+            identity = self._database.origin().run_identity
+            self._origin = replace(self._origin, run_identity=identity)
         self.history: RunHistory = self._database.load_history()
         self.journal = self._database.journal
         self.rollouts = self._database.rollouts
@@ -141,7 +144,7 @@ class Run:
         self._check_same_data(data or {})
         if not self.is_new:
             self._warn_of_different_rounding()
-            record_start(self.folder, self._settings)
+            record_start(self.folder, self._settings, self._origin.run_identity or None)
         self._database.set_state("status", "running")
         (self.folder / RESULT_FILE).unlink(missing_ok=True)
 
@@ -317,7 +320,8 @@ class Run:
             self._database.set_state(f"{DIGEST_PREFIX}{name}", digest)
 
     def _warn_of_different_rounding(self) -> None:
-        stored = load_mapping((self.folder / "settings.yaml").read_text(encoding="utf-8"))
+        path = self.folder / "settings.yaml"
+        stored = load_mapping(path.read_text(encoding="utf-8")) if path.exists() else {}
         for name in ("device", "num_threads"):
             now = getattr(self._settings, name)
             if stored.get(name, now) != now:

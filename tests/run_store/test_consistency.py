@@ -233,3 +233,15 @@ def test_a_run_without_its_checkpoints_says_that_it_starts_again(settings, run):
         pytest.warns(NipWarning, match="after iteration 2, but has none in .* starts again"),
     ):
         assert resumed.load_latest_checkpoint() is None
+
+
+def test_files_that_only_describe_a_run_may_be_deleted(settings, run):
+    identity = json.loads((run / "environment.json").read_text())["run_identity"]
+    (run / "environment.json").unlink()
+    (run / "settings.yaml").unlink()
+    with begin(settings, resume="must") as resumed:
+        resumed.start()
+        resumed.save_checkpoint(checkpoint(3))
+    assert json.loads((run / "environment.json").read_text())["run_identity"] == identity
+    with begin(settings, resume="must") as resumed:
+        assert resumed.load_latest_checkpoint().iteration == 3
