@@ -45,8 +45,7 @@ class MessageRegressionParameters(SubParameters):
     """Network: a perceptron, or convolutions before it, where messages name pixels of an image."""
 
     target: Annotated[str, PLAIN_TEXT] = "y"
-    """What is predicted: ``y``, the label, or an observation that is one-hot, such as the
-    ``secret`` of the toy games."""
+    """What is predicted: ``y``, the label, or a one-hot observation, such as ``secret`` in toy."""
 
     test_size: OpenUnitInterval = 0.2
     """Share of the messages that are held out, on which the accuracy is measured."""

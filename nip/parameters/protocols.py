@@ -100,12 +100,10 @@ class ZkProtocolParameters(SubParameters):
     """Parameters of ``protocol_common.zero_knowledge``."""
 
     distance: PolicyDistance = "kl"
-    """Distance of the simulator's probabilities from those of the adversarial verifier: the KL
-    divergence, the total variation distance, or 1 minus the cosine similarity."""
+    """Measure of how alike the simulator and the adversarial verifier choose."""
 
     simulator_reward_coefficient: NonNegative = 1.0
-    """Factor of the similarity in the rewards: positive for the simulator, negative for the
-    adversarial verifier."""
+    """Factor of their similarity in the reward of the simulator; the other loses as much."""
 
     aux_prover_reward_coefficient: NonNegative = 1.0
     """Share of the simulator's reward that each prover receives as well."""
