@@ -32,8 +32,8 @@ from nip.scenario_base.actions import ActionMask, Choice, choose, entropy, log_p
 from nip.scenario_base.combined_agents import NESTED_KEYS, readable
 from nip.scenarios.graph_isomorphism.generation import generate_pairs
 from nip.scenarios.graph_isomorphism.pair_files import write_dataset
-from nip.trainers.builtin.vanilla_ppo import VanillaPpoTrainer
 from nip.trainers.registry import build_trainer
+from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 
 Seconds = float
 
@@ -56,15 +56,21 @@ def write_bench_pairs(data_dir: Path) -> None:
     write_dataset(data_dir / "graph_isomorphism" / "bench", splits, metadata={"seed": 0})
 
 
-def build_bench_trainer(setting: str, data_dir: Path, device: str) -> VanillaPpoTrainer:
-    """Build the trainer of a setting, ready to iterate."""
+SHAPING_VARIANTS = ("psos", "pspg")
+"""Variants of ``spg`` whose updates are compared with those of PPO."""
+
+
+def build_bench_trainer(
+    setting: str, data_dir: Path, device: str, trainer_name: str = "vanilla_ppo", **changes: Any
+) -> TensorDictRlTrainer:
+    """Build a trainer of a setting, ready to iterate."""
     hyper_params = HyperParameters(
-        trainer="vanilla_ppo", rl={"num_iterations": 10**6}, **SETTINGS[setting]
+        trainer=trainer_name, rl={"num_iterations": 10**6}, **SETTINGS[setting], **changes
     )
     settings = ExperimentSettings(data_dir=str(data_dir), progress=False, device=device)
     instance = build_scenario_instance(hyper_params, settings)
     trainer = build_trainer(hyper_params, instance, settings)
-    assert isinstance(trainer, VanillaPpoTrainer)
+    assert isinstance(trainer, TensorDictRlTrainer)
     trainer.setup()
     return trainer
 
@@ -86,7 +92,7 @@ class PlainStep:
     All agents process all frames, without TensorDicts.
     """
 
-    def __init__(self, trainer: VanillaPpoTrainer, minibatch: TensorDict) -> None:
+    def __init__(self, trainer: TensorDictRlTrainer, minibatch: TensorDict) -> None:
         self.agents = trainer.agents
         self.params = trainer.hyper_params.ppo
         self.optimizer = torch.optim.Adam(self.agents.parameters(), lr=1e-9)
@@ -119,7 +125,7 @@ class PlainStep:
 class PlainCollection:
     """The forward passes of one batch in a plain loop: all agents on all rows."""
 
-    def __init__(self, trainer: VanillaPpoTrainer) -> None:
+    def __init__(self, trainer: TensorDictRlTrainer) -> None:
         self.agents = trainer.agents
         self.environment = trainer.scenario_instance.train_environment.fresh_copy(0)
         self.num_steps = trainer.scenario_instance.batch_shape.num_steps
@@ -157,7 +163,32 @@ def compare(
     }
 
 
-def measure(trainer: VanillaPpoTrainer, rounds: int, device: str) -> dict[str, float]:
+def update_of(trainer: TensorDictRlTrainer) -> Callable[[], Any]:
+    """Return a function that repeats the update of one minibatch, almost without an effect."""
+    batch = trainer.collect_batch()
+    trainer.agents.train()
+    minibatch = next(trainer.minibatches(batch))
+    for group in trainer.optimizer.param_groups:
+        group["lr"] = 1e-9
+    return lambda: trainer.train_step(minibatch)
+
+
+def measure_shaping(data_dir: Path, rounds: int, device: str) -> dict[str, float]:
+    """Compare the updates of opponent-aware learning with those of PPO."""
+    plain = update_of(build_bench_trainer("", data_dir, device))
+    updates = {
+        variant: update_of(
+            build_bench_trainer("", data_dir, device, "spg", spg={"variant": variant})
+        )
+        for variant in SHAPING_VARIANTS
+    }
+    return {
+        f"{variant}_ratio_to_ppo": compare(update, plain, rounds, device)["ratio"]
+        for variant, update in updates.items()
+    }
+
+
+def measure(trainer: TensorDictRlTrainer, rounds: int, device: str) -> dict[str, float]:
     """Run all measurements."""
     trainer.agents.train()
     num_frames = trainer.scenario_instance.batch_shape.num_frames
@@ -214,6 +245,7 @@ def main() -> None:
                 arguments.device,
             ).items()
         }
+        results |= measure_shaping(Path(folder), arguments.rounds, arguments.device)
     results["zero_knowledge_update_factor"] = (
         results["zero_knowledge_update_ms"] / results["update_ms"]
     )

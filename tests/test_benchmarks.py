@@ -23,6 +23,7 @@ def test_the_tensor_benchmark_writes_its_metrics(repository: Path, tmp_path: Pat
         assert metrics[name] > 0 and metrics[f"images_{name}"] > 0, name
         assert metrics[f"zero_knowledge_{name}"] > 0, name
     assert metrics["zero_knowledge_update_factor"] > 0
+    assert metrics["psos_ratio_to_ppo"] > 0 and metrics["pspg_ratio_to_ppo"] > 0
 
 
 def test_the_text_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:

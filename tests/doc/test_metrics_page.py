@@ -23,7 +23,7 @@ CASES = {
     "spg": {"trainer": "spg"},
     **{
         game: {"scenario": "matrix_games", "trainer": "spg", "dataset": game, "agents": None}
-        for game in ("iterated_prisoners_dilemma", "matching_pennies", "tandem")
+        for game in ("commitment", "iterated_prisoners_dilemma", "matching_pennies", "tandem")
     },
     "linear": {"include_linear_message_space": True},
     "zero knowledge": {"protocol_common": {"zero_knowledge": True}},

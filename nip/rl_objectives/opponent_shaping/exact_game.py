@@ -39,7 +39,8 @@ class ExactGame(DifferentiableGame):
 
     def curvature(self, player: str) -> GradientCurvature:
         """Return the Hessian of a player's loss in its parameters."""
-        return GradientCurvature(self._gradient(player, player), self._parameters[player])
+        parameters = self._parameters[player]
+        return GradientCurvature(lambda: self._gradient(player, player), parameters)
 
     def _gradient(self, player: str, loss: str) -> Tensor:
         if (player, loss) not in self._gradients:

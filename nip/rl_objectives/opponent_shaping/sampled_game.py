@@ -107,7 +107,9 @@ class SampledGame(DifferentiableGame):
     def curvature(self, player: str) -> Curvature:
         """Return the Hessian of a player's own entry of the objective matrix."""
         parameters = self.players[player].parameters
-        return _AveragedCurvature(self._gradient(player, player, has_graph=True), parameters)
+        return _AveragedCurvature(
+            lambda: self._gradient(player, player, has_graph=True), parameters
+        )
 
     def _product_of_means(self, row: str, column: str, loss: str, vector: Tensor) -> Tensor:
         r"""Return :math:`(S_k \cdot v) \nabla_j L_i + (\nabla_k L_i \cdot v) S_j`.

@@ -18,12 +18,14 @@ from nip.scenario_base.game import Game
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.registry import register_scenario
 from nip.scenario_instance import GameInstance
+from nip.scenarios.matrix_games.commitment import Commitment
 from nip.scenarios.matrix_games.games import Chain, QuadraticStackelberg, Tandem
 from nip.scenarios.matrix_games.repeated import IteratedPrisonersDilemma, MatchingPennies
 from nip.seeding import stable_seed
 
 GAMES: dict[str, Callable[[HyperParameters], Game]] = {
     "chain": lambda _: Chain(),
+    "commitment": lambda _: Commitment(),
     "iterated_prisoners_dilemma": lambda params: IteratedPrisonersDilemma(params.rl.gamma),
     "matching_pennies": lambda _: MatchingPennies(),
     "quadratic_stackelberg": lambda _: QuadraticStackelberg(),

@@ -15,6 +15,7 @@ register_scenario_spec(
         agent_parameters=MatrixGameAgentParameters,
         builtin_datasets=(
             "chain",
+            "commitment",
             "iterated_prisoners_dilemma",
             "matching_pennies",
             "quadratic_stackelberg",

@@ -53,7 +53,7 @@ class SpgParameters(SubParameters):
     ihvp_rho: Positive = 0.1
     """Damping of the Hessian."""
 
-    ihvp_num_updates_per_sketch: Count = 1
+    ihvp_num_updates_per_sketch: Count = 10
     """Updates for which the rows of ``nystrom`` are kept; at most to the end of an iteration."""
 
     unused_rules: ClassVar = (

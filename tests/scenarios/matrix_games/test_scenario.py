@@ -32,7 +32,7 @@ def game(dataset: str, **changes: Any):
         "spg",
         protocol,
         dataset=dataset,
-        optimizer={"name": "sgd"},
+        optimizer=changes.pop("optimizer", {"name": "sgd"}),
         rl={**rl, **changes.pop("rl", {})},
         **changes,
     )
@@ -92,6 +92,26 @@ def test_the_leader_of_a_quadratic_game_and_of_a_chain(tmp_path):
     metrics = play(tmp_path, game("chain", rl=rl, spg=spg), "chain")
     actions = [metrics[f"{name}.action"] for (name,) in sequence]
     assert actions == pytest.approx([-0.2, -0.4, -0.4], abs=0.03)
+
+
+@pytest.mark.parametrize(("variant", "is_led"), [("spg", True), ("naive", False)])
+def test_a_verifier_that_leads_makes_the_prover_show_faults(variant, is_led, tmp_path):
+    slow = {"agent_lr_factor": {"actor": 0.2, "critic": 0.2}}
+    params = game(
+        "commitment",
+        seed=1,
+        spg={"variant": variant, "ihvp_rho": 0.001},
+        rl={"lr": 0.1, "num_iterations": 400},
+        optimizer={"name": "adam"},
+        agents={"verifier": {"initial_std": 0.3, **slow}, "prover": {"initial_std": 0.3}},
+    )
+    metrics = play(tmp_path, params)
+    accuracy, disclosure = metrics["verifier.expected_accuracy"], metrics["prover.disclosure"]
+    if is_led:
+        assert 0.7 < accuracy < 0.95 and disclosure > 0.85
+    else:
+        # The only equilibrium of simultaneous play.
+        assert accuracy == pytest.approx(0.5, abs=0.02) and disclosure < 0.05
 
 
 @pytest.mark.parametrize("losses", ["exact", "rollouts"])

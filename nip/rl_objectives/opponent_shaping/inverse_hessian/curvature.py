@@ -1,6 +1,7 @@
 """The Hessian of a player's loss as a linear map."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -49,20 +50,23 @@ class GradientCurvature(Curvature):
 
     Parameters
     ----------
-    gradient : Tensor
-        Gradient of a loss with respect to the parameters, flat, with its graph.
+    gradient : callable
+        Returns the gradient of a loss with respect to the parameters, flat, with its graph. It is
+        called for every product, and not at all if there is none.
     parameters : sequence of Tensor
         The parameters.
     """
 
-    def __init__(self, gradient: Float[Tensor, " d"], parameters: tuple[Tensor, ...]) -> None:
+    def __init__(
+        self, gradient: Callable[[], Float[Tensor, " d"]], parameters: tuple[Tensor, ...]
+    ) -> None:
         self._gradient = gradient
         self._parameters = parameters
 
     @property
     def size(self) -> int:
         """Number of parameters."""
-        return len(self._gradient)
+        return sum(each.numel() for each in self._parameters)
 
     def product(self, vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
         """Return the Hessian times a vector."""
@@ -70,15 +74,16 @@ class GradientCurvature(Curvature):
 
     def rows(self, indices: Int[Tensor, " k"]) -> Float[Tensor, "k d"]:
         """Return the rows of the Hessian, one backward pass each."""
-        chosen = torch.zeros(len(indices), self.size).to(self._gradient)
+        chosen = torch.zeros(len(indices), self.size).to(self._parameters[0])
         chosen[torch.arange(len(indices)), indices] = 1.0
         return torch.stack([self._derivative(row) for row in chosen])
 
     def _derivative(self, weights: Tensor) -> Tensor:
-        if not self._gradient.requires_grad:
-            return torch.zeros_like(self._gradient)
+        gradient = self._gradient()
+        if not gradient.requires_grad:
+            return torch.zeros_like(gradient)
         parts = torch.autograd.grad(
-            self._gradient,
+            gradient,
             self._parameters,
             grad_outputs=weights,
             retain_graph=True,

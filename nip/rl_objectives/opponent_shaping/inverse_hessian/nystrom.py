@@ -46,10 +46,12 @@ class NystromSketch:
             Added to the diagonal of the small system. It is not needed for stability, because the
             system is solved by its pseudo-inverse; the published code adds a tenth of ``rho``.
         """
-        system = self.core + self.rows @ self.rows.T / rho
+        # With a small rho, the result is a small difference of large numbers.
+        rows, core, exact = self.rows.double(), self.core.double(), vector.double()
+        system = core + rows @ rows.T / rho
         system = (system + system.T) / 2 + jitter * torch.eye(len(system)).to(system)
-        inner = torch.linalg.pinv(system, hermitian=True) @ (self.rows @ vector)
-        return vector / rho - self.rows.T @ inner / rho**2
+        inner = torch.linalg.pinv(system, hermitian=True) @ (rows @ exact)
+        return (exact / rho - rows.T @ inner / rho**2).to(vector)
 
 
 def nystrom_sketch(curvature: Curvature, *, rank: int, generator: torch.Generator) -> NystromSketch:
