@@ -13,6 +13,7 @@ from nip.parameters.types import (
     Minutes,
     NumThreads,
     PathText,
+    Period,
     Positive,
     Seconds,
     UnitInterval,
@@ -45,13 +46,13 @@ class ExperimentSettings(SubParameters):
     num_threads: NumThreads = 1
     """Threads of PyTorch. More are often slower on a busy machine, and may change rounding."""
 
-    checkpoint_period: Count | None = None
+    checkpoint_period: Period | None = None
     """Iterations between checkpoints; by default chosen to take at most 5 % of the time."""
 
     max_checkpoints: Count = 2
     """Number of latest checkpoints to keep."""
 
-    permanent_every: Count | None = None
+    permanent_every: Period | None = None
     """Iterations between checkpoints that are never deleted; by default there are none."""
 
     progress: bool = True

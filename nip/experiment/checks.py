@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nip.errors import ParameterError, did_you_mean
+from nip.experiment.meaningless import warn_of_meaningless_choices
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, scenario_specs, trainer_specs
 from nip.parameters.checks.memory import memory_needs
@@ -55,6 +56,7 @@ def check_experiment(
     ]
     if problems:
         raise ParameterError(*problems)
+    warn_of_meaningless_choices(hyper_params, settings, protocol)
     if trainer_specs[hyper_params.trainer].data == "text":
         # The modules of language models are not imported for networks.
         from nip.experiment.text_checks import check_text_experiment

@@ -12,7 +12,7 @@ from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.named_components import NamedComponent
 from nip.parameters.parameters_base import register_parameter_class
 from nip.parameters.specs import trainer_specs
-from nip.parameters.types import Count, CountOrZero, NonNegative
+from nip.parameters.types import Count, CountOrZero, NonNegative, Period
 from nip.registry import Registry
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class RolloutSamplesParameters(CallbackParameters):
     name: str = "rollout_samples"
     """Name of the callback."""
 
-    every: Count = 100
+    every: Period = 100
     """Number of iterations between samples."""
 
     num_rollouts: Count = 4
@@ -247,7 +247,7 @@ class AverageAgentWeightsParameters(CallbackParameters):
     agents: Annotated[tuple[str, ...], PLAIN_TEXT] = ()
     """Names of the agents whose weights are averaged."""
 
-    every: Count = 1
+    every: Period = 1
     """Number of iterations between averagings."""
 
     server_momentum: Annotated[float, Ge(0), Lt(1)] = 0.0

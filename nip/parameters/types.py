@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BeforeValidator
 
-from nip.parameters.fields.value_limits import PathMarker, SeedMarker
+from nip.parameters.fields.value_limits import PathMarker, PeriodMarker, SeedMarker
 
 ScenarioType = Literal[
     "code_validation", "graph_isomorphism", "image_classification", "matrix_games", "toy"
@@ -43,6 +43,9 @@ of language models), or another name for a kind of data of a custom scenario and
 
 Count = Annotated[int, Ge(1)]
 """An integer of at least 1."""
+
+Period = Annotated[int, Ge(1), PeriodMarker()]
+"""A number of iterations after which something happens, again and again."""
 
 CountOrZero = Annotated[int, Ge(0)]
 """An integer of at least 0."""

@@ -16,6 +16,9 @@ from nip.parameters.parameters_base import (
 )
 from nip.parameters.types import Count, CountOrZero
 
+MAX_TRIED = 10_000
+"""Number of iterations that are tried in search of one in which an agent learns."""
+
 
 class UpdateSchedule(SubParameters, ABC):
     """Base class of update schedules, which say in which iterations an agent learns.
@@ -28,6 +31,14 @@ class UpdateSchedule(SubParameters, ABC):
     @abstractmethod
     def is_active(self, iteration: int) -> bool:
         """Return whether the agent learns in an iteration, given by its index, from 0."""
+
+    def is_ever_active(self, num_iterations: int) -> bool:
+        """Return whether the agent may learn in an iteration of a run.
+
+        Iterations beyond ``MAX_TRIED`` are not tried.
+        """
+        tried = range(min(num_iterations, MAX_TRIED))
+        return num_iterations > MAX_TRIED or any(map(self.is_active, tried))
 
     @classmethod
     def build(cls, value: Any, path: str, ignore_unknown: bool = False) -> Self:

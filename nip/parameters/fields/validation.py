@@ -15,6 +15,7 @@ from nip.parameters.fields.value_limits import (
     LARGEST_SEED,
     PathMarker,
     SeedMarker,
+    is_marked,
     problem_with_path,
     problem_with_value,
 )
@@ -49,7 +50,7 @@ def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> A
     ``ValueError`` states the dotted name, the rule, the value and a way out, such as the default
     (``...``: none).
     """
-    largest = LARGEST_SEED if _is_marked(annotation, SeedMarker) else LARGEST_INTEGER
+    largest = LARGEST_SEED if is_marked(annotation, SeedMarker) else LARGEST_INTEGER
     if problem := problem_with_value(value, largest):
         raise ValueError(_complaint(annotation, value, name, default, problem))
     try:
@@ -58,20 +59,11 @@ def check_value(annotation: Any, value: Any, name: str, default: Any = ...) -> A
         raise ValueError(_complaint(annotation, value, name, default)) from None
     if (
         isinstance(taken, str)
-        and _is_marked(annotation, PathMarker)
+        and is_marked(annotation, PathMarker)
         and (problem := problem_with_path(taken))
     ):
         raise ValueError(_complaint(annotation, value, name, default, problem))
     return taken
-
-
-@cache
-def _is_marked(annotation: Any, marker: type) -> bool:
-    """Return whether an annotation, or a member of a union, has a marker of a class."""
-    arguments = typing.get_args(annotation)
-    if any(isinstance(each, marker) for each in arguments):
-        return True
-    return any(_is_marked(each, marker) for each in arguments)
 
 
 def _plain(annotation: Any, value: Any) -> Any:

@@ -1,7 +1,9 @@
 """Limits that every value keeps, whatever its type: of numbers, of text, of paths and of depth."""
 
 import os
+import typing
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,21 @@ class SeedMarker:
     """Marks an integer that is only hashed, in the annotation of a field."""
 
 
+class PeriodMarker:
+    """Marks a number of iterations after which something happens, again and again."""
+
+
 class PathMarker:
     """Marks text that is a path, or a name that may be a path, in the annotation of a field."""
+
+
+@cache
+def is_marked(annotation: Any, marker: type) -> bool:
+    """Return whether an annotation, or a member of a union, has a marker of a class."""
+    arguments = typing.get_args(annotation)
+    if any(isinstance(each, marker) for each in arguments):
+        return True
+    return any(is_marked(each, marker) for each in arguments)
 
 
 def problem_with_value(value: Any, largest: int = LARGEST_INTEGER) -> str | None:

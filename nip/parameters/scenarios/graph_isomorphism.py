@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from annotated_types import Ge, Le
 
-from nip.parameters.agents import AgentParameters, LrFactors
+from nip.parameters.agents import LEARNING_OPTIONS, AgentParameters, LrFactors
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
@@ -24,6 +24,35 @@ from nip.utils.memory_limit import MemoryNeed
 
 VERIFIER = "verifier"
 """Name of the agent that decides."""
+
+_LEARNT_PARTS = (
+    "activation_function",
+    "gnn_output_digits",
+    "use_dual_gnn",
+    "tie_message_rounds",
+    "num_heads",
+    "num_transformer_layers",
+    "d_transformer",
+    "d_transformer_mlp",
+    "transformer_dropout",
+    "node_selector",
+    "d_node_selector",
+    "num_node_selector_layers",
+    "d_decider",
+    "num_decider_layers",
+    "include_round_in_decider",
+    "d_linear_message_selector",
+    "num_linear_message_selector_layers",
+    "d_value",
+    "num_value_layers",
+    "include_round_in_value",
+    "use_batch_norm",
+    "noise_sigma",
+    "use_pair_invariant_pooling",
+    "pair_difference_scale",
+    "gnn_lr_factor",
+)
+"""Options of the parts that the hand-written policy does not have."""
 
 _ROOT_SIZES = ("d_representation", "message_size")
 
@@ -128,6 +157,11 @@ class GraphIsomorphismAgentParameters(AgentParameters):
             ("d_linear_message_selector", "num_linear_message_selector_layers"),
             "unless include_linear_message_space=True",
             lambda _, hyper_params: not hyper_params.include_linear_message_space,
+        ),
+        UnusedOptionRule(
+            (*LEARNING_OPTIONS, *_LEARNT_PARTS),
+            "with use_manual_architecture=True: the agent follows a fixed algorithm",
+            lambda agent, _: agent.use_manual_architecture,
         ),
         UnusedOptionRule(
             ("pair_difference_scale",),

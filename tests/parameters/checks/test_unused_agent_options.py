@@ -135,3 +135,22 @@ def test_parts_have_options_that_exist(name: str) -> None:
     assert set(spec.part_options) <= {"policy_head", "decider", "value_head", "solo_head"}
     options = {option for options in spec.part_options.values() for option in options}
     assert options <= set(field_rules(spec.agent_parameters))
+
+
+def test_an_agent_that_follows_a_fixed_algorithm_has_neither_heads_nor_learning() -> None:
+    read = {"use_manual_architecture": True, "d_gnn": 3, "d_gin_mlp": 3, "num_gnn_layers": 2}
+    unused = {
+        "d_transformer": 8,
+        "num_transformer_layers": 1,
+        "activation_function": "relu",
+        "node_selector": "similarity",
+        "use_batch_norm": False,
+        "use_orthogonal_initialisation": False,
+        "update_schedule": PERIOD,
+        "agent_lr_factor": {"actor": 0.5, "critic": 0.5},
+    }
+    found = reported(agents={"prover": {**read, **unused}})
+    expected = [f"agents.prover.{option}" for option in unused if option != "agent_lr_factor"]
+    expected += [f"agents.prover.agent_lr_factor.{part}" for part in ("actor", "critic")]
+    assert found == sorted(expected)
+    assert reported(agents={"prover": read}) == []
