@@ -56,15 +56,17 @@ def check_experiment(
     ]
     if problems:
         raise ParameterError(*problems)
-    warn_of_meaningless_choices(hyper_params, settings, protocol)
     if trainer_specs[hyper_params.trainer].data == "text":
         # The modules of language models are not imported for networks.
         from nip.experiment.text_checks import check_text_experiment
 
-        return protocol, check_text_experiment(hyper_params, settings, protocol)
+        text_parts = check_text_experiment(hyper_params, settings, protocol)
+        warn_of_meaningless_choices(hyper_params, settings, protocol)
+        return protocol, text_parts
     if scenario_specs[hyper_params.scenario].data == "tensordict":
         _check_batch(hyper_params, protocol)
         _check_dataset(hyper_params, settings)
+        warn_of_meaningless_choices(hyper_params, settings, protocol)
     return protocol, None
 
 

@@ -76,6 +76,7 @@ def test_misspelt_parts_are_named_with_a_suggestion(params: HyperParameters, mes
         check(params)
 
 
+@pytest.mark.filterwarnings("ignore:No agent learns:nip.errors.NipWarning")
 def test_what_trains_is_checked_only_where_somebody_learns() -> None:
     local = {"model_provider": "scripted", "model_name": "scripted_answers.yaml"}
     agents = {"_default": {**local, "model_name": str(RULES), "freeze_agent": True}}

@@ -153,6 +153,7 @@ def test_a_train_that_does_not_restore_says_that_it_starts_again(tmp_path, use):
         run(tmp_path, params_of())
 
 
+@pytest.mark.filterwarnings("ignore:.*divergence=1000000000.0:nip.errors.NipWarning")
 def test_early_stopping_ends_the_loop_and_the_test_follows(tmp_path, loop):
     metric = "sum" if loop in OF_ALL else "mean_accuracy"
     stopping = {"name": "early_stopping", "monitor": metric, "mode": "max", "divergence": 1e9}
@@ -286,6 +287,7 @@ class SwallowingLoop(own_loops.OwnRlLoop):
                 raise AssertionError("a stop is no error") from None
 
 
+@pytest.mark.filterwarnings("ignore:.*divergence=1000000000.0:nip.errors.NipWarning")
 def test_a_stop_passes_through_a_loop_that_catches_errors(tmp_path, use):
     use(SwallowingLoop)
     stopping = {"name": "early_stopping", "monitor": "mean_accuracy", "mode": "max"}

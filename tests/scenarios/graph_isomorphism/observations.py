@@ -27,6 +27,8 @@ def make_context(
     tests would compare zeros with zeros.
     """
     fields = {"use_orthogonal_initialisation": False, **agent}
+    if agent.get("use_manual_architecture"):
+        fields = agent
     hyper_params = HyperParameters(
         scenario="graph_isomorphism",
         trainer="vanilla_ppo",

@@ -36,6 +36,7 @@ def test_language_models_have_transcripts_instead(tmp_path):
 
 
 def test_agents_that_answer_alone_play_none(tmp_path):
-    params = make_params(trainer="solo_agent", callbacks=["rollout_samples"])
+    samples = {"name": "rollout_samples", "every": 1}
+    params = make_params(trainer="solo_agent", callbacks=[samples])
     with pytest.raises(ParameterError, match="trainer='solo_agent' each answers alone"):
         run_experiment(params, run_id="demo", settings=make_settings(tmp_path))
