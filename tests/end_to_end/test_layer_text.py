@@ -187,6 +187,7 @@ def test_a_callback_may_stop_and_what_it_says_is_kept(tmp_path):
     assert json.loads((result.folder / "result.json").read_text())["stopped"] == "enough is known"
 
 
+@pytest.mark.filterwarnings("ignore:callbacks:nip.errors.NipWarning")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -81,8 +81,8 @@ def test_rewards_that_do_not_differ_have_equal_weights(minimum):
 
 @given(
     rewards=st.lists(st.floats(-10, 10), min_size=1, max_size=20),
-    epsilon=st.floats(0, 2),
-    minimum=st.none() | st.floats(-10, 10),
+    epsilon=st.floats(0, 2, width=32, allow_subnormal=False),
+    minimum=st.none() | st.floats(-10, 10, width=32, allow_subnormal=False),
 )
 def test_weights_are_probabilities_in_the_order_of_rewards(rewards, epsilon, minimum):
     params = PureTextEiParameters(weighting_epsilon=epsilon, weighting_minimum=minimum)
