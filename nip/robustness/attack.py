@@ -32,6 +32,7 @@ from nip.run_store.run_id import check_run_id
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.tensor.weights.saved_models import find_weights, load_model
+from nip.utils.links import refuse_links_outside
 from nip.utils.progress import ProgressBar
 
 TRAINED, RANDOM = "of the run", "random"
@@ -134,6 +135,7 @@ def _attack(folder: Path, options: AttackOptions, settings: ExperimentSettings) 
             f"You may not write to {folder}, where the result is stored. Copy the run to a folder "
             "of your own, and attack the copy."
         )
+    refuse_links_outside(folder)
     if settings.data_dir == ExperimentSettings().data_dir:
         stored = read_settings(folder).get("data_dir")
         settings = replace(settings, data_dir=stored or settings.data_dir)

@@ -24,6 +24,7 @@ from nip.run_store.run_id import (
 )
 from nip.utils.file_lock import FileLock
 from nip.utils.files import flush_to_disk, remove_temporary_files, storage_errors, write_atomically
+from nip.utils.links import refuse_links_outside
 from nip.utils.secrets import scrub_tree
 
 ResumePolicy = Literal["auto", "must", "never"]
@@ -94,6 +95,7 @@ def check_can_open(
     if not _is_vacant(folder):
         _check_writable(folder)
         check_same_parameters(folder, parameters)
+        refuse_links_outside(folder)
         check_consistency(folder)
 
 

@@ -14,6 +14,7 @@ from nip.run_store.database.transactions import Transactions
 from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
 from nip.utils.files import storage_errors
+from nip.utils.links import refuse_links_outside
 
 FILE_NAME = "analyses.db"
 LAYOUT_VERSION = 2
@@ -97,12 +98,14 @@ class AnalysisRow:
 class AnalysisStore:
     """An open ``analyses.db``, used by this process only; the run may be open in another process.
 
-    Raises ``ResumeError`` if another process has the file open, or it cannot be read, and
-    ``StorageError`` if it cannot be written. With ``read_only`` it may be open elsewhere, and its
-    folder need not be writable.
+    Raises ``ResumeError`` if another process has the file open, or it cannot be read, or a link in
+    the folder leads out of it, and ``StorageError`` if it cannot be written. With ``read_only`` it
+    may be open elsewhere, and its folder need not be writable.
     """
 
     def __init__(self, folder: Path, read_only: bool = False) -> None:
+        if not read_only:
+            refuse_links_outside(folder)
         self.path = folder / FILE_NAME
         self._lock = FileLock(folder / ".analyses.lock")
         self._read_only = read_only

@@ -50,10 +50,11 @@ def print_summary(run: "Run", console: Console | None = None) -> None:
 
 def _read_result(folder: Path) -> dict[str, Any]:
     try:
-        result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        # Whoever has changed it gets a shorter summary; the numbers are in run.db.
         return {}
-    return result
+    return result if isinstance(result, dict) else {}
 
 
 def _rows(metrics: dict[str, float]) -> list[tuple[str, str, str]]:

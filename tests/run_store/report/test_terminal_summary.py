@@ -45,6 +45,14 @@ def test_it_says_where_to_look_and_names_only_what_is_there(run):
     assert "checkpoints" not in text
 
 
+def test_a_damaged_result_is_left_out(run):
+    run.log(1, {"mean_accuracy": 0.5})
+    run.finish("completed")
+    for text in ("", "{", "[1]", "null"):
+        (run.folder / "result.json").write_text(text)
+        assert "mean_accuracy" in summary_of(run)
+
+
 def test_a_run_without_metrics_has_no_table(run):
     assert "training" not in summary_of(run)
 
