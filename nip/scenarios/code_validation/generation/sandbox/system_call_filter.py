@@ -6,7 +6,6 @@ and the kernel.
 
 import ctypes
 import os
-import tempfile
 from functools import cache
 
 from nip.scenarios.code_validation.generation.sandbox.worker import RESULT
@@ -55,7 +54,8 @@ def compile_filter() -> bytes:
         for name in (*MEMORY_CALLS, *HARMLESS_CALLS):
             _allow(library, context, name)
         _allow(library, context, "write", _ArgumentRule(0, SCMP_CMP_EQ, RESULT, 0))
-        with tempfile.TemporaryFile() as file:
+        # In memory, because a machine may have no folder for temporary files.
+        with os.fdopen(os.memfd_create("filter"), "w+b") as file:
             _check(library.seccomp_export_bpf(context, file.fileno()))
             file.seek(0)
             return file.read()

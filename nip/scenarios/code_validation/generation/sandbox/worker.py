@@ -114,13 +114,18 @@ def isolate(settings: dict[str, Any]) -> bytes | None:
 
 
 def be_child(
-    writing_end: int, request: dict[str, Any], inputs: list[str], system_calls: bytes | None
+    writing_end: int,
+    receipt: int,
+    request: dict[str, Any],
+    inputs: list[str],
+    system_calls: bytes | None,
 ) -> NoReturn:
     """Run a program in the child process, write its result, and exit."""
     try:
         os.setsid()
         # It is read here so that no other program finds it in the memory that it inherits.
         program = read_exactly(0, request["program"]).decode(errors="surrogatepass")
+        os.write(receipt, b"1")
         os.dup2(writing_end, RESULT)
         os.close(0)
         os.closerange(RESULT + 1, MOST_DESCRIPTORS)
@@ -136,15 +141,25 @@ def be_child(
 
 
 def run_in_child(request: dict[str, Any], inputs: list[str], system_calls: bytes | None) -> bytes:
-    """Fork a child process for a program and return what it wrote, within limits."""
+    """Fork a child process for a program and return what it wrote, within limits.
+
+    Raises ``EOFError`` if the child ended before it had read the program, for want of memory for
+    example: what is left of the program would be read as the next request.
+    """
     reading_end, writing_end = os.pipe()
+    receipt, signing_end = os.pipe()
     child = os.fork()
     if child == 0:
-        be_child(writing_end, request, inputs, system_calls)
+        be_child(writing_end, signing_end, request, inputs, system_calls)
     os.close(writing_end)
+    os.close(signing_end)
     content = read_result(reading_end, child)
     os.close(reading_end)
     status = end_processes(child)
+    has_read = os.read(receipt, 1)
+    os.close(receipt)
+    if not has_read:
+        raise EOFError
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGSYS:
         return stopped("it is not allowed: a system call")
     if len(content) > MAX_RESULT_BYTES:

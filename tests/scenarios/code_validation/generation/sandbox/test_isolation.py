@@ -9,6 +9,7 @@ import pytest
 
 from nip.scenarios.code_validation.generation.sandbox.isolation import DESCRIPTIONS, MODES
 from nip.scenarios.code_validation.generation.sandbox.sandbox import Sandbox
+from nip.scenarios.code_validation.generation.sandbox.system_call_filter import compile_filter
 from tests.scenarios.code_validation.generation.sandbox.layers import (
     LAYERS,
     open_sandbox,
@@ -107,3 +108,8 @@ def test_a_kernel_that_permits_no_namespaces_reduces_the_isolation() -> None:
 def test_every_mode_is_described_and_the_weakest_says_what_it_lacks() -> None:
     assert tuple(DESCRIPTIONS) == MODES
     assert "read and delete your files" in DESCRIPTIONS["minimal"]
+
+
+def test_the_filter_needs_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/missing")
+    assert compile_filter.__wrapped__() == compile_filter()

@@ -125,3 +125,12 @@ def test_the_worker_imports_no_packages_and_nothing_that_reaches_far() -> None:
         env={"PYTHONHASHSEED": "0"},
     )
     assert finished.stdout == "[]\n"
+
+
+def test_the_worker_ends_if_a_program_was_not_read_because_it_would_be_read_as_a_request(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(worker, "be_child", lambda *_: os._exit(0))
+    forged = framed(b'{"inputs": 2}') + b"[]"
+    run = {"program": len(forged), "num_inputs": 0, "max_steps": 100}
+    assert conversation(tmp_path, (NOT_ISOLATED, b""), (run, forged)) == [{}]
