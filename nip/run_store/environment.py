@@ -15,13 +15,14 @@ from typing import Any
 
 from nip.run_store.database.origin import IDENTITY_KEY
 from nip.utils.files import write_atomically
-from nip.utils.secrets import scrub_code, scrub_tree
+from nip.utils.secrets import scrub_code, scrub_command_line, scrub_tree
 from nip.utils.unicode_text import escape_controls
 
 _PACKAGE_FOLDER = Path(__file__).parents[1]
 # Recorded even if nip is not installed and its requirements are unknown.
 _MAIN_LIBRARIES = ("numpy", "torch")
 _MAX_DIFF_CHARACTERS = 200_000
+_LONGEST_KEY = 10_000
 _GIT_TIMEOUT_SECONDS = 10
 
 
@@ -33,8 +34,8 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command_line": scrub_tree(sys.argv),
-        "working_folder": str(Path.cwd()),
+        "command_line": scrub_command_line(sys.argv),
+        "working_folder": scrub_code(str(Path.cwd())),
         "versions": {"python": platform.python_version(), **_package_versions()},
         "platform": {
             "system": platform.platform(),
@@ -96,11 +97,17 @@ def describe_code(folder: Path) -> dict[str, Any] | None:
     if commit is None:
         return None
     diff = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
-    if len(diff) > _MAX_DIFF_CHARACTERS:
-        omitted = len(diff) - _MAX_DIFF_CHARACTERS
-        diff = f"{diff[:_MAX_DIFF_CHARACTERS]}\n... {omitted} more characters\n"
-    # Keys are sometimes written into the code during development.
-    return {"commit": commit.strip(), "diff": scrub_code(diff)}
+    return {"commit": commit.strip(), "diff": _shortened_without_keys(diff)}
+
+
+def _shortened_without_keys(diff: str) -> str:
+    """Return the start of a diff, without the keys that are written into code in development."""
+    # Of a key on the edge the first part alone may look like none, so the edge is cut off later.
+    start = scrub_code(diff[: _MAX_DIFF_CHARACTERS + _LONGEST_KEY])
+    if len(diff) <= _MAX_DIFF_CHARACTERS:
+        return start
+    start = start[:-_LONGEST_KEY]
+    return f"{start}\n... {len(diff) - len(start)} more characters\n"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from nip.utils.secret_formats import FORMATS, KEY_NAME
 
@@ -11,6 +12,8 @@ _KEY_LIKE = re.compile(
     r"\b(?:sk|rk|pk|hf|gsk|xai)[-_][A-Za-z0-9*_.-]{6,}|(?i:bearer\s+)[^\s'\",;}]+"
 )
 _KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSW|_PAT$", re.IGNORECASE)
+_LOCATION_VARIABLE = re.compile(r"_(?:FILE|PATH|DIR|DIRECTORY|HOME|CACHE)$", re.IGNORECASE)
+"""Names of variables that say where keys are, such as HF_TOKEN_PATH; their values are none."""
 _SHORTEST_KEY = 8
 _SURELY_A_KEY = 16
 """Length from which the value of a variable is no ordinary word."""
@@ -21,7 +24,7 @@ def scrub(text: str, *key_variables: str | None) -> str:
     """Remove everything that is, or looks like, a key from a message.
 
     The values of all environment variables with KEY, TOKEN, SECRET, PASSW or _PAT in their name are
-    removed, and those of ``key_variables``.
+    removed, unless they say where a key is (``HF_TOKEN_PATH``), and those of ``key_variables``.
     """
     return _KEY_LIKE.sub(_SCRUBBED, _without_formats(_without_values(text, key_variables)))
 
@@ -40,6 +43,20 @@ def scrub_tree(data: Any, *key_variables: str | None) -> Any:
     if isinstance(data, list | tuple):
         return [scrub_tree(value, *key_variables) for value in data]
     return data
+
+
+def scrub_command_line(arguments: Sequence[str]) -> list[str]:
+    """Remove unambiguous keys from a command line, and what follows options such as ``--token``."""
+    before = ["", *arguments][: len(arguments)]
+    return [
+        _SCRUBBED if _takes_key(option) and not each.startswith("-") else scrub_code(each)
+        for option, each in zip(before, arguments, strict=True)
+    ]
+
+
+def _takes_key(option: str) -> bool:
+    is_named_like_one = KEY_NAME.fullmatch(option) or option.lower().endswith("token")
+    return option.startswith("-") and bool(is_named_like_one)
 
 
 def find_secret(data: Any) -> str | None:
@@ -69,7 +86,13 @@ def _without_formats(text: str) -> str:
 
 
 def _without_values(text: str, key_variables: tuple[str | None, ...]) -> str:
-    for value in sorted(_values_of_keys(*key_variables), key=len, reverse=True):
+    values = {
+        form
+        for value in _values_of_keys(*key_variables)
+        # As they are, and as they are in addresses.
+        for form in (value, quote(value, safe=""), quote_plus(value))
+    }
+    for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, _SCRUBBED)
     return text
 
@@ -81,6 +104,6 @@ def _values_of_keys(*key_variables: str | None) -> set[str]:
         # A key read from a file may end with a newline, which is not sent with it.
         value.strip()
         for name, value in os.environ.items()
-        if name in named or _KEY_VARIABLE.search(name)
+        if name in named or (_KEY_VARIABLE.search(name) and not _LOCATION_VARIABLE.search(name))
     }
     return {value for value in values if len(value) >= _SHORTEST_KEY}

@@ -58,6 +58,26 @@ def test_a_very_long_difference_is_cut_off(package):
     assert diff.rstrip().endswith("more characters")
 
 
+def test_a_key_at_the_end_of_the_kept_difference_is_left_out(package):
+    start = len("diff --git a/package/__init__.py b/package/__init__.py")
+    key = SECRETS["GitHub Token"][0]
+    for before in range(199_700, 199_960, 20):
+        (package / "__init__.py").write_text(f"{'y' * (before - start)} '{key}'\n{'z' * 50_000}")
+        assert key[:12] not in describe_code(package)["diff"]
+
+
+def test_a_key_after_an_option_or_in_the_name_of_the_folder_is_left_out(monkeypatch, tmp_path):
+    key = SECRETS["GitHub Token"][0]
+    folder = tmp_path / key
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["mine.py", "--my-api-key", "zebra", "--token", "--seed", "7"])
+    start = describe_start({})
+    assert start["working_folder"] == f"{tmp_path}/[key removed]"
+    kept = ["mine.py", "--my-api-key", "[key removed]", "--token", "--seed", "7"]
+    assert start["command_line"] == kept
+
+
 def test_a_package_that_git_ignores_or_does_not_know_has_no_commit(package, tmp_path):
     installed = package.parent / ".venv" / "site-packages"
     installed.mkdir(parents=True)

@@ -77,6 +77,26 @@ SECRETS: dict[str, tuple[str, str]] = {
     "Secret Keyword": (word(12), 'password = "{}"'),
     "Secret Keyword in JSON": (word(12), '{{"client_secret": "{}"}}'),
     "Secret Keyword in Python": (word(12), "Client(api_key='{}')"),
+    "Secret without quotes, in a file of variables": (word(20), "MY_API_KEY={}"),
+    "Secret without quotes, in a shell": (word(40, HEX), "export WANDB_API_KEY={}"),
+    "Secret without quotes, in YAML": (word(32, HEX), "# api_key: {}"),
+    "Secret without quotes, in a header": (word(32, HEX), "X-Api-Key: {}"),
+    "Secret of AWS": (f"{word(20)}/{word(19)}", "AWS_SECRET_ACCESS_KEY={}"),
+    "Token without quotes": (word(30), "READ_TOKEN={}"),
+    "Option with a secret": (word(30), "--api-key {}"),
+    "Option with a token": (word(30), "--token={}"),
+    "Header with a token": (word(40, HEX), "Authorization: token {}"),
+    "token after # in an address": (word(12), "https://example.org/v1#access_token={}"),
+    "Anthropic with many dashes": (f"sk-ant-api03-{'aB3-eF6_' * 11}AbcdeAA", ""),
+    "Together": (f"tgp_v1_{word(43)}", ""),
+    "Replicate": (f"r8_{word(37)}", ""),
+    "Perplexity": (f"pplx-{word(48)}", ""),
+    "NVIDIA": (f"nvapi-{word(64)}", ""),
+    "Cerebras": (f"csk-{word(48)}", ""),
+    "Databricks Token": (f"dapi{word(32, HEX)}", ""),
+    "Docker Token": (f"dckr_pat_{word(27)}", ""),
+    "Vault Token": (f"hvs.{word(90)}", ""),
+    "Age Secret Key": (f"AGE-SECRET-KEY-1{word(58, UPPER)}", ""),
     "Private Key": (PEM, "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----"),
     "Private Key, cut off": (PEM, "-----BEGIN OPENSSH PRIVATE KEY-----\n{}"),
     "Private Key in JSON": (
@@ -127,6 +147,14 @@ def test_every_format_is_tried() -> None:
         'api_key = os.environ["OPENAI_API_KEY"]',
         'agents._default.api_key_variable = "GITHUB_TOKEN"',
         "The basic communication of a bearer",
+        "api_key: str | None = None",
+        "api_key=key_of_the_2nd_service, secret=draw_number2(), token=tokens[12345678]",
+        "password = read_from_file2.strip()",
+        "eos_token=END12 max_tokens=123456789012 key=sort3 MAX_TOKENS=123456789012",
+        "pad_token: PAD-TOKEN-0123456789",
+        "python scripts/run_analysers.py my_run --api-key-variable MY_KEY_2026_A",
+        "run gi_nip_ppo-20261018-123456 of 123e4567-e89b-12d3-a456-426614174000",
+        "r8_of_the_second_table fw_forward_and_backward nvapi-is-no-key",
         "-----BEGIN PUBLIC KEY-----",
         'if text.startswith("-----BEGIN PRIVATE KEY-----"):',
         "2026-10-18 12:34:56 seed=12345678",
@@ -142,6 +170,19 @@ def test_an_entry_named_like_a_key_is_one_whatever_it_looks_like() -> None:
     assert find_secret({"user": "me", "nested": [{"api_key": "zebra"}]}) == "api_key"
     assert find_secret({"Authorization": "zebra"}) == "Authorization"
     assert find_secret({"max_output_tokens": "12", "reasoning": {"effort": "low"}}) is None
+
+
+def test_a_key_is_found_as_it_is_written_in_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_SECRET", "p+ss/w=rd &12345")
+    assert scrub_code("?x=p%2Bss%2Fw%3Drd%20%2612345") == "?x=[key removed]"
+    assert scrub_code("?x=p%2Bss%2Fw%3Drd+%2612345") == "?x=[key removed]"
+
+
+def test_a_variable_that_says_where_a_key_is_holds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN_PATH", "/home/somebody/data")
+    monkeypatch.setenv("PASSWORD_STORE_DIR", "/home/somebody")
+    assert find_secret("/home/somebody/data/cv") is None
+    assert scrub("no file /home/somebody/data/cv") == "no file /home/somebody/data/cv"
 
 
 def test_the_value_of_a_key_variable_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
