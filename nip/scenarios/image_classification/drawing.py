@@ -130,8 +130,8 @@ def draw_episodes(
     num_rows = -(-len(episodes) // num_columns)
     figure = new_figure(num_columns * _COLUMN_INCHES, num_rows * _ROW_INCHES + _MARGIN_INCHES)
     named = [named_pixels(episode) for episode in episodes]
-    speakers = dict.fromkeys(each.agent for of_episode in named for each in of_episode)
-    colours = agent_colours(list(speakers))
+    speakers = {each.agent for of_episode in named for each in of_episode}
+    colours = agent_colours([name for name in episodes[0]["rewards"] if name in speakers])
     panels = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
     for axes in panels:
         axes.set_axis_off()
