@@ -9,6 +9,10 @@ from nip.run import prepare_experiment
 from tests.text_experiments import make_text_params
 
 
+# That is what some of these tests are about.
+pytestmark = pytest.mark.filterwarnings("ignore:No agent learns in this run")
+
+
 def shown(**changes) -> str:
     params = make_text_params(**changes)
     plan = prepare_experiment(params, settings=ExperimentSettings(progress=False))

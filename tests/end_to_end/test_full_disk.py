@@ -37,6 +37,8 @@ def undisturbed(tmp_path_factory):
     }
 
 
+# If the disk was full at the first checkpoint, it is said that the run starts again.
+@pytest.mark.filterwarnings("ignore:Run 'r' saved, or began to save, a checkpoint")
 @pytest.mark.parametrize(("kind", "size"), [(k, size) for k in SIZES for size in SIZES[k]])
 def test_a_run_on_a_full_disk_can_be_resumed_with_the_same_numbers(
     tmp_path, undisturbed, kind, size
