@@ -8,7 +8,6 @@ from nip.experiment_settings import ExperimentSettings
 from nip.run import prepare_experiment
 from tests.text_experiments import make_text_params
 
-
 # That is what some of these tests are about.
 pytestmark = pytest.mark.filterwarnings("ignore:No agent learns in this run")
 
