@@ -287,6 +287,8 @@ def _import_all() -> None:
 
 def main() -> None:
     """Import, and serve."""
+    # Whoever starts the tests may ignore it, as nohup does, and forks would inherit that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     sys.path.pop(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
