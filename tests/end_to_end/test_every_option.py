@@ -147,6 +147,8 @@ EXPERIMENTS = {
     "images": lambda: make_params(
         "image_classification",
         protocol="nip",
+        # Networks that predict labels from messages need some episodes to train on and to test.
+        rl={"rollouts_per_iteration": 16, "minibatch_size": 32},
         agents={name: tiny_image_agent() for name in ("prover", "verifier")},
     ),
     "graphs": lambda: make_params(
