@@ -20,6 +20,9 @@ from nip.parameters import HyperParameters, RlParameters, field_rules
 from nip.protocols import ProtocolHandler
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 
+MAX_DIALOGUES = 10_000_000
+"""Largest number of dialogues of a run, each of which is several calls and rows of a database."""
+
 
 def check_text_experiment(
     hyper_params: HyperParameters, settings: ExperimentSettings, protocol: ProtocolHandler
@@ -28,6 +31,7 @@ def check_text_experiment(
 
     Return the parts that this builds. Raise ``NipError`` if something is missing or unusable.
     """
+    _check_number_of_dialogues(hyper_params)
     read_prices(settings.prices)
     if settings.response_cache is not None:
         check_response_cache(Path(settings.response_cache))
@@ -41,6 +45,18 @@ def check_text_experiment(
     if settings.max_cost is not None:
         _check_prices(parts, hyper_params, settings, trains=trains)
     return parts
+
+
+def _check_number_of_dialogues(hyper_params: HyperParameters) -> None:
+    """Refuse more dialogues than could be planned, stored or paid for."""
+    rl = hyper_params.rl
+    number = rl.num_iterations * (rl.rollouts_per_iteration or 1)
+    if number > MAX_DIALOGUES:
+        raise ParameterError(
+            f"rl.num_iterations={rl.num_iterations} with rl.rollouts_per_iteration="
+            f"{rl.rollouts_per_iteration} are at least {number} dialogues with language models, "
+            f"and a run can have at most {MAX_DIALOGUES}. Lower one of them."
+        )
 
 
 def _check_prices(

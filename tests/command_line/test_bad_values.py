@@ -7,6 +7,7 @@ import pytest
 
 from nip.command_line.application import check_arguments
 from nip.errors import NipError, NipWarning
+from nip.parameters import scenario_specs
 from tests.command_line.bad_values import (
     REFERENCES,
     VALUES,
@@ -17,8 +18,15 @@ from tests.command_line.bad_values import (
 )
 from tests.fork_server import REPOSITORY
 
-NETWORKS = ["experiment=gi_demo"]
-TEXTS = ["experiment=cv_nip_ei_rehearsal"]
+BASES = {
+    "graphs": ["experiment=gi_demo"],
+    "texts": ["experiment=cv_nip_ei_rehearsal"],
+    "images": ["scenario=image_classification", "dataset=digits", "trainer=vanilla_ppo"],
+    "games": ["scenario=matrix_games", "dataset=tandem", "trainer=spg"],
+    "toy": ["scenario=toy", "dataset=witness", "trainer=reinforce"],
+}
+"""An experiment of each scenario."""
+
 MEMORY = 16 * 10**9
 
 
@@ -29,28 +37,36 @@ def machine(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nip.experiment.checks.memory_limit", lambda: MEMORY)
 
 
-def complaint(arguments: list[str], name: str, value: str) -> str | None:
+def complaint(base: str, name: str, value: str) -> str | None:
     """Return the message about a value; None if it is accepted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NipWarning)
         try:
-            check_with(TREES[arguments[0]], name, value)
+            check_with(TREES[base], name, value)
         except NipError as error:
             return str(error)
     return None
 
 
-TREES = {arguments[0]: base_tree(arguments) for arguments in (NETWORKS, TEXTS)}
-OF_NETWORKS = list(parameters_of(TREES[NETWORKS[0]]))
-OF_TEXTS = [name for name in parameters_of(TREES[TEXTS[0]]) if name not in OF_NETWORKS]
+def own_names() -> dict[str, list[str]]:
+    """Return the parameters of each experiment that none before it has."""
+    names: dict[str, list[str]] = {}
+    for base, tree in TREES.items():
+        known = {name for others in names.values() for name in others}
+        names[base] = [name for name in parameters_of(tree) if name not in known]
+    return names
 
 
-def check_all(arguments: list[str], names: list[str], share: int) -> None:
+TREES = {base: base_tree(arguments) for base, arguments in BASES.items()}
+OWN_NAMES = own_names()
+
+
+def check_all(base: str, share: int) -> None:
     """Check one of ``share`` pairs of a name and a value."""
     unnamed, long = [], []
-    for number, name in enumerate(names):
+    for number, name in enumerate(OWN_NAMES[base]):
         for value in VALUES[number % share :: share]:
-            message = complaint(arguments, name, value)
+            message = complaint(base, name, value)
             if message is None:
                 continue
             words = name.split(".")[-1].replace("_", " ")
@@ -63,25 +79,22 @@ def check_all(arguments: list[str], names: list[str], share: int) -> None:
     assert not long, {name for name, *_ in long}
 
 
-BOTH = pytest.mark.parametrize(
-    ("arguments", "names"), [(NETWORKS, OF_NETWORKS), (TEXTS, OF_TEXTS)], ids=["networks", "texts"]
-)
-
-
 @pytest.mark.grid
-@BOTH
-def test_bad_values_of_all_parameters_are_accepted_or_refused_with_one_message(
-    arguments: list[str], names: list[str]
-) -> None:
-    check_all(arguments, names, share=3)
+@pytest.mark.parametrize("base", BASES)
+def test_bad_values_of_all_parameters_are_accepted_or_refused_with_one_message(base: str) -> None:
+    check_all(base, share=3)
 
 
 @pytest.mark.slow
-@BOTH
+@pytest.mark.parametrize("base", BASES)
 def test_every_bad_value_of_each_parameter_is_accepted_or_refused_with_one_message(
-    arguments: list[str], names: list[str]
+    base: str,
 ) -> None:
-    check_all(arguments, names, share=1)
+    check_all(base, share=1)
+
+
+def test_there_is_an_experiment_of_each_scenario() -> None:
+    assert {tree["scenario"] for tree in TREES.values()} == set(scenario_specs)
 
 
 @pytest.mark.grid
@@ -91,7 +104,7 @@ def test_what_hydra_resolves_or_cannot_read_ends_with_one_message(
     name: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
-        check_arguments([*NETWORKS, f"{name}={value}"], REPOSITORY / "configs")
+        check_arguments([*BASES["graphs"], f"{name}={value}"], REPOSITORY / "configs")
     except SystemExit as leaving:
         code = leaving.code
     else:

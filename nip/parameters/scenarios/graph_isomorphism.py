@@ -12,7 +12,7 @@ from nip.parameters.agents import LEARNING_OPTIONS, AgentParameters, LrFactors
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.specs import trainer_specs
+from nip.parameters.scenarios.network_sizes import LAYER, Sizes, head_sizes, network_needs
 from nip.parameters.types import (
     ActivationType,
     Count,
@@ -21,9 +21,6 @@ from nip.parameters.types import (
     Probability,
 )
 from nip.utils.memory_limit import MemoryNeed
-
-VERIFIER = "verifier"
-"""Name of the agent that decides."""
 
 _LEARNT_PARTS = (
     "activation_function",
@@ -53,8 +50,6 @@ _LEARNT_PARTS = (
     "gnn_lr_factor",
 )
 """Options of the parts that the hand-written policy does not have."""
-
-_ROOT_SIZES = ("d_representation", "message_size")
 
 
 @register_parameter_class
@@ -190,51 +185,26 @@ class GraphIsomorphismAgentParameters(AgentParameters):
         self, at: Callable[[str], str], hyper_params: SubParameters
     ) -> Iterator[MemoryNeed]:
         """State the sizes of the networks."""
-        is_verifier = at("").split(".")[-2:-1] == [VERIFIER]
-        for what, sizes, num_weights in self._sizes(hyper_params, is_verifier):
-            options = {
-                each if each in _ROOT_SIZES else at(each): getattr(
-                    hyper_params if each in _ROOT_SIZES else self, each
-                )
-                for each in sizes
-            }
-            yield MemoryNeed(what, options, 4 * num_weights)
+        yield from network_needs(self, at, hyper_params, self._sizes(at, hyper_params))
 
-    def _sizes(
-        self, hyper_params: SubParameters, is_verifier: bool
-    ) -> Iterator[tuple[str, tuple[str, ...], int]]:
-        """Yield parts with the options of their sizes and their least numbers of weights."""
+    def _sizes(self, at: Callable[[str], str], hyper_params: SubParameters) -> Iterator[Sizes]:
         d_out, size = hyper_params.get("d_representation"), hyper_params.get("message_size")
         width, layers = self.d_transformer, self.num_transformer_layers
-        # A linear layer also takes at least 1000 bytes for itself, however few its weights.
-        layer = 250
         yield (
             "the graph network",
-            ("num_gnn_layers", "d_gnn", "d_gin_mlp", "message_size"),
-            self.num_gnn_layers * 2 * (self.d_gnn * self.d_gin_mlp + layer) + self.d_gnn * size,
+            (".num_gnn_layers", ".d_gnn", ".d_gin_mlp", "message_size"),
+            self.num_gnn_layers * 2 * (self.d_gnn * self.d_gin_mlp + LAYER) + self.d_gnn * size,
         )
         if self.use_manual_architecture:
             return
         yield (
             "the transformer",
-            ("num_transformer_layers", "d_transformer", "d_transformer_mlp"),
-            layers * (4 * width**2 + 2 * width * self.d_transformer_mlp + layer),
+            (".num_transformer_layers", ".d_transformer", ".d_transformer_mlp"),
+            layers * (4 * width**2 + 2 * width * self.d_transformer_mlp + LAYER),
         )
-        yield "the layer before it", ("d_gnn", "d_transformer"), self.d_gnn * width
-        yield "the representation", ("d_transformer", "d_representation"), width * d_out
-        heads = trainer_specs[hyper_params.get("trainer")].heads or ()
-        has_linear = "policy_head" in heads and hyper_params.get("include_linear_message_space")
-        for name, is_built, inputs in (
-            ("node_selector", "policy_head" in heads, d_out),
-            ("decider", "solo_head" in heads or is_verifier, 2 * d_out),
-            ("linear_message_selector", has_linear, 2 * d_out),
-            ("value", "value_head" in heads, 2 * d_out),
-        ):
-            if is_built:
-                hidden = getattr(self, f"d_{name}")
-                between = max(getattr(self, f"num_{name}_layers") - 2, 0) * (hidden**2 + layer)
-                names = (f"d_{name}", f"num_{name}_layers", "d_representation")
-                yield f"the head of d_{name}", names, between + inputs * hidden
+        yield "the layer before it", (".d_gnn", ".d_transformer"), self.d_gnn * width
+        yield "the representation", (".d_transformer", "d_representation"), width * d_out
+        yield from head_sizes(self, at, hyper_params, "node_selector")
 
     @classmethod
     def construct_test_params(cls) -> Self:

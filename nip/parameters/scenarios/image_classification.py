@@ -10,7 +10,12 @@ from nip.parameters.agents import AgentParameters
 from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.scenarios.network_sizes import LAYER, Sizes, head_sizes, network_needs
 from nip.parameters.types import ActivationType, Count, CountOrZero
+from nip.utils.memory_limit import MemoryNeed
+
+MAX_GROUPS = 60
+"""Number of doublings after which sizes are no longer computed exactly."""
 
 
 @register_parameter_class
@@ -91,6 +96,35 @@ class ImageClassificationAgentParameters(AgentParameters):
             lambda agent, _: agent.pretrained_embeddings_model is None,
         ),
     )
+
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the sizes of the networks."""
+        yield from network_needs(self, at, hyper_params, self._sizes(at, hyper_params))
+
+    def _sizes(self, at: Callable[[str], str], hyper_params: SubParameters) -> Iterator[Sizes]:
+        options = hyper_params.get("image_classification")
+        # Each group doubles the channels; beyond this number of groups no memory is enough.
+        width = options.initial_num_channels << min(options.num_block_groups, MAX_GROUPS)
+        kernels = self.num_blocks_per_group * self.kernel_size**2 * width * (width // 2)
+        groups = options.num_block_groups - 1
+        yield (
+            "the convolutional network",
+            (
+                ".num_blocks_per_group",
+                ".kernel_size",
+                "image_classification.num_block_groups",
+                "image_classification.initial_num_channels",
+            ),
+            kernels + LAYER * (self.num_blocks_per_group + groups),
+        )
+        yield (
+            "the representation",
+            ("image_classification.initial_num_channels", "d_representation"),
+            width * hyper_params.get("d_representation"),
+        )
+        yield from head_sizes(self, at, hyper_params, "latent_pixel_selector")
 
     @classmethod
     def construct_test_params(cls) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,6 +10,7 @@ from nip.parameters.agents import AgentParameters
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import Count, NonNegative
+from nip.utils.memory_limit import MemoryNeed
 
 _WITHOUT_NETWORKS = "with scenario='matrix_games', whose players are tables of numbers"
 
@@ -55,3 +57,12 @@ class MatrixGamesParameters(SubParameters):
             lambda games, _: games.losses == "exact",
         ),
     )
+
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the size of the actions of all rollouts."""
+        if hyper_params.get("scenario") == "matrix_games" and self.losses == "rollouts":
+            options = {name: getattr(self, name) for name in ("num_rollouts", "num_rounds")}
+            needed = 4 * self.num_rollouts * self.num_rounds
+            yield MemoryNeed("a batch", {at(key): options[key] for key in options}, needed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, UnknownNameError, shown, unknown_name
 from nip.scenarios.image_classification.encoders import encoders_of_agents, image_encoders
 from nip.scenarios.image_classification.readers.official_files import (
     OFFICIAL_FILES,
@@ -40,4 +40,9 @@ def check_images(hyper_params: HyperParameters, settings: ExperimentSettings) ->
     if dataset in OFFICIAL_FILES:
         require_official_files(image_folder(settings, dataset), dataset)
     for name in encoders_of_agents(hyper_params):
+        if name not in image_encoders:
+            raise UnknownNameError(
+                f"agents.<agent>.pretrained_embeddings_model={shown(name)}: "
+                f"{unknown_name('image encoder', name, image_encoders)}"
+            )
         image_encoders[name].weights_path(dataset)

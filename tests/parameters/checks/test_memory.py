@@ -70,6 +70,30 @@ def test_absurd_networks_are_refused(option: str, monkeypatch: pytest.MonkeyPatc
     assert f"agents.verifier.{option}=10000000000" in message
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"agents": {"prover": {"kernel_size": 10**9}}}, "agents.prover.kernel_size=1000000000"),
+        ({"agents": {"prover": {"d_value": 10**9}, "_default": {}}}, "agents.prover.d_value"),
+        ({"image_classification": {"num_block_groups": 10**12}}, "num_block_groups=1000000000000"),
+        ({"image_classification": {"initial_num_channels": 10**9}}, "initial_num_channels=10000"),
+    ],
+)
+def test_absurd_networks_for_images_are_refused(
+    changes: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = HyperParameters(
+        scenario="image_classification", dataset="test", trainer="vanilla_ppo", **changes
+    )
+    assert named in refused(params, monkeypatch)
+
+
+def test_more_dialogues_than_can_be_paid_for_are_refused() -> None:
+    params = make_text_params(rl={"num_iterations": 10**9})
+    with pytest.raises(ParameterError, match=r"rl\.num_iterations=1000000000 .* at most 10000000"):
+        check_experiment(params, ExperimentSettings())
+
+
 def test_absurd_numbers_of_dialogues_and_rounds_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
