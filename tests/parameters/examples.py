@@ -1,6 +1,7 @@
 """Trees of parameters for tests: one to start from, and any at all."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -60,6 +61,7 @@ def _is_accepted(annotation: Any, value: Any) -> bool:
     return True
 
 
+@cache
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     """Draw a value that an annotation allows."""
     return _candidates(annotation).filter(lambda value: _is_accepted(annotation, value))
@@ -238,6 +240,15 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     }
     if groups["rl"].get("anneal_lr"):
         groups["lr_scheduler"].pop("name", None)
+    if is_text:
+        groups["protocol_common"].pop("zero_knowledge", None)
+    regression = groups["message_regression"]
+    if (
+        regression.get("regression_method") == "cnn"
+        or regression.get("cnn_kernel_size", 1) % 2 == 0
+    ):
+        regression = {}
+    groups["message_regression"] = regression if regression.get("agents", True) else {}
     return HyperParameters(**{**root, "agents": agents, **groups})
 
 
