@@ -137,7 +137,7 @@ def test_too_many_wanted_programs_are_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_number_of_workers_is_checked() -> None:
-    with pytest.raises(ParameterError, match="--workers must be at least 1, got 0"):
+    with pytest.raises(ParameterError, match="must be at least 1 and at most 1024, got 0"):
         make_dataset(PROBLEMS, PARAMETERS, num_workers=0)
 
 

@@ -17,7 +17,9 @@ class Reading(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.context = SimpleNamespace(message_shape=(2, 4))
+        self.context = SimpleNamespace(
+            message_shape=(2, 4), observation_shapes={"adjacency": (2, 4, 4)}
+        )
         self.weight = nn.Parameter(torch.arange(6.0).reshape(2, 3).t())
         self.same_weight = self.weight
 
@@ -70,6 +72,7 @@ def test_the_configuration_can_be_read_and_tells_what_wrote_it(normalizer, tmp_p
         "library_name": "nip",
         "agent_name": "prover",
         "message_shape": [2, 4],
+        "observation_shapes": {"adjacency": [2, 4, 4]},
         "hyper_params": {"seed": 1, "stamp": True},
     }
 
