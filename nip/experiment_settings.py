@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nip.errors import did_you_mean
+from nip.errors import did_you_mean, shown
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.types import (
     Count,
@@ -108,7 +108,7 @@ class ExperimentSettings(SubParameters):
         if not _DEVICE.fullmatch(self.device):
             yield (
                 f"{at('device')} must be 'cpu', 'cuda' or 'cuda:<number>', got "
-                f"{self.device!r}. {_suggest_device(self.device)}"
+                f"{shown(self.device)}. {_suggest_device(self.device)}"
             )
         for name in ("runs_dir", "data_dir"):
             if not getattr(self, name).strip():

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from nip.command_line.defaults import RUN_KEYS
 from nip.command_line.errors import plain_messages, stopped_early
-from nip.errors import ParameterError, did_you_mean
+from nip.errors import ParameterError, did_you_mean, shown
 from nip.experiment.checked import CheckedExperiment, check
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
@@ -107,5 +107,5 @@ def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
             return value
     known = [str(choice).lower() if isinstance(choice, bool) else choice for choice in choices]
     suggestion = did_you_mean(str(value), known)
-    message = f"{name} must be one of {', '.join(known)}, got {value!r}. {suggestion}"
+    message = f"{name} must be one of {', '.join(known)}, got {shown(value)}. {suggestion}"
     raise ParameterError(message.strip())

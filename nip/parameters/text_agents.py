@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Self
 
 from annotated_types import Ge, Gt, Le
 
+from nip.errors import shown
 from nip.parameters.agents import BaseAgentParameters
 from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
@@ -152,8 +153,8 @@ class TextAgentParameters(BaseAgentParameters):
             )
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             yield (
-                f"{at('base_url')} must begin with http:// or https://, got {self.base_url!r}. "
-                "Give the address of the API, for example http://localhost:8000/v1."
+                f"{at('base_url')} must begin with http:// or https://, got "
+                f"{shown(self.base_url)}. Give the address of the API, for example http://localhost:8000/v1."
             )
         if self.api_key_variable is not None and not _VARIABLE.fullmatch(self.api_key_variable):
             # The value may be the key itself, so the message does not repeat it.

@@ -75,7 +75,7 @@ def check_all(base: str, share: int) -> None:
                 unnamed.append((name, value[:20], message[:200]))
             if len(message) > 2000:
                 long.append((name, value[:20], message[:200]))
-    assert not unnamed
+    assert not unnamed, "\n".join(map(str, unnamed))
     assert not long, {name for name, *_ in long}
 
 
