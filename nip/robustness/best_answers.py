@@ -61,14 +61,12 @@ class BestAnswers:
     max_states: int = 100_000
     _generator: torch.Generator = field(init=False)
     _attackers: list[int] = field(init=False)
-    _deciders: list[int] = field(init=False)
+    _verifier: int = field(init=False)
 
     def __post_init__(self) -> None:
         names = self.environment.protocol.agent_names
         self._attackers = [names.index(name) for name in self.threat.attackers]
-        self._deciders = [
-            names.index(name) for name in self.environment.protocol.verifier_names[:1]
-        ]
+        self._verifier = names.index(self.environment.protocol.verifier_names[0])
         self._generator = torch.Generator(self.environment.device).manual_seed(self.seed)
 
     @torch.no_grad()
@@ -115,12 +113,11 @@ class BestAnswers:
         self, y: Tensor, actions: Mapping[str, Tensor], decides: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the probabilities of a right decision and of none, each (state,)."""
-        (decider,) = self._deciders
-        logits = actions["decision_logits"][:, decider]
+        logits = actions["decision_logits"][:, self._verifier]
         probabilities = logits.softmax(-1)
         if self.greedy:
             probabilities = torch.nn.functional.one_hot(logits.argmax(-1), 3).to(logits.dtype)
-        decides_now = decides[:, decider]
+        decides_now = decides[:, self._verifier]
         right = probabilities.gather(-1, y.unsqueeze(-1)).squeeze(-1)
         return right * decides_now, torch.where(decides_now, probabilities[:, 2], 1.0)
 

@@ -21,9 +21,6 @@ class Outcomes:
     is_right: Tensor
     """Whether the decision was right, (episode,) of bool; without a decision it was not."""
 
-    is_decided: Tensor
-    """Whether there was a decision, (episode,) of bool."""
-
 
 def rows_with_label(environment: TensorDictEnvironment, label: int) -> Tensor:
     """Return the rows of the dataset of an environment that have a label, (row,)."""
@@ -75,4 +72,4 @@ def play_episodes(
         playing = playing[goes_on.cpu()]
         state = {name: value[goes_on] for name, value in transition.state.items()}
     label = environment.dataset.y[datapoint].cpu()
-    return Outcomes(datapoint.cpu(), verdict == label, verdict != 2)
+    return Outcomes(datapoint.cpu(), verdict == label)
