@@ -1,5 +1,10 @@
 """Attack the trained verifier of a run with provers that learn to mislead it."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped. Run the same command again to resume.")
+
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,5 +1,10 @@
 """Draw episodes of a run with images: what the agents named, and what the verifier decided."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped.")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -12,6 +17,7 @@ from nip.command_line.script_parser import (
     positive_integer,
     run_folder,
 )
+from nip.utils.unicode_text import visible
 
 # Everything else is imported where it is used, so that --help is fast.
 
@@ -63,7 +69,7 @@ def draw(options: argparse.Namespace) -> None:
     output = options.output or folder / "episodes.png"
     output.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, output)
-    print(f"Episodes: {output}")
+    print(visible(f"Episodes: {output}"))
 
 
 if __name__ == "__main__":

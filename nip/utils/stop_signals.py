@@ -8,6 +8,7 @@ This module imports nothing that takes time, so that command lines can handle si
 first moment.
 """
 
+import atexit
 import os
 import signal
 import threading
@@ -81,7 +82,8 @@ class _State:
             self._exit(number)
         if self.cancel is None and self.announcement is None:
             raise Interrupted(number)
-        self._say(f"{signal_name(number)}: {self.announcement} Another Ctrl-C ends it at once.")
+        if self.announcement is not None:
+            self._say(f"{signal_name(number)}: {self.announcement} Another Ctrl-C ends it at once.")
         if self.cancel is not None:
             self.cancel()
 
@@ -139,10 +141,11 @@ def no_longer_postpone() -> None:
 
 
 @contextmanager
-def cancelling(cancel: Callable[[], object], announcement: str) -> Iterator[None]:
+def cancelling(cancel: Callable[[], object], announcement: str | None = None) -> Iterator[None]:
     """Let the first signal within a ``with`` block call ``cancel`` instead of raising.
 
-    ``cancel`` is called in the main thread, whichever thread the block is in.
+    ``cancel`` is called in the main thread, whichever thread the block is in. Without an
+    announcement nothing is printed.
     """
     before = _state.cancel, _state.announcement
     _state.cancel, _state.announcement = cancel, announcement
@@ -171,6 +174,8 @@ def exit_on_signals(words: str) -> None:
     _state.is_command_line = _state.exits = True
     _state.last_words = lambda: words
     _install()
+    # Functions of libraries are registered later, and are called before this one.
+    atexit.register(_ignore_while_exiting)
 
 
 @contextmanager
@@ -191,6 +196,18 @@ def handled_signals() -> Iterator[None]:
             signal.signal(number, handler)
         if before:
             _state.received = None
+
+
+def _ignore_while_exiting() -> None:
+    """Keep the exit code when a signal arrives while the interpreter takes itself apart.
+
+    It puts the defaults back before that, which takes a while after an import of torch. Ctrl-C
+    still ends it.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) == _state.handle:
+            is_ctrl_c = number == signal.SIGINT
+            signal.signal(number, signal.SIG_DFL if is_ctrl_c else signal.SIG_IGN)
 
 
 def _install() -> dict[int, signal.Handlers | Callable[[int, FrameType | None], object]]:

@@ -95,9 +95,10 @@ def caught_signals(pid: int) -> int:
     ("script", "number", "code"),
     [
         ("run_experiment.py", signal.SIGINT, 130),
-        ("run_experiment.py", signal.SIGTERM, 75),
-        ("create_gi_dataset.py", signal.SIGINT, 130),
-        ("show_transcripts.py", signal.SIGTERM, 75),
+        *(
+            (path.name, signal.SIGTERM, 75)
+            for path in sorted((REPOSITORY / "scripts").glob("*.py"))
+        ),
     ],
 )
 def test_a_signal_during_the_imports_needs_no_traceback(

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -129,3 +131,35 @@ def test_only_the_first_rank_announces(
         stop_signals.postpone_stop("stopping.")
         send(USR1)
     assert capfd.readouterr().err == ""
+
+
+def test_a_cancellation_may_be_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    with handled_signals(), stop_signals.cancelling(lambda: None):
+        send(USR1)
+    assert capfd.readouterr().err == ""
+
+
+LATE = """
+import os, signal
+from nip.command_line.start import begin_command_line
+
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid(), signals=(signal.SIGTERM, signal.SIGHUP)):
+        for number in signals:
+            kill(pid, number)
+
+late = Late()
+begin_command_line("Stopped.")
+raise SystemExit(7)
+"""
+
+
+def test_a_signal_does_not_change_the_exit_code_of_a_program_that_is_ending() -> None:
+    ending = subprocess.run(
+        [sys.executable, "-c", LATE],
+        capture_output=True,
+        # Whoever starts the tests may ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        check=False,
+    )
+    assert (ending.returncode, ending.stderr) == (7, b"")

@@ -1,5 +1,12 @@
 """Serve a mock of a hosted language model API over HTTP, to rehearse experiments."""
 
+from nip.utils.lasting_output import protect_output
+from nip.utils.stop_signals import cancelling, exit_on_signals, handled_signals
+
+if __name__ == "__main__":
+    exit_on_signals("Stopped.")
+    protect_output()
+
 import argparse
 import logging
 import socket
@@ -35,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with status 2."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+        self.exit(2, visible(f"error: {message}. See {self.prog} --help.\n"))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -80,10 +87,11 @@ def port_number(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until Ctrl-C."""
+    """Run the server until Ctrl-C, or another signal that asks to stop."""
     given = build_parser().parse_args(arguments)
     try:
-        serve(given)
+        with handled_signals():
+            serve(given)
     except NipError as error:
         sys.stderr.write(f"error: {visible(str(error))}\n")
         return 2
@@ -128,7 +136,10 @@ def serve(given: argparse.Namespace) -> None:
         port = opened.getsockname()[1]
         sys.stdout.write(f"Serving {address(given.host, port)}; Ctrl-C stops it.\n")
         sys.stdout.flush()
-        uvicorn.Server(config).run(sockets=[opened])
+        server = uvicorn.Server(config)
+        # Of SIGINT and SIGTERM uvicorn takes care itself, and raises them again in the end.
+        with cancelling(lambda: setattr(server, "should_exit", True)):
+            server.run(sockets=[opened])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """Common style of all plots."""
 
+import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import cycle, islice
@@ -10,9 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from nip.errors import shortened
 from nip.utils.files import write_atomically
+from nip.utils.unicode_text import valid_unicode, visible
 
 # Okabe & Ito (2008): distinguishable with all kinds of colour blindness. Their yellow is excluded,
 # because it is too pale for lines on white.
@@ -24,6 +28,8 @@ _PADDING = 0.1
 _DOTS_PER_INCH = 130
 _MAX_POINTS_WITH_MARKERS = 25
 _MAX_POINTS_TO_SEARCH = 20_000
+_MAX_CHARACTERS = 80
+"""Length to which a text in a figure is shortened."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -35,10 +41,22 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure to a PNG file, atomically."""
+    """Write a figure to a PNG file, atomically, with its texts as they are: without formulas."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_parse_math(False)
+        text.set_text(plain_text(text.get_text()))
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    with warnings.catch_warnings():
+        # Characters without a glyph are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
     write_atomically(path, buffer.getvalue())
+
+
+def plain_text(text: str) -> str:
+    """Return a text of any origin as a figure can show it: short, with visible controls."""
+    return shortened(visible(valid_unicode(text)), _MAX_CHARACTERS)
 
 
 def style_axes(axes: Axes, title: str, is_share: bool = False) -> None:

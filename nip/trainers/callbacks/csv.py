@@ -58,8 +58,8 @@ class Csv(Callback):
             metrics = {name: context.history.latest(name) for name in context.metrics}
             # Until it is written, the file may have half a row.
             self._is_stale = True
-            self._write_row(self._path, iteration, metrics)
-            self._is_stale = False
+            self._is_stale = not self._write_row(self._path, iteration, metrics)
+        if not self._is_stale:
             return
         self._num_rows_missing += 1
         if self._num_rows_missing > MISSING_SHARE * self._num_rows:
@@ -78,12 +78,16 @@ class Csv(Callback):
         lines = [_line(["iteration", *self._names])]
         lines += [self._row(iteration, metrics) for iteration, metrics in rows]
         self._start_of_last_row = sum(map(len, lines[: len(rows)]))
+        self._size = sum(map(len, lines))
         self._num_rows = len(rows)
         write_atomically(path, b"".join(lines))
         self._is_stale = False
 
-    def _write_row(self, path: Path, iteration: int, metrics: Mapping[str, float]) -> None:
+    def _write_row(self, path: Path, iteration: int, metrics: Mapping[str, float]) -> bool:
+        """Append a row, or replace the last one; return False if somebody has changed the file."""
         with path.open("r+b") as file:
+            if file.seek(0, io.SEEK_END) != self._size:
+                return False
             if iteration == self._last_iteration:
                 file.truncate(self._start_of_last_row)
                 self._last_row |= metrics
@@ -91,6 +95,8 @@ class Csv(Callback):
                 self._last_iteration, self._last_row = iteration, dict(metrics)
             self._start_of_last_row = file.seek(0, io.SEEK_END)
             file.write(self._row(iteration, self._last_row))
+            self._size = file.tell()
+        return True
 
     def _row(self, iteration: int, metrics: Mapping[str, float]) -> bytes:
         return _line([iteration, *(metrics.get(name, "") for name in self._names)])

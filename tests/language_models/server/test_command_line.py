@@ -78,6 +78,32 @@ def test_a_killed_server_resumes_from_its_state_file(tmp_path: Path) -> None:
         assert process.returncode == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU])
+def test_other_signals_stop_it_as_ctrl_c_does(number: int) -> None:
+    with serve("--brain", "echo") as (process, client):
+        assert ask(client).choices[0].message.content == "Hello"
+        for _ in range(2):
+            process.send_signal(number)
+        assert process.communicate(timeout=20) == ("", "Stopped.\n")
+        assert process.returncode == 0
+
+
+def test_nobody_needs_to_read_the_address() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen([*COMMAND, "--port", str(port)], stdout=full, stderr=full) as process,
+    ):
+        try:
+            base_url = f"http://127.0.0.1:{port}/v1"
+            with OpenAI(api_key="any", base_url=base_url, max_retries=8, timeout=10.0) as client:
+                assert ask(client).choices[0].message.content
+        finally:
+            process.kill()
+
+
 def test_connections_break_and_hang_over_http() -> None:
     faults = ("cut_connection?rate=1&model=cut", "timeout?rate=1&model=hang")
     with serve("--brain", "echo", "--faults", *faults) as (process, client):

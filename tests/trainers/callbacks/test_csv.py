@@ -133,3 +133,15 @@ def test_a_disk_that_cannot_be_written_is_no_secret(tmp_path):
     (tmp_path / "metrics.csv").mkdir()
     with pytest.raises(OSError, match=r"metrics\.csv"):
         training.iterate({"loss": 2.0})
+
+
+@pytest.mark.parametrize("other", ["", "iteration,loss\n1,1.0\n2,2.0\n3,3.0\n4,4.0\n"])
+def test_a_table_that_somebody_has_changed_is_written_anew(tmp_path, other):
+    training = ScriptedTraining(Csv(), tmp_path)
+    training.iterate({"loss": 1.0})
+    training.iterate({"loss": 2.0})
+    (tmp_path / "metrics.csv").write_text(other)
+    training.log(2, {"loss": 2.5})
+    training.iterate({"loss": 3.0})
+    training.end()
+    assert read(tmp_path) == [["iteration", "loss"], ["1", "1.0"], ["2", "2.5"], ["3", "3.0"]]

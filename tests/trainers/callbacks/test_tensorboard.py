@@ -1,6 +1,9 @@
 """The files for TensorBoard, as TensorBoard itself reads them."""
 
 import importlib.util
+import os
+import shutil
+import threading
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -82,3 +85,27 @@ def test_a_missing_package_is_named_with_its_extra(package, monkeypatch):
     )
     with pytest.raises(PluginError, match=rf"pip install 'nip\[{package}\]'"):
         build_callback(params)
+
+
+def test_what_could_not_be_written_is_there_in_the_end_and_no_thread_complains(tmp_path, capsys):
+    hook = threading.excepthook
+    training = ScriptedTraining(TensorBoard(), tmp_path)
+    training.iterate({"loss": 1.0})
+    training.callback._writer.flush()
+    shutil.rmtree(tmp_path / "tensorboard")
+    training.iterate({"loss": 2.0})
+    with pytest.raises(FileNotFoundError):
+        training.callback._writer.flush()
+    with pytest.raises(FileNotFoundError):
+        training.log(3, {"loss": 3.0})
+    training.log(4, {"loss": 4.0})
+    training.end()
+    assert capsys.readouterr().err == ""
+    assert threading.excepthook is hook
+    assert read(tmp_path)["loss"] == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)]
+
+
+def test_a_pipe_in_place_of_the_folder_is_an_error_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "tensorboard")
+    with pytest.raises(OSError, match="tensorboard"):
+        ScriptedTraining(TensorBoard(), tmp_path)
