@@ -30,6 +30,7 @@ examples:
   python scripts/attack.py demo
   python scripts/attack.py demo --seeds 1 2 3 4 5 --num-iterations 50
   python scripts/attack.py demo --architecture wide d_gnn=32 d_transformer=32
+  python scripts/attack.py demo --dataset other_graphs --no-training
 """
 
 
@@ -39,6 +40,13 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("run", metavar="RUN", help="run id, or the folder of a run")
     add("--seeds", type=int, nargs="+", metavar="N", help="seeds of the attacks (1 2 3)")
+    add(
+        "--no-training",
+        dest="seeds",
+        action="store_const",
+        const=(),
+        help="train no attacks: measure the provers of the run, random ones and the best answers",
+    )
     add(
         "--num-iterations",
         type=positive_integer,
@@ -56,6 +64,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="a name and NAME=VALUE parameters of attackers; can be repeated (those of the run)",
     )
     add("--num-repeats", type=positive_integer, metavar="N", help="episodes per datapoint (4)")
+    add(
+        "--sampled",
+        action="store_true",
+        default=None,
+        help="sample actions also if the test of the run was greedy",
+    )
+    add("--dataset", metavar="D", help="attack on the test split of this dataset (that of the run)")
     add("--max-datapoints", type=positive_integer, metavar="N", help="datapoints per label (all)")
     add("--no-search", dest="search", action="store_false", help="do not try all answers")
     add("--device", metavar="D", help="device, such as cuda (cpu)")
@@ -79,6 +94,7 @@ def attack(options: argparse.Namespace) -> None:
     """Attack the run, and print the report."""
     from nip.experiment_settings import ExperimentSettings
     from nip.robustness import AttackOptions, attack_run
+    from nip.robustness.report import JSON_FILE, PICTURE, file_name
     from nip.utils.console import open_console
 
     import_plugins(options)
@@ -92,7 +108,8 @@ def attack(options: argparse.Namespace) -> None:
     console.print(report.table())
     if report.note:
         console.print(f"All answers were not tried: {report.note}")
-    console.print(f"Written to {folder}/attack.json and attack.png", soft_wrap=True)
+    names = [file_name(name, report.dataset) for name in (JSON_FILE, PICTURE)]
+    console.print(f"Written to {folder}/{names[0]} and {names[1]}", soft_wrap=True)
 
 
 def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:

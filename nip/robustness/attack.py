@@ -47,7 +47,7 @@ class AttackOptions:
     """How a run is attacked."""
 
     seeds: Sequence[int] = (1, 2, 3)
-    """One attack is trained with each seed."""
+    """One attack is trained with each seed; none: no attack is trained."""
 
     num_iterations: int | None = None
     """Iterations of training of each attack; None: as many as the run had."""
@@ -61,6 +61,12 @@ class AttackOptions:
     num_repeats: int = 4
     """Episodes about each datapoint, if the verifier samples its actions."""
 
+    sampled: bool = False
+    """Whether agents sample their actions also if the test of the run was greedy."""
+
+    dataset: str | None = None
+    """Dataset on whose test split the verifier is attacked; None: that of the run."""
+
     max_datapoints: int | None = None
     """Datapoints of each label; None: all of the test split."""
 
@@ -71,8 +77,6 @@ class AttackOptions:
     """Most states of one round in that search; above it, the search is left out."""
 
     def __post_init__(self) -> None:
-        if not self.seeds:
-            raise ParameterError("seeds must name at least one attack, got none. Give numbers.")
         for name in ("num_iterations", "num_repeats", "max_datapoints", "max_states"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -87,6 +91,8 @@ def attack_run(
     **settings_kwargs: Any,
 ) -> AttackReport:
     """Attack the verifier of a run of networks, and write ``attack.json`` and ``attack.png``.
+
+    With another dataset the files are ``attack-<dataset>.json`` and ``.png``.
 
     For each label that a prover gains from misjudging, fresh provers are trained against the frozen
     verifier, once for each seed and architecture. Each attack is a run of its own beside the
@@ -178,8 +184,11 @@ class _Attack:
         options: AttackOptions,
         settings: ExperimentSettings,
     ) -> None:
+        if options.dataset is not None:
+            attacked = attacked.with_changes({"dataset": options.dataset})
         self.attacked, self.run_id, self.folder = attacked, run_id, folder
         self.options, self.settings = options, settings
+        self.greedy = attacked.rl.greedy_test and not options.sampled
         self.weights = find_weights(folder, options.checkpoint)
         self.iteration = read_intact(self.weights).iteration
         self.num_iterations = options.num_iterations or attacked.rl.num_iterations
@@ -201,7 +210,8 @@ class _Attack:
         for threat, by_name in zip(self.threats, self._all_attacks(), strict=True):
             kept += [kept_of(name, threat.label, shares) for name, shares in by_name.items()]
             weakest[threat.label] = np.minimum.reduce([trained[threat.label], *by_name.values()])
-        kept += _both(STRONGEST, weakest)
+        if self.options.seeds:
+            kept += _both(STRONGEST, weakest)
         note = ""
         if self.options.search:
             try:
@@ -218,6 +228,7 @@ class _Attack:
             tuple(self.attacks),
             tuple(kept),
             note,
+            Path(self.options.dataset).name if self.options.dataset else None,
         )
 
     def _all_attacks(self) -> list[dict[str, Shares]]:
@@ -267,7 +278,9 @@ class _Attack:
     def _attack_id(
         self, threat: Threat, architecture: str, changes: Mapping[str, Any], seed: int
     ) -> str:
-        content = [self.iteration, self.num_iterations, dict(changes)]
+        content: list[Any] = [self.iteration, self.num_iterations, dict(changes)]
+        if self.options.dataset is not None:
+            content.append(self.options.dataset)
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]
         return f"{self.run_id}-attack-{threat.name}-{architecture}-{seed}-{digest}"
 
@@ -290,7 +303,7 @@ class _Attack:
             instance.test_environment,
             instance.agents,
             threat,
-            greedy=self.attacked.rl.greedy_test,
+            greedy=self.greedy,
             seed=stable_seed(self.attacked.seed, "best answers"),
             max_states=self.options.max_states,
         )
@@ -303,14 +316,13 @@ class _Attack:
     ) -> Shares:
         """Play with the agents of an instance about the datapoints of a label."""
         rows = self._rows(instance, label)
-        greedy = self.attacked.rl.greedy_test
         outcomes = play_episodes(
             instance.test_environment,
             instance.agents,
             rows,
             variants,
-            num_repeats=1 if greedy else self.options.num_repeats,
-            greedy=greedy,
+            num_repeats=1 if self.greedy else self.options.num_repeats,
+            greedy=self.greedy,
             seed=stable_seed(self.attacked.seed, "attack", label),
         )
         return outcomes.is_right.double().view(-1, len(rows)).mean(0).numpy()

@@ -41,6 +41,9 @@ class Kept:
     num_datapoints: int
     """Number of datapoints."""
 
+    worst: float
+    """Least share of right decisions about any datapoint."""
+
 
 @dataclass(frozen=True)
 class AttackReport:
@@ -64,22 +67,29 @@ class AttackReport:
     note: str = ""
     """Why the best answers were not searched for; empty if they were."""
 
+    dataset: str | None = None
+    """Dataset of the attack; None: that of the run."""
+
     @property
     def robust_accuracy(self) -> float:
         """Accuracy on both labels against the strongest attack."""
         return [each for each in self.kept if each.label is None][-1].accuracy
 
     def write(self, folder: Path) -> None:
-        """Write ``attack.json`` and ``attack.png`` into a folder."""
+        """Write ``attack.json`` and ``attack.png`` into a folder.
+
+        With a dataset other than that of the run, its name is part of the names of the files.
+        """
         text = json.dumps({**asdict(self), "robust_accuracy": self.robust_accuracy}, indent=2)
-        write_atomically(folder / JSON_FILE, text + "\n")
-        draw(self, folder / PICTURE)
+        write_atomically(folder / file_name(JSON_FILE, self.dataset), text + "\n")
+        draw(self, folder / file_name(PICTURE, self.dataset))
 
     def table(self) -> "Table":
         """Return the accuracies as a table for the terminal."""
         from rich.table import Table
 
-        table = Table(title=f"Accuracy of the verifier of {self.run_id}")
+        title = f"Accuracy of the verifier of {self.run_id}"
+        table = Table(title=title if self.dataset is None else f"{title} on {self.dataset}")
         table.add_column("provers", no_wrap=True)
         for name in ("label 0", "label 1", "both"):
             table.add_column(name, justify="right")
@@ -89,10 +99,16 @@ class AttackReport:
         return table
 
 
+def file_name(name: str, dataset: str | None) -> str:
+    """Return the name of a file of a report, with the dataset if it is not that of the run."""
+    stem, suffix = name.split(".")
+    return name if dataset is None else f"{stem}-{dataset}.{suffix}"
+
+
 def kept_of(provers: str, label: int | None, values: NDArray[np.float64]) -> Kept:
     """Summarise the shares of right decisions about datapoints, (datapoint,)."""
     mean = clustered_mean(values, np.arange(len(values)), is_share=True)
-    return Kept(provers, label, mean.mean, mean.ci_low, mean.ci_high, len(values))
+    return Kept(provers, label, mean.mean, mean.ci_low, mean.ci_high, len(values), values.min())
 
 
 def draw(report: AttackReport, path: Path) -> None:

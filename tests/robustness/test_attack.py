@@ -114,6 +114,22 @@ def test_a_search_that_is_too_large_is_left_out_and_said(runs_dir: Path) -> None
     assert "best answers" not in accuracies(report, None)
 
 
+def test_a_verifier_is_measured_on_another_dataset_without_training(runs_dir: Path) -> None:
+    settings = make_settings(runs_dir)
+    options = AttackOptions(seeds=(), dataset="cheap_talk", sampled=True, num_repeats=8)
+    report = attack_run("friends", options, settings=settings)
+    assert report.attacks == ()
+    names = list(dict.fromkeys(each.provers for each in report.kept))
+    assert names == ["of the run", "random", "best answers"]
+    assert accuracies(report, 0)["best answers"] <= 0.05
+    stored = json.loads((runs_dir / "friends" / "attack-cheap_talk.json").read_text())
+    assert stored["dataset"] == "cheap_talk"
+    (random_all,) = [
+        each for each in stored["kept"] if each["provers"] == "random" and each["label"] is None
+    ]
+    assert 0 <= random_all["worst"] < random_all["accuracy"]
+
+
 def test_what_cannot_be_attacked_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     with pytest.raises(ParameterError, match="nothing"):
@@ -149,8 +165,6 @@ def test_a_run_that_may_not_be_written_is_refused_before_anything_is_trained(
 def test_options_are_checked() -> None:
     with pytest.raises(ParameterError, match="num_iterations must be at least 1, got 0"):
         AttackOptions(num_iterations=0)
-    with pytest.raises(ParameterError, match="seeds"):
-        AttackOptions(seeds=())
     assert parse_architecture(["wide", "d_hidden=3"]) == ("wide", {"d_hidden": 3})
     for words in (["d_hidden=3"], ["wide", "d_hidden"]):
         with pytest.raises(ParameterError, match="--architecture"):

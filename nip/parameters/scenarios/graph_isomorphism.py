@@ -26,6 +26,7 @@ _LEARNT_PARTS = (
     "activation_function",
     "gnn_output_digits",
     "use_dual_gnn",
+    "dual_gnn_marks",
     "tie_message_rounds",
     "num_heads",
     "num_transformer_layers",
@@ -73,10 +74,13 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Decimals to which the output of the graph network is rounded; None: no rounding."""
 
     use_dual_gnn: bool = True
-    """Run the graph network a second time with all message features zero, and use both outputs."""
+    """Run the graph network a second time, by default without marks, and use both outputs."""
 
-    tie_message_rounds: bool = False
-    """Use the same input weights for the messages of all rounds."""
+    dual_gnn_marks: Literal["none", "earlier"] = "none"
+    """Marks in that second run: none, or those of all exchanges before the present one."""
+
+    tie_message_rounds: bool | Literal["exchange"] = False
+    """Use the same input weights for the messages of all rounds, or of each question and answer."""
 
     num_heads: Count = 4
     """Number of attention heads of the transformer; must divide ``d_transformer``."""
@@ -157,6 +161,11 @@ class GraphIsomorphismAgentParameters(AgentParameters):
             (*LEARNING_OPTIONS, *_LEARNT_PARTS),
             "with use_manual_architecture=True: the agent follows a fixed algorithm",
             lambda agent, _: agent.use_manual_architecture,
+        ),
+        UnusedOptionRule(
+            ("dual_gnn_marks",),
+            "unless use_dual_gnn=True",
+            lambda agent, _: not agent.use_dual_gnn,
         ),
         UnusedOptionRule(
             ("pair_difference_scale",),

@@ -1,15 +1,17 @@
 """The body of a graph isomorphism agent, which represents a pair of graphs and the marks on it."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.scenario_base.agents import AgentBody, AgentContext
 from nip.scenario_base.networks import initialise_orthogonally, round_through
+from nip.scenarios.graph_isomorphism.exchanges import earlier_marks, exchange_of_rounds
 from nip.scenarios.graph_isomorphism.gin import Gin
 from nip.scenarios.graph_isomorphism.pooling import PairPooling
 from nip.scenarios.graph_isomorphism.transformer import TransformerEncoder
@@ -24,16 +26,30 @@ def graph_parameters(context: AgentContext) -> GraphIsomorphismAgentParameters:
     return context.params
 
 
+def group_rounds(
+    exchanges: Int[Tensor, " round"], tied: bool | Literal["exchange"]
+) -> Int[Tensor, " round"]:
+    """Return the group of each round, counted from 0; the rounds of a group share input weights."""
+    if tied == "exchange":
+        return exchanges
+    return torch.zeros_like(exchanges) if tied else torch.arange(len(exchanges))
+
+
 def node_features(
-    x: Float[Tensor, "batch round channel position graph node"], *, tie_rounds: bool
+    x: Float[Tensor, "batch round channel position graph node"],
+    groups: Int[Tensor, " round"],
+    num_groups: int,
 ) -> Float[Tensor, "batch graph node feature"]:
     """Arrange the marks of all rounds as features of the nodes.
 
-    There is one feature for each round, channel and position, or, with tied rounds, one for each
-    channel and position: the sum over the rounds, so that a mark looks the same in every round.
+    There is one feature for each group of rounds, channel and position: the sum over the rounds of
+    the group, which are counted from 0, so that a mark looks the same in all of them.
     """
-    marks = x.sum(dim=1).flatten(1, 2) if tie_rounds else x.flatten(1, 3)
-    return marks.permute(0, 2, 3, 1)
+    batch, num_rounds = x.shape[:2]
+    if num_groups < num_rounds:
+        grouped = x.new_zeros(batch, num_groups, *x.shape[2:])
+        x = grouped.index_add(1, groups, x)
+    return x.flatten(1, 3).permute(0, 2, 3, 1)
 
 
 class GraphIsomorphismBody(AgentBody):
@@ -45,12 +61,19 @@ class GraphIsomorphismBody(AgentBody):
 
     indicators: Tensor
     attention_mask: Tensor
+    exchanges: Tensor
+    groups: Tensor
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         params = graph_parameters(context)
         self.params = params
         self.num_nodes = context.message_shape[-1]
+        exchanges = exchange_of_rounds(context.protocol)
+        self.register_buffer("exchanges", exchanges, persistent=False)
+        groups = group_rounds(exchanges, params.tie_message_rounds)
+        self.num_groups = int(groups[-1]) + 1
+        self.register_buffer("groups", groups, persistent=False)
         self.gnn = Gin(
             self._num_message_features(),
             params.d_gnn,
@@ -91,7 +114,7 @@ class GraphIsomorphismBody(AgentBody):
         representation : dict of str to Tensor
             ``graph_level_repr`` (batch, 2, D) and ``node_level_repr`` (batch, 2, node, D). With a
             dual graph network also ``structural_node_repr`` (batch, 2, node, d_gnn): the nodes in
-            the stream without marks.
+            the second stream.
         """
         nodes = self.encode_nodes(observation)
         tokens = torch.cat((self.pooling(nodes), nodes.flatten(1, 2)), dim=1)
@@ -111,16 +134,20 @@ class GraphIsomorphismBody(AgentBody):
         self, observation: Mapping[str, Tensor]
     ) -> Float[Tensor, "batch graph node d_out"]:
         """Represent every node by its own graph and the marks on it, not by the other graph."""
-        features = node_features(observation["x"], tie_rounds=self.params.tie_message_rounds)
-        nodes = self.gnn(features, observation["adjacency"], observation["node_mask"])
+        x = observation["x"]
+        features = node_features(x, self.groups, self.num_groups)
+        second = None
+        if self.params.use_dual_gnn and self.params.dual_gnn_marks == "earlier":
+            earlier = earlier_marks(x, observation["round"], self.exchanges)
+            second = node_features(earlier, self.groups, self.num_groups)
+        nodes = self.gnn(features, observation["adjacency"], observation["node_mask"], second)
         if self.params.gnn_output_digits is None:
             return nodes
         return round_through(nodes, self.params.gnn_output_digits)
 
     def _num_message_features(self) -> int:
         context = self.context
-        num_rounds = 1 if self.params.tie_message_rounds else context.num_rounds
-        return num_rounds * context.num_visible_channels * context.message_size
+        return self.num_groups * context.num_visible_channels * context.message_size
 
     def _num_extras(self) -> int:
         """Return the number of features of a token apart from the graph network's output."""

@@ -2,9 +2,9 @@
 
 The verifier asks about random nodes and gives each question and its answer the same colour. If the
 graphs are isomorphic and the answers honest, the coloured graphs stay equal, and it accepts. The
-prover answers with the node of the other graph that is most similar to the one asked about. Nothing
-is learnt: the graph networks keep their random weights, which distinguish all graphs that a trained
-network of the same depth could distinguish.
+prover answers with the node of the other graph that is most similar to the one asked about, given
+the colours of earlier questions and answers. Nothing is learnt: the graph networks keep their
+random weights, which distinguish all graphs that a trained network of the same depth could.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from nip.scenario_base.agents import (
     PolicyHead,
 )
 from nip.scenarios.graph_isomorphism.body import graph_parameters
+from nip.scenarios.graph_isomorphism.exchanges import earlier_marks, exchange_of_rounds
 from nip.scenarios.graph_isomorphism.gin import Gin
 from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes, last_marks
 
@@ -40,6 +41,8 @@ class ManualGraphIsomorphismBody(AgentBody):
     be equal. The protocol must be ``nip``, with messages of one symbol.
     """
 
+    exchanges: Tensor
+
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         params = graph_parameters(context)
@@ -51,6 +54,8 @@ class ManualGraphIsomorphismBody(AgentBody):
             activation="tanh",
         ).double()
         self.requires_grad_(False)
+        exchanges = exchange_of_rounds(context.protocol)
+        self.register_buffer("exchanges", exchanges, persistent=False)
         # The first round of the verifier starts the first pair of question and answer.
         asks = context.protocol.active[0, :, context.protocol.agent_names.index("verifier"), 0]
         self.first_question = int(asks.argmax())
@@ -64,9 +69,11 @@ class ManualGraphIsomorphismBody(AgentBody):
             ``node_level_repr`` (batch, 2, node, d_gnn) and ``graph_level_repr`` (batch, 2, d_gnn),
             the sum of a graph's nodes, both in double precision.
         """
-        marks = mirror_answers(observation["x"].flatten(1, 3).double(), self.first_question)
+        x = observation["x"]
         if self.context.is_prover:
-            marks = torch.zeros_like(marks)
+            # The present question has no counterpart yet, so it would make every answer look wrong.
+            x = earlier_marks(x, observation["round"], self.exchanges)
+        marks = mirror_answers(x.flatten(1, 3).double(), self.first_question)
         features = marks.permute(0, 2, 3, 1)
         nodes = self.gnn(features, observation["adjacency"], observation["node_mask"])
         return {"node_level_repr": nodes, "graph_level_repr": nodes.sum(dim=-2)}

@@ -24,6 +24,8 @@ VARIANTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("verifier", {"interaction_protocol": "debate"}, {"num_transformer_layers": 0}),
     ("prover1", {"interaction_protocol": "mnip", "message_size": 2}, {"use_batch_norm": False}),
     ("verifier", {"interaction_protocol": "debate"}, {"tie_message_rounds": True}),
+    ("verifier", {"message_size": 2}, {"tie_message_rounds": "exchange"}),
+    ("prover", {}, {"tie_message_rounds": "exchange", "dual_gnn_marks": "earlier"}),
     ("verifier", {}, {"pair_difference_scale": "log", "activation_function": "relu"}),
     ("prover", {"interaction_protocol": "adp"}, {"use_pair_invariant_pooling": False}),
     ("verifier", {"include_linear_message_space": True, "message_size": 2}, {}),
@@ -114,6 +116,33 @@ def test_tied_rounds_keep_channels_and_positions_apart() -> None:
     body = make_body(experiment=experiment, tie_message_rounds=True)
     assert body.gnn.input_layer.in_features == 2 * 3
     assert make_body(experiment=experiment).gnn.input_layer.in_features == 8 * 2 * 3
+
+
+def test_a_question_and_its_answer_share_weights_and_two_questions_do_not() -> None:
+    body = make_body(tie_message_rounds="exchange")
+    assert body.gnn.input_layer.in_features == 4
+    observation = make_observation(body.context)
+    x = observation["x"]
+    before = body(observation)["graph_level_repr"]
+    # Rounds 0 and 1 are an exchange, as are 2 and 3.
+    within = body(observation | {"x": x[:, [1, 0, 3, 2, 5, 4, 7, 6]]})["graph_level_repr"]
+    between = body(observation | {"x": x[:, [2, 3, 0, 1, 4, 5, 6, 7]]})["graph_level_repr"]
+    assert_close(within, before)
+    assert ((between - before)[1:].abs().amax(dim=(1, 2)) > 1e-6).all()
+
+
+def test_the_second_stream_sees_the_marks_of_earlier_exchanges_only() -> None:
+    body = make_body("prover", dual_gnn_marks="earlier", tie_message_rounds="exchange")
+    observation = make_observation(body.context) | {"round": torch.tensor([0, 3, 3])}
+    before = body(observation)["structural_node_repr"]
+    change = {}
+    for round_index in range(4):
+        x = observation["x"].clone()
+        x[:, round_index] *= 2
+        after = body(observation | {"x": x})["structural_node_repr"]
+        change[round_index] = ((after - before).abs().amax(dim=(1, 2, 3)) > 1e-6).tolist()
+    sees, sees_not = [False, True, True], [False, False, False]
+    assert change == {0: sees, 1: sees, 2: sees_not, 3: sees_not}
 
 
 def test_the_structure_of_a_node_does_not_depend_on_marks() -> None:

@@ -93,6 +93,16 @@ def test_the_prover_answers_with_a_twin(question: int, twins: set[int], is_scale
     assert set(answers) <= twins
 
 
+@pytest.mark.parametrize(
+    ("symbols", "answer"),
+    # The ends of the path are twins, as are the inner nodes, until an end is marked in both graphs.
+    [([0, 5, 1], 6), ([0, 8, 1], 7), ([0, 5, 3], 8), ([0, 8, 3], 5)],
+)
+def test_the_prover_is_consistent_with_its_earlier_answers(symbols: list[int], answer: int) -> None:
+    observation = observe(PATH, PATH, symbols)
+    assert chosen(act(make_manual_context("prover"), observation)["message"]) == [answer]
+
+
 def test_a_prover_paid_for_the_truth_exposes_a_difference() -> None:
     # Asked about the middle of the star, which is symbol 7.
     observation = observe(PATH, STAR, [7])

@@ -1,0 +1,29 @@
+"""Exchanges of an episode: a message of the verifier and the answers to it."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nip.protocols.handler import ProtocolHandler
+
+
+def exchange_of_rounds(protocol: ProtocolHandler) -> Int[Tensor, " round"]:
+    """Return the exchange to which each round belongs, counted from 0.
+
+    Each turn of the verifier begins an exchange, which ends before its next turn. In ``nip`` with a
+    verifier that speaks first, rounds 0 and 1 are a question and its answer, as are 2 and 3.
+    """
+    verifier = protocol.agent_names.index(protocol.verifier_names[0])
+    begins = protocol.active[..., verifier, :].any(axis=(0, -1))
+    begins[0] = True
+    return torch.from_numpy(begins.cumsum() - 1)
+
+
+def earlier_marks(
+    x: Float[Tensor, "batch round channel position graph node"],
+    round_index: Int[Tensor, " batch"],
+    exchanges: Int[Tensor, " round"],
+) -> Float[Tensor, "batch round channel position graph node"]:
+    """Return the marks of all exchanges before the present one, with zeros for all other rounds."""
+    is_over = exchanges < exchanges[round_index].unsqueeze(-1)
+    return x * is_over.view(*is_over.shape, 1, 1, 1, 1)
