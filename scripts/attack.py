@@ -1,4 +1,4 @@
-"""Attack the trained verifier of a run with provers that learn to mislead it."""
+"""Attack the trained verifiers of runs with provers that learn to mislead them."""
 
 from nip.command_line.start import begin_command_line
 
@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = ScriptParser(__doc__, EPILOG)
     add = parser.add_argument
-    add("run", metavar="RUN", help="run id, or the folder of a run")
+    add("runs", nargs="+", metavar="RUN", help="run id, or the folder of a run")
     add("--seeds", type=int, nargs="+", metavar="N", help="seeds of the attacks (1 2 3)")
     add(
         "--no-training",
@@ -79,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Attack a run and print what its verifier keeps.
+    """Attack runs and print what their verifiers keep.
 
     Returns
     -------
@@ -91,25 +91,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def attack(options: argparse.Namespace) -> None:
-    """Attack the run, and print the report."""
+    """Attack each run, and print its report."""
     from nip.experiment_settings import ExperimentSettings
     from nip.robustness import AttackOptions, attack_run
     from nip.robustness.report import JSON_FILE, PICTURE, file_name
     from nip.utils.console import open_console
 
     import_plugins(options)
-    folder = run_folder(options.run, options.runs_dir)
     chosen = given_fields(AttackOptions, options)
     if options.given_architectures:
         chosen["architectures"] = dict(map(parse_architecture, options.given_architectures))
-    settings = given_fields(ExperimentSettings, options) | {"runs_dir": str(folder.parent)}
-    report = attack_run(folder.name, AttackOptions(**chosen), **settings)
+    given = given_fields(ExperimentSettings, options)
     console = open_console()
-    console.print(report.table())
-    if report.note:
-        console.print(f"All answers were not tried: {report.note}")
-    names = [file_name(name, report.dataset) for name in (JSON_FILE, PICTURE)]
-    console.print(f"Written to {folder}/{names[0]} and {names[1]}", soft_wrap=True)
+    for run in options.runs:
+        folder = run_folder(run, options.runs_dir)
+        settings = given | {"runs_dir": str(folder.parent)}
+        report = attack_run(folder.name, AttackOptions(**chosen), **settings)
+        console.print(report.table())
+        if report.note:
+            console.print(f"All answers were not tried: {report.note}")
+        names = [file_name(name, report.dataset) for name in (JSON_FILE, PICTURE)]
+        console.print(f"Written to {folder}/{names[0]} and {names[1]}", soft_wrap=True)
 
 
 def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,52 @@
+"""The table of several runs agrees with a calculation by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.robustness_table import main
+
+
+def write_report(folder: Path, accuracy: float, *, with_search: bool = True) -> None:
+    """Write what the table reads of ``attack.json``."""
+    kept = [
+        {"provers": "of the run", "label": None, "accuracy": accuracy, "worst": 0.25},
+        {"provers": "of the run", "label": 0, "accuracy": 0.5, "worst": 0.25},
+        {"provers": "of the run", "label": 1, "accuracy": 0.75, "worst": 0.5},
+    ]
+    if with_search:
+        kept.append({"provers": "best answers", "label": None, "accuracy": 0.5, "worst": 0.0})
+    folder.mkdir(parents=True)
+    (folder / "attack.json").write_text(json.dumps({"kept": kept}))
+
+
+def test_a_row_has_means_and_t_intervals_over_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, accuracy in enumerate((0.85, 0.9, 0.95)):
+        write_report(tmp_path / f"nip-{seed}", accuracy, with_search=seed > 0)
+    arguments = ["--runs-dir", str(tmp_path), "--row", "one", "nip-1"]
+    assert main([*arguments, "--row", "three", "nip-0", "nip-1", "nip-2"]) == 0
+    # The standard error of 0.85, 0.9, 0.95 is 0.05 / sqrt(3), and t with 2 degrees of freedom 4.3.
+    # The best answers are known for two of the three runs only.
+    expected = """\
+| | accuracy | worst datapoint | completeness | soundness | best answers |
+|---|---|---|---|---|---|
+| one | 0.900 | 0.250 | 0.750 | 0.500 | 0.500 |
+| three | 0.900 (0.776–1.000) | 0.250 (0.250–0.250) | 0.750 (0.750–0.750) | 0.500 (0.500–0.500) |  |
+"""
+    assert (tmp_path / "robustness.md").read_text(encoding="utf-8") == expected
+    assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
+    assert expected in capsys.readouterr().out
+
+
+def test_a_run_that_was_not_attacked_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_report(tmp_path / "attacked", 0.9)
+    arguments = ["--runs-dir", str(tmp_path), "--row", "nip", "attacked"]
+    assert main([*arguments, "--dataset", "larger"]) == 2
+    assert "scripts/attack.py" in capsys.readouterr().err
+    assert main(["--runs-dir", str(tmp_path), "--row", "nip"]) == 2
+    assert "names no runs" in capsys.readouterr().err
