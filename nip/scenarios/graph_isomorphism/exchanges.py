@@ -14,9 +14,9 @@ def exchange_of_rounds(protocol: ProtocolHandler) -> Int[Tensor, " round"]:
     verifier that speaks first, rounds 0 and 1 are a question and its answer, as are 2 and 3.
     """
     verifier = protocol.agent_names.index(protocol.verifier_names[0])
-    begins = protocol.active[..., verifier, :].any(axis=(0, -1))
-    begins[0] = True
-    return torch.from_numpy(begins.cumsum() - 1)
+    asks = torch.from_numpy(protocol.active[..., verifier, :].any(axis=(0, -1)))
+    num_questions = asks.cumsum(0)
+    return num_questions - num_questions[0]
 
 
 def earlier_marks(
