@@ -2,10 +2,11 @@
 
 from nip.utils.lasting_output import protect_output
 from nip.utils.stop_signals import exit_on_signals
+from nip.utils.uncaught_errors import show_uncaught_errors_safely
 
 
 def begin_command_line(when_stopped: str) -> None:
-    """Let signals end this process with a message, and protect its output.
+    """Let signals end this process with a message, and protect its output and its terminal.
 
     Call it before other imports, which take long enough for a Ctrl-C.
 
@@ -16,3 +17,4 @@ def begin_command_line(when_stopped: str) -> None:
     """
     exit_on_signals(when_stopped)
     protect_output()
+    show_uncaught_errors_safely()

@@ -11,6 +11,7 @@ from nip.run_store.checkpoints.checkpoint import foreign_checkpoint, read_best, 
 from nip.run_store.database import LAST_CHECKPOINT_KEY, RunDatabase
 from nip.run_store.database.history import RunHistory
 from nip.run_store.database.origin import ENVIRONMENT_FILE, PARAMETERS_FILE, Origin
+from nip.utils.files import read_text
 
 DATABASE_FILE = "run.db"
 RESULT_FILE = "result.json"
@@ -96,8 +97,8 @@ def result_metrics(history: RunHistory) -> dict[str, float | None]:
 def _has_own_result(folder: Path) -> bool:
     """Return whether ``result.json`` has the metrics of the database, or says nothing."""
     try:
-        stored = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))["metrics"]
-    except (OSError, ValueError, KeyError, TypeError):
+        stored = json.loads(read_text(folder / RESULT_FILE))["metrics"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return True
     with closing(RunDatabase(folder / DATABASE_FILE, read_only=True)) as database:
         return bool(stored == result_metrics(database.load_history()))

@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from nip.errors import ResumeError
 from nip.run_store.database.origin import IDENTITY_KEY
-from nip.utils.files import write_atomically
+from nip.utils.files import read_text, write_atomically
 from nip.utils.secrets import scrub_code, scrub_command_line, scrub_tree
 from nip.utils.unicode_text import escape_controls
 
@@ -50,14 +51,27 @@ def describe_start(settings: Mapping[str, Any]) -> dict[str, Any]:
 def append_start(path: Path, start: Mapping[str, Any], run_identity: str | None = None) -> None:
     """Append a start to ``environment.json``; create the file if missing.
 
-    ``run_identity`` is that of a new run; None: leave it as it is.
+    ``run_identity`` is that of a new run; None: leave it as it is. Raises ``ResumeError`` if the
+    file is damaged.
     """
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"starts": []}
+    content = _read(path) if os.path.lexists(path) else {"starts": []}
     if run_identity is not None:
         content = {IDENTITY_KEY: run_identity, **content}
     content["starts"].append(start)
     text = escape_controls(json.dumps(content, indent=2, ensure_ascii=False))
     write_atomically(path, f"{text}\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(read_text(path))
+        content["starts"].extend([])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ResumeError(
+            f"{path} is damaged ({type(error).__name__}). Restore it from a copy, or move it away: "
+            "it only describes earlier starts of the run."
+        ) from error
+    return dict(content)
 
 
 @cache

@@ -212,7 +212,14 @@ def record_start(
 
 def _lock(folder: Path) -> FileLock:
     lock = FileLock(folder / _LOCK_NAME)
-    if not lock.acquire(wait=False):
+    try:
+        is_free = lock.acquire(wait=False)
+    except OSError as error:
+        raise ResumeError(
+            f"{lock.path} cannot be locked: {error.strerror or error}. It should be a regular file "
+            "on a disk that supports locks: move away what is there."
+        ) from error
+    if not is_free:
         raise ResumeError(
             f"Run {folder.name!r} is in use by {lock.holder()}. Wait until it ends, or choose "
             "another run_id."

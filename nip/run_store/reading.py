@@ -1,6 +1,7 @@
 """Read access to runs, which may be running in another process."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from nip.run_store.database import STATE_PREFIX, RunDatabase
 from nip.run_store.database.history import RunHistory
 from nip.run_store.database.origin import PARAMETERS_FILE
 from nip.run_store.run_id import describe_existing, is_run_folder
+from nip.utils.files import read_text
 
 
 def read_history(folder: Path | str) -> RunHistory:
@@ -45,16 +47,16 @@ def read_parameters(folder: Path | str) -> dict[str, Any]:
     if (folder / DATABASE_FILE).exists():
         with suppress(StorageError):  # The parameters can be read although the database cannot.
             _check_database(folder)
-    return load_mapping((folder / PARAMETERS_FILE).read_text(encoding="utf-8"))
+    return load_mapping(read_text(folder / PARAMETERS_FILE))
 
 
 def read_settings(folder: Path | str) -> dict[str, Any]:
     """Read the settings of the last start of a run, as plain data.
 
-    Raises ``ParameterError`` if the folder is not a run.
+    They are empty if their file is missing. Raises ``ParameterError`` if the folder is not a run.
     """
-    folder = _check_is_run(folder)
-    return load_mapping((folder / "settings.yaml").read_text(encoding="utf-8"))
+    path = _check_is_run(folder) / "settings.yaml"
+    return load_mapping(read_text(path)) if os.path.lexists(path) else {}
 
 
 def read_state(folder: Path | str, key: str) -> Any:

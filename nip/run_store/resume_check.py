@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nip.errors import ParameterError, ResumeError
+from nip.errors import ParameterError, ResumeError, StorageError
 from nip.parameters import HyperParameters
 from nip.parameters.callbacks import callback_specs
 from nip.parameters.tree.difference import ABSENT, Difference, difference
@@ -13,7 +13,7 @@ from nip.parameters.tree.migrations import package_stamp
 from nip.parameters.tree.plugin_names import plugin_stamp
 from nip.parameters.tree.yaml_text import dump, load_mapping
 from nip.run_store.database.origin import PARAMETERS_FILE
-from nip.utils.files import write_atomically
+from nip.utils.files import read_text, write_atomically
 
 
 def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
@@ -64,12 +64,12 @@ def _load_parameters(folder: Path) -> dict[str, Any]:
     """Read the stored parameters, migrated to the present version of nip."""
     path = folder / PARAMETERS_FILE
     try:
-        stored = load_mapping(path.read_text(encoding="utf-8"))
+        stored = load_mapping(read_text(path))
         version = stored.get("_package_version")
         if version in (None, package_stamp()["_package_version"]):
             return stored
         return HyperParameters.from_dict(stored).to_dict()
-    except ParameterError as error:
+    except (ParameterError, StorageError) as error:
         raise ResumeError(
             f"The parameters of run {folder.name!r} cannot be read ({path}): {error}\n"
             "Correct the file, or choose another run_id for a new run."

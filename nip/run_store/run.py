@@ -32,7 +32,7 @@ from nip.run_store.opening import (
 )
 from nip.utils.exact_json import dump_exactly
 from nip.utils.file_lock import FileLock
-from nip.utils.files import write_atomically
+from nip.utils.files import read_text, write_atomically
 from nip.utils.secrets import scrub_code
 from nip.utils.unicode_text import escape_controls
 
@@ -321,7 +321,7 @@ class Run:
 
     def _warn_of_different_rounding(self) -> None:
         path = self.folder / "settings.yaml"
-        stored = load_mapping(path.read_text(encoding="utf-8")) if path.exists() else {}
+        stored = load_mapping(read_text(path)) if path.exists() else {}
         for name in ("device", "num_threads"):
             now = getattr(self._settings, name)
             if stored.get(name, now) != now:

@@ -1,4 +1,4 @@
-"""Atomic and durable writing of files."""
+"""Atomic and durable writing of files, and reading of files that others may have written."""
 
 import errno
 import os
@@ -111,6 +111,27 @@ def storage_error(path: Path | str, problem: str, remedy: str) -> StorageError:
         f"{path} cannot be accessed: {problem}. {remedy}, then start again; a run resumes from "
         "what is stored."
     )
+
+
+def read_text(path: Path) -> str:
+    """Read a text file (UTF-8) of a folder that may be somebody else's, without ever waiting.
+
+    ``FileNotFoundError`` or ``NotADirectoryError`` is raised if it is missing, and ``StorageError``
+    if it cannot be read: for something else than a regular file, such as a named pipe, and for
+    other bytes than UTF-8.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        if kind == stat.S_IFREG:
+            return path.read_text(encoding="utf-8")
+        problem = f"it is {_KINDS.get(kind, 'not a regular file')}"
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8 text"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    raise StorageError(f"{path} cannot be read: {problem}. Restore it from a copy.")
 
 
 def flush_to_disk(path: Path | str) -> None:

@@ -1,11 +1,14 @@
 """The description of machine and code at each start."""
 
 import json
+import os
 import platform
 import subprocess
 
 import pytest
 
+from nip.errors import ResumeError
+from nip.run_store.database.origin import read_identity
 from nip.run_store.environment import append_start, describe_code, describe_start
 from tests.utils.test_secret_formats import SECRETS
 
@@ -123,3 +126,15 @@ def test_a_difference_and_a_command_line_have_no_secret(package, monkeypatch, se
     assert "[key removed]" in described["diff"]
     for stored in (described["diff"], start["command_line"][1], start["settings"]["prices"]):
         assert secret[-8:] not in stored
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"starts": 3}', "[" * 3000, "\xff", None])
+def test_a_damaged_file_is_not_continued(tmp_path, content):
+    path = tmp_path / "environment.json"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content, encoding="latin-1")
+    with pytest.raises(ResumeError, match=r"environment\.json is damaged"):
+        append_start(path, {"started_at": "now"})
+    assert read_identity(tmp_path) is None or content == '{"starts": 3}'

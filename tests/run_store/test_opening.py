@@ -196,3 +196,12 @@ def test_a_folder_of_runs_that_may_not_be_written_is_the_users_error(settings, r
     open_to_others(runs_dir)
     runs_dir.mkdir()
     assert "is not writable: Permission denied. Choose another folder." in run_of(settings)
+
+
+def test_what_lies_in_place_of_the_lock_is_named(settings, runs_dir):
+    begin(settings).close()
+    lock = runs_dir / "r" / ".lock"
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    with pytest.raises(ResumeError, match=r"\.lock cannot be locked.*regular file"):
+        begin(settings)

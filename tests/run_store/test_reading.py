@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, StorageError
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store import Checkpoint, Run, open_database, read_history
 from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
@@ -81,3 +81,12 @@ def test_another_user_reads_everything_of_a_run_in_a_read_only_folder(tmp_path, 
 
     with read_only(tmp_path):
         assert as_other_user(read) == [{"loss": [[1, 1.0]]}, 4, "cpu", 3, [0.25, 0.5]]
+
+
+def test_a_run_without_settings_has_none(tmp_path):
+    with Run.open(ExperimentSettings(runs_dir=tmp_path), "r", {}) as run:
+        (run.folder / "settings.yaml").unlink()
+        assert read_settings(run.folder) == {}
+        (run.folder / "settings.yaml").symlink_to("settings.yaml")
+        with pytest.raises(StorageError, match=r"settings\.yaml cannot be read"):
+            read_settings(run.folder)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.errors import StorageError
-from nip.utils.files import remove_temporary_files, storage_errors, write_atomically
+from nip.utils.files import read_text, remove_temporary_files, storage_errors, write_atomically
 from tests.small_disks import small_disk
 
 
@@ -134,3 +134,23 @@ def test_an_io_error_is_a_storage_error(tmp_path, monkeypatch, failing):
 def test_errors_that_the_disk_has_no_part_in_are_not_changed(tmp_path):
     with pytest.raises(FileNotFoundError), storage_errors(tmp_path):
         (tmp_path / "missing").read_text()
+
+
+def test_what_others_wrote_is_read_as_text_or_refused_without_waiting(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("é")
+    assert read_text(path) == "é"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(StorageError, match=r"not UTF-8 text\. Restore"):
+        read_text(path)
+    path.unlink()
+    for missing in (path, tmp_path / "none" / "x"):
+        with pytest.raises(FileNotFoundError):
+            read_text(missing)
+    os.mkfifo(path)
+    with pytest.raises(StorageError, match="it is a named pipe"):
+        read_text(path)
+    path.unlink()
+    path.symlink_to(path.name)
+    with pytest.raises(StorageError, match="symbolic links"):
+        read_text(path)

@@ -2,10 +2,12 @@
 
 from nip.utils.lasting_output import protect_output
 from nip.utils.stop_signals import cancelling, exit_on_signals, handled_signals
+from nip.utils.uncaught_errors import show_uncaught_errors_safely
 
 if __name__ == "__main__":
     exit_on_signals("Stopped.")
     protect_output()
+    show_uncaught_errors_safely()
 
 import argparse
 import logging

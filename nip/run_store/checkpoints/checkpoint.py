@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.errors import CheckpointError
+from nip.errors import CheckpointError, StorageError
 from nip.run_store.database.origin import Origin
-from nip.utils.files import write_atomically
+from nip.utils.files import read_text, write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,9 +75,9 @@ def foreign_checkpoint(folder: Path, iteration: int, origin: Origin) -> str | No
     """
     path = checkpoint_path(folder, iteration)
     try:
-        manifest = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
+        manifest = json.loads(read_text(path / MANIFEST_FILE))
         stored, difference = manifest["iteration"], Origin.from_mapping(manifest).difference(origin)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if stored != iteration:
         return f"The checkpoint {path} holds the state after iteration {stored}."
@@ -96,10 +96,10 @@ def read_best(folder: Path) -> BestCheckpoint | None:
     """
     path = folder / BEST_FILE
     try:
-        best = BestCheckpoint(**json.loads(path.read_text(encoding="utf-8")))
+        best = BestCheckpoint(**json.loads(read_text(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, TypeError) as error:
+    except (StorageError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} cannot be read: {error}. Restore it from a copy, or move it away: then no "
             "checkpoint counts as the best."

@@ -22,7 +22,7 @@ from torch import Tensor
 from nip.run_store.checkpoints.checkpoint import MANIFEST_FILE, Checkpoint
 from nip.run_store.database.origin import Origin
 from nip.utils.exact_json import dump_exactly
-from nip.utils.files import flush_all_to_disk, flush_to_disk, storage_errors
+from nip.utils.files import flush_all_to_disk, flush_to_disk, read_text, storage_errors
 
 _FORMAT = 1
 _GROUP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -102,18 +102,21 @@ def _write_group(path: Path, tensors: dict[str, Tensor]) -> None:
         raise OSError(number, os.strerror(number)) from error
 
 
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError)
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint; raise ``DamagedCheckpointError`` if a file is missing or has changed."""
     try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        manifest = json.loads(read_text(folder / MANIFEST_FILE))
         _check_files(folder, manifest)
         return Checkpoint(
             iteration=manifest["iteration"],
             tensors={group: _read_group(folder, group, manifest) for group in manifest["groups"]},
-            state=json.loads((folder / "state.json").read_text(encoding="utf-8")),
+            state=json.loads(read_text(folder / "state.json")),
             origin=Origin.from_mapping(manifest),
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise DamagedCheckpointError(folder, f"{type(error).__name__}: {error}") from error
 
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from nip.errors import ParameterError
 from nip.parameters.tree.unnamed import FILE_NAME as PARAMETERS_FILE
 from nip.parameters.tree.yaml_text import load_mapping
+from nip.utils.files import read_text
 
 IDENTITY_KEY = "run_identity"
 """Key of the identity in JSON documents and in the state of a run."""
@@ -63,16 +64,16 @@ def new_identity() -> str:
 def read_identity(folder: Path) -> str | None:
     """Return the identity of the run in a folder; see ``Origin.run_identity``."""
     try:
-        content = json.loads((folder / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+        content = json.loads(read_text(folder / ENVIRONMENT_FILE))
         return str(content.get(IDENTITY_KEY, ""))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 
 def _parameters_digest(folder: Path) -> str | None:
     """Return the digest of the parameters as data: layout, order and comments do not matter."""
     try:
-        tree = load_mapping((folder / PARAMETERS_FILE).read_text(encoding="utf-8"))
+        tree = load_mapping(read_text(folder / PARAMETERS_FILE))
     except (OSError, ValueError, ParameterError):
         return None
     # The stamps of versions, which begin with _, are no parameters.

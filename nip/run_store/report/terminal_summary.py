@@ -11,6 +11,7 @@ from rich.text import Text
 from nip.run_store.report.bill_table import DIALOGUE_SHARES, bill_table, read_uncertain
 from nip.run_store.report.main_metrics import TEST_PREFIX, main_metrics
 from nip.utils.console import open_console
+from nip.utils.files import read_text
 
 if TYPE_CHECKING:
     from nip.run_store.run import Run
@@ -50,8 +51,8 @@ def print_summary(run: "Run", console: Console | None = None) -> None:
 
 def _read_result(folder: Path) -> dict[str, Any]:
     try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        result = json.loads(read_text(folder / "result.json"))
+    except (OSError, ValueError, RecursionError):
         # Whoever has changed it gets a shorter summary; the numbers are in run.db.
         return {}
     return result if isinstance(result, dict) else {}

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from nip.parameters import HyperParameters
 from nip.parameters.callbacks import RolloutSamplesParameters
 from nip.run_store.reading import read_parameters, read_settings
 from nip.scenarios.image_classification.dataset import load_images
+from nip.utils.files import read_text
+from nip.utils.safe_yaml import load_yaml
 
 FOLDER = "rollouts"
 """Folder of the run into which the callback ``rollout_samples`` writes."""
@@ -74,13 +76,52 @@ def read_episodes(
             "Choose a run with scenario=image_classification."
         )
     iteration, path = _sample(folder, iteration)
-    episodes = yaml.safe_load(path.read_text(encoding="utf-8"))[:limit]
-    settings = ExperimentSettings.from_dict(read_settings(folder), ignore_unknown=True)
-    settings = settings if data_dir is None else replace(settings, data_dir=str(data_dir))
+    episodes = _read(path)[:limit]
+    # Of the stored settings only this one: the run may be somebody else's.
+    stored = read_settings(folder).get("data_dir", ExperimentSettings.data_dir)
+    settings = ExperimentSettings(data_dir=stored if data_dir is None else str(data_dir))
     dataset = load_images(hyper_params, settings, _split(hyper_params))
     rows = [episode["datapoint_id"] for episode in episodes]
+    if not all(row in range(len(dataset)) for row in rows):
+        raise ParameterError(
+            f"{path} names images that {hyper_params.dataset!r} does not have. Restore the dataset "
+            "with which the run was made."
+        )
     height, width = dataset.message_shape
     return StoredEpisodes(iteration, episodes, dataset["image"][rows].numpy(), (height, width))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Read the episodes in a file of ``rollout_samples``, which may be somebody else's."""
+    try:
+        episodes = load_yaml(read_text(path))
+    except yaml.YAMLError as error:
+        raise ParameterError(
+            f"{path} is not valid YAML: {error}. Restore it from a copy."
+        ) from error
+    if not isinstance(episodes, list) or not episodes or not all(map(_is_episode, episodes)):
+        raise ParameterError(
+            f"{path} has no list of episodes as rollout_samples writes it. Restore it from a copy."
+        )
+    return episodes
+
+
+def _is_episode(episode: Any) -> bool:
+    """Return whether an episode has what is drawn of it."""
+    from nip.scenarios.image_classification.drawing import named_pixels
+
+    try:
+        named = named_pixels(episode)
+        places = [(each.row, each.column) for each in named]
+        return (
+            all(type(number) is int for place in places for number in place)
+            and {each.agent for each in named} <= set(episode["rewards"])
+            and episode["label"] in (0, 1)
+            and "verdict" in episode
+            and type(episode["datapoint_id"]) is int
+        )
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _split(hyper_params: HyperParameters) -> str:

@@ -1,5 +1,7 @@
 """Episodes that a run has written are found again, with their images."""
 
+import re
+
 import pytest
 import torch
 
@@ -65,3 +67,20 @@ def test_runs_without_such_episodes_are_refused(tmp_path, capsys, scenario, mess
         read_episodes(tmp_path / "other")
     assert main(["other", "--runs-dir", str(tmp_path)]) == 2
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "[]", "{", "[3]", "[{rounds: []}]", "[" * 3000, "!!python/name:os.system x"]
+)
+def test_other_content_is_refused(folder, text: str) -> None:
+    path = folder / "rollouts" / "iteration_000001.yaml"
+    before = path.read_text()
+    path.write_text(text)
+    try:
+        with pytest.raises(ParameterError, match=r"iteration_000001\.yaml(?s:.*)Restore it from"):
+            read_episodes(folder, iteration=1)
+        path.write_text(re.sub("datapoint_id: .*", "datapoint_id: 1000000000", before))
+        with pytest.raises(ParameterError, match="names images that"):
+            read_episodes(folder, iteration=1)
+    finally:
+        path.write_text(before)
