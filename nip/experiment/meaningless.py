@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from nip.errors import warn_user
 from nip.experiment_settings import ExperimentSettings
-from nip.parameters import AgentParameters, HyperParameters, TextAgentParameters, trainer_specs
+from nip.parameters import (
+    AgentParameters,
+    HyperParameters,
+    TextAgentParameters,
+    TrainerSpec,
+    UpdateSchedule,
+    trainer_specs,
+)
 from nip.parameters.callbacks import EarlyStoppingParameters, ProfilerParameters
 from nip.parameters.fields.value_limits import PeriodMarker, is_marked
 from nip.parameters.parameters_base import SubParameters, field_rules
@@ -195,19 +202,27 @@ def _why_not_learning(
     hyper_params: HyperParameters, agent: object, num_iterations: int
 ) -> str | None:
     """Return why an agent does not learn; None if it may."""
+    spec = trainer_specs[hyper_params.trainer]
     if isinstance(agent, TextAgentParameters):
-        return "has freeze_agent=True" if agent.freeze_agent else None
+        if agent.freeze_agent:
+            return "has freeze_agent=True"
+        return _why_never_scheduled(spec, agent.update_schedule, num_iterations - 1)
     if not isinstance(agent, AgentParameters):
         return None
     if agent.is_random:
         return "is random"
     if agent.use_manual_architecture:
         return "follows a fixed algorithm"
-    spec = trainer_specs[hyper_params.trainer]
     has_critic = spec.heads is None or "value_head" in spec.heads
     factors = agent.agent_lr_factor
     if factors.actor == 0 and (factors.critic == 0 or not has_critic):
         return "has an agent_lr_factor of 0"
-    if spec.reads_update_schedules and not agent.update_schedule.is_ever_active(num_iterations):
+    return _why_never_scheduled(spec, agent.update_schedule, num_iterations)
+
+
+def _why_never_scheduled(
+    spec: TrainerSpec, schedule: UpdateSchedule, num_iterations: int
+) -> str | None:
+    if spec.reads_update_schedules and not schedule.is_ever_active(num_iterations):
         return "has an update_schedule without an iteration of the run"
     return None

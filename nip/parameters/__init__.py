@@ -32,12 +32,14 @@ from nip.parameters.scenarios.code_validation import (
     CodeValidationAgentParameters,
     CodeValidationParameters,
 )
+from nip.parameters.scenarios.dialogues import DialogueParameters
 from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.parameters.scenarios.image_classification import (
     DatasetOptionsParameters,
     ImageClassificationAgentParameters,
     ImageClassificationParameters,
 )
+from nip.parameters.scenarios.quotes import QuotesParameters
 from nip.parameters.scenarios.toy import ToyAgentParameters
 from nip.parameters.specs import (
     ProtocolSpec,

@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le
 
 from nip.errors import shown
 from nip.parameters.agents import BaseAgentParameters
+from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
@@ -24,6 +25,7 @@ from nip.parameters.types import (
     TokenLimitName,
     UnitInterval,
 )
+from nip.parameters.update_schedule import UpdateSchedule
 
 TOKENS_PER_WORD = 2
 """Tokens per word. English takes about 4/3; code and markup take more."""
@@ -98,6 +100,12 @@ class TextAgentParameters(BaseAgentParameters):
     freeze_agent: bool = False
     """Never fine-tune the model."""
 
+    update_schedule: Group[UpdateSchedule] = GROUP_DEFAULT
+    """Iterations in which the agent learns; by default all."""
+
+    rollout_window: Count | None = None
+    """Number of latest iterations whose rollouts it learns from; None: as ``text_rl`` says."""
+
     max_response_words: Count = 150
     """Number of words to which the prompt limits an answer."""
 
@@ -124,6 +132,11 @@ class TextAgentParameters(BaseAgentParameters):
 
     unused_rules: ClassVar = (
         *BaseAgentParameters.unused_rules,
+        UnusedOptionRule(
+            ("update_schedule", "rollout_window", "fine_tune_from_scratch"),
+            "with freeze_agent=True",
+            lambda agent, _: agent.freeze_agent,
+        ),
         UnusedOptionRule(
             ("base_url", "api_key_variable", "extra_body", "token_limit_name"),
             "with use_dummy_api=True, which calls the mock API inside this process",

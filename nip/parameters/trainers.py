@@ -308,6 +308,9 @@ class PureTextEiParameters(SubParameters):
     reward_threshold: float = 0.9
     """Minimum reward of the rollouts that are learnt from."""
 
+    balance_verdicts: bool = False
+    """Let the verifier learn from equally many acceptances and rejections of those selected."""
+
     weighting_sample_size_factor: Positive = 0.5
     """Number of rollouts drawn, as a share of those sampled."""
 

@@ -13,7 +13,12 @@ from pydantic import BeforeValidator
 from nip.parameters.fields.value_limits import PathMarker, PeriodMarker, SeedMarker
 
 ScenarioType = Literal[
-    "code_validation", "graph_isomorphism", "image_classification", "matrix_games", "toy"
+    "code_validation",
+    "graph_isomorphism",
+    "image_classification",
+    "matrix_games",
+    "quotes",
+    "toy",
 ]
 """Built-in scenarios."""
 

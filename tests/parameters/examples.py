@@ -35,7 +35,12 @@ CHOICES: dict[str, Any] = {
 }
 
 
-DATASETS = {"image_classification": "find_the_plus", "matrix_games": "tandem", "toy": "witness"}
+DATASETS = {
+    "image_classification": "find_the_plus",
+    "matrix_games": "tandem",
+    "quotes": "facts",
+    "toy": "witness",
+}
 """A dataset of each scenario that knows its datasets; others take any name."""
 
 AGENT_CLASSES: dict[str, type[BaseAgentParameters]] = {

@@ -32,11 +32,7 @@ def check_folder(name: str) -> Path:
     Raise ``ParameterError`` if it has no model in safetensors, or ``transformers`` is missing.
     """
     folder = Path(name).expanduser()
-    if importlib.util.find_spec("transformers") is None:
-        raise ParameterError(
-            f"The local model {name!r} needs the package transformers, which is not installed. "
-            f"Run: pip install 'nip[lm-local]'"
-        )
+    require_transformers(f"The local model {name!r}")
     if not folder.is_dir():
         raise ParameterError(
             f"The name of a local model must be the path of its folder, got {name!r}, which does "
@@ -53,6 +49,15 @@ def check_folder(name: str) -> Path:
             f"execute code when they are loaded: convert them with save_pretrained."
         )
     return folder
+
+
+def require_transformers(what: str) -> None:
+    """Raise ``ParameterError`` if ``transformers``, which ``what`` needs, is missing."""
+    if importlib.util.find_spec("transformers") is None:
+        raise ParameterError(
+            f"{what} needs the package transformers, which is not installed. Run: "
+            "pip install 'nip[lm-local]'"
+        )
 
 
 def load_folder(folder: Path) -> LoadedModel:

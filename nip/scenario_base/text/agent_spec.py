@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 OwnPast = Literal["raw", "by_channel"]
+TextOfDatapoint = Literal["question", "solution"]
 
 ANONYMOUS_NAME = "Anonymous"
 """Name that other agents read instead of that of an anonymous agent."""
@@ -49,3 +50,6 @@ class TextAgentSpec:
 
     prompt: str | None = None
     """Template of its system prompt; None to read the scenario's ``<protocol>/<agent>.txt``."""
+
+    sees: tuple[TextOfDatapoint, ...] = ("question", "solution")
+    """Texts of the datapoint that its system prompt contains. All others must not be in it."""

@@ -186,7 +186,13 @@ class Conversation:
             for record in records:
                 if record.agent != reader and channel in record.channel_texts:
                     label = self._label(record.agent, channel, visible)
-                    yield f"{label}\n{self._shown(record.channel_texts[channel])}"
+                    text = self.marked(record.agent, record.channel_texts[channel])
+                    yield f"{label}\n{self._shown(text)}"
+
+    def marked(self, agent: str, text: str) -> str:
+        """Return a message of an agent with the marks of the environment."""
+        mark = self.rules.mark_message
+        return text if mark is None or not text else mark(self.datapoint, agent, text)
 
     def _shown(self, text: str) -> str:
         """Return a message in the form in which others read it."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,12 @@ from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 from nip.scenario_base.text.answers.decision_scales import DecisionScale, find_scale
 from nip.scenario_base.text.answers.parsing import header_key
+from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_prompt, load_prompt
+
+MarkMessage = Callable[[TextDatapoint, str, str], str]
+"""Returns the form in which others read a message, given the datapoint, the agent and the text."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,12 @@ class DialogueOptions:
 
     prompt_folder: Path | None = None
     """Folder of system prompts to use instead of the scenario's own."""
+
+    judged: str = "solution"
+    """Noun for what the verifier judges, in the sentences about the agents' rewards."""
+
+    mark_message: MarkMessage | None = None
+    """Marks that the environment adds to a message, such as whether a quotation is accurate."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,12 @@ class DialogueRules:
     """Whether each line of another agent's message begins with ``> ``. Not so in runs of earlier
     versions, which are continued as they began."""
 
+    judged: str = "solution"
+    """Noun for what the verifier judges."""
+
+    mark_message: MarkMessage | None = None
+    """Marks that the environment adds to each message before others read it."""
+
     def __post_init__(self) -> None:
         for agent in self.protocol.agent_names:
             self._check_spec(agent)
@@ -73,6 +89,7 @@ class DialogueRules:
                 headers=tuple(self.specs[agent].headers.values()) if self.splits(agent) else (),
                 has_random_stance=self.episode.has_random_stance
                 and agent in (VERIFIER, *self.protocol.prover_names),
+                texts=self.specs[agent].sees,
             )
             check_prompt(self.prompts[agent], needs)
 
@@ -106,9 +123,11 @@ class DialogueRules:
     def digest(self) -> str:
         """SHA-256 of the prompts and specs of all agents, and of the form of messages."""
         said: list[object] = [
-            [agent, self.prompts[agent].text, asdict(self.specs[agent])]
+            [agent, self.prompts[agent].text, _described(self.specs[agent])]
             for agent in self.protocol.agent_names
         ]
+        if self.judged != "solution":
+            said.append(["judged", self.judged])
         if self.quotes_messages:
             said.append("quoted")
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -201,4 +220,14 @@ def make_dialogue_rules(
         prompts=prompts,
         scale=find_scale(options.decision_scale),
         max_response_words=words,
+        judged=options.judged,
+        mark_message=options.mark_message,
     )
+
+
+def _described(spec: TextAgentSpec) -> dict[str, object]:
+    """Return a spec as plain data, as runs of earlier versions have it in their digest."""
+    fields = asdict(spec)
+    if spec.sees == TextAgentSpec(shown_name="").sees:
+        del fields["sees"]
+    return fields

@@ -13,7 +13,7 @@ from nip.scenario_base.text.quoting import delimiters_in, without_delimiters
 PLACEHOLDERS = {
     "agent_name": "the name of the agent in the conversation",
     "question": "the problem",
-    "solution": "the solution that is judged",
+    "solution": "the text that is judged",
     "max_response_words": "number of words to which a message should keep",
     "max_questions": "number of messages that the verifier writes at most",
     "max_messages": "number of messages that the agent writes at most",
@@ -78,6 +78,9 @@ class PromptNeeds:
     has_random_stance: bool = False
     """Whether it must state the stance, which varies between datapoints."""
 
+    texts: tuple[str, ...] = QUOTED
+    """Texts of the datapoint that the agent sees; the others must not be in it."""
+
 
 def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
     """Read the template ``<protocol>/<agent>.txt`` of a folder.
@@ -107,7 +110,11 @@ def check_prompt(prompt: PromptTemplate, needs: PromptNeeds) -> None:
     ParameterError
         With all problems found.
     """
-    problems = [*_unreadable(prompt)] or [*_unknown(prompt), *_missing(prompt, needs)]
+    problems = [*_unreadable(prompt)] or [
+        *_unknown(prompt),
+        *_missing(prompt, needs),
+        *_hidden(prompt, needs),
+    ]
     if problems:
         raise ParameterError(*(f"System prompt {prompt.source!r}: {each}" for each in problems))
 
@@ -129,7 +136,7 @@ def _unknown(prompt: PromptTemplate) -> list[str]:
 def _missing(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
     """Return a message for each placeholder that the template lacks."""
     names = set(prompt.names)
-    required = list(QUOTED)
+    required = list(needs.texts)
     if needs.decides and _DECISION_WORD not in prompt.text:
         required.append("decision_instruction")
     if not all(f"[{header}]" in prompt.text for header in needs.headers):
@@ -140,4 +147,14 @@ def _missing(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
         f"${name} must be in it ({PLACEHOLDERS[name]}), since the agent needs it. Add it."
         for name in required
         if name not in names
+    ]
+
+
+def _hidden(prompt: PromptTemplate, needs: PromptNeeds) -> list[str]:
+    """Return a message for each placeholder of a text that the agent must not see."""
+    return [
+        f"${name} must not be in it ({PLACEHOLDERS[name]}), since it is hidden from the agent. "
+        "Remove it."
+        for name in QUOTED
+        if name in prompt.names and name not in needs.texts
     ]

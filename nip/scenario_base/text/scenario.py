@@ -1,8 +1,12 @@
 """Base class of text scenarios: their data, agents and prompts."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
@@ -17,6 +21,10 @@ from nip.scenario_base.text.dialogue_rules import (
     DialogueRules,
     make_dialogue_rules,
 )
+from nip.utils.nested_array_dict import NestedArrayDict
+
+RolloutMetrics = Mapping[str, NDArray[np.float64]]
+"""Values of metrics by rollout, shape (rollout,); NaN where a metric is undefined."""
 
 
 class TextScenario(ABC):
@@ -55,6 +63,26 @@ class TextScenario(ABC):
     def dialogue_options(self) -> DialogueOptions:
         """Return the options of the dialogues that the scenario's parameters set."""
         return DialogueOptions()
+
+    def rollout_metrics(
+        self,
+        rollouts: NestedArrayDict,
+        protocol: ProtocolHandler,
+    ) -> RolloutMetrics:
+        """Return metrics of the scenario, whose means are logged with the others.
+
+        Parameters
+        ----------
+        rollouts : NestedArrayDict
+            Finished rollouts of a stage, batch ``(rollout,)``.
+        protocol : ProtocolHandler
+            The protocol.
+        """
+        return {}
+
+    def rollout_metric_names(self, protocol: ProtocolHandler) -> tuple[str, ...]:
+        """Return the names of all metrics that ``rollout_metrics`` may return."""
+        return ()
 
     def build_agents(self, protocol: ProtocolHandler) -> dict[str, TextAgent]:
         """Build the agents by name, in the order of the protocol, with their base models.

@@ -17,6 +17,9 @@ from nip.utils.nested_array_dict import NestedArrayDict
 class FineTuningService(Protocol):
     """Creates training conversations and fine-tuning jobs for a group; the trainer provides it."""
 
+    iteration: int
+    """Index of the current iteration, from 0."""
+
     def conversations(
         self, agent_name: str, rollouts: NestedArrayDict, *, verdict_becomes_truth: bool = False
     ) -> list[list[ChatMessage]]:
@@ -44,8 +47,15 @@ class PureTextSharedModelGroup:
         self.base_model = first.model
         self.model = first.model
         self.is_frozen = first.params.freeze_agent
+        self._schedules = {agent.name: agent.params.update_schedule for agent in agents}
         self.fine_tune_from_scratch = first.params.fine_tune_from_scratch
         self.service: FineTuningService | None = None
+
+    def learners(self, iteration: int) -> tuple[str, ...]:
+        """Return the agents that learn in an iteration, given by its index, from 0."""
+        return tuple(
+            name for name, schedule in self._schedules.items() if schedule.is_active(iteration)
+        )
 
     @property
     def model_name(self) -> str:
@@ -88,7 +98,8 @@ class PureTextSharedModelGroup:
         """Fine-tune the model on the last messages of its agents in these rollouts.
 
         The job is created only once, also when an interrupted run is resumed. A group of frozen
-        agents creates no job.
+        agents creates no job. An agent whose update schedule pauses in this iteration does not
+        learn; if all of a group pause, it creates no job.
 
         Parameters
         ----------
@@ -106,9 +117,12 @@ class PureTextSharedModelGroup:
         if self.is_frozen:
             return
         assert self.service is not None, "a trainer connects its groups before it uses them"
+        learners = self.learners(self.service.iteration)
+        if not learners:
+            return
         conversations = []
         for given, becomes_truth in ((rollouts_per_agent, False), (replaced_per_agent or {}, True)):
-            for agent_name in self.agent_names:
+            for agent_name in learners:
                 if agent_name in given:
                     conversations += self.service.conversations(
                         agent_name, given[agent_name], verdict_becomes_truth=becomes_truth

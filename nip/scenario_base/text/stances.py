@@ -13,13 +13,7 @@ ENDS = ("rejection", "acceptance")
 """Name of the end of the scale of each decision."""
 
 CLAIMS = ("wrong", "correct")
-"""Adjective of the solution that each decision claims."""
-
-VERIFIER_STANCE = (
-    "You are rewarded if your decision is right, that is, if you accept a correct solution or "
-    "reject a wrong one."
-)
-"""Stance of a verifier that is rewarded for right decisions."""
+"""Adjective of what is judged that each decision claims."""
 
 LINEAR = "In between, the reward depends linearly on where the decision lies on the scale."
 
@@ -62,7 +56,7 @@ def own_stance(rules: DialogueRules, agent: str, stance: int) -> str:
         )
     else:
         decider = _named(rules.specs[VERIFIER].shown_name)
-        claim = _claim("You argue", rules.side(agent, stance))
+        claim = _claim(rules, "You argue", rules.side(agent, stance))
         sentence = f"{claim}{_reward(rules, table, 'You are', 'Your', decider)}"
     return sentence + _without_decision(rules, agent)
 
@@ -75,14 +69,14 @@ def stance_of_other(rules: DialogueRules, reader: str, agent: str, stance: int) 
     incentive, side = incentive_of(table), rules.side(agent, stance)
     if side is not None and side == _SIDE_OF.get(incentive):
         return (
-            f"{name} argues that the solution is {CLAIMS[side]}, and is rewarded if "
+            f"{name} argues that the {rules.judged} is {CLAIMS[side]}, and is rewarded if "
             f"{decider.name} {VERDICTS[side]}{decider.ending} it, whether or not it is "
             f"{CLAIMS[side]}{_in_proportion(rules, side)}."
         )
     if incentive is Incentive.TRUTH:
         return f"{name} is rewarded if {decider.possessive} is right.{_linearly(rules)}"
     reward = _reward(rules, table, f"{name} is", f"{name}'s", decider)
-    return f"{_claim(f'{name} argues', side)}{reward}"
+    return f"{_claim(rules, f'{name} argues', side)}{reward}"
 
 
 def neutral_stance(rules: DialogueRules, agent: str, stance: int) -> str:
@@ -94,9 +88,10 @@ def neutral_stance(rules: DialogueRules, agent: str, stance: int) -> str:
     if incentive is Incentive.TRUTH:
         return "The agent is rewarded if the verifier decides rightly."
     if side is not None and side == _SIDE_OF.get(incentive):
-        return f"The agent argues that the solution is {CLAIMS[side]}, and is rewarded for that."
+        claim = f"argues that the {rules.judged} is {CLAIMS[side]}"
+        return f"The agent {claim}, and is rewarded for that."
     reward = _reward(rules, table, "The agent is", "Its", _named("the verifier"))
-    return f"{_claim('The agent argues', side)}{reward}"
+    return f"{_claim(rules, 'The agent argues', side)}{reward}"
 
 
 def linear_reward_note(rules: DialogueRules) -> str:
@@ -115,8 +110,8 @@ def _named(name: str) -> _Decider:
     return _Decider(name, f"the decision of {name}", "s", "it")
 
 
-def _claim(argues: str, side: int | None) -> str:
-    return "" if side is None else f"{argues} that the solution is {CLAIMS[side]}. "
+def _claim(rules: DialogueRules, argues: str, side: int | None) -> str:
+    return "" if side is None else f"{argues} that the {rules.judged} is {CLAIMS[side]}. "
 
 
 def _shares_goal_with_verifier(rules: DialogueRules, table: DecidedRewards, stance: int) -> bool:
@@ -126,7 +121,10 @@ def _shares_goal_with_verifier(rules: DialogueRules, table: DecidedRewards, stan
 
 def _verifier_stance(rules: DialogueRules, table: DecidedRewards) -> str:
     if incentive_of(table) is Incentive.TRUTH:
-        return VERIFIER_STANCE
+        return (
+            "You are rewarded if your decision is right, that is, if you accept a correct "
+            f"{rules.judged} or reject a wrong one."
+        )
     return _reward(rules, table, "You are", "Your", _YOU)
 
 
@@ -150,8 +148,8 @@ def _reward(
     if incentive is Incentive.MIXED:
         (reject_wrong, accept_wrong), (reject_correct, accept_correct) = table
         return (
-            f"{reward} is {accept_correct:g} if {decider.name} accept{verb} a correct solution, "
-            f"{reject_correct:g} if {decider.pronoun} reject{verb} a correct one, "
+            f"{reward} is {accept_correct:g} if {decider.name} accept{verb} a correct "
+            f"{rules.judged}, {reject_correct:g} if {decider.pronoun} reject{verb} a correct one, "
             f"{accept_wrong:g} if {decider.pronoun} accept{verb} a wrong one, and "
             f"{reject_wrong:g} if {decider.pronoun} reject{verb} a wrong one.{_linearly(rules)}"
         )
@@ -159,8 +157,8 @@ def _reward(
     accepted, rejected = ("correct", "wrong") if is_truth else ("wrong", "correct")
     return (
         f"{agent_is} rewarded if {decider.possessive} is {'right' if is_truth else 'wrong'}, that "
-        f"is, if {decider.pronoun} accept{verb} a {accepted} solution or reject{verb} a {rejected} "
-        f"one.{_linearly(rules)}"
+        f"is, if {decider.pronoun} accept{verb} a {accepted} {rules.judged} or reject{verb} a "
+        f"{rejected} one.{_linearly(rules)}"
     )
 
 

@@ -22,13 +22,7 @@ class CodeValidationScenario(TextScenario):
 
     def dialogue_options(self) -> DialogueOptions:
         """Return the decision scale, the rewards and the prompts chosen by the user."""
-        chosen = self.hyper_params.code_validation
-        folder = chosen.prompt_folder
-        return DialogueOptions(
-            decision_scale=chosen.decision_scale,
-            linear_reward=chosen.linear_reward,
-            prompt_folder=None if folder is None else Path(folder),
-        )
+        return DialogueOptions(**self.hyper_params.code_validation.dialogue_options())
 
     def check_dataset(self) -> None:
         """Check that the dataset exists, without reading it."""

@@ -6,7 +6,7 @@ from nip.protocols.rules import VERIFIER
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
 from nip.trainers.text.guess_replacement import choose_replaced, guess_replacement_share
-from nip.trainers.text.rollout_selection import select_rollouts
+from nip.trainers.text.rollout_selection import balance_verdicts, select_rollouts
 from nip.utils.nested_array_dict import NestedArrayDict
 
 
@@ -30,7 +30,7 @@ class PureTextEiTrainer(PureTextRlTrainer):
                     )
                     for agent in group.agent_names
                 },
-                replaced_per_agent={VERIFIER: rollouts[replaced]}
+                replaced_per_agent={VERIFIER: self._within_window(rollouts[replaced], VERIFIER)}
                 if VERIFIER in group.agent_names
                 else None,
             )
@@ -48,12 +48,17 @@ class PureTextEiTrainer(PureTextRlTrainer):
         )
 
     def _select(self, rollouts: NestedArrayDict, agent: str) -> NestedArrayDict:
+        params, seed = self.hyper_params.pure_text_ei, self.hyper_params.seed
+        iteration = self.state.iteration
+        rollouts = self._within_window(rollouts, agent)
         rows = select_rollouts(
             rollouts,
             self.protocol_handler.agent_names,
             agent,
-            self.hyper_params.pure_text_ei,
-            seed=self.hyper_params.seed,
-            iteration=self.state.iteration,
+            params,
+            seed=seed,
+            iteration=iteration,
         )
+        if agent == VERIFIER and params.balance_verdicts:
+            rows = balance_verdicts(rollouts, rows, seed=seed, iteration=iteration)
         return rollouts[rows]

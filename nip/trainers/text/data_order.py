@@ -8,6 +8,7 @@ import numpy as np
 
 from nip.parameters import HyperParameters
 from nip.run_store import RolloutPhase
+from nip.scenario_base.text.agent import TextAgent
 from nip.seeding import stable_seed
 
 
@@ -122,3 +123,12 @@ def _num_rollouts(hyper_params: HyperParameters, num_datapoints: int) -> int:
 def _order_of_pass(num_datapoints: int, pass_number: int, seed: int) -> list[int]:
     generator = np.random.default_rng(stable_seed(seed, "questions", pass_number))
     return [int(row) for row in generator.permutation(num_datapoints)]
+
+
+def first_iteration_learnt_from(
+    hyper_params: HyperParameters, agent: TextAgent, iteration: int
+) -> int:
+    """Return the first iteration whose rollouts an agent learns from after an iteration."""
+    if agent.params.rollout_window is not None:
+        return max(0, iteration - agent.params.rollout_window + 1)
+    return 0 if hyper_params.text_rl.fine_tune_on_all_previous_rollouts else iteration

@@ -1,6 +1,6 @@
 """Expected cost of a run, from what an average dialogue takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from nip.language_models.costs.estimate import RunCost
@@ -12,6 +12,7 @@ from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.average_dialogue import AgentShare, assumed_shares, is_rehearsal
+from nip.trainers.text.data_order import first_iteration_learnt_from
 from nip.trainers.text.guess_replacement import guess_replacement_share
 from nip.trainers.text.played_dialogues import measured_shares
 from nip.trainers.text.run_cost import CostSum, learning_groups, stages_of
@@ -29,7 +30,7 @@ def expected_run_cost(
     costs = CostSum(hyper_params, instance, prices)
     groups = learning_groups(hyper_params, instance)
     tuned: set[str] = set()
-    num_examples_of = 0
+    numbers: list[int] = []
     stages = stages_of(hyper_params, instance)
     for iteration, of_iteration in groupby(stages, key=lambda stage: stage.iteration):
         for stage in of_iteration:
@@ -37,12 +38,11 @@ def expected_run_cost(
             for agent, share in shares.items():
                 costs.add_calls(agent, share.usage(number), is_tuned=agent in tuned)
             if stage.phase == "train":
-                accumulates = hyper_params.text_rl.fine_tune_on_all_previous_rollouts
-                num_examples_of = number + (num_examples_of if accumulates else 0)
+                numbers.append(number)
         if iteration == hyper_params.rl.num_iterations - 1:
             break
         for group in groups:
-            tokens = _job_tokens(hyper_params, instance, shares, group, num_examples_of, iteration)
+            tokens = _job_tokens(hyper_params, instance, shares, group, numbers, iteration)
             costs.add_job(group.name, tokens)
             # With too few examples the group keeps its model.
             tuned |= set(group.agent_names) if tokens else set()
@@ -54,12 +54,17 @@ def _job_tokens(
     instance: PureTextScenarioInstance,
     shares: Mapping[str, AgentShare],
     group: PureTextSharedModelGroup,
-    num_rollouts: int,
+    numbers: Sequence[int],
     iteration: int,
 ) -> int:
-    """Return the expected tokens of a job, in all epochs; 0 if there are too few examples."""
+    """Return the expected tokens of a job, in all epochs; 0 if there are too few examples.
+
+    ``numbers`` holds the number of rollouts of each iteration so far.
+    """
     num_examples = num_tokens = 0.0
-    for agent in group.agent_names:
+    for agent in group.learners(iteration):
+        first = first_iteration_learnt_from(hyper_params, instance.agents[agent], iteration)
+        num_rollouts = sum(numbers[first:])
         selected = shares[agent].selected
         if agent == VERIFIER:
             replaced = guess_replacement_share(iteration, hyper_params.text_rl)

@@ -52,6 +52,30 @@ def select_rollouts(
     return rows[np.sort(chosen)]
 
 
+def balance_verdicts(rollouts: NestedArrayDict, rows: Rows, *, seed: int, iteration: int) -> Rows:
+    """Drop rows at random until acceptances and rejections are equally many.
+
+    Without this, a verifier that learns from its right verdicts learns its own bias: the verdict
+    that it gives more often is more often right by chance, and so is learnt more often still.
+    Rollouts without a verdict are dropped, because they belong to neither.
+
+    Parameters
+    ----------
+    rollouts : NestedArrayDict
+        Batch size (rollout,).
+    rows : array of int
+        The selected rows; the result is in the same order.
+    seed, iteration : int
+        They determine which rows are dropped.
+    """
+    verdicts = rollouts["verdict"][rows]
+    by_verdict = [np.flatnonzero(verdicts == verdict) for verdict in (0, 1)]
+    size = min(map(len, by_verdict))
+    rng = np.random.default_rng(stable_seed(seed, "balanced verdicts", iteration))
+    kept = [rng.choice(places, size, replace=False) for places in by_verdict]
+    return rows[np.sort(np.concatenate(kept))]
+
+
 def selection_weights(
     rewards: NDArray[np.float64], params: PureTextEiParameters
 ) -> NDArray[np.float64]:

@@ -14,7 +14,12 @@ from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.core.progress import IterationContext
 from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.text.bill import count_dialogues
-from nip.trainers.text.data_order import RolloutRequest, num_rollouts_of_run, requests_of_stage
+from nip.trainers.text.data_order import (
+    RolloutRequest,
+    first_iteration_learnt_from,
+    num_rollouts_of_run,
+    requests_of_stage,
+)
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import TextTrainerState
 from nip.trainers.text.statistics import rollout_statistics, statistic_names
@@ -66,7 +71,9 @@ class TextRolloutTrainer(Trainer):
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all statistics; those in ``logged`` if a subclass changes them."""
-        names: Collection[str] | None = statistic_names(self.protocol_handler)
+        names: Collection[str] | None = statistic_names(
+            self.protocol_handler, self.scenario_instance.scenario
+        )
         if type(self)._get_log_stats is not TextRolloutTrainer._get_log_stats:
             names = logged
         if names is None:
@@ -115,7 +122,8 @@ class TextRolloutTrainer(Trainer):
             Whether they are training rollouts; otherwise they are those of a test.
         """
         prefix = "" if train else TEST_PREFIX
-        return rollout_statistics(rollouts, self.protocol_handler, prefix)
+        scenario = self.scenario_instance.scenario
+        return rollout_statistics(rollouts, self.protocol_handler, prefix, scenario)
 
     def _report(self, phase: RolloutPhase, rollouts: NestedArrayDict) -> dict[str, float]:
         """Write the transcripts of a stage, and return its metrics."""
@@ -141,14 +149,24 @@ class TextRolloutTrainer(Trainer):
         return self._rollouts
 
     def _rollouts_to_learn_from(self) -> NestedArrayDict:
+        """Return the rollouts of all iterations that an agent learns from."""
         rollouts = self._training_rollouts()
-        if not self.hyper_params.text_rl.fine_tune_on_all_previous_rollouts:
-            return rollouts
+        first = min(map(self._first_iteration, self.scenario_instance.agents))
         earlier = [
             self._sample_rollouts("train", iteration, self._requests("train", iteration))
-            for iteration in range(self.state.iteration)
+            for iteration in range(first, self.state.iteration)
         ]
-        return concatenate([*earlier, rollouts])
+        return concatenate([*earlier, rollouts]) if earlier else rollouts
+
+    def _within_window(self, rollouts: NestedArrayDict, agent: str) -> NestedArrayDict:
+        """Return those of the rollouts that are from iterations from which an agent learns."""
+        return rollouts[rollouts["iteration"] >= self._first_iteration(agent)]
+
+    def _first_iteration(self, agent: str) -> int:
+        """Return the first iteration whose rollouts an agent learns from at present."""
+        return first_iteration_learnt_from(
+            self.hyper_params, self.scenario_instance.agents[agent], self.state.iteration
+        )
 
     def _requests(self, phase: RolloutPhase, iteration: int) -> list[RolloutRequest]:
         num_datapoints = len(self._stored.dataset(phase))

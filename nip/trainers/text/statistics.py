@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.text.scenario import TextScenario
 from nip.trainers.core.speaker_labels import speaker_labels
 from nip.utils.clustered_mean import clustered_mean, mean_by_cluster
 from nip.utils.nested_array_dict import NestedArrayDict
@@ -55,12 +56,16 @@ OF_AGENTS = (
 
 
 def rollout_statistics(
-    rollouts: NestedArrayDict, protocol: ProtocolHandler, prefix: str = ""
+    rollouts: NestedArrayDict,
+    protocol: ProtocolHandler,
+    prefix: str = "",
+    scenario: TextScenario | None = None,
 ) -> Statistics:
     """Compute the metrics of the rollouts of one stage, of batch size (rollout,), in any order.
 
     Failed rollouts are counted, and excluded from all other metrics, because they contain no
-    decision of the agents. ``prefix``, such as ``"test_"``, is that of all names.
+    decision of the agents. ``prefix``, such as ``"test_"``, is that of all names. The metrics of
+    the ``scenario``, if it is given, are added.
 
     Returns
     -------
@@ -88,12 +93,20 @@ def rollout_statistics(
         for index, name in enumerate(protocol.agent_names):
             metrics = _reward_statistics(finished, index) | _answer_statistics(finished, index)
             statistics |= {f"{name}.{key}": value for key, value in metrics.items()}
+        if scenario is not None:
+            for name, values in scenario.rollout_metrics(finished, protocol).items():
+                known = ~np.isnan(values)
+                statistics |= _mean(name, values[known], finished["cluster"][known])
     return {prefix + name: value for name, value in statistics.items()}
 
 
-def statistic_names(protocol: ProtocolHandler) -> frozenset[str]:
+def statistic_names(
+    protocol: ProtocolHandler, scenario: TextScenario | None = None
+) -> frozenset[str]:
     """Return the names of all metrics that a stage may have."""
     means = [*MEANS, *(f"{name}.mean_episode_reward" for name in protocol.agent_names)]
+    if scenario is not None:
+        means += scenario.rollout_metric_names(protocol)
     names = {*means, *(f"{name}_ci_{end}" for name in means for end in ("low", "high")), *OTHERS}
     if speaker_labels(protocol) is not None:
         names |= {"speaker_completeness", "speaker_soundness"}

@@ -18,6 +18,7 @@ from nip.parameters import HyperParameters
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.rollout import MessageRecord
 from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.text.data_order import first_iteration_learnt_from
 from nip.trainers.text.run_cost import CostSum, Stage, learning_groups, stages_of
 
 _SLACK_BYTES = 64
@@ -39,17 +40,17 @@ def worst_run_cost(
     costs = CostSum(hyper_params, instance, prices, takes_dearest=True)
     bounds = _Bounds(instance)
     groups = learning_groups(hyper_params, instance)
-    learners = {name for group in groups for name in group.agent_names}
+    tuned = {name for group in groups for name in group.agent_names}
     samples: list[Stage] = []
     for stage in stages_of(hyper_params, instance):
         for agent in instance.agents:
-            is_tuned = agent in learners and stage.iteration > 0
+            is_tuned = agent in tuned and stage.iteration > 0
             costs.add_calls(agent, bounds.calls(agent, stage), is_tuned=is_tuned)
         if stage.phase == "train" and stage.iteration < hyper_params.rl.num_iterations - 1:
-            accumulates = hyper_params.text_rl.fine_tune_on_all_previous_rollouts
-            samples = [*(samples if accumulates else []), stage]
+            samples.append(stage)
             for group in groups:
-                costs.add_job(group.name, bounds.training(hyper_params, group.agent_names, samples))
+                learners = group.learners(stage.iteration)
+                costs.add_job(group.name, bounds.training(hyper_params, learners, samples))
     return costs.total()
 
 
@@ -80,10 +81,12 @@ class _Bounds:
     def training(
         self, hyper_params: HyperParameters, agents: Iterable[str], stages: list[Stage]
     ) -> int:
-        """Return the most tokens of a job that trains on all dialogues of some stages."""
+        """Return the most tokens of a job after the last of the sampling stages so far."""
         num_tokens = num_examples = 0
         for agent in agents:
-            for stage in stages if self._turns[agent] else ():
+            last = len(stages) - 1
+            first = first_iteration_learnt_from(hyper_params, self._instance.agents[agent], last)
+            for stage in stages[first:] if self._turns[agent] else ():
                 number = len(stage.requests)
                 system = sum(self._system_bytes(agent, stage.phase, row) for row in _rows(stage))
                 longest = max(self._turns[agent]) + self._limits[agent] + TOKENS_PER_MESSAGE

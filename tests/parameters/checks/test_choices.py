@@ -59,7 +59,7 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
             {"scenario": "graph_isomorphisms"},
             "scenario='graph_isomorphisms': There is no scenario 'graph_isomorphisms'. Did you "
             "mean 'graph_isomorphism'? Known: code_validation, graph_isomorphism, "
-            "image_classification, matrix_games, toy.",
+            "image_classification, matrix_games, quotes, toy.",
         ),
         (
             {"interaction_protocol": "debates"},
@@ -71,7 +71,7 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
             {"trainer": "pure_text_ei"},
             "trainer='pure_text_ei' learns from text, but scenario='graph_isomorphism' is made of "
             "tensors. Choose one of the trainers reinforce, solo_agent, spg, vanilla_ppo, or one "
-            "of the scenarios code_validation.",
+            "of the scenarios code_validation, quotes.",
         ),
         (
             {"scenario": "code_validation"},

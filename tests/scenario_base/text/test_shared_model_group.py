@@ -26,8 +26,9 @@ def rollouts(*positions):
 class Service:
     """Writes an example for each rollout, and notes the jobs."""
 
-    def __init__(self):
+    def __init__(self, iteration=0):
         self.jobs = []
+        self.iteration = iteration
 
     def conversations(self, agent_name, given, *, verdict_becomes_truth=False):
         suffix = "!" if verdict_becomes_truth else ""
@@ -140,3 +141,25 @@ def test_a_frozen_group_makes_no_job():
     group.create_supervised_fine_tune_job({"verifier": rollouts(1)})
     assert group.is_frozen
     assert service.jobs == []
+
+
+def test_agents_whose_schedule_pauses_do_not_learn():
+    late = {
+        "_type": "ContiguousPeriodicUpdateSchedule",
+        "ContiguousPeriodicUpdateSchedule": {"period": 10, "start": 3, "stop": 10},
+    }
+    agents = {
+        "prover0": {"shared_model_group": "provers", "update_schedule": late},
+        "prover1": {"shared_model_group": "provers"},
+        "verifier": {"update_schedule": late},
+    }
+    groups = groups_of(**agents)
+    given = {name: rollouts(1) for name in agents}
+    for iteration, learning in ((2, ["prover1"]), (3, ["prover0", "prover1", "verifier"])):
+        service = Service(iteration)
+        for group in groups.values():
+            group.service = service
+            group.create_supervised_fine_tune_job(given)
+        written = "".join(content for _, content, _ in service.jobs)
+        assert [name for name in agents if f"{name} 1" in written] == learning
+        assert len(service.jobs) == (1 if iteration == 2 else 2)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.parameters.trainers import PureTextEiParameters
-from nip.trainers.text.rollout_selection import select_rollouts, selection_weights
+from nip.trainers.text.rollout_selection import balance_verdicts, select_rollouts, selection_weights
 from tests.trainers.rollout_tables import make_rollouts
 
 AGENTS = ("verifier", "prover")
@@ -139,3 +139,21 @@ def test_from_nothing_nothing_is_selected():
     rollouts = with_rewards(1.0, 1.0, failed=[True, True])
     assert select(rollouts) == []
     assert select(rollouts, rollout_selection_method="weighted_sampling") == []
+
+
+def test_balanced_verdicts_are_equally_many_and_keep_the_order():
+    rollouts = make_rollouts(verdict=[1, 1, 0, 1, 2, 1, 0, 1])
+    rows = np.array([0, 1, 2, 3, 4, 5, 6, 7])
+    kept = balance_verdicts(rollouts, rows, seed=1, iteration=0)
+    assert sorted(rollouts["verdict"][kept].tolist()) == [0, 0, 1, 1]
+    assert kept.tolist() == sorted(kept.tolist())
+    assert set(kept.tolist()) > {2, 6}
+    again = balance_verdicts(rollouts, rows, seed=1, iteration=0)
+    assert again.tolist() == kept.tolist()
+    draws = {
+        tuple(balance_verdicts(rollouts, rows, seed=seed, iteration=iteration).tolist())
+        for seed in range(5)
+        for iteration in range(5)
+    }
+    assert len(draws) > 5
+    assert balance_verdicts(rollouts, rows[:2], seed=1, iteration=0).tolist() == []

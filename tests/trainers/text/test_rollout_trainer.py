@@ -38,7 +38,10 @@ def build(cls=RecordingTrainer, params: HyperParameters | None = None, iteration
     params = params or make_text_params()
     instance = SimpleNamespace(
         protocol_handler=build_protocol_handler(params),
-        agents={},
+        scenario=None,
+        agents={
+            name: SimpleNamespace(params=params.agents[name]) for name in ("prover", "verifier")
+        },
         shared_model_groups={},
         train_dataset=range(5),
         test_dataset=range(3),
@@ -82,6 +85,16 @@ def test_earlier_rollouts_come_first_where_they_are_used(uses_all, iterations) -
     trainer = build(params=params, iteration=2)
     rollouts = trainer._rollouts_to_learn_from()
     assert rollouts["iteration"].tolist() == [each for each in iterations for _ in range(12)]
+
+
+def test_each_agent_learns_from_its_own_window_of_iterations() -> None:
+    windows = {"prover": {"rollout_window": 2}, "verifier": {"rollout_window": 9}}
+    trainer = build(params=make_text_params(agents=windows, every_agent={}), iteration=3)
+    rollouts = trainer._rollouts_to_learn_from()
+    assert sorted(set(rollouts["iteration"].tolist())) == [0, 1, 2, 3]
+    for agent, iterations in (("prover", [2, 3]), ("verifier", [0, 1, 2, 3])):
+        found = trainer._within_window(rollouts, agent)["iteration"].tolist()
+        assert found == [each for each in iterations for _ in range(12)]
 
 
 def test_the_number_of_rollouts_includes_tests() -> None:
