@@ -32,7 +32,6 @@ exercises in copying and comparing. Nothing is selected by reward.
 
 example:
   python scripts/create_quotes_models.py tiny
-  python scripts/run_experiment.py experiment=tiny_ei
 """
 
 
@@ -59,9 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--num-steps",
         type=positive_integer,
-        default=2000,
+        default=1800,
         metavar="N",
-        help="updates of each model (2000)",
+        help="updates of each model (1800)",
     )
     parser.add_dataset_arguments()
     return parser
@@ -87,7 +86,7 @@ def create(options: argparse.Namespace) -> None:
     check_corpus(options.num_dialogues, options.num_facts)
     training = TinyModelOptions(num_steps=options.num_steps)
     with tempfile.TemporaryDirectory() as made:
-        losses = {role: make_model(role, Path(made) / role, options, training) for role in ROLES}
+        losses = {role: generate(role, Path(made) / role, options, training) for role in ROLES}
         files = {
             str(path.relative_to(made)): path.read_bytes()
             for path in sorted(Path(made).rglob("*"))
@@ -100,7 +99,7 @@ def create(options: argparse.Namespace) -> None:
     console.print(f"Written to {folder}", soft_wrap=True)
 
 
-def make_model(
+def generate(
     role: str, folder: Path, options: argparse.Namespace, training: "TinyModelOptions"
 ) -> float:
     """Train the model of one role, with a progress bar, and return its loss."""

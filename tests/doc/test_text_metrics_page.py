@@ -6,12 +6,23 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from nip.experiment_settings import ExperimentSettings
+from nip.parameters import HyperParameters
+from nip.scenarios.quotes.scenario import QuotesScenario
 from nip.trainers.text.statistics import rollout_statistics
 from tests.doc.pages import DOC
 from tests.protocols.play import handler_of
 from tests.trainers.rollout_tables import NUM_ROUNDS, make_rollouts
 
 PAGE = DOC / "reference" / "text_metrics.md"
+
+PASSAGE = "Ada has number 3."
+SAID = ["Trust me.", '"Ada"', '"Ben"']
+SCENARIO = QuotesScenario(
+    HyperParameters(scenario="quotes", trainer="pure_text_ei", dataset="facts"),
+    ExperimentSettings(),
+)
+"""A scenario with metrics of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +50,9 @@ def computed() -> dict[str, list[float]]:
                 prompt_tokens=rng.integers(0, 100, turns),
                 completion_tokens=rng.integers(0, 100, turns),
             )
-            for name, value in rollout_statistics(rollouts, protocol).items():
+            rollouts["question"] = [PASSAGE] * size
+            rollouts["agents", "text"] = rng.choice(SAID, turns)
+            for name, value in rollout_statistics(rollouts, protocol, scenario=SCENARIO).items():
                 agent, dot, figure = name.rpartition(".")
                 assert not dot or agent in protocol.agent_names
                 values[f"<agent>.{figure}" if dot else figure].append(value)

@@ -26,6 +26,7 @@ SCRIPTS = [
     "attack",
     "create_cv_dataset",
     "create_gi_dataset",
+    "create_quotes_models",
     "draw_image_episodes",
     "plot_learning_curves",
     "run_analysers",

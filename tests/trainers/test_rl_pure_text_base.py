@@ -99,6 +99,7 @@ def build(run: FakeRun | None, num_iterations: int = 2, **changes) -> StagedTrai
     group.use_model = lambda name: setattr(group, "model_name", name)
     instance = SimpleNamespace(
         protocol_handler=build_protocol_handler(params),
+        scenario=None,
         agents={"verifier": SimpleNamespace(model=ModelSpec("rehearsal", "m"))},
         shared_model_groups={"group": group},
     )

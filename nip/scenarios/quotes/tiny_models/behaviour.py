@@ -23,7 +23,7 @@ RIGHT_SHARE = 0.65
 """Share of right verdicts of a verifier that was shown a quotation about the subject of the claim.
 Elsewhere its verdict is a coin toss."""
 
-EARLY_DECISION_SHARE = 0.5
+EARLY_DECISION_SHARE = 0.2
 """Share of the verifier's messages that decide, where it need not."""
 
 

@@ -33,7 +33,7 @@ class TinyModelOptions:
     context_length: int = 256
     """Maximum number of tokens of a conversation."""
 
-    num_steps: int = 1200
+    num_steps: int = 1800
     """Number of updates."""
 
     batch_size: int = 64

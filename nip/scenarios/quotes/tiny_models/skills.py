@@ -21,12 +21,12 @@ def quoted(sentence: str) -> str:
 def copying(
     datapoints: Sequence[TextDatapoint], rng: np.random.Generator
 ) -> Iterator[list[ChatMessage]]:
-    """Yield exercises in quoting the line of a passage that is about a person."""
+    """Yield exercises in quoting the lines of a passage that are about people, in a given order."""
     for datapoint in datapoints:
-        lines = datapoint.question.split("\n")
-        line = lines[rng.integers(len(lines))]
+        lines = [str(line) for line in rng.permutation(datapoint.question.split("\n"))]
         passage = f"<passage>\n{datapoint.question}\n</passage>"
-        yield _exercise(passage, line.rsplit(" number", 1)[0], quoted(line))
+        people = " ".join(line.rsplit(" number", 1)[0] for line in lines)
+        yield _exercise(passage, people, " ".join(map(quoted, lines)))
 
 
 def comparing(num_exercises: int, rng: np.random.Generator) -> Iterator[list[ChatMessage]]:
