@@ -46,6 +46,9 @@ class CommonProtocolParameters(SubParameters):
     prover_reward: float = 1.0
     """Reward of a prover when the decision is the one that it argues for."""
 
+    prover_terminated_penalty: float = 0.0
+    """Reward of a prover when the rounds run out before the verifier has decided."""
+
     verifier_reward: float = 1.0
     """Reward of the verifier for a correct decision."""
 
@@ -75,6 +78,7 @@ class CommonProtocolParameters(SubParameters):
             (
                 "verifier_first",
                 "prover_reward",
+                "prover_terminated_penalty",
                 "verifier_reward",
                 "verifier_incorrect_penalty",
                 "verifier_terminated_penalty",
@@ -87,7 +91,7 @@ class CommonProtocolParameters(SubParameters):
             _plays_no_episodes,
         ),
         UnusedOptionRule(
-            ("prover_reward", "randomize_prover_stance"),
+            ("prover_reward", "prover_terminated_penalty", "randomize_prover_stance"),
             "with protocol_common.shared_reward=True",
             lambda common, _: common.shared_reward,
         ),

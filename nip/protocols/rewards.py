@@ -20,7 +20,7 @@ def prover_rewards(common: CommonProtocolParameters, goal: int) -> AgentRewards:
     ``goal`` is the decision that pays: 0 (reject) or 1 (accept).
     """
     row = (0.0, common.prover_reward) if goal == 1 else (common.prover_reward, 0.0)
-    return AgentRewards(decided=(row, row))
+    return AgentRewards(decided=(row, row), terminated=common.prover_terminated_penalty)
 
 
 def rewards_of_agents(

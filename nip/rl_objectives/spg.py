@@ -140,6 +140,8 @@ class SpgObjective(ShapingObjective):
         Loss of the critics.
     critic_clip : float, optional
         Limit of ``critic_loss``.
+    uses_fisher : bool
+        Whether ``entropy_eps`` times the Fisher information stands for the Hessian of a follower.
     """
 
     def __init__(
@@ -157,8 +159,10 @@ class SpgObjective(ShapingObjective):
         normalize_advantage: bool,
         critic_loss_type: CriticLoss,
         critic_clip: float | None = None,
+        uses_fisher: bool = False,
     ) -> None:
         super().__init__(agents, rule, inverse_hessian)
+        self._fisher_weight = entropy_eps if uses_fisher else None
         self._num_steps = num_steps
         self._discount = discount
         self._mixed_derivative: MixedDerivative = mixed_derivative
@@ -225,6 +229,7 @@ class SpgObjective(ShapingObjective):
             self._discount,
             self._clip_epsilon,
             self._mixed_derivative,
+            self._fisher_weight,
         )
 
     def _check_frames(self, minibatch: TensorDictBase) -> None:

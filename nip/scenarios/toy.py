@@ -8,6 +8,9 @@ In ``cheap_talk`` the prover sees the label, and its message is all that the ver
 that is rewarded for acceptance sends the same message for both labels, so the verifier can only
 guess.
 
+``faults`` is ``witness`` with the labels exchanged, and with twice as many sound datapoints as
+faulty ones: the mark is a fault (label 0), which a prover that is rewarded for acceptance hides.
+
 ``secret_talk`` is ``cheap_talk`` with a prover that sees one more bit, which is as likely for both
 labels and of no use to the verifier.
 
@@ -38,10 +41,13 @@ NUM_POSITIONS = 4
 NUM_LABELS = 2
 """Number of labels."""
 
+WITH_MARKS = ("faults", "witness")
+"""Datasets in which the verifier sees whether a message names the marked position."""
+
 
 def reads_words(context: AgentContext) -> bool:
     """Return whether an agent reads the symbols of messages, not only whether they hit the mark."""
-    return context.is_prover or context.hyper_params.dataset != "witness"
+    return context.is_prover or context.hyper_params.dataset not in WITH_MARKS
 
 
 def num_inputs(context: AgentContext) -> int:
@@ -90,9 +96,10 @@ class ToyBody(AgentBody):
 
 def _labels(dataset: str, secret: Tensor) -> Tensor:
     """Return the label that a secret implies, one-hot, (batch, 2)."""
-    if dataset == "witness":
+    if dataset in WITH_MARKS:
         is_marked = secret.sum(-1)
-        return torch.stack((1 - is_marked, is_marked), dim=-1)
+        label = is_marked if dataset == "witness" else 1 - is_marked
+        return torch.stack((1 - label, label), dim=-1)
     if dataset == "cheap_talk":
         return secret[:, :NUM_LABELS]
     return secret.unflatten(-1, (NUM_LABELS, -1)).sum(-1)
@@ -117,6 +124,11 @@ class ToyPolicyHead(PolicyHead):
         self.decision = nn.Linear(width, NUM_DECISIONS) if context.is_decider else None
         linear_size = self._shape[0] * self._shape[1] * (context.linear_symbols or 0)
         self.linear_message = nn.Linear(width, linear_size) if linear_size else None
+        params = context.params
+        if isinstance(params, ToyAgentParameters) and params.initial_policy_scale != 1.0:
+            with torch.no_grad():
+                for parameter in self.parameters():
+                    parameter *= params.initial_policy_scale
 
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
@@ -162,7 +174,7 @@ class ToySoloHead(SoloHead):
 
 @register_scenario("toy")
 class ToyScenario(Scenario):
-    """The games, chosen by ``dataset=witness``, ``cheap_talk`` or ``secret_talk``."""
+    """The games, chosen by ``dataset=witness``, ``faults``, ``cheap_talk`` or ``secret_talk``."""
 
     message_key = "position_selected"
     body = ToyBody
@@ -173,7 +185,10 @@ class ToyScenario(Scenario):
     def load_dataset(self, split: str) -> TensorDataset:
         """Return all datapoints; both splits are equal."""
         y = torch.arange(2).repeat_interleave(NUM_POSITIONS)
-        if self.hyper_params.dataset == "witness":
+        if self.hyper_params.dataset == "faults":
+            y = torch.tensor([0, 1, 1]).repeat_interleave(NUM_POSITIONS)
+            secret = torch.eye(NUM_POSITIONS).repeat(3, 1) * (1 - y).unsqueeze(-1)
+        elif self.hyper_params.dataset == "witness":
             secret = torch.cat(
                 (torch.zeros(NUM_POSITIONS, NUM_POSITIONS), torch.eye(NUM_POSITIONS))
             )

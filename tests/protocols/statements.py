@@ -199,6 +199,8 @@ def play_round(
             rewards.append(verifier_reward)
         elif decided and decision == statement.paid_for[agent]:
             rewards.append(common.prover_reward)
+        elif terminated:
+            rewards.append(common.prover_terminated_penalty)
         else:
             rewards.append(0.0)
     return Outcome(decided, terminated, rewards)

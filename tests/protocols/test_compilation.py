@@ -42,6 +42,7 @@ def test_the_verifier_may_decide_where_it_writes() -> None:
 def test_rewards_come_from_the_common_parameters_or_a_table() -> None:
     common = CommonProtocolParameters(
         prover_reward=7,
+        prover_terminated_penalty=-6,
         verifier_reward=8,
         verifier_incorrect_penalty=-9,
         verifier_terminated_penalty=-10,
@@ -53,7 +54,7 @@ def test_rewards_come_from_the_common_parameters_or_a_table() -> None:
         [[1, 2], [3, 4]],
         [[8, -9], [-9, 8]],
     ]
-    assert compiled.terminated_reward.tolist() == [0, 5, -10]
+    assert compiled.terminated_reward.tolist() == [-6, 5, -10]
     assert compiled.no_guess_reward.tolist() == [0, 6, 11]
 
 

@@ -25,6 +25,7 @@ def common_parameters(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "verifier_first": draw(st.booleans()),
         "prover_reward": draw(MONEY),
+        "prover_terminated_penalty": draw(MONEY),
         "verifier_reward": draw(MONEY),
         "verifier_incorrect_penalty": draw(MONEY),
         "verifier_terminated_penalty": draw(MONEY),

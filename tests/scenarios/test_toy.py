@@ -47,6 +47,23 @@ def test_a_witness_is_marked_for_the_questions_whose_answer_is_one():
     assert torch.equal(dataset.observations["secret"][4:], torch.eye(4))
 
 
+def test_faults_are_marks_and_the_sound_are_twice_as_many():
+    dataset = toy_instance("faults").train_dataset
+    assert dataset.y.tolist() == [0] * 4 + [1] * 8
+    assert torch.equal(dataset.observations["secret"][:4], torch.eye(4))
+    assert not dataset.observations["secret"][4:].any()
+
+
+def test_a_small_initial_scale_makes_a_policy_uniform():
+    agents = {"_default": {"initial_policy_scale": 1e-3}}
+    for _, _, agent in toy_instance("faults", agents=agents).agents:
+        output = agent(observation_of([0, 1, 2, -1], [0, 0, -1, -1]))
+        assert output.message_logits.abs().max() < 1e-2
+        if output.decision_logits is not None:
+            assert output.decision_logits.abs().max() < 1e-2
+        assert output.value.abs().max() > 1e-2
+
+
 def test_in_cheap_talk_the_secret_is_the_answer():
     dataset = toy_instance("cheap_talk").train_dataset
     assert dataset.y.tolist() == [0] * 4 + [1] * 4
@@ -70,8 +87,9 @@ def test_the_verifier_of_cheap_talk_tells_words_apart():
     assert len(torch.unique(seen, dim=0)) == 4
 
 
-def test_the_verifier_of_witness_sees_only_whether_the_named_position_is_marked():
-    agent = toy_instance("witness").agents.agents["verifier"]
+@pytest.mark.parametrize("dataset", ["witness", "faults"])
+def test_the_verifier_of_marks_sees_only_whether_the_named_position_is_marked(dataset):
+    agent = toy_instance(dataset).agents.agents["verifier"]
     named_and_marked = outputs(agent, observation_of([0, 1, 2, 3], [0, 1, 2, 3]))
     others = outputs(agent, observation_of([0, 1, 2, 3, 3, 2, -1, -1], [1, 0, 3, -1, 2, -1, 0, -1]))
     assert len(torch.unique(named_and_marked, dim=0)) == 1

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from nip.parameters.agents import AgentParameters
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
-from nip.parameters.types import CountOrZero
+from nip.parameters.types import CountOrZero, Positive
 from nip.utils.memory_limit import MemoryNeed
 
 
@@ -20,6 +20,9 @@ class ToyAgentParameters(AgentParameters):
 
     d_hidden: CountOrZero = 0
     """Width of the hidden layer; 0 for none, which makes the policy a table."""
+
+    initial_policy_scale: Positive = 1.0
+    """Factor on the initial weights of the policy head; a small one makes the policy uniform."""
 
     unused_rules: ClassVar = (
         *AgentParameters.unused_rules,

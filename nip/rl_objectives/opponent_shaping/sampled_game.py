@@ -13,6 +13,7 @@ from nip.rl_objectives.opponent_shaping.exact_game import flat_gradient
 from nip.rl_objectives.opponent_shaping.game import DifferentiableGame
 from nip.rl_objectives.opponent_shaping.inverse_hessian.curvature import (
     Curvature,
+    FisherCurvature,
     GradientCurvature,
 )
 from nip.utils.ranks import current_ranks
@@ -77,6 +78,10 @@ class SampledGame(DifferentiableGame):
     same episode, which is unbiased (see ``pair_weights``); ``mean_scores`` multiplies means, as the
     published code does."""
 
+    fisher_weight: float | None = None
+    """Weight of the Fisher information that stands for the Hessian of a player's own loss, that of
+    the entropy bonus; None: the Hessian itself."""
+
     _cache: dict[tuple[str, ...], Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,15 +103,20 @@ class SampledGame(DifferentiableGame):
         """Return an estimate of the mixed second derivative times a vector."""
         if self.mixed_derivative == "mean_scores":
             return self._product_of_means(row, column, loss, vector)
-        actions = self.players[row]
         slopes = self._slopes(column, vector)
         weights = pair_weights(slopes, self.advantages[loss], self.done, self.discount)
-        weights = -weights * actions.takes_turn / actions.num_turns.clamp_min(1e-6)
-        return self._averaged(flat_gradient(self._factor(row), actions.parameters, weights=weights))
+        return self._weighted_scores(row, -weights)
 
     def curvature(self, player: str) -> Curvature:
-        """Return the Hessian of a player's own entry of the objective matrix."""
+        """Return the Hessian of a player's own entry of the objective matrix, or its stand-in."""
         parameters = self.players[player].parameters
+        if self.fisher_weight is not None:
+            return FisherCurvature(
+                lambda vector: self._slopes(player, vector),
+                lambda weights: self._weighted_scores(player, weights),
+                parameters,
+                self.fisher_weight,
+            )
         return _AveragedCurvature(
             lambda: self._gradient(player, player, has_graph=True), parameters
         )
@@ -145,11 +155,17 @@ class SampledGame(DifferentiableGame):
         """Return the mean score of a player over its turns."""
         key = ("score", player)
         if key not in self._cache:
-            actions = self.players[player]
-            weights = actions.takes_turn / actions.num_turns.clamp_min(1e-6)
-            vector = flat_gradient(self._factor(player), actions.parameters, weights=weights)
-            self._cache[key] = self._averaged(vector)
+            ones = torch.ones_like(self.players[player].takes_turn)
+            self._cache[key] = self._weighted_scores(player, ones)
         return self._cache[key]
+
+    def _weighted_scores(self, player: str, weights: Tensor) -> Tensor:
+        """Return the mean over a player's turns of its scores times weights."""
+        actions = self.players[player]
+        weights = weights * actions.takes_turn / actions.num_turns.clamp_min(1e-6)
+        return self._averaged(
+            flat_gradient(self._factor(player), actions.parameters, weights=weights)
+        )
 
     def _slopes(self, player: str, vector: Tensor) -> Tensor:
         """Return the change of the ratio of each action along a vector, (environment, step).
@@ -191,5 +207,6 @@ class SampledGame(DifferentiableGame):
 class _AveragedCurvature(GradientCurvature):
     """A Hessian whose products are averaged over all ranks."""
 
-    def _derivative(self, weights: Tensor) -> Tensor:
-        return current_ranks().mean_(super()._derivative(weights).detach())
+    def product(self, vector: Tensor) -> Tensor:
+        """Return the Hessian times a vector."""
+        return current_ranks().mean_(super().product(vector).detach())

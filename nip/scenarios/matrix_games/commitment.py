@@ -10,58 +10,72 @@ from nip.scenario_base.game import Game, Strategies
 NUM_PLACES = 4
 """Places at which a fault may be."""
 
-ENTROPY_EPS = 0.1
+FAULTY_SHARE = 1 / 3
+"""Share of faulty products."""
+
+ENTROPY_EPS = 0.05
 """Weight of the entropy of the policies, which keeps best responses smooth."""
 
 
 class Commitment(Game):
     r"""A maker knows where a product is faulty, and an inspector has to find out whether it is.
 
-    Half of the products have a fault, at one of ``NUM_PLACES`` places. The prover knows the place
-    and names one; the verifier sees whether there is a fault at the place that was named, and
-    rejects ("no fault"), accepts ("faulty"), or decides nothing. The rewards are
+    A third of the products have a fault (label 0), at one of ``NUM_PLACES`` places. The prover
+    knows the place and names one; the verifier sees whether there is a fault at the place that was
+    named, and rejects ("faulty"), accepts ("sound"), or decides nothing. The rewards are
 
-    ========  =========================  ==================
-    decision  prover, if there is fault  verifier
-    ========  =========================  ==================
-    reject    1/3                        1 if right, else -1
-    accept    0                          1 if right, else -2
-    none      -3                         -1
-    ========  =========================  ==================
+    ========  ======  ====================
+    decision  prover  verifier
+    ========  ======  ====================
+    reject    0       1 if right, else -1
+    accept    0.1     1 if right, else -1
+    none      -5      -1
+    ========  ======  ====================
 
-    If nothing is shown, a verifier that is not committed rejects: without a decision it would lose.
-    So the prover shows nothing, and half of the decisions are right, in every equilibrium of
-    simultaneous play. A verifier that leads decides nothing in a share :math:`\epsilon > 1/10` of
-    the cases in which nothing is shown. Then hiding a fault pays :math:`(1-\epsilon)/3 -
-    3\epsilon < 0`, the prover shows it, and a share of :math:`1 - \epsilon/2`, up to 0.95, is
-    right.
+    If nothing is shown, a verifier that is not committed accepts: two thirds of the products are
+    sound. So the prover shows nothing, and a third of the decisions are wrong, in every equilibrium
+    of simultaneous play. A verifier that leads decides nothing in a share :math:`\epsilon > 1/51`
+    of the cases in which nothing is shown. Then hiding a fault pays :math:`0.1 (1 - \epsilon) - 5
+    \epsilon < 0`, the prover shows it, and a share of :math:`1 - 2 \epsilon / 3` is right.
+
+    These are the expected rewards of the dataset ``faults`` of the scenario ``toy`` with the
+    protocol ``nip`` of two rounds.
     """
 
     num_parameters: ClassVar = (6, NUM_PLACES)
 
-    _PROVER: ClassVar = (1 / 3, 0.0, -3.0)
-    _VERIFIER: ClassVar = ((1.0, -2.0, -1.0), (-1.0, 1.0, -1.0))
-    """Rewards of the verifier for each decision, without and with a fault."""
+    _PROVER: ClassVar = (0.0, 0.1, -5.0)
+    """Reward of the prover for each decision."""
+
+    _VERIFIER: ClassVar = ((1.0, -1.0, -1.0), (-1.0, 1.0, -1.0))
+    """Rewards of the verifier for each decision, with and without a fault."""
 
     def losses(self, strategies: Strategies) -> tuple[Tensor, ...]:
-        """Return minus the expected reward of verifier and prover, less the entropy bonus."""
+        """Return minus the expected reward of verifier and prover, less the entropy bonus.
+
+        The reward of the prover is that for a faulty product: without a fault, it does not depend
+        on what it does.
+        """
         decisions, place = self._policies(strategies)
-        without, with_fault = self._decisions(decisions, place)
-        sound, faulty = (torch.tensor(row).to(place) for row in self._VERIFIER)
-        verifier = (without @ sound + with_fault @ faulty) / 2
-        prover = with_fault @ torch.tensor(self._PROVER).to(place) / 2
+        hidden, faulty = self._decisions(decisions, place)
+        if_faulty, if_sound = (torch.tensor(row).to(place) for row in self._VERIFIER)
+        verifier = FAULTY_SHARE * (faulty @ if_faulty) + (1 - FAULTY_SHARE) * (hidden @ if_sound)
+        # The bonus is for the verifier's policy, and no reason to make one situation more frequent.
+        shown = FAULTY_SHARE * place[0].detach()
+        bonus = _entropy(decisions) @ torch.stack((1 - shown, shown))
         return (
-            -verifier - ENTROPY_EPS * _entropy(decisions).mean(),
-            -prover - ENTROPY_EPS * _entropy(place),
+            -verifier - ENTROPY_EPS * bonus,
+            -faulty @ torch.tensor(self._PROVER).to(place) - ENTROPY_EPS * _entropy(place),
         )
 
     def metrics(self, strategies: Strategies) -> tuple[dict[str, Tensor], ...]:
-        """Return ``exact_loss``, the verifier's ``accuracy``, and how often the fault is shown."""
+        """Return ``exact_loss``, and the verifier's ``expected_accuracy`` or the ``disclosure``."""
         decisions, place = self._policies(strategies)
-        without, with_fault = self._decisions(decisions, place)
+        hidden, faulty = self._decisions(decisions, place)
         verifier, prover = self.losses(strategies)
+        accuracy = FAULTY_SHARE * faulty[0] + (1 - FAULTY_SHARE) * hidden[1]
         return (
-            {"exact_loss": verifier, "expected_accuracy": (without[0] + with_fault[1]) / 2},
+            {"exact_loss": verifier, "expected_accuracy": accuracy},
             {"exact_loss": prover, "disclosure": place[0]},
         )
 

@@ -34,6 +34,7 @@ register_scenario_spec(
                     "protocol_common",
                     "ppo",
                     "spg.mixed_derivative",
+                    "spg.follower_curvature",
                     "rl.frames_per_batch",
                     "rl.rollouts_per_iteration",
                     "rl.steps_per_env_per_iteration",

@@ -9,7 +9,7 @@ from nip.parameters.types import DataType
 from nip.protocols.handler import ProtocolHandler
 from nip.rl_objectives.game_shaping import GameObjective
 from nip.rl_objectives.opponent_shaping.inverse_hessian.methods import InverseHessian
-from nip.rl_objectives.opponent_shaping.rule import Groups, ShapingRule
+from nip.rl_objectives.opponent_shaping.rule import VARIANTS, Groups, ShapingRule
 from nip.rl_objectives.opponent_shaping.sos import StableShaping
 from nip.rl_objectives.outcome_advantages import OutcomeAdvantages
 from nip.rl_objectives.spg import SpgObjective
@@ -31,9 +31,10 @@ class SpgTrainer(TensorDictRlTrainer):
         return SpgGameTrainer if data == SpgGameTrainer.data else cls
 
     def check(self) -> None:
-        """Check the Stackelberg sequence too."""
+        """Check the Stackelberg sequence and the curvature of followers too."""
         super().check()
         stackelberg_groups(self.hyper_params, self.protocol_handler)
+        check_curvature(self.hyper_params)
 
     def _get_loss_module_and_gae(self) -> tuple[SpgObjective, AdvantageEstimator]:
         params = self.hyper_params
@@ -51,6 +52,7 @@ class SpgTrainer(TensorDictRlTrainer):
             normalize_advantage=ppo.normalize_advantage,
             critic_loss_type=rl.loss_critic_type,
             critic_clip=(ppo.clip_epsilon if rl.clip_value else None) if is_flag else rl.clip_value,
+            uses_fisher=spg.follower_curvature == "fisher",
         )
         loss_module.make_value_estimator(ValueEstimators.GAE, gamma=rl.gamma, lmbda=rl.lmbda)
         return loss_module, OutcomeAdvantages(loss_module.value_estimator)
@@ -141,6 +143,24 @@ def stackelberg_groups(hyper_params: HyperParameters, protocol: ProtocolHandler)
             f"spg.stackelberg_sequence={str(example).replace(chr(39), '')}, or leave it out."
         )
     return groups
+
+
+def check_curvature(hyper_params: HyperParameters) -> None:
+    """Require an entropy bonus for the Fisher information.
+
+    Raises
+    ------
+    ParameterError
+        If ``ppo.entropy_eps`` is 0: the curvature of followers would be 0.
+    """
+    spg, entropy_eps = hyper_params.spg, hyper_params.ppo.entropy_eps
+    responds = VARIANTS[spg.variant].best_responds
+    if responds and spg.follower_curvature == "fisher" and entropy_eps == 0:
+        raise ParameterError(
+            "spg.follower_curvature='fisher' needs ppo.entropy_eps above 0, got 0: the curvature "
+            "is that times the Fisher information. Set ppo.entropy_eps, or "
+            "spg.follower_curvature=hessian."
+        )
 
 
 def _lookahead_lr(hyper_params: HyperParameters, name: str) -> float:

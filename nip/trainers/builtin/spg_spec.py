@@ -41,6 +41,9 @@ class SpgParameters(SubParameters):
     mixed_derivative: Literal["episodes", "mean_scores"] = "episodes"
     """Estimate of mixed derivatives: over pairs of actions in an episode, or of means of scores."""
 
+    follower_curvature: Literal["hessian", "fisher"] = "hessian"
+    """Curvature of a follower's loss: its Hessian, or its Fisher information (with entropy)."""
+
     ihvp_variant: Literal["nystrom", "conj_grad", "neumann"] = "nystrom"
     """Method for inverse-Hessian products (spg, pspg)."""
 
@@ -84,6 +87,7 @@ class SpgParameters(SubParameters):
         ),
         UnusedOptionRule(
             (
+                "follower_curvature",
                 "ihvp_variant",
                 "ihvp_num_iterations",
                 "ihvp_rank",

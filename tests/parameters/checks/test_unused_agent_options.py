@@ -79,6 +79,7 @@ def test_agents_that_answer_alone_play_no_episodes() -> None:
     common = {
         "verifier_first": False,
         "prover_reward": 2,
+        "prover_terminated_penalty": -2,
         "verifier_reward": 2,
         "verifier_incorrect_penalty": -2,
         "verifier_terminated_penalty": -2,

@@ -69,6 +69,7 @@ PUBLISHED_DEFAULTS = {
     "solo_agent.body_lr_factor_override": False,
     "protocol_common.verifier_first": True,
     "protocol_common.prover_reward": 1.0,
+    "protocol_common.prover_terminated_penalty": 0.0,
     "protocol_common.verifier_reward": 1.0,
     "protocol_common.verifier_incorrect_penalty": -1.0,
     "protocol_common.verifier_terminated_penalty": -1.0,

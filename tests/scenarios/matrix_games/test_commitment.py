@@ -17,8 +17,10 @@ def outcome(hidden, shown, place) -> tuple[float, float, float]:
     found = Commitment().metrics(strategies)
     losses = [each["exact_loss"].item() for each in found]
     policies = [torch.tensor([hidden, shown]), torch.tensor(place)]
-    bonus = [-(torch.xlogy(each, each)).sum(-1).mean().item() * ENTROPY_EPS for each in policies]
-    rewards = [-loss - each for loss, each in zip(losses, bonus, strict=True)]
+    entropies = [-(torch.xlogy(each, each)).sum(-1) for each in policies]
+    is_shown = place[0] / 3
+    bonus = entropies[0] @ torch.tensor([1 - is_shown, is_shown]), entropies[1]
+    rewards = [-loss - ENTROPY_EPS * b.item() for loss, b in zip(losses, bonus, strict=True)]
     return *rewards, found[0]["expected_accuracy"].item()
 
 
@@ -30,14 +32,14 @@ SHOW, HIDE = [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]
     ("hidden", "shown", "place", "expected"),
     [
         # The equilibrium of simultaneous play.
-        (REJECT, ACCEPT, HIDE, (0.0, 1 / 6, 0.5)),
-        (REJECT, ACCEPT, SHOW, (1.0, 0.0, 1.0)),
-        (ACCEPT, ACCEPT, HIDE, (-0.5, 0.0, 0.5)),
-        # A committed verifier: hiding pays (0.8 / 3 - 0.6) / 2, and showing 0.
-        ([0.8, 0.0, 0.2], ACCEPT, SHOW, (0.8, 0.0, 0.9)),
-        ([0.8, 0.0, 0.2], ACCEPT, HIDE, (-0.2, (0.8 / 3 - 0.6) / 2, 0.4)),
-        # At one tenth the prover is indifferent.
-        ([0.9, 0.0, 0.1], ACCEPT, HIDE, (-0.1, 0.0, 0.45)),
+        (ACCEPT, REJECT, HIDE, (1 / 3, 0.1, 2 / 3)),
+        (ACCEPT, REJECT, SHOW, (1.0, 0.0, 1.0)),
+        (REJECT, REJECT, HIDE, (-1 / 3, 0.0, 1 / 3)),
+        # A committed verifier: hiding pays 0.08 - 1, and showing 0.
+        ([0.0, 0.8, 0.2], REJECT, SHOW, (1 - 0.8 / 3, 0.0, 1 - 0.4 / 3)),
+        ([0.0, 0.8, 0.2], REJECT, HIDE, (0.4 - 1 / 3, -0.92, 1.6 / 3)),
+        # At 1/51 the prover is indifferent.
+        ([0.0, 50 / 51, 1 / 51], REJECT, HIDE, (2 / 3 * 49 / 51 - 1 / 3, 0.0, 2 / 3 * 50 / 51)),
     ],
 )
 def test_expected_rewards_and_accuracy(hidden, shown, place, expected):

@@ -54,6 +54,20 @@ def test_a_wrong_sequence_is_reported_before_anything_is_written():
         trainer.check()
 
 
+def test_the_fisher_information_needs_an_entropy_bonus():
+    spg = {"variant": "spg", "follower_curvature": "fisher"}
+    for ppo, variant in (({"entropy_eps": 0.1}, "spg"), ({"entropy_eps": 0}, "lola")):
+        trainer = make_trainer(
+            make_params(trainer="spg", protocol="nip", ppo=ppo, spg={"variant": variant})
+        )
+        trainer.check()
+    trainer = make_trainer(
+        make_params(trainer="spg", protocol="nip", ppo={"entropy_eps": 0}, spg=spg)
+    )
+    with pytest.raises(ParameterError, match=r"needs ppo\.entropy_eps above 0, got 0.*hessian"):
+        trainer.check()
+
+
 def test_steps_have_the_learning_rates_of_the_agents():
     agents = {
         "prover0": {"agent_lr_factor": {"actor": 0.5, "critic": 0.5}},
