@@ -46,8 +46,8 @@ def attack_parameters(
 ) -> HyperParameters:
     """Return the experiment of one attack.
 
-    The attackers start from scratch and are paid by their own reward tables; all other agents are
-    loaded from the run and frozen.
+    The attackers start from scratch and are paid by their own reward tables alone, without any
+    payment for zero knowledge; all other agents are loaded from the run and frozen.
 
     Parameters
     ----------
@@ -78,6 +78,7 @@ def attack_parameters(
         "force_guess": None,
         "prover_reward": abs(common["prover_reward"]) or 1.0,
     }
+    tree["zk_protocol"] = {**tree["zk_protocol"], "aux_prover_reward_coefficient": 0.0}
     tree["rl"] = {**tree["rl"], "num_iterations": num_iterations}
     default = attacked.agents[DEFAULT_AGENT].to_dict()
     agents = dict(tree["agents"])

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from nip.errors import NipError
+from nip.protocols.handler import ProtocolHandler
+from nip.protocols.rules import VERIFIER
 from nip.robustness.threats import Threat
 from nip.scenario_base.agents import ILLEGAL_LOGIT
 from nip.scenario_base.combined_agents import CombinedAgents
@@ -30,7 +32,9 @@ class BestAnswers:
     where the minimum is over all legal messages of the attackers whose turn it is; without a
     decision at the end, :math:`V = 0`. Messages of all other agents are sampled once, or are the
     most probable ones. An attacker that chooses by this rule knows them in advance, so sampled
-    values are a lower bound of what the verifier keeps.
+    values are a lower bound of what the verifier keeps. With zero knowledge, attackers answer the
+    verifier only: what is said to the adversarial verifier, in a copy of the channels, has no
+    influence on it.
 
     Parameters
     ----------
@@ -62,11 +66,13 @@ class BestAnswers:
     _generator: torch.Generator = field(init=False)
     _attackers: list[int] = field(init=False)
     _verifier: int = field(init=False)
+    _channels: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
         names = self.environment.protocol.agent_names
         self._attackers = [names.index(name) for name in self.threat.attackers]
-        self._verifier = names.index(self.environment.protocol.verifier_names[0])
+        self._verifier = names.index(VERIFIER)
+        self._channels = channels_of_verifier(self.environment.protocol)
         self._generator = torch.Generator(self.environment.device).manual_seed(self.seed)
 
     @torch.no_grad()
@@ -135,7 +141,8 @@ class BestAnswers:
         for logits_key, key in self._messages(actions):
             logits = actions[logits_key]
             for agent in self._attackers:
-                for channel in active[:, agent].any(0).nonzero().squeeze(-1).tolist():
+                written = active[:, agent].any(0).nonzero().squeeze(-1).tolist()
+                for channel in sorted(self._channels.intersection(written)):
                     for position in range(logits.shape[3]):
                         place = (agent, channel, position)
                         writes = active[:, agent, channel]
@@ -172,3 +179,12 @@ class BestAnswers:
         expanded = {name: value[row].clone() for name, value in answered.items()}
         expanded[key][:, agent, channel, position] = symbol
         return parent[row], expanded
+
+
+def channels_of_verifier(protocol: ProtocolHandler) -> frozenset[int]:
+    """Return the channels whose messages can reach the verifier: not those of other copies."""
+    seen = set(protocol.visible_channels(VERIFIER))
+    apart = {name for copy in protocol.rules.copies if seen.isdisjoint(copy) for name in copy}
+    return frozenset(
+        index for index, name in enumerate(protocol.channel_names) if name not in apart
+    )

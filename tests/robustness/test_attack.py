@@ -94,6 +94,21 @@ def test_the_attacked_verifier_keeps_its_weights(runs_dir: Path) -> None:
     assert any(not torch.equal(other_prover[key], value) for key, value in prover.items())
 
 
+def test_a_run_with_zero_knowledge_is_attacked_by_provers_that_do_not_care_for_it(
+    tmp_path: Path,
+) -> None:
+    common = {"zero_knowledge": True}
+    params = make_params(dataset="cheap_talk", protocol_common=common, rl={"num_iterations": 1})
+    run_experiment(params, run_id="zk", settings=make_settings(tmp_path))
+    # Four answers about each datapoint; those to the adversarial verifier are not tried.
+    options = AttackOptions(seeds=(1,), num_iterations=1, max_states=4)
+    report = attack_run("zk", options, settings=make_settings(tmp_path))
+    assert {"attack 1", "strongest attacks", "best answers"} < accuracies(report, 0).keys()
+    # An attacker is not paid for behaving so that a simulator could imitate its listener.
+    attack = read_parameters(tmp_path / report.attacks[0])
+    assert attack["zk_protocol"]["aux_prover_reward_coefficient"] == 0
+
+
 def test_architectures_of_attackers_are_their_own(runs_dir: Path) -> None:
     options = AttackOptions(
         seeds=(1,),

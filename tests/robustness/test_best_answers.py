@@ -44,9 +44,14 @@ class ScriptedAgents:
 
 
 def search_in(
-    dataset: str, protocol: str, decide: Decide, **options: Any
+    dataset: str, protocol: str, decide: Decide, zero_knowledge: bool = False, **options: Any
 ) -> tuple[BestAnswers, ScriptedAgents, Tensor]:
-    params = make_params(dataset=dataset, protocol=protocol, rl={"normalize_observations": False})
+    params = make_params(
+        dataset=dataset,
+        protocol=protocol,
+        protocol_common={"zero_knowledge": zero_knowledge},
+        rl={"normalize_observations": False},
+    )
     instance = make_instance(params)
     assert isinstance(instance, TensorDictScenarioInstance)
     agents = ScriptedAgents(instance, decide)
@@ -134,6 +139,25 @@ def _nip_search(
         environment, cast(CombinedAgents, agents), Threat(0, ("prover",), (0,)), greedy=True, seed=0
     )
     return search, agents, rows_with_label(environment, 0)
+
+
+def test_with_zero_knowledge_only_answers_to_the_verifier_are_tried() -> None:
+    # Four symbols about each of the four datapoints; those to the adversarial verifier as well
+    # would make four times as many.
+    search, _, rows = search_in(
+        "cheap_talk",
+        "adp",
+        lambda state: accepts_if(says(state, 2)),
+        zero_knowledge=True,
+        max_states=16,
+    )
+    sizes = []
+    advance = search.environment.advance
+    search.environment.advance = lambda state, actions: (  # type: ignore[method-assign]
+        sizes.append(len(state["y"])) or advance(state, actions)
+    )
+    assert search.right_probability(rows, 0).tolist() == [0.0] * 4
+    assert sizes[0] == 16
 
 
 def test_a_search_over_too_many_states_is_refused() -> None:
