@@ -113,7 +113,7 @@ def test_a_verifier_that_leads_makes_the_prover_show_faults(variant, is_led, tmp
         assert disclosure == pytest.approx(0.981, abs=0.02)
     else:
         # The only equilibrium of simultaneous play.
-        assert accuracy == pytest.approx(2 / 3, abs=0.02) and disclosure < 0.06
+        assert accuracy == pytest.approx(2 / 3, abs=0.04) and disclosure < 0.06
 
 
 @pytest.mark.parametrize("losses", ["exact", "rollouts"])
