@@ -128,7 +128,7 @@ class ToyPolicyHead(PolicyHead):
         if isinstance(params, ToyAgentParameters) and params.initial_policy_scale != 1.0:
             with torch.no_grad():
                 for parameter in self.parameters():
-                    parameter *= params.initial_policy_scale
+                    parameter.mul_(params.initial_policy_scale)
 
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
