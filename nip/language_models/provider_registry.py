@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from nip.language_models.chat import ChatModel, ModelSpec
@@ -31,8 +32,14 @@ class ConnectionContext:
     headers: dict[str, str] = field(default_factory=dict)
     """Additional headers of every request. Not for API keys, which belong in the environment."""
 
-    max_batch_size: int = 32
+    max_batch_size: int = 64
     """Maximum batch size of the provider ``local``; 1 makes rounding independent of other calls."""
+
+    run_folder: Path | None = None
+    """Folder of the run, in which the fine-tuning backend ``local`` keeps its jobs."""
+
+    num_threads: int = 1
+    """Threads of PyTorch in the processes of these jobs."""
 
 
 class ProvidedChatModel(ChatModel):

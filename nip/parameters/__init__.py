@@ -11,6 +11,7 @@ from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_specs
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.local_training import LocalTrainingParameters
 from nip.parameters.message_regression import MessageRegressionParameters
 from nip.parameters.named_components import LossTermParameters, LossTermSpec, loss_term_specs
 from nip.parameters.parameters_base import (

@@ -21,6 +21,7 @@ from nip.parameters.types import (
     JsonObject,
     NameOrPath,
     PathText,
+    Positive,
     ReasoningEffort,
     TokenLimitName,
     UnitInterval,
@@ -106,6 +107,12 @@ class TextAgentParameters(BaseAgentParameters):
     rollout_window: Count | None = None
     """Number of latest iterations whose rollouts it learns from; None: as ``text_rl`` says."""
 
+    n_epochs: Count | None = None
+    """Passes over the examples in a fine-tuning; None: ``fine_tuning.n_epochs``."""
+
+    learning_rate_multiplier: Positive | None = None
+    """Factor on its learning rate; None: ``fine_tuning.learning_rate_multiplier``."""
+
     max_response_words: Count = 150
     """Number of words to which the prompt limits an answer."""
 
@@ -133,7 +140,13 @@ class TextAgentParameters(BaseAgentParameters):
     unused_rules: ClassVar = (
         *BaseAgentParameters.unused_rules,
         UnusedOptionRule(
-            ("update_schedule", "rollout_window", "fine_tune_from_scratch"),
+            (
+                "update_schedule",
+                "rollout_window",
+                "fine_tune_from_scratch",
+                "n_epochs",
+                "learning_rate_multiplier",
+            ),
             "with freeze_agent=True",
             lambda agent, _: agent.freeze_agent,
         ),

@@ -357,7 +357,7 @@ class FineTuningParameters(SubParameters):
     """How the models of language-model agents are fine-tuned."""
 
     backend: Annotated[str, NamesOutside("services that are called")] = "openai"
-    """Fine-tuning backend: ``openai``, or the name of your own."""
+    """Fine-tuning backend: ``openai``, ``local``, or the name of your own."""
 
     n_epochs: Count | None = None
     """Passes over the examples; None: chosen by the service."""

@@ -53,6 +53,20 @@ RL_TRAINER = TrainerSpec(
 
 LANGUAGE_MODEL_TRAINER = TrainerSpec(
     "text",
-    reads=("text_rl", "fine_tuning", "rehearsal", "rl.num_iterations", "rl.rollouts_per_iteration"),
+    reads=(
+        "text_rl",
+        "fine_tuning",
+        "local_training",
+        "rehearsal",
+        "rl.num_iterations",
+        "rl.rollouts_per_iteration",
+    ),
+    unused_options=(
+        UnusedOptionRule(
+            ("local_training",),
+            "unless fine_tuning.backend='local'",
+            lambda hyper_params: hyper_params.fine_tuning.backend != "local",
+        ),
+    ),
 )
 """A trainer that derives from ``PureTextRlTrainer``."""

@@ -51,6 +51,9 @@ class JobRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     """At most 16 entries (keys of 64, values of 512 characters), including the key of the job."""
 
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the backend's own hyper-parameters, those of its ``parameter_group``."""
+
     @property
     def hyper_params(self) -> dict[str, int | float]:
         """Hyper-parameters that are not chosen by the service."""
@@ -106,6 +109,15 @@ class FineTuningBackend(ABC):
 
     max_file_bytes: ClassVar[int | None] = None
     """Maximum size of a dataset in bytes; None: no limit."""
+
+    poll_s: ClassVar[float | None] = None
+    """First interval in seconds between requests for the status of a job; None: a setting."""
+
+    parameter_group: ClassVar[str | None] = None
+    """Name of the backend's own group of hyper-parameters; None if it has none."""
+
+    mocked_by: ClassVar[str | None] = None
+    """Name of the backend that trains models of a rehearsal instead; None: this one does."""
 
     @abstractmethod
     def __init__(self, model: ModelSpec, context: ConnectionContext) -> None: ...

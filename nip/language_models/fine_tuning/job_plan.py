@@ -1,7 +1,8 @@
 """Plans and options of fine-tuning jobs, and the database row and request of each attempt."""
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest
@@ -45,11 +46,15 @@ class JobPlan:
     beta: float | None = None
     """DPO only: weight of the KL penalty towards the base model; None: the service chooses."""
 
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the backend's own hyper-parameters."""
+
     @property
     def hyper_params(self) -> dict[str, Any]:
         """Hyper-parameters that are not chosen by the service."""
         names = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
-        return without_missing({name: getattr(self, name) for name in names})
+        values = without_missing({name: getattr(self, name) for name in names})
+        return {**values, "options": dict(self.options)} if self.options else values
 
 
 @dataclass(frozen=True)

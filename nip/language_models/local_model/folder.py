@@ -1,12 +1,32 @@
-"""Check and load a model folder, without executing or unpickling any of its files."""
+"""Check and load a folder of a model or adapter, without executing or unpickling its files."""
 
 import importlib
 import importlib.util
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nip.errors import ParameterError
+from nip.language_models.local_model.adapter_library import import_peft
+
+_INSTALL = "pip install 'nip[lm-local]'"
+
+ADAPTER_CONFIG = "adapter_config.json"
+"""File by which the folder of an adapter is recognised."""
+
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class AdapterFolder:
+    """The folder of an adapter, and that of the model which it changes."""
+
+    adapter: Path
+    """Folder with ``adapter_config.json`` and ``adapter_model.safetensors``."""
+
+    model: Path
+    """Folder of the model."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +46,77 @@ class LoadedModel:
     """Maximum tokens of prompt and completion together; None if the folder does not specify it."""
 
 
-def check_folder(name: str) -> Path:
-    """Return the folder of a model after checking its files, without loading them.
+def check_folder(name: str, adapted_model: str | None = None) -> Path:
+    """Return the folder of a model or adapter after checking its files, without loading them.
 
-    Raise ``ParameterError`` if it has no model in safetensors, or ``transformers`` is missing.
+    Parameters
+    ----------
+    name : str
+        Path of the folder.
+    adapted_model : str, optional
+        Folder of the model that an adapter changes; by default the one that the adapter names.
+
+    Raises
+    ------
+    ParameterError
+        If it has no weights in safetensors, or a package is missing.
     """
+    what = f"The local model {name!r}"
+    require_package("transformers", what)
     folder = Path(name).expanduser()
-    require_transformers(f"The local model {name!r}")
+    found = find_model(folder, adapted_model)
+    if isinstance(found, AdapterFolder):
+        require_package("peft", what)
+        if not (folder / _ADAPTER_WEIGHTS).is_file():
+            raise ParameterError(
+                f"The folder {name!r} of an adapter has no {_ADAPTER_WEIGHTS}. Other weight "
+                "formats can execute code when they are loaded: convert them with save_pretrained."
+            )
+    _check_model(found.model if isinstance(found, AdapterFolder) else found)
+    return folder
+
+
+def find_model(folder: Path, adapted_model: str | None = None) -> Path | AdapterFolder:
+    """Return the folder itself if it is that of a model, or that of an adapter and its model.
+
+    Raises
+    ------
+    ParameterError
+        If it is the folder of an adapter that cannot be used.
+    """
+    config = folder / ADAPTER_CONFIG
+    if not config.is_file():
+        return folder
+    try:
+        content = json.loads(config.read_text("utf-8"))
+        kind, model = content["peft_type"], content["base_model_name_or_path"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ParameterError(
+            f"{config} cannot be read: {type(error).__name__}: {error}. Restore the file."
+        ) from error
+    if kind != "LORA":
+        raise ParameterError(
+            f"The adapter {str(folder)!r} is of the type {kind!r}, only LORA can be used. Merge it "
+            "into its model."
+        )
+    return AdapterFolder(folder, Path(adapted_model or str(model)).expanduser())
+
+
+def require_transformers(what: str) -> None:
+    """Raise ``ParameterError`` if ``transformers``, which ``what`` needs, is missing."""
+    require_package("transformers", what)
+
+
+def require_package(package: str, what: str) -> None:
+    """Raise ``ParameterError`` if a package of the extra ``lm-local`` is missing."""
+    if importlib.util.find_spec(package) is None:
+        raise ParameterError(
+            f"{what} needs the package {package}, which is not installed. Run: {_INSTALL}"
+        )
+
+
+def _check_model(folder: Path) -> None:
+    name = str(folder)
     if not folder.is_dir():
         raise ParameterError(
             f"The name of a local model must be the path of its folder, got {name!r}, which does "
@@ -41,49 +125,28 @@ def check_folder(name: str) -> Path:
     if not (folder / "config.json").is_file():
         raise ParameterError(
             f"The folder {name!r} of a local model has no config.json. Give a folder written by "
-            f"save_pretrained; merge adapters into their base model first."
+            f"save_pretrained."
         )
     if not any(folder.glob("*.safetensors")):
         raise ParameterError(
             f"The folder {name!r} of a local model has no *.safetensors. Other weight formats can "
             f"execute code when they are loaded: convert them with save_pretrained."
         )
-    return folder
 
 
-def require_transformers(what: str) -> None:
-    """Raise ``ParameterError`` if ``transformers``, which ``what`` needs, is missing."""
-    if importlib.util.find_spec("transformers") is None:
-        raise ParameterError(
-            f"{what} needs the package transformers, which is not installed. Run: "
-            "pip install 'nip[lm-local]'"
-        )
+def load_folder(folder: Path, adapted_model: str | None = None) -> LoadedModel:
+    """Load a model onto the GPU if there is one, otherwise in single precision onto the CPU.
 
-
-def load_folder(folder: Path) -> LoadedModel:
-    """Load a model onto the GPU if there is one, otherwise in single precision onto the CPU."""
+    ``adapted_model`` is as in ``check_folder``.
+    """
     import torch
 
     transformers: Any = importlib.import_module("transformers")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    options = {"local_files_only": True, "trust_remote_code": False}
-    # Its progress bar would be drawn over that of the run.
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, padding_side="left", **options
-        )
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder,
-            use_safetensors=True,
-            dtype="auto" if device == "cuda" else torch.float32,
-            **options,
-        )
-    except Exception as error:
-        raise ParameterError(
-            f"The local model {str(folder)!r} cannot be loaded: {error} "
-            f"Check that the folder is complete and compatible with transformers 5."
-        ) from error
+    found = find_model(folder, adapted_model)
+    source = found.model if isinstance(found, AdapterFolder) else found
+    tokenizer = read_tokenizer(source)
+    model = read_model(source, "auto" if device == "cuda" else "float32")
     end_ids = _end_ids(model, tokenizer)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = min(end_ids, default=0)
@@ -92,8 +155,59 @@ def load_folder(folder: Path) -> LoadedModel:
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=sorted(end_ids) or None, pad_token_id=tokenizer.pad_token_id
     )
+    if isinstance(found, AdapterFolder):
+        model = import_peft().PeftModel.from_pretrained(model, folder, local_files_only=True)
     model.eval().to(device)
     return LoadedModel(model, tokenizer, end_ids, _context_length(model.config))
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """Read the tokenizer of a model, with padding on the left.
+
+    Raises
+    ------
+    ParameterError
+        If its files are missing, damaged or need code.
+    """
+    transformers: Any = importlib.import_module("transformers")
+    try:
+        return transformers.AutoTokenizer.from_pretrained(
+            folder, padding_side="left", local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:
+        raise _unreadable(folder, error) from error
+
+
+def read_model(folder: Path, dtype: str) -> Any:
+    """Read a model onto the CPU, with weights of a type: ``float32``, ``bfloat16`` or ``auto``.
+
+    Raises
+    ------
+    ParameterError
+        If its files are missing, damaged or need code.
+    """
+    import torch
+
+    transformers: Any = importlib.import_module("transformers")
+    # Its progress bar would be drawn over that of the run.
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        return transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            use_safetensors=True,
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    except Exception as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> ParameterError:
+    return ParameterError(
+        f"The local model {str(folder)!r} cannot be loaded: {error} "
+        f"Check that the folder is complete and compatible with transformers 5."
+    )
 
 
 def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:

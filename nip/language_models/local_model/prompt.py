@@ -17,7 +17,7 @@ def encode_prompt(tokenizer: Any, messages: Sequence[ChatMessage]) -> list[int]:
     """
     if tokenizer.chat_template is None:
         return list(tokenizer(plain_prompt(messages))["input_ids"])
-    text = _render(tokenizer, messages) or _render(tokenizer, join_messages(messages))
+    text = render(tokenizer, messages, is_prompt=True)
     if text is None:
         roles = ", ".join(message["role"] for message in messages)
         raise BadRequestError(
@@ -47,13 +47,22 @@ def join_messages(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     return joined
 
 
-def _render(tokenizer: Any, messages: Sequence[ChatMessage]) -> str | None:
+def render(tokenizer: Any, messages: Sequence[ChatMessage], *, is_prompt: bool) -> str | None:
+    """Apply the chat template; None if it rejects the conversation in both forms.
+
+    ``is_prompt`` adds the start of the assistant's answer.
+    """
+    text = _apply_template(tokenizer, messages, is_prompt)
+    return text or _apply_template(tokenizer, join_messages(messages), is_prompt)
+
+
+def _apply_template(tokenizer: Any, messages: Sequence[ChatMessage], is_prompt: bool) -> str | None:
     # Installed with transformers, which uses it to render templates.
     from jinja2 import TemplateError
 
     try:
         text: str = tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
+            list(messages), tokenize=False, add_generation_prompt=is_prompt
         )
     except TemplateError:
         return None

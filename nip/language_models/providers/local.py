@@ -46,7 +46,7 @@ class LocalChatModel(ProvidedChatModel):
 
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)
-        self._folder = check_folder(spec.model_name)
+        self._folder = check_folder(spec.model_name, spec.fine_tuned_from)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="local-model")
         self._loaded: LoadedModel | None = None
         self._waiting: list[_Waiting] = []
@@ -56,7 +56,7 @@ class LocalChatModel(ProvidedChatModel):
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
         """Check the folder, see ``ProvidedChatModel``."""
-        check_folder(spec.model_name)
+        check_folder(spec.model_name, spec.fine_tuned_from)
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
         """Generate one completion; the model is loaded on the first call."""
@@ -104,7 +104,7 @@ class LocalChatModel(ProvidedChatModel):
     def _write(self, batch: list[_Waiting]) -> Sequence[Completion | LanguageModelError]:
         """Generate the completions of a batch; runs in the worker thread."""
         if self._loaded is None:
-            self._loaded = load_folder(self._folder)
+            self._loaded = load_folder(self._folder, self._spec.fine_tuned_from)
         questions = [
             Question(each.messages, each.sampling, lambda each=each: each.is_wanted)  # type: ignore[misc]
             for each in batch

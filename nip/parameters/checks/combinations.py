@@ -74,6 +74,8 @@ _SHARED_BY_A_GROUP = (
     "use_dummy_api",
     "fine_tune_from_scratch",
     "freeze_agent",
+    "n_epochs",
+    "learning_rate_multiplier",
 )
 
 

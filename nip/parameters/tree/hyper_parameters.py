@@ -18,6 +18,7 @@ from nip.parameters.fields.dotted_names import unknown_parameter
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.outside_names import PLAIN_TEXT, NamesOutside
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
+from nip.parameters.local_training import LocalTrainingParameters
 from nip.parameters.message_regression import MessageRegressionParameters
 from nip.parameters.named_components import (
     LossTermParameters,
@@ -183,6 +184,9 @@ class HyperParameters(SubParameters):
 
     fine_tuning: Group[FineTuningParameters] = GROUP_DEFAULT
     """How language models are fine-tuned."""
+
+    local_training: Group[LocalTrainingParameters] = GROUP_DEFAULT
+    """Fine-tuning of language models on this machine."""
 
     rehearsal: Group[RehearsalParameters] = GROUP_DEFAULT
     """The mock API that replaces the API of language models in a rehearsal."""

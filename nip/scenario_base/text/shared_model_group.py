@@ -49,6 +49,8 @@ class PureTextSharedModelGroup:
         self.is_frozen = first.params.freeze_agent
         self._schedules = {agent.name: agent.params.update_schedule for agent in agents}
         self.fine_tune_from_scratch = first.params.fine_tune_from_scratch
+        self.n_epochs = first.params.n_epochs
+        self.learning_rate_multiplier = first.params.learning_rate_multiplier
         self.service: FineTuningService | None = None
 
     def learners(self, iteration: int) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def _job_tokens(
     backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
     if round(num_examples) < backend.min_examples:
         return 0
-    n_epochs = hyper_params.fine_tuning.n_epochs
+    n_epochs = group.n_epochs or hyper_params.fine_tuning.n_epochs
     if n_epochs is None and is_rehearsal(instance):
         n_epochs = USUAL_EPOCHS
     return round(num_tokens * expected_epochs(round(num_examples), n_epochs))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ChatMessage
@@ -17,6 +18,7 @@ from nip.language_models.fine_tuning import (
     JobRunner,
     PollingPolicy,
     build_fine_tuning_backend,
+    find_fine_tuning_backend,
 )
 from nip.language_models.provider_registry import ConnectionContext
 from nip.parameters import HyperParameters
@@ -51,6 +53,8 @@ class FineTuningManager:
         usage_tracker: UsageTracker | None = None,
     ) -> None:
         self._params = hyper_params.fine_tuning
+        self._backend = find_fine_tuning_backend(self._params.backend)
+        self._options = _options_of(self._backend, hyper_params)
         self._seed = hyper_params.seed
         self._settings = settings
         self._run = run
@@ -94,9 +98,12 @@ class FineTuningManager:
                 base_model=group.model_to_fine_tune.model_name,
                 dataset=dataset,
                 seed=seed,
-                n_epochs=self._params.n_epochs,
+                n_epochs=group.n_epochs or self._params.n_epochs,
                 batch_size=self._params.batch_size,
-                learning_rate_multiplier=self._params.learning_rate_multiplier,
+                learning_rate_multiplier=(
+                    group.learning_rate_multiplier or self._params.learning_rate_multiplier
+                ),
+                options={} if self._is_mocked(group) else self._options,
             )
         )
 
@@ -130,18 +137,28 @@ class FineTuningManager:
         return self.training_bill.cost
 
     def _backends(self) -> dict[str, FineTuningBackend]:
+        usual, mocked = self._backend.name, self._backend.mocked_by
         return {
             name: build_fine_tuning_backend(
-                self._params.backend, group.model_to_fine_tune, self._context
+                (mocked or usual) if self._is_mocked(group) else usual,
+                group.model_to_fine_tune,
+                self._context,
             )
             for name, group in self._groups.items()
             if not group.is_frozen
         }
 
+    @staticmethod
+    def _is_mocked(group: PureTextSharedModelGroup) -> bool:
+        return group.base_model.provider == REHEARSAL_PROVIDER
+
+    def _poll_s(self, names: Iterable[str]) -> float:
+        """Return the first interval between polls, shorter where no service is under load."""
+        if all(self._is_mocked(self._groups[name]) for name in names):
+            return MOCK_API_POLL_S
+        return self._backend.poll_s or self._settings.poll_seconds
+
     def _runner(self, backends: Mapping[str, FineTuningBackend]) -> JobRunner:
-        is_mocked = all(
-            self._groups[name].base_model.provider == REHEARSAL_PROVIDER for name in backends
-        )
         return JobRunner(
             self._run.run_id,
             self._run.folder,
@@ -153,12 +170,20 @@ class FineTuningManager:
                 deadline_s=self._params.deadline_hours * 3600,
             ),
             PollingPolicy(
-                MOCK_API_POLL_S if is_mocked else self._settings.poll_seconds,
+                self._poll_s(backends),
                 max_wait_s=60 * self._settings.max_wait_minutes,
             ),
             read_prices(self._settings.prices),
             self.training_bill.reserve,
         )
+
+
+def _options_of(backend: type[FineTuningBackend], hyper_params: HyperParameters) -> dict[str, Any]:
+    """Return the values of a backend's own group of hyper-parameters."""
+    if backend.parameter_group is None:
+        return {}
+    values = hyper_params.get(backend.parameter_group).to_dict()
+    return {name: value for name, value in values.items() if name != "_type"}
 
 
 async def _close(backends: Mapping[str, FineTuningBackend]) -> None:

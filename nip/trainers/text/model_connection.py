@@ -38,7 +38,9 @@ def open_connection(
     """
     timeout_s = settings.api_timeout_s
     if not any(_is_mocked(agent.model) for agent in instance.agents.values()):
-        return ConnectionContext(timeout_s=timeout_s)
+        return ConnectionContext(
+            timeout_s=timeout_s, run_folder=folder, num_threads=settings.num_threads
+        )
     return open_mock_connection(
         hyper_params,
         instance,

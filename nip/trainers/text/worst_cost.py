@@ -97,7 +97,10 @@ class _Bounds:
         backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
         if num_examples * max(factor, 1.0) < backend.min_examples:
             return 0
-        epochs = most_epochs(num_examples, hyper_params.fine_tuning.n_epochs)
+        # Agents of one group have the same number of passes.
+        own = {self._instance.agents[agent].params.n_epochs for agent in agents}
+        n_epochs = max(filter(None, own), default=hyper_params.fine_tuning.n_epochs)
+        epochs = most_epochs(num_examples, n_epochs)
         return round(num_tokens * max(factor, 1.0) * epochs)
 
     def _count_system_bytes(self, agent: str, phase: str, row: int) -> int:
