@@ -92,11 +92,11 @@ def _guarded(name: str, load: Callable[[], object]) -> None:
                 f"of a module in the current folder or on PYTHONPATH, or the path of a .py file."
             ) from error
         raise PluginError(_describe(name, error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(_describe(name, error)) from error
 
 
-def _describe(name: str, error: Exception) -> str:
+def _describe(name: str, error: BaseException) -> str:
     """Describe an error in a plugin, with the line on which it occurred."""
     machinery = ("<frozen", str(Path(importlib.__file__).parent), __file__)
     frames = [

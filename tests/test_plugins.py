@@ -50,6 +50,13 @@ def test_a_file_that_fails_is_forgotten(working_folder: Path) -> None:
     plugins.load_plugins([str(path)])
 
 
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "import sys; sys.exit('bye')"])
+def test_a_plugin_does_not_end_the_program(code: str, working_folder: Path) -> None:
+    (working_folder / "plugin_exits.py").write_text(code)
+    with pytest.raises(PluginError, match=r"plugin_exits.* could not be loaded.*SystemExit"):
+        plugins.load_plugins(["./plugin_exits.py"])
+
+
 def test_a_syntax_error_is_a_message(working_folder: Path) -> None:
     (working_folder / "plugin_syntax.py").write_text("def f(:\n")
     with pytest.raises(PluginError, match=r"SyntaxError.*plugin_syntax\.py, line 1"):

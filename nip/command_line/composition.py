@@ -37,6 +37,7 @@ from nip.parameters.base_run import BaseRunParameters
 from nip.parameters.protocols import CommonProtocolParameters
 from nip.parameters.tree.command_line_tree import class_tree
 from nip.plugins import load_installed_plugins, load_plugins
+from nip.utils.files import regular
 from nip.utils.safe_yaml import problem_with_aliases
 
 DEFAULTS_NAME = "nip_defaults"
@@ -171,7 +172,15 @@ def _refuse_multiplying_aliases(folders: ConfigFolders) -> None:
     """Refuse files whose aliases OmegaConf, which copies what they stand for, would multiply."""
     for folder in filter(None, (folders.main, folders.extra)):
         for path in (*folder.glob("*.yaml"), *(folder / EXPERIMENT).rglob("*.yaml")):
-            text = path.read_text(encoding="utf-8", errors="replace")
+            if path.is_dir():
+                continue
+            try:
+                text = regular(path).read_text(encoding="utf-8", errors="replace")
+            except OSError as error:
+                raise ParameterError(
+                    f"{path} cannot be read: {error.strerror}. Remove it, or give it another "
+                    "extension."
+                ) from error
             if "&" in text and "*" in text and (problem := problem_with_aliases(text)):
                 raise ParameterError(f"{path} cannot be read: {problem}. Write the values out.")
 

@@ -20,6 +20,7 @@ from nip.scenario_base.registry import scenario_registry
 from nip.trainers.registry import trainer_registry
 from nip.trainers.tensor.weights.pretrained_agents import CONFIG_FILE, WEIGHTS_FILE, PretrainedAgent
 from nip.utils.exact_json import load_strictly
+from nip.utils.files import regular
 
 
 def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> PretrainedAgent:
@@ -41,8 +42,8 @@ def load_pretrained(folder: Path | str, device: torch.device | str = "cpu") -> P
     """
     folder = Path(folder)
     try:
-        config = load_strictly((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        weights = load_file(folder / WEIGHTS_FILE)
+        config = load_strictly(regular(folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        weights = load_file(regular(folder / WEIGHTS_FILE))
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(
             f"{folder} cannot be read as an agent: {error}. Use the folder of one agent that "

@@ -17,6 +17,7 @@ from nip.errors import ParameterError, shown, unknown_name
 from nip.language_models.chat import ChatMessage
 from nip.seeding import stable_seed
 from nip.utils.exact_json import load_strictly
+from nip.utils.files import regular
 from nip.utils.safe_yaml import load_yaml
 
 RULE_KEYS = ("when", "when_system", "answers", "recall")
@@ -137,7 +138,7 @@ def _fill_in(answers: tuple[str, ...], number: int, groups: Mapping[str, str]) -
 
 def _read_mapping(path: Path) -> Mapping[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(

@@ -11,6 +11,7 @@ from nip.errors import ParameterError, unknown_name
 from nip.language_models.chat import ChatMessage
 from nip.protocols.handler import ProtocolHandler
 from nip.rollout_analysis.subject import Subject
+from nip.utils.files import regular
 
 PLACEHOLDERS = {
     "agent_name": "name of the agent",
@@ -142,6 +143,6 @@ def _read(prompt: Path | str) -> str:
     if isinstance(prompt, str):
         return prompt
     try:
-        return prompt.read_text(encoding="utf-8").strip()
+        return regular(prompt).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"The prompt {str(prompt)!r} cannot be read: {error}") from error

@@ -36,6 +36,29 @@ TEMPORARY_SUFFIX = ".tmp"
 """Suffix of the hidden temporary files that a killed ``write_atomically`` leaves behind."""
 
 
+def kind_of_special_file(path: Path | str) -> str | None:
+    """Return what is at a path if it is neither a file nor a folder, such as ``"a named pipe"``.
+
+    Links are followed.
+    """
+    try:
+        kind = stat.S_IFMT(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return None
+    return None if kind in (stat.S_IFREG, stat.S_IFDIR) else _KINDS.get(kind, "a special file")
+
+
+def regular(path: Path | str) -> Path:
+    """Return a path whose content is about to be read; raise ``OSError`` for a special file.
+
+    Reading a named pipe would wait for a writer forever, and a device such as ``/dev/zero`` never
+    ends.
+    """
+    if (kind := kind_of_special_file(path)) is not None:
+        raise OSError(errno.EINVAL, f"it is {kind}, not a regular file", str(path))
+    return Path(path)
+
+
 def write_atomically(path: Path | str, content: bytes | str) -> None:
     """Replace a file atomically: it always has either the old content or the new.
 

@@ -1,5 +1,6 @@
 """Composition of YAML files and overrides on top of the defaults of the chosen experiment."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,14 @@ def test_where_to_run_may_be_read_from_the_environment(
     words = ["settings.runs_dir=${oc.env:SCRATCH}/runs", "run_id=job-${oc.env:SCRATCH}"]
     tree = composed(*TOY, *words)
     assert (tree["settings"]["runs_dir"], tree["run_id"]) == ("/scratch/me/runs", "job-/scratch/me")
+
+
+def test_named_pipes_are_refused_and_folders_passed_over(working_folder: Path) -> None:
+    (working_folder / "notes.yaml").mkdir()
+    composed(*TOY)
+    os.mkfifo(working_folder / "mine.yaml")
+    with pytest.raises(ParameterError, match=r"mine\.yaml cannot be read: it is a named pipe"):
+        composed(*TOY)
 
 
 def test_aliases_that_multiply_a_file_are_refused_before_they_are_copied(

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.errors import StorageError
-from nip.utils.files import read_text, remove_temporary_files, storage_errors, write_atomically
+from nip.utils.files import (
+    read_text,
+    regular,
+    remove_temporary_files,
+    storage_errors,
+    write_atomically,
+)
 from tests.small_disks import small_disk
 
 
@@ -154,3 +160,19 @@ def test_what_others_wrote_is_read_as_text_or_refused_without_waiting(tmp_path):
     path.symlink_to(path.name)
     with pytest.raises(StorageError, match="symbolic links"):
         read_text(path)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    pipe, file, link = tmp_path / "pipe", tmp_path / "file", tmp_path / "link"
+    os.mkfifo(pipe)
+    file.write_text("text")
+    for path, kind in ((pipe, "a named pipe"), (Path("/dev/zero"), "a device"), (link, "a named")):
+        if path == link:
+            link.symlink_to(pipe)
+        with pytest.raises(OSError, match=f"it is {kind}"):
+            regular(path)
+    assert regular(file).read_text() == "text"
+    with pytest.raises(FileNotFoundError):
+        regular(tmp_path / "missing").read_text()
+    with pytest.raises(IsADirectoryError):
+        regular(tmp_path).read_text()

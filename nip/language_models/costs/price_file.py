@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nip.errors import ParameterError, shown
 from nip.language_models.costs.prices import Price, Prices
+from nip.utils.files import regular
 from nip.utils.safe_yaml import load_yaml
 
 _NAMES = tuple(field.name for field in fields(Price))
@@ -36,7 +36,7 @@ def read_prices(path: str | None) -> Prices:
 
 def _entries(path: str) -> Mapping[str, Any]:
     try:
-        tree = load_yaml(Path(path).read_text(encoding="utf-8-sig"))
+        tree = load_yaml(regular(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or f"it is not YAML ({error})"
         raise ParameterError(

@@ -70,11 +70,12 @@ from nip.parameters.types import (
     Seed,
     TrainerType,
 )
+from nip.utils.files import regular
 
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return regular(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(

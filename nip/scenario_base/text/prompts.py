@@ -9,6 +9,7 @@ from string import Template
 
 from nip.errors import ParameterError, unknown_name
 from nip.scenario_base.text.quoting import delimiters_in, without_delimiters
+from nip.utils.files import regular
 
 PLACEHOLDERS = {
     "agent_name": "the name of the agent in the conversation",
@@ -92,7 +93,7 @@ def load_prompt(folder: Path, protocol: str, agent: str) -> PromptTemplate:
     """
     path = folder / protocol / f"{agent}.txt"
     try:
-        return PromptTemplate(str(path), path.read_text(encoding="utf-8").strip())
+        return PromptTemplate(str(path), regular(path).read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 from nip.errors import DatasetError
 from nip.scenario_base.dataset_files import SPLITS, missing_split, write_dataset_folder
+from nip.utils.files import regular
 from nip.utils.memory_limit import MemoryNeed, memory_limit, problem_with_memory
 
 FILE_NAMES = ("data.safetensors", "data.pt")
@@ -72,7 +73,7 @@ def _split_file(folder: Path, split: str) -> Path | None:
 
 def _load_safetensors(path: Path) -> dict[str, Any]:
     try:
-        return load_file(path)
+        return load_file(regular(path))
     except Exception as error:  # NumPy lacks some types of tensors, such as bfloat16.
         raise _unreadable(path, error) from error
 

@@ -16,7 +16,7 @@ from nip.errors import DatasetError, PluginError
 from nip.scenarios.image_classification.encoders import image_encoders
 from nip.scenarios.image_classification.pixels import scale_pixels
 from nip.seeding import stable_seed
-from nip.utils.files import write_atomically
+from nip.utils.files import regular, write_atomically
 
 EMBEDDINGS = "pretrained_embeddings"
 """First part of the observation keys of features; the name of the encoder follows."""
@@ -118,7 +118,7 @@ def build_encoder(name: str, dataset: str) -> nn.Module:
         module = encoder.build()
     if path is not None:
         try:
-            module.load_state_dict(load_file(path))
+            module.load_state_dict(load_file(regular(path)))
         except (safetensors.SafetensorError, OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise DatasetError(
@@ -129,7 +129,7 @@ def build_encoder(name: str, dataset: str) -> nn.Module:
 
 def _read_rows(path: Path, rows: Tensor) -> Tensor:
     """Read some rows of the features, without having all of them in memory."""
-    with safetensors.safe_open(path, framework="pt") as file:
+    with safetensors.safe_open(regular(path), framework="pt") as file:
         stored = file.get_slice(_FEATURES)
         num_images, *shape = stored.get_shape()
         result = torch.empty(len(rows), *shape)

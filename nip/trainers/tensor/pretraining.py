@@ -29,7 +29,7 @@ from nip.trainers.tensor.solo_training import (
     answer_alone,
     solo_rules,
 )
-from nip.utils.files import write_atomically
+from nip.utils.files import regular, write_atomically
 from nip.utils.ranks import current_ranks
 
 METRIC_PREFIX = "pretrain_"
@@ -67,7 +67,7 @@ def pretrain_agents(
     path, ranks = cache_path(instance.train_dataset, hyper_params, settings), current_ranks()
     (is_cached,) = ranks.first([path.exists() and not settings.ignore_cache])
     if is_cached:
-        stored = ranks.share(load_file(path) if ranks.is_first else {})
+        stored = ranks.share(load_file(regular(path)) if ranks.is_first else {})
         metrics = json.loads(bytes(stored.pop("metrics").tolist()))
         _load_parts(instance.agents, stored)
     else:

@@ -13,7 +13,7 @@ from nip.errors import CheckpointError, ParameterError
 from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
-from nip.utils.files import write_atomically
+from nip.utils.files import regular, write_atomically
 
 _SEPARATOR = "/"
 """Separator of nested keys in a file."""
@@ -96,7 +96,7 @@ def load_rollouts(path: Path | str) -> TensorDict:
         If the file does not exist, or holds no rollouts.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             batch_size = json.loads(file.metadata()["batch_size"])
             flat = {name: file.get_tensor(name).clone() for name in file.keys()}
     except (OSError, SafetensorError, KeyError, TypeError) as error:

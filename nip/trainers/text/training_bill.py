@@ -10,6 +10,7 @@ from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.fine_tuning.job_cost import most_trained_tokens, price_of_job
 from nip.language_models.fine_tuning.registry import fine_tuning_backend_registry
 from nip.run_store import FineTuningJobRow, Run
+from nip.utils.files import regular
 
 _NOT_CREATED = ("PLANNED", "UPLOADED")
 
@@ -93,7 +94,7 @@ class TrainingBill:
     def _count_most_tokens(
         self, path: str, num_examples: int, n_epochs: int | None, ratio: float
     ) -> int:
-        content = (self._run.folder / path).read_bytes()
+        content = regular(self._run.folder / path).read_bytes()
         return most_trained_tokens(content, num_examples, n_epochs, ratio)
 
 

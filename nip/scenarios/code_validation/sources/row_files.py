@@ -8,6 +8,7 @@ from typing import Any
 from nip.errors import DatasetError
 from nip.scenarios.code_validation.sources.rows import Row, check_row
 from nip.utils.exact_json import load_strictly
+from nip.utils.files import regular
 
 SUFFIXES = (".jsonl", ".parquet")
 """Supported file suffixes."""
@@ -28,7 +29,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _read_jsonl(path: Path) -> Iterator[tuple[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(
             f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
@@ -56,7 +57,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
             "pip install 'nip[parquet]', or save the rows as JSONL."
         ) from error
     try:
-        rows = parquet.read_table(path).to_pylist()
+        rows = parquet.read_table(regular(path)).to_pylist()
     except Exception as error:  # Damaged and unusual files make pyarrow raise many types.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as Parquet: {reason}") from error

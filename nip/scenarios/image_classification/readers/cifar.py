@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nip.scenarios.image_classification.readers.idx import MAX_BYTES
 from nip.scenarios.image_classification.readers.image_arrays import ImageArrays
 from nip.scenarios.image_classification.readers.official_files import CIFAR_ARCHIVES, damaged
+from nip.utils.files import regular
 
 _SHAPE = (3, 32, 32)
 _NUM_PIXELS = 3 * 32 * 32
@@ -64,7 +66,7 @@ def read_cifar100_split(folder: Path, split: str) -> ImageArrays:
 def _read_split(folder: Path, split: str, layout: _Layout) -> ImageArrays:
     path = folder / CIFAR_ARCHIVES[layout.dataset]
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with tarfile.open(regular(path), "r:gz") as archive:
             parts = [_read_member(archive, name) for name in layout.members[split]]
     except (tarfile.TarError, OSError, EOFError, KeyError, zlib.error) as error:
         raise damaged(path, error) from error
@@ -81,8 +83,10 @@ def _read_split(folder: Path, split: str, layout: _Layout) -> ImageArrays:
 
 def _read_member(archive: tarfile.TarFile, name: str) -> bytes:
     """Read a file of the archive into memory, without writing anything to disk."""
-    file = archive.extractfile(name)
+    size, file = archive.getmember(name).size, archive.extractfile(name)
     if file is None:
         raise KeyError(f"{name} is not a file")
+    if size > MAX_BYTES:
+        raise tarfile.TarError(f"{name} has more than {MAX_BYTES} bytes")
     with file:
         return file.read()

@@ -1,6 +1,7 @@
 """The IDX files of MNIST, Fashion-MNIST and Kuzushiji-MNIST."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -9,9 +10,13 @@ from jaxtyping import UInt8
 
 from nip.scenarios.image_classification.readers.image_arrays import ImageArrays
 from nip.scenarios.image_classification.readers.official_files import IDX_NAMES, damaged
+from nip.utils.files import regular
 
 _NUM_CLASSES = 10
 _UNSIGNED_BYTES = 8
+
+MAX_BYTES = 2**30
+"""Maximum size of a decompressed file; the largest official one has 47 MB."""
 
 
 def read_idx_split(folder: Path, split: str) -> ImageArrays:
@@ -43,15 +48,18 @@ def read_idx(path: Path, num_axes: int) -> UInt8[np.ndarray, "..."]:
         If the file is damaged.
     """
     try:
-        content = gzip.decompress(path.read_bytes())
+        with gzip.open(regular(path)) as file:
+            content = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, error) from error
+    if len(content) > MAX_BYTES:
+        raise damaged(path, f"it has more than {MAX_BYTES} bytes")
     if content[:4] != bytes((0, 0, _UNSIGNED_BYTES, num_axes)):
         raise damaged(path, f"it does not hold bytes with {num_axes} axes")
     start = 4 + 4 * num_axes
     header = content[4:start]
     shape = np.frombuffer(header, dtype=">u4").tolist() if len(header) == 4 * num_axes else []
     values = np.frombuffer(content, dtype=np.uint8, offset=min(start, len(content)))
-    if not shape or values.size != int(np.prod(shape, dtype=np.int64)):
+    if not shape or values.size != math.prod(shape):
         raise damaged(path, f"it has {values.size} bytes for an array of the shape {shape}")
     return values.reshape(shape)

@@ -8,6 +8,7 @@ import numpy as np
 from nip.errors import DatasetError
 from nip.scenarios.image_classification.readers.image_arrays import ImageArrays
 from nip.scenarios.image_classification.readers.official_files import SVHN_NAMES, damaged
+from nip.utils.files import regular
 
 _NUM_CLASSES = 10
 
@@ -49,7 +50,7 @@ def _load_matrices(path: Path) -> dict[str, Any]:
             "pip install nip[images]"
         ) from error
     try:
-        content: dict[str, Any] = loadmat(path, variable_names=("X", "y"))
+        content: dict[str, Any] = loadmat(regular(path), variable_names=("X", "y"))
     except Exception as error:  # Damaged files make SciPy raise many unrelated types.
         raise damaged(path, error) from error
     return content

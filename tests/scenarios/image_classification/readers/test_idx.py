@@ -1,11 +1,13 @@
 """The files of MNIST and its relatives are read as their authors write them."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
 
 from nip.errors import DatasetError
+from nip.scenarios.image_classification.readers import idx
 from nip.scenarios.image_classification.readers.idx import read_idx, read_idx_split
 from tests.scenarios.image_classification.official_files import (
     random_pixels,
@@ -45,6 +47,30 @@ def test_damaged_files_are_refused(tmp_path, content, reason) -> None:
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=reason):
         read_idx(path, num_axes=1)
+
+
+def test_sizes_whose_product_overflows_are_refused(tmp_path) -> None:
+    """2^31 x 2^31 x 4 is 0 in 64 bits, the size of a file without pixels."""
+    shape = b"".join(size.to_bytes(4, "big") for size in (2**31, 2**31, 4))
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(b"\0\0\x08\x03" + shape))
+    with pytest.raises(DatasetError, match="0 bytes for an array of the shape"):
+        read_idx(path, num_axes=3)
+
+
+def test_a_file_that_decompresses_without_end_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(idx, "MAX_BYTES", 1000)
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(b"\0" * 10**6))
+    with pytest.raises(DatasetError, match="more than 1000 bytes"):
+        read_idx(path, num_axes=3)
+
+
+def test_a_named_pipe_is_refused(tmp_path) -> None:
+    path = tmp_path / "images.gz"
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match="a named pipe"):
+        read_idx(path, num_axes=3)
 
 
 @pytest.mark.parametrize(
