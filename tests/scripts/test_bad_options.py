@@ -10,9 +10,14 @@ import pytest
 from tests.command_line.bad_values import VALUES
 from tests.fork_server import REPOSITORY
 
-SCRIPTS = sorted(
-    path.stem for path in (REPOSITORY / "scripts").glob("*.py") if path.stem != "run_experiment"
-)
+PROGRAMS = [
+    *(
+        f"scripts.{path.stem}"
+        for path in sorted((REPOSITORY / "scripts").glob("*.py"))
+        if path.stem != "run_experiment"
+    ),
+    "nip.language_models.server.__main__",
+]
 NAME = "mine"
 """What each script needs beside the option under test: a dataset, or a run that does not exist."""
 
@@ -34,15 +39,15 @@ def words(action: argparse.Action, value: str) -> list[str]:
 
 
 @pytest.mark.grid
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
-    script: str,
+    program: str,
     working_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    module = importlib.import_module(f"scripts.{script}")
-    for name in ("generate", "write_dataset", "report"):
+    module = importlib.import_module(program)
+    for name in ("generate", "write_dataset", "report", "listen"):
         # What is checked before, must be checked without generating anything.
         monkeypatch.setattr(module, name, _stop, raising=False)
     for action in options_of(module.build_parser()):

@@ -10,15 +10,16 @@ if __name__ == "__main__":
     show_uncaught_errors_safely()
 
 import argparse
+import ipaddress
 import logging
 import socket
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from nip.errors import NipError, ParameterError
+from nip.errors import NipError, ParameterError, shortened
 from nip.language_models.server.endpoint import EndpointOptions
-from nip.utils.unicode_text import visible
+from nip.utils.unicode_text import valid_unicode, visible
 
 EPILOG = """\
 Clients use the printed address as base URL, with any key:
@@ -28,7 +29,8 @@ Selectors restrict a fault to some requests:
   --faults "rate_limit?rate=0.5&first=10" "server_error?request=chat&model=gpt-4o"
 
 GET /admin/counters returns the request counters; POST /admin/faults changes the faults. They accept
-JSON only, and only the host names localhost, --host, and addresses.
+JSON only, and only the host names localhost, --host, and addresses; so do all other routes, unless
+--host is an address that other machines reach. Web pages of other servers are refused.
 """
 
 STALL_S = 3600.0
@@ -126,15 +128,21 @@ def serve(given: argparse.Namespace) -> None:
         tokens_per_minute=given.tokens_per_minute,
         stall_s=given.stall,
         admin_hosts=(given.host.lower(),),
+        is_local=is_loopback(given.host),
     )
     with listen(given.host, given.port) as opened:
         config = uvicorn.Config(
             create_app(options),
             log_level="warning",
             access_log=False,
+            # The other implementations, used where they are installed, do not limit headers.
+            http="h11",
+            ws="none",
             timeout_graceful_shutdown=1,
         )
         logging.getLogger("uvicorn.error").addFilter(is_unexpected)
+        # The client is told what is wrong with a form.
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         port = opened.getsockname()[1]
         sys.stdout.write(f"Serving {address(given.host, port)}; Ctrl-C stops it.\n")
         sys.stdout.flush()
@@ -163,12 +171,22 @@ def listen(host: str, port: int) -> socket.socket:
         except BaseException:
             opened.close()
             raise
-    except OSError as error:
+    except (OSError, TypeError, UnicodeError) as error:
+        # Python raises the latter two for names that IDNA cannot encode.
+        reason = getattr(error, "strerror", None) or "it is not the name of a host"
         raise ParameterError(
-            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another --port "
-            "(0 selects a free one) or --host."
+            f"Cannot listen on {shortened(valid_unicode(host), 200)}, port {port}: {reason}. "
+            "Choose another --port (0 selects a free one) or --host."
         ) from error
     return opened
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address or a name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def address(host: str, port: int) -> str:

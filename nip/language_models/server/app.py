@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -20,6 +20,8 @@ from nip.language_models.server.request_checks import (
     MAX_BODY,
     MAX_UPLOAD,
     check_admin_request,
+    check_host,
+    check_origin,
     limit_body,
 )
 
@@ -58,7 +60,11 @@ def create_app(options: EndpointOptions | None = None) -> Starlette:
             for method, path, handler in _ROUTES
         ],
         # Starlette types handlers as taking any exception, but calls each only for its own class.
-        exception_handlers={ApiError: _show_api_error, HTTPException: _show_http_error},
+        exception_handlers={
+            ApiError: _show_api_error,
+            HTTPException: _show_http_error,
+            ClientDisconnect: _show_nothing,
+        },
         lifespan=lifespan,
     )
     app.state.endpoint = endpoint
@@ -127,11 +133,15 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 def _guarded(endpoint: Endpoint, path: str, handler: Handler) -> Handler:
     """Check key, host and type of the body before a handler, and limit the body."""
+    options = endpoint.options
 
     async def check_and_handle(request: Request) -> Response:
         endpoint.check_key(request)
+        check_origin(request, options.admin_hosts)
         if path.startswith("/admin/"):
-            check_admin_request(request, endpoint.options.admin_hosts)
+            check_admin_request(request)
+        if path.startswith("/admin/") or options.is_local:
+            check_host(request, options.admin_hosts)
         return await handler(limit_body(request, MAX_UPLOAD if path == FILES else MAX_BODY))
 
     return check_and_handle
@@ -139,6 +149,11 @@ def _guarded(endpoint: Endpoint, path: str, handler: Handler) -> Handler:
 
 def _show_api_error(_request: Request, error: Any) -> Response:
     return JSONResponse(error.body(), error.status, error.headers)
+
+
+def _show_nothing(_request: Request, _error: Any) -> Response:
+    """Answer a client that has closed the connection before its request was complete."""
+    return Response(status_code=400)
 
 
 def _show_http_error(request: Request, error: Any) -> Response:

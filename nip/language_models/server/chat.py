@@ -25,6 +25,7 @@ from nip.language_models.server.faults import Fault
 from nip.language_models.server.json_io import read_json_object
 from nip.language_models.server.mock_models.mock_model import MockAnswer, MockRequest
 from nip.language_models.server.models import is_fine_tuned
+from nip.language_models.server.request_checks import MAX_BODY
 from nip.seeding import stable_seed
 
 _NO_LIMIT = 2**31
@@ -85,6 +86,8 @@ async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -
         except LanguageModelError as error:
             raise server_error(str(error)) from error
         choices.append(_finish(answer, chat, fault))
+        if sum(len(choice.text) for choice in choices) > MAX_BODY:
+            raise invalid("n", f"The completions exceed {MAX_BODY} characters. Choose a lower n.")
     return choices
 
 

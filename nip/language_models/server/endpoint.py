@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown
 from nip.language_models.server.errors import (
     CutResponse,
     StalledResponse,
@@ -30,7 +30,14 @@ SLOW_FACTOR = 10
 MIN_SLOW_S = 0.02
 """Minimum latency, in seconds, of a response with the fault ``slow``."""
 
-_NON_NEGATIVE_OPTIONS = ("job_polls", "latency_s", "job_seconds", "retry_after_s", "stall_s")
+_MAX_SECONDS = 1e9
+_RANGES: dict[str, tuple[int, float]] = {
+    **dict.fromkeys(("latency_s", "job_seconds", "retry_after_s", "stall_s"), (0, _MAX_SECONDS)),
+    "job_polls": (0, 1e9),
+    "requests_per_minute": (1, 1e15),
+    "tokens_per_minute": (1, 1e15),
+    "fault_rate": (0, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -89,18 +96,21 @@ class EndpointOptions:
     """Host names that requests of the admin interface may have, besides ``localhost`` and
     addresses; None accepts any, for an application that no network reaches."""
 
+    is_local: bool = False
+    """Whether only this machine can reach the server. Requests of all routes must then have a host
+    as those of the admin interface, so that web pages cannot read them by DNS rebinding."""
+
     def __post_init__(self) -> None:
-        for name in _NON_NEGATIVE_OPTIONS:
+        for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if not 0 <= value < float("inf"):
+            if not least <= value <= most:
                 raise ParameterError(
-                    f"{name} must be a finite number of at least 0, got {value!r}."
+                    f"{name} must be a number from {least} to {most:g}, got {shown(value)}."
                 )
-        for name in ("requests_per_minute", "tokens_per_minute"):
-            if getattr(self, name) < 1:
-                raise ParameterError(f"{name} must be at least 1, got {getattr(self, name)!r}.")
-        if not 0 <= self.fault_rate <= 1:
-            raise ParameterError(f"fault_rate must be between 0 and 1, got {self.fault_rate!r}.")
+        if self.state_path == "":
+            raise ParameterError(
+                "state_path must name a file, got ''. Leave it out to keep the state in memory."
+            )
 
 
 class Endpoint:

@@ -16,6 +16,9 @@ from nip.utils.unicode_text import valid_unicode
 
 MAX_FILES_PER_PAGE = 10000
 
+MAX_STORED = 4 * 2**30
+"""Maximum size of all files together in bytes."""
+
 
 @asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[FormData]:
@@ -45,6 +48,11 @@ async def upload_file(request: Request) -> Response:
     fault = endpoint.choose_fault("upload", digest)
 
     def store() -> Response:
+        if endpoint.state.files.num_bytes() + len(content) > MAX_STORED:
+            raise ApiError(
+                413,
+                f"All files together may have {MAX_STORED} bytes. Delete those not needed.",
+            )
         with endpoint.state.transaction():
             stored = endpoint.state.files.add(name, purpose, content)
             endpoint.state.counters.increment(UPLOADS, stored.sha256)

@@ -23,12 +23,14 @@ def parse_json(content: bytes) -> Any:
     Raise ``ValueError`` if it is invalid, nested too deeply, or has a number that is not finite or
     an unpaired surrogate.
     """
+    # Given bytes, ``json.loads`` would let encoded surrogates pass.
+    text = content.decode(json.detect_encoding(content))
     try:
-        tree = json.loads(content, parse_float=_finite, parse_constant=_finite)
+        tree = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     _check_depth(tree)
-    if b"\\ud" in content.lower():
+    if "\\ud" in text.lower():
         json.dumps(tree, ensure_ascii=False).encode()
     return tree
 

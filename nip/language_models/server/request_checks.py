@@ -1,7 +1,8 @@
-"""Limits of request bodies, and protection of the admin interface against web pages."""
+"""Limits of request bodies, and protection against web pages."""
 
 import ipaddress
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.types import Message
@@ -39,12 +40,22 @@ def limit_body(request: Request, max_bytes: int) -> Request:
     return Request(request.scope, receive)
 
 
-def check_admin_request(request: Request, hosts: Collection[str] | None) -> None:
-    """Raise ``ApiError`` for a request that a web page could have made a browser send.
+def check_admin_request(request: Request) -> None:
+    """Raise ``ApiError`` for a body that is not marked as JSON.
 
-    A page can send a body to any address, but without the consent of the server not one of type
-    JSON. And it can let the name of its own server stand for this machine, but has that name in the
-    header ``Host`` then.
+    A web page can make a browser send a body to any address, but without the consent of the server
+    not one of type JSON.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind != JSON_TYPE:
+        raise ApiError(415, f"The admin interface needs Content-Type: {JSON_TYPE}, got {kind!r}.")
+
+
+def check_host(request: Request, hosts: Collection[str] | None) -> None:
+    """Raise ``ApiError`` for a request to a name that the server does not have.
+
+    A web page can let the name of its own server stand for this machine (DNS rebinding), but has
+    that name in the header ``Host`` then.
 
     Parameters
     ----------
@@ -54,16 +65,34 @@ def check_admin_request(request: Request, hosts: Collection[str] | None) -> None
         Names under which the server is known, besides ``localhost`` and addresses; None: any name,
         for an application that no network reaches.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method == "POST" and kind != JSON_TYPE:
-        raise ApiError(415, f"The admin interface needs Content-Type: {JSON_TYPE}, got {kind!r}.")
     host = _host_name(request.headers.get("host", ""))
-    if hosts is not None and host not in ("localhost", *hosts) and not _is_address(host):
+    if not _is_known(host, hosts):
         raise ApiError(
             403,
-            f"The admin interface does not know the host {host!r}. Use an address, localhost, or "
-            "the name given with --host.",
+            f"The mock API does not know the host {host!r}. Use an address, localhost, or the name "
+            "given with --host.",
         )
+
+
+def check_origin(request: Request, hosts: Collection[str] | None) -> None:
+    """Raise ``ApiError`` for a request that a web page of another server sends.
+
+    Browsers name the server of the page in the header ``Origin``. They do not show the response to
+    the page, but would send the request, which may upload files or cancel jobs.
+    """
+    origin = request.headers.get("origin")
+    if origin is None:
+        return
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        host = ""
+    if not _is_known(host, hosts):
+        raise ApiError(403, f"The mock API serves no web pages, but got Origin: {origin[:200]}.")
+
+
+def _is_known(host: str, hosts: Collection[str] | None) -> bool:
+    return hosts is None or host in ("localhost", *hosts) or _is_address(host)
 
 
 def _host_name(header: str) -> str:

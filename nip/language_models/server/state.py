@@ -12,6 +12,7 @@ from nip.language_models.server.tables import (
     FineTuningJobTable,
     ModelTable,
 )
+from nip.utils.files import kind_of_special_file
 from nip.utils.sqlite_errors import disk_errors, readable_errors
 
 LAYOUT_VERSION = 1
@@ -65,6 +66,11 @@ class EndpointState:
             raise ParameterError(
                 f"The state of the mock API cannot be stored in {path!r}: the folder "
                 f"{str(Path(path).parent)!r} does not exist. Create it, or give another file."
+            )
+        if path is not None and (kind := kind_of_special_file(path)):
+            raise ParameterError(
+                f"The state of the mock API cannot be stored in {path!r}: it is {kind}. Give "
+                "another file, or none to keep the state in memory."
             )
         self._path = path or ":memory:"
         self._connection = _open(path)

@@ -88,6 +88,11 @@ class FileTable:
         query = f"SELECT {_COLUMNS} FROM files ORDER BY number"
         return [StoredFile(*row) for row in self._connection.execute(query)]
 
+    def num_bytes(self) -> int:
+        """Return the size of all files together."""
+        (total,) = self._connection.execute("SELECT SUM(LENGTH(content)) FROM files").fetchone()
+        return total or 0
+
     def delete(self, file: StoredFile) -> None:
         """Delete a file. AUTOINCREMENT guarantees that its number is not reused."""
         self._connection.execute("DELETE FROM files WHERE number = ?", (file.number,))

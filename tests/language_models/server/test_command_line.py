@@ -1,5 +1,6 @@
 """The mock API as a separate process, over HTTP."""
 
+import os
 import re
 import signal
 import socket
@@ -129,10 +130,21 @@ def test_connections_break_and_hang_over_http() -> None:
         (["--brain", "local"], "needs the folder of a model"),
         (["--brain-file", "no_such_file.yaml"], "no_such_file.yaml"),
         (["--faults", "rate_limt"], "Did you mean 'rate_limit'"),
-        (["--fault-rate", "1.5"], "fault_rate must be between 0 and 1, got 1.5"),
-        (["--latency", "-1"], "latency_s must be a finite number of at least 0, got -1.0"),
+        (["--fault-rate", "1.5"], "fault_rate must be a number from 0 to 1, got 1.5"),
+        (["--latency", "-1"], "latency_s must be a number from 0 to 1e+09, got -1.0"),
         (["--latency", "nan"], "got nan"),
         (["--host", "256.256.256.256"], "Cannot listen on 256.256.256.256"),
+        (["--host", "a..b.ä"], "it is not the name of a host"),
+        (["--host", "\udcff"], "it is not the name of a host"),
+        (["--requests-per-minute", f"1{'0' * 400}"], "requests_per_minute must be a number from 1"),
+        (["--tokens-per-minute", f"1{'0' * 400}"], "tokens_per_minute must be a number from 1"),
+        (["--job-polls", f"1{'0' * 4200}"], "job_polls must be a number from 0"),
+        (["--job-seconds", "1e308"], "job_seconds must be a number from 0 to 1e+09"),
+        (["--state", ""], "state_path must name a file"),
+        (["--state", "/dev/null"], "it is a device"),
+        (["--state", "pipe"], "it is a named pipe"),
+        (["--brain-file", "pipe"], "it is a named pipe"),
+        (["--brain-file", "/dev/zero"], "it is a device"),
         (["--state", "no_such_folder/endpoint.db"], "the folder 'no_such_folder' does not exist"),
         (
             ["--api-key-variable", "NO_SUCH_VARIABLE"],
@@ -144,6 +156,7 @@ def test_connections_break_and_hang_over_http() -> None:
 def test_nonsense_gives_one_message(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], working_folder: Path
 ) -> None:
+    os.mkfifo("pipe")
     try:
         code = main(["--port", "0", *arguments])
     except SystemExit as leaving:

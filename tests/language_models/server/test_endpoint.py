@@ -10,10 +10,10 @@ from nip.language_models.server.endpoint import Endpoint
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"job_polls": -1}, "job_polls must be a finite number of at least 0, got -1"),
+        ({"job_polls": -1}, "job_polls must be a number from 0 to 1e.09, got -1"),
         ({"latency_s": float("inf")}, "latency_s .* got inf"),
         ({"stall_s": float("nan")}, "stall_s .* got nan"),
-        ({"fault_rate": 1.1}, "fault_rate must be between 0 and 1, got 1.1"),
+        ({"fault_rate": 1.1}, "fault_rate must be a number from 0 to 1, got 1.1"),
     ],
 )
 def test_numbers_out_of_range_are_refused(options, message: str) -> None:

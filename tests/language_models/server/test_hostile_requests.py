@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nip.language_models.server import EndpointOptions, app, create_app
+from nip.language_models.server import EndpointOptions, app, chat, create_app, files
 from nip.language_models.server.__main__ import main
 from nip.language_models.server.training_file import MIN_EXAMPLES
 from tests.language_models.server.training_data import supervised
@@ -51,10 +51,16 @@ class Server:
         query: bytes = b"",
         num_chunks: int = 1,
     ) -> Answer:
+        """Send a request, in several chunks; if their number is negative, the last is missing."""
+        is_complete, num_chunks = num_chunks > 0, abs(num_chunks)
         size = -(-len(body) // num_chunks) or 1
         chunks = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
         events = [
-            {"type": "http.request", "body": chunk, "more_body": index + 1 < len(chunks)}
+            {
+                "type": "http.request",
+                "body": chunk,
+                "more_body": not is_complete or index + 1 < len(chunks),
+            }
             for index, chunk in enumerate(chunks)
         ]
         answer = Answer()
@@ -196,6 +202,10 @@ BODIES = {
     "no UTF-8": b'{"model": "\xff"}',
     "UTF-16": '{"model": "m"}'.encode("utf-16"),
     "an unpaired surrogate": b'{"model": "\\ud800"}',
+    "an encoded surrogate": b'{"model": "m", "training_file": "\xed\xa0\x80", "messages": 1}',
+    "an encoded surrogate as name": b'{"model": "m", "training_file": "f", "\xed\xa0\x80": 1}',
+    "an unpaired surrogate in UTF-16": '{"model": "m", "\\ud800": 1}'.encode("utf-16-le"),
+    "an unpaired surrogate in UTF-32": '{"model": "m", "\\ud800": 1}'.encode("utf-32"),
     "a NaN": b'{"model": "m", "temperature": NaN}',
     "a number without an end": b'{"model": "m", "seed": ' + b"9" * 10_000 + b"}",
     "an infinity": b'{"model": "m", "temperature": 1e999}',
@@ -269,6 +279,7 @@ LINES = [
     DEEP[:2000],
     b'{"messages": ' + b"[" * 900 + b"]" * 900 + b"}",
     b'{"messages": [{"role": "assistant", "content": "\\ud800"}]}',
+    b'{"messages": [{"role": "assistant", "content": "\xed\xa0\x80"}]}',
     b'{"messages": [1]}',
     b'{"messages": "messages"}',
     b'{"messages": []}',
@@ -389,8 +400,67 @@ def test_the_admin_interface_knows_its_hosts(host: str, is_known: bool) -> None:
         ):
             answer = server.ask(method, path, b'{"faults": []}', headers)
             assert answer.status == (200 if is_known else 403)
-        # Clients may know the service by any name.
+        # Clients on other machines may know the service by any name.
         assert server.ask("GET", "/v1/models", b"", headers).status == 200
+    with Server(admin_hosts=("mock.example.org",), is_local=True) as server:
+        for path in ("/v1/models", "/v1/files", "/admin/counters"):
+            answer = server.ask("GET", path, b"", headers)
+            assert answer.status == (200 if is_known else 403)
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_served"),
+    [
+        (None, True),
+        (b"http://localhost:3000", True),
+        (b"http://127.0.0.1:8000", True),
+        (b"http://mock.example.org", True),
+        (b"https://attacker.example.org", False),
+        (b"https://localhost.attacker.example.org", False),
+        (b"http://[", False),
+        (b"null", False),
+        (b"", False),
+    ],
+)
+def test_requests_of_pages_of_other_servers_have_no_effect(
+    origin: bytes | None, is_served: bool
+) -> None:
+    headers = () if origin is None else ((b"origin", origin),)
+    with Server(admin_hosts=("mock.example.org",)) as server:
+        upload(server)
+        server.post(
+            "/v1/fine_tuning/jobs", {"model": MODEL, "training_file": "file-00000001", "seed": 1}
+        )
+        job = "/v1/fine_tuning/jobs/ftjob-00000001"
+        answer = server.ask("POST", f"{job}/cancel", b"", headers)
+        assert answer.status == (200 if is_served else 403)
+        is_cancelled = json.loads(server.ask("GET", job).body)["status"] == "cancelled"
+        assert is_cancelled == is_served
+
+
+def test_completions_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "MAX_BODY", 1000)
+    message = {"role": "user", "content": "word " * 50}
+    with Server(brain="echo") as server:
+        for n, status in ((3, 200), (128, 400)):
+            tree = {"model": MODEL, "messages": [message], "n": n}
+            assert server.post("/v1/chat/completions", tree).status == status
+
+
+def test_files_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_STORED", 5000)
+    with Server() as server:
+        statuses = [upload(server, b"a" * 2000).status for _ in range(3)]
+        assert statuses == [200, 200, 413]
+        server.ask("DELETE", "/v1/files/file-00000001")
+        assert upload(server, b"a" * 2000).status == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files", "/admin/faults"])
+def test_a_client_that_leaves_in_the_middle_is_no_failure(path: str) -> None:
+    kind = FORM if path == "/v1/files" else JSON
+    with Server() as server:
+        assert server.ask("POST", path, b"--x\r\n", (kind,), num_chunks=-1).status == 400
 
 
 @pytest.mark.parametrize(
