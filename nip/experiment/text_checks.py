@@ -5,6 +5,7 @@ from pathlib import Path
 from nip.errors import ParameterError
 from nip.experiment.text_parts import TextParts, build_text_parts
 from nip.experiment_settings import ExperimentSettings
+from nip.language_models.chat import ModelSpec
 from nip.language_models.costs.price_file import read_prices
 from nip.language_models.costs.prices import Prices
 from nip.language_models.engine.cache import check_response_cache
@@ -74,7 +75,7 @@ def _check_prices(
             and not agent.params.freeze_agent
             and agent.model.provider != REHEARSAL_PROVIDER
             and not find_fine_tuning_backend(hyper_params.fine_tuning.backend).is_free
-            and _trains_at_no_known_price(prices, hyper_params.fine_tuning.backend, name)
+            and _trains_at_no_known_price(prices, hyper_params.fine_tuning.backend, agent.model)
         ):
             missing.setdefault(name, "training")
     if missing:
@@ -86,8 +87,8 @@ def _check_prices(
         )
 
 
-def _trains_at_no_known_price(prices: Prices, backend: str, model_name: str) -> bool:
-    price = price_of_job(prices, backend, model_name, is_free=False)
+def _trains_at_no_known_price(prices: Prices, backend: str, model: ModelSpec) -> bool:
+    price = price_of_job(prices, backend, model.model_name, is_free=False, base_url=model.base_url)
     return price is None or price.training is None
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
+from nip.language_models.openai_address import address_of, is_openai
 
 _MILLION = 1_000_000
 _FINE_TUNED = "ft:"
 # These providers run on the user's machine, even if the model has the name of a hosted one.
 _FREE_PROVIDERS = frozenset({"local", "rehearsal", "scripted"})
-# The public prices are those of this provider. Another one that serves a model of the same name has
-# prices of its own, which only the user knows.
+# The public prices are those of this provider at OpenAI's addresses. Another one, or a server of
+# one's own, that has a model of the same name has prices of its own, which only the user knows.
 _PUBLIC_PROVIDER = "openai"
 
 
@@ -88,7 +89,8 @@ class Prices:
     ----------
     own : Mapping[str, Price], optional
         User-defined prices by model name, which take precedence over the public ones. A dated name
-        falls back to the undated one. The public ones apply only to the provider ``openai``.
+        falls back to the undated one. The public ones apply only to the provider ``openai``, and
+        not to a ``base_url``, or ``OPENAI_BASE_URL``, of another host.
     """
 
     def __init__(self, own: Mapping[str, Price] | None = None) -> None:
@@ -104,7 +106,8 @@ class Prices:
 
     def _look_up(self, model: ModelSpec) -> Price | None:
         is_free = model.provider in _FREE_PROVIDERS
-        public = PUBLIC_PRICES if model.provider.lower() == _PUBLIC_PROVIDER else {}
+        is_public = model.provider.lower() == _PUBLIC_PROVIDER
+        public = PUBLIC_PRICES if is_public and is_openai(address_of(model.base_url)) else {}
         for names in _names_by_priority(model):
             for table in (self._own, public):
                 for name in names:

@@ -61,14 +61,16 @@ def most_trained_tokens(
     return int(one_pass + 1) * expected_epochs(num_examples, n_epochs)
 
 
-def price_of_job(prices: Prices, backend: str, base_model: str, *, is_free: bool) -> Price | None:
+def price_of_job(
+    prices: Prices, backend: str, base_model: str, *, is_free: bool, base_url: str | None = None
+) -> Price | None:
     """Return the price of a model at a fine-tuning backend; None if it is unknown.
 
     Jobs of a free backend, such as the mock API, cost something only at a user-defined price.
     """
     # The public prices are those of the backend "openai", which has the name of its provider.
     provider = "rehearsal" if is_free else backend
-    price = prices.get(ModelSpec(provider, base_model))
+    price = prices.get(ModelSpec(provider, base_model, base_url))
     if price is not None and price.training is None and is_free:
         return Price(price.prompt, price.completion, training=0.0)
     return price

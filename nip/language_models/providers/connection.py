@@ -13,17 +13,12 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
+from nip.language_models.openai_address import ADDRESS_VARIABLE, address_of, is_openai
 from nip.language_models.provider_registry import AsgiApp, ConnectionContext
 from nip.utils.secrets import find_secret, scrub
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 """Default environment variable of the API key."""
-
-ADDRESS_VARIABLE = "OPENAI_BASE_URL"
-"""Environment variable of the base URL, used if a spec has none."""
-
-OWN_ADDRESS = "https://api.openai.com/v1"
-"""Default base URL."""
 
 NO_KEY = "none"
 """Value sent as API key to a service that needs none."""
@@ -31,7 +26,6 @@ NO_KEY = "none"
 MOCK_API_ADDRESS = "http://rehearsal/v1"
 """Base URL of the mock API, which is called in process; the name is never resolved."""
 
-_OPENAI_HOSTS = (".api.openai.com", ".openai.azure.com")
 _CONNECT_TIMEOUT_S = 30.0
 
 
@@ -40,7 +34,7 @@ def find_address(spec: ModelSpec) -> str:
 
     Raise ``ParameterError`` if it is not an HTTP URL, or contains a password.
     """
-    address = spec.base_url or os.environ.get(ADDRESS_VARIABLE, "").strip() or OWN_ADDRESS
+    address = address_of(spec.base_url)
     name = "base_url" if spec.base_url else f"The environment variable {ADDRESS_VARIABLE}"
     if "@" in address.partition("://")[2].partition("/")[0]:
         raise ParameterError(
@@ -67,11 +61,6 @@ def _is_address(text: str) -> bool:
         return is_complete and parts.port != 0 and bool(httpx2.URL(text).host)
     except (ValueError, httpx2.InvalidURL):
         return False
-
-
-def is_openai(address: str) -> bool:
-    """Tell whether a base URL belongs to OpenAI or Azure OpenAI."""
-    return f".{urlsplit(address).hostname or ''}".endswith(_OPENAI_HOSTS)
 
 
 def find_key(spec: ModelSpec) -> str:

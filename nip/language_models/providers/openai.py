@@ -9,6 +9,7 @@ from openai import AsyncOpenAI, OpenAIError
 
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
 from nip.language_models.errors import LanguageModelError
+from nip.language_models.openai_address import is_openai
 from nip.language_models.provider_registry import (
     ConnectionContext,
     ProvidedChatModel,
@@ -16,7 +17,7 @@ from nip.language_models.provider_registry import (
 )
 from nip.language_models.providers.answer_reading import read_completion
 from nip.language_models.providers.client_pool import ClientPool
-from nip.language_models.providers.connection import find_address, find_key, is_openai, open_client
+from nip.language_models.providers.connection import find_address, find_key, open_client
 from nip.language_models.providers.error_translation import translate_error
 
 _PATH = "/chat/completions"

@@ -96,9 +96,11 @@ class CostSum:
 
     def _cost_of_jobs(self, group: str, num_tokens: int) -> float:
         agent = self.instance.shared_model_groups[group].agent_names[0]
-        base = rehearsed_model_of(self.instance.agents[agent].params).model_name
+        base = rehearsed_model_of(self.instance.agents[agent].params)
         backend = self.hyper_params.fine_tuning.backend
-        price = price_of_job(self.prices, backend, base, is_free=False)
+        price = price_of_job(
+            self.prices, backend, base.model_name, is_free=False, base_url=base.base_url
+        )
         return 0.0 if price is None else price.of_training(num_tokens) or 0.0
 
 

@@ -3,6 +3,7 @@ import pytest
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 from nip.language_models.costs.prices import PUBLIC_PRICES, Price, Prices
+from nip.language_models.fine_tuning.job_cost import price_of_job
 
 
 def test_a_price_is_per_million_tokens() -> None:
@@ -49,6 +50,34 @@ def test_a_provider_of_ones_own_is_not_charged_the_prices_of_another() -> None:
     own = Prices({"gpt-4o-mini": Price(1.0, 2.0)})
     assert own.get(ModelSpec("my_provider", "gpt-4o-mini")) == Price(1.0, 2.0)
     assert Prices().get(ModelSpec("OpenAI", "gpt-4o-mini")) == PUBLIC_PRICES["gpt-4o-mini"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_public"),
+    [
+        (None, True),
+        ("https://api.openai.com/v1", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("https://mine.openai.azure.com/openai/v1", True),
+        ("http://localhost:8000/v1", False),
+        ("https://api.openai.com.example.org/v1", False),
+        ("http://[", False),
+    ],
+)
+def test_a_server_of_ones_own_is_not_charged_the_prices_of_openai(
+    base_url: str | None, is_public: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    model = ModelSpec("openai", "gpt-4o-mini", base_url)
+    public, own = PUBLIC_PRICES["gpt-4o-mini"], Price(0.0, 0.0)
+    assert Prices().get(model) == (public if is_public else None)
+    assert price_of_job(Prices(), "openai", "gpt-4o-mini", is_free=False, base_url=base_url) == (
+        public if is_public else None
+    )
+    assert Prices({"gpt-4o-mini": own}).get(model) == own
+    if base_url is not None:
+        monkeypatch.setenv("OPENAI_BASE_URL", base_url)
+        assert Prices().get(ModelSpec("openai", "gpt-4o-mini")) == (public if is_public else None)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ from openai._models import FinalRequestOptions
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
+from nip.language_models.openai_address import OWN_ADDRESS, is_openai
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.providers.connection import (
-    OWN_ADDRESS,
     find_address,
     find_key,
     find_mock_api,
-    is_openai,
     open_client,
     open_mock_client,
 )
