@@ -73,6 +73,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dataset", metavar="D", help="attack on the test split of this dataset (that of the run)")
     add("--max-datapoints", type=positive_integer, metavar="N", help="datapoints per label (all)")
     add("--no-search", dest="search", action="store_false", help="do not try all answers")
+    add(
+        "--given",
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        help="parameters instead of the run's, such as a file that a run from somebody else names",
+    )
     add("--device", metavar="D", help="device, such as cuda (cpu)")
     parser.add_run_arguments()
     return parser
@@ -101,12 +108,13 @@ def attack(options: argparse.Namespace) -> None:
     chosen = given_fields(AttackOptions, options)
     if options.given_architectures:
         chosen["architectures"] = dict(map(parse_architecture, options.given_architectures))
-    given = given_fields(ExperimentSettings, options)
+    own_settings = given_fields(ExperimentSettings, options)
+    given = load_words(options.given or (), "--given")
     console = open_console()
     for run in options.runs:
         folder = run_folder(run, options.runs_dir)
-        settings = given | {"runs_dir": str(folder.parent)}
-        report = attack_run(folder.name, AttackOptions(**chosen), **settings)
+        settings = own_settings | {"runs_dir": str(folder.parent)}
+        report = attack_run(folder.name, AttackOptions(**chosen), given=given, **settings)
         console.print(report.table())
         if report.note:
             console.print(f"All answers were not tried: {report.note}")
@@ -123,7 +131,6 @@ def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
         If a word is no parameter with a value, or the value cannot be read.
     """
     from nip.errors import ParameterError
-    from nip.parameters.tree.yaml_text import load_mapping
 
     name, *parameters = words
     if "=" in name:
@@ -131,13 +138,27 @@ def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
             f"--architecture must begin with a name, got {name!r}. For example: "
             f"--architecture wide {name}"
         )
-    for word in parameters:
+    return name, load_words(parameters, f"--architecture {name}")
+
+
+def load_words(words: Sequence[str], option: str) -> dict[str, Any]:
+    """Parse parameters such as ``d_gnn=32``.
+
+    Raises
+    ------
+    ParameterError
+        If a word is no parameter with a value, or the value cannot be read.
+    """
+    from nip.errors import ParameterError
+    from nip.parameters.tree.yaml_text import load_mapping
+
+    for word in words:
         if "=" not in word:
             raise ParameterError(
-                f"--architecture {name}: {word!r} must be a parameter and a value, as d_gnn=32."
+                f"{option}: {word!r} must be a parameter and a value, as d_gnn=32."
             )
-    pairs = (word.partition("=") for word in parameters)
-    return name, load_mapping("\n".join(f"{key}: {value}" for key, _, value in pairs) or "{}")
+    pairs = (word.partition("=") for word in words)
+    return load_mapping("\n".join(f"{key}: {value}" for key, _, value in pairs) or "{}")
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def attack_run(
     run_id: str,
     options: AttackOptions | None = None,
     *,
+    given: Mapping[str, Any] | None = None,
     settings: ExperimentSettings | None = None,
     **settings_kwargs: Any,
 ) -> AttackReport:
@@ -106,6 +107,10 @@ def attack_run(
         Name of the attacked run.
     options : AttackOptions, optional
         How to attack.
+    given : mapping of str to Any, optional
+        Parameters by dotted name that replace those of the run. What a run names outside of itself,
+        such as the code of a plugin or a file, is used only if it is among them, because a run may
+        come from somebody else.
     settings : ExperimentSettings, optional
         Folders, device and threads. By default, the datasets are read from where the run read them.
     **settings_kwargs : Any
@@ -119,7 +124,9 @@ def attack_run(
     Raises
     ------
     ParameterError
-        If the run does not exist, is one of language models, or has no provers to attack with.
+        If the run does not exist, is one of language models, has no provers to attack with, or
+        names what is outside of it; or if the run of an attack exists that attacked other weights
+        or has other parameters.
     CheckpointError
         If it has no weights.
     """
@@ -130,12 +137,14 @@ def attack_run(
     with warnings.catch_warnings():
         # What has no effect in an attack was chosen for the attacked run.
         warnings.simplefilter("ignore", NipWarning)
-        return _attack(folder, options, settings)
+        return _attack(folder, options, given or {}, settings)
 
 
-def _attack(folder: Path, options: AttackOptions, settings: ExperimentSettings) -> AttackReport:
+def _attack(
+    folder: Path, options: AttackOptions, given: Mapping[str, Any], settings: ExperimentSettings
+) -> AttackReport:
     run_id = folder.name
-    attacked = _read(folder, run_id)
+    attacked = _read(folder, run_id, given)
     if not os.access(folder, os.W_OK):
         raise StorageError(
             f"You may not write to {folder}, where the result is stored. Copy the run to a folder "
@@ -150,8 +159,8 @@ def _attack(folder: Path, options: AttackOptions, settings: ExperimentSettings) 
     return report
 
 
-def _read(folder: Path, run_id: str) -> HyperParameters:
-    attacked = read_base_run(folder.parent, run_id)
+def _read(folder: Path, run_id: str, changes: Mapping[str, Any]) -> HyperParameters:
+    attacked = read_base_run(folder.parent, run_id).with_changes(changes)
     if trainer_specs[attacked.trainer].data != "tensordict":
         raise ParameterError(
             f"The run {run_id!r} has trainer={attacked.trainer!r}, whose agents are no networks. "
@@ -163,13 +172,16 @@ def _read(folder: Path, run_id: str) -> HyperParameters:
             "so there is nothing to attack. Choose a run in which agents exchange messages."
         )
     given = HyperParameters(
-        scenario=attacked.scenario, trainer=attacked.trainer, dataset=attacked.dataset
-    )
+        scenario=attacked.scenario,
+        trainer=attacked.trainer,
+        dataset=attacked.dataset,
+        **({"interaction_protocol": attacked.interaction_protocol} if changes else {}),
+    ).with_changes(changes)
     from nip.protocols.registry import agent_names_of
 
     used = attacked.with_changes({"callbacks": [], "base_run": None})
     names = agent_names_of(attacked.interaction_protocol)
-    check_all_is_named(used, given, names, f"The run {run_id!r}")
+    check_all_is_named(used, given, names, f"The run {run_id!r}", option="--given")
     return used
 
 
@@ -271,9 +283,31 @@ class _Attack:
         )
         self.attacks.append(result.run_id)
         # The dataset may depend on the seed: all attacks are measured on that of the run.
-        return self._load(
+        instance = self._load(
             params.with_changes({"seed": self.attacked.seed}), find_weights(result.folder, "latest")
         )
+        self._check_attacked(instance, threat, result.folder)
+        return instance
+
+    def _check_attacked(
+        self, instance: TensorDictScenarioInstance, threat: Threat, folder: Path
+    ) -> None:
+        """Refuse an attack on others than the agents of the run, whose weights it has kept frozen.
+
+        It may be left from an earlier run of the same name, or come with a run from somebody else.
+        """
+        pairs = [(instance.normalizer, self.instance.normalizer)] + [
+            (instance.agents.agents[name], self.instance.agents.agents[name])
+            for name in self.protocol.agent_names
+            if name not in threat.attackers and not self.attacked.agents[name].is_random
+        ]
+        for found, expected in pairs:
+            states = found.state_dict(), expected.state_dict()
+            if not _are_equal(*states):
+                raise ParameterError(
+                    f"The attack {folder} has not attacked this run: it has other weights of the "
+                    "agents that were frozen. Delete it, so that the attack is trained again."
+                )
 
     def _attack_id(
         self, threat: Threat, architecture: str, changes: Mapping[str, Any], seed: int
@@ -348,6 +382,13 @@ class _Attack:
         if weights is not None:
             load_model(weights, instance.agents, instance.normalizer)
         return instance
+
+
+def _are_equal(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[key]) if isinstance(value, Tensor) else value == second[key]
+        for key, value in first.items()
+    )
 
 
 def _both(provers: str, shares: Sequence[Shares]) -> list[Kept]:

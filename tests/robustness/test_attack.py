@@ -1,6 +1,7 @@
 """Attacks on trained verifiers: what should hold holds, and what should break breaks."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from nip.parameters import HyperParameters
 from nip.robustness import AttackOptions, AttackReport, attack_run
 from nip.run import run_experiment
 from nip.run_store.reading import read_parameters
+from nip.trainers.core.callback import Callback
+from nip.trainers.core.components import TrainerComponents
+from nip.trainers.core.context import TrainingContext
 from nip.trainers.tensor.weights.saved_models import load_model
 from scripts.attack import main, parse_architecture
 from tests.experiments import make_instance, make_params, make_settings
@@ -21,16 +25,15 @@ LEARNS = {
     "rollouts_per_iteration": 256,
     "minibatch_size": 256,
     "num_epochs": 4,
-    "num_iterations": 40,
     "num_normalization_steps": 1000,
     "lr": 0.05,
     "greedy_test": True,
 }
 
 
-def game(dataset: str, shared: bool, **changes: Any) -> HyperParameters:
-    common = {"shared_reward": shared}
-    return make_params(dataset=dataset, seed=0, protocol_common=common, rl=LEARNS, **changes)
+def game(dataset: str, shared: bool, num_iterations: int = 40, **changes: Any) -> HyperParameters:
+    common, rl = {"shared_reward": shared}, LEARNS | {"num_iterations": num_iterations}
+    return make_params(dataset=dataset, seed=0, protocol_common=common, rl=rl, **changes)
 
 
 def accuracies(report: AttackReport, label: int | None) -> dict[str, float]:
@@ -184,6 +187,52 @@ def test_options_are_checked() -> None:
     for words in (["d_hidden=3"], ["wide", "d_hidden"]):
         with pytest.raises(ParameterError, match="--architecture"):
             parse_architecture(words)
+
+
+class Stir(Callback):
+    """Changes the weights of the verifier."""
+
+    def on_iteration_end(self, context: TrainingContext) -> None:
+        with torch.no_grad():
+            for weight in context.trainer.scenario_instance.agents.agents["verifier"].parameters():
+                weight += 0.5
+
+
+def test_attacks_on_other_weights_are_refused(tmp_path: Path) -> None:
+    """Their folders may be left from a run of the same name, or come with one of somebody else."""
+    params = game("cheap_talk", True, num_iterations=1)
+    options = AttackOptions(seeds=(1,), num_iterations=1, search=False)
+    for name, callbacks in (("theirs", []), ("mine", [Stir()])):
+        settings = make_settings(tmp_path / name)
+        components = TrainerComponents(callbacks=callbacks)
+        run_experiment(params, run_id="run", components=components, settings=settings)
+    report = attack_run("run", options, settings=make_settings(tmp_path / "theirs"))
+    for attack in report.attacks:
+        shutil.copytree(tmp_path / "theirs" / attack, tmp_path / "mine" / attack)
+    with pytest.raises(ParameterError, match=r"has not attacked this run.* Delete it"):
+        attack_run("run", options, settings=make_settings(tmp_path / "mine"))
+    for attack in report.attacks:
+        shutil.rmtree(tmp_path / "mine" / attack)
+    attack_run("run", options, settings=make_settings(tmp_path / "mine"))
+
+
+def test_what_a_run_names_outside_is_used_only_if_it_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = {"brain_file": "/etc/passwd"}
+    params = game("cheap_talk", True, num_iterations=1, rehearsal=foreign)
+    run_experiment(params, run_id="foreign", settings=make_settings(tmp_path))
+    arguments = ["foreign", "--runs-dir", str(tmp_path), "--seeds", "1", "--num-iterations", "1"]
+    arguments += ["--no-search"]
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert "add --given rehearsal.brain_file=/etc/passwd to the command line" in message
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["foreign"]
+    assert main([*arguments, "--given", "rehearsal.brain_file=/etc/shadow"]) == 0
+    assert main([*arguments, "--given", "rehearsal.brain_fil=/etc/shadow"]) == 2
+    assert "rehearsal.brain_file" in capsys.readouterr().err
+    assert main([*arguments, "--given", "rehearsal.brain_file"]) == 2
+    assert "must be a parameter and a value" in capsys.readouterr().err
 
 
 def test_the_command_line_prints_what_is_kept(

@@ -58,7 +58,11 @@ def is_plain_name(text: str) -> bool:
 
 
 def check_all_is_named(
-    used: HyperParameters, given: HyperParameters, agent_names: Collection[str], source: str
+    used: HyperParameters,
+    given: HyperParameters,
+    agent_names: Collection[str],
+    source: str,
+    option: str | None = None,
 ) -> None:
     """Refuse parameters of a stored run that name something that the user has not named.
 
@@ -72,6 +76,8 @@ def check_all_is_named(
         Agents of the protocol.
     source : str
         Where the stored parameters come from, for the message.
+    option : str, optional
+        Option of a script that names them, for the message; None: parameters are options.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def check_all_is_named(
         Listing every such value, with the options that would name it.
     """
     names = _once_for_all_agents(list(_names_in(used, given, "", agent_names)), agent_names)
-    _refuse(names, source, _as_options(names))
+    _refuse(names, source, _as_options(names, option))
 
 
 def check_agent_is_named(name: str, used: SubParameters, given: SubParameters, source: str) -> None:
@@ -144,10 +150,13 @@ def _refuse(names: list[OutsideName], source: str, how_to_give: str) -> None:
     )
 
 
-def _as_options(names: Iterable[OutsideName]) -> str:
+def _as_options(names: Iterable[OutsideName], option: str | None = None) -> str:
     """Say how to give values on the command line, and in Python."""
-    options = dict.fromkeys(map(_as_option, names))
-    return f"add {' '.join(options)} to the command line, or the same to HyperParameters"
+    options = " ".join(dict.fromkeys(map(_as_option, names)))
+    if option is not None:
+        python = {each.option: each.value if each.option == each.name else [...] for each in names}
+        return f"add {option} {options} to the command line, or pass given={python!r}"
+    return f"add {options} to the command line, or the same to HyperParameters"
 
 
 def _as_option(each: OutsideName) -> str:
