@@ -246,7 +246,8 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _run_test_loop(self, iteration_context: IterationContext) -> None:
         """Evaluate on the test split and log the metrics, unless the last iteration did."""
         iteration_context.set_description("Testing")
-        iteration = self.context.iteration
+        # Without any reported iteration, the loop of ``train`` has another name and logs nothing.
+        iteration = self.context.iteration or self.loops.num_unnamed_steps
         if self.loops.evaluated == iteration and iteration > 0:
             iteration_context.step(iteration_context.total)
             return

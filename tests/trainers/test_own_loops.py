@@ -263,6 +263,29 @@ def test_a_train_that_reports_nothing_keeps_its_weights(tmp_path, use):
             run(tmp_path, params_of(**changes), run_id=f"refused_{'-'.join(changes)}")
 
 
+class LoopOfAnotherName(own_loops.OwnRlLoop):
+    """Learns in a loop that neither its name nor a log identifies."""
+
+    def train(self):
+        self.setup()
+        with self.closing():
+            self._improve_in_a_loop()
+            self._run_test_loop()
+
+    @attach_progress_bar(own_loops.num_iterations)
+    def _improve_in_a_loop(self, iteration_context):
+        for iteration in range(own_loops.num_iterations(self)):
+            self._run_iteration(iteration)
+            iteration_context.step()
+
+
+def test_the_test_after_a_loop_of_another_name_is_that_of_its_last_step(tmp_path, use):
+    use(LoopOfAnotherName)
+    result = run(tmp_path, params_of(num_iterations=3))
+    history = read_history(result.folder)
+    assert [n for n, _ in history.values("test_mean_accuracy")] == [3]
+
+
 def test_an_evaluation_that_does_not_exist_is_refused_before_training(tmp_path, use):
     class Loop(own_loops.TensorDictTrainer):
         def train(self):

@@ -36,6 +36,8 @@ class OwnLoops:
         self.is_managed = False
         self.has_restored = False
         self.evaluated: int | None = None
+        # Steps of the last loop whose name does not say what it does.
+        self.num_unnamed_steps = 0
         self._loop: IterationContext | None = None
         self._has_started = False
         self._has_logged = False

@@ -57,6 +57,11 @@ class IterationContext:
         """Show metrics beside the bar."""
         self._bar.set_metrics(metrics)
 
+    @property
+    def num_steps(self) -> int:
+        """Number of calls of ``step``."""
+        return self._num_steps
+
     def step(self, count: int = 1) -> None:
         """Report the end of an iteration, or of several.
 
@@ -100,8 +105,12 @@ def attach_progress_bar(
             with ProgressBar("", total=total, enabled=self.settings.progress) as bar:
                 iteration_context = IterationContext(bar, total)
                 loops = getattr(self, "loops", None)
-                if loops is None or loop.__name__ not in (TRAIN_LOOP, TEST_LOOP):
+                if loops is None:
                     return loop(self, iteration_context, *args, **kwargs)
+                if loop.__name__ not in (TRAIN_LOOP, TEST_LOOP):
+                    result = loop(self, iteration_context, *args, **kwargs)
+                    loops.num_unnamed_steps = iteration_context.num_steps
+                    return result
                 if loop.__name__ == TEST_LOOP:
                     with loops.testing():
                         return loop(self, iteration_context, *args, **kwargs)
