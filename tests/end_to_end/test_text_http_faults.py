@@ -87,7 +87,9 @@ def test_a_budget_stops_the_run_which_goes_on_with_a_larger_one(
     earlier = service.counters()["generations"]
     run_quietly(params, tmp_path / "rich")
     counted = service.counters()
-    # What all eight cost, by the list of prices: 0.15 and 0.60 dollars per million tokens.
+    # OpenAI's prices do not apply at the address of another service.
+    own = tmp_path / "prices.yaml"
+    own.write_text("gpt-4o-mini: {prompt: 0.15, completion: 0.60, training: 3.00}")
     tokens = [
         sum(
             message.get(f"{kind}_tokens", 0)
@@ -98,12 +100,14 @@ def test_a_budget_stops_the_run_which_goes_on_with_a_larger_one(
     ]
     cost = (0.15 * tokens[0] + 0.60 * tokens[1]) / 1e6
     with pytest.raises(BudgetExceededError, match=r"max_cost"):
-        run_quietly(params, tmp_path / "poor", max_cost=cost / 3, max_concurrency=1)
+        run_quietly(
+            params, tmp_path / "poor", max_cost=cost / 3, max_concurrency=1, prices=str(own)
+        )
     spent = service.counters()
     assert result_of(tmp_path / "poor")["status"] == "failed"
     num_asked = spent["num_requests"] - counted["num_requests"]
     assert 0 < num_asked < counted["num_requests"] / 2
-    run_quietly(params, tmp_path / "poor", max_cost=2 * cost)
+    run_quietly(params, tmp_path / "poor", max_cost=2 * cost, prices=str(own))
     assert left_by(tmp_path / "poor") == left_by(tmp_path / "rich")
     generations = service.counters()["generations"]
     assert {generations[digest] for digest in generations.keys() - earlier.keys()} == {2}
