@@ -171,12 +171,10 @@ def _read(folder: Path, run_id: str, changes: Mapping[str, Any]) -> HyperParamet
             f"The run {run_id!r} has trainer={attacked.trainer!r}, whose agents play no episodes, "
             "so there is nothing to attack. Choose a run in which agents exchange messages."
         )
+    protocol = {"interaction_protocol": attacked.interaction_protocol} if changes else {}
     given = HyperParameters(
-        scenario=attacked.scenario,
-        trainer=attacked.trainer,
-        dataset=attacked.dataset,
-        **({"interaction_protocol": attacked.interaction_protocol} if changes else {}),
-    ).with_changes(changes)
+        scenario=attacked.scenario, trainer=attacked.trainer, dataset=attacked.dataset
+    ).with_changes({**protocol, **changes})
     from nip.protocols.registry import agent_names_of
 
     used = attacked.with_changes({"callbacks": [], "base_run": None})
