@@ -25,7 +25,8 @@ def connect(
     A missing file is created, unless ``read_only``. ``prepare`` creates missing tables, given the
     layout version of the file, which is 0 for a new one.
 
-    A file that is opened for writing is checked for damaged pages, which reads it once.
+    A file that is opened for writing is checked for damaged pages, which reads it once. Reading a
+    text that is not UTF-8 raises ``ResumeError`` later.
 
     Raises
     ------
@@ -47,7 +48,20 @@ def connect(
         except BaseException:
             connection.close()
             raise
+    connection.text_factory = _decoder(path, remedy)
     return connection
+
+
+def _decoder(path: Path, remedy: str) -> Callable[[bytes], str]:
+    """Return the function that converts stored texts, which SQLite does not check."""
+
+    def decode(stored: bytes) -> str:
+        try:
+            return stored.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise damaged(path, f"a stored text is not UTF-8 ({stored[:40]!r})", remedy) from error
+
+    return decode
 
 
 def connect_for_reading(path: Path) -> sqlite3.Connection:

@@ -200,3 +200,13 @@ def test_a_reader_does_not_keep_the_writer_from_closing(tmp_path):
     close_for_readers(writer)
     reader.close()
     assert _rows(path) == 101
+
+
+def test_a_text_that_is_none_is_damage(tmp_path):
+    connection = open_file(tmp_path / "x.db")
+    connection.execute("INSERT INTO t VALUES ('é'), (CAST(x'ff1b' AS TEXT))")
+    rows = connection.execute("SELECT x FROM t")
+    assert rows.fetchone() == ("é",)
+    with pytest.raises(ResumeError, match=r"x\.db is damaged: a stored text is not UTF-8.*again"):
+        rows.fetchone()
+    connection.close()
