@@ -67,6 +67,10 @@ class DivergenceError(NipError, ArithmeticError):
     """A loss became infinite or not a number."""
 
 
+class CollapseError(NipError, RuntimeError):
+    """An alarm whose action is ``raise`` was given: training has collapsed."""
+
+
 class ResumeError(NipError, RuntimeError):
     """A stored run cannot be continued as asked."""
 

@@ -83,6 +83,7 @@ def _unknown_agents(hyper_params: HyperParameters, protocol: ProtocolHandler) ->
     regression = hyper_params.message_regression
     if regression.enabled:
         named |= {f"message_regression.agents={n!r}": n for n in regression.agents or ()}
+    named |= {f"opponent_pool.agents={n!r}": n for n in hyper_params.opponent_pool.agents}
     for place, name in named.items():
         if name not in protocol.agent_names:
             known = sorted(protocol.agent_names)

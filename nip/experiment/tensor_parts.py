@@ -27,13 +27,28 @@ def build_tensor_instance(
     hyper_params: HyperParameters,
     settings: ExperimentSettings,
     protocol: ProtocolHandler | None = None,
+    datasets: tuple[TensorDataset, TensorDataset] | None = None,
 ) -> TensorDictScenarioInstance:
-    """Build protocol, unless it is given, datasets, agents and environments."""
+    """Build agents, environments, and protocol and datasets (train, test) unless these are given.
+
+    Parameters
+    ----------
+    hyper_params : HyperParameters
+        Parameters of the experiment.
+    settings : ExperimentSettings
+        Folders and device.
+    protocol : ProtocolHandler, optional
+        The built protocol.
+    datasets : tuple of TensorDataset, optional
+        The loaded splits for training and test.
+    """
     trainer_type = trainer_registry[hyper_params.trainer].trainer_type
     if protocol is None:
         protocol = build_protocol_handler(hyper_params)
     scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
-    train_dataset, test_dataset = (scenario.load_dataset(split) for split in ("train", "test"))
+    if datasets is None:
+        datasets = scenario.load_dataset("train"), scenario.load_dataset("test")
+    train_dataset, test_dataset = datasets
     learns_alone = trainer_type == "solo_agent" or hyper_params.pretrain_agents
     check_num_datapoints(hyper_params, "train", len(train_dataset), is_divided=learns_alone)
     check_num_datapoints(hyper_params, "test", len(test_dataset))

@@ -14,6 +14,7 @@ from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.local_training import LocalTrainingParameters
 from nip.parameters.message_regression import MessageRegressionParameters
 from nip.parameters.named_components import LossTermParameters, LossTermSpec, loss_term_specs
+from nip.parameters.opponent_pool import OpponentPoolParameters
 from nip.parameters.parameters_base import (
     SubParameters,
     field_rules,
@@ -28,6 +29,12 @@ from nip.parameters.protocols import (
     MnipProtocolParameters,
     NipProtocolParameters,
     ZkProtocolParameters,
+)
+from nip.parameters.robustness import (
+    AttackParameters,
+    ConstantVerifierParameters,
+    LabelLeakParameters,
+    SilentProverParameters,
 )
 from nip.parameters.scenarios.code_validation import (
     CodeValidationAgentParameters,
@@ -71,5 +78,6 @@ from nip.parameters.update_schedule import (
     AlternatingPeriodicUpdateSchedule,
     ConstantUpdateSchedule,
     ContiguousPeriodicUpdateSchedule,
+    DelayedUpdateSchedule,
     UpdateSchedule,
 )

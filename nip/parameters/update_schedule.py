@@ -97,6 +97,19 @@ class ConstantUpdateSchedule(UpdateSchedule):
 
 @register_parameter_class
 @dataclass
+class DelayedUpdateSchedule(UpdateSchedule):
+    """The agent learns from some iteration on, and is frozen before."""
+
+    start: CountOrZero
+    """Number of iterations at the beginning of the run in which the agent does not learn."""
+
+    def is_active(self, iteration: int) -> bool:
+        """Return whether the iteration is one after the first ``start`` ones."""
+        return iteration >= self.start
+
+
+@register_parameter_class
+@dataclass
 class ContiguousPeriodicUpdateSchedule(UpdateSchedule):
     """The agent learns in one part of each period: where start ≤ iteration mod period < stop."""
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from nip.errors import NipWarning, ParameterError, StorageError
 from nip.experiment.base_run import read_base_run
@@ -21,8 +18,8 @@ from nip.factory import build_scenario_instance
 from nip.parameters import HyperParameters, trainer_specs
 from nip.parameters.tree.unnamed import check_all_is_named
 from nip.robustness.attack_experiment import attack_components, attack_parameters
-from nip.robustness.best_answers import BestAnswers, SearchTooLargeError
-from nip.robustness.episodes import play_episodes, rows_with_label
+from nip.robustness.best_answers import SearchTooLargeError
+from nip.robustness.measurement import Measurement, Shares, copy_other_agents
 from nip.robustness.report import AttackReport, Kept, kept_of
 from nip.robustness.threats import Threat, threats_of
 from nip.run import run_experiment
@@ -30,16 +27,12 @@ from nip.run_store.checkpoints.checkpoint_folder import read_intact
 from nip.run_store.reading import read_settings
 from nip.run_store.run_id import check_run_id
 from nip.scenario_instance import TensorDictScenarioInstance
-from nip.seeding import stable_seed
 from nip.trainers.tensor.weights.saved_models import find_weights, load_model
 from nip.utils.links import refuse_links_outside
 from nip.utils.progress import ProgressBar
 
 TRAINED, RANDOM = "of the run", "random"
 STRONGEST, BEST = "strongest attacks", "best answers"
-
-Shares = NDArray[np.float64]
-"""Share of right decisions about each datapoint, (datapoint,)."""
 
 
 @dataclass(frozen=True)
@@ -213,9 +206,8 @@ class _Attack:
         every = tuple(range(self.protocol.num_variants))
         trained = [self._shares(self.instance, label, every) for label in (0, 1)]
         kept = _both(TRAINED, trained)
-        randoms = self._load(self._with_random_provers(), None)
-        self._copy(randoms, self.protocol.verifier_names)
-        kept += _both(RANDOM, [self._shares(randoms, label, every) for label in (0, 1)])
+        provers = self.protocol.prover_names
+        kept += _both(RANDOM, [self._shares(self.instance, n, every, provers) for n in (0, 1)])
         weakest = list(trained)
         for threat, by_name in zip(self.threats, self._all_attacks(), strict=True):
             kept += [kept_of(name, threat.label, shares) for name, shares in by_name.items()]
@@ -265,8 +257,7 @@ class _Attack:
     ) -> TensorDictScenarioInstance:
         params = attack_parameters(
             self.attacked,
-            self.run_id,
-            self.iteration,
+            (self.run_id, self.iteration),
             self.protocol.agent_names,
             threat,
             seed=seed,
@@ -320,8 +311,7 @@ class _Attack:
         """Return the probability of a right decision about each datapoint of a threat."""
         params = attack_parameters(
             self.attacked,
-            self.run_id,
-            self.iteration,
+            (self.run_id, self.iteration),
             self.protocol.agent_names,
             threat,
             seed=self.attacked.seed,
@@ -329,50 +319,27 @@ class _Attack:
             changes={},
         )
         instance = self._load(params, None)
-        others = [name for name in self.protocol.agent_names if name not in threat.attackers]
-        self._copy(instance, others)
-        search = BestAnswers(
-            instance.test_environment,
-            instance.agents,
-            threat,
-            greedy=self.greedy,
-            seed=stable_seed(self.attacked.seed, "best answers"),
-            max_states=self.options.max_states,
-        )
-        rows = self._rows(instance, threat.label)
-        values = [search.right_probability(rows, variant) for variant in threat.variants]
-        return torch.stack(values).mean(0).double().cpu().numpy()
+        copy_other_agents(self.instance, instance, threat)
+        return self._measured(instance).best_answers(threat, max_states=self.options.max_states)
 
     def _shares(
-        self, instance: TensorDictScenarioInstance, label: int, variants: Sequence[int]
+        self,
+        instance: TensorDictScenarioInstance,
+        label: int,
+        variants: Sequence[int],
+        random_agents: Sequence[str] = (),
     ) -> Shares:
-        """Play with the agents of an instance about the datapoints of a label."""
-        rows = self._rows(instance, label)
-        outcomes = play_episodes(
-            instance.test_environment,
-            instance.agents,
-            rows,
-            variants,
-            num_repeats=1 if self.greedy else self.options.num_repeats,
+        return self._measured(instance).shares(label, variants, random_agents)
+
+    def _measured(self, instance: TensorDictScenarioInstance) -> Measurement:
+        options = self.options
+        return Measurement(
+            instance,
+            seed=self.attacked.seed,
             greedy=self.greedy,
-            seed=stable_seed(self.attacked.seed, "attack", label),
+            num_repeats=options.num_repeats,
+            max_datapoints=options.max_datapoints,
         )
-        return outcomes.is_right.double().view(-1, len(rows)).mean(0).numpy()
-
-    def _rows(self, instance: TensorDictScenarioInstance, label: int) -> Tensor:
-        return rows_with_label(instance.test_environment, label)[: self.options.max_datapoints]
-
-    def _with_random_provers(self) -> HyperParameters:
-        provers = {f"agents.{name}": {"is_random": True} for name in self.protocol.prover_names}
-        return self.attacked.with_changes(provers)
-
-    def _copy(self, target: TensorDictScenarioInstance, names: Sequence[str]) -> None:
-        """Copy the weights of some agents of the run, and the scaling of observations."""
-        target.normalizer.load_state_dict(self.instance.normalizer.state_dict())
-        for name in names:
-            target.agents.agents[name].load_state_dict(
-                self.instance.agents.agents[name].state_dict()
-            )
 
     def _load(self, params: HyperParameters, weights: Path | None) -> TensorDictScenarioInstance:
         instance = build_scenario_instance(params, self.settings)

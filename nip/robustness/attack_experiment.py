@@ -22,6 +22,7 @@ _RESET: Mapping[str, Any] = {
     "base_run": None,
     "callbacks": [],
     "eval_every": None,
+    "opponent_pool": None,
     "pretrain_agents": False,
 }
 _FRESH: Mapping[str, Any] = {
@@ -35,8 +36,7 @@ _FROZEN = {"actor": 0.0, "critic": 0.0}
 
 def attack_parameters(
     attacked: HyperParameters,
-    run_id: str,
-    version: int,
+    source: tuple[str, int] | None,
     agent_names: Sequence[str],
     threat: Threat,
     *,
@@ -47,16 +47,15 @@ def attack_parameters(
     """Return the experiment of one attack.
 
     The attackers start from scratch and are paid by their own reward tables alone, without any
-    payment for zero knowledge; all other agents are loaded from the run and frozen.
+    payment for zero knowledge; all other agents are frozen.
 
     Parameters
     ----------
     attacked : HyperParameters
         Parameters of the run.
-    run_id : str
-        Name of the run.
-    version : int
-        Iteration of the checkpoint that is attacked.
+    source : tuple of str and int, optional
+        Name of the run and iteration of the checkpoint from which the other agents are loaded.
+        None: they are not loaded, because their weights will be copied.
     agent_names : sequence of str
         Agents of the protocol.
     threat : Threat
@@ -91,14 +90,19 @@ def attack_parameters(
             known = {key: value for key, value in _FRESH.items() if key in network}
             agents[name] = {**network, **known, **changes}
         elif not own["is_random"]:
-            agents[name] = {
-                **own,
-                "load_checkpoint_and_parameters": True,
-                "checkpoint_run_id": run_id,
-                "checkpoint_version": str(version),
-                "agent_lr_factor": _FROZEN,
-            }
+            agents[name] = {**own, **_loaded_from(source), "agent_lr_factor": _FROZEN}
     return HyperParameters.from_dict({**tree, "agents": agents})
+
+
+def _loaded_from(source: tuple[str, int] | None) -> dict[str, Any]:
+    if source is None:
+        return {"load_checkpoint_and_parameters": False, "checkpoint_run_id": None}
+    run_id, version = source
+    return {
+        "load_checkpoint_and_parameters": True,
+        "checkpoint_run_id": run_id,
+        "checkpoint_version": str(version),
+    }
 
 
 class _Advance(Callback):

@@ -1,6 +1,6 @@
 """The best answers that attackers could give, found by trying all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -9,8 +9,8 @@ from torch import Tensor
 from nip.errors import NipError
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.rules import VERIFIER
+from nip.robustness.episodes import evaluation_mode, is_legal, message_keys
 from nip.robustness.threats import Threat
-from nip.scenario_base.agents import ILLEGAL_LOGIT
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.scenario_base.transition import State
@@ -78,7 +78,10 @@ class BestAnswers:
     @torch.no_grad()
     def right_probability(self, rows: Tensor, variant: int) -> Tensor:
         """Return the probability of a right decision about each datapoint, (row,)."""
-        self.agents.eval()
+        with evaluation_mode(self.agents):
+            return self._right_probability(rows, variant)
+
+    def _right_probability(self, rows: Tensor, variant: int) -> Tensor:
         found: list[Tensor] = []
         chunk = len(rows)
         position = 0
@@ -138,7 +141,7 @@ class BestAnswers:
         answered = {
             key: actions[key][parent] for key in self.environment.action_spec["agents"].keys()
         }
-        for logits_key, key in self._messages(actions):
+        for logits_key, key in message_keys(actions, self.environment.message_key):
             logits = actions[logits_key]
             for agent in self._attackers:
                 written = active[:, agent].any(0).nonzero().squeeze(-1).tolist()
@@ -146,15 +149,9 @@ class BestAnswers:
                     for position in range(logits.shape[3]):
                         place = (agent, channel, position)
                         writes = active[:, agent, channel]
-                        legal = logits[:, agent, channel, position] > ILLEGAL_LOGIT / 2
+                        legal = is_legal(logits[:, agent, channel, position])
                         parent, answered = self._expand(parent, answered, key, place, legal, writes)
         return parent, answered
-
-    def _messages(self, actions: Mapping[str, Tensor]) -> Sequence[tuple[str, str]]:
-        pairs = [("main_message_logits", self.environment.message_key)]
-        if "linear_message_logits" in actions:
-            pairs.append(("linear_message_logits", "linear_message_selected"))
-        return pairs
 
     def _expand(
         self,

@@ -1,12 +1,14 @@
 """Episodes about chosen datapoints, and how the verifier decided in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import Tensor
 
+from nip.scenario_base.agents import ILLEGAL_LOGIT
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment
 
@@ -27,6 +29,31 @@ def rows_with_label(environment: TensorDictEnvironment, label: int) -> Tensor:
     return (environment.dataset.y == label).nonzero().squeeze(-1)
 
 
+@contextmanager
+def evaluation_mode(agents: CombinedAgents) -> Iterator[None]:
+    """Put agents into evaluation mode, and back into their former mode at the end."""
+    modes = [(module, module.training) for module in agents.modules()]
+    agents.eval()
+    try:
+        yield
+    finally:
+        for module, is_training in modes:
+            module.training = is_training
+
+
+def message_keys(actions: Mapping[str, Tensor], message_key: str) -> list[tuple[str, str]]:
+    """Return the keys of the logits and of the symbols of each kind of message."""
+    pairs = [("main_message_logits", message_key)]
+    if "linear_message_logits" in actions:
+        pairs.append(("linear_message_logits", "linear_message_selected"))
+    return pairs
+
+
+def is_legal(logits: Tensor) -> Tensor:
+    """Return which symbols may be chosen, of the shape of the logits."""
+    return logits > ILLEGAL_LOGIT / 2
+
+
 @torch.no_grad()
 def play_episodes(
     environment: TensorDictEnvironment,
@@ -37,6 +64,7 @@ def play_episodes(
     num_repeats: int,
     greedy: bool,
     seed: int,
+    random_agents: Sequence[str] = (),
 ) -> Outcomes:
     """Play episodes about each datapoint in each timetable.
 
@@ -52,8 +80,9 @@ def play_episodes(
         Whether the agents take their most probable actions.
     seed : int
         Seed of the sampled actions.
+    random_agents : sequence of str
+        Agents whose messages are drawn uniformly from the legal symbols.
     """
-    agents.eval()
     generator = torch.Generator(environment.device).manual_seed(seed)
     pairs = list(product(range(num_repeats), variants))
     datapoint = rows.repeat(len(pairs))
@@ -62,10 +91,16 @@ def play_episodes(
     verdict = torch.full_like(datapoint, 2)
     playing = torch.arange(len(datapoint))
     protocol = environment.tensor_protocol
+    randomised = [environment.protocol.agent_names.index(name) for name in random_agents]
     while len(playing) > 0:
         active = protocol.active_mask(state["round"], state["seed"])
         decides = protocol.counting_mask(state["round"], state["seed"])
-        actions = agents.act(state, active, decides, None, generator, greedy=greedy)
+        with evaluation_mode(agents):
+            actions = agents.act(state, active, decides, None, generator, greedy=greedy)
+        for logits_key, key in message_keys(actions, environment.message_key):
+            for index in randomised:
+                drawn = _random_symbols(actions[logits_key][:, index], generator)
+                actions[key][:, index] = drawn
         transition = environment.advance(state, actions)
         verdict[playing] = transition.verdict.cpu()
         goes_on = ~transition.done
@@ -73,3 +108,10 @@ def play_episodes(
         state = {name: value[goes_on] for name, value in transition.state.items()}
     label = environment.dataset.y[datapoint].cpu()
     return Outcomes(datapoint.cpu(), verdict == label)
+
+
+def _random_symbols(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one legal symbol for each row of logits, (..., symbol)."""
+    weights = is_legal(logits).to(logits.dtype)
+    drawn = torch.multinomial(weights.flatten(0, -2), 1, generator=generator)
+    return drawn.view(logits.shape[:-1])

@@ -10,7 +10,7 @@ from torch import Tensor
 from nip.protocols.rules import Decision
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment
-from nip.scenario_base.transition import Transition
+from nip.scenario_base.transition import State, Transition
 
 Frame = dict[str | tuple[str, ...], Tensor]
 
@@ -126,32 +126,44 @@ class RolloutCollector:
         # of these states for all agents, active or not, so the critic has to learn them.
         carried_over = (state["round"] > 0) & is_first
         needs_value = carried_over.unsqueeze(-1) & ~_has_left(state)
-        actions = self.agents.act(
-            state,
-            active,
-            decides,
-            needs_value if self.with_values else None,
-            self._generator,
-            greedy=self.greedy,
-        )
+        actions = self._act(state, active, decides, needs_value if self.with_values else None)
         transition = self.environment.advance(state, actions)
         self._episode_reward = self._episode_reward + transition.reward
-        frame = self._frame(state, actions, transition)
-        frame["agents", "active"] = active
-        frame["agents", "decides"] = decides
-        frame["agents", "value_known"] = (active.any(-1) | needs_value) & self.with_values
-        self._state = self.environment.reset_finished(transition.state, transition.done)
+        masks: Frame = {
+            ("agents", "active"): active,
+            ("agents", "decides"): decides,
+            ("agents", "value_known"): (active.any(-1) | needs_value) & self.with_values,
+        }
+        frame = self._frame(state, actions, transition, masks)
+        self._state = self._reset_finished(transition.state, transition.done)
         self._episode_reward = self._episode_reward * ~transition.done.unsqueeze(-1)
         return frame
 
+    def _act(
+        self, state: State, active: Tensor, decides: Tensor, needs_value: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Choose the actions of all agents; see ``CombinedAgents.act``."""
+        return self.agents.act(
+            state, active, decides, needs_value, self._generator, greedy=self.greedy
+        )
+
+    def _reset_finished(self, state: State, done: Tensor) -> State:
+        """Replace the finished episodes by new ones."""
+        return self.environment.reset_finished(state, done)
+
     def _frame(
-        self, state: Mapping[str, Tensor], actions: Mapping[str, Tensor], transition: Transition
+        self,
+        state: Mapping[str, Tensor],
+        actions: Mapping[str, Tensor],
+        transition: Transition,
+        masks: Frame,
     ) -> Frame:
         observed: Frame = dict(state.items())
         acted: Frame = {("agents", name): value for name, value in actions.items()}
         return {
             **observed,
             **acted,
+            **masks,
             ("next", "done"): transition.done,
             ("next", "terminated"): transition.terminated,
             ("next", "verdict"): transition.verdict,
@@ -177,9 +189,7 @@ class RolloutCollector:
         while len(rows) > 0:
             active = self.environment.active_mask(state)
             decides = self.environment.counting_mask(state)
-            actions = self.agents.act(
-                state, active, decides, None, self._generator, greedy=self.greedy
-            )
+            actions = self._act(state, active, decides, None)
             transition = self.environment.advance(state, actions)
             result.index_add_(0, rows, weight * transition.reward)
             weight *= discount

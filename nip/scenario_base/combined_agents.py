@@ -10,7 +10,7 @@ from nip.scenario_base.actions import ActionMask, Choice, choose, log_prob
 from nip.scenario_base.agent import Agent, AgentOutput
 from nip.scenario_base.agents import NUM_DECISIONS
 
-HIDDEN_KEYS = frozenset({"y", "datapoint_id", "decided"})
+HIDDEN_KEYS = frozenset({"y", "datapoint_id", "decided", "opponent"})
 """Observation keys that are hidden from all agents."""
 
 NESTED_KEYS = frozenset({"agents", "next"})

@@ -14,6 +14,11 @@ faulty ones: the mark is a fault (label 0), which a prover that is rewarded for 
 ``secret_talk`` is ``cheap_talk`` with a prover that sees one more bit, which is as likely for both
 labels and of no use to the verifier.
 
+In ``inspection``, whose protocol is ``nip``, a product is faulty (label 0) or not (label 1). The
+verifier names one of four positions, and then the prover, which does not see it, hides the fault at
+one. The verifier sees only whether it has named that position. Any pure strategy can be exploited,
+as in matching pennies: in the equilibrium both draw a position at random.
+
 The simulator of zero knowledge is told the label, because only what goes beyond it is a leak.
 """
 
@@ -41,8 +46,8 @@ NUM_POSITIONS = 4
 NUM_LABELS = 2
 """Number of labels."""
 
-WITH_MARKS = ("faults", "witness")
-"""Datasets in which the verifier sees whether a message names the marked position."""
+WITH_MARKS = ("faults", "inspection", "witness")
+"""Datasets in which the verifier sees whether the marked position was named."""
 
 
 def reads_words(context: AgentContext) -> bool:
@@ -54,6 +59,8 @@ def num_inputs(context: AgentContext) -> int:
     """Return the number of input features of an agent."""
     num_words = context.num_visible_channels * context.message_size
     d_word = NUM_POSITIONS if reads_words(context) else 1
+    if context.hyper_params.dataset == "inspection":
+        num_words = int(not context.is_prover)
     num_told = NUM_POSITIONS * context.is_prover + NUM_LABELS * context.is_imitator
     return num_words * d_word + num_told
 
@@ -81,7 +88,9 @@ class ToyBody(AgentBody):
     def forward(self, observation: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return ``features``, (batch, width)."""
         message, secret = observation["message"], observation["secret"]
-        if reads_words(self.context):
+        if self.context.hyper_params.dataset == "inspection":
+            features = [] if self.context.is_prover else [_is_found(observation)]
+        elif reads_words(self.context):
             features = [message.flatten(1)]
         else:
             # A normalised empty message is not 0, which would reveal whether there is a mark.
@@ -111,6 +120,16 @@ def _last_symbols(observation: Mapping[str, Tensor]) -> Tensor:
     rows = torch.arange(len(round_), device=round_.device)
     last = history[rows, (round_ - 1).clamp_min(0)]
     return last * (round_ > 0)[:, None, None, None]
+
+
+def _is_found(observation: Mapping[str, Tensor]) -> Tensor:
+    """Return whether the first two messages name the same position of a faulty product, (batch, 1).
+
+    Only the first channel and symbol count.
+    """
+    named = observation["message_history"][:, :2, 0, 0]
+    is_same = named.prod(dim=1).sum(-1) if named.shape[1] == 2 else torch.zeros(len(named))
+    return (is_same.to(named) * observation["secret"].sum(-1)).unsqueeze(-1)
 
 
 class ToyPolicyHead(PolicyHead):
@@ -174,7 +193,7 @@ class ToySoloHead(SoloHead):
 
 @register_scenario("toy")
 class ToyScenario(Scenario):
-    """The games, chosen by ``dataset=witness``, ``faults``, ``cheap_talk`` or ``secret_talk``."""
+    """The games, chosen by ``dataset=witness``, ``faults``, ``inspection``, ``cheap_talk`` or ``secret_talk``."""
 
     message_key = "position_selected"
     body = ToyBody
@@ -192,6 +211,8 @@ class ToyScenario(Scenario):
             secret = torch.cat(
                 (torch.zeros(NUM_POSITIONS, NUM_POSITIONS), torch.eye(NUM_POSITIONS))
             )
+        elif self.hyper_params.dataset == "inspection":
+            secret = torch.eye(NUM_POSITIONS)[torch.zeros_like(y)] * (1 - y).unsqueeze(-1)
         elif self.hyper_params.dataset == "cheap_talk":
             secret = torch.eye(NUM_POSITIONS)[y]
         else:

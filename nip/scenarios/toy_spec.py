@@ -8,7 +8,7 @@ register_scenario_spec(
     ScenarioSpec(
         data="tensordict",
         agent_parameters=ToyAgentParameters,
-        builtin_datasets=("cheap_talk", "faults", "secret_talk", "witness"),
+        builtin_datasets=("cheap_talk", "faults", "inspection", "secret_talk", "witness"),
         reads=(),
         unused_options=(
             UnusedOptionRule(

@@ -35,7 +35,13 @@ RL_TRAINER = TrainerSpec(
     "tensordict",
     samples_batches=True,
     heads=("policy_head", "value_head"),
-    reads=(*(NETWORK_TRAINER.reads or ()), "rl", "solo_agent", "message_regression"),
+    reads=(
+        *(NETWORK_TRAINER.reads or ()),
+        "rl",
+        "solo_agent",
+        "message_regression",
+        "opponent_pool",
+    ),
     unused_options=(
         UnusedOptionRule(
             ("test_size", "solo_agent"),

@@ -9,8 +9,10 @@ from tensordict import TensorDict, TensorDictBase
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from nip.errors import ParameterError
 from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
+from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.normalization import fit_normalizer
 from nip.seeding import stable_seed
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
@@ -28,6 +30,9 @@ from nip.trainers.tensor.message_regression.regression import (
     MessageRegression,
     agents_to_read,
 )
+from nip.trainers.tensor.opponents.collector import PooledCollector
+from nip.trainers.tensor.opponents.metrics import POOL_METRICS, pool_metrics, without_opponents
+from nip.trainers.tensor.opponents.pool import OpponentPool
 from nip.trainers.tensor.pretraining import pretrain_agents
 from nip.trainers.tensor.rollout_collection import (
     num_evaluation_batches,
@@ -120,14 +125,22 @@ class TensorDictRlTrainer(TensorDictTrainer):
             fit_normalizer(
                 environment, rl.num_normalization_steps, stable_seed(seed, "normalization")
             )
-        make_data = self.components.data
-        self.collector = (
-            training_collector(
-                self.scenario_instance, self.hyper_params, with_values=self.needs_values
-            )
-            if make_data is None
-            else make_data(self)
+        self.collector = (self.components.data or self._make_collector)(self)
+
+    @staticmethod
+    def _make_collector(trainer: "TensorDictRlTrainer") -> RolloutCollector:
+        return training_collector(
+            trainer.scenario_instance,
+            trainer.hyper_params,
+            with_values=trainer.needs_values,
+            pool=trainer.opponent_pool,
         )
+
+    @cached_property
+    def opponent_pool(self) -> OpponentPool | None:
+        """Past versions of agents that play some of the episodes; None if there are none."""
+        params = self.hyper_params.opponent_pool
+        return OpponentPool(self.agents, params) if params.agents else None
 
     @cached_property
     def message_regression(self) -> MessageRegression | None:
@@ -140,6 +153,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
         """Refuse what cannot work here; called before anything is written."""
         super().check()
         _ = self.message_regression
+        if self.hyper_params.opponent_pool.agents and self.components.data is not None:
+            raise ParameterError(
+                "opponent_pool.agents needs the built-in collector of batches, but the component "
+                "data replaces it. Leave out one of them."
+            )
 
     @property
     def own_loss_terms(self) -> list[LossTerm]:
@@ -181,11 +199,33 @@ class TensorDictRlTrainer(TensorDictTrainer):
         choose_learners(self.agents, iteration, self.learner.learning)
         with self.stage("sample"):
             batch = self.collect_batch()
-        frames = joint_batch(metric_frames(batch), current_ranks())
-        metrics = rollout_metrics(frames, self.scenario_instance.protocol_handler)
+        metrics = self._rollout_metrics(joint_batch(metric_frames(batch), current_ranks()))
         with self.stage("update"):
             metrics |= self._learn(batch)
+        self._take_snapshots(iteration + 1)
         return metrics
+
+    def _rollout_metrics(self, frames: TensorDictBase) -> dict[str, float]:
+        """Return the metrics of the present agents, and those of episodes against past ones."""
+        metrics: dict[str, float] = {}
+        if self.opponent_pool is not None:
+            self.opponent_pool.record(frames)
+            metrics |= pool_metrics(frames, self.opponent_pool)
+            frames = without_opponents(frames)
+        self.context.rollouts = frames
+        if frames.numel() > 0:
+            metrics |= rollout_metrics(frames, self.scenario_instance.protocol_handler)
+        return metrics
+
+    def _take_snapshots(self, num_iterations: int) -> None:
+        if self.opponent_pool is not None:
+            assert isinstance(self.collector, PooledCollector), self.collector
+            self.opponent_pool.take(num_iterations, self.collector.in_use())
+
+    def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the names of all metrics that may be logged; None if they are not known."""
+        known = super().metric_names(logged)
+        return known if known is None or self.opponent_pool is None else known | {*POOL_METRICS}
 
     def collect_batch(self) -> TensorDict:
         """Collect one batch with the present agents; return it with advantages, (B, S)."""
@@ -245,6 +285,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
     def state_dict(self) -> dict[str, Any]:
         """Return everything that must survive an interruption, nested by name."""
         state = {**super().state_dict(), "collector": self.collector.state_dict()}
+        if self.opponent_pool is not None:
+            state["opponent_pool"] = self.opponent_pool.state_dict()
         if self._keeps_probes and self.message_regression is not None:
             state["message_regression"] = self.message_regression.state_dict()
         return state
@@ -253,5 +295,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
         """Load what ``state_dict`` returned."""
         super().load_state_dict(state)
         self.collector.load_state_dict(state["collector"])
+        if self.opponent_pool is not None:
+            self.opponent_pool.load_state_dict(state["opponent_pool"])
         if self._keeps_probes and self.message_regression is not None:
             self.message_regression.load_state_dict(state["message_regression"])

@@ -296,6 +296,8 @@ class TensorDictTrainer(CheckpointedTrainer):
                 with self.stage("test"):
                     metrics |= self.evaluate("test")
                 self.loops.evaluated = iteration + 1
+            metrics |= self.measure()
+            context.rollouts = None
             self.log(iteration + 1, metrics)
         self.loops.conclude_iteration(total)
         return metrics

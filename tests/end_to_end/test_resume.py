@@ -110,8 +110,21 @@ def experiments() -> dict[str, dict[str, Any]]:
         },
         message_regression={"enabled": True, "reset_on_fit": False, "mlp_num_epochs": 1},
     )
+    # Snapshots are taken, retired and drawn by their rewards, in episodes longer than a batch.
+    opponents = make_params(
+        protocol="nip",
+        opponent_pool={
+            "agents": ["prover", "verifier"],
+            "snapshot_every": 1,
+            "max_size": 1,
+            "sampling": "prioritised",
+        },
+        callbacks=["constant_verifier", "silent_prover", {"name": "label_leak", "every": 1}],
+        rl={"num_iterations": NUM_ITERATIONS, "steps_per_env_per_iteration": 3},
+    )
     pretrained = graph_experiment("vanilla_ppo", pretrain_agents=True)
-    made = {**variants, "pretrained": pretrained, "toy": toy, "zero_knowledge": zero_knowledge}
+    made = {**variants, "opponents": opponents, "pretrained": pretrained, "toy": toy}
+    made["zero_knowledge"] = zero_knowledge
     return {name: params.to_dict() for name, params in made.items()} | everything_on()
 
 

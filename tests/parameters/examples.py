@@ -102,9 +102,11 @@ def schedules(draw: st.DrawFn) -> dict[str, Any]:
         "first_agent_num_rounds": split,
         "first_agent": draw(st.booleans()),
     }
+    delayed = {"start": split}
     return draw(
         st.sampled_from(
             [
+                {"_type": "DelayedUpdateSchedule", "DelayedUpdateSchedule": delayed},
                 {"_type": "ConstantUpdateSchedule", "ConstantUpdateSchedule": {}},
                 {
                     "_type": "ContiguousPeriodicUpdateSchedule",
@@ -225,11 +227,13 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     )
     root["scenario"] = scenario = draw(st.sampled_from(sorted(AGENT_CLASSES)))
     is_text = scenario == "code_validation"
-    if is_text:
-        root["callbacks"] = [c for c in root["callbacks"] if c["name"] != "best_checkpoint"]
     networks = ["reinforce", "solo_agent", "spg", "vanilla_ppo"]
     trainers = {"code_validation": ["pure_text_ei"], "matrix_games": ["spg"]}
     root["trainer"] = draw(st.sampled_from(trainers.get(scenario, networks)))
+    refused = {"best_checkpoint"} if is_text else set()
+    if root["trainer"] not in ("reinforce", "spg", "vanilla_ppo") or scenario == "matrix_games":
+        refused |= {"attack", "constant_verifier", "label_leak", "silent_prover"}
+    root["callbacks"] = [each for each in root["callbacks"] if each["name"] not in refused]
     text = st.text(st.characters(codec="ascii", exclude_characters="\0"))
     root["dataset"] = DATASETS.get(scenario) or draw(text)
     agents: dict[str, Any] = {}
@@ -247,6 +251,11 @@ def trees(draw: st.DrawFn) -> HyperParameters:
         groups["lr_scheduler"].pop("name", None)
     if is_text:
         groups["protocol_common"].pop("zero_knowledge", None)
+    if groups["protocol_common"].get("zero_knowledge"):
+        groups["opponent_pool"].pop("agents", None)
+    pooled = groups["opponent_pool"].get("agents", ())
+    if len(set(pooled)) < len(pooled):
+        groups["opponent_pool"]["agents"] = sorted(set(pooled))
     regression = groups["message_regression"]
     if (
         regression.get("regression_method") == "cnn"

@@ -34,8 +34,9 @@ def test_every_callback_is_chosen_by_its_name(name: str) -> None:
 def test_those_that_only_look_on_are_known() -> None:
     """Runs may go on with these or without, and only the first of several processes has them."""
     observers = {name for name, facts in callback_specs.items() if facts.is_observer}
-    builtin = {"csv", "tensorboard", "wandb", "rollout_samples", "profiler"}
+    builtin = {"csv", "tensorboard", "wandb", "rollout_samples", "profiler", "attack"}
     builtin_actors = {"early_stopping", "best_checkpoint", "average_agent_weights"}
+    builtin_actors |= {"constant_verifier", "label_leak", "silent_prover"}
     assert builtin <= observers
     assert not builtin_actors & observers
 

@@ -11,6 +11,7 @@ from nip.parameters import (
     AlternatingPeriodicUpdateSchedule,
     ConstantUpdateSchedule,
     ContiguousPeriodicUpdateSchedule,
+    DelayedUpdateSchedule,
     UpdateSchedule,
 )
 from tests.parameters.examples import schedules
@@ -22,6 +23,11 @@ def active_iterations(schedule: UpdateSchedule, until: int = 10) -> list[int]:
 
 def test_the_constant_schedule_is_always_active() -> None:
     assert active_iterations(ConstantUpdateSchedule()) == list(range(10))
+
+
+def test_the_delayed_schedule_is_active_from_its_start_on() -> None:
+    assert active_iterations(DelayedUpdateSchedule(start=7)) == [7, 8, 9]
+    assert not DelayedUpdateSchedule(start=10).is_ever_active(10)
 
 
 def test_the_contiguous_schedule_is_active_in_one_stretch_of_each_period() -> None:

@@ -22,6 +22,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     yield from _problems_with_text_options(hyper_params)
     yield from _problems_with_zero_knowledge(hyper_params)
     yield from _problems_with_message_regression(hyper_params)
+    yield from _problems_with_opponent_pool(hyper_params)
     yield from _problems_with_training(hyper_params)
     for field in ("callbacks", "loss_terms"):
         for index, part in enumerate(getattr(hyper_params, field)):
@@ -118,6 +119,16 @@ def _problems_with_zero_knowledge(hyper_params: HyperParameters) -> Iterator[str
             "protocol_common.zero_knowledge=True needs a trainer of networks, whose probabilities "
             f"can be compared, got trainer={trainer!r}. Set it to False, or choose another trainer "
             "and scenario."
+        )
+
+
+def _problems_with_opponent_pool(hyper_params: HyperParameters) -> Iterator[str]:
+    """Yield a message for a pool beside rewards that depend on present policies."""
+    if hyper_params.opponent_pool.agents and hyper_params.protocol_common.zero_knowledge:
+        yield (
+            "opponent_pool.agents must be empty with protocol_common.zero_knowledge=True, whose "
+            f"rewards compare present policies, got {list(hyper_params.opponent_pool.agents)}. "
+            "Leave out one of them."
         )
 
 

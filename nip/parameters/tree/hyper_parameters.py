@@ -25,6 +25,7 @@ from nip.parameters.named_components import (
     build_named_components,
     loss_term_specs,
 )
+from nip.parameters.opponent_pool import OpponentPoolParameters
 from nip.parameters.parameters_base import (
     FieldRule,
     SubParameters,
@@ -215,6 +216,9 @@ class HyperParameters(SubParameters):
 
     message_regression: Group[MessageRegressionParameters] = GROUP_DEFAULT
     """Networks that predict the label from single messages, which measure what these reveal."""
+
+    opponent_pool: Group[OpponentPoolParameters] = GROUP_DEFAULT
+    """Past versions of agents, against which the others learn in a share of the episodes."""
 
     plugin_groups: dict[str, SubParameters] = field(default_factory=dict)
     """Registered groups by name; in stored trees they are at the root."""

@@ -35,6 +35,12 @@ class SpgTrainer(TensorDictRlTrainer):
         super().check()
         stackelberg_groups(self.hyper_params, self.protocol_handler)
         check_curvature(self.hyper_params)
+        if self.hyper_params.opponent_pool.agents:
+            raise ParameterError(
+                "opponent_pool.agents: trainer='spg' anticipates how the agents that play an "
+                "episode will learn, and past versions do not. Leave it out, or train with "
+                "vanilla_ppo or reinforce."
+            )
 
     def _get_loss_module_and_gae(self) -> tuple[SpgObjective, AdvantageEstimator]:
         params = self.hyper_params

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from nip.errors import ParameterError, did_you_mean, warn_user
@@ -51,6 +51,18 @@ class Callback:
 
         Called before anything is written.
         """
+
+    def metric_names(self, trainer: Trainer) -> Collection[str]:
+        """Return the names of all metrics that ``measure`` may return."""
+        return ()
+
+    def measure(self, context: TrainingContext) -> Mapping[str, float]:
+        """Return metrics of the iteration that ends, to be logged together with all others.
+
+        Called once in each iteration, after its evaluation. Other callbacks can monitor these
+        metrics if ``metric_names`` states their names.
+        """
+        return {}
 
     def on_train_start(self, context: TrainingContext) -> None:
         """Act before the first iteration of a process, also when a run is resumed.

@@ -9,7 +9,10 @@ from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_
 from nip.registry import Registry
 from nip.trainers.core.callback import Callback
 
-callback_registry: Registry[type[Callback]] = Registry("callback", package="nip.trainers.callbacks")
+PACKAGES = ("nip.trainers.callbacks", "nip.robustness.callbacks")
+"""Packages with a module for each built-in callback."""
+
+callback_registry: Registry[type[Callback]] = Registry("callback", package=PACKAGES)
 
 C = TypeVar("C", bound="type[Callback]")
 

@@ -43,6 +43,11 @@ class TrainingContext:
     metrics_iteration: int = 0
     """Iteration for which they were logged, counted from 1; 0 before the first."""
 
+    rollouts: TensorDictBase | None = None
+    """Frames of this iteration, of all ranks and any batch size, as far as its metrics are computed
+    from them, in which no past versions of agents play. None before they are collected and after
+    the metrics were logged."""
+
     batch: TensorDictBase | None = None
     """The minibatch of the current or last step."""
 

@@ -47,6 +47,7 @@ class ObservedTrainer:
         self.callbacks: list[Callback] = []
         self._failed_callbacks: list[Callback] = []
         self._has_started = self._has_begun = False
+        self._measured_iteration: int | None = None
         self._unclaimed_states: dict[str, Mapping[str, Any]] = {}
         for params in hyper_params.callbacks:
             self.add_callback(build_callback(params))
@@ -113,6 +114,19 @@ class ObservedTrainer:
             self.history.update(iteration, metrics)
         self.notify("on_log")
 
+    def measure(self) -> dict[str, float]:
+        """Return the metrics that callbacks compute themselves; empty if this iteration has them.
+
+        Called before the metrics of an iteration are logged.
+        """
+        if self._measured_iteration == self.context.iteration:
+            return {}
+        self._measured_iteration = self.context.iteration
+        metrics: dict[str, float] = {}
+        for callback in self.callbacks:
+            metrics |= callback.measure(self.context)
+        return metrics
+
     def notify(self, event: Event) -> None:
         """Call the method of an event on all callbacks, in order."""
         for callback in self.callbacks:
@@ -166,6 +180,9 @@ class ObservedTrainer:
     def check_monitored(self, known: Collection[str] | None) -> None:
         """Refuse callbacks that monitor a metric which is not among the known ones."""
         has_own_evaluation = self.components.evaluate is not None
+        if known is not None:
+            trainer = cast("Trainer", self)
+            known = {*known, *(n for each in self.callbacks for n in each.metric_names(trainer))}
         check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
 
     def check_logged(self) -> None:

@@ -108,6 +108,8 @@ class Trainer(ObservedTrainer, ABC):
         iteration.
         """
         self.loops.before_log(iteration)
+        if iteration == self.context.iteration + 1:
+            metrics = {**metrics, **self.measure()}
         super().log(iteration, metrics)
         self.loops.after_log(iteration)
 

@@ -1,6 +1,7 @@
 """Rollouts for trainers: the collector of training batches, and episodes for evaluation."""
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 
 import torch
@@ -11,17 +12,24 @@ from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.tensor.learning.data_parallel import seed_parts
+from nip.trainers.tensor.opponents.collector import PooledCollector
+from nip.trainers.tensor.opponents.pool import OpponentPool
 from nip.trainers.tensor.rollout_metrics import metric_frames
 from nip.utils.ranks import current_ranks
 
 
 def training_collector(
-    instance: TensorDictScenarioInstance, hyper_params: HyperParameters, *, with_values: bool
+    instance: TensorDictScenarioInstance,
+    hyper_params: HyperParameters,
+    *,
+    with_values: bool,
+    pool: OpponentPool | None = None,
 ) -> RolloutCollector:
     """Return a collector for the training environments, or for this rank's share of them.
 
     With ``with_values`` it collects the values of the critics, too. Without them, it samples the
-    returns of the episodes that the end of a batch cuts.
+    returns of the episodes that the end of a batch cuts. The snapshots of a ``pool`` play some of
+    the episodes.
     """
     seed, ranks = hyper_params.seed, current_ranks()
     environment = instance.train_environment
@@ -30,7 +38,8 @@ def training_collector(
             stable_seed(seed, "environment", "train", *seed_parts(ranks)),
             environment.num_environments // ranks.size,
         )
-    return RolloutCollector(
+    make: Callable[..., RolloutCollector] = RolloutCollector
+    return (make if pool is None else partial(PooledCollector, pool=pool))(
         environment,
         instance.agents,
         num_steps=instance.batch_shape.num_steps,

@@ -48,7 +48,7 @@ SPREAD_METRICS = (
 
 def metric_frames(batch: TensorDictBase) -> TensorDict:
     """Return the entries of a batch, (environment, step), that metrics are computed from."""
-    return batch.select(*NEEDED_KEYS)
+    return batch.select(*NEEDED_KEYS, "opponent", strict=False)
 
 
 def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDictBase:

@@ -18,6 +18,7 @@ OBSERVERS = [
     "tensorboard",
     {"name": "wandb", "mode": "offline"},
     {"name": "rollout_samples", "every": 1, "num_rollouts": 2},
+    {"name": "attack", "every": 1, "num_iterations": 1, "max_datapoints": 4},
     {"name": "profiler", "wait": 0, "warmup": 1, "active": 2},
 ]
 
@@ -60,7 +61,12 @@ def test_all_observers_are_looked_at_here():
 
 def test_metrics_and_weights_are_bit_identical_with_and_without_them(runs):
     without, observed = runs
-    assert history_of(without) == history_of(observed)
+    found = history_of(observed)
+    # An attack logs metrics of its own, in each iteration.
+    own = {name: found.pop(name) for name in list(found) if name.startswith("attack_")}
+    assert {"attack_accuracy", "attack_soundness"} <= own.keys()
+    assert {len(values) for values in own.values()} == {3}
+    assert history_of(without) == found
     checkpoints = [folder / "checkpoints" / "iteration_000003" for folder in runs]
     files = [sorted(path.relative_to(c) for path in c.rglob("*.safetensors")) for c in checkpoints]
     assert files[0] == files[1] != []

@@ -52,12 +52,7 @@ def first_messages(
         Key of the action that chooses the symbols of a message.
     """
     index = protocol.agent_names.index(agent)
-    writes = protocol.active[:, :, index]
-    first_round = int(writes.any(axis=(0, 2)).argmax())
-    channels = torch.as_tensor(writes[:, first_round].any(axis=0)).nonzero().squeeze(-1)
-    active = frames["agents", "active"][:, index]
-    rows = frames[(frames["round"] == first_round) & active.any(-1)]
-    channels = channels.to(active.device)
+    rows, channels = first_turns(frames, protocol, agent)
     actions = rows["agents"]
     sent = actions["active"][:, index, channels]
 
@@ -70,3 +65,18 @@ def first_messages(
     has_linear = LINEAR in actions.keys()
     linear = symbols(LINEAR, "linear_message_logits") if has_linear else planes[..., :0]
     return SentMessages(planes, linear.flatten(1), rows["datapoint_id"], rows["y"].squeeze(-1))
+
+
+def first_turns(
+    frames: TensorDictBase, protocol: ProtocolHandler, agent: str
+) -> tuple[TensorDictBase, Int[Tensor, " channel"]]:
+    """Return the frames, (row,), of the first round in which an agent may write, and where it may.
+
+    Frames in which it does not write are left out.
+    """
+    index = protocol.agent_names.index(agent)
+    writes = protocol.active[:, :, index]
+    first_round = int(writes.any(axis=(0, 2)).argmax())
+    channels = torch.as_tensor(writes[:, first_round].any(axis=0)).nonzero().squeeze(-1)
+    active = frames["agents", "active"][:, index]
+    return frames[(frames["round"] == first_round) & active.any(-1)], channels.to(active.device)

@@ -1,0 +1,1 @@
+"""Opponent pools: past versions of agents that play against the learners."""
