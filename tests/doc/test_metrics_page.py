@@ -27,6 +27,16 @@ CASES = {
     },
     "linear": {"include_linear_message_space": True},
     "zero knowledge": {"protocol_common": {"zero_knowledge": True}},
+    "opponents": {
+        "protocol": "debate",
+        "opponent_pool": {"agents": ["prover0"], "snapshot_every": 1},
+        "callbacks": [
+            {"name": "attack", "every": 1, "num_iterations": 1},
+            "constant_verifier",
+            "silent_prover",
+            {"name": "label_leak", "every": 1},
+        ],
+    },
     "message regression": {"message_regression": {"enabled": True}},
     "terms": {
         "eval_every": 1,

@@ -28,6 +28,9 @@ class ScriptedAgents:
     def eval(self) -> None:
         pass
 
+    def modules(self) -> list[Any]:
+        return []
+
     def act(self, state: Mapping[str, Tensor], active: Tensor, *_: Any, **__: Any) -> Any:
         protocol, batch = self.environment.protocol, len(state["round"])
         symbols = (batch, protocol.num_agents, protocol.num_channels, 1)
