@@ -18,6 +18,7 @@ from nip.parameters import (
 from nip.parameters.callbacks import EarlyStoppingParameters, ProfilerParameters
 from nip.parameters.fields.value_limits import PeriodMarker, is_marked
 from nip.parameters.parameters_base import SubParameters, field_rules
+from nip.parameters.robustness import AlarmParameters
 
 if TYPE_CHECKING:
     from nip.protocols import ProtocolHandler
@@ -64,6 +65,8 @@ def _periods_beyond_the_run(
     ]
     if trainer_specs[hyper_params.trainer].data == "tensordict":
         groups.append(("settings", settings))
+    if hyper_params.opponent_pool.agents:
+        groups.append(("opponent_pool", hyper_params.opponent_pool))
     for path, group in groups:
         for name, rule in field_rules(type(group)).items():
             period = getattr(group, name)
@@ -104,6 +107,10 @@ def _callbacks_that_wait_too_long(
             waits = callback.wait + callback.warmup
             if waits >= num_iterations:
                 yield _beyond(f"{path}.wait + {path}.warmup", waits, num_iterations)
+        if isinstance(callback, AlarmParameters):
+            waits = callback.warmup + callback.window
+            if waits > num_iterations:
+                yield _beyond(f"{path}.warmup + {path}.window", waits, num_iterations)
         if isinstance(callback, EarlyStoppingParameters):
             default = field_rules(EarlyStoppingParameters)["patience"].default
             num_values = _num_values(hyper_params, callback.monitor, num_iterations)

@@ -13,6 +13,8 @@ from tests.experiments import make_params, make_settings
 
 PAGE = DOC / "reference" / "metrics.md"
 
+ALARM = {"warmup": 0, "window": 2, "action": "stop"}
+
 CASES = {
     **{protocol: {"protocol": protocol} for protocol in protocol_registry.names()},
     "kl": {"ppo": {"loss_type": "kl_penalty"}},
@@ -32,9 +34,9 @@ CASES = {
         "opponent_pool": {"agents": ["prover0"], "snapshot_every": 1},
         "callbacks": [
             {"name": "attack", "every": 1, "num_iterations": 1},
-            "constant_verifier",
-            "silent_prover",
-            {"name": "label_leak", "every": 1},
+            {"name": "constant_verifier", **ALARM},
+            {"name": "silent_prover", **ALARM},
+            {"name": "label_leak", "every": 1, **ALARM},
         ],
     },
     "message regression": {"message_regression": {"enabled": True}},

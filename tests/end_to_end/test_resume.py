@@ -111,6 +111,7 @@ def experiments() -> dict[str, dict[str, Any]]:
         message_regression={"enabled": True, "reset_on_fit": False, "mlp_num_epochs": 1},
     )
     # Snapshots are taken, retired and drawn by their rewards, in episodes longer than a batch.
+    alarm = {"warmup": 0, "window": NUM_ITERATIONS, "action": "stop"}
     opponents = make_params(
         protocol="nip",
         opponent_pool={
@@ -119,7 +120,11 @@ def experiments() -> dict[str, dict[str, Any]]:
             "max_size": 1,
             "sampling": "prioritised",
         },
-        callbacks=["constant_verifier", "silent_prover", {"name": "label_leak", "every": 1}],
+        callbacks=[
+            {"name": "constant_verifier", **alarm},
+            {"name": "silent_prover", **alarm},
+            {"name": "label_leak", "every": 1, **alarm},
+        ],
         rl={"num_iterations": NUM_ITERATIONS, "steps_per_env_per_iteration": 3},
     )
     pretrained = graph_experiment("vanilla_ppo", pretrain_agents=True)

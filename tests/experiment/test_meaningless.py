@@ -44,6 +44,14 @@ def said(hyper_params: HyperParameters, **settings: Any) -> list[str]:
         ({"callbacks": ["rollout_samples"]}, "callbacks[0].every=100 is beyond the 2 iterations"),
         ({"callbacks": ["csv", "profiler"]}, "callbacks[1].wait + callbacks[1].warmup=2 is beyond"),
         (
+            {"callbacks": ["silent_prover"]},
+            "callbacks[0].warmup + callbacks[0].window=25 is beyond the 2 iterations",
+        ),
+        (
+            {"opponent_pool": {"agents": ["prover"]}},
+            "opponent_pool.snapshot_every=10 is beyond the 2 iterations",
+        ),
+        (
             {"callbacks": [STOPPING | {"patience": 2}]},
             "patience=2 is never used up by the 2 ",
         ),

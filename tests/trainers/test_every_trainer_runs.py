@@ -118,7 +118,8 @@ def test_it_goes_on_to_the_same_numbers(trainer, straight, tmp_path):
 WATCHED = {"solo_agent": "verifier.accuracy"}
 """A metric of training, where it is not ``mean_accuracy``."""
 
-ALARM = {"warmup": 0, "window": 1, "action": "stop"}
+ALARM = {"warmup": 0, "window": 2, "action": "stop"}
+"""The last iteration is the first in which there can be an alarm."""
 
 OPTIONS = {
     "attack": {"every": 1, "num_iterations": 1, "max_datapoints": 4},
