@@ -193,7 +193,7 @@ class ToySoloHead(SoloHead):
 
 @register_scenario("toy")
 class ToyScenario(Scenario):
-    """The games, chosen by ``dataset=witness``, ``faults``, ``inspection``, ``cheap_talk`` and so on."""
+    """The games, chosen by ``dataset=witness``, ``cheap_talk`` and so on."""
 
     message_key = "position_selected"
     body = ToyBody
