@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from nip.errors import NipWarning, ParameterError, StorageError
 from nip.experiment.base_run import read_base_run
