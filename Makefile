@@ -85,6 +85,7 @@ docs: $(VENV)/.installed-dev  ## Build the documentation into doc/_build/html
 bench: $(VENV)/.installed-core  ## Measure speed and memory, as ratios in one run
 	$(BIN)/python benchmarks/bench_tensor.py --json benchmarks/result.json
 	$(BIN)/python benchmarks/bench_text.py --json benchmarks/result_text.json
+	$(BIN)/python benchmarks/bench_local.py --json benchmarks/result_local.json
 	$(BIN)/python benchmarks/nested_array_ratio.py --json benchmarks/result_arrays.json
 
 clean:  ## Remove caches and built documentation; .venv, data and runs stay

@@ -15,6 +15,9 @@ _INSTALL = "pip install 'nip[lm-local]'"
 ADAPTER_CONFIG = "adapter_config.json"
 """File by which the folder of an adapter is recognised."""
 
+_MAX_DOUBLE = 5_000_000
+"""Number of weights up to which double precision costs little."""
+
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
@@ -135,7 +138,11 @@ def _check_model(folder: Path) -> None:
 
 
 def load_folder(folder: Path, adapted_model: str | None = None) -> LoadedModel:
-    """Load a model onto the GPU if there is one, otherwise in single precision onto the CPU.
+    """Load a model onto the GPU if there is one, otherwise onto the CPU.
+
+    On the CPU it computes in single precision, and in double precision if it is small: then the
+    rest of a batch, which affects the rounding, practically never changes a token, so that a
+    resumed run samples the same as one that was not interrupted.
 
     ``adapted_model`` is as in ``check_folder``.
     """
@@ -158,6 +165,8 @@ def load_folder(folder: Path, adapted_model: str | None = None) -> LoadedModel:
     if isinstance(found, AdapterFolder):
         model = import_peft().PeftModel.from_pretrained(model, folder, local_files_only=True)
     model.eval().to(device)
+    if device == "cpu" and model.num_parameters() <= _MAX_DOUBLE:
+        model.double()
     return LoadedModel(model, tokenizer, end_ids, _context_length(model.config))
 
 

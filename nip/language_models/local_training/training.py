@@ -1,8 +1,7 @@
 """Training of one job, from its request to the folder of the new model.
 
-The loop is our own rather than TRL's, whose losses it reproduces: checkpoints of TRL's trainers
-contain pickles, and for the small models of this package's experiments they spend several times as
-much on an update as the model does.
+The loop is our own rather than TRL's, whose losses it reproduces, because checkpoints of TRL's
+trainers contain pickles, which this package never reads.
 """
 
 import importlib
@@ -179,6 +178,8 @@ class Training:
     def _save(self, progress: Progress) -> None:
         started = time.monotonic()
         self._losses.read()
+        # Events that the checkpoint counts must not be lost with the process.
+        self._log.flush()
         progress = replace(progress, num_events=self._log.num_events)
         tensors = {
             "parameters": {name: each.detach() for name, each in self._parameters.items()},

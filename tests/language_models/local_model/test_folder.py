@@ -19,7 +19,15 @@ class StandInModel:
         text_config = SimpleNamespace(max_position_embeddings=context_length)
         self.config = SimpleNamespace(get_text_config=lambda: text_config)
         self.device: str | None = None
+        self.num_weights = 10**9
+        self.is_double = False
         self.is_training = True
+
+    def num_parameters(self) -> int:
+        return self.num_weights
+
+    def double(self) -> None:
+        self.is_double = True
 
     def eval(self) -> "StandInModel":
         self.is_training = False
@@ -111,6 +119,18 @@ def test_a_model_is_loaded_onto_the_gpu_if_there_is_one_and_never_runs_code(
         "local_files_only": True,
         "trust_remote_code": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("has_gpu", "num_weights", "is_double"),
+    [(False, 5_000_000, True), (False, 5_000_001, False), (True, 1, False)],
+)
+def test_a_small_model_on_a_cpu_computes_in_double_precision(
+    library: Library, has_gpu: bool, num_weights: int, is_double: bool
+) -> None:
+    library.has_gpu = has_gpu
+    library.model.num_weights = num_weights
+    assert library.load().model.is_double is is_double
 
 
 @pytest.mark.parametrize(("written", "expected"), [(160, 160), (None, None), ("auto", None)])

@@ -58,7 +58,7 @@ def agents(*models: ModelSpec) -> SimpleNamespace:
 def test_no_mock_api_is_started_for_real_services(tmp_path) -> None:
     settings = ExperimentSettings(api_timeout_s=5)
     context = open_connection(make_text_params(), settings, agents(SERVICE), tmp_path)
-    assert context == ConnectionContext(timeout_s=5)
+    assert context == ConnectionContext(timeout_s=5, run_folder=tmp_path)
     asyncio.run(close_connection(context))
     assert not list(tmp_path.iterdir())
 
