@@ -2,9 +2,9 @@
 
 The setting is that of the public reference: default networks, protocol ``nip``, 1000 frames per
 iteration, 4 epochs, minibatches of 64, on pairs of graphs, also (``zero_knowledge_...``) with the
-agents of zero knowledge, and (``images_...``) on images. ``zero_knowledge_update_factor`` is the
-time of an update with zero knowledge relative to one without. Both
-sides of a ratio alternate, so that changes in the speed of the machine affect both; the median over
+agents of zero knowledge, and (``images_...``) on images; updates also with all other protocols.
+``zero_knowledge_update_factor`` is the time of an update with zero knowledge relative to one
+without. Both sides of a ratio alternate, so that changes in the speed of the machine affect both; the median over
 all rounds is reported.
 
     python benchmarks/bench_tensor.py --json out.json
@@ -16,7 +16,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +28,7 @@ from tensordict import TensorDict
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.parameters import HyperParameters
+from nip.protocols import protocol_registry
 from nip.rl_objectives.ppo import PpoObjective
 from nip.scenario_base.actions import ActionMask, Choice, choose, entropy, log_prob
 from nip.scenario_base.combined_agents import NESTED_KEYS, readable
@@ -173,6 +175,24 @@ def update_of(trainer: TensorDictRlTrainer) -> Callable[[], Any]:
     return lambda: trainer.train_step(minibatch)
 
 
+def measure_protocols(
+    protocols: Sequence[str], data_dir: Path, rounds: int, device: str
+) -> dict[str, float]:
+    """Compare the update of each protocol with a plain step of all its agents."""
+    ratios = {}
+    for protocol in protocols:
+        trainer = build_bench_trainer("", data_dir, device, interaction_protocol=protocol)
+        batch = trainer.collect_batch()
+        trainer.agents.train()
+        minibatch = next(trainer.minibatches(batch))
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = 1e-9
+        ours = partial(trainer.train_step, minibatch)
+        plain = PlainStep(trainer, minibatch)
+        ratios[f"{protocol}_update_ratio"] = compare(ours, plain, rounds, device)["ratio"]
+    return ratios
+
+
 def measure_shaping(data_dir: Path, rounds: int, device: str) -> dict[str, float]:
     """Compare the updates of opponent-aware learning with those of PPO."""
     plain = update_of(build_bench_trainer("", data_dir, device))
@@ -231,6 +251,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="output file")
     parser.add_argument("--rounds", type=int, default=50, help="rounds of each comparison")
+    parser.add_argument(
+        "--protocols",
+        nargs="*",
+        default=protocol_registry.names(),
+        help="protocols whose updates are compared with a plain step (all)",
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -245,6 +271,10 @@ def main() -> None:
                 arguments.device,
             ).items()
         }
+        protocol_rounds = max(1, arguments.rounds // 5)
+        results |= measure_protocols(
+            arguments.protocols, Path(folder), protocol_rounds, arguments.device
+        )
         results |= measure_shaping(Path(folder), arguments.rounds, arguments.device)
     results["zero_knowledge_update_factor"] = (
         results["zero_knowledge_update_ms"] / results["update_ms"]

@@ -18,11 +18,13 @@ def run_benchmark(repository: Path, folder: Path, name: str, *sizes: str) -> dic
 
 
 def test_the_tensor_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
-    metrics = run_benchmark(repository, tmp_path, "bench_tensor.py", "--rounds", "1")
+    sizes = ("--rounds", "1", "--protocols", "debate")
+    metrics = run_benchmark(repository, tmp_path, "bench_tensor.py", *sizes)
     for name in ("frames_per_s", "update_ratio", "collect_ratio", "peak_mb"):
         assert metrics[name] > 0 and metrics[f"images_{name}"] > 0, name
         assert metrics[f"zero_knowledge_{name}"] > 0, name
     assert metrics["zero_knowledge_update_factor"] > 0
+    assert metrics["debate_update_ratio"] > 0
     assert metrics["psos_ratio_to_ppo"] > 0 and metrics["pspg_ratio_to_ppo"] > 0
 
 
