@@ -4,8 +4,8 @@ The setting is that of the public reference: default networks, protocol ``nip``,
 iteration, 4 epochs, minibatches of 64, on pairs of graphs, also (``zero_knowledge_...``) with the
 agents of zero knowledge, and (``images_...``) on images; updates also with all other protocols.
 ``zero_knowledge_update_factor`` is the time of an update with zero knowledge relative to one
-without. Both sides of a ratio alternate, so that changes in the speed of the machine affect both; the median over
-all rounds is reported.
+without. Both sides of a ratio alternate, so that changes in the speed of the machine affect both;
+the median over all rounds is reported.
 
     python benchmarks/bench_tensor.py --json out.json
 """
