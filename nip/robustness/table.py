@@ -36,7 +36,10 @@ class RobustnessRow:
     """Name of the experiment."""
 
     cells: Mapping[str, ClusteredMean]
-    """Mean over runs of each column that all reports have, with its 95 % t interval."""
+    """Mean over runs of each column that all reports have, with its 95 % t interval.
+
+    The worst datapoint is the least over all runs, without an interval.
+    """
 
 
 def read_row(name: str, folders: Sequence[Path], dataset: str | None = None) -> RobustnessRow:
@@ -60,7 +63,11 @@ def read_row(name: str, folders: Sequence[Path], dataset: str | None = None) -> 
     cells = {}
     for column, (provers, label, number) in COLUMNS.items():
         values = [value for each in reports for value in _find(each, provers, label, number)]
-        if len(values) == len(reports):
+        if len(values) != len(reports):
+            continue
+        if number == "worst":
+            cells[column] = ClusteredMean(min(values), None, None, None, len(values))
+        else:
             cells[column] = clustered_mean(values, np.arange(len(values)), is_share=True)
     return RobustnessRow(name, cells)
 

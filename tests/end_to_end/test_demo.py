@@ -43,3 +43,13 @@ def test_a_prover_that_learns_lifts_the_verifier_over_its_ceiling(repository, fo
 def test_a_prover_that_talks_at_random_does_not(repository, folder):
     accuracy = accuracy_of(repository, folder, "demo_random_prover")
     assert 0.5 < accuracy <= CEILING + 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_two_questions_leave_a_dishonest_prover_nearly_nothing(repository, folder):
+    assert accuracy_of(repository, folder, "results_nip") >= 0.99
+    run_script(repository, folder, "attack.py", "results_nip", "--no-training")
+    report = json.loads((folder / "runs" / "results_nip" / "attack.json").read_text())
+    # With the best of all answers; one question keeps about 0.98.
+    assert report["robust_accuracy"] >= 0.99

@@ -34,7 +34,7 @@ def test_a_row_has_means_and_t_intervals_over_runs(
 | | accuracy | worst datapoint | completeness | soundness | best answers |
 |---|---|---|---|---|---|
 | one | 0.900 | 0.250 | 0.750 | 0.500 | 0.500 |
-| three | 0.900 (0.776–1.000) | 0.250 (0.250–0.250) | 0.750 (0.750–0.750) | 0.500 (0.500–0.500) |  |
+| three | 0.900 (0.776–1.000) | 0.250 | 0.750 (0.750–0.750) | 0.500 (0.500–0.500) |  |
 """
     assert (tmp_path / "robustness.md").read_text(encoding="utf-8") == expected
     assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
