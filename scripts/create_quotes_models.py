@@ -58,9 +58,16 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--num-steps",
         type=positive_integer,
-        default=1800,
+        default=800,
         metavar="N",
-        help="updates of each model (1800)",
+        help="updates of each model on conversations, after those on exercises (800)",
+    )
+    add(
+        "--max-exercise-steps",
+        type=positive_integer,
+        default=1500,
+        metavar="N",
+        help="maximum number of updates on exercises, which end when these are solved (1500)",
     )
     parser.add_dataset_arguments()
     return parser
@@ -84,7 +91,9 @@ def create(options: argparse.Namespace) -> None:
     refuse_existing(folder, options.overwrite)
     require_transformers("scripts/create_quotes_models.py")
     check_corpus(options.num_dialogues, options.num_facts)
-    training = TinyModelOptions(num_steps=options.num_steps)
+    training = TinyModelOptions(
+        max_exercise_steps=options.max_exercise_steps, num_steps=options.num_steps
+    )
     with tempfile.TemporaryDirectory() as made:
         losses = {role: generate(role, Path(made) / role, options, training) for role in ROLES}
         files = {
@@ -105,17 +114,22 @@ def generate(
     """Train the model of one role, with a progress bar, and return its loss."""
     from rich.progress import Progress
 
-    from nip.scenarios.quotes.tiny_models.corpus import mixed_corpus
+    from nip.scenarios.quotes.tiny_models.corpus import conversations_of, exercises_of
     from nip.scenarios.quotes.tiny_models.pretraining import pretrain
     from nip.seeding import stable_seed
     from nip.utils.console import open_console
 
     with Progress(transient=True, console=open_console()) as progress:
         task = progress.add_task(f"{role}: dialogues", total=None)
-        corpus = mixed_corpus(role, options.num_dialogues, options.num_facts, options.seed)
-        progress.update(task, description=f"{role}: training", total=training.num_steps)
+        sizes = options.num_dialogues, options.num_facts, options.seed
+        conversations = conversations_of(role, *sizes)
+        exercises = exercises_of(role, *sizes)
+        num_steps = training.max_exercise_steps + training.num_steps
+        progress.update(task, description=f"{role}: training", total=num_steps)
         seed = stable_seed("tiny model", role, options.seed) % 2**31
-        return pretrain(corpus, folder, training, seed, lambda _: progress.advance(task))
+        return pretrain(
+            exercises, conversations, folder, training, seed, lambda _: progress.advance(task)
+        )
 
 
 if __name__ == "__main__":

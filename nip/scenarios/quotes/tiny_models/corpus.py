@@ -120,19 +120,21 @@ def make_corpus(
     return corpus
 
 
-def mixed_corpus(
+def conversations_of(
     role: str, num_dialogues: int, num_facts: int, seed: int, variants: Sequence[Variant] = VARIANTS
 ) -> list[list[ChatMessage]]:
-    """Return the conversations of a role in equally many dialogues of all variants, and exercises.
+    """Return the conversations of a role in equally many dialogues of all variants."""
+    return list(_all_of(role, num_dialogues // len(variants), num_facts, seed, variants))
 
-    There are as many exercises as conversations.
-    """
-    conversations = list(_all_of(role, num_dialogues // len(variants), num_facts, seed, variants))
+
+def exercises_of(
+    role: str, num_exercises: int, num_facts: int, seed: int
+) -> list[list[ChatMessage]]:
+    """Return exercises in the skill that a role needs: copying, or comparing for a verifier."""
     rng = np.random.default_rng(stable_seed("skills", seed, role))
-    size = len(conversations)
     if role == VERIFIER:
-        return [*conversations, *comparing(size, rng)]
-    return [*conversations, *copying(make_passages(SKILLS_SPLIT, size, num_facts), rng)]
+        return list(comparing(num_exercises, rng))
+    return list(copying(make_passages(SKILLS_SPLIT, num_exercises, num_facts), rng))
 
 
 def _all_of(

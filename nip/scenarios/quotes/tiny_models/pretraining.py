@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,12 @@ from nip.scenarios.quotes.tiny_models.tokenizer import make_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+NUM_RECENT = 50
+"""Number of updates of the warm-up, and of those that say whether exercises are solved."""
+
+SOLVED_LOSS = 0.02
+"""Mean loss of the last updates, in nats per token, at which exercises count as solved."""
 
 IGNORED = -100
 """Label of tokens without a loss."""
@@ -33,18 +40,22 @@ class TinyModelOptions:
     context_length: int = 256
     """Maximum number of tokens of a conversation."""
 
-    num_steps: int = 1800
-    """Number of updates."""
+    max_exercise_steps: int = 1500
+    """Maximum number of updates on exercises alone, which end when these are solved."""
+
+    num_steps: int = 800
+    """Number of updates on conversations and exercises after that."""
 
     batch_size: int = 64
     """Conversations per update."""
 
     lr: float = 3e-3
-    """Highest learning rate, after a twentieth of the updates; it falls to zero linearly."""
+    """Learning rate; it falls to zero linearly in the last half of the updates on conversations."""
 
 
 def pretrain(
-    corpus: Sequence[list[ChatMessage]],
+    exercises: Sequence[list[ChatMessage]],
+    conversations: Sequence[list[ChatMessage]],
     folder: Path,
     options: TinyModelOptions,
     seed: int,
@@ -52,12 +63,13 @@ def pretrain(
 ) -> float:
     """Train a model on the answers in a corpus, and save it with its tokenizer.
 
-    The model is a Llama model with random initial weights.
+    The model is a Llama model with random initial weights. It learns the exercises alone first: to
+    copy takes two layers that work together, which a small model finds late among other tasks.
 
     Parameters
     ----------
-    corpus : sequence of list of ChatMessage
-        Conversations; the loss is that of all messages of the assistant.
+    exercises, conversations : sequence of list of ChatMessage
+        The corpus; the loss is that of all messages of the assistant.
     folder : Path
         Folder to write.
     options : TinyModelOptions
@@ -70,30 +82,38 @@ def pretrain(
     Returns
     -------
     loss : float
-        Mean loss of the last tenth of the updates, in nats per token.
+        Mean loss of the last tenth of the updates on conversations, in nats per token.
     """
     import torch
 
     tokenizer = make_tokenizer(options.context_length)
     generator = torch.Generator().manual_seed(seed)
     model = _make_model(tokenizer, options, seed)
-    batches = _batches(tokenizer, corpus, options, generator)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr, weight_decay=0.01)
-    warm_up = max(1, options.num_steps // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / warm_up, 1 - step / options.num_steps),
-    )
-    losses = []
-    for _ in range(options.num_steps):
-        loss = model(**next(batches)).loss
+    optimizer = torch.optim.Adam(model.parameters(), lr=options.lr)
+
+    def update(batch: dict[str, Tensor], share: float) -> float:
+        """Take a step with a share of the learning rate, and return the loss."""
+        for group in optimizer.param_groups:
+            group["lr"] = share * options.lr
+        loss = model(**batch).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-        on_step(losses[-1])
+        on_step(loss.item())
+        return float(loss.item())
+
+    recent: deque[float] = deque(maxlen=NUM_RECENT)
+    batches = _batches(tokenizer, exercises, options, generator)
+    for step in range(options.max_exercise_steps):
+        recent.append(update(next(batches), min(1.0, (step + 1) / NUM_RECENT)))
+        if len(recent) == NUM_RECENT and sum(recent) / NUM_RECENT < SOLVED_LOSS:
+            break
+    batches = _batches(tokenizer, [*conversations, *exercises], options, generator)
+    losses = [
+        update(next(batches), min(1.0, 2 * (1 - step / options.num_steps)))
+        for step in range(options.num_steps)
+    ]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     last = losses[-max(1, len(losses) // 10) :]
