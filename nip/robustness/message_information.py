@@ -45,7 +45,7 @@ def information(probabilities: Float[Tensor, "row symbol"]) -> float:
     With the probabilities :math:`p_i` of the symbol about datapoint :math:`i` of :math:`n`, and
     their mean :math:`\bar p`,
 
-    .. math:: I = \frac{n}{n - 1} \Bigl( H(\bar p) - \frac 1 n \sum_i H(p_i) \Bigr).
+    .. math:: I = \frac{n}{n - 1} \left( H(\bar p) - \frac{1}{n} \sum_i H(p_i) \right).
 
     Estimates from counted symbols are biased upwards, by about :math:`(m - 1)(n - 1) / 2N` nats
     with :math:`N` counts of :math:`m` symbols (Miller, "Note on the bias of information
