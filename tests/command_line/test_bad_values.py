@@ -23,6 +23,12 @@ BASES = {
     "texts": ["experiment=cv_nip_ei_rehearsal"],
     "images": ["scenario=image_classification", "dataset=digits", "trainer=vanilla_ppo"],
     "games": ["scenario=matrix_games", "dataset=tandem", "trainer=spg"],
+    "quotes": [
+        "scenario=quotes",
+        "dataset=facts",
+        "trainer=pure_text_ei",
+        "agents._default.use_dummy_api=true",
+    ],
     "toy": ["scenario=toy", "dataset=witness", "trainer=reinforce"],
 }
 """An experiment of each scenario."""
