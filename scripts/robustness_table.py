@@ -1,5 +1,10 @@
 """Tabulate attacks on the runs of several experiments, with means over runs and intervals."""
 
+from nip.command_line.start import begin_command_line
+
+if __name__ == "__main__":
+    begin_command_line("Stopped.")
+
 import argparse
 import sys
 from collections.abc import Sequence

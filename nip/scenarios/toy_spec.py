@@ -21,5 +21,6 @@ register_scenario_spec(
                 lambda hyper_params: not trainer_specs[hyper_params.trainer].plays_episodes,
             ),
         ),
+        part_options={"policy_head": ("initial_policy_scale",)},
     ),
 )
