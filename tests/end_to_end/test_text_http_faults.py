@@ -85,11 +85,11 @@ def test_a_budget_stops_the_run_which_goes_on_with_a_larger_one(
     switch(service)
     params = one_iteration(service, seed=next(SEEDS))
     earlier = service.counters()["generations"]
-    run_quietly(params, tmp_path / "rich")
-    counted = service.counters()
     # OpenAI's prices do not apply at the address of another service.
     own = tmp_path / "prices.yaml"
     own.write_text("gpt-4o-mini: {prompt: 0.15, completion: 0.60, training: 3.00}")
+    run_quietly(params, tmp_path / "rich", prices=str(own))
+    counted = service.counters()
     tokens = [
         sum(
             message.get(f"{kind}_tokens", 0)
