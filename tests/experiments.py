@@ -112,6 +112,10 @@ def trainer_variants() -> dict[str, tuple[str, dict[str, Any]]]:
 def small_experiment(trainer: str, **changes: Any) -> HyperParameters:
     """Return a small experiment for any trainer, in a scenario of what it learns from."""
     if trainer_registry[trainer].data == "text":
+        if trainer == "pure_text_malt":
+            # A tree has several dialogues. A single group has enough pairs for a job.
+            changes["rl"] = {"rollouts_per_iteration": 8, **changes.get("rl", {})}
+            changes.setdefault("every_agent", {"shared_model_group": "all"})
         return make_text_params(trainer, **changes)
     return make_params(trainer=trainer, **changes)
 

@@ -217,9 +217,3 @@ def register_scenario_spec(name: str, spec: ScenarioSpec) -> None:
 def _is_among(option: str, names: tuple[str, ...]) -> bool:
     """Return whether an option, or a group that it is in, is among some names."""
     return any(option == name or option.startswith(f"{name}.") for name in names)
-
-
-ABSENT_TRAINERS: dict[str, DataType] = {
-    "pure_text_malt": "text",
-}
-"""Trainers of the published code that this version does not have, for the error message."""

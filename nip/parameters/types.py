@@ -22,7 +22,9 @@ ScenarioType = Literal[
 ]
 """Built-in scenarios."""
 
-TrainerType = Literal["pure_text_ei", "reinforce", "solo_agent", "spg", "vanilla_ppo"]
+TrainerType = Literal[
+    "pure_text_ei", "pure_text_malt", "reinforce", "solo_agent", "spg", "vanilla_ppo"
+]
 """Built-in trainers."""
 
 InteractionProtocolType = Literal[

@@ -9,10 +9,13 @@ import pytest
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.scenarios.quotes.scenario import QuotesScenario
+from nip.trainers.text.preference_pairs import pair_rules
 from nip.trainers.text.statistics import rollout_statistics
+from nip.trainers.text.tree_statistics import tree_statistics
 from tests.doc.pages import DOC
 from tests.protocols.play import handler_of
 from tests.trainers.rollout_tables import NUM_ROUNDS, make_rollouts
+from tests.trainers.text.test_preference_pairs import RULES, grow
 
 PAGE = DOC / "reference" / "text_metrics.md"
 
@@ -56,6 +59,9 @@ def computed() -> dict[str, list[float]]:
                 agent, dot, figure = name.rpartition(".")
                 assert not dot or agent in protocol.agent_names
                 values[f"<agent>.{figure}" if dot else figure].append(value)
+    for name, value in tree_statistics([grow()], pair_rules(RULES.protocol), RULES.episode).items():
+        figure = re.sub(r"\d+$", "<r>", name.partition(".")[2])
+        values[f"<agent>.{figure}"].append(value)
     return dict(values)
 
 

@@ -228,7 +228,7 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     root["scenario"] = scenario = draw(st.sampled_from(sorted(AGENT_CLASSES)))
     is_text = scenario == "code_validation"
     networks = ["reinforce", "solo_agent", "spg", "vanilla_ppo"]
-    trainers = {"code_validation": ["pure_text_ei"], "matrix_games": ["spg"]}
+    trainers = {"code_validation": ["pure_text_ei", "pure_text_malt"], "matrix_games": ["spg"]}
     root["trainer"] = draw(st.sampled_from(trainers.get(scenario, networks)))
     refused = {"best_checkpoint"} if is_text else set()
     if root["trainer"] not in ("reinforce", "spg", "vanilla_ppo") or scenario == "matrix_games":

@@ -136,15 +136,17 @@ OPTIONS = {
 EXTRAS = {"tensorboard": "tensorboard", "wandb": "wandb"}
 """Packages that a callback needs besides."""
 
+TEXT_TRAINERS = ("pure_text_ei", "pure_text_malt")
+
 REFUSED = {
-    ("average_agent_weights", "pure_text_ei"): "networks",
-    ("rollout_samples", "pure_text_ei"): "transcripts",
+    **{("average_agent_weights", trainer): "networks" for trainer in TEXT_TRAINERS},
+    **{("rollout_samples", trainer): "transcripts" for trainer in TEXT_TRAINERS},
     ("rollout_samples", "solo_agent"): "answers alone",
-    ("best_checkpoint", "pure_text_ei"): "keeps weights of networks",
+    **{("best_checkpoint", trainer): "keeps weights of networks" for trainer in TEXT_TRAINERS},
     **{
         (callback, trainer): f"{callback} needs networks that play episodes"
         for callback in ("attack", "constant_verifier", "label_leak", "silent_prover")
-        for trainer in ("pure_text_ei", "solo_agent")
+        for trainer in (*TEXT_TRAINERS, "solo_agent")
     },
 }
 """Pairs of callback and trainer that are refused, with a word of the reason."""

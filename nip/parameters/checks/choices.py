@@ -5,7 +5,6 @@ from typing import Any
 
 from nip.errors import shown, unknown_name
 from nip.parameters.specs import (
-    ABSENT_TRAINERS,
     protocol_specs,
     scenario_specs,
     trainer_specs,
@@ -24,12 +23,12 @@ def problems_with_choices(data: Mapping[str, Any], default_protocol: str) -> lis
     problems = _problems_with_data(trainer, scenario)
     if not problems:
         if trainer is not None and trainer not in trainer_specs:
-            problems.append(_unknown("trainer", trainer, list(trainer_specs), ABSENT_TRAINERS))
+            problems.append(_unknown("trainer", trainer, list(trainer_specs)))
         if scenario is not None and scenario not in scenario_specs:
-            problems.append(_unknown("scenario", scenario, list(scenario_specs), {}))
+            problems.append(_unknown("scenario", scenario, list(scenario_specs)))
     protocol = _given_name(data, "interaction_protocol") or default_protocol
     if protocol not in protocol_specs:
-        problems.append(_unknown("interaction_protocol", protocol, list(protocol_specs), {}))
+        problems.append(_unknown("interaction_protocol", protocol, list(protocol_specs)))
     return problems + _problems_with_dataset(scenario, _given_name(data, "dataset"))
 
 
@@ -38,21 +37,16 @@ def _given_name(data: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _unknown(parameter: str, name: str, known: list[str], absent: Mapping[str, DataType]) -> str:
+def _unknown(parameter: str, name: str, known: list[str]) -> str:
     """Return the message about an unknown name."""
     kind = parameter.replace("_", " ")
-    if name in absent:
-        return (
-            f"{parameter}={shown(name)} is a {kind} of the published code that this version of "
-            f"nip does not have. Choose one of: {', '.join(known)}."
-        )
     return f"{parameter}={shown(name)}: {unknown_name(kind, name, known)}"
 
 
 def _problems_with_data(trainer: str | None, scenario: str | None) -> list[str]:
     """Return a message if the trainer and the scenario are for different types of data."""
-    trainer_data = _data_of(trainer, trainer_specs, ABSENT_TRAINERS)
-    scenario_data = _data_of(scenario, scenario_specs, {})
+    trainer_data = _data_of(trainer, trainer_specs)
+    scenario_data = _data_of(scenario, scenario_specs)
     if trainer_data is None or scenario_data is None or trainer_data == scenario_data:
         return []
     if _learns(trainer, scenario_data):
@@ -78,14 +72,12 @@ def _words(data: DataType) -> str:
     return _DATA_WORDS.get(data, f"data of the kind {data!r}")
 
 
-def _data_of(name: str | None, specs: Any, absent: Mapping[str, DataType]) -> DataType | None:
+def _data_of(name: str | None, specs: Any) -> DataType | None:
     """Return the type of data of a trainer or scenario; None if it is not known."""
-    if name is None:
+    if name is None or name not in specs:
         return None
-    if name in specs:
-        data: DataType = specs[name].data
-        return data
-    return absent.get(name)
+    data: DataType = specs[name].data
+    return data
 
 
 def _problems_with_dataset(scenario: str | None, dataset: str | None) -> list[str]:

@@ -1,8 +1,10 @@
 """Trees of dialogues: several continuations at each round, with their expected rewards."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import fsum
 
 from nip.scenario_base.text.agent import TextAgent
 from nip.scenario_base.text.conversation import Conversation
@@ -39,16 +41,17 @@ class ResponseNode:
     def expected_rewards(self) -> tuple[float, ...] | None:
         """Return the total reward of each agent, averaged over the leaves below this node.
 
-        Failed leaves are left out; return None if all of them failed.
+        Leaves that failed, or have a message that is empty because no answer was valid, are left
+        out; return None if there are no others.
         """
         totals = [
-            [sum(column) for column in zip(*leaf.rollout.rewards, strict=True)]
+            [fsum(column) for column in zip(*leaf.rollout.rewards, strict=True)]
             for leaf in self.leaves()
-            if not leaf.rollout.is_failed
+            if not leaf.rollout.is_failed and not leaf.rollout.has_invalid_message
         ]
         if not totals:
             return None
-        return tuple(sum(column) / len(totals) for column in zip(*totals, strict=True))
+        return tuple(fsum(column) / len(totals) for column in zip(*totals, strict=True))
 
 
 async def play_response_tree(
@@ -108,3 +111,46 @@ async def play_response_tree(
         return await grow(begin_rollout(datapoint, plan), ())
     except BaseExceptionGroup as group:
         raise first_error(group) from None
+
+
+def leaves_to_store(root: ResponseNode, first_position: int) -> tuple[Rollout, ...]:
+    """Return the dialogues of all leaves, with consecutive positions and their branches."""
+    return tuple(
+        replace(leaf.rollout, position=first_position + index, branch=leaf.path)
+        for index, leaf in enumerate(root.leaves())
+    )
+
+
+def tree_of(leaves: Sequence[Rollout], path: tuple[int, ...] = ()) -> ResponseNode:
+    """Rebuild the part of a tree below a path.
+
+    Parameters
+    ----------
+    leaves : sequence of Rollout
+        The dialogues of all leaves below the path, in the order of ``leaves_to_store``.
+    path : tuple of int
+        Path of the node to return; empty for the root.
+    """
+    if leaves[0].branch == path:
+        return ResponseNode(path, leaves[0])
+    children = [
+        tree_of(list(group), (*path, response))
+        for response, group in groupby(leaves, key=lambda leaf: leaf.branch[len(path)])
+    ]
+    return ResponseNode(path, _begun(leaves[0], path), tuple(children))
+
+
+def _begun(rollout: Rollout, path: tuple[int, ...]) -> Rollout:
+    """Return the unfinished dialogue from which a dialogue continued after some rounds."""
+    return Rollout(
+        position=rollout.position,
+        datapoint=rollout.datapoint,
+        datapoint_id=rollout.datapoint_id,
+        copy=rollout.copy,
+        seed=rollout.seed,
+        y=rollout.y,
+        prover_stance=rollout.prover_stance,
+        messages=tuple(each for each in rollout.messages if each.round < len(path)),
+        rewards=rollout.rewards[: len(path)],
+        branch=path,
+    )

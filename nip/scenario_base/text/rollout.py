@@ -170,6 +170,9 @@ class Rollout:
     warnings: tuple[str, ...] = field(default=())
     """Problems that did not end the dialogue."""
 
+    branch: tuple[int, ...] = ()
+    """Index of the response taken at each round of a response tree; empty outside a tree."""
+
     @property
     def num_rounds(self) -> int:
         """Number of completed rounds."""
@@ -205,6 +208,8 @@ class Rollout:
         record["messages"] = [message.to_record() for message in self.messages]
         record["rewards"] = [list(row) for row in self.rewards]
         record["warnings"] = list(self.warnings)
+        if self.branch:
+            record["branch"] = list(self.branch)
         return record
 
     @classmethod
@@ -215,6 +220,7 @@ class Rollout:
             messages=tuple(map(MessageRecord.from_record, record["messages"])),
             rewards=tuple(map(tuple, record["rewards"])),
             warnings=tuple(record["warnings"]),
+            branch=tuple(record.get("branch", ())),
         )
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, ModelSpec
-from nip.language_models.fine_tuning.datasets import FineTuningDataset, supervised_dataset
+from nip.language_models.fine_tuning.datasets import (
+    FineTuningDataset,
+    Preference,
+    preference_dataset,
+    supervised_dataset,
+)
 from nip.language_models.provider_registry import names_code
 from nip.scenario_base.text.agent import TextAgent
 from nip.utils.nested_array_dict import NestedArrayDict
@@ -25,8 +30,16 @@ class FineTuningService(Protocol):
     ) -> list[list[ChatMessage]]:
         """Return each rollout as the agent saw it, ending with its last message."""
 
-    def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
-        """Create the group's job of the present iteration, unless it exists already."""
+    def create_job(
+        self,
+        group: PureTextSharedModelGroup,
+        dataset: FineTuningDataset,
+        beta: float | None = None,
+    ) -> None:
+        """Create the group's job of the present iteration, unless it exists already.
+
+        ``beta`` is the weight of the KL penalty of a job that learns preferences.
+        """
 
 
 class PureTextSharedModelGroup:
@@ -116,20 +129,56 @@ class PureTextSharedModelGroup:
         LanguageModelError
             If the job cannot be created and ``fine_tuning.on_failure`` is ``stop``.
         """
-        if self.is_frozen:
-            return
-        assert self.service is not None, "a trainer connects its groups before it uses them"
-        learners = self.learners(self.service.iteration)
+        service = self._connected_service()
+        learners = self._present_learners(service)
         if not learners:
             return
         conversations = []
         for given, becomes_truth in ((rollouts_per_agent, False), (replaced_per_agent or {}, True)):
             for agent_name in learners:
                 if agent_name in given:
-                    conversations += self.service.conversations(
+                    conversations += service.conversations(
                         agent_name, given[agent_name], verdict_becomes_truth=becomes_truth
                     )
-        self.service.create_job(self, supervised_dataset(conversations))
+        service.create_job(self, supervised_dataset(conversations))
+
+    def create_preference_fine_tune_job(
+        self,
+        preferences_per_agent: Mapping[str, Iterable[Preference]],
+        *,
+        beta: float | None = None,
+    ) -> None:
+        """Fine-tune the model on preferences between messages of its agents (DPO).
+
+        Jobs are created as in ``create_supervised_fine_tune_job``.
+
+        Parameters
+        ----------
+        preferences_per_agent : mapping from str to iterable of Preference
+            Pairs to learn from, by agent; only those of agents that learn are read. Agents may be
+            missing.
+        beta : float, optional
+            Weight of the KL penalty towards the model before; None: the service chooses.
+
+        Raises
+        ------
+        LanguageModelError
+            If the job cannot be created and ``fine_tuning.on_failure`` is ``stop``.
+        """
+        service = self._connected_service()
+        learners = self._present_learners(service)
+        if learners:
+            preferences = [
+                each for name in learners for each in preferences_per_agent.get(name, ())
+            ]
+            service.create_job(self, preference_dataset(preferences), beta)
+
+    def _connected_service(self) -> FineTuningService:
+        assert self.service is not None, "a trainer connects its groups before it uses them"
+        return self.service
+
+    def _present_learners(self, service: FineTuningService) -> tuple[str, ...]:
+        return () if self.is_frozen else self.learners(service.iteration)
 
 
 def build_shared_model_groups(

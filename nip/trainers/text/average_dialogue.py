@@ -8,6 +8,7 @@ from nip.language_models.costs.estimate import TOKENS_PER_WORD
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.text.tree_shape import calls_by_round
 
 ANSWER_SHARE = 0.6
 """Share of ``max_response_words`` that an answer is assumed to have."""
@@ -21,7 +22,7 @@ NUM_SAMPLED_PROMPTS = 20
 
 @dataclass(frozen=True)
 class AgentShare:
-    """What one agent takes in an average dialogue."""
+    """What one agent takes in an average dialogue, or in an average response tree."""
 
     prompt_tokens: float
     """Tokens that it reads."""
@@ -33,7 +34,7 @@ class AgentShare:
     """Tokens of a training example: a conversation as the agent saw it, with its last message."""
 
     selected: float
-    """Share of the dialogues that become its examples."""
+    """Number of its examples for each dialogue, or for each response tree."""
 
     def usage(self, num_dialogues: int) -> TokenUsage:
         """Return the tokens of some dialogues."""
@@ -47,11 +48,15 @@ def is_rehearsal(instance: PureTextScenarioInstance) -> bool:
     return all(each.model.provider == REHEARSAL_PROVIDER for each in instance.agents.values())
 
 
-def assumed_shares(instance: PureTextScenarioInstance) -> dict[str, AgentShare]:
+def assumed_shares(instance: PureTextScenarioInstance, responses: int = 1) -> dict[str, AgentShare]:
     """Assume that all rounds are played, and average lengths of answers.
 
     An agent whose turns depend on the seed of the dialogue counts with the mean over all seeds.
+    With several ``responses`` at each point, a share is that of a whole tree, in which each
+    response is assumed to be positive with probability one half.
     """
+    if responses > 1:
+        return _assumed_shares_of_trees(instance, responses)
     variants = range(instance.protocol_handler.num_variants)
     words = {name: ANSWER_SHARE * n for name, n in instance.rules.max_response_words.items()}
     shares = {}
@@ -68,6 +73,32 @@ def assumed_shares(instance: PureTextScenarioInstance) -> dict[str, AgentShare]:
             completion_tokens=TOKENS_PER_WORD * words[agent] * fmean(map(len, per_variant)),
             example_tokens=TOKENS_PER_WORD * (last + words[agent]),
             selected=SELECTED_SHARE * len(turns) / len(per_variant),
+        )
+    return shares
+
+
+def _assumed_shares_of_trees(
+    instance: PureTextScenarioInstance, responses: int
+) -> dict[str, AgentShare]:
+    variants = range(instance.protocol_handler.num_variants)
+    words = {name: ANSWER_SHARE * n for name, n in instance.rules.max_response_words.items()}
+    both_kinds = 1 - 0.5 ** (responses - 1)
+    shares = {}
+    for agent in instance.agents:
+        system = words_of_system_prompt(agent, instance)
+        calls: list[int] = []
+        prompts: list[float] = []
+        for seed in variants:
+            calls += calls_by_round(instance.rules.episode, agent, seed, responses).values()
+            prompts += [system + earlier for earlier in words_before(agent, instance, seed, words)]
+        num_calls = sum(calls) / len(variants)
+        read = sum(number * prompt for number, prompt in zip(calls, prompts, strict=True))
+        mean_prompt = read / sum(calls) if calls else 0.0
+        shares[agent] = AgentShare(
+            prompt_tokens=TOKENS_PER_WORD * read / len(variants),
+            completion_tokens=TOKENS_PER_WORD * words[agent] * num_calls,
+            example_tokens=TOKENS_PER_WORD * (mean_prompt + 2 * words[agent]),
+            selected=both_kinds * num_calls / responses,
         )
     return shares
 

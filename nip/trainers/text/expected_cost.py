@@ -9,6 +9,7 @@ from nip.language_models.fine_tuning.job_cost import USUAL_EPOCHS, expected_epoc
 from nip.language_models.fine_tuning.registry import find_fine_tuning_backend
 from nip.parameters import HyperParameters
 from nip.protocols.rules import VERIFIER
+from nip.run_store import RolloutPhase
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.average_dialogue import AgentShare, assumed_shares, is_rehearsal
@@ -16,6 +17,7 @@ from nip.trainers.text.data_order import first_iteration_learnt_from
 from nip.trainers.text.guess_replacement import guess_replacement_share
 from nip.trainers.text.played_dialogues import measured_shares
 from nip.trainers.text.run_cost import CostSum, learning_groups, stages_of
+from nip.trainers.text.tree_shape import num_responses, samples_trees
 
 
 def expected_run_cost(
@@ -26,7 +28,12 @@ def expected_run_cost(
     If all agents rehearse, some dialogues of the first iteration are played with the mock model,
     and all others are expected to be like them. Otherwise average lengths are assumed.
     """
-    shares = measured_shares(hyper_params, instance) or assumed_shares(instance)
+    phases: tuple[RolloutPhase, ...] = ("train", "test")
+    shares = {
+        phase: measured_shares(hyper_params, instance, phase)
+        or assumed_shares(instance, num_responses(hyper_params, phase))
+        for phase in phases
+    }
     costs = CostSum(hyper_params, instance, prices)
     groups = learning_groups(hyper_params, instance)
     tuned: set[str] = set()
@@ -35,14 +42,14 @@ def expected_run_cost(
     for iteration, of_iteration in groupby(stages, key=lambda stage: stage.iteration):
         for stage in of_iteration:
             number = len(stage.requests)
-            for agent, share in shares.items():
+            for agent, share in shares[stage.phase].items():
                 costs.add_calls(agent, share.usage(number), is_tuned=agent in tuned)
             if stage.phase == "train":
                 numbers.append(number)
         if iteration == hyper_params.rl.num_iterations - 1:
             break
         for group in groups:
-            tokens = _job_tokens(hyper_params, instance, shares, group, numbers, iteration)
+            tokens = _job_tokens(hyper_params, instance, shares["train"], group, numbers, iteration)
             costs.add_job(group.name, tokens)
             # With too few examples the group keeps its model.
             tuned |= set(group.agent_names) if tokens else set()
@@ -66,7 +73,7 @@ def _job_tokens(
         first = first_iteration_learnt_from(hyper_params, instance.agents[agent], iteration)
         num_rollouts = sum(numbers[first:])
         selected = shares[agent].selected
-        if agent == VERIFIER:
+        if agent == VERIFIER and not samples_trees(hyper_params):
             replaced = guess_replacement_share(iteration, hyper_params.text_rl)
             selected = replaced + (1 - replaced) * selected
         num_examples += selected * num_rollouts

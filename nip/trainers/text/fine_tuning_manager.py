@@ -89,7 +89,12 @@ class FineTuningManager:
         in_order = (built[number] for number in range(len(rows)))
         return [conversation for conversation in in_order if conversation]
 
-    def create_job(self, group: PureTextSharedModelGroup, dataset: FineTuningDataset) -> None:
+    def create_job(
+        self,
+        group: PureTextSharedModelGroup,
+        dataset: FineTuningDataset,
+        beta: float | None = None,
+    ) -> None:
         """Add a job of the current iteration, which ``create_pending_jobs`` creates."""
         seed = stable_seed(self._seed, "fine-tuning", self.iteration, group.name)
         self._plans.append(
@@ -103,6 +108,7 @@ class FineTuningManager:
                 learning_rate_multiplier=(
                     group.learning_rate_multiplier or self._params.learning_rate_multiplier
                 ),
+                beta=beta,
                 options={} if self._is_mocked(group) else self._options,
             )
         )

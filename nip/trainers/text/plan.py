@@ -1,5 +1,6 @@
 """Plan of an experiment with language models: calls, tokens and costs before it starts."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -7,12 +8,17 @@ from statistics import fmean
 from nip.language_models.costs.estimate import CallPlan, Estimate, RunCost, estimate
 from nip.language_models.costs.prices import Prices
 from nip.parameters import HyperParameters
+from nip.run_store import RolloutPhase
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent, rehearsed_model_of
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.average_dialogue import words_of_system_prompt
-from nip.trainers.text.data_order import num_rollouts_of_iterations, reruns_tests
+from nip.trainers.text.data_order import reruns_tests
 from nip.trainers.text.expected_cost import expected_run_cost
+from nip.trainers.text.run_cost import stages_of
+from nip.trainers.text.tree_shape import calls_by_round, num_responses
 from nip.trainers.text.worst_cost import worst_run_cost
+
+PHASES: tuple[RolloutPhase, ...] = ("train", "test")
 
 FINE_TUNED = "ft:"
 """Prefix of the names of fine-tuned models, also in price tables."""
@@ -55,7 +61,7 @@ class TextPlan:
     """Number of sampling iterations; there is one fine-tuning round less."""
 
     num_rollouts: int
-    """Total number of rollouts, including tests."""
+    """Total number of rollouts, including tests; a response tree counts as one."""
 
     estimate: Estimate
     """Tokens and costs if every dialogue reaches its last round and no model is mocked."""
@@ -76,13 +82,15 @@ def make_text_plan(
     hyper_params: HyperParameters, instance: PureTextScenarioInstance, prices: Prices | None = None
 ) -> TextPlan:
     """Estimate calls, tokens and costs of an experiment, at public prices by default."""
-    num_first, num_later = _num_rollouts(hyper_params, instance)
+    numbers = Counter[tuple[bool, RolloutPhase]]()
+    for stage in stages_of(hyper_params, instance):
+        numbers[stage.iteration == 0, stage.phase] += len(stage.requests)
     groups = instance.shared_model_groups.values()
     group_of = {name: group for group in groups for name in group.agent_names}
     trains = hyper_params.rl.num_iterations > 1 and not reruns_tests(hyper_params)
     learners = {name for name, group in group_of.items() if trains and not group.is_frozen}
     calls = {
-        name: _calls_of(agent, instance, num_first + num_later)
+        name: _calls_of(agent, instance, hyper_params, numbers)
         for name, agent in instance.agents.items()
     }
     return TextPlan(
@@ -92,44 +100,31 @@ def make_text_plan(
                 group=group_of[name].name,
                 model=f"{agent.model.provider}: {agent.model.model_name}",
                 learns=name in learners,
-                num_calls=calls[name].num_calls,
+                num_calls=sum(plan.num_calls for plan in calls[name]),
             )
             for name, agent in instance.agents.items()
         ),
         num_train_datapoints=len(instance.train_dataset),
         num_test_datapoints=len(instance.test_dataset),
         num_iterations=hyper_params.rl.num_iterations,
-        num_rollouts=num_first + num_later,
+        num_rollouts=numbers.total(),
         estimate=estimate(
             (
                 part
-                for name, plan in calls.items()
+                for name, plans in calls.items()
                 for part in _billed(
-                    _at_the_real_model(plan, instance.agents[name]),
-                    name in learners,
-                    num_first,
-                    num_later,
+                    *(_at_the_real_model(plan, instance.agents[name]) for plan in plans),
+                    learns=name in learners,
                 )
             ),
             prices,
         ),
         expected=expected_run_cost(hyper_params, instance, prices or Prices()),
         worst=worst_run_cost(hyper_params, instance, prices or Prices()),
-        rehearses=any(plan.model.provider == REHEARSAL_PROVIDER for plan in calls.values()),
+        rehearses=any(
+            each.model.provider == REHEARSAL_PROVIDER for each in instance.agents.values()
+        ),
     )
-
-
-def _num_rollouts(
-    hyper_params: HyperParameters, instance: PureTextScenarioInstance
-) -> tuple[int, int]:
-    """Count the rollouts of the first iteration, and of all later ones together."""
-    sizes = len(instance.train_dataset), len(instance.test_dataset)
-    all_iterations = range(hyper_params.rl.num_iterations)
-    first, later = (
-        num_rollouts_of_iterations(hyper_params, iterations, *sizes)
-        for iterations in (all_iterations[:1], all_iterations[1:])
-    )
-    return first, later
 
 
 def _at_the_real_model(plan: CallPlan, agent: TextAgent) -> CallPlan:
@@ -138,22 +133,29 @@ def _at_the_real_model(plan: CallPlan, agent: TextAgent) -> CallPlan:
     return replace(plan, model=rehearsed_model_of(agent.params)) if is_mocked else plan
 
 
-def _billed(plan: CallPlan, learns: bool, num_first: int, num_later: int) -> Iterator[CallPlan]:
-    """Split the calls of an agent by the model that they are billed as."""
-    model = plan.model
+def _billed(first: CallPlan, later: CallPlan, *, learns: bool) -> Iterator[CallPlan]:
+    """Yield the calls of an agent by the model that they are billed as."""
+    yield first
+    model = later.model
     if not learns or model.model_name.startswith(FINE_TUNED):
-        yield plan
+        yield later
         return
     # From the second iteration on, a training agent uses a fine-tuned model, which costs more.
-    trained = replace(model, model_name=FINE_TUNED + model.model_name)
-    calls_per_rollout = plan.num_calls // (num_first + num_later)
-    yield replace(plan, num_calls=num_first * calls_per_rollout)
-    yield replace(plan, model=trained, num_calls=num_later * calls_per_rollout)
+    yield replace(later, model=replace(model, model_name=FINE_TUNED + model.model_name))
 
 
-def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts: int) -> CallPlan:
-    """Estimate the number of calls of an agent, and the length of its prompts."""
-    turns = _turns(agent.name, instance)
+def _calls_of(
+    agent: TextAgent,
+    instance: PureTextScenarioInstance,
+    hyper_params: HyperParameters,
+    numbers: Mapping[tuple[bool, RolloutPhase], int],
+) -> tuple[CallPlan, CallPlan]:
+    """Estimate the calls of an agent in the first iteration, and in all later ones.
+
+    ``numbers`` holds the rollouts by whether they are of the first iteration, and by phase.
+    """
+    calls = {phase: _calls_by_round(agent.name, instance, hyper_params, phase) for phase in PHASES}
+    turns = tuple(calls["train"])
     words: Mapping[str, int] = instance.rules.max_response_words
     earlier = [
         sum(
@@ -163,17 +165,33 @@ def _calls_of(agent: TextAgent, instance: PureTextScenarioInstance, num_rollouts
         )
         for round in turns
     ]
-    answer_words = words[agent.name]
-    return CallPlan(
-        agent=agent.name,
-        model=agent.model,
-        num_calls=num_rollouts * len(turns),
-        prompt_words=words_of_system_prompt(agent.name, instance) + (fmean(earlier or [0])),
-        answer_words=answer_words,
+    weights = list(calls["train"].values())
+    mean_earlier = fmean(earlier, weights) if turns else 0.0
+    first, later = (
+        CallPlan(
+            agent=agent.name,
+            model=agent.model,
+            num_calls=sum(
+                numbers.get((is_first, phase), 0) * sum(calls[phase].values()) for phase in PHASES
+            ),
+            prompt_words=words_of_system_prompt(agent.name, instance) + mean_earlier,
+            answer_words=words[agent.name],
+        )
+        for is_first in (True, False)
     )
+    return first, later
 
 
-def _turns(agent: str, instance: PureTextScenarioInstance) -> tuple[int, ...]:
-    """Return the rounds in which an agent writes, in the timetable variant with most of them."""
+def _calls_by_round(
+    agent: str,
+    instance: PureTextScenarioInstance,
+    hyper_params: HyperParameters,
+    phase: RolloutPhase,
+) -> dict[int, int]:
+    """Return the calls of an agent in a rollout, in the timetable variant with most of them."""
+    episode, responses = instance.rules.episode, num_responses(hyper_params, phase)
     variants = range(instance.protocol_handler.num_variants)
-    return max((instance.rules.episode.turns(agent, seed) for seed in variants), key=len)
+    return max(
+        (calls_by_round(episode, agent, seed, responses) for seed in variants),
+        key=lambda calls: sum(calls.values()),
+    )

@@ -8,7 +8,7 @@ from nip.errors import NipError
 from nip.language_models.engine.engine import Engine
 from nip.language_models.server.chat_request import count_prompt_tokens
 from nip.parameters import HyperParameters
-from nip.run_store import Run
+from nip.run_store import RolloutPhase, Run
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.scenario_base.text.rollout_arrays import rollouts_to_arrays
@@ -22,6 +22,8 @@ from nip.trainers.text.model_connection import (
 )
 from nip.trainers.text.rollout_selection import select_rollouts
 from nip.trainers.text.stored_rollouts import StoredRollouts
+from nip.trainers.text.tree_shape import most_leaves, num_responses
+from nip.trainers.text.tree_shares import shares_of_trees
 from nip.utils.event_loop import call_without_event_loop, run_all, run_stoppably
 
 NUM_PLAYED = 100
@@ -34,22 +36,31 @@ _MAX_LIVE = 50
 
 
 def measured_shares(
-    hyper_params: HyperParameters, instance: PureTextScenarioInstance
+    hyper_params: HyperParameters,
+    instance: PureTextScenarioInstance,
+    phase: RolloutPhase = "train",
 ) -> dict[str, AgentShare] | None:
-    """Play the first dialogues of a rehearsal; None if it is none, or they cannot be played."""
+    """Play the first dialogues of a rehearsal as a phase does, which may sample trees.
+
+    Returns None if it is no rehearsal, or they cannot be played, or a tree is too large.
+    """
     if not is_rehearsal(instance) or hyper_params.rehearsal.brain not in _PLAYED_MODELS:
         return None
     stored = StoredRollouts(instance, hyper_params, cast(Run, None))
     requests = requests_of_stage(hyper_params, "train", 0, len(instance.train_dataset))
-    plans = stored.plans("train", 0, requests[:NUM_PLAYED])
+    responses = num_responses(hyper_params, phase)
+    num_plans = NUM_PLAYED // most_leaves(instance.rules.episode, responses)
+    if num_plans == 0:
+        return None
+    plans = stored.plans("train", 0, requests[:num_plans])
     rollouts: list[Rollout] = []
 
     async def play_all() -> None:
         context = open_mock_connection(hyper_params, instance)
-        play = stored.player("train")
+        play = stored.player("train", plays_trees=responses > 1)
 
         async def play_one(plan: RolloutPlan) -> None:
-            rollouts.append(await play(plan, engine.complete))
+            rollouts.extend(await play(plan, engine.complete))
 
         try:
             async with Engine(context, mock_engine_options()) as engine:
@@ -61,7 +72,10 @@ def measured_shares(
         call_without_event_loop(lambda: run_stoppably(play_all()))
     except NipError:
         return None
-    return _shares(hyper_params, instance, sorted(rollouts, key=lambda each: each.position))
+    rollouts.sort(key=lambda each: each.position)
+    if responses > 1:
+        return shares_of_trees(instance, rollouts)
+    return _shares(hyper_params, instance, rollouts)
 
 
 def _shares(

@@ -78,11 +78,12 @@ class TextRolloutTrainer(Trainer):
             names = logged
         if names is None:
             return None
-        return frozenset({*names, *(f"{TEST_PREFIX}{name}" for name in names)})
+        of_tests = (f"{TEST_PREFIX}{name}" for name in names)
+        return frozenset({*names, *of_tests, *self._training_statistic_names()})
 
     @property
     def num_rollouts(self) -> int:
-        """Number of rollouts of all iterations, including tests."""
+        """Number of rollouts of all iterations, including tests; a tree counts as one."""
         instance = self.scenario_instance
         return num_rollouts_of_run(
             self.hyper_params, len(instance.train_dataset), len(instance.test_dataset)
@@ -105,10 +106,19 @@ class TextRolloutTrainer(Trainer):
         Returns
         -------
         rollouts : NestedArrayDict
-            In the order of ``requests``, batch ``(rollout,)``.
+            In the order of ``requests``, batch ``(rollout,)``; of a tree, all dialogues.
         """
         plans, play = self._stored.plans(phase, iteration, requests), self._stored.player(phase)
-        self._runner.run(self._sampler.sample(phase, iteration, plans, play, self._show_progress))
+        self._runner.run(
+            self._sampler.sample(
+                phase,
+                iteration,
+                plans,
+                play,
+                self._show_progress,
+                self._stored.num_positions(phase),
+            )
+        )
         return self._stored.load(phase, iteration)
 
     def _get_log_stats(self, rollouts: NestedArrayDict, *, train: bool = True) -> dict[str, float]:
@@ -125,6 +135,14 @@ class TextRolloutTrainer(Trainer):
         scenario = self.scenario_instance.scenario
         return rollout_statistics(rollouts, self.protocol_handler, prefix, scenario)
 
+    def _training_statistics(self) -> dict[str, float]:
+        """Return further metrics of the training rollouts of the current iteration."""
+        return {}
+
+    def _training_statistic_names(self) -> frozenset[str]:
+        """Return the names of all metrics that ``_training_statistics`` may return."""
+        return frozenset()
+
     def _report(self, phase: RolloutPhase, rollouts: NestedArrayDict) -> dict[str, float]:
         """Write the transcripts of a stage, and return its metrics."""
         text_rl, iteration = self.hyper_params.text_rl, self.state.iteration
@@ -138,6 +156,8 @@ class TextRolloutTrainer(Trainer):
             )
         count_dialogues(self.run, phase, iteration, self._stored.each(phase, iteration))
         metrics = self._get_log_stats(rollouts, train=phase == "train")
+        if phase == "train":
+            metrics |= self._training_statistics()
         self._progress.set_metrics(shown_metrics(metrics))
         return metrics
 

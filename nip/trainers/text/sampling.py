@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from nip.language_models.costs.usage_tracker import UsageTracker
@@ -19,7 +20,7 @@ from nip.trainers.text.stage_limits import (
     StageTally,
     TooManyFailuresError,
 )
-from nip.trainers.text.stored_rollouts import PlayOne
+from nip.trainers.text.stored_rollouts import Play
 from nip.utils.event_loop import run_all
 
 __all__ = ["AllRolloutsFailedError", "RolloutSampler", "TooManyFailuresError"]
@@ -59,18 +60,21 @@ class RolloutSampler:
         self._cache_path = cache_path
         self._options = options
         self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * options.max_concurrency)
+        self._max_concurrency = options.max_concurrency
 
     async def sample(
         self,
         phase: RolloutPhase,
         iteration: int,
         plans: Sequence[RolloutPlan],
-        play: PlayOne,
+        play: Play,
         on_rollout: Callable[[EngineStats], None],
+        num_positions: int = 1,
     ) -> None:
         """Sample the rollouts of a stage that are not stored yet.
 
-        ``on_rollout`` is called with the statistics of the engine after each finished rollout.
+        ``on_rollout`` is called with the statistics of the engine after each finished plan. A plan
+        has ``num_positions`` positions for its dialogues, which are more than one in a tree.
 
         Raises
         ------
@@ -81,18 +85,22 @@ class RolloutSampler:
             that the next start asks for them again.
         """
         stage = f"{phase}/{iteration}"
-        is_missing = len(self._run.rollouts.positions(phase, iteration + 1)) < len(plans)
+        is_missing = len(self._stored_plans(phase, iteration, num_positions)) < len(plans)
         if not is_missing and self._run.get_state(_OPEN_STAGE_KEY) != stage:
             return
         self._run.set_state(_OPEN_STAGE_KEY, stage)
-        tally = StageTally(self._limits, len(plans))
-        for rollout in map(Rollout.from_record, self._run.rollouts.load(phase, iteration + 1)):
-            tally.add(rollout)
+        tally = StageTally(self._limits, len(plans) * num_positions)
+        for _, rollouts in self._by_plan(phase, iteration, num_positions):
+            tally.add_plan(rollouts, num_positions)
+        stored = self._stored_plans(phase, iteration, num_positions)
+        missing = [plan for plan in plans if plan.position not in stored]
         try:
             tally.check()
-            await self._sample_missing(phase, iteration, plans, play, on_rollout, tally)
+            await self._sample_missing(
+                phase, iteration, missing, play, on_rollout, tally, num_positions
+            )
         except TooManyFailuresError:
-            self._forget_failures(phase, iteration, tally)
+            self._forget_failures(phase, iteration, tally, num_positions)
             raise
         self._close_stage(phase, iteration)
 
@@ -100,13 +108,14 @@ class RolloutSampler:
         self,
         phase: RolloutPhase,
         iteration: int,
-        plans: Sequence[RolloutPlan],
-        play: PlayOne,
+        missing: Sequence[RolloutPlan],
+        play: Play,
         on_rollout: Callable[[EngineStats], None],
         tally: StageTally,
+        num_positions: int,
     ) -> None:
-        stored = set(self._run.rollouts.positions(phase, iteration + 1))
-        missing = [plan for plan in plans if plan.position not in stored]
+        # Trees are large, but one that has just begun asks only for a few answers.
+        max_live = max(self._max_live // num_positions, self._max_concurrency)
         cache = ResponseCache(Path(self._cache_path)) if self._cache_path else None
         try:
             async with Engine(
@@ -120,62 +129,73 @@ class RolloutSampler:
                     engine.recount(plan.key_prefix)
 
                 async def play_and_store(plan: RolloutPlan) -> None:
-                    rollout = await play(plan, engine.complete)
-                    self._store(phase, iteration, rollout, plan.key_prefix)
+                    rollouts = await play(plan, engine.complete)
+                    self._store(phase, iteration, rollouts, plan.key_prefix)
                     on_rollout(engine.stats)
-                    tally.add(rollout)
+                    tally.add_plan(rollouts, num_positions)
                     tally.check()
 
-                await run_all(missing, play_and_store, self._max_live)
+                await run_all(missing, play_and_store, max_live)
         finally:
             if cache is not None:
                 cache.close()
 
-    def _store(self, phase: RolloutPhase, iteration: int, rollout: Rollout, prefix: str) -> None:
-        """Store a rollout, and delete its journal entries and commit its usage.
+    def _stored_plans(self, phase: RolloutPhase, iteration: int, num_positions: int) -> set[int]:
+        positions = self._run.rollouts.positions(phase, iteration + 1)
+        return {position // num_positions for position in positions}
+
+    def _by_plan(
+        self, phase: RolloutPhase, iteration: int, num_positions: int
+    ) -> Iterator[tuple[int, list[Rollout]]]:
+        """Yield the position of each stored plan, and its dialogues."""
+        stored = map(Rollout.from_record, self._run.rollouts.load(phase, iteration + 1))
+        for position, group in groupby(stored, key=lambda each: each.position // num_positions):
+            yield position, list(group)
+
+    def _store(
+        self, phase: RolloutPhase, iteration: int, rollouts: Sequence[Rollout], prefix: str
+    ) -> None:
+        """Store the dialogues of a plan, and delete its journal entries and commit its usage.
 
         One transaction, so that after a kill an answer is either in the journal or in the committed
-        usage. The journal entries of a failed rollout are kept: if too many rollouts of the stage
-        fail, it is asked for again.
+        usage. The journal entries of a plan with a failed dialogue are kept: if too many rollouts
+        of the stage fail, it is asked for again.
         """
         with self._run.transaction():
-            deleted = None if rollout.is_failed else prefix
-            self._run.rollouts.add(
-                phase,
-                iteration + 1,
-                rollout.position,
-                rollout.to_record(),
-                forget=deleted,
-                keep=rollout.kept_keys,
-            )
-            if rollout.is_failed:
+            for rollout in rollouts:
+                self._run.rollouts.add(phase, iteration + 1, rollout.position, rollout.to_record())
+            if any(rollout.is_failed for rollout in rollouts):
                 self._usage_tracker.keep(prefix)
             else:
+                kept = {key for rollout in rollouts for key in rollout.kept_keys}
+                self._run.journal.forget(prefix, kept)
                 self._usage_tracker.commit(prefix)
             self._save_usage()
 
     def _save_usage(self) -> None:
         self._run.set_state(_USAGE_KEY, self._usage_tracker.snapshot())
 
-    def _forget_failures(self, phase: RolloutPhase, iteration: int, tally: StageTally) -> None:
-        """Delete the failed or the invalid rollouts of a stage.
+    def _forget_failures(
+        self, phase: RolloutPhase, iteration: int, tally: StageTally, num_positions: int
+    ) -> None:
+        """Delete the plans of a stage with failed or with invalid dialogues.
 
         The journal still has the answers of failed ones, which will be counted again when they are
         repeated; invalid ones are repeated from their start.
         """
         with self._run.transaction():
-            for rollout in [
-                Rollout.from_record(record)
-                for record in self._run.rollouts.load(phase, iteration + 1)
-            ]:
-                is_forgotten = (tally.too_many_failed and rollout.is_failed) or (
-                    tally.too_many_invalid and rollout.has_invalid_message
+            for position, rollouts in list(self._by_plan(phase, iteration, num_positions)):
+                is_failed = any(rollout.is_failed for rollout in rollouts)
+                is_invalid = any(rollout.has_invalid_message for rollout in rollouts)
+                is_forgotten = (tally.too_many_failed and is_failed) or (
+                    tally.too_many_invalid and is_invalid
                 )
                 if is_forgotten:
-                    prefix = f"{phase}/{iteration}/{rollout.position}"
-                    self._run.rollouts.delete(phase, iteration + 1, rollout.position)
+                    prefix = f"{phase}/{iteration}/{position}"
+                    for rollout in rollouts:
+                        self._run.rollouts.delete(phase, iteration + 1, rollout.position)
                     self._usage_tracker.release(prefix)
-                    if not rollout.is_failed:
+                    if not is_failed:
                         # Its invalid answers must not be read again when it is repeated.
                         self._run.journal.set_aside(prefix)
             self._save_usage()

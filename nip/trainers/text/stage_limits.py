@@ -1,6 +1,7 @@
 """Limits of the shares of failed and of invalid dialogues in a stage, above which a run stops."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nip.language_models.errors import LanguageModelError
@@ -28,14 +29,21 @@ class StageLimits:
 
 @dataclass
 class StageTally:
-    """Counts the failed and the invalid dialogues of a stage of ``num_rollouts``."""
+    """Counts the failed and the invalid dialogues of a stage."""
 
     limits: StageLimits
     num_rollouts: int
+    """Number of dialogues; the most that there may be as long as some are not finished."""
     failed: Counter[str] = field(default_factory=Counter)
     """Number of failed dialogues, by the message of their error."""
     invalid: Counter[str] = field(default_factory=Counter)
     """Number of dialogues with an invalid message, by the warning about the first one."""
+
+    def add_plan(self, rollouts: Sequence[Rollout], most: int) -> None:
+        """Count the finished dialogues of one plan, which counted as ``most`` of them before."""
+        self.num_rollouts -= most - len(rollouts)
+        for rollout in rollouts:
+            self.add(rollout)
 
     def add(self, rollout: Rollout) -> None:
         """Count a finished dialogue."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,23 @@ from nip.scenario_base.text.answers.parsing import with_decision
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenario_base.text.play import NUM_SEEDS, Complete, play_rollout
+from nip.scenario_base.text.response_tree import (
+    ResponseNode,
+    leaves_to_store,
+    play_response_tree,
+    tree_of,
+)
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.scenario_base.text.rollout_arrays import rollouts_to_arrays
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.text.data_order import RolloutRequest
 from nip.trainers.text.transcripts import transcript_of
+from nip.trainers.text.tree_shape import most_leaves, num_responses
 from nip.utils.nested_array_dict import NestedArrayDict
 
-PlayOne = Callable[[RolloutPlan, Complete], Awaitable[Rollout]]
-"""Function that plays one rollout."""
+Play = Callable[[RolloutPlan, Complete], Awaitable[tuple[Rollout, ...]]]
+"""Function that plays one plan: a single dialogue, or all dialogues of a response tree."""
 
 
 class StoredRollouts:
@@ -45,6 +53,9 @@ class StoredRollouts:
         self._instance = instance
         self._seed = hyper_params.seed
         self._run = run
+        self._num_responses: dict[RolloutPhase, int] = {
+            phase: num_responses(hyper_params, phase) for phase in ("train", "test")
+        }
         self._training_rollouts = lru_cache(maxsize=1)(self._read_training_rollouts)
 
     def dataset(self, phase: RolloutPhase) -> TextDataset:
@@ -71,17 +82,31 @@ class StoredRollouts:
             for request in requests
         ]
 
-    def player(self, phase: RolloutPhase) -> PlayOne:
-        """Return a function that plays a rollout with the current models of the agents."""
+    def num_positions(self, phase: RolloutPhase) -> int:
+        """Return the number of positions that each plan has for its dialogues.
+
+        A tree with fewer leaves than it may have leaves some of them free.
+        """
+        return most_leaves(self._instance.rules.episode, self._num_responses[phase])
+
+    def player(self, phase: RolloutPhase, *, plays_trees: bool = True) -> Play:
+        """Return a function that plays a plan with the current models of the agents.
+
+        ``plays_trees=False`` plays a single dialogue also where the trainer samples trees.
+        """
         instance, dataset = self._instance, self.dataset(phase)
         groups = instance.shared_model_groups.values()
         models = {name: group.model for group in groups for name in group.agent_names}
         agents = {name: agent.with_model(models[name]) for name, agent in instance.agents.items()}
 
-        async def play(plan: RolloutPlan, complete: Complete) -> Rollout:
-            return await play_rollout(
-                instance.rules, agents, dataset[plan.datapoint], plan, complete
-            )
+        num_positions, responses = self.num_positions(phase), self._num_responses[phase]
+
+        async def play(plan: RolloutPlan, complete: Complete) -> tuple[Rollout, ...]:
+            given = (instance.rules, agents, dataset[plan.datapoint], plan, complete)
+            if responses == 1 or not plays_trees:
+                return (await play_rollout(*given),)
+            root = await play_response_tree(*given, num_responses=responses)
+            return leaves_to_store(root, plan.position * num_positions)
 
         return play
 
@@ -95,6 +120,10 @@ class StoredRollouts:
     def each(self, phase: RolloutPhase, iteration: int) -> Iterator[Rollout]:
         """Iterate over the rollouts of a stage, sorted by position."""
         return map(Rollout.from_record, self._run.rollouts.load(phase, iteration + 1))
+
+    def trees(self, iteration: int) -> Iterator[ResponseNode]:
+        """Iterate over the roots of the response trees of an iteration, sorted by position."""
+        return group_by_tree(self.each("train", iteration))
 
     def transcripts(self, phase: RolloutPhase, iteration: int) -> Iterator[dict[str, Any]]:
         """Iterate over the transcripts of a stage, sorted by position."""
@@ -112,12 +141,11 @@ class StoredRollouts:
             yield transcript_of(rollout, datapoint, agent_names, prompts)
 
     def count(self) -> int:
-        """Return the number of stored rollouts."""
+        """Return the number of plans whose dialogues are stored."""
         table = self._run.rollouts
-        phases: tuple[RolloutPhase, ...] = ("train", "test")
         return sum(
-            len(table.positions(phase, iteration))
-            for phase in phases
+            len({each // self.num_positions(phase) for each in table.positions(phase, iteration)})
+            for phase in self._num_responses
             for iteration in table.iterations(phase)
         )
 
@@ -142,3 +170,12 @@ class StoredRollouts:
 
     def _read_training_rollouts(self, iteration: int) -> dict[int, Rollout]:
         return {rollout.position: rollout for rollout in self.each("train", iteration)}
+
+
+def group_by_tree(leaves: Iterable[Rollout]) -> Iterator[ResponseNode]:
+    """Yield the root of each tree; the leaves are sorted by position.
+
+    A datapoint may occur several times in a stage; its trees have different numbers of copies.
+    """
+    for _, group in groupby(leaves, key=lambda leaf: (leaf.datapoint, leaf.copy)):
+        yield tree_of(list(group))

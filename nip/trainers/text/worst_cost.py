@@ -1,7 +1,8 @@
 """Worst case of the cost of a run, without repeated calls.
 
 Every dialogue reaches its last round, every answer its token limit, and every byte of a prompt that
-is not such an answer is a token. All rollouts become training examples.
+is not such an answer is a token. All rollouts become training examples; of response trees, each
+point at which an agent is asked becomes a pair.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from nip.scenario_base.text.rollout import MessageRecord
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.data_order import first_iteration_learnt_from
 from nip.trainers.text.run_cost import CostSum, Stage, learning_groups, stages_of
+from nip.trainers.text.tree_shape import most_leaves, most_pairs, num_nodes, num_responses
 
 _SLACK_BYTES = 64
 """Difference between the prompts of one datapoint with different seeds."""
@@ -30,6 +32,7 @@ class _Turn:
     """Bound of the prompt tokens of one turn, without those of the system prompt."""
 
     agent: str
+    round: int
     num_tokens: int
 
 
@@ -38,7 +41,7 @@ def worst_run_cost(
 ) -> RunCost:
     """Return tokens and cost in the worst case, if no answer is invalid and no call is repeated."""
     costs = CostSum(hyper_params, instance, prices, takes_dearest=True)
-    bounds = _Bounds(instance)
+    bounds = _Bounds(hyper_params, instance)
     groups = learning_groups(hyper_params, instance)
     tuned = {name for group in groups for name in group.agent_names}
     samples: list[Stage] = []
@@ -50,50 +53,63 @@ def worst_run_cost(
             samples.append(stage)
             for group in groups:
                 learners = group.learners(stage.iteration)
-                costs.add_job(group.name, bounds.training(hyper_params, learners, samples))
+                costs.add_job(group.name, bounds.training(learners, samples))
     return costs.total()
 
 
 class _Bounds:
     """Bounds of the tokens of dialogues, by datapoint."""
 
-    def __init__(self, instance: PureTextScenarioInstance) -> None:
+    def __init__(self, hyper_params: HyperParameters, instance: PureTextScenarioInstance) -> None:
+        self._hyper_params = hyper_params
         self._instance = instance
+        self._episode = instance.rules.episode
+        most_leaves(self._episode, num_responses(hyper_params, "train"))
         self._limits = {name: agent.params.token_limit for name, agent in instance.agents.items()}
         variants = range(instance.protocol_handler.num_variants)
         timetables = [_turns(instance, variant) for variant in variants]
+        # The turns of each agent, by variant of the timetable.
         self._turns = {
-            name: max(
-                ([turn.num_tokens for turn in turns if turn.agent == name] for turns in timetables),
-                key=lambda tokens: (len(tokens), sum(tokens)),
-            )
+            name: [[turn for turn in turns if turn.agent == name] for turns in timetables]
             for name in instance.agents
         }
         self._system_bytes = cache(self._count_system_bytes)
 
     def calls(self, agent: str, stage: Stage) -> TokenUsage:
         """Return the most tokens that an agent reads and writes in a stage."""
-        turns, number = self._turns[agent], len(stage.requests)
+        responses, number = num_responses(self._hyper_params, stage.phase), len(stage.requests)
+        num_calls = num_tokens = 0
+        for variant, turns in enumerate(self._turns[agent]):
+            calls = [num_nodes(self._episode, turn.round, variant, responses) for turn in turns]
+            num_calls = max(num_calls, sum(calls))
+            tokens = (each * turn.num_tokens for each, turn in zip(calls, turns, strict=True))
+            num_tokens = max(num_tokens, sum(tokens))
         system = sum(self._system_bytes(agent, stage.phase, row) for row in _rows(stage))
-        prompt_tokens = number * sum(turns) + len(turns) * system
-        return TokenUsage(prompt_tokens, number * len(turns) * self._limits[agent])
+        prompt_tokens = number * num_tokens + num_calls * system
+        return TokenUsage(prompt_tokens, number * num_calls * self._limits[agent])
 
-    def training(
-        self, hyper_params: HyperParameters, agents: Iterable[str], stages: list[Stage]
-    ) -> int:
+    def training(self, agents: Iterable[str], stages: list[Stage]) -> int:
         """Return the most tokens of a job after the last of the sampling stages so far."""
+        hyper_params = self._hyper_params
+        responses = num_responses(hyper_params, "train")
         num_tokens = num_examples = 0
         for agent in agents:
             last = len(stages) - 1
             first = first_iteration_learnt_from(hyper_params, self._instance.agents[agent], last)
-            for stage in stages[first:] if self._turns[agent] else ():
-                number = len(stage.requests)
+            prompts = [turn.num_tokens for turns in self._turns[agent] for turn in turns]
+            # The example of a rollout has one answer, that of a point in a tree a pair of them.
+            per_rollout, num_answers = 1, 1
+            if responses > 1:
+                per_rollout, num_answers = most_pairs(self._episode, agent, responses), 2
+            answers = num_answers * (self._limits[agent] + TOKENS_PER_MESSAGE)
+            for stage in stages[first:] if prompts else ():
+                number = len(stage.requests) * per_rollout
                 system = sum(self._system_bytes(agent, stage.phase, row) for row in _rows(stage))
-                longest = max(self._turns[agent]) + self._limits[agent] + TOKENS_PER_MESSAGE
-                num_tokens += system + number * longest
+                num_tokens += per_rollout * system + number * (max(prompts) + answers)
                 num_examples += number
         ei = hyper_params.pure_text_ei
-        factor = ei.weighting_sample_size_factor if _repeats(hyper_params) else 1.0
+        is_repeated = responses == 1 and _repeats(hyper_params)
+        factor = ei.weighting_sample_size_factor if is_repeated else 1.0
         backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
         if num_examples * max(factor, 1.0) < backend.min_examples:
             return 0
@@ -134,7 +150,7 @@ def _turns(instance: PureTextScenarioInstance, seed: int) -> list[_Turn]:
             messages = conversation.messages_for(agent, round, said)
             num_bytes = num_prompt_bytes(messages[1:])
             frame = TOKENS_PER_MESSAGE * (len(messages) + 1)
-            turns.append(_Turn(agent, num_bytes + frame + earlier_tokens))
+            turns.append(_Turn(agent, round, num_bytes + frame + earlier_tokens))
         for agent, channels in writers.items():
             said.append(MessageRecord(round, agent, "x", dict.fromkeys(channels, "x")))
             earlier_tokens += instance.agents[agent].params.token_limit

@@ -224,7 +224,7 @@ def test_reading_leaves_the_stored_tree_as_it_was() -> None:
 def test_unknown_names_are_left_out_on_demand() -> None:
     stored = make_tree().to_dict()
     stored["rl"]["from_the_future"] = 1
-    stored["pure_text_malt"] = {"num_responses_per_timestep": 2}
+    stored["pure_text_from_the_future"] = {"num_responses": 2}
     stored["agents"]["_default"]["d_image"] = 3
     with pytest.raises(ParameterError, match=r"rl\.from_the_future"):
         HyperParameters.from_dict(stored)

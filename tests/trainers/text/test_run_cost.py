@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
 from nip.language_models.costs.prices import Price, Prices
@@ -33,10 +34,12 @@ ft:gpt-4o-mini: {prompt: 300, completion: 1200, training: 300}
             "fine_tuning": {"n_epochs": 2},
             "text_rl": {"fine_tune_on_all_previous_rollouts": True, "test_scheme": "last"},
         },
+        {"trainer": "pure_text_malt", "rl": {"num_iterations": 3, "rollouts_per_iteration": 24}},
+        {"trainer": "pure_text_malt", "interaction_protocol": "merlin_arthur"},
         # Too few examples for a job.
         {"rl": {"rollouts_per_iteration": 6}, "text_rl": {}},
     ],
-    ids=["nip", "threshold", "debate", "no job"],
+    ids=["nip", "threshold", "debate", "trees", "trees of merlin_arthur", "no job"],
 )
 @pytest.mark.filterwarnings("ignore:Group .* fine-tuning examples")
 def test_the_estimate_agrees_with_the_bill_of_the_rehearsal(
@@ -81,6 +84,41 @@ def test_the_worst_case_is_that_of_full_answers_and_a_token_for_each_byte() -> N
     difference = longer.worst.usage.prompt_tokens - plan.worst.usage.prompt_tokens
     assert difference == 12 * (0 + 1 + 2)
     assert plan.worst.sampling == pytest.approx(plan.worst.usage.prompt_tokens)
+
+
+def test_a_tree_asks_in_each_round_as_many_times_more_as_there_are_responses() -> None:
+    every_agent = {"model_name": "m", "max_tokens_per_message": 100}
+    rl = {"num_iterations": 1, "rollouts_per_iteration": 12}
+    malt = {"num_responses_per_timestep": 3}
+    changes = {"trainer": "pure_text_malt", "pure_text_malt": malt, "rl": rl}
+    plan = plan_of(every_agent=every_agent, **changes)
+    # Verifier, prover, verifier: 3, 9 and 27 messages for each of 12 datapoints.
+    assert plan.worst.usage.completion_tokens == 12 * (3 + 9 + 27) * 100
+    assert {agent.name: agent.num_calls for agent in plan.agents} == {
+        "prover": 12 * 9,
+        "verifier": 12 * (3 + 27),
+    }
+    assert plan.num_rollouts == 12
+    longer = plan_of(every_agent={**every_agent, "max_tokens_per_message": 101}, **changes)
+    difference = longer.worst.usage.prompt_tokens - plan.worst.usage.prompt_tokens
+    assert difference == 12 * (0 * 3 + 1 * 9 + 2 * 27)
+
+
+def test_a_tree_trains_in_the_worst_case_on_a_pair_at_each_point() -> None:
+    changes = {"trainer": "pure_text_malt", "fine_tuning": {"n_epochs": 1}}
+    plans = [
+        plan_of(every_agent={"model_name": "m", "max_tokens_per_message": limit}, **changes)
+        for limit in (100, 101)
+    ]
+    # The verifier has 1 + 4 points in each of 12 trees, the prover 2. An example of the verifier
+    # has two answers after at most two messages, one of the prover two answers after one.
+    difference = plans[1].worst.trained_tokens - plans[0].worst.trained_tokens
+    assert difference == 12 * (5 * (2 + 2) + 2 * (1 + 2))
+
+
+def test_a_tree_must_not_be_too_large() -> None:
+    with pytest.raises(ParameterError, match=r"num_responses_per_timestep=200.* 8000000 dialogues"):
+        plan_of(trainer="pure_text_malt", pure_text_malt={"num_responses_per_timestep": 200})
 
 
 def test_training_in_the_worst_case_sees_all_rollouts_in_all_epochs() -> None:

@@ -18,7 +18,7 @@ from nip.scenario_base.text.play import begin_rollout
 from nip.scenario_base.text.rollout import MessageRecord, RolloutPlan
 from nip.trainers.text import sampling as text_sampling
 from nip.trainers.text.sampling import AllRolloutsFailedError, RolloutSampler
-from nip.trainers.text.stage_limits import StageLimits, TooManyFailuresError
+from nip.trainers.text.stage_limits import StageLimits, StageTally, TooManyFailuresError
 from tests.scenario_base.text.dialogues import DATAPOINT
 
 MODEL = ModelSpec("scripted", "tests.trainers.talkative_model:answer")
@@ -57,7 +57,7 @@ class Game:
         self.num_now += 1
         self.most_at_once = max(self.most_at_once, self.num_now)
         try:
-            return await self._play(plan, complete)
+            return (await self._play(plan, complete),)
         finally:
             self.num_now -= 1
 
@@ -309,3 +309,59 @@ def test_answers_of_other_runs_are_used_where_a_cache_is_named(run, tmp_path):
         sample(sampler_of(other, usage_tracker=tracker, cache_path=cache_path), Game())
     assert tracker.total.num_calls == 0
     assert tracker.total.num_cached_calls == 12
+
+
+class Trees(Game):
+    """Plays two dialogues for each plan, of which the second fails at some positions."""
+
+    def __init__(self, *failing):
+        super().__init__()
+        self.failing = failing
+
+    async def __call__(self, plan, complete):
+        self.played.append(plan.position)
+        first = await self._play(plan, complete)
+        failed = replace(first, status="failed", error="E", error_message="no")
+        second = failed if plan.position in self.failing else first
+        return (
+            replace(first, position=2 * plan.position),
+            replace(second, position=2 * plan.position + 1),
+        )
+
+
+def sample_trees(sampler, game):
+    seen = []
+    asyncio.run(sampler.sample("train", 0, PLANS, game, seen.append, num_positions=2))
+    return seen
+
+
+def test_the_dialogues_of_a_tree_are_stored_together(run):
+    game = Trees()
+    assert len(sample_trees(sampler_of(run), game)) == 6
+    assert run.rollouts.positions("train", 1) == list(range(12))
+    assert sorted(game.played) == list(range(6))
+    assert len(run.journal) == 0
+    sample_trees(sampler_of(run), game)
+    assert len(game.played) == 6
+
+
+def test_a_tree_with_a_failed_dialogue_is_played_again_as_a_whole(run):
+    limits = StageLimits(max_failed_share=0.1)
+    with pytest.raises(TooManyFailuresError, match="2 of 12 rollouts failed"):
+        sample_trees(sampler_of(run, limits=limits, max_concurrency=1), Trees(4, 5))
+    assert run.rollouts.positions("train", 1) == list(range(8))
+    game = Trees()
+    sample_trees(sampler_of(run, limits=limits), game)
+    assert sorted(game.played) == [4, 5]
+    assert run.rollouts.positions("train", 1) == list(range(12))
+
+
+def test_the_share_of_failures_is_of_the_dialogues_that_there_are():
+    rollout = begin_rollout(DATAPOINT, PLANS[0])
+    failed = replace(rollout, status="failed", error_message="no")
+    tally = StageTally(StageLimits(max_failed_share=0.3), num_rollouts=8)
+    # Two trees of at most four dialogues each.
+    tally.add_plan([rollout, failed], 4)
+    assert (tally.num_rollouts, tally.too_many_failed) == (6, False)
+    tally.add_plan([rollout], 4)
+    assert (tally.num_rollouts, tally.too_many_failed) == (3, True)

@@ -1,0 +1,57 @@
+"""MALT: fine-tune each model on preferences between the responses in trees of dialogues."""
+
+from collections.abc import Iterator
+
+from nip.language_models.fine_tuning.datasets import Preference
+from nip.scenario_base.text.conversation import Conversation
+from nip.trainers.registry import register_trainer
+from nip.trainers.rl_pure_text_base import PureTextRlTrainer
+from nip.trainers.text.preference_pairs import PairRule, pair_rules
+from nip.trainers.text.tree_statistics import tree_statistic_names, tree_statistics
+from nip.utils.nested_array_dict import NestedArrayDict
+
+
+@register_trainer("pure_text_malt")
+class PureTextMaltTrainer(PureTextRlTrainer):
+    """Direct preference optimisation on pairs of responses to the same dialogue.
+
+    Each training rollout is a tree with ``pure_text_malt.num_responses_per_timestep`` responses at
+    each decision point. A response is positive for an agent if the agent's reward, averaged over
+    the leaves below, is at least its mid-point in the protocol, and negative otherwise. Wherever
+    an agent has responses of both kinds, one pair is drawn.
+
+    References
+    ----------
+    Motwani et al.: MALT: Improving Reasoning with Multi-Agent LLM Training (2024).
+    """
+
+    def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
+        """Draw the pairs of each agent, and create a preference job for each model group."""
+        rules = {rule.agent: rule for rule in pair_rules(self.protocol_handler)}
+        for group in self.shared_model_groups.values():
+            group.create_preference_fine_tune_job(
+                {agent: self._preferences(rules[agent]) for agent in group.agent_names},
+                beta=self.hyper_params.pure_text_malt.beta,
+            )
+
+    def _preferences(self, rule: PairRule) -> Iterator[Preference]:
+        """Yield the examples of an agent from all iterations that it learns from."""
+        dataset = self._stored.dataset("train")
+        for iteration in range(self._first_iteration(rule.agent), self.state.iteration + 1):
+            for root in self._stored.trees(iteration):
+                datapoint = dataset[root.rollout.datapoint]
+                conversation = Conversation(
+                    self.scenario_instance.rules, datapoint, root.rollout.seed
+                )
+                for pair in rule.draw(root):
+                    yield pair.preference(conversation)
+
+    def _training_statistics(self) -> dict[str, float]:
+        return tree_statistics(
+            self._stored.trees(self.state.iteration),
+            pair_rules(self.protocol_handler),
+            self.scenario_instance.rules.episode,
+        )
+
+    def _training_statistic_names(self) -> frozenset[str]:
+        return tree_statistic_names(self.scenario_instance.rules.episode)

@@ -1,0 +1,111 @@
+"""Pairs of responses to one dialogue, of which one is preferred, drawn from response trees."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nip.language_models.fine_tuning.datasets import Preference
+from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.text.conversation import Conversation
+from nip.scenario_base.text.response_tree import ResponseNode
+from nip.scenario_base.text.rollout import MessageRecord
+from nip.seeding import stable_seed
+
+
+@dataclass(frozen=True)
+class ResponsePair:
+    """Two responses of an agent to the same dialogue."""
+
+    agent: str
+    """Name of the agent."""
+
+    node: ResponseNode
+    """The dialogue before the responses."""
+
+    preferred: ResponseNode
+    """The continuation whose expected reward is at least the mid-point."""
+
+    non_preferred: ResponseNode
+    """The continuation whose expected reward is below it."""
+
+    def preference(self, conversation: Conversation) -> Preference:
+        """Return the training example: the dialogue as the agent sees it, and both messages."""
+        said = self.node.rollout.messages
+        return Preference(
+            conversation.messages_for(self.agent, len(self.node.path), said),
+            _message(self.preferred, self.agent).text,
+            _message(self.non_preferred, self.agent).text,
+        )
+
+
+@dataclass(frozen=True)
+class PairRule:
+    """How the pairs of one agent are labelled."""
+
+    agent: str
+    """Name of the agent."""
+
+    index: int
+    """Index of the agent in the protocol."""
+
+    mid_point: float
+    """Expected reward from which on a response is positive."""
+
+    def draw(self, root: ResponseNode) -> Iterator[ResponsePair]:
+        """Draw one pair at each point, the root included, where the agent has both kinds.
+
+        Both responses are drawn uniformly, first the positive one, and then one of the negative
+        ones with another text. Positive responses to which there is none are not drawn. The draw
+        depends on the seed of the dialogue, the path of the node and the agent.
+        """
+        for node in root.nodes():
+            responses = list(self.responses(node))
+            positive = [child for child, value in responses if value >= self.mid_point]
+            negative = [child for child, value in responses if value < self.mid_point]
+            usable = [child for child in positive if self._differing(negative, child)]
+            if not usable:
+                continue
+            seed = stable_seed(root.rollout.seed, "preference pair", *node.path, self.agent)
+            rng = np.random.default_rng(seed)
+            preferred = usable[rng.integers(len(usable))]
+            others = self._differing(negative, preferred)
+            yield ResponsePair(self.agent, node, preferred, others[rng.integers(len(others))])
+
+    def responses(self, node: ResponseNode) -> Iterator[tuple[ResponseNode, float]]:
+        """Yield the children of a node at which the agent moves, with its expected reward.
+
+        Children without any leaf that is finished and valid are left out.
+        """
+        for child in node.children:
+            expected = child.expected_rewards()
+            if expected is not None and _has_message(child, self.agent):
+                yield child, expected[self.index]
+
+    def _differing(
+        self, children: Sequence[ResponseNode], other: ResponseNode
+    ) -> list[ResponseNode]:
+        text = _message(other, self.agent).text
+        return [child for child in children if _message(child, self.agent).text != text]
+
+
+def pair_rules(protocol: ProtocolHandler) -> list[PairRule]:
+    """Return the rule of each agent, in the order of the protocol."""
+    mid_points = protocol.reward_mid_points
+    return [
+        PairRule(agent, index, mid_points[agent])
+        for index, agent in enumerate(protocol.agent_names)
+    ]
+
+
+def _has_message(child: ResponseNode, agent: str) -> bool:
+    return any(each.agent == agent for each in _last_round(child))
+
+
+def _message(child: ResponseNode, agent: str) -> MessageRecord:
+    """Return the message of an agent in the last round of a node."""
+    return next(each for each in _last_round(child) if each.agent == agent)
+
+
+def _last_round(child: ResponseNode) -> list[MessageRecord]:
+    return [each for each in child.rollout.messages if each.round == len(child.path) - 1]
