@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Lt
 
 from nip.errors import shown
 from nip.parameters.fields.outside_names import PLAIN_TEXT
@@ -58,7 +58,7 @@ class LocalTrainingParameters(SubParameters):
     weight_decay: NonNegative = 0.0
     """Weight decay of AdamW (Loshchilov and Hutter, 2019)."""
 
-    adam_beta2: Annotated[float, Ge(0.0), Le(0.99999)] = 0.999
+    adam_beta2: Annotated[float, Ge(0.0), Lt(1.0)] = 0.999
     """Decay of the mean of squared gradients in AdamW."""
 
     max_grad_norm: Positive | None = 1.0

@@ -111,7 +111,12 @@ def play_episodes(
 
 
 def _random_symbols(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one legal symbol for each row of logits, (..., symbol)."""
-    weights = is_legal(logits).to(logits.dtype)
+    """Draw one legal symbol for each row of logits, (..., symbol).
+
+    Where none is legal, as in a round in which the agent does not write on a channel, the symbol
+    is not read, and any is drawn.
+    """
+    legal = is_legal(logits)
+    weights = (legal | ~legal.any(-1, keepdim=True)).to(logits.dtype)
     drawn = torch.multinomial(weights.flatten(0, -2), 1, generator=generator)
     return drawn.view(logits.shape[:-1])

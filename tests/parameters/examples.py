@@ -17,6 +17,7 @@ from nip.parameters import (
     LrFactors,
     RandomAgentParameters,
     SubParameters,
+    TextAgentParameters,
     ToyAgentParameters,
     UpdateSchedule,
     field_rules,
@@ -48,6 +49,7 @@ AGENT_CLASSES: dict[str, type[BaseAgentParameters]] = {
     "graph_isomorphism": GraphIsomorphismAgentParameters,
     "image_classification": ImageClassificationAgentParameters,
     "matrix_games": MatrixGameAgentParameters,
+    "quotes": TextAgentParameters,
     "toy": ToyAgentParameters,
 }
 """The class of the agents of each scenario."""
@@ -226,10 +228,12 @@ def trees(draw: st.DrawFn) -> HyperParameters:
         )
     )
     root["scenario"] = scenario = draw(st.sampled_from(sorted(AGENT_CLASSES)))
-    is_text = scenario == "code_validation"
+    is_text = scenario in ("code_validation", "quotes")
     networks = ["reinforce", "solo_agent", "spg", "vanilla_ppo"]
-    trainers = {"code_validation": ["pure_text_ei", "pure_text_malt"], "matrix_games": ["spg"]}
-    root["trainer"] = draw(st.sampled_from(trainers.get(scenario, networks)))
+    trainers = ["spg"] if scenario == "matrix_games" else networks
+    if is_text:
+        trainers = ["pure_text_ei", "pure_text_malt"]
+    root["trainer"] = draw(st.sampled_from(trainers))
     refused = {"best_checkpoint"} if is_text else set()
     if root["trainer"] not in ("reinforce", "spg", "vanilla_ppo") or scenario == "matrix_games":
         refused |= {"attack", "constant_verifier", "label_leak", "silent_prover"}
@@ -249,6 +253,9 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     }
     if groups["rl"].get("anneal_lr"):
         groups["lr_scheduler"].pop("name", None)
+    modules = groups["local_training"].get("lora_target_modules", ())
+    if not all(module.strip() for module in modules):
+        del groups["local_training"]["lora_target_modules"]
     if is_text:
         groups["protocol_common"].pop("zero_knowledge", None)
     if groups["protocol_common"].get("zero_knowledge"):

@@ -170,8 +170,12 @@ def test_an_opponent_that_gives_the_label_away_is_reported():
 def test_weights_and_all_other_metrics_are_bit_identical_without_alarms(tmp_path):
     found = []
     alarms = [
-        {"name": name, "warmup": 0, "window": 3, "action": "stop"}
-        for name in ("constant_verifier", "silent_prover", "label_leak")
+        {"name": name, "warmup": 0, "window": 3, "action": "stop", **more}
+        for name, more in {
+            "constant_verifier": {},
+            "silent_prover": {},
+            "label_leak": {"every": 1},
+        }.items()
     ]
     for name, callbacks in {"without": [], "with": alarms}.items():
         params = make_params(rl={"num_iterations": 3}, callbacks=callbacks)
