@@ -11,6 +11,7 @@ from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.request import read_request
 from scripts.create_cv_dataset import build_parser as program_parser
 from scripts.create_gi_dataset import build_parser as graph_parser
+from scripts.create_quotes_models import build_parser as quotes_parser
 from scripts.draw_image_episodes import build_parser as drawing_parser
 from scripts.plot_learning_curves import build_parser as plot_parser
 from scripts.run_analysers import build_parser as analysis_parser
@@ -25,9 +26,11 @@ CONFIGS = ConfigFolders(REPOSITORY / "configs")
 # These stand for something that the reader has still to write, or has from somebody else.
 OF_THE_READER = ("my_trainer", "my_experiment", "run_id=theirs")
 TRUSTED = ("git", "make", "source", "ls", "eval", "curl", "pip", "tensorboard", "wandb")
+ROLES = ("prover", "verifier")
 PARSERS = {
     "scripts/create_cv_dataset.py": program_parser,
     "scripts/create_gi_dataset.py": graph_parser,
+    "scripts/create_quotes_models.py": quotes_parser,
     "scripts/draw_image_episodes.py": drawing_parser,
     "scripts/plot_learning_curves.py": plot_parser,
     "scripts/run_analysers.py": analysis_parser,
@@ -51,10 +54,10 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     for dataset in ("demo", "eru10000", "my_graphs"):
         (folder / "data" / "graph_isomorphism" / dataset).mkdir(parents=True)
     (folder / "doc").symlink_to(DOC)
-    model = folder / "models" / "qwen"
-    model.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors"):
-        (model / name).touch()
+    for model in ("models/qwen", *(f"data/quotes_models/tiny/{role}" for role in ROLES)):
+        (folder / model).mkdir(parents=True)
+        for name in ("config.json", "model.safetensors"):
+            (folder / model / name).touch()
     outcome = run_forked(
         check_commands,
         [each.arguments for each in commands],
