@@ -29,6 +29,7 @@ SCRIPTS = [
     "create_quotes_models",
     "draw_image_episodes",
     "plot_learning_curves",
+    "robustness_table",
     "run_analysers",
     "show_transcripts",
 ]

@@ -27,6 +27,7 @@ def make_rollouts(num_agents: int = 2, **columns: Any) -> NestedArrayDict:
     values = np.array([-1.0, 1.0, np.nan])[verdict]
     batch = NestedArrayDict(
         {
+            "iteration": np.zeros(size, dtype=np.int64),
             "position": np.arange(size),
             "datapoint_id": [f"question {row}" for row in range(size)],
             "cluster": columns.get("datapoint_id", [f"question {row}" for row in range(size)]),

@@ -44,7 +44,10 @@ def create_jobs(*groups: Recorder, iteration: int = 0, **text_rl: object) -> Non
     decision = np.full((NUM_ROLLOUTS, 4, 2), 2)
     decision[:, 3, VERIFIER] = 1
     reward = np.repeat(np.arange(NUM_ROLLOUTS)[:, None] % 2, 2, axis=1)
-    trainer._stage_create_fine_tune_jobs(make_rollouts(decision=decision, reward=reward))
+    iterations = np.full(NUM_ROLLOUTS, iteration)
+    trainer._stage_create_fine_tune_jobs(
+        make_rollouts(decision=decision, reward=reward, iteration=iterations)
+    )
 
 
 WELL_PAID = list(range(1, NUM_ROLLOUTS, 2))
