@@ -253,10 +253,11 @@ def sample(
         with Run.open(settings, "bench", {}) as run:
             sampler = RolloutSampler(run, EngineOptions(), ConnectionContext(), UsageTracker())
 
-            async def play(plan: RolloutPlan, complete: Complete) -> Rollout:
-                return await play_rollout(
+            async def play(plan: RolloutPlan, complete: Complete) -> tuple[Rollout, ...]:
+                rollout = await play_rollout(
                     dialogues.rules, dialogues.agents, datapoint(plan.position), plan, complete
                 )
+                return (rollout,)
 
             start = time.perf_counter()
             asyncio.run(sampler.sample("train", 0, plans, play, on_rollout))
