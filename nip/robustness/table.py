@@ -12,7 +12,7 @@ from nip.errors import ParameterError
 from nip.robustness.attack import BEST, RANDOM, STRONGEST, TRAINED
 from nip.robustness.report import JSON_FILE, file_name
 from nip.utils.clustered_mean import ClusteredMean, clustered_mean
-from nip.utils.files import write_atomically
+from nip.utils.files import read_text, write_atomically
 
 COLUMNS: Mapping[str, tuple[str, int | None, str]] = {
     "accuracy": (TRAINED, None, "accuracy"),
@@ -57,7 +57,7 @@ def read_row(name: str, folders: Sequence[Path], dataset: str | None = None) -> 
     Raises
     ------
     ParameterError
-        If a run has not been attacked.
+        If a run has not been attacked, or its report is damaged.
     """
     reports = [_read(folder, dataset) for folder in folders]
     cells = {}
@@ -79,7 +79,14 @@ def _read(folder: Path, dataset: str | None) -> dict[str, Any]:
         raise ParameterError(
             f"There is no {path}. Attack the run first: python scripts/attack.py {folder}{option}"
         )
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        report: dict[str, Any] = json.loads(read_text(path))
+        if not isinstance(report, dict) or not isinstance(report.get("kept"), list):
+            raise ValueError("it has no list of results")
+    except ValueError as error:
+        raise ParameterError(
+            f"{path} is damaged: {error}. Attack the run again, which writes it anew."
+        ) from error
     return report
 
 
@@ -87,7 +94,8 @@ def _find(report: Mapping[str, Any], provers: str, label: int | None, number: st
     return [
         each[number]
         for each in report["kept"]
-        if each["provers"] == provers and each["label"] == label
+        # Reports of earlier versions have no worst datapoint.
+        if each["provers"] == provers and each["label"] == label and number in each
     ]
 
 
@@ -138,7 +146,8 @@ def _draw(rows: Sequence[RobustnessRow], path: Path) -> None:
                 error_kw={"ecolor": GREY, "capsize": 2, "linewidth": 1},
             )
             axes.text(0.01, at, f"{mean.mean:.3f}", va="center", fontsize=7, color="white")
-        axes.barh(0, 0, color=COLOURS[offset], label=column)
+        if any(column in row.cells for row in rows):
+            axes.barh(0, 0, color=COLOURS[offset], label=column)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)

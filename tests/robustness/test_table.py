@@ -50,3 +50,28 @@ def test_a_run_that_was_not_attacked_is_named(
     assert "scripts/attack.py" in capsys.readouterr().err
     assert main(["--runs-dir", str(tmp_path), "--row", "nip"]) == 2
     assert "names no runs" in capsys.readouterr().err
+
+
+def test_a_report_of_an_earlier_version_lacks_the_worst_datapoint_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_report(tmp_path / "old", 0.9)
+    path = tmp_path / "old" / "attack.json"
+    kept = json.loads(path.read_text())["kept"]
+    for each in kept:
+        del each["worst"]
+    path.write_text(json.dumps({"kept": kept}))
+    assert main(["--runs-dir", str(tmp_path), "--row", "nip", "old"]) == 0
+    assert "| nip | 0.900 | 0.750 | 0.500 | 0.500 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ['{"kept": [', "[]", '{"kept": 3}'])
+def test_a_damaged_report_is_named(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_report(tmp_path / "attacked", 0.9)
+    path = tmp_path / "attacked" / "attack.json"
+    path.write_text(content)
+    assert main(["--runs-dir", str(tmp_path), "--row", "nip", "attacked"]) == 2
+    message = capsys.readouterr().err
+    assert "is damaged" in message and "Attack the run again" in message
