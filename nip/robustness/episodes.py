@@ -92,20 +92,20 @@ def play_episodes(
     playing = torch.arange(len(datapoint))
     protocol = environment.tensor_protocol
     randomised = [environment.protocol.agent_names.index(name) for name in random_agents]
-    while len(playing) > 0:
-        active = protocol.active_mask(state["round"], state["seed"])
-        decides = protocol.counting_mask(state["round"], state["seed"])
-        with evaluation_mode(agents):
+    with evaluation_mode(agents):
+        while len(playing) > 0:
+            active = protocol.active_mask(state["round"], state["seed"])
+            decides = protocol.counting_mask(state["round"], state["seed"])
             actions = agents.act(state, active, decides, None, generator, greedy=greedy)
-        for logits_key, key in message_keys(actions, environment.message_key):
-            for index in randomised:
-                drawn = _random_symbols(actions[logits_key][:, index], generator)
-                actions[key][:, index] = drawn
-        transition = environment.advance(state, actions)
-        verdict[playing] = transition.verdict.cpu()
-        goes_on = ~transition.done
-        playing = playing[goes_on.cpu()]
-        state = {name: value[goes_on] for name, value in transition.state.items()}
+            for logits_key, key in message_keys(actions, environment.message_key):
+                for index in randomised:
+                    drawn = _random_symbols(actions[logits_key][:, index], generator)
+                    actions[key][:, index] = drawn
+            transition = environment.advance(state, actions)
+            verdict[playing] = transition.verdict.cpu()
+            goes_on = ~transition.done
+            playing = playing[goes_on.cpu()]
+            state = {name: value[goes_on] for name, value in transition.state.items()}
     label = environment.dataset.y[datapoint].cpu()
     return Outcomes(datapoint.cpu(), verdict == label)
 
