@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from nip.utils.file_lock import FileLock
-from nip.utils.files import write_atomically
+from nip.utils.files import read_text, write_atomically
 
 JOBS_FOLDER = "local_jobs"
 """Folder of all jobs of a run, in the folder of the run."""
@@ -128,13 +128,13 @@ class JobFolder:
 
     def request(self) -> TrainingRequest:
         """Return what the job trains."""
-        return TrainingRequest(**json.loads((self.path / "request.json").read_text("utf-8")))
+        return TrainingRequest(**json.loads(read_text(self.path / "request.json")))
 
     @property
     def status(self) -> JobStatus:
         """State of the job; setting it replaces the file atomically."""
         try:
-            return JobStatus.from_json((self.path / "status.json").read_text("utf-8"))
+            return JobStatus.from_json(read_text(self.path / "status.json"))
         except FileNotFoundError:
             return JobStatus()
 
@@ -155,7 +155,7 @@ class JobFolder:
     def deaths(self) -> list[int]:
         """Steps that had been stored when a process of the job died without giving a reason."""
         with suppress(FileNotFoundError):
-            return list(json.loads((self.path / "deaths.json").read_text("utf-8")))
+            return list(json.loads(read_text(self.path / "deaths.json")))
         return []
 
     @deaths.setter
@@ -165,7 +165,7 @@ class JobFolder:
     def events(self) -> list[dict[str, Any]]:
         """Return the events of the job so far, oldest first."""
         try:
-            lines = self.events_file.read_text("utf-8").splitlines()
+            lines = read_text(self.events_file).splitlines()
         except FileNotFoundError:
             return []
         events = []
