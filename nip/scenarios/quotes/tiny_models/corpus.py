@@ -1,7 +1,7 @@
 """A corpus of dialogues at fixed random rates, as each agent sees them."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,7 +124,12 @@ def conversations_of(
     role: str, num_dialogues: int, num_facts: int, seed: int, variants: Sequence[Variant] = VARIANTS
 ) -> list[list[ChatMessage]]:
     """Return the conversations of a role in equally many dialogues of all variants."""
-    return list(_all_of(role, num_dialogues // len(variants), num_facts, seed, variants))
+    size = num_dialogues // len(variants)
+    return [
+        conversation
+        for variant in variants
+        for conversation in make_corpus(variant, size, num_facts, seed)[role]
+    ]
 
 
 def exercises_of(
@@ -137,13 +142,6 @@ def exercises_of(
     return list(copying(make_passages(SKILLS_SPLIT, num_exercises, num_facts), rng))
 
 
-def _all_of(
-    role: str, size: int, num_facts: int, seed: int, variants: Sequence[Variant]
-) -> Iterator[list[ChatMessage]]:
-    for variant in variants:
-        yield from make_corpus(variant, size, num_facts, seed)[role]
-
-
 @dataclass
 class _Speaker:
     """All agents of one dialogue."""
@@ -153,11 +151,9 @@ class _Speaker:
     rng: np.random.Generator
 
     async def complete(self, call: Call) -> Completion:
-        text = self._verdict(call) if call.agent == VERIFIER else self._argument()
+        is_verifier = call.agent == VERIFIER
+        text = self._verdict(call) if is_verifier else prover_message(self.datapoint, self.rng)
         return Completion(text, "stop", TokenUsage(), "behaviour")
-
-    def _argument(self) -> str:
-        return prover_message(self.datapoint, self.rng)
 
     def _verdict(self, call: Call) -> str:
         num_own = sum(each["role"] == "assistant" for each in call.messages)
