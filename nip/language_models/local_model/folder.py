@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ _MAX_DOUBLE = 5_000_000
 """Number of weights up to which double precision costs little."""
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+_MAKING_COMMANDS = {"quotes_models": "python scripts/create_quotes_models.py"}
+"""Commands that make models, by the folder of the data folder in which they write them."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def _check_model(folder: Path) -> None:
     if not folder.is_dir():
         raise ParameterError(
             f"The name of a local model must be the path of its folder, got {name!r}, which does "
-            f"not exist. Download the model with: hf download NAME --local-dir FOLDER"
+            f"not exist. {_way_to_get(folder)}"
         )
     if not (folder / "config.json").is_file():
         raise ParameterError(
@@ -135,6 +139,18 @@ def _check_model(folder: Path) -> None:
             f"The folder {name!r} of a local model has no *.safetensors. Other weight formats can "
             f"execute code when they are loaded: convert them with save_pretrained."
         )
+
+
+def _way_to_get(folder: Path) -> str:
+    """Name the command that makes the model of a missing folder, or downloads one."""
+    home = folder.parent.parent
+    command = _MAKING_COMMANDS.get(home.name)
+    if command is None:
+        return "Download the model with: hf download NAME --local-dir FOLDER"
+    command += f" {shlex.quote(folder.parent.name)}"
+    if str(home.parent) != "data":
+        command += f" --data-dir {shlex.quote(str(home.parent))}"
+    return f"Make it with: {command}"
 
 
 def load_folder(folder: Path, adapted_model: str | None = None) -> LoadedModel:

@@ -170,6 +170,22 @@ def test_an_unusable_folder_is_reported_before_loading(
         check_access(ModelSpec("local", str(copy)))
 
 
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("data/quotes_models/tiny/prover", "scripts/create_quotes_models.py tiny"),
+        (
+            "/my data/quotes_models/tiny/verifier",
+            "scripts/create_quotes_models.py tiny --data-dir '/my data'",
+        ),
+    ],
+)
+def test_a_missing_model_that_a_script_makes_names_the_script(folder: str, command: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        check_access(ModelSpec("local", folder))
+    assert str(caught.value).endswith(f"which does not exist. Make it with: python {command}")
+
+
 def test_a_broken_folder_is_reported(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "model.safetensors").write_bytes(b"not weights")
