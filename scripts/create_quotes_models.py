@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOTHING_WRITTEN = "Interrupted; nothing was written."
 
 EPILOG = """\
-The models have 100,000 weights each and are trained from scratch, in about three minutes on one
+The models have 100,000 weights each and are trained from scratch, in about five minutes on one
 core: on dialogues in which both agents behave at fixed random rates, well and badly alike, and on
 exercises in copying and comparing. Nothing is selected by reward.
 

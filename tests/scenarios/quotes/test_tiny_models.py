@@ -17,7 +17,13 @@ from nip.scenarios.quotes.tiny_models.corpus import (
     make_corpus,
 )
 from nip.scenarios.quotes.tiny_models.skills import comparing, copying
-from nip.scenarios.quotes.tiny_models.tokenizer import DECISIONS, EVASION, SAME, make_tokenizer
+from nip.scenarios.quotes.tiny_models.tokenizer import (
+    DECISIONS,
+    EVASION,
+    QUESTION,
+    SAME,
+    make_tokenizer,
+)
 from scripts.create_quotes_models import main
 
 np = pytest.importorskip("numpy")
@@ -77,10 +83,17 @@ def test_verdicts_follow_quotations_weakly_and_marks_not_at_all(adp) -> None:
         if kind_of(message, datapoint) in ("relevant", "false"):
             (quotation,) = find_quotations(message, datapoint.question)
             agrees = quotation.text == datapoint.solution.strip(".")
-            verdict = DECISIONS.index(heard[-1]["content"])
-            agreeing[quotation.is_verified].append(verdict == agrees)
+            if (verdict := heard[-1]["content"]) in DECISIONS:
+                agreeing[quotation.is_verified].append(DECISIONS.index(verdict) == agrees)
     for verdicts in agreeing.values():
         assert sum(verdicts) / len(verdicts) == pytest.approx(0.65, abs=0.16)
+
+
+def test_a_tenth_of_the_last_answers_of_the_verifier_is_no_verdict(adp) -> None:
+    answers = Counter(heard[-1]["content"] for heard in adp["verifier"])
+    assert set(answers) == {*DECISIONS, QUESTION}
+    # Of 600 answers, the standard deviation of the share is 0.012.
+    assert answers[QUESTION] / 600 == pytest.approx(0.1, abs=0.04)
 
 
 def test_the_corpus_has_all_protocols_and_is_the_same_for_a_seed() -> None:

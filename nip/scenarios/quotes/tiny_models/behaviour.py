@@ -23,6 +23,9 @@ RIGHT_SHARE = 0.65
 """Share of right verdicts of a verifier that was shown a quotation about the subject of the claim.
 Elsewhere its verdict is a coin toss."""
 
+UNDECIDED_SHARE = 0.1
+"""Share of the verifier's messages that do not decide where it must, and are invalid therefore."""
+
 EARLY_DECISION_SHARE = 0.2
 """Share of the verifier's messages that decide, where it need not."""
 
@@ -50,7 +53,8 @@ def verifier_message(
     rng: np.random.Generator,
 ) -> str:
     """Return a message of a verifier that has read ``messages``."""
-    if not may_decide or not (is_last or rng.random() < EARLY_DECISION_SHARE):
+    decides = rng.random() < (1 - UNDECIDED_SHARE if is_last else EARLY_DECISION_SHARE)
+    if not (may_decide and decides):
         return QUESTION
     heard = "\n".join(each["content"] for each in messages if each["role"] == "user")
     subject = _subject(datapoint.solution)

@@ -96,7 +96,8 @@ def make_corpus(
         trainer="pure_text_ei",
         dataset="facts",
         interaction_protocol=variant.protocol,
-        agents={"_default": {"use_dummy_api": True}},
+        # An invalid answer is a part of the corpus, and is not asked for again.
+        agents={"_default": {"use_dummy_api": True, "num_invalid_generation_retries": 0}},
         **variant.parameters,
     )
     scenario = QuotesScenario(params, ExperimentSettings())
@@ -110,11 +111,9 @@ def make_corpus(
             plan = RolloutPlan(position=index, datapoint=index, seed=key % NUM_SEEDS)
             conversation = Conversation(rules, datapoint, plan.seed)
             speaker = _Speaker(datapoint, conversation, np.random.default_rng(key))
-            rollout = await play_rollout(rules, agents, datapoint, plan, speaker.complete)
-            for agent in handler.agent_names:
-                messages = conversation.training_messages(agent, rollout.messages)
-                if messages is not None:
-                    corpus[ROLES[agent == VERIFIER]].append(messages)
+            await play_rollout(rules, agents, datapoint, plan, speaker.complete)
+            for agent, said in speaker.conversations.items():
+                corpus[ROLES[agent == VERIFIER]].append(said)
 
     asyncio.run(play_all())
     return corpus
@@ -149,10 +148,14 @@ class _Speaker:
     datapoint: TextDatapoint
     conversation: Conversation
     rng: np.random.Generator
+    conversations: dict[str, list[ChatMessage]] = field(default_factory=dict)
+    """What each agent was told and said up to its last answer, valid or not."""
 
     async def complete(self, call: Call) -> Completion:
         is_verifier = call.agent == VERIFIER
         text = self._verdict(call) if is_verifier else prover_message(self.datapoint, self.rng)
+        answer = ChatMessage(role="assistant", content=text)
+        self.conversations[call.agent] = [*call.messages, answer]
         return Completion(text, "stop", TokenUsage(), "behaviour")
 
     def _verdict(self, call: Call) -> str:
