@@ -93,6 +93,14 @@ class ConstantVerifierParameters(AlarmParameters):
     threshold: Majority = 0.98
     """Share of the most frequent decision from which the alarm is given."""
 
+    min_episodes: Count = 20
+    """Finished episodes that an iteration must have to count."""
+
+    def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
+        """Yield a message for trainers without decisions; dialogues have them too."""
+        if trainer_specs[hyper_params.trainer].data != "text":
+            yield from super().problems_in(hyper_params, path)
+
 
 @register_parameter_class
 @dataclass

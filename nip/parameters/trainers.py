@@ -267,6 +267,12 @@ class TextRlParameters(SubParameters):
     test_on_whole_dataset: bool = True
     """Test on each question of the test split once; otherwise on as many as are trained on."""
 
+    judge_by_first_verifier: bool | None = None
+    """Let the verifier of the first iteration judge each test too; None: if the model is local."""
+
+    warn_of_constant_verdicts: bool = True
+    """Warn of a verifier that decides nearly always the same, as ``constant_verifier`` does."""
+
     unused_rules: ClassVar = (
         UnusedOptionRule(
             ("transcript_format",),
@@ -274,11 +280,18 @@ class TextRlParameters(SubParameters):
             lambda text_rl, _: not text_rl.save_transcripts,
         ),
         UnusedOptionRule(
-            ("test_on_whole_dataset",),
+            ("test_on_whole_dataset", "judge_by_first_verifier"),
             "unless text_rl.test_scheme is other than 'none'",
             lambda text_rl, hyper_params: (
                 text_rl.test_scheme == "none"
                 and hyper_params.base_run.base_run_type != "rerun_tests"
+            ),
+        ),
+        UnusedOptionRule(
+            ("warn_of_constant_verdicts",),
+            "with callbacks=[constant_verifier], which has options of its own",
+            lambda _, hyper_params: any(
+                each.name == "constant_verifier" for each in hyper_params.callbacks
             ),
         ),
         UnusedOptionRule(

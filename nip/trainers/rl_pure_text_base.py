@@ -19,6 +19,12 @@ from nip.trainers.text.data_order import (
     reruns_tests,
 )
 from nip.trainers.text.fine_tuning_manager import FineTuningManager
+from nip.trainers.text.first_verifier import (
+    asks_first_verifier,
+    group_of_verifier,
+    judge_with,
+    plans_of_judgements,
+)
 from nip.trainers.text.model_connection import (
     choose_engine_options,
     close_connection,
@@ -26,7 +32,7 @@ from nip.trainers.text.model_connection import (
 )
 from nip.trainers.text.pretrained_models import save_pretrained_models
 from nip.trainers.text.rerun_tests import Models, copy_endpoint_of_base_run, rerun_tests
-from nip.trainers.text.rollout_trainer import TextRolloutTrainer
+from nip.trainers.text.rollout_trainer import TEST_PREFIX, TextRolloutTrainer
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.stage_limits import StageLimits
 from nip.trainers.text.state import (
@@ -36,6 +42,7 @@ from nip.trainers.text.state import (
     STATE_KEY,
     TextTrainerState,
 )
+from nip.trainers.text.statistics import first_verifier_statistics
 from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.utils.event_loop import (
     StoppableRunner,
@@ -179,6 +186,7 @@ class PureTextRlTrainer(TextRolloutTrainer):
         with self.run.transaction():
             if metrics:
                 self.log(iteration + 1, metrics)
+            self.context.rollouts = None
             # `_num_iterations` is read after the stage: if a callback requested a stop during a
             # test, this iteration is the last, and no jobs are created for an unused model.
             state = self.state.after_stage(self._num_iterations, self._current_models())
@@ -197,7 +205,8 @@ class PureTextRlTrainer(TextRolloutTrainer):
         if stage == "sample_rollouts":
             self._training_rollouts()
         elif stage == "log_stats":
-            return self._report("train", self._training_rollouts())
+            self.context.rollouts = rollouts = self._training_rollouts()
+            return self._report("train", rollouts)
         elif stage == "test_during_training" and is_tested(
             self.hyper_params, iteration, self._num_iterations
         ):
@@ -226,10 +235,39 @@ class PureTextRlTrainer(TextRolloutTrainer):
         iteration = self.state.iteration
         self.notify("on_evaluation_start")
         requests = self._requests("test", iteration)
-        metrics = self._report("test", self._sample_rollouts("test", iteration, requests))
+        rollouts = self._sample_rollouts("test", iteration, requests)
+        metrics = self._report("test", rollouts) | self._judge_again(rollouts)
         self.context.metrics = metrics
         self.notify("on_evaluation_end")
         return metrics
+
+    def _judge_again(self, rollouts: NestedArrayDict) -> dict[str, float]:
+        """Let the verifier of the first iteration judge a test, and return its metrics.
+
+        They are of no influence on the run, so it has no limits of failed or invalid verdicts.
+        """
+        instance, iteration = self.scenario_instance, self.state.iteration
+        if not asks_first_verifier(self.hyper_params, instance):
+            return {}
+        group, verdicts = group_of_verifier(instance), rollouts
+        first = self.state.models[0][group.name]
+        if first != group.model_name:
+            tested = list(self._stored.each("test", iteration))
+            play = judge_with(instance, group.version(first), tested)
+            plans = plans_of_judgements(tested, iteration)
+            self._runner.run(
+                self._sampler.sample(
+                    "judged",
+                    iteration,
+                    plans,
+                    play,
+                    lambda stats: self._progress.set_metrics(stats.summary()),
+                    limits=StageLimits(),
+                )
+            )
+            verdicts = self._stored.load("judged", iteration)
+        found = first_verifier_statistics(rollouts, verdicts, self.protocol_handler)
+        return {f"{TEST_PREFIX}{name}": value for name, value in found.items()}
 
     def _current_models(self) -> dict[str, str]:
         return {name: group.model_name for name, group in self.shared_model_groups.items()}

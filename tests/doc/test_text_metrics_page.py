@@ -2,15 +2,18 @@
 
 import re
 from collections import defaultdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
+from nip.robustness.callbacks.constant_verifier import ConstantVerifier
 from nip.scenarios.quotes.scenario import QuotesScenario
+from nip.trainers.core.context import TrainingContext
 from nip.trainers.text.preference_pairs import pair_rules
-from nip.trainers.text.statistics import rollout_statistics
+from nip.trainers.text.statistics import first_verifier_statistics, rollout_statistics
 from nip.trainers.text.tree_statistics import tree_statistics
 from tests.doc.pages import DOC
 from tests.protocols.play import handler_of
@@ -55,7 +58,13 @@ def computed() -> dict[str, list[float]]:
             )
             rollouts["question"] = [PASSAGE] * size
             rollouts["agents", "text"] = rng.choice(SAID, turns)
-            for name, value in rollout_statistics(rollouts, protocol, scenario=SCENARIO).items():
+            judged = rollouts[rng.random(size) < 0.9]
+            judged["verdict"] = rng.integers(0, 3, len(judged))
+            found = rollout_statistics(rollouts, protocol, scenario=SCENARIO)
+            found |= first_verifier_statistics(rollouts, judged, protocol)
+            context = TrainingContext(trainer=SimpleNamespace(), rollouts=rollouts)
+            found |= ConstantVerifier().figures(context)
+            for name, value in found.items():
                 agent, dot, figure = name.rpartition(".")
                 assert not dot or agent in protocol.agent_names
                 values[f"<agent>.{figure}" if dot else figure].append(value)

@@ -236,7 +236,8 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     root["trainer"] = draw(st.sampled_from(trainers))
     refused = {"best_checkpoint"} if is_text else set()
     if root["trainer"] not in ("reinforce", "spg", "vanilla_ppo") or scenario == "matrix_games":
-        refused |= {"attack", "constant_verifier", "label_leak", "silent_prover"}
+        refused |= {"attack", "label_leak", "silent_prover"}
+        refused |= set() if is_text else {"constant_verifier"}
     root["callbacks"] = [each for each in root["callbacks"] if each["name"] not in refused]
     text = st.text(st.characters(codec="ascii", exclude_characters="\0"))
     root["dataset"] = DATASETS.get(scenario) or draw(text)

@@ -33,6 +33,7 @@ def make_rollouts(num_agents: int = 2, **columns: Any) -> NestedArrayDict:
             "cluster": columns.get("datapoint_id", [f"question {row}" for row in range(size)]),
             "seed": np.arange(size),
             "y": np.ones(size, dtype=np.int64),
+            "prover_stance": np.ones(size, dtype=np.int64),
             "verdict": verdict,
             "verdict_value": values,
             "failed": np.zeros(size, dtype=bool),

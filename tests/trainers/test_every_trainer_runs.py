@@ -145,9 +145,10 @@ REFUSED = {
     **{("best_checkpoint", trainer): "keeps weights of networks" for trainer in TEXT_TRAINERS},
     **{
         (callback, trainer): f"{callback} needs networks that play episodes"
-        for callback in ("attack", "constant_verifier", "label_leak", "silent_prover")
+        for callback in ("attack", "label_leak", "silent_prover")
         for trainer in (*TEXT_TRAINERS, "solo_agent")
     },
+    ("constant_verifier", "solo_agent"): "constant_verifier needs networks that play episodes",
 }
 """Pairs of callback and trainer that are refused, with a word of the reason."""
 

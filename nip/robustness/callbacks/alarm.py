@@ -30,13 +30,17 @@ class Alarm(Callback):
         self._pending: list[str] = []
 
     def check(self, trainer: Trainer) -> None:
-        """Refuse trainers without episodes of networks."""
+        """Refuse trainers that do not have what the alarm watches."""
         if problems := list(self.params.problems_in(trainer.hyper_params, "callbacks")):
             raise ParameterError(*problems)
 
     @abstractmethod
     def figures(self, context: TrainingContext) -> Mapping[str, float]:
         """Return the figures of this iteration by the name of their metric, as far as known."""
+
+    def counts(self) -> bool:
+        """Return whether the figures of this iteration are of enough data to count."""
+        return True
 
     @abstractmethod
     def problems(self, means: Mapping[str, float]) -> Mapping[str, str]:
@@ -45,7 +49,7 @@ class Alarm(Callback):
     def measure(self, context: TrainingContext) -> Mapping[str, float]:
         """Return the figures, and give the alarm if their means have passed a threshold."""
         figures = self.figures(context)
-        if context.iteration >= self.params.warmup and figures:
+        if context.iteration >= self.params.warmup and figures and self.counts():
             for name, value in figures.items():
                 self._values[name] = [*self._values.get(name, []), value][-self.params.window :]
             for key, message in self.problems(self._means()).items():

@@ -8,7 +8,8 @@ from nip.run_store.database.journal import RunJournal
 from nip.run_store.database.transactions import Transactions
 from nip.utils.exact_json import dump_compactly
 
-RolloutPhase = Literal["train", "test"]
+RolloutPhase = Literal["train", "test", "judged"]
+"""``judged``: the dialogues of a test, with the verdicts of the first verifier."""
 
 
 class RolloutTable:

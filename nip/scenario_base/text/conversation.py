@@ -49,12 +49,21 @@ class Conversation:
         The datapoint that the dialogue is about.
     seed : int
         Seed of the dialogue.
+    verdict_round : int, optional
+        Round at which the verifier has to decide, if not at its last turn of the timetable.
     """
 
-    def __init__(self, rules: DialogueRules, datapoint: TextDatapoint, seed: int) -> None:
+    def __init__(
+        self,
+        rules: DialogueRules,
+        datapoint: TextDatapoint,
+        seed: int,
+        verdict_round: int | None = None,
+    ) -> None:
         self.rules = rules
         self.datapoint = datapoint
         self.seed = seed
+        self.verdict_round = verdict_round
         self._channels: dict[str, tuple[str, ...]] = {}
         self._system_prompts: dict[str, str] = {}
 
@@ -98,8 +107,12 @@ class Conversation:
             headers=self.rules.specs[agent].headers,
             scale=self.rules.scale if agent == VERIFIER else None,
             may_decide=self.rules.episode.may_decide(agent, round, self.seed),
-            is_last=self.rules.episode.is_last_turn(agent, round, self.seed),
+            is_last=self._is_last_turn(agent, round),
         )
+
+    def _is_last_turn(self, agent: str, round: int) -> bool:
+        must_decide = agent == VERIFIER and round == self.verdict_round
+        return must_decide or self.rules.episode.is_last_turn(agent, round, self.seed)
 
     def messages_for(
         self, agent: str, round: int, said: Sequence[MessageRecord]
@@ -150,7 +163,7 @@ class Conversation:
         """Return the system note for an agent at its turn; empty for none."""
         spec, episode = self.rules.specs[agent], self.rules.episode
         may_decide = episode.may_decide(agent, round, self.seed)
-        if episode.is_last_turn(agent, round, self.seed):
+        if self._is_last_turn(agent, round):
             if agent != VERIFIER or not may_decide:
                 return spec.last_turn_note
             form = f"The last line of your message must be {self.rules.scale.instruction}."

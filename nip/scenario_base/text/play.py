@@ -124,6 +124,50 @@ async def play_round(
     return _end_round(conversation.rules, rollout, said)
 
 
+async def judge_dialogue(
+    rules: DialogueRules,
+    verifier: TextAgent,
+    datapoint: TextDatapoint,
+    rollout: Rollout,
+    complete: Complete,
+    key_prefix: str = "",
+) -> Rollout:
+    """Let a verifier decide a finished dialogue in place of its own verifier.
+
+    It reads the dialogue up to the last turn of the verifier, where it has to decide, although the
+    timetable may have further turns.
+
+    Returns
+    -------
+    rollout : Rollout
+        The dialogue with the new verdict and the rewards for it; its only message is that with the
+        verdict. Without a valid answer there is no verdict.
+
+    Raises
+    ------
+    LanguageModelError
+        If the error ends the run.
+    """
+    round = max(each.round for each in rollout.messages if each.agent == VERIFIER)
+    conversation = Conversation(rules, datapoint, rollout.seed, verdict_round=round)
+    heard = replace(
+        rollout,
+        status="unfinished",
+        messages=tuple(each for each in rollout.messages if each.round < round),
+        rewards=rollout.rewards[:round],
+        verdict=int(Decision.CONTINUE),
+        verdict_value=None,
+        is_terminated=False,
+        warnings=(),
+    )
+    try:
+        said = await _take_turn(conversation, verifier, heard, complete, key_prefix, ())
+    except LanguageModelError as error:
+        return _fail(replace(heard, messages=()), (), error)
+    judged = _end_round(rules, replace(heard, messages=()), (said,))
+    return replace(judged, status="completed")
+
+
 async def _take_turn(
     conversation: Conversation,
     agent: TextAgent,

@@ -83,7 +83,11 @@ class PureTextSharedModelGroup:
         return self.base_model if self.fine_tune_from_scratch else self.model
 
     def use_model(self, model_name: str) -> None:
-        """Switch the agents to another model of the same service.
+        """Switch the agents to another model of the same service, see ``version``."""
+        self.model = self.version(model_name)
+
+    def version(self, model_name: str) -> ModelSpec:
+        """Return the base model or a fine-tuned version of it.
 
         Raises
         ------
@@ -98,7 +102,7 @@ class PureTextSharedModelGroup:
                 f"model_provider={self.base_model.provider!r} it would be executed, so it is "
                 "refused. Start a new run, with this model_name if it is what you want."
             )
-        self.model = replace(
+        return replace(
             self.base_model,
             model_name=model_name,
             fine_tuned_from=None if model_name == base else base,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nip.run_store import RunHistory
     from nip.scenario_base.combined_agents import CombinedAgents
     from nip.trainers.core.trainer import Trainer
+    from nip.utils.nested_array_dict import NestedArrayDict
 
 
 @dataclass
@@ -43,10 +44,10 @@ class TrainingContext:
     metrics_iteration: int = 0
     """Iteration for which they were logged, counted from 1; 0 before the first."""
 
-    rollouts: TensorDictBase | None = None
+    rollouts: TensorDictBase | NestedArrayDict | None = None
     """Frames of this iteration, of all ranks and any batch size, as far as its metrics are computed
-    from them, in which no past versions of agents play. None before they are collected and after
-    the metrics were logged."""
+    from them, in which no past versions of agents play. Of language models, the dialogues. None
+    before they are collected and after the metrics were logged."""
 
     batch: TensorDictBase | None = None
     """The minibatch of the current or last step."""

@@ -1,6 +1,7 @@
 """Expected cost of a run, from what an average dialogue takes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from nip.language_models.costs.estimate import RunCost
@@ -42,6 +43,10 @@ def expected_run_cost(
     for iteration, of_iteration in groupby(stages, key=lambda stage: stage.iteration):
         for stage in of_iteration:
             number = len(stage.requests)
+            if stage.phase == "judged":
+                usage = _last_turn(shares["test"][VERIFIER], instance).usage(number)
+                costs.add_calls(VERIFIER, usage, is_tuned=False)
+                continue
             for agent, share in shares[stage.phase].items():
                 costs.add_calls(agent, share.usage(number), is_tuned=agent in tuned)
             if stage.phase == "train":
@@ -54,6 +59,19 @@ def expected_run_cost(
             # With too few examples the group keeps its model.
             tuned |= set(group.agent_names) if tokens else set()
     return costs.total()
+
+
+def _last_turn(share: AgentShare, instance: PureTextScenarioInstance) -> AgentShare:
+    """Return the part of what the verifier takes in a dialogue that its last turn has.
+
+    With ``n`` turns it reads about ``1 + 2 + ... + n`` messages of others, ``n`` in the last one.
+    """
+    num_turns = len(instance.rules.episode.turns(VERIFIER, 0))
+    return replace(
+        share,
+        prompt_tokens=share.prompt_tokens * 2 / (num_turns + 1),
+        completion_tokens=share.completion_tokens / num_turns,
+    )
 
 
 def _job_tokens(

@@ -8,6 +8,7 @@ from statistics import fmean
 from nip.language_models.costs.estimate import CallPlan, Estimate, RunCost, estimate
 from nip.language_models.costs.prices import Prices
 from nip.parameters import HyperParameters
+from nip.protocols.rules import VERIFIER
 from nip.run_store import RolloutPhase
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent, rehearsed_model_of
 from nip.scenario_instance import PureTextScenarioInstance
@@ -107,7 +108,9 @@ def make_text_plan(
         num_train_datapoints=len(instance.train_dataset),
         num_test_datapoints=len(instance.test_dataset),
         num_iterations=hyper_params.rl.num_iterations,
-        num_rollouts=numbers.total(),
+        num_rollouts=sum(
+            numbers[is_first, phase] for is_first, phase in numbers if phase in PHASES
+        ),
         estimate=estimate(
             (
                 part
@@ -173,7 +176,9 @@ def _calls_of(
             model=agent.model,
             num_calls=sum(
                 numbers.get((is_first, phase), 0) * sum(calls[phase].values()) for phase in PHASES
-            ),
+            )
+            # The base model, as which the calls of the first iteration are billed, judges later.
+            + (numbers.get((False, "judged"), 0) if is_first and agent.name == VERIFIER else 0),
             prompt_words=words_of_system_prompt(agent.name, instance) + mean_earlier,
             answer_words=words[agent.name],
         )

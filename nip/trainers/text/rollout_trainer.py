@@ -8,9 +8,11 @@ from typing import ClassVar
 from nip.experiment_settings import ExperimentSettings
 from nip.language_models.engine.stats import EngineStats
 from nip.parameters import HyperParameters
+from nip.parameters.robustness import ConstantVerifierParameters
 from nip.parameters.types import DataType
 from nip.run_store import RolloutPhase, Run
 from nip.scenario_instance import PureTextScenarioInstance
+from nip.trainers.core.callback_registry import build_callback
 from nip.trainers.core.progress import IterationContext
 from nip.trainers.core.trainer import Trainer, shown_metrics
 from nip.trainers.text.bill import count_dialogues
@@ -20,9 +22,14 @@ from nip.trainers.text.data_order import (
     num_rollouts_of_run,
     requests_of_stage,
 )
+from nip.trainers.text.first_verifier import asks_first_verifier
 from nip.trainers.text.sampling import RolloutSampler
 from nip.trainers.text.state import TextTrainerState
-from nip.trainers.text.statistics import rollout_statistics, statistic_names
+from nip.trainers.text.statistics import (
+    first_verifier_names,
+    rollout_statistics,
+    statistic_names,
+)
 from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.trainers.text.transcripts import write_transcripts
 from nip.utils.event_loop import StoppableRunner
@@ -61,6 +68,19 @@ class TextRolloutTrainer(Trainer):
         super().__init__(hyper_params, scenario_instance, settings, run)
         self.shared_model_groups = scenario_instance.shared_model_groups
         self._rollouts: NestedArrayDict | None = None
+        self._watch_verdicts()
+
+    def _watch_verdicts(self) -> None:
+        """Add the alarm for constant verdicts, unless the user has given it options or refused it.
+
+        Iterations of language models are few and large, so a single one is enough for an alarm.
+        """
+        params = self.hyper_params
+        alarm = ConstantVerifierParameters(warmup=0, window=1)
+        is_given = any(each.name == alarm.name for each in params.callbacks)
+        is_forced = params.protocol_common.force_guess is not None
+        if params.text_rl.warn_of_constant_verdicts and not is_given and not is_forced:
+            self.add_callback(build_callback(alarm))
 
     @property
     def can_evaluate(self) -> None:
@@ -78,7 +98,10 @@ class TextRolloutTrainer(Trainer):
             names = logged
         if names is None:
             return None
-        of_tests = (f"{TEST_PREFIX}{name}" for name in names)
+        tested = set(names)
+        if asks_first_verifier(self.hyper_params, self.scenario_instance):
+            tested |= first_verifier_names(self.protocol_handler)
+        of_tests = (f"{TEST_PREFIX}{name}" for name in tested)
         return frozenset({*names, *of_tests, *self._training_statistic_names()})
 
     @property

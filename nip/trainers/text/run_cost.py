@@ -19,6 +19,7 @@ from nip.trainers.text.data_order import (
     requests_of_stage,
     reruns_tests,
 )
+from nip.trainers.text.first_verifier import calls_first_verifier
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Stage:
     """The dialogues of one stage."""
 
     phase: RolloutPhase
-    """``train`` or ``test``."""
+    """``train``, ``test``, or ``judged``: one call of the first verifier for each dialogue."""
 
     iteration: int
     """The iteration, counted from 0."""
@@ -36,18 +37,17 @@ class Stage:
 
 
 def stages_of(hyper_params: HyperParameters, instance: PureTextScenarioInstance) -> Iterator[Stage]:
-    """Yield all stages in which dialogues are sampled."""
+    """Yield all stages in which dialogues are sampled, or judged by the first verifier."""
     sizes = {"train": len(instance.train_dataset), "test": len(instance.test_dataset)}
     for iteration in range(hyper_params.rl.num_iterations):
         phases: list[RolloutPhase] = [] if reruns_tests(hyper_params) else ["train"]
         if is_tested(hyper_params, iteration):
             phases.append("test")
         for phase in phases:
-            yield Stage(
-                phase,
-                iteration,
-                requests_of_stage(hyper_params, phase, iteration, sizes[phase]),
-            )
+            requests = requests_of_stage(hyper_params, phase, iteration, sizes[phase])
+            yield Stage(phase, iteration, requests)
+        if calls_first_verifier(hyper_params, instance, iteration):
+            yield Stage("judged", iteration, requests)
 
 
 def learning_groups(

@@ -70,11 +70,13 @@ class RolloutSampler:
         play: Play,
         on_rollout: Callable[[EngineStats], None],
         num_positions: int = 1,
+        limits: StageLimits | None = None,
     ) -> None:
         """Sample the rollouts of a stage that are not stored yet.
 
         ``on_rollout`` is called with the statistics of the engine after each finished plan. A plan
         has ``num_positions`` positions for its dialogues, which are more than one in a tree.
+        ``limits`` are those of this stage, if it has others than the rest of the run.
 
         Raises
         ------
@@ -89,7 +91,7 @@ class RolloutSampler:
         if not is_missing and self._run.get_state(_OPEN_STAGE_KEY) != stage:
             return
         self._run.set_state(_OPEN_STAGE_KEY, stage)
-        tally = StageTally(self._limits, len(plans) * num_positions)
+        tally = StageTally(limits or self._limits, len(plans) * num_positions)
         for _, rollouts in self._by_plan(phase, iteration, num_positions):
             tally.add_plan(rollouts, num_positions)
         stored = self._stored_plans(phase, iteration, num_positions)

@@ -1,11 +1,13 @@
 """Metrics of the rollouts of a stage; ``doc/reference/text_metrics.md`` defines each."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nip.protocols.handler import ProtocolHandler
+from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.scenario import TextScenario
 from nip.trainers.core.speaker_labels import speaker_labels
 from nip.utils.clustered_mean import clustered_mean, mean_by_cluster
@@ -41,6 +43,12 @@ OTHERS = (
     "worst_datapoint_accuracy",
 )
 """Metrics without a confidence interval."""
+
+MISLED = "misled_share"
+"""Metric of each prover that can gain from a wrong decision, with a confidence interval."""
+
+FIRST = "first_verifier"
+"""Prefix of the metrics of the first verifier's judgement of a test."""
 
 OF_AGENTS = (
     "std_episode_reward",
@@ -87,6 +95,7 @@ def rollout_statistics(
         statistics["undecided_share"] = float((finished["verdict"] == NO_VERDICT).mean())
         statistics |= _question_statistics(finished)
         statistics |= _decision_statistics(finished)
+        statistics |= _misled_statistics(finished, protocol, finished["verdict"])
         labels = speaker_labels(protocol)
         if labels is not None:
             statistics |= _speaker_statistics(finished, labels)
@@ -100,18 +109,90 @@ def rollout_statistics(
     return {prefix + name: value for name, value in statistics.items()}
 
 
+def first_verifier_statistics(
+    rollouts: NestedArrayDict, judged: NestedArrayDict, protocol: ProtocolHandler
+) -> Statistics:
+    """Compute the metrics of the first verifier's verdicts on the rollouts of a test.
+
+    Rollouts that failed, or whose judgement failed, are left out.
+
+    Parameters
+    ----------
+    rollouts, judged : NestedArrayDict
+        The rollouts, batch (rollout,), and the same with the other verdicts. Those that failed may
+        be missing in ``judged``.
+    protocol : ProtocolHandler
+        The protocol.
+
+    Returns
+    -------
+    statistics : dict of str to float
+        Without the prefix ``test_``; as in ``rollout_statistics``, undefined metrics are left out.
+    """
+    judged = judged[~judged["failed"]]
+    rollouts = rollouts[np.isin(rollouts["position"], judged["position"])]
+    if len(rollouts) == 0:
+        return {}
+    verdict = judged["verdict"]
+    is_right = verdict == rollouts["y"]
+    return {
+        **_mean(f"{FIRST}_accuracy", is_right, rollouts["cluster"], is_share=True),
+        f"{FIRST}_undecided_share": float((verdict == NO_VERDICT).mean()),
+        **_misled_statistics(rollouts, protocol, verdict, f"{FIRST}_"),
+    }
+
+
+def first_verifier_names(protocol: ProtocolHandler) -> frozenset[str]:
+    """Return the names of all metrics that ``first_verifier_statistics`` may return."""
+    means = [f"{FIRST}_accuracy", *(f"{name}.{FIRST}_{MISLED}" for name in protocol.prover_names)]
+    return frozenset({f"{FIRST}_undecided_share", *_with_intervals(means)})
+
+
 def statistic_names(
     protocol: ProtocolHandler, scenario: TextScenario | None = None
 ) -> frozenset[str]:
     """Return the names of all metrics that a stage may have."""
     means = [*MEANS, *(f"{name}.mean_episode_reward" for name in protocol.agent_names)]
+    means += [f"{name}.{MISLED}" for name in protocol.prover_names]
     if scenario is not None:
         means += scenario.rollout_metric_names(protocol)
-    names = {*means, *(f"{name}_ci_{end}" for name in means for end in ("low", "high")), *OTHERS}
+    names = {*_with_intervals(means), *OTHERS}
     if speaker_labels(protocol) is not None:
         names |= {"speaker_completeness", "speaker_soundness"}
     names |= {f"{name}.{metric}" for name in protocol.agent_names for metric in OF_AGENTS}
     return frozenset(names)
+
+
+def _with_intervals(means: Iterable[str]) -> Iterator[str]:
+    """Yield the name of each mean, and of the ends of its interval."""
+    for name in means:
+        yield from (name, f"{name}_ci_low", f"{name}_ci_high")
+
+
+def _misled_statistics(
+    finished: NestedArrayDict,
+    protocol: ProtocolHandler,
+    verdict: NDArray[np.int64],
+    prefix: str = "",
+) -> Statistics:
+    """Return for each prover how often it obtains a wrong decision where that pays.
+
+    The metric is the share of wrong decisions among the rollouts in which the prover has written
+    and would be paid more for the wrong decision than for the right one.
+    """
+    rules = EpisodeRules.of(protocol)
+    y, stance = finished["y"], finished["prover_stance"]
+    statistics: Statistics = {}
+    for name in protocol.prover_names:
+        # By the stance of the datapoint and the label, whether the prover gains from an error.
+        tables = [rules.rewards_of(name, each) for each in (0, 1)]
+        gains = np.array([[row[1 - y] > row[y] for y, row in enumerate(each)] for each in tables])
+        wrote = finished["agents", "active"][:, :, protocol.agent_names.index(name)].any(axis=1)
+        tries = gains[stance, y] & wrote
+        is_misled = (verdict == 1 - y)[tries]
+        cluster = finished["cluster"][tries]
+        statistics |= _mean(f"{name}.{prefix}{MISLED}", is_misled, cluster, is_share=True)
+    return statistics
 
 
 def _question_statistics(finished: NestedArrayDict) -> Statistics:

@@ -16,6 +16,7 @@ from nip.language_models.costs.worst_case import TOKENS_PER_MESSAGE, num_prompt_
 from nip.language_models.fine_tuning.job_cost import most_epochs
 from nip.language_models.fine_tuning.registry import find_fine_tuning_backend
 from nip.parameters import HyperParameters
+from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.rollout import MessageRecord
 from nip.scenario_instance import PureTextScenarioInstance
@@ -46,6 +47,9 @@ def worst_run_cost(
     tuned = {name for group in groups for name in group.agent_names}
     samples: list[Stage] = []
     for stage in stages_of(hyper_params, instance):
+        if stage.phase == "judged":
+            costs.add_calls(VERIFIER, bounds.judgements(stage), is_tuned=False)
+            continue
         for agent in instance.agents:
             is_tuned = agent in tuned and stage.iteration > 0
             costs.add_calls(agent, bounds.calls(agent, stage), is_tuned=is_tuned)
@@ -87,6 +91,13 @@ class _Bounds:
         system = sum(self._system_bytes(agent, stage.phase, row) for row in _rows(stage))
         prompt_tokens = number * num_tokens + num_calls * system
         return TokenUsage(prompt_tokens, number * num_calls * self._limits[agent])
+
+    def judgements(self, stage: Stage) -> TokenUsage:
+        """Return the most tokens of one call of the verifier about each dialogue of a stage."""
+        number = len(stage.requests)
+        longest = max(turn.num_tokens for turns in self._turns[VERIFIER] for turn in turns)
+        system = sum(self._system_bytes(VERIFIER, "test", row) for row in _rows(stage))
+        return TokenUsage(number * longest + system, number * self._limits[VERIFIER])
 
     def training(self, agents: Iterable[str], stages: list[Stage]) -> int:
         """Return the most tokens of a job after the last of the sampling stages so far."""

@@ -3,6 +3,7 @@
 import warnings
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tensordict import TensorDict
@@ -16,6 +17,7 @@ from nip.scenario_base.agents import AgentBody
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.core.context import TrainingContext
 from tests.experiments import make_params, make_settings, make_trainer
+from tests.trainers.rollout_tables import make_rollouts
 
 NOW = {"warmup": 0, "window": 2}
 LEARNS = {
@@ -81,6 +83,33 @@ def test_no_alarm_before_the_window_is_full_or_while_the_figure_is_all_right():
     # Iterations in which no episode ends have no figure.
     _, logged = give(ConstantVerifier(**NOW), finished([1], [1])[:0], CONSTANT)
     assert logged[0] == {}
+
+
+def dialogues(verdicts, labels):
+    size = len(verdicts)
+    return make_rollouts(
+        verdict=np.array(verdicts),
+        y=np.array(labels),
+        # The last one is left out.
+        failed=np.arange(size) == size - 1,
+    )
+
+
+def test_a_constant_verifier_of_dialogues_is_reported_too():
+    batch = dialogues([2] * 99 + [1, 1], [0, 1] * 50 + [1])
+    with pytest.warns(NipWarning, match=r"decided nothing in 99.0%.*balance_verdicts") as caught:
+        _, logged = give(ConstantVerifier(warmup=0, window=1), batch, batch)
+    assert len(caught) == 1
+    assert logged == [{"largest_decision_share": 0.99, "largest_label_share": 0.5}] * 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_few_episodes_say_nothing():
+    batch = finished([1] * 19, [0, 1] * 9 + [0])
+    _, logged = give(ConstantVerifier(**NOW), batch, batch, batch)
+    assert logged[0]["largest_decision_share"] == 1.0
+    with pytest.raises(CollapseError, match="accepted in 100"):
+        give(ConstantVerifier(**NOW, min_episodes=19, action="raise"), batch, batch)
 
 
 def test_an_alarm_can_stop_training_or_raise():

@@ -34,12 +34,16 @@ ft:gpt-4o-mini: {prompt: 300, completion: 1200, training: 300}
             "fine_tuning": {"n_epochs": 2},
             "text_rl": {"fine_tune_on_all_previous_rollouts": True, "test_scheme": "last"},
         },
+        {
+            "rl": {"num_iterations": 3, "rollouts_per_iteration": 24},
+            "text_rl": {"test_scheme": "all", "judge_by_first_verifier": True},
+        },
         {"trainer": "pure_text_malt", "rl": {"num_iterations": 3, "rollouts_per_iteration": 24}},
         {"trainer": "pure_text_malt", "interaction_protocol": "merlin_arthur"},
         # Too few examples for a job.
         {"rl": {"rollouts_per_iteration": 6}, "text_rl": {}},
     ],
-    ids=["nip", "threshold", "debate", "trees", "trees of merlin_arthur", "no job"],
+    ids=["nip", "threshold", "debate", "judged", "trees", "trees of merlin_arthur", "no job"],
 )
 @pytest.mark.filterwarnings("ignore:Group .* fine-tuning examples")
 def test_the_estimate_agrees_with_the_bill_of_the_rehearsal(
@@ -114,6 +118,31 @@ def test_a_tree_trains_in_the_worst_case_on_a_pair_at_each_point() -> None:
     # has two answers after at most two messages, one of the prover two answers after one.
     difference = plans[1].worst.trained_tokens - plans[0].worst.trained_tokens
     assert difference == 12 * (5 * (2 + 2) + 2 * (1 + 2))
+
+
+def test_the_first_verifier_is_called_once_for_each_dialogue_of_later_tests() -> None:
+    every_agent = {"model_name": "m", "max_tokens_per_message": 100}
+    text_rl = {"test_scheme": "all"}
+    judged = {**text_rl, "judge_by_first_verifier": True}
+    without, given = (
+        plan_of(every_agent=every_agent, text_rl=each, rl={"num_iterations": 3})
+        for each in (text_rl, judged)
+    )
+    number = 2 * without.num_test_datapoints
+    assert given.num_rollouts == without.num_rollouts
+    before, after = (
+        {agent.name: agent.num_calls for agent in plan.agents} for plan in (without, given)
+    )
+    assert after == {"prover": before["prover"], "verifier": before["verifier"] + number}
+    tokens = given.worst.usage.completion_tokens - without.worst.usage.completion_tokens
+    assert tokens == 100 * number
+    # A frozen verifier, forced verdicts, and no prover leave nothing to judge.
+    for changes in (
+        {"agents": {"_default": {"use_dummy_api": True, "freeze_agent": True}}},
+        {"protocol_common": {"force_guess": "y"}},
+        {"interaction_protocol": "solo_verifier"},
+    ):
+        assert plan_of(text_rl=judged, **changes).worst == plan_of(text_rl=text_rl, **changes).worst
 
 
 def test_a_tree_must_not_be_too_large() -> None:

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from nip.trainers.text.statistics import rollout_statistics
+from nip.trainers.text.statistics import (
+    first_verifier_names,
+    first_verifier_statistics,
+    rollout_statistics,
+)
 from tests.protocols.play import handler_of
+from tests.scenario_base.text.dialogues import rules_of
 from tests.trainers.rollout_tables import make_rollouts
 
 PROTOCOL = handler_of("nip")  # agents: verifier, prover
@@ -41,6 +46,66 @@ def test_accuracy_and_its_relatives():
     assert found["std_datapoint_accuracy"] == pytest.approx(np.std([0.5, 0.5, 1]))
     assert found["worst_datapoint_accuracy"] == 0.5
     assert found["num_episodes"] == 5
+
+
+#   y  verdict  of the first verifier   the prover gains from an error
+#   1  accept   accept                  no
+#   0  accept   none                    yes, and obtains it
+#   0  reject   accept                  yes
+#   0  reject   (failed)                yes
+#   0  accept   accept                  it wrote nothing
+JUDGED = {"y": [1, 0, 0, 0, 0], "verdict": [1, 1, 0, 0, 1]}
+
+
+def judged_rollouts():
+    rollouts = make_rollouts(**{name: np.array(values) for name, values in JUDGED.items()})
+    rollouts["agents", "active"][4, :, A] = False
+    return rollouts
+
+
+def test_a_prover_misleads_where_a_wrong_decision_pays_and_is_given():
+    found = rollout_statistics(judged_rollouts(), PROTOCOL)
+    assert found["prover.misled_share"] == pytest.approx(1 / 3)
+    low, high = (found[f"prover.misled_share_ci_{end}"] for end in ("low", "high"))
+    assert low < 1 / 3 < high
+    assert "verifier.misled_share" not in found
+    # With the verifier's reward, a prover gains from no error.
+    shared = handler_of("nip", common={"shared_reward": True})
+    assert "prover.misled_share" not in rollout_statistics(judged_rollouts(), shared)
+
+
+def test_a_prover_with_a_random_stance_gains_where_its_stance_is_wrong():
+    rollouts = judged_rollouts()
+    rollouts["agents", "active"][4, :, A] = True
+    rollouts["prover_stance"] = np.array([0, 0, 0, 1, 1])
+    protocol = rules_of("nip", protocol_common={"randomize_prover_stance": True}).protocol
+    # It is wrong in the first rollout, accepted, and in the last two, of which one is accepted.
+    found = rollout_statistics(rollouts, protocol)
+    assert found["prover.misled_share"] == pytest.approx(1 / 3)
+
+
+def test_each_prover_of_a_debate_gains_from_the_errors_of_its_side():
+    protocol = handler_of("debate")
+    rollouts = make_rollouts(3, y=np.array([1, 1, 0]), verdict=np.array([0, 1, 0]))
+    rollouts["agents", "active"][:] = True
+    found = rollout_statistics(rollouts, protocol)
+    assert found["prover0.misled_share"] == pytest.approx(1 / 2)
+    assert found["prover1.misled_share"] == 0.0
+
+
+def test_the_verdicts_of_the_first_verifier_are_counted_by_position():
+    judged = make_rollouts(
+        position=np.array([0, 1, 2, 3, 4]),
+        verdict=np.array([1, 2, 1, 1, 1]),
+        failed=np.array([False, False, False, True, False]),
+    )[np.array([0, 1, 2, 3, 4])]
+    found = first_verifier_statistics(judged_rollouts(), judged, PROTOCOL)
+    assert found["first_verifier_accuracy"] == pytest.approx(1 / 4)
+    assert found["first_verifier_undecided_share"] == pytest.approx(1 / 4)
+    # Of the second and third rollout, in which the prover can gain, the third is accepted.
+    assert found["prover.first_verifier_misled_share"] == pytest.approx(1 / 2)
+    assert set(found) <= first_verifier_names(PROTOCOL)
+    assert first_verifier_statistics(judged_rollouts(), judged[3:4], PROTOCOL) == {}
 
 
 def test_a_single_rollout_has_no_deviation_and_a_single_question_no_interval():

@@ -13,7 +13,12 @@ from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenarios.quotes.passages import NUMBERS, fact
 from nip.scenarios.quotes.quotations import find_quotations
 from nip.scenarios.quotes.tiny_models.skills import quoted
-from nip.scenarios.quotes.tiny_models.tokenizer import DECISIONS, EVASION, QUESTION
+from nip.scenarios.quotes.tiny_models.tokenizer import (
+    DECISIONS,
+    EVASION,
+    QUESTION,
+    UNSURE,
+)
 
 PROVER_SHARES = {"relevant": 0.4, "irrelevant": 0.3, "fabricated": 0.15, "evasive": 0.15}
 """Shares of messages that quote the fact that the claim is about, another fact, what is not in the
@@ -23,8 +28,8 @@ RIGHT_SHARE = 0.65
 """Share of right verdicts of a verifier that was shown a quotation about the subject of the claim.
 Elsewhere its verdict is a coin toss."""
 
-UNDECIDED_SHARE = 0.1
-"""Share of the verifier's messages that do not decide where it must, and are invalid therefore."""
+INVALID_SHARE = 0.1
+"""Share of verdicts that are none of the possible ones, which makes the answer invalid."""
 
 EARLY_DECISION_SHARE = 0.2
 """Share of the verifier's messages that decide, where it need not."""
@@ -53,9 +58,10 @@ def verifier_message(
     rng: np.random.Generator,
 ) -> str:
     """Return a message of a verifier that has read ``messages``."""
-    decides = rng.random() < (1 - UNDECIDED_SHARE if is_last else EARLY_DECISION_SHARE)
-    if not (may_decide and decides):
+    if not may_decide or not (is_last or rng.random() < EARLY_DECISION_SHARE):
         return QUESTION
+    if rng.random() < INVALID_SHARE:
+        return UNSURE
     heard = "\n".join(each["content"] for each in messages if each["role"] == "user")
     subject = _subject(datapoint.solution)
     claim = datapoint.solution.strip(".")

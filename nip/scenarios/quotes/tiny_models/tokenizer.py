@@ -27,6 +27,9 @@ DIFFERENT = "Different."
 DECISIONS = ("Decision: reject", "Decision: accept")
 """The decision lines, by decision."""
 
+UNSURE = "Decision: unsure"
+"""A verdict that is not possible."""
+
 QUOTATION_MARK = '"'
 
 _SPEAKERS = ("Prover", "Verifier", "Expert 1", "Expert 2", ANONYMOUS_NAME)
@@ -57,6 +60,7 @@ def words() -> list[str]:
         SAME,
         DIFFERENT,
         *DECISIONS,
+        UNSURE,
         *_TAGS,
         *_STANCES,
         *(f"[{name}]" for name in _SPEAKERS),
