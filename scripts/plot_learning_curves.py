@@ -1,4 +1,4 @@
-"""Plot one metric of several runs in one figure."""
+"""Plot metrics of several runs in one figure."""
 
 from nip.command_line.start import begin_command_line
 
@@ -27,7 +27,13 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN", help="run id, or the folder of a run")
     add("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (runs)")
-    add("--metric", default="mean_accuracy", help="name of the metric (mean_accuracy)")
+    add(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="name of a metric; several get a panel each; can be repeated (mean_accuracy)",
+    )
     add(
         "--line",
         type=_reference_line,
@@ -50,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="plot the moving mean of N iterations over the faint original (1)",
     )
-    add("--title", help="title of the figure (the name of the metric)")
+    add("--title", help="title of the figure (the name of a single metric)")
     add("--output", type=Path, help="PNG file to write (learning_curves.png in the folder of runs)")
     return parser
 
@@ -81,7 +87,7 @@ def plot(options: argparse.Namespace) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
     draw_comparison(
         _read_histories(options.runs, options.label, options.runs_dir),
-        options.metric,
+        options.metric or ["mean_accuracy"],
         output,
         [ReferenceLine(value, label) for value, label in options.line],
         options.smooth,

@@ -1,4 +1,4 @@
-"""Plot of one metric of several runs."""
+"""Plot of metrics of several runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -44,29 +44,55 @@ class ReferenceLine:
 
 def draw_comparison(
     histories: Mapping[str, RunHistory],
-    metric: str,
+    metrics: Sequence[str],
     path: Path | str,
     lines: Sequence[ReferenceLine] = (),
     smoothing: int = 1,
     title: str | None = None,
 ) -> None:
-    """Plot one metric of several runs, with the final value of each on the test split.
+    """Plot metrics of several runs, with the final value of each on the test split.
+
+    Several metrics have a panel each, two in a row, with the legend and the reference lines in the
+    first one.
 
     Parameters
     ----------
     histories : Mapping[str, RunHistory]
         The metrics of each run by its legend label.
-    metric : str
-        Name of the metric on the training split; ``UnknownNameError`` if a run never logged it.
+    metrics : Sequence[str]
+        Names of the metrics; ``UnknownNameError`` if a run never logged one.
     path : Path or str
         The PNG file to write.
     smoothing : int
         Window of the moving mean, in iterations; 1: no smoothing.
     title : str, optional
-        By default the name of the metric.
+        Title of the figure; by default the name of the metric. Panels have theirs besides.
     """
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    num_columns = min(len(metrics), 2)
+    num_rows = math.ceil(len(metrics) / 2)
+    figure = new_figure(_WIDTH * (1 if num_columns == 1 else 1.5), _HEIGHT * num_rows)
+    panels = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
+    for index, (metric, axes) in enumerate(zip(metrics, panels, strict=False)):
+        is_first = index == 0
+        own_title = title if len(metrics) == 1 else None
+        _draw_panel(axes, histories, metric, lines if is_first else (), smoothing, own_title)
+        if not is_first:
+            axes.get_legend().remove()
+    for axes in panels[len(metrics) :]:
+        axes.set_axis_off()
+    if title is not None and len(metrics) > 1:
+        figure.suptitle(title)
+    save_figure(figure, path)
+
+
+def _draw_panel(
+    axes: Axes,
+    histories: Mapping[str, RunHistory],
+    metric: str,
+    lines: Sequence[ReferenceLine],
+    smoothing: int,
+    title: str | None,
+) -> None:
     test_values: list[tuple[str, int, float]] = []
     for name, colour in colours_for(list(histories)).items():
         history = histories[name]
@@ -85,7 +111,6 @@ def draw_comparison(
     _label_test_values(axes, test_values)
     _draw_lines(axes, lines)
     _draw_legend(axes, has_test_values=bool(test_values), smoothing=smoothing)
-    save_figure(figure, path)
 
 
 def _test_value(history: RunHistory, metric: str) -> float | None:

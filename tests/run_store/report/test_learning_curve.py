@@ -59,5 +59,5 @@ def test_odd_series_can_be_drawn_on_a_real_canvas(values, tmp_path):
     draw_learning_curve(history, "r", path)
     assert path.read_bytes().startswith(b"\x89PNG")
     path.unlink()
-    draw_comparison({"a": history}, "mean_accuracy", path, smoothing=3)
+    draw_comparison({"a": history}, ["mean_accuracy"], path, smoothing=3)
     assert path.read_bytes().startswith(b"\x89PNG")
