@@ -8,7 +8,6 @@ import gc
 import importlib
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -293,8 +292,8 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # All that the command line imports before it knows what to do.
-        runpy.run_path(str(SCRIPT), run_name="not_main")
-        importlib.import_module("nip.command_line.hydra_jobs")
+        for module in ("nip.commands.run", "nip.command_line.hydra_jobs"):
+            importlib.import_module(module)
         if "torch" in sys.argv:
             _import_all()
     serve()

@@ -168,7 +168,7 @@ def test_help_lists_what_can_be_chosen(working_folder: Path) -> None:
 def composed(arguments: list[str]) -> dict:
     outcome = call_command_line([*arguments, "--cfg", "job", "--resolve"])
     assert outcome.exit_code == 0, outcome.stderr
-    assert outcome.files in ([], ["mine"])
+    assert outcome.files in ([], ["mine"], ["configs"])
     return yaml.safe_load(outcome.stdout)
 
 
@@ -227,6 +227,19 @@ def test_experiments_of_ones_own_build_on_each_other(working_folder: Path) -> No
     tree = composed([*arguments, "rl.lmbda=0.25"])
     assert (tree["seed"], tree["rl"]["gamma"], tree["rl"]["lmbda"]) == (2, 0.5, 0.25)
     assert tree["agents"]["prover"]["d_hidden"] == 4
+
+
+@pytest.mark.parametrize("flags", [["--config-dir", "mine"], []], ids=["flag", "configs"])
+def test_an_experiment_of_ones_own_takes_the_place_of_a_built_in_one(
+    flags: list[str], working_folder: Path
+) -> None:
+    write_experiment(working_folder, "toy", BASE_YAML + "seed: 77\n")
+    write_experiment(working_folder, "derived", "defaults: [toy, _self_]\ntrainer: reinforce\n")
+    if not flags:
+        (working_folder / "mine").rename("configs")
+    tree = composed(["experiment=derived", *flags, "rl.lr=0.5"])
+    assert (tree["seed"], tree["trainer"], tree["rl"]["lr"]) == (77, "reinforce", 0.5)
+    assert composed(["experiment=toy_watched", *flags])["eval_every"] == 5
 
 
 @pytest.mark.parametrize(

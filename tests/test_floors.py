@@ -15,6 +15,8 @@ from tests.source_files import REPOSITORY, imports_of, module_name, python_files
 # what an __init__.py re-exports of its own folder.
 FLOORS = [
     "scripts",
+    "nip.__main__",
+    "nip.commands",
     "nip",
     "nip.command_line",
     "nip.plugins",
@@ -58,6 +60,7 @@ FLOORS = [
     "nip.registry",
     "nip.moved_modules",
     "nip.seeding",
+    "nip.command_table",
     "nip.utils",
     "nip.errors",
 ]
@@ -65,9 +68,10 @@ SOURCES = python_files("nip", "scripts")
 MODULES = {module_name(path) for path in SOURCES}
 
 # What the command line imports before it has checked the parameters.
-LIGHT_PACKAGES = ["nip.parameters", "nip.protocols", "nip.command_line"]
+LIGHT_PACKAGES = ["nip.parameters", "nip.protocols", "nip.command_line", "nip.commands"]
 LIGHT_MODULES = [
     "nip",
+    "nip.command_table",
     "nip.errors",
     "nip.experiment.checks",
     "nip.experiment_settings",

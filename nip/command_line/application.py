@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nip.command_line.config_folders import ConfigFolders
+from nip.command_line.config_folders import ConfigFolders, own_configs
 from nip.command_line.errors import plain_messages
 from nip.command_line.flags import parse_flags
 from nip.errors import ParameterError
@@ -36,7 +36,7 @@ def check_arguments(arguments: Sequence[str], configs: Path) -> Callable[[], Non
     """
     with plain_messages():
         flags = parse_flags(arguments)
-        folders = _folders(configs, flags)
+        folders = config_folders(configs, flags)
         if flags.help:
             return _help(flags, folders)
         if _needs_hydra(flags):
@@ -91,12 +91,24 @@ def _needs_hydra(flags: Namespace) -> bool:
     )
 
 
-def _folders(configs: Path, flags: Namespace) -> ConfigFolders:
+def config_folders(configs: Path, flags: Namespace) -> ConfigFolders:
+    """Return the folders of YAML files that the flags choose.
+
+    Raises
+    ------
+    ParameterError
+        If a folder does not exist or cannot be read.
+    """
     for name in ("config_dir", "config_path", "config_name"):
         if problem := problem_with_path(getattr(flags, name) or ""):
             raise ParameterError(f"--{name.replace('_', '-')} cannot be read: {problem}.")
     if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
         raise ParameterError(f"--config-dir {flags.config_dir}: there is no such folder.")
     main = configs if flags.config_path is None else Path(flags.config_path)
-    extra = None if flags.config_dir is None else Path(flags.config_dir).resolve()
+    if flags.config_dir is not None:
+        extra: Path | None = Path(flags.config_dir).resolve()
+    elif flags.config_path is None:
+        extra = own_configs(configs)
+    else:
+        extra = None
     return ConfigFolders(main.resolve(), extra, flags.config_name or ConfigFolders.config_name)

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nip.command_line.base_run_choices import choices_of_base_run
-from nip.command_line.config_folders import EXPERIMENT, ConfigFolders
+from nip.command_line.config_folders import DEFAULTS_NAME, EXPERIMENT, ConfigFolders
 from nip.command_line.defaults import RUN_KEYS, all_defaults, check_choices
 from nip.command_line.overrides import (
     check_names,
@@ -40,7 +40,6 @@ from nip.plugins import load_installed_plugins, load_plugins
 from nip.utils.files import regular
 from nip.utils.safe_yaml import problem_with_aliases
 
-DEFAULTS_NAME = "nip_defaults"
 VERSION_BASE = "1.3"
 
 _ENVIRONMENT = "oc.env"
@@ -138,7 +137,12 @@ def _compose_files(overrides: Iterable[Override], folders: ConfigFolders) -> Dic
     lines = [line for each in overrides if (line := each.input_line) is not None]
     _refuse_multiplying_aliases(folders)
     with _fresh_hydra(), initialize_config_dir(str(folders.main), version_base=VERSION_BASE):
-        config = compose(folders.config_name, [*folders.hydra_overrides(), *lines])
+        if folders.extra is not None:
+            search_path = GlobalHydra.instance().config_loader().get_search_path()
+            search_path.prepend("extra", f"file://{folders.extra.resolve()}", anchor="main")
+            # With this override, if the user gives no other one, Hydra reads the path again.
+            lines.append("hydra.searchpath=[]")
+        config = compose(folders.config_name, lines)
     OmegaConf.set_struct(config, False)
     return config
 
@@ -170,7 +174,7 @@ def _texts_in(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _refuse_multiplying_aliases(folders: ConfigFolders) -> None:
     """Refuse files whose aliases OmegaConf, which copies what they stand for, would multiply."""
-    for folder in filter(None, (folders.main, folders.extra)):
+    for folder in folders.search_path:
         for path in (*folder.glob("*.yaml"), *(folder / EXPERIMENT).rglob("*.yaml")):
             if path.is_dir():
                 continue
@@ -335,7 +339,7 @@ def _check_experiment_exists(overrides: Sequence[Override], folders: ConfigFolde
             continue
         name = str(override.value())
         if name not in known:
-            where = folders.main / EXPERIMENT
+            where = " and ".join(str(folder / EXPERIMENT) for folder in folders.search_path)
             raise UnknownNameError(
                 f"{unknown_name('experiment', name, known)} They lie in {where}."
             )
@@ -359,7 +363,7 @@ def _origin(overrides: Sequence[Override], folders: ConfigFolders) -> str:
         for each in overrides
         if each.key_or_group == EXPERIMENT and str(each.value()) in known
     ]
-    source = " or ".join(files) or folders.main / f"{folders.config_name}.yaml"
+    source = " or ".join(files) or folders.primary
     return f"(It comes from {source}, or from a file named there.)"
 
 

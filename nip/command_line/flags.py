@@ -30,10 +30,10 @@ def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     for argument in arguments:
         if problem := problem_with_text(argument):
             raise ParameterError(f"Cannot read {shown(argument)}: {problem}.")
-    return _parser().parse_intermixed_args(list(arguments))
+    return flag_parser().parse_intermixed_args(list(arguments))
 
 
-def _parser() -> _FlagParser:
+def flag_parser() -> _FlagParser:
     """Accept the flags that ``--hydra-help`` lists, except those that read pickled files."""
     parser = _FlagParser(add_help=False, allow_abbrev=False)
     parser.add_argument("overrides", nargs="*")

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from nip.command_line.config_folders import ConfigFolders
+from nip.command_table import typed
 from nip.errors import UnknownNameError, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import protocol_specs, scenario_specs, trainer_specs
@@ -24,14 +25,14 @@ _COLUMN = 24
 _HEAD = """\
 Run an experiment: agents learn to play a protocol on a scenario.
 
-  python scripts/run_experiment.py experiment=NAME [NAME=VALUE ...]
-  python scripts/run_experiment.py scenario=NAME dataset=NAME trainer=NAME [NAME=VALUE ...]
+  {run} experiment=NAME [NAME=VALUE ...]
+  {run} scenario=NAME dataset=NAME trainer=NAME [NAME=VALUE ...]
 
 Examples
-  python scripts/run_experiment.py scenario=toy dataset=witness trainer=vanilla_ppo run_id=first
-  python scripts/run_experiment.py experiment=gi_nip_ppo rl.num_iterations=100 dry_run=true
-  python scripts/run_experiment.py experiment=gi_nip_ppo agents.verifier.num_gnn_layers=3
-  python scripts/run_experiment.py experiment=gi_nip_ppo seed=8144,820,4173 --multirun
+  {run} scenario=toy dataset=witness trainer=vanilla_ppo run_id=first
+  {run} experiment=gi_nip_ppo rl.num_iterations=100 dry_run=true
+  {run} experiment=gi_nip_ppo agents.verifier.num_gnn_layers=3
+  {run} experiment=gi_nip_ppo seed=8144,820,4173 --multirun
 """
 
 _RUN_DOCS = {
@@ -45,7 +46,7 @@ _FLAGS = {
     "--help [GROUP ...]": "Show this text, or all parameters of groups: --help ppo settings",
     "--cfg job": "Print the composed parameters instead of running.",
     "--multirun": "Run one experiment for each combination of values: seed=1,2 rl.lr=0.01,0.001",
-    "--config-dir DIR": "Search experiments in DIR/experiment as well.",
+    "--config-dir DIR": "Search experiments in DIR/experiment first (configs/experiment).",
     "--hydra-help": "Show the options of Hydra: launchers, sweepers, shell completion.",
 }
 
@@ -76,8 +77,7 @@ def help_text(words: Sequence[str], folders: ConfigFolders) -> str:
 
 def _load_plugins(overrides: Sequence[str], folders: ConfigFolders) -> None:
     """Load the plugins whose parts are listed as well, without importing Hydra in vain."""
-    primary = folders.main / f"{folders.config_name}.yaml"
-    if overrides or "plugins" in primary.read_text(encoding="utf-8"):
+    if overrides or "plugins" in folders.primary.read_text(encoding="utf-8"):
         from nip.command_line.composition import compose_run
 
         compose_run(overrides, folders, may_be_incomplete=True)
@@ -86,7 +86,7 @@ def _load_plugins(overrides: Sequence[str], folders: ConfigFolders) -> None:
 
 
 def _overview(folders: ConfigFolders) -> Iterator[str]:
-    yield _HEAD
+    yield _HEAD.format(run=typed("run"))
     yield "What can be chosen"
     for name, known in _choices(folders).items():
         yield from _entry(name, known)

@@ -54,7 +54,7 @@ def prepare(flags: Namespace, folders: ConfigFolders) -> list[str]:
 
 def enter_hydra(arguments: Sequence[str], folders: ConfigFolders) -> None:
     """Let Hydra execute a command line that was prepared."""
-    sys.argv[1:] = [*arguments, "--config-path", str(folders.main)]
+    sys.argv[1:] = [*arguments, *folders.hydra_flags()]
     hydra.main(version_base=VERSION_BASE, config_name=folders.config_name)(_run_job)()
 
 
@@ -146,6 +146,9 @@ def _offer_fitting_defaults(flags: Namespace, folders: ConfigFolders) -> None:
 def _folders_of(hydra_config: Any) -> ConfigFolders:
     sources = hydra_config.runtime.config_sources
     paths = {source.provider: source.path for source in sources if source.schema == "file"}
-    extra = paths.get("command-line")
     name = hydra_config.job.config_name
-    return ConfigFolders(Path(paths["main"]), Path(extra) if extra else None, name)
+    # Hydra calls the first folder main, whichever it is.
+    first, second = Path(paths["main"]), paths.get("command-line")
+    if second is None:
+        return ConfigFolders(first, None, name)
+    return ConfigFolders(Path(second), first, name)

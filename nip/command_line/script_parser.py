@@ -1,4 +1,4 @@
-"""Argument parser and helpers shared by the scripts."""
+"""Argument parser and helpers shared by all commands but ``nip run``."""
 
 import argparse
 import dataclasses
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from nip.command_table import COMMANDS, program_name, typed
 from nip.errors import NipError, ParameterError, shortened, shown
 from nip.parameters.fields.value_limits import (
     problem_with_path,
@@ -35,8 +36,9 @@ class ScriptParser(argparse.ArgumentParser):
     64 bits, and numbers are finite.
     """
 
-    def __init__(self, description: str | None, epilog: str) -> None:
+    def __init__(self, description: str | None, epilog: str, prog: str | None = None) -> None:
         super().__init__(
+            prog=prog,
             description=description,
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -88,6 +90,16 @@ class ScriptParser(argparse.ArgumentParser):
         self.add_argument(
             "--plugins", nargs="+", default=[], metavar="P", help="plugin modules to import"
         )
+
+
+def command_parser(name: str, epilog: str) -> ScriptParser:
+    """Return the parser of a command.
+
+    Names of commands in braces, such as ``{attack}``, are replaced in the epilog by what a user
+    types: ``nip attack``, or ``python scripts/attack.py``.
+    """
+    commands = {each: typed(each) for each in COMMANDS}
+    return ScriptParser(COMMANDS[name].summary, epilog.format_map(commands), program_name(name))
 
 
 def _integer(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nip.command_table import typed
 from nip.errors import ParameterError
 from nip.robustness.attack import BEST, RANDOM, STRONGEST, TRAINED
 from nip.robustness.report import JSON_FILE, file_name
@@ -77,7 +78,7 @@ def _read(folder: Path, dataset: str | None) -> dict[str, Any]:
     if not path.is_file():
         option = "" if dataset is None else f" --dataset {dataset}"
         raise ParameterError(
-            f"There is no {path}. Attack the run first: python scripts/attack.py {folder}{option}"
+            f"There is no {path}. Attack the run first: {typed('attack')} {folder}{option}"
         )
     try:
         report: dict[str, Any] = json.loads(read_text(path))

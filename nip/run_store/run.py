@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from nip.command_table import typed
 from nip.errors import NipWarning, ResumeError, StorageError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import load_mapping
@@ -357,7 +358,7 @@ class Run:
         except Exception as error:
             warnings.warn(
                 f"The learning curve of run {self.run_id!r} could not be plotted ({error!r}). All "
-                "metrics are stored; scripts/plot_learning_curves.py can plot them.",
+                f"metrics are stored; to plot them: {typed('plot')} {self.run_id}",
                 NipWarning,
                 stacklevel=3,
             )

@@ -6,17 +6,18 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from nip.command_table import typed
 from nip.errors import DatasetError, did_you_mean
 from nip.utils.files import write_atomically
 
 DEFAULT_DATA_DIR = "data"
-"""Default data folder of the scripts that make datasets."""
+"""Default data folder of the commands that make datasets."""
 
 MAKING_COMMANDS = {
-    "code_validation": "python scripts/create_cv_dataset.py",
-    "graph_isomorphism": "python scripts/create_gi_dataset.py",
+    "code_validation": "dataset code-validation",
+    "graph_isomorphism": "dataset graph-isomorphism",
 }
-"""Command that makes a dataset of a scenario, without the name of the dataset."""
+"""Name of the command that makes a dataset of a scenario."""
 
 MAKING_OPTIONS = {
     ("graph_isomorphism", "demo"): "--score-fractions 0.08 0.2",
@@ -43,7 +44,7 @@ def dataset_folder(
         Name of the dataset, or the path of its folder, which must contain a slash, like ``./mine``.
     making_command : str, optional
         Command that the error message suggests, followed by the dataset's name and, if needed,
-        ``--data-dir``. Default: the script of the built-in scenario, if it has one.
+        ``--data-dir``. Default: that of the built-in scenario, if it has one.
 
     Raises
     ------
@@ -68,7 +69,9 @@ def dataset_folder(
         did_you_mean(dataset, known),
         f"Existing datasets: {', '.join(known)}." if known else "It has no datasets yet.",
     ]
-    if making_command := making_command or MAKING_COMMANDS.get(scenario):
+    if making_command is None and scenario in MAKING_COMMANDS:
+        making_command = typed(MAKING_COMMANDS[scenario])
+    if making_command:
         is_default = Path(data_dir) == Path(DEFAULT_DATA_DIR)
         option = "" if is_default else f" --data-dir {shlex.quote(str(data_dir))}"
         name = shlex.quote(dataset) if dataset else "NAME"

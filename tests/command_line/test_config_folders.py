@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from nip.command_line.config_folders import ConfigFolders
+from nip.command_line.config_folders import ConfigFolders, builtin_configs, own_configs
+from tests.source_files import REPOSITORY
 
 
 def write(*paths: Path) -> None:
@@ -32,9 +33,37 @@ def test_a_folder_without_experiments_offers_none(tmp_path: Path) -> None:
     assert ConfigFolders(tmp_path, tmp_path / "absent").experiments() == {}
 
 
-def test_hydra_is_told_the_whole_path_of_the_extra_folder_alone(working_folder: Path) -> None:
-    assert ConfigFolders(Path("main")).hydra_overrides() == []
-    whole = working_folder.resolve() / "mine"
-    assert ConfigFolders(Path("main"), Path("mine")).hydra_overrides() == [
-        f"hydra.searchpath=['file://{whole}']"
+def test_hydra_is_told_the_whole_paths_in_the_order_of_the_search(working_folder: Path) -> None:
+    root = working_folder.resolve()
+    assert ConfigFolders(Path("main")).hydra_flags() == ["--config-path", str(root / "main")]
+    assert ConfigFolders(Path("main"), Path("mine")).hydra_flags() == [
+        *("--config-path", str(root / "mine")),
+        *("--config-dir", str(root / "main")),
     ]
+
+
+def test_the_primary_file_is_the_first_that_is_found(tmp_path: Path) -> None:
+    folders = ConfigFolders(tmp_path / "main", tmp_path / "extra")
+    assert folders.primary == tmp_path / "main" / "config.yaml"
+    write(tmp_path / "main" / "config.yaml")
+    assert folders.primary == tmp_path / "main" / "config.yaml"
+    write(tmp_path / "extra" / "config.yaml")
+    assert folders.primary == tmp_path / "extra" / "config.yaml"
+
+
+def test_configs_of_the_current_folder_are_those_of_the_user(working_folder: Path) -> None:
+    builtin, own = working_folder / "built_in", working_folder.resolve() / "configs"
+    assert own_configs(builtin) is None
+    own.mkdir()
+    assert own_configs(builtin) is None, "it has no experiments"
+    write(own / "experiment" / "mine.yaml")
+    assert own_configs(builtin) == own
+    assert own_configs(own) is None, "it is the built-in one"
+    write(own / "config.yaml")
+    assert own_configs(builtin) is None, "its primary file is of another program"
+    (own / "config.yaml").write_text("defaults: [nip_defaults]")
+    assert own_configs(builtin) == own
+
+
+def test_the_experiments_of_a_clone_are_built_in() -> None:
+    assert builtin_configs() == REPOSITORY / "configs"

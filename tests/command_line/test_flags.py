@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nip.command_line.flags import _parser, parse_flags
+from nip.command_line.flags import flag_parser, parse_flags
 from nip.errors import ParameterError
 from tests.command_line_process import call_command_line
 
@@ -16,7 +16,7 @@ def test_the_flags_are_those_that_hydra_documents(working_folder) -> None:
     text = call_command_line(["--hydra-help"]).stdout
     flags = text.partition("== Flags ==")[2].partition("== Configuration groups")[0]
     documented = set(re.findall(r"^(-[\w,-]+)", flags, re.M))
-    ours = {",".join(action.option_strings) for action in _parser()._actions}
+    ours = {",".join(action.option_strings) for action in flag_parser()._actions}
     assert {"--help,-h", "--multirun,-m", "--cfg,-c"} < documented
     assert {names for names in ours if names} == documented - REFUSED
 

@@ -152,9 +152,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 @contextmanager
 def job_of(*task: str, config_dir: Path | None = None) -> Iterator[None]:
     """Be in a job that Hydra has started with these overrides."""
-    sources = [("hydra", "pkg", "hydra.conf"), ("main", "file", str(FOLDERS.main))]
+    flags = ConfigFolders(FOLDERS.main, config_dir).hydra_flags()
+    sources = [("hydra", "pkg", "hydra.conf"), ("main", "file", flags[1])]
     if config_dir is not None:
-        sources.append(("command-line", "file", str(config_dir)))
+        sources.append(("command-line", "file", flags[3]))
     config = SimpleNamespace(
         overrides=SimpleNamespace(task=list(task)),
         job=SimpleNamespace(

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 
+from nip.commands.code_validation_dataset import build_parser
 from nip.scenarios.code_validation.generation.datapoints import GeneratedDatapoint
 from nip.scenarios.code_validation.generation.mutations.mutants import MUTATIONS
 from nip.scenarios.code_validation.generation.pair_generator import (
@@ -12,7 +13,6 @@ from nip.scenarios.code_validation.generation.pair_generator import (
 from nip.scenarios.code_validation.generation.problem_tests import NUM_GENERATED_INPUTS, STEP_FACTOR
 from nip.scenarios.code_validation.generation.rewrites.variants import REWRITES
 from nip.scenarios.code_validation.generation.sandbox import worker
-from scripts.create_cv_dataset import build_parser
 from tests.doc.pages import DOC
 
 TEXT = (DOC / "guides" / "code_validation_data.md").read_text(encoding="utf-8")

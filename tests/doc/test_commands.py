@@ -9,13 +9,13 @@ import pytest
 from nip.command_line.composition import compose_run
 from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.request import read_request
-from scripts.create_cv_dataset import build_parser as program_parser
-from scripts.create_gi_dataset import build_parser as graph_parser
-from scripts.create_quotes_models import build_parser as quotes_parser
-from scripts.draw_image_episodes import build_parser as drawing_parser
-from scripts.plot_learning_curves import build_parser as plot_parser
-from scripts.run_analysers import build_parser as analysis_parser
-from scripts.show_transcripts import build_parser as transcript_parser
+from nip.commands.analyse import build_parser as analysis_parser
+from nip.commands.code_validation_dataset import build_parser as program_parser
+from nip.commands.draw_images import build_parser as drawing_parser
+from nip.commands.graph_isomorphism_dataset import build_parser as graph_parser
+from nip.commands.plot import build_parser as plot_parser
+from nip.commands.quotes_models import build_parser as quotes_parser
+from nip.commands.transcripts import build_parser as transcript_parser
 from tests.doc.forks import check_commands, run_forked, run_script
 from tests.doc.pages import DOC, Command, all_commands, code_blocks
 from tests.source_files import REPOSITORY

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from scripts.create_gi_dataset import build_parser
+from nip.commands.graph_isomorphism_dataset import build_parser
 
 GUIDE = "doc/guides/graph_isomorphism_data.md"
 

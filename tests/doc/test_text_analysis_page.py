@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from nip.commands.analyse import main
 from nip.parameters.base_run import PRESERVED_FOR_RERUN_TESTS
 from nip.rollout_analysis import ModelAnalyser, analyser_registry
-from scripts.run_analysers import main
 from tests.doc.pages import DOC, EXAMPLES, all_commands
 from tests.text_experiments import run_text_experiment
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from nip.commands import plot, transcripts
 from nip.experiment.base_run import apply_base_run
 from nip.experiment_settings import ExperimentSettings
 from nip.rollout_analysis.running import plan_analyses
-from scripts import plot_learning_curves, show_transcripts
 from tests.other_users import as_other_user, open_to_others, read_only
 from tests.text_experiments import make_text_params, run_text_experiment
 
@@ -22,11 +22,9 @@ def test_scripts_that_only_read_and_base_runs_need_no_writing(runs_dir, tmp_path
     tmp_path.chmod(0o777)
 
     def read():
-        shown = show_transcripts.main(["theirs", "--runs-dir", str(runs_dir), "--limit", "1"])
+        shown = transcripts.main(["theirs", "--runs-dir", str(runs_dir), "--limit", "1"])
         figure = str(tmp_path / "figure.png")
-        plotted = plot_learning_curves.main(
-            ["theirs", "--runs-dir", str(runs_dir), "--output", figure]
-        )
+        plotted = plot.main(["theirs", "--runs-dir", str(runs_dir), "--output", figure])
         settings = ExperimentSettings(runs_dir=runs_dir)
         planned = plan_analyses("theirs", ["verifier_follows_format"], settings=settings)
         kinds = {"base_run": {"base_run_type": "rerun_tests", "run_id": "theirs"}}
@@ -42,7 +40,7 @@ def test_scripts_that_only_read_and_base_runs_need_no_writing(runs_dir, tmp_path
 def test_a_figure_that_cannot_be_written_is_an_error_without_a_traceback(runs_dir, capfd):
     def plot():
         with pytest.raises(SystemExit) as caught:
-            raise SystemExit(plot_learning_curves.main(["theirs", "--runs-dir", str(runs_dir)]))
+            raise SystemExit(plot.main(["theirs", "--runs-dir", str(runs_dir)]))
         return caught.value.code
 
     with read_only(runs_dir):

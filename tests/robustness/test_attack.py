@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from nip.commands.attack import main, parse_architecture
 from nip.errors import CheckpointError, ParameterError, StorageError
 from nip.parameters import HyperParameters
 from nip.robustness import AttackOptions, AttackReport, attack_run
@@ -17,7 +18,6 @@ from nip.trainers.core.callback import Callback
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.core.context import TrainingContext
 from nip.trainers.tensor.weights.saved_models import load_model
-from scripts.attack import main, parse_architecture
 from tests.experiments import make_instance, make_params, make_settings
 from tests.text_experiments import make_text_params
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.robustness_table import main
+from nip.commands.robustness_table import main
 
 
 def write_report(folder: Path, accuracy: float, *, with_search: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is given for an option of a script is accepted, or refused with one message."""
+"""Whatever is given for an option of a command is accepted, or refused with one message."""
 
 import argparse
 import importlib
@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from nip.command_table import COMMANDS
 from tests.command_line.bad_values import VALUES
-from tests.fork_server import REPOSITORY
 
-PROGRAMS = [
-    *(
-        f"scripts.{path.stem}"
-        for path in sorted((REPOSITORY / "scripts").glob("*.py"))
-        if path.stem != "run_experiment"
-    ),
-    "nip.language_models.server.__main__",
-]
+PROGRAMS = [name for name in COMMANDS if name != "run"]
 NAME = "mine"
-"""What each script needs beside the option under test: a dataset, or a run that does not exist."""
+"""What each command needs beside the option under test: a dataset, or a run that does not exist."""
 
 
 def options_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
@@ -46,7 +39,7 @@ def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    module = importlib.import_module(program)
+    module = importlib.import_module(COMMANDS[program].module)
     for name in ("generate", "write_dataset", "report", "listen"):
         # What is checked before, must be checked without generating anything.
         monkeypatch.setattr(module, name, _stop, raising=False)
@@ -66,7 +59,7 @@ def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
 
 
 class _StoppedError(Exception):
-    """The script has checked its options."""
+    """The command has checked its options."""
 
 
 def _stop(*_: object, **__: object) -> None:

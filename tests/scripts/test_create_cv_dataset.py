@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nip.commands.code_validation_dataset import build_parser, main
 from nip.scenarios.code_validation.generation.pair_generator import MUTANTS_PER_VARIANT
 from nip.scenarios.code_validation.generation.sandbox.isolation import MODES
 from nip.scenarios.code_validation.sources.folders import load_folder
-from scripts.create_cv_dataset import build_parser, main
 from tests.scripts.command_lines import error_of
 
 GENERATOR = "nip.scenarios.code_validation.generation.pair_generator"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from nip.commands.graph_isomorphism_dataset import main
 from nip.scenarios.graph_isomorphism.pair_files import read_split
-from scripts.create_gi_dataset import main
 from tests.scripts.command_lines import error_of
 
 SMALL = ["--num-train", "40", "--num-test", "20", "--sizes", "7", "8"]

@@ -1,4 +1,4 @@
-"""``--help`` of all scripts: complete, with the true defaults, and without heavy imports."""
+"""``--help`` of all commands: complete, with the true defaults, and without heavy imports."""
 
 import json
 import subprocess
@@ -7,65 +7,75 @@ from pathlib import Path
 
 import pytest
 
+from nip.command_table import COMMANDS
 from nip.scenarios.code_validation.generation.dataset_builder import DatasetBuilderParameters
 from nip.scenarios.graph_isomorphism.generation import GenerationParameters
 
-# One interpreter prints the help of all scripts.
+# One interpreter prints the help of all commands, as scripts and as `nip`.
 PROGRAM = """
-import contextlib, importlib, io, json, sys
+import contextlib, io, json, sys
+from nip.command_table import COMMANDS
+from nip.commands.main import execute
 found = {}
-for name in sys.argv[1:]:
-    sys.argv = [f"{name}.py", "--help"]
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
-        importlib.import_module(f"scripts.{name}").main()
-    heavy = sorted({"torch", "numpy", "rich", "matplotlib"} & set(sys.modules))
-    found[name] = [" ".join(out.getvalue().split()), heavy]
+for name in [*COMMANDS, ""]:
+    texts = []
+    for program in ("scripts/any.py", "/bin/nip"):
+        sys.argv = [program]
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+            execute([*name.split(), "--help"])
+        texts.append(" ".join(out.getvalue().split()))
+    heavy = sorted({"torch", "numpy", "rich", "matplotlib", "hydra"} & set(sys.modules))
+    found[name] = [*texts, heavy]
 print(json.dumps(found))
 """
-SCRIPTS = [
-    "attack",
-    "create_cv_dataset",
-    "create_gi_dataset",
-    "create_quotes_models",
-    "draw_image_episodes",
-    "plot_learning_curves",
-    "robustness_table",
-    "run_analysers",
-    "show_transcripts",
-]
 
 
 @pytest.fixture(scope="module")
 def helps(repository: Path) -> dict[str, list]:
     finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *SCRIPTS],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", PROGRAM], cwd=repository, capture_output=True, text=True, check=True
     )
     return json.loads(finished.stdout)
 
 
-def test_the_list_has_all_scripts_but_the_hydra_application(repository: Path) -> None:
-    found = {path.stem for path in (repository / "scripts").glob("*.py")}
-    assert found == {*SCRIPTS, "run_experiment"}
+def test_every_script_calls_a_command_of_the_table(repository: Path) -> None:
+    found = {f"scripts/{path.name}" for path in (repository / "scripts").glob("*.py")}
+    scripts = {each.script: name for name, each in COMMANDS.items()}
+    assert found == {script for script in scripts if not script.startswith("-m ")}
+    for script in found:
+        calls = f'sys.exit(run_script("{scripts[script]}"))'
+        assert calls in (repository / script).read_text(encoding="utf-8"), script
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_shows_examples_and_imports_nothing_heavy(helps: dict[str, list], script: str) -> None:
-    text, heavy = helps[script]
-    assert text.startswith(f"usage: {script}.py ")
-    assert "example" in text and f"python scripts/{script}.py " in text
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_examples_and_imports_nothing_heavy(helps: dict[str, list], name: str) -> None:
+    as_script, as_nip, heavy = helps[name]
+    script = COMMANDS[name].script
+    assert f"python {script} " in as_script or name in ("completion", "serve-mock")
+    assert f"nip {name} " in as_nip
+    assert "python scripts/" not in as_nip
     assert heavy == []
+    if name != "run":
+        prog = Path(script).name if script.endswith(".py") else f"python {script}"
+        assert as_script.startswith(f"usage: {prog} ")
+        assert as_nip.startswith(f"usage: nip {name} ")
+        assert COMMANDS[name].summary in as_nip
+        assert "example" in as_nip or name == "serve-mock"
+
+
+def test_the_overview_lists_every_command(helps: dict[str, list]) -> None:
+    _, overview, heavy = helps[""]
+    assert heavy == []
+    for name, command in COMMANDS.items():
+        assert f"{name} {command.summary}" in overview
 
 
 def test_help_states_the_true_defaults(helps: dict[str, list]) -> None:
-    text, _ = helps["create_cv_dataset"]
+    text = helps["dataset code-validation"][0]
     programs = DatasetBuilderParameters()
     for value in (programs.num_datapoints, programs.test_share, programs.seed):
         assert f"({value})" in text
-    text, _ = helps["create_gi_dataset"]
+    text = helps["dataset graph-isomorphism"][0]
     pairs = GenerationParameters()
     for values in (pairs.sizes, pairs.edge_probabilities, pairs.score_fractions):
         assert f"({' '.join(map(str, values))}" in text

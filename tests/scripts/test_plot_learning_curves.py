@@ -2,9 +2,9 @@
 
 import pytest
 
+from nip.commands.plot import main
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store import Run
-from scripts.plot_learning_curves import main
 from tests.scripts.command_lines import error_of
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.run_analysers import main
+from nip.commands.analyse import main
 from tests.scripts.command_lines import error_of
 from tests.text_experiments import run_text_experiment
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nip.commands.transcripts import main
 from nip.run_store import Run
 from nip.scenario_base.text.rollout import Rollout
-from scripts.show_transcripts import main
 from tests.scripts.command_lines import error_of
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nip.command_table import typed
 from nip.errors import ParameterError
 from nip.language_models.local_model.adapter_library import import_peft
 
@@ -21,8 +22,8 @@ _MAX_DOUBLE = 5_000_000
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
-_MAKING_COMMANDS = {"quotes_models": "python scripts/create_quotes_models.py"}
-"""Commands that make models, by the folder of the data folder in which they write them."""
+_MAKING_COMMANDS = {"quotes_models": "quotes-models"}
+"""Names of the commands that make models, by the folder of the data folder in which they write them."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,9 @@ def _check_model(folder: Path) -> None:
 def _way_to_get(folder: Path) -> str:
     """Name the command that makes the model of a missing folder, or downloads one."""
     home = folder.parent.parent
-    command = _MAKING_COMMANDS.get(home.name)
-    if command is None:
+    if home.name not in _MAKING_COMMANDS:
         return "Download the model with: hf download NAME --local-dir FOLDER"
-    command += f" {shlex.quote(folder.parent.name)}"
+    command = f"{typed(_MAKING_COMMANDS[home.name])} {shlex.quote(folder.parent.name)}"
     if str(home.parent) != "data":
         command += f" --data-dir {shlex.quote(str(home.parent))}"
     return f"Make it with: {command}"

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from nip.command_table import program_name
 from nip.errors import NipError, ParameterError, shortened
 from nip.language_models.server.endpoint import EndpointOptions
 from nip.utils.unicode_text import valid_unicode, visible
@@ -52,7 +53,7 @@ class Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = Parser(
-        prog="python -m nip.language_models.server",
+        prog=program_name("serve-mock"),
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from nip.command_table import typed
 from nip.errors import ParameterError, warn_user
 from nip.parameters.robustness import AttackParameters
 from nip.trainers.core.callback import Callback
@@ -51,7 +52,7 @@ class Attack(Callback):
             raise ParameterError(
                 f"The callback 'attack' works in a single process, but there are "
                 f"{launched_ranks().size}. Leave it out of callbacks, and attack the finished run "
-                "with scripts/attack.py."
+                f"with: {typed('attack')} RUN"
             )
         self._attack = TrainingAttack(cast("TensorDictRlTrainer", trainer), self.params)
         _ = self._attack.threats

@@ -5,12 +5,12 @@ import re
 import pytest
 import torch
 
+from nip.commands.draw_images import main
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
 from nip.run import run_experiment
 from nip.scenarios.image_classification.dataset import load_images
 from nip.scenarios.image_classification.stored_episodes import read_episodes
-from scripts.draw_image_episodes import main
 from tests.experiments import make_params, make_settings
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from nip.commands.quotes_models import main
 from nip.language_models.chat import ModelSpec, Sampling
 from nip.language_models.provider_registry import ConnectionContext
 from nip.language_models.providers.local import LocalChatModel
@@ -24,7 +25,6 @@ from nip.scenarios.quotes.tiny_models.tokenizer import (
     UNSURE,
     make_tokenizer,
 )
-from scripts.create_quotes_models import main
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("transformers")

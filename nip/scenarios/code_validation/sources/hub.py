@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from nip.command_table import typed
 from nip.errors import DatasetError
 from nip.scenario_base.dataset_files import SPLITS, write_dataset_folder
 from nip.scenario_base.text.datapoint import TextDataset
@@ -164,8 +165,8 @@ def _load_rows(dataset: str, split: str) -> Iterable[Mapping[str, Any]]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DatasetError(
             f"The {split} split of {dataset} cannot be downloaded from the Hugging Face hub: "
-            f"{reason}. Without a network, make a dataset with: python "
-            "scripts/create_cv_dataset.py NAME"
+            f"{reason}. Without a network, make a dataset with: "
+            f"{typed('dataset code-validation')} NAME"
         ) from error
     return rows
 
@@ -174,7 +175,7 @@ def _not_installed(dataset: str) -> DatasetError:
     return DatasetError(
         f"Downloading {dataset} from the Hugging Face hub needs the package 'datasets', which is "
         "not installed. Install it with: pip install 'nip[hub]'. Or make a dataset without a "
-        "network: python scripts/create_cv_dataset.py NAME"
+        f"network: {typed('dataset code-validation')} NAME"
     )
 
 

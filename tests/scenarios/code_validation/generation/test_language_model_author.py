@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nip.commands.code_validation_dataset import main
 from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling, TokenUsage
 from nip.language_models.errors import AuthenticationError, ContentFilterError, LanguageModelError
@@ -30,7 +31,6 @@ from nip.scenarios.code_validation.generation.mutations.mutants import make_muta
 from nip.scenarios.code_validation.generation.rewrites.variants import rewrite
 from nip.scenarios.code_validation.generation.sandbox.isolation import MODES
 from nip.scenarios.code_validation.problems.collection import choose_problems
-from scripts.create_cv_dataset import main
 
 PROBLEMS = choose_problems(["run_lengths", "days_left_in_year"])
 PARAMETERS = DatasetBuilderParameters(num_datapoints=4, test_share=0.5)
