@@ -23,7 +23,7 @@ _MAX_DOUBLE = 5_000_000
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 _MAKING_COMMANDS = {"quotes_models": "quotes-models"}
-"""Names of the commands that make models, by the folder of the data folder in which they write them."""
+"""Names of the commands that make models, by their folder in the data folder."""
 
 
 @dataclass(frozen=True)
