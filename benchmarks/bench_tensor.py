@@ -1,8 +1,9 @@
 """Speed of the tensor trainers relative to plain PyTorch in the same process.
 
 The setting is that of the public reference: default networks, protocol ``nip``, 1000 frames per
-iteration, 4 epochs, minibatches of 64, on pairs of graphs, also (``zero_knowledge_...``) with the
-agents of zero knowledge, and (``images_...``) on images; updates also with all other protocols.
+iteration (``--frames``), 4 epochs, minibatches of 64, on pairs of graphs, also
+(``zero_knowledge_...``) with the agents of zero knowledge, and (``images_...``) on images; updates
+also with all other protocols.
 ``zero_knowledge_update_factor`` is the time of an update with zero knowledge relative to one
 without. Both sides of a ratio alternate, so that changes in the speed of the machine affect both;
 the median over all rounds is reported.
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -62,14 +64,26 @@ SHAPING_VARIANTS = ("psos", "pspg")
 """Variants of ``spg`` whose updates are compared with those of PPO."""
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Where and how much is measured."""
+
+    data_dir: Path
+    device: str
+    rounds: int
+    """Rounds of each comparison."""
+
+    frames: int
+    """Frames per iteration."""
+
+
 def build_bench_trainer(
-    setting: str, data_dir: Path, device: str, trainer_name: str = "vanilla_ppo", **changes: Any
+    bench: Bench, setting: str = "", trainer_name: str = "vanilla_ppo", **changes: Any
 ) -> TensorDictRlTrainer:
     """Build a trainer of a setting, ready to iterate."""
-    hyper_params = HyperParameters(
-        trainer=trainer_name, rl={"num_iterations": 10**6}, **SETTINGS[setting], **changes
-    )
-    settings = ExperimentSettings(data_dir=str(data_dir), progress=False, device=device)
+    rl = {"num_iterations": 10**6, "frames_per_batch": bench.frames}
+    hyper_params = HyperParameters(trainer=trainer_name, rl=rl, **SETTINGS[setting], **changes)
+    settings = ExperimentSettings(data_dir=str(bench.data_dir), progress=False, device=bench.device)
     instance = build_scenario_instance(hyper_params, settings)
     trainer = build_trainer(hyper_params, instance, settings)
     assert isinstance(trainer, TensorDictRlTrainer)
@@ -175,13 +189,11 @@ def update_of(trainer: TensorDictRlTrainer) -> Callable[[], Any]:
     return lambda: trainer.train_step(minibatch)
 
 
-def measure_protocols(
-    protocols: Sequence[str], data_dir: Path, rounds: int, device: str
-) -> dict[str, float]:
+def measure_protocols(bench: Bench, protocols: Sequence[str]) -> dict[str, float]:
     """Compare the update of each protocol with a plain step of all its agents."""
     ratios = {}
     for protocol in protocols:
-        trainer = build_bench_trainer("", data_dir, device, interaction_protocol=protocol)
+        trainer = build_bench_trainer(bench, interaction_protocol=protocol)
         batch = trainer.collect_batch()
         trainer.agents.train()
         minibatch = next(trainer.minibatches(batch))
@@ -189,27 +201,27 @@ def measure_protocols(
             group["lr"] = 1e-9
         ours = partial(trainer.train_step, minibatch)
         plain = PlainStep(trainer, minibatch)
-        ratios[f"{protocol}_update_ratio"] = compare(ours, plain, rounds, device)["ratio"]
+        rounds = max(1, bench.rounds // 5)
+        ratios[f"{protocol}_update_ratio"] = compare(ours, plain, rounds, bench.device)["ratio"]
     return ratios
 
 
-def measure_shaping(data_dir: Path, rounds: int, device: str) -> dict[str, float]:
+def measure_shaping(bench: Bench) -> dict[str, float]:
     """Compare the updates of opponent-aware learning with those of PPO."""
-    plain = update_of(build_bench_trainer("", data_dir, device))
+    plain = update_of(build_bench_trainer(bench))
     updates = {
-        variant: update_of(
-            build_bench_trainer("", data_dir, device, "spg", spg={"variant": variant})
-        )
+        variant: update_of(build_bench_trainer(bench, trainer_name="spg", spg={"variant": variant}))
         for variant in SHAPING_VARIANTS
     }
     return {
-        f"{variant}_ratio_to_ppo": compare(update, plain, rounds, device)["ratio"]
+        f"{variant}_ratio_to_ppo": compare(update, plain, bench.rounds, bench.device)["ratio"]
         for variant, update in updates.items()
     }
 
 
-def measure(trainer: TensorDictRlTrainer, rounds: int, device: str) -> dict[str, float]:
-    """Run all measurements."""
+def measure(bench: Bench, setting: str) -> dict[str, float]:
+    """Run all measurements of a setting."""
+    trainer, rounds, device = build_bench_trainer(bench, setting), bench.rounds, bench.device
     trainer.agents.train()
     num_frames = trainer.scenario_instance.batch_shape.num_frames
     iterations = max(1, rounds // 10)
@@ -251,6 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="output file")
     parser.add_argument("--rounds", type=int, default=50, help="rounds of each comparison")
+    parser.add_argument("--frames", type=int, default=1000, help="frames per iteration (1000)")
     parser.add_argument(
         "--protocols",
         nargs="*",
@@ -261,21 +274,15 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        write_bench_pairs(Path(folder))
+        bench = Bench(Path(folder), arguments.device, arguments.rounds, arguments.frames)
+        write_bench_pairs(bench.data_dir)
         results = {
             f"{setting}{name}": value
             for setting in SETTINGS
-            for name, value in measure(
-                build_bench_trainer(setting, Path(folder), arguments.device),
-                arguments.rounds,
-                arguments.device,
-            ).items()
+            for name, value in measure(bench, setting).items()
         }
-        protocol_rounds = max(1, arguments.rounds // 5)
-        results |= measure_protocols(
-            arguments.protocols, Path(folder), protocol_rounds, arguments.device
-        )
-        results |= measure_shaping(Path(folder), arguments.rounds, arguments.device)
+        results |= measure_protocols(bench, arguments.protocols)
+        results |= measure_shaping(bench)
     results["zero_knowledge_update_factor"] = (
         results["zero_knowledge_update_ms"] / results["update_ms"]
     )

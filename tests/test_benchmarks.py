@@ -18,7 +18,7 @@ def run_benchmark(repository: Path, folder: Path, name: str, *sizes: str) -> dic
 
 
 def test_the_tensor_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
-    sizes = ("--rounds", "1", "--protocols", "debate")
+    sizes = ("--rounds", "1", "--frames", "64", "--protocols", "debate")
     metrics = run_benchmark(repository, tmp_path, "bench_tensor.py", *sizes)
     for name in ("frames_per_s", "update_ratio", "collect_ratio", "peak_mb"):
         assert metrics[name] > 0 and metrics[f"images_{name}"] > 0, name

@@ -54,7 +54,16 @@ FIXTURES: dict[str, tuple[Callable[[Path, Path], None], ...]] = {
 
 SMALLER = {
     "README.md": {'"num_iterations": 40': '"num_iterations": 1'},
+    "doc/guides/collapses.md": {'"num_iterations": 80': '"num_iterations": 16'},
     "doc/guides/getting_started.md": {'"num_iterations": 20': '"num_iterations": 1'},
+    "doc/guides/robustness.md": {
+        '"num_iterations": 40': '"num_iterations": 4',
+        "num_iterations=15": "num_iterations=2",
+    },
+    "doc/guides/zero_knowledge.md": {
+        '"num_iterations": 40': '"num_iterations": 2',
+        '"mlp_num_epochs": 60': '"mlp_num_epochs": 1',
+    },
 }
 """Numbers that are made smaller in the tests."""
 

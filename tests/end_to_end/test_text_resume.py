@@ -50,11 +50,16 @@ KILLS = {
 
 RARE = {
     *(f"after stage {number}" for number in (1, 3, 4, 5)),
+    "with metrics logged, but not their stage",
+    "at the first message",
     "late in the dialogues",
+    "before the end of a stage is noted",
     "before a rollout is stored",
+    "in the test",
     "with a job planned",
     "before the upload is noted",
     "with one of two jobs made",
+    "while waiting",
 }
 """Moments that resemble others: these runs are left to the slow tests."""
 

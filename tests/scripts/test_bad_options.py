@@ -3,11 +3,14 @@
 import argparse
 import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from nip.command_table import COMMANDS
+from nip.scenarios.code_validation.generation import dataset_builder
+from nip.scenarios.code_validation.generation.dataset_builder import choose_isolation
 from tests.command_line.bad_values import VALUES
 
 PROGRAMS = [name for name in COMMANDS if name != "run"]
@@ -43,6 +46,8 @@ def test_any_value_of_any_option_is_accepted_or_refused_with_one_message(
     for name in ("generate", "write_dataset", "report", "listen"):
         # What is checked before, must be checked without generating anything.
         monkeypatch.setattr(module, name, _stop, raising=False)
+    # The same question starts the same sandbox.
+    monkeypatch.setattr(dataset_builder, "choose_isolation", cache(choose_isolation))
     for action in options_of(module.build_parser()):
         for value in VALUES:
             line = words(action, value.strip("'"))
