@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.11-3.13, git and make: they create .venv, install, and go.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check test-slow docs bench clean
+.PHONY: help install demo view test check test-slow docs bench clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,10 @@ demo: $(VENV)/.installed-core | data/graph_isomorphism/demo  ## Train a verifier
 	@echo
 	@echo "Both curves and the ceiling: runs/demo.png"
 	@echo "Each run, with its parameters, metrics and checkpoints: runs/demo, runs/demo_random_prover"
+	@echo "Curves, parameters and episodes of both in the browser: make view"
+
+view: $(VENV)/.installed-core  ## Show all runs, and what the agents said, in the browser
+	$(BIN)/python scripts/view_runs.py
 
 test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (nothing is modified)
 	$(BIN)/ruff format --check .

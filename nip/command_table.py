@@ -47,6 +47,11 @@ COMMANDS = {
         "nip.commands.transcripts",
         "scripts/show_transcripts.py",
     ),
+    "view": Command(
+        "Show runs and their dialogues in the browser: a local page, which only reads.",
+        "nip.commands.view",
+        "scripts/view_runs.py",
+    ),
     "analyse": Command(
         "Analyse the dialogues of a run by questions that a language model or code answers.",
         "nip.commands.analyse",

@@ -20,6 +20,7 @@ FLOORS = [
     "nip",
     "nip.command_line",
     "nip.plugins",
+    "nip.viewer",
     "nip.robustness",
     "nip.run",
     "nip.rollout_analysis",

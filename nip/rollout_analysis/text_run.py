@@ -82,25 +82,51 @@ def open_text_run(folder: Path | str, data_dir: Path | str | None = None) -> Ite
     ``NipError`` if the run does not exist, its agents are not language models, or its dataset is
     missing or has changed.
     """
-    # Imported late because it imports numpy: an unknown run should be reported quickly.
-    from nip.experiment.text_parts import build_text_instance
-
     folder = Path(folder)
+    hyper_params = _read_hyper_params(folder)
+    with open_database(folder) as database:
+        instance = _build_instance(folder, hyper_params, database, data_dir)
+        stored = StoredRollouts(instance, hyper_params, database)
+        yield TextRun(folder, hyper_params, instance, database, stored)
+
+
+def read_text_experiment(
+    folder: Path | str, data_dir: Path | str | None = None
+) -> tuple[HyperParameters, PureTextScenarioInstance]:
+    """Return the parameters of a run of language models, and the parts of its experiment.
+
+    Unlike ``open_text_run``, this leaves no file open. The arguments and errors are the same.
+    """
+    folder = Path(folder)
+    hyper_params = _read_hyper_params(folder)
+    with open_database(folder) as database:
+        return hyper_params, _build_instance(folder, hyper_params, database, data_dir)
+
+
+def _read_hyper_params(folder: Path) -> HyperParameters:
     hyper_params = HyperParameters.from_dict(read_parameters(folder))
     if trainer_specs[hyper_params.trainer].data != "text":
         raise ParameterError(
             f"Run {folder.name!r} has trainer={hyper_params.trainer!r}, whose agents are not "
             "language models. Choose a run of language models."
         )
+    return hyper_params
+
+
+def _build_instance(
+    folder: Path, hyper_params: HyperParameters, database: RunDatabase, data_dir: Path | str | None
+) -> PureTextScenarioInstance:
+    """Build the parts of a run's experiment, as the run continues them."""
+    # Imported late because it imports numpy: an unknown run should be reported quickly.
+    from nip.experiment.text_parts import build_text_instance
+
     # Of the stored settings only this one: the run may be somebody else's.
     stored = read_settings(folder).get("data_dir", ExperimentSettings.data_dir)
     settings = ExperimentSettings(data_dir=stored if data_dir is None else str(data_dir))
-    with open_database(folder) as database:
-        instance = build_text_instance(hyper_params, settings)
-        instance.continue_run(database.digests())
-        _check_same_data(folder, database, instance)
-        stored = StoredRollouts(instance, hyper_params, database)
-        yield TextRun(folder, hyper_params, instance, database, stored)
+    instance = build_text_instance(hyper_params, settings)
+    instance.continue_run(database.digests())
+    _check_same_data(folder, database, instance)
+    return instance
 
 
 def _check_same_data(

@@ -30,7 +30,9 @@ from nip.utils.secrets import scrub_tree
 ResumePolicy = Literal["auto", "must", "never"]
 
 _CREATING = ".creating"
-_LOCK_NAME = ".lock"
+
+LOCK_NAME = ".lock"
+"""File in the folder of a run whose lock the writer of the run holds."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _is_vacant(folder: Path) -> bool:
 
 def _check_writable(folder: Path) -> None:
     """Raise ``ResumeError`` if this user may not write to an existing run."""
-    paths = (folder, folder / _LOCK_NAME, folder / DATABASE_FILE)
+    paths = (folder, folder / LOCK_NAME, folder / DATABASE_FILE)
     for path in paths:
         if path.exists() and not os.access(path, os.W_OK):
             raise ResumeError(
@@ -158,7 +160,7 @@ def _opening_lock(runs_dir: Path) -> Iterator[None]:
     """Let only one process at a time open a run, so that only one of them creates it."""
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(runs_dir / _LOCK_NAME)
+        lock = FileLock(runs_dir / LOCK_NAME)
         lock.acquire(wait=True)
     except OSError as error:
         raise ParameterError(
@@ -211,7 +213,7 @@ def record_start(
 
 
 def _lock(folder: Path) -> FileLock:
-    lock = FileLock(folder / _LOCK_NAME)
+    lock = FileLock(folder / LOCK_NAME)
     try:
         is_free = lock.acquire(wait=False)
     except OSError as error:

@@ -16,6 +16,7 @@ from nip.commands.graph_isomorphism_dataset import build_parser as graph_parser
 from nip.commands.plot import build_parser as plot_parser
 from nip.commands.quotes_models import build_parser as quotes_parser
 from nip.commands.transcripts import build_parser as transcript_parser
+from nip.commands.view import build_parser as view_parser
 from tests.doc.forks import check_commands, run_forked, run_script
 from tests.doc.pages import DOC, Command, all_commands, code_blocks
 from tests.source_files import REPOSITORY
@@ -25,7 +26,7 @@ TIMEOUT_S = 900
 CONFIGS = ConfigFolders(REPOSITORY / "configs")
 # These stand for something that the reader has still to write, or has from somebody else.
 OF_THE_READER = ("my_trainer", "my_experiment", "run_id=theirs")
-TRUSTED = ("git", "make", "source", "ls", "eval", "curl", "pip", "tensorboard", "wandb")
+TRUSTED = ("git", "make", "source", "ls", "eval", "curl", "pip", "tensorboard", "wandb", "inspect")
 ROLES = ("prover", "verifier")
 PARSERS = {
     "scripts/create_cv_dataset.py": program_parser,
@@ -35,6 +36,7 @@ PARSERS = {
     "scripts/plot_learning_curves.py": plot_parser,
     "scripts/run_analysers.py": analysis_parser,
     "scripts/show_transcripts.py": transcript_parser,
+    "scripts/view_runs.py": view_parser,
 }
 
 

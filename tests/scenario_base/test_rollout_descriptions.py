@@ -1,7 +1,9 @@
 """Descriptions of rollouts have the messages and decisions of each round."""
 
 import json
+import re
 
+import pytest
 import torch
 from tensordict import TensorDict
 
@@ -30,8 +32,19 @@ def test_a_description_tells_who_wrote_and_decided_what():
     played["agents", "decides"] = torch.tensor([[[False, True], [False, False]]])
     played["next", "verdict"] = torch.tensor([[2, 2]])
     played["next", "agents", "episode_reward"] = torch.tensor([[[0.0, -0.5], [0.0, -1.0]]])
+    # The logarithms of these probabilities, for each agent and step.
+    shares = torch.tensor([[0.5, 0.25, 0.125, 0.125], [0.1, 0.2, 0.3, 0.4]]).log()
+    played["agents", "main_message_logits"] = shares[None, :, None, None, None].expand(
+        1, 2, 2, 1, 1, 4
+    )
+    decisions = torch.tensor([0.2, 0.3, 0.5]).log().expand(1, 2, 2, 3)
+    played["agents", "decision_logits"] = decisions
     (told,) = describe_rollouts(played, protocol)
     (channel,) = protocol.channel_names
+    first, second = (
+        {"0": 0.5, "1": 0.25, "2": 0.125, "3": 0.125},
+        {"3": 0.4, "2": 0.3, "1": 0.2, "0": 0.1},
+    )
     assert told == {
         "datapoint_id": 7,
         "label": 1,
@@ -42,8 +55,18 @@ def test_a_description_tells_who_wrote_and_decided_what():
                 "round": 1,
                 "messages": {channel: {"verifier": {"symbol": [2]}}},
                 "decisions": {"verifier": "continue"},
+                "message_probabilities": {channel: {"verifier": {"symbol": [first]}}},
+                "decision_probabilities": {
+                    "verifier": {"reject": 0.2, "accept": 0.3, "continue": 0.5}
+                },
             },
-            {"round": 2, "messages": {channel: {"prover": {"symbol": [3]}}}, "decisions": {}},
+            {
+                "round": 2,
+                "messages": {channel: {"prover": {"symbol": [3]}}},
+                "decisions": {},
+                "message_probabilities": {channel: {"prover": {"symbol": [second]}}},
+                "decision_probabilities": {},
+            },
         ],
     }
 
@@ -70,3 +93,10 @@ def test_descriptions_of_real_rollouts_are_plain_data_and_name_nodes_of_graphs(d
                         assert graph in (0, 1)
                         assert 0 <= node < 4
                     assert all(symbol in (0, 1) for symbol in kinds["linear_message_selected"])
+            for speakers in turn["message_probabilities"].values():
+                for kinds in speakers.values():
+                    (nodes,), (linear,) = kinds["node_selected"], kinds["linear_message_selected"]
+                    assert set(linear) == {"0", "1"}
+                    assert sum(linear.values()) == pytest.approx(1, abs=2e-4)
+                    assert list(nodes.values()) == sorted(nodes.values(), reverse=True)
+                    assert all(re.fullmatch("[01] [0-3]", name) for name in nodes)

@@ -11,3 +11,6 @@ UNCERTAIN_KEY = "uncertain costs"
 
 It is not in ``result.json``, which is the same whether or not requests had to be repeated.
 """
+
+USAGE_KEY = "ledger"
+"""Key of the tokens by agent and model, from which a resumed run goes on counting."""

@@ -13,6 +13,7 @@ from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.stats import EngineStats
 from nip.language_models.provider_registry import ConnectionContext
 from nip.run_store import RolloutPhase, Run
+from nip.run_store.database.bill import USAGE_KEY
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.stage_limits import (
     AllRolloutsFailedError,
@@ -28,8 +29,6 @@ __all__ = ["AllRolloutsFailedError", "RolloutSampler", "TooManyFailuresError"]
 MAX_LIVE_ROLLOUTS = 1024
 """Minimum limit of concurrent rollouts. A limit bounds the memory, however large the stage is."""
 
-_USAGE_KEY = "ledger"
-"""Key of the usage in the stored state of a run."""
 
 _OPEN_STAGE_KEY = "open stage"
 """Key of the stage that is being sampled; the limits of earlier stages are not checked again."""
@@ -56,7 +55,7 @@ class RolloutSampler:
         self._limits = limits or StageLimits()
         self._context = context
         self._usage_tracker = usage_tracker
-        self._usage_tracker.restore(run.get_state(_USAGE_KEY, {}))
+        self._usage_tracker.restore(run.get_state(USAGE_KEY, {}))
         self._cache_path = cache_path
         self._options = options
         self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * options.max_concurrency)
@@ -175,7 +174,7 @@ class RolloutSampler:
             self._save_usage()
 
     def _save_usage(self) -> None:
-        self._run.set_state(_USAGE_KEY, self._usage_tracker.snapshot())
+        self._run.set_state(USAGE_KEY, self._usage_tracker.snapshot())
 
     def _forget_failures(
         self, phase: RolloutPhase, iteration: int, tally: StageTally, num_positions: int

@@ -1,0 +1,1 @@
+"""The viewer: a local web page that shows runs, their metrics and their dialogues."""

@@ -1,0 +1,1 @@
+"""Export of dialogues and curves: one HTML file, or a log of Inspect."""

@@ -1,0 +1,1 @@
+"""What the viewer shows of runs: summaries, curves, parameters, checkpoints, jobs and costs."""

@@ -1,0 +1,1 @@
+"""What all pages of the viewer share: options, security, rendering and addresses."""
