@@ -4,12 +4,15 @@ from nip.language_models.errors import FineTuningDatasetError, FineTuningError
 from nip.language_models.fine_tuning.backend import (
     FineTuningBackend,
     JobRequest,
+    PolicyGradientOptions,
     RemoteJob,
     RemoteStatus,
 )
 from nip.language_models.fine_tuning.datasets import (
     FineTuningDataset,
     Preference,
+    ScoredResponse,
+    policy_gradient_dataset,
     preference_dataset,
     supervised_dataset,
 )

@@ -8,10 +8,27 @@ from typing import Any, ClassVar, Literal
 from nip.language_models.chat import ModelSpec
 from nip.language_models.provider_registry import ConnectionContext
 
-FineTuningMethod = Literal["supervised", "dpo"]
+FineTuningMethod = Literal["supervised", "dpo", "policy_gradient"]
 RemoteStatus = Literal[
     "validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"
 ]
+
+
+@dataclass(frozen=True)
+class PolicyGradientOptions:
+    """What a job with the method ``policy_gradient`` needs to know beyond its dataset."""
+
+    clip_epsilon: float
+    """Clipping range ε of the ratio of a token's new to its old probability."""
+
+    kl_coefficient: float = 0.0
+    """Weight β of the KL penalty towards the reference model."""
+
+    reference_model: str | None = None
+    """Name of the reference model; None: the model that training starts from."""
+
+    earlier_models: tuple[str, ...] = ()
+    """Names of further models that have written responses of the dataset."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +45,7 @@ class JobRequest:
     """ID of the uploaded dataset at the service."""
 
     method: FineTuningMethod
-    """Imitation of examples, or preference optimisation."""
+    """Imitation of examples, preference optimisation, or policy gradients."""
 
     suffix: str
     """Part of the name of the new model, at most 64 characters; ends with a part of the key."""
@@ -47,6 +64,9 @@ class JobRequest:
 
     beta: float | None = None
     """DPO only: weight of the KL penalty towards the base model; None: the service chooses."""
+
+    policy_gradient: Mapping[str, Any] | None = None
+    """Fields of ``PolicyGradientOptions``; None with other methods."""
 
     metadata: Mapping[str, str] = field(default_factory=dict)
     """At most 16 entries (keys of 64, values of 512 characters), including the key of the job."""
@@ -103,6 +123,9 @@ class FineTuningBackend(ABC):
 
     min_examples: ClassVar[int] = 1
     """Minimum number of examples in a dataset."""
+
+    methods: ClassVar[tuple[FineTuningMethod, ...]] = ("supervised", "dpo")
+    """Methods of fine-tuning that the service has."""
 
     is_free: bool = False
     """Whether jobs cost nothing, regardless of the name of the model; true for the mock API."""

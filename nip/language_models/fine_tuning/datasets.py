@@ -5,6 +5,7 @@ Equal examples in equal order give equal bytes, since job keys depend on the SHA
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -29,6 +30,30 @@ class Preference:
 
     non_preferred: str
     """The non-preferred answer."""
+
+
+@dataclass(frozen=True)
+class ScoredResponse:
+    """An answer that a model has written, with its advantage."""
+
+    conversation: Sequence[ChatMessage]
+    """The conversation before the answer; its last message is not the assistant's."""
+
+    text: str
+    """The answer."""
+
+    advantage: float
+    """How much better it was than expected; negative: worse."""
+
+    temperature: float = 1.0
+    """Temperature with which it was sampled."""
+
+    is_cut: bool = False
+    """Whether the token limit has cut it, so that it has no end."""
+
+    policy: int = 0
+    """Model that wrote it: 0 is the one that training starts from, other numbers count
+    ``PolicyGradientOptions.earlier_models`` from 1."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +136,47 @@ def preference_dataset(preferences: Iterable[Preference]) -> FineTuningDataset:
             }
         )
     return FineTuningDataset("dpo", _to_bytes(lines), len(lines), num_unusable)
+
+
+def policy_gradient_dataset(responses: Iterable[ScoredResponse]) -> FineTuningDataset:
+    """Build a dataset for policy gradients.
+
+    Parameters
+    ----------
+    responses : Iterable[ScoredResponse]
+        Answers with their advantages. Those with an empty message are dropped and counted.
+
+    Raises
+    ------
+    FineTuningDatasetError
+        If a conversation is empty, its last message is the assistant's, a role is invalid, an
+        advantage is not finite, or a temperature is not positive.
+    """
+    lines: list[dict[str, Any]] = []
+    num_unusable = 0
+    for number, each in enumerate(responses):
+        messages = _clean(each.conversation, number)
+        _require_last(messages, number, is_assistant=False)
+        response = _clean([{"role": "assistant", "content": each.text}], number)
+        if not math.isfinite(each.advantage) or not each.temperature > 0:
+            raise FineTuningDatasetError(
+                f"Example {number} must have a finite advantage and a positive temperature, got "
+                f"{each.advantage!r} and {each.temperature!r}."
+            )
+        if _has_empty([*messages, *response]):
+            num_unusable += 1
+            continue
+        lines.append(
+            {
+                "input": {"messages": messages},
+                "response": response,
+                "advantage": each.advantage,
+                "temperature": each.temperature,
+                "is_cut": each.is_cut,
+                "policy": each.policy,
+            }
+        )
+    return FineTuningDataset("policy_gradient", _to_bytes(lines), len(lines), num_unusable)
 
 
 def _clean(conversation: Sequence[ChatMessage], number: int) -> list[dict[str, str]]:

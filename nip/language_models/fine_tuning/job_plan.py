@@ -3,9 +3,14 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest
+from nip.language_models.fine_tuning.backend import (
+    FineTuningBackend,
+    FineTuningMethod,
+    JobRequest,
+    PolicyGradientOptions,
+)
 from nip.language_models.fine_tuning.datasets import FineTuningDataset
 from nip.language_models.fine_tuning.job_names import (
     dataset_path,
@@ -46,14 +51,20 @@ class JobPlan:
     beta: float | None = None
     """DPO only: weight of the KL penalty towards the base model; None: the service chooses."""
 
+    policy_gradient: PolicyGradientOptions | None = None
+    """Options of the method ``policy_gradient``; None with other methods."""
+
     options: Mapping[str, Any] = field(default_factory=dict)
     """Values of the backend's own hyper-parameters."""
 
     @property
     def hyper_params(self) -> dict[str, Any]:
-        """Hyper-parameters that are not chosen by the service."""
+        """Hyper-parameters that are not chosen by the service, as JSON can hold them."""
         names = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
         values = without_missing({name: getattr(self, name) for name in names})
+        if self.policy_gradient is not None:
+            given = dataclasses.asdict(self.policy_gradient)
+            values["policy_gradient"] = {**given, "earlier_models": [*given["earlier_models"]]}
         return {**values, "options": dict(self.options)} if self.options else values
 
 
@@ -115,7 +126,7 @@ def next_attempt(run_id: str, row: FineTuningJobRow) -> FineTuningJobRow:
 
 def request_of(run_id: str, row: FineTuningJobRow) -> JobRequest:
     """Return the request that creates the job of an attempt at the service."""
-    assert row.file_id is not None and row.method in ("supervised", "dpo"), row
+    assert row.file_id is not None and row.method in get_args(FineTuningMethod), row
     metadata = job_metadata(
         row.key,
         run=run_id,

@@ -44,6 +44,7 @@ class LocalBackend(FineTuningBackend):
     """
 
     min_examples = 1
+    methods = ("supervised", "dpo", "policy_gradient")
     is_free = True
     poll_s = 0.05
     parameter_group = "local_training"
@@ -87,6 +88,9 @@ class LocalBackend(FineTuningBackend):
     async def create_job(self, request: JobRequest) -> RemoteJob:
         """Write the request of a job, and start the worker if none is running."""
         given: dict[str, Any] = request.hyper_params
+        if request.policy_gradient is not None:
+            # Advantages are those of the model that wrote the responses, so that one pass is usual.
+            given = {"n_epochs": 1, **given, "policy_gradient": self._with_absolute_names(request)}
         training = TrainingRequest(
             base_model=self._absolute(request.base_model),
             adapted_model=self._absolute(self._adapted_model(request.base_model)),
@@ -165,6 +169,12 @@ class LocalBackend(FineTuningBackend):
         folder = Path(base_model).expanduser()
         found = find_model(folder, self._model.fine_tuned_from)
         return None if isinstance(found, Path) else str(found.model)
+
+    def _with_absolute_names(self, request: JobRequest) -> dict[str, Any]:
+        given = dict(request.policy_gradient or {})
+        given["reference_model"] = self._absolute(given["reference_model"] or request.base_model)
+        given["earlier_models"] = [self._absolute(name) for name in given["earlier_models"]]
+        return given
 
     def _absolute(self, name: Any) -> Any:
         return None if name is None else str(Path(name).expanduser().absolute())

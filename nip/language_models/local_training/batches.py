@@ -89,8 +89,13 @@ def pad(examples: Sequence[Example], device: "torch.device | str") -> PaddedBatc
     return PaddedBatch(tokens.to(device), labels.to(device))
 
 
-def token_log_probs(model: object, batch: PaddedBatch) -> 'Float[Tensor, "row target"]':
-    """Return the log-probability of each label, and 0 where there is none."""
+def token_log_probs(
+    model: object, batch: PaddedBatch, temperatures: 'Float[Tensor, " row"] | None' = None
+) -> 'Float[Tensor, "row target"]':
+    """Return the log-probability of each label, and 0 where there is none.
+
+    With ``temperatures``, it is that of sampling a row at its temperature.
+    """
     import torch.nn.functional as F
 
     logits = model(  # type: ignore[operator]
@@ -98,7 +103,8 @@ def token_log_probs(model: object, batch: PaddedBatch) -> 'Float[Tensor, "row ta
     ).logits
     rows, targets, vocabulary = logits.shape
     # In single precision, because a sum over a large vocabulary loses too much in half precision.
-    losses = F.cross_entropy(
-        logits.float().view(-1, vocabulary), batch.labels.view(-1), reduction="none"
-    )
+    logits = logits.float()
+    if temperatures is not None:
+        logits = logits / temperatures[:, None, None]
+    losses = F.cross_entropy(logits.view(-1, vocabulary), batch.labels.view(-1), reduction="none")
     return -losses.view(rows, targets)

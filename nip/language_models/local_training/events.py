@@ -84,9 +84,9 @@ class LossLog:
         self._log = log
         self._num_updates = num_updates
         self._group_size = group_size
-        self._unread: list[tuple[int, Tensor, Mapping[str, float]]] = []
+        self._unread: list[tuple[int, Tensor, Mapping[str, float | Tensor]]] = []
 
-    def add(self, number: int, loss: "Tensor", data: Mapping[str, float]) -> None:
+    def add(self, number: int, loss: "Tensor", data: "Mapping[str, float | Tensor]") -> None:
         """Add the loss of an update, counted from 1, and further numbers.
 
         Raises
@@ -117,7 +117,12 @@ class LossLog:
                         "step": number,
                         "total_steps": self._num_updates,
                         "train_loss": loss,
-                        **data,
+                        **{name: _number(value) for name, value in data.items()},
                     },
                 }
             )
+
+
+def _number(value: "float | Tensor") -> float:
+    """Return a number, which may still be on a GPU."""
+    return value if isinstance(value, int | float) else float(value)

@@ -62,6 +62,16 @@ def preference_examples(tokenizer: Any, line: dict[str, Any]) -> tuple[Example, 
     return preferred, other
 
 
+def response_example(tokenizer: Any, line: dict[str, Any]) -> Example:
+    """Tokenise a line of a dataset for policy gradients."""
+    try:
+        prompt = _messages(line["input"], "messages")
+    except (KeyError, TypeError):
+        raise _malformed("input") from None
+    text = _messages(line, "response")[0]["content"]
+    return _with_answer(tokenizer, prompt, text, has_end=not line["is_cut"])
+
+
 def _messages(line: dict[str, Any], name: str) -> list[ChatMessage]:
     messages = line.get(name)
     if (
@@ -79,12 +89,15 @@ def _messages(line: dict[str, Any], name: str) -> list[ChatMessage]:
 def _malformed(name: str) -> FineTuningDatasetError:
     return FineTuningDatasetError(
         f"A line of the dataset has no list of messages under {name!r}. Use the format of "
-        "nip.language_models.fine_tuning.supervised_dataset or preference_dataset."
+        "nip.language_models.fine_tuning.supervised_dataset, preference_dataset or "
+        "policy_gradient_dataset."
     )
 
 
-def _with_answer(tokenizer: Any, prompt: Sequence[ChatMessage], answer: str) -> Example:
-    """Return the tokens that generating the answer to a prompt would give, with its end.
+def _with_answer(
+    tokenizer: Any, prompt: Sequence[ChatMessage], answer: str, *, has_end: bool = True
+) -> Example:
+    """Return the tokens that generating the answer to a prompt would give, with its end if any.
 
     Prompt and answer are tokenised separately, as they are when the answer is generated.
     """
@@ -97,7 +110,8 @@ def _with_answer(tokenizer: Any, prompt: Sequence[ChatMessage], answer: str) -> 
     )
     end = tokenizer.eos_token_id
     if end is not None:
-        written = [*written[: written.index(end)], end] if end in written else [*written, end]
+        written = written[: written.index(end)] if end in written else written
+        written = [*written, end] if has_end else written
     # Without a token before them, the first tokens could not be predicted.
     return Example([*start, *written], max(len(start), 1))
 

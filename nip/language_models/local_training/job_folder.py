@@ -48,8 +48,8 @@ class TrainingRequest:
     dataset: str
     """File of the dataset."""
 
-    method: Literal["supervised", "dpo"]
-    """Imitation of examples, or preference optimisation."""
+    method: Literal["supervised", "dpo", "policy_gradient"]
+    """Imitation of examples, preference optimisation, or policy gradients."""
 
     seed: int
     """Seed of the order of the examples, of new adapters and of dropout."""
@@ -65,6 +65,10 @@ class TrainingRequest:
 
     beta: float = 0.1
     """DPO only: weight of the KL penalty towards the model that the training starts from."""
+
+    policy_gradient: Mapping[str, Any] | None = None
+    """Policy gradients only: ``clip_epsilon``, ``kl_coefficient``, and the folders
+    ``reference_model`` and ``earlier_models``."""
 
     num_threads: int = 1
     """Threads of PyTorch."""

@@ -1,6 +1,8 @@
 """The model that a job trains: all of its weights, or an adapter."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,38 @@ def build_learner(request: TrainingRequest, device: str, dtype: str) -> Learner:
     elif is_adapter:
         model = _new_adapter(model, source, options)
     return Learner(model.to(device), read_tokenizer(source), source, is_adapter)
+
+
+@contextmanager
+def open_fixed_model(
+    learner: Learner, request: TrainingRequest, folder: str | None, device: Any, dtype: str
+) -> Iterator[Any]:
+    """Open a model whose weights are not changed, before the training of another.
+
+    Parameters
+    ----------
+    learner : Learner
+        The model in training, which itself is used where it has the same weights.
+    request : TrainingRequest
+        The request of the job.
+    folder : str, optional
+        Folder of a model or adapter; None: that of the model in training.
+    device, dtype : str
+        Where and how it computes.
+    """
+    if folder in (None, request.base_model):
+        yield learner.model
+    elif learner.is_adapter and Path(str(folder)) == learner.source:
+        with learner.model.disable_adapter():
+            yield learner.model
+    else:
+        found = find_model(check_folder(str(folder), request.adapted_model), request.adapted_model)
+        source = found.model if isinstance(found, AdapterFolder) else found
+        in_half = learner.is_adapter and dtype == "bfloat16"
+        model = read_model(source, "bfloat16" if in_half else "float32")
+        if isinstance(found, AdapterFolder):
+            model = _open_adapter(model, found.adapter, is_trainable=learner.is_adapter)
+        yield model.to(device).requires_grad_(False)
 
 
 def _new_adapter(model: Any, source: Path, options: Any) -> Any:

@@ -7,15 +7,15 @@ from typing import Any
 _DEFAULTS = {"lora": 2e-4, "full": 2e-5}
 """Those of TRL's trainers for supervised fine-tuning."""
 
-_DPO_FACTOR = 1 / 20
-"""TRL's default for DPO is 1e-6, a twentieth of that for supervised fine-tuning."""
+_FACTORS = {"supervised": 1.0, "dpo": 1 / 20, "policy_gradient": 1 / 20}
+"""TRL's default for DPO and GRPO is 1e-6, a twentieth of that for supervised fine-tuning."""
 
 
 def peak_learning_rate(options: Mapping[str, Any], method: str, multiplier: float) -> float:
     """Return the highest learning rate of a job."""
     given = options["learning_rate"]
     if given is None:
-        given = _DEFAULTS[options["adaptation"]] * (_DPO_FACTOR if method == "dpo" else 1.0)
+        given = _DEFAULTS[options["adaptation"]] * _FACTORS[method]
     return float(given * multiplier)
 
 

@@ -1,7 +1,7 @@
 """Losses of fine-tuning: imitation of examples, and direct preference optimisation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nip.language_models.local_training.batches import pad, token_log_probs
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-_REFERENCE_BATCH = 32
+REFERENCE_BATCH = 32
+"""Examples whose log-probabilities under a fixed model are computed together."""
 
 
 class Objective(ABC):
@@ -38,6 +39,10 @@ class Objective(ABC):
 
     def prepare(self, model: Any, device: Any) -> None:  # noqa: B027 - few need it
         """Compute what depends on the model before the training."""
+
+    def measures(self) -> "Mapping[str, Tensor]":
+        """Return further sums over the terms of the last loss, by name."""
+        return {}
 
 
 class Imitation(Objective):
@@ -87,8 +92,8 @@ class Preference(Objective):
         indices = range(len(self._pairs))
         with torch.no_grad():
             parts = [
-                self._log_probs(model, indices[start : start + _REFERENCE_BATCH], device)
-                for start in range(0, len(self._pairs), _REFERENCE_BATCH)
+                self._log_probs(model, indices[start : start + REFERENCE_BATCH], device)
+                for start in range(0, len(self._pairs), REFERENCE_BATCH)
             ]
         self._reference = torch.cat(parts, dim=1)
 

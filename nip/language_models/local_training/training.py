@@ -1,7 +1,9 @@
 """Training of one job, from its request to the folder of the new model.
 
 The loop is our own rather than TRL's, whose losses it reproduces, because checkpoints of TRL's
-trainers contain pickles, which this package never reads.
+trainers contain pickles, which this package never reads. For policy gradients there is another
+reason: TRL's ``GRPOTrainer`` samples the responses itself, to single prompts and with rewards that
+depend on nothing but prompt and response, while here they come from dialogues with other agents.
 """
 
 import importlib
@@ -10,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from nip.language_models.local_training.examples import (
     Example,
     preference_examples,
     read_lines,
+    response_example,
     supervised_example,
 )
 from nip.language_models.local_training.job_folder import (
@@ -38,9 +42,18 @@ from nip.language_models.local_training.job_folder import (
     JobStatus,
     TrainingRequest,
 )
-from nip.language_models.local_training.learner import Learner, build_learner
+from nip.language_models.local_training.learner import (
+    Learner,
+    build_learner,
+    open_fixed_model,
+)
 from nip.language_models.local_training.learning_rate import learning_rate, peak_learning_rate
 from nip.language_models.local_training.objectives import Imitation, Objective, Preference
+from nip.language_models.local_training.policy_gradient import (
+    OpenModel,
+    PolicyGradient,
+    Response,
+)
 from nip.language_models.local_training.processes import Processes, choose_device, choose_dtype
 from nip.seeding import stable_seed
 
@@ -80,7 +93,10 @@ class Training:
         # New adapters are drawn from the global generator of PyTorch.
         torch.manual_seed(stable_seed(request.seed, "adapter"))
         self._learner = build_learner(request, processes.device, dtype)
-        self._objective, self._num_left_out = _read_objective(request, self._learner)
+        open_model = partial(
+            open_fixed_model, self._learner, request, device=processes.device, dtype=dtype
+        )
+        self._objective, self._num_left_out = _read_objective(request, self._learner, open_model)
         with processes.precision():
             self._objective.prepare(self._learner.model, processes.device)
         self._parameters = {
@@ -149,31 +165,37 @@ class Training:
         )
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        loss = self._add_gradients(batch)
+        loss, measures = self._add_gradients(batch)
         if options["max_grad_norm"] is not None:
             torch.nn.utils.clip_grad_norm_(self._parameters.values(), options["max_grad_norm"])
         self._optimizer.step()
         self._optimizer.zero_grad()
         tokens = self._objective.num_tokens(batch)
-        self._losses.add(number + 1, loss, {"learning_rate": rate, "tokens": tokens})
+        self._losses.add(number + 1, loss, {"learning_rate": rate, "tokens": tokens, **measures})
 
-    def _add_gradients(self, batch: list[int]) -> Any:
-        """Add the gradients of a batch, and return its loss."""
+    def _add_gradients(self, batch: list[int]) -> tuple[Any, dict[str, Any]]:
+        """Add the gradients of a batch; return its loss, and further means."""
         processes = self._processes
         wanted: int = self._options["gradient_accumulation_steps"]
         num_parts = max(1, min(wanted, -(-len(batch) // processes.size)))
         weight = self._objective.weight(batch)
         total: Any = 0.0
+        measures: dict[str, Any] = {}
         for part in parts_of(batch, processes.rank, processes.size, num_parts):
             with processes.precision():
                 # Each process has equally many parts, because each waits for the others; a process
                 # without examples takes one that does not count.
                 loss = self._objective.loss(self._model, part or batch[:1], processes.device)
-            loss = loss * ((1.0 if part else 0.0) / weight)
+            factor = (1.0 if part else 0.0) / weight
+            loss = loss * factor
+            for name, value in self._objective.measures().items():
+                measures[name] = measures.get(name, 0.0) + factor * value
             # Gradients are means over the processes, and should be sums.
             (loss * processes.size).backward()
             total = total + loss.detach()
-        return processes.total(total)
+        return processes.total(total), {
+            name: processes.total(value) for name, value in measures.items()
+        }
 
     def _save(self, progress: Progress) -> None:
         started = time.monotonic()
@@ -245,7 +267,9 @@ def previous_optimizer(request: TrainingRequest) -> Path:
     return folder.with_name(OPTIMIZER_FOLDER) if folder.name == MODEL_FOLDER else folder / "none"
 
 
-def _read_objective(request: TrainingRequest, learner: Learner) -> tuple[Objective, int]:
+def _read_objective(
+    request: TrainingRequest, learner: Learner, open_model: OpenModel
+) -> tuple[Objective, int]:
     """Read the dataset; return its objective, and the number of examples that are too long."""
     lines = read_lines(Path(request.dataset))
     limits = (request.options["max_length"], learner.context_length)
@@ -263,6 +287,21 @@ def _read_objective(request: TrainingRequest, learner: Learner) -> tuple[Objecti
         ]
         kept = [each for each in examples if fits(each)]
         objective = Imitation(kept)
+    elif request.method == "policy_gradient":
+        responses = [
+            Response(
+                response_example(learner.tokenizer, line),
+                line["advantage"],
+                line["temperature"],
+                line["policy"],
+            )
+            for line in lines
+        ]
+        # A response that was cut before its first token has nothing to learn.
+        kept_responses = [each for each in responses if fits(each.example) and each.num_tokens]
+        given = request.policy_gradient
+        assert given is not None, request
+        objective = PolicyGradient(kept_responses, **given, open_model=open_model)
     else:
         pairs = [preference_examples(learner.tokenizer, line) for line in lines]
         kept_pairs = [pair for pair in pairs if fits(*pair)]

@@ -26,7 +26,8 @@ MAX_METADATA = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 MAX_HYPER_PARAMETER = 10_000
-METHODS = ("supervised", "dpo")
+METHODS = ("supervised", "dpo", "policy_gradient")
+"""Those of OpenAI, and that of local jobs, which a rehearsal trains here instead."""
 JOB_FIELDS = (
     "hyperparameters",
     "metadata",

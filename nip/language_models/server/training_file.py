@@ -20,9 +20,11 @@ def read_examples(content: bytes, method: str) -> list[TrainingExample]:
 
     With the method ``supervised`` each line is ``{"messages": [...]}``, and the last message, the
     assistant's, is the target; with ``dpo``, it is ``{"input": {"messages": [...]},
-    "preferred_output": [...], "non_preferred_output": [...]}``. ``MIN_EXAMPLES`` are required.
+    "preferred_output": [...], "non_preferred_output": [...]}``; with ``policy_gradient``, it is
+    ``{"input": {"messages": [...]}, "response": [...], "advantage": ...}``. ``MIN_EXAMPLES`` are
+    required.
     """
-    read = _read_supervised if method == "supervised" else _read_preference
+    read = _READERS[method]
     examples = []
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
@@ -69,6 +71,24 @@ def _read_preference(line: Any) -> TrainingExample:
     preferred = _only_answer(line["preferred_output"], "preferred_output")
     rejected = _only_answer(line["non_preferred_output"], "non_preferred_output")
     return TrainingExample(conversation, preferred, rejected)
+
+
+def _read_response(line: Any) -> TrainingExample:
+    if not isinstance(line["input"], dict):
+        raise ValueError("input must be an object with the key messages")
+    conversation = _messages(line["input"]["messages"])
+    advantage = line["advantage"]
+    if isinstance(advantage, bool) or not isinstance(advantage, int | float):
+        raise ValueError(f"advantage must be a number, got {advantage!r}")
+    answer = _only_answer(line["response"], "response")
+    return TrainingExample(conversation, answer, advantage=float(advantage))
+
+
+_READERS = {
+    "supervised": _read_supervised,
+    "dpo": _read_preference,
+    "policy_gradient": _read_response,
+}
 
 
 def _only_answer(value: Any, name: str) -> str:

@@ -49,7 +49,7 @@ class FineTuningJobRow:
     """The model that training starts from."""
 
     method: str
-    """``supervised`` or ``dpo``."""
+    """``supervised``, ``dpo`` or ``policy_gradient``."""
 
     hyper_params: Mapping[str, Any]
     """Training options sent to the service; it chooses the missing ones."""

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from nip.language_models.chat import ChatMessage
-from nip.language_models.fine_tuning import Preference, preference_dataset, supervised_dataset
+from nip.language_models.fine_tuning import (
+    Preference,
+    ScoredResponse,
+    policy_gradient_dataset,
+    preference_dataset,
+    supervised_dataset,
+)
 from nip.language_models.local_training.job_folder import JobFolder, TrainingRequest
 from nip.parameters import LocalTrainingParameters
 
@@ -46,6 +52,30 @@ def write_pairs(path: Path, num_pairs: int = 12) -> Path:
     ]
     path.write_bytes(preference_dataset(pairs).content)
     return path
+
+
+def write_responses(path: Path, num_responses: int = 24, **given: Any) -> Path:
+    """Write pairs of responses in which the same verdict always has a positive advantage."""
+    verdicts = ("Decision: accept", "Decision: reject")
+    responses = [
+        ScoredResponse(
+            conversation(number // 2), verdicts[number % 2], 1.0 - 2.0 * (number % 2), **given
+        )
+        for number in range(num_responses)
+    ]
+    path.write_bytes(policy_gradient_dataset(responses).content)
+    return path
+
+
+def policy_gradient(base: Path, **given: Any) -> dict[str, Any]:
+    """Return the fields of a request for policy gradients, whose reference is a base model."""
+    options = {
+        "clip_epsilon": 0.2,
+        "kl_coefficient": 0.1,
+        "reference_model": str(base),
+        "earlier_models": [],
+    }
+    return {"method": "policy_gradient", "policy_gradient": {**options, **given}}
 
 
 def make_job(path: Path, base: Path, dataset: Path, **given: Any) -> JobFolder:

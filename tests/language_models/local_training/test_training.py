@@ -13,7 +13,13 @@ from safetensors.torch import load_file
 from nip.language_models.local_training.job_folder import JobFolder
 from nip.language_models.local_training.training import Training, run_job
 from tests.language_models.local_model.tiny_model import make_model
-from tests.language_models.local_training.jobs import make_job, write_examples, write_pairs
+from tests.language_models.local_training.jobs import (
+    make_job,
+    policy_gradient,
+    write_examples,
+    write_pairs,
+    write_responses,
+)
 
 NUM_UPDATES = 9
 """Of 20 examples in batches of 8, three times."""
@@ -65,13 +71,16 @@ def interrupt_after(job: JobFolder, num_updates: int) -> None:
         {"keep_optimizer_state": True, "gradient_accumulation_steps": 3},
         {"adaptation": "lora", "lora_dropout": 0.3, "lr_schedule": "cosine"},
         {"method": "dpo", "adaptation": "lora"},
+        {"method": "policy_gradient", "adaptation": "lora", "keep_optimizer_state": True},
     ],
-    ids=["full", "lora", "dpo"],
+    ids=["full", "lora", "dpo", "policy_gradient"],
 )
 def test_a_job_that_was_interrupted_twice_ends_as_one_that_was_not(
     base: Path, examples: Path, pairs: Path, tmp_path: Path, given: dict[str, Any]
 ) -> None:
-    data = pairs if "method" in given else examples
+    data = pairs if given.get("method") == "dpo" else examples
+    if given.get("method") == "policy_gradient":
+        data, given = write_responses(tmp_path / "responses"), {**given, **policy_gradient(base)}
     whole = make_job(tmp_path / "whole", base, data, **given)
     run_job(whole)
     # A checkpoint after each update.

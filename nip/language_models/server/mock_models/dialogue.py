@@ -33,8 +33,15 @@ class DialogueModel(MockModel):
         return MockAnswer(self._rules.answer(request.messages, request.seed, request.model_data))
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
-        """Memorise the answers; a later example replaces an earlier one of the same key."""
+        """Memorise the answers; a later example replaces an earlier one of the same key.
+
+        With ``policy_gradient`` these are the responses whose advantage is positive.
+        """
         return {
             **(base_model_data or {}),
-            **{recall_key(example.messages): example.answer for example in examples},
+            **{
+                recall_key(example.messages): example.answer
+                for example in examples
+                if example.advantage is None or example.advantage > 0
+            },
         }

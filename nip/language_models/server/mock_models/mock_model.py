@@ -47,10 +47,13 @@ class TrainingExample:
     """The conversation before the target answer."""
 
     answer: str
-    """The target answer; with ``dpo``, the preferred one."""
+    """The target answer; with ``dpo``, the preferred one; with ``policy_gradient``, a response."""
 
     rejected: str | None = None
     """The non-preferred answer; None except with ``dpo``."""
+
+    advantage: float | None = None
+    """The advantage of the response; None except with ``policy_gradient``."""
 
 
 class MockModel(ABC):
@@ -88,7 +91,7 @@ class MockModel(ABC):
         examples : Sequence[TrainingExample]
             The training examples.
         method : str
-            ``supervised`` or ``dpo``.
+            ``supervised``, ``dpo`` or ``policy_gradient``.
 
         Returns
         -------
