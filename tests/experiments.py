@@ -112,10 +112,12 @@ def trainer_variants() -> dict[str, tuple[str, dict[str, Any]]]:
 def small_experiment(trainer: str, **changes: Any) -> HyperParameters:
     """Return a small experiment for any trainer, in a scenario of what it learns from."""
     if trainer_registry[trainer].data == "text":
-        if trainer == "pure_text_malt":
-            # A tree has several dialogues. A single group has enough pairs for a job.
+        if trainer in ("pure_text_grpo", "pure_text_malt"):
+            # A tree has several dialogues. A single group has enough examples for a job.
             changes["rl"] = {"rollouts_per_iteration": 8, **changes.get("rl", {})}
             changes.setdefault("every_agent", {"shared_model_group": "all"})
+        if trainer == "pure_text_grpo":
+            changes.setdefault("fine_tuning", {"backend": "local"})
         return make_text_params(trainer, **changes)
     return make_params(trainer=trainer, **changes)
 

@@ -12,12 +12,14 @@ from nip.language_models.engine.cache import check_response_cache
 from nip.language_models.fine_tuning import (
     check_fine_tuning_access,
     find_fine_tuning_backend,
+    fine_tuning_backend_registry,
 )
 from nip.language_models.fine_tuning.job_cost import price_of_job
 from nip.language_models.provider_registry import check_access
 from nip.language_models.server.faults import read_fault_plan
 from nip.language_models.server.mock_models.registry import check_mock_model
 from nip.parameters import HyperParameters, RlParameters, field_rules
+from nip.parameters.specs import trainer_specs
 from nip.protocols import ProtocolHandler
 from nip.scenario_base.text.agent import REHEARSAL_PROVIDER, TextAgent
 
@@ -96,7 +98,7 @@ def _check_model(agent: TextAgent, hyper_params: HyperParameters, *, learns: boo
     """Check that the model of an agent can be called, and fine-tuned if it learns."""
     backend, rehearsal = hyper_params.fine_tuning.backend, hyper_params.rehearsal
     if learns:
-        find_fine_tuning_backend(backend)
+        _check_method(hyper_params)
     if agent.model.provider == REHEARSAL_PROVIDER:
         check_mock_model(rehearsal.brain, rehearsal.brain_file)
         read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
@@ -104,6 +106,21 @@ def _check_model(agent: TextAgent, hyper_params: HyperParameters, *, learns: boo
     check_access(agent.model)
     if learns:
         check_fine_tuning_access(backend, agent.model)
+
+
+def _check_method(hyper_params: HyperParameters) -> None:
+    """Refuse a fine-tuning backend that lacks the method of the trainer."""
+    backend, trainer = hyper_params.fine_tuning.backend, hyper_params.trainer
+    method = trainer_specs[trainer].fine_tuning_method
+    if method is None or method in find_fine_tuning_backend(backend).methods:
+        return
+    names = fine_tuning_backend_registry.names()
+    able = [name for name in names if method in find_fine_tuning_backend(name).methods]
+    raise ParameterError(
+        f"trainer={trainer!r} needs fine-tuning jobs with the method {method!r}, which "
+        f"fine_tuning.backend={backend!r} does not have. Set fine_tuning.backend to "
+        f"{' or '.join(able)}, or choose another trainer."
+    )
 
 
 def _check_iterations_are_meant(hyper_params: HyperParameters) -> None:

@@ -12,6 +12,7 @@ from nip.errors import shown
 from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
+from nip.parameters.specs import trainer_specs
 from nip.parameters.types import Count, Minutes, NonNegative, Positive, Probability
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 def _forgets_the_optimizer(_: SubParameters, hyper_params: HyperParameters) -> bool:
     """Return whether every model that learns starts each fine-tuning from its base model."""
+    if trainer_specs[hyper_params.trainer].continues_models:
+        return False
     return all(
         getattr(agent, "fine_tune_from_scratch", True) or getattr(agent, "freeze_agent", True)
         for agent in hyper_params.agents.values()
@@ -47,7 +50,7 @@ class LocalTrainingParameters(SubParameters):
     """Names of the layers with an adapter, such as ``q_proj``; none: all linear layers."""
 
     learning_rate: Positive | None = None
-    """Peak learning rate; None: 2e-4 with ``lora``, 2e-5 with ``full``, for DPO a twentieth."""
+    """Peak rate; None: 2e-4 with ``lora``, 2e-5 with ``full``; for DPO and GRPO a twentieth."""
 
     lr_schedule: Literal["constant", "linear", "cosine"] = "linear"
     """How the learning rate falls after the warm-up: not at all, or to 0 in the last update."""
@@ -99,7 +102,7 @@ class LocalTrainingParameters(SubParameters):
         ),
         UnusedOptionRule(
             ("keep_optimizer_state",),
-            "unless an agent that learns has fine_tune_from_scratch=False",
+            "unless an agent that learns starts each fine-tuning from its present model",
             _forgets_the_optimizer,
         ),
     )

@@ -84,10 +84,19 @@ class TrainerSpec(OptionReader):
     reads_update_schedules: bool = True
     """Whether agents learn in the iterations of their update schedules only."""
 
+    fine_tuning_method: str | None = None
+    """Method of its fine-tuning jobs, as ``FineTuningMethod`` lists them, which the backend must
+    have. None: not stated, or it has none."""
+
     heads: tuple[str, ...] | None = None
     """Heads that its agents have, apart from those for pretraining: ``policy_head``,
     ``value_head`` or ``solo_head``. None: not stated, so that no option of an agent is reported as
     unused because of it."""
+
+    @property
+    def continues_models(self) -> bool:
+        """Whether each fine-tuning starts from the model that has sampled, not the base model."""
+        return self.fine_tuning_method == "policy_gradient"
 
     def learns(self, data: DataType) -> bool:
         """Return whether the trainer learns from a kind of data."""
@@ -104,6 +113,7 @@ class TrainerSpec(OptionReader):
         num_iterations: str | None = None,
         plays_episodes: bool | None = None,
         reads_update_schedules: bool | None = None,
+        fine_tuning_method: str | None = None,
         heads: tuple[str, ...] | None = None,
     ) -> TrainerSpec:
         """Return the spec of a trainer that reads more options, or fewer.
@@ -125,6 +135,8 @@ class TrainerSpec(OptionReader):
             Whether agents play episodes, if that differs.
         reads_update_schedules : bool, optional
             Whether update schedules have an effect, if that differs.
+        fine_tuning_method : str, optional
+            Method of its fine-tuning jobs, if it differs.
         heads : tuple of str, optional
             Heads that its agents have, if they are others.
         """
@@ -142,6 +154,7 @@ class TrainerSpec(OptionReader):
                 if reads_update_schedules is None
                 else reads_update_schedules
             ),
+            fine_tuning_method=fine_tuning_method or self.fine_tuning_method,
             heads=self.heads if heads is None else heads,
         )
 

@@ -310,6 +310,26 @@ class TextRlParameters(SubParameters):
     )
 
 
+@dataclass
+class ResponseTreeParameters(SubParameters):
+    """Parameters shared by all trainers that sample trees of dialogues."""
+
+    num_responses_per_timestep: Annotated[int, Ge(2)] = 2
+    """Number k of responses at each decision point; a tree of n rounds has up to k^n dialogues."""
+
+    def memory_needs(
+        self, at: Callable[[str], str], hyper_params: SubParameters
+    ) -> Iterator[MemoryNeed]:
+        """State the size of the first responses of all trees, in a run that samples them."""
+        group = trainer_specs[hyper_params.get("trainer")].parameter_group
+        if group is None or hyper_params.get(group) is not self:
+            return
+        num_rollouts = hyper_params.get("rl").rollouts_per_iteration or 1
+        options = {at("num_responses_per_timestep"): self.num_responses_per_timestep}
+        needed = BYTES_OF_DIALOGUE * self.num_responses_per_timestep * num_rollouts
+        yield MemoryNeed("the list of responses", options, needed)
+
+
 @register_parameter_class
 @dataclass
 class PureTextEiParameters(SubParameters):

@@ -23,7 +23,13 @@ ScenarioType = Literal[
 """Built-in scenarios."""
 
 TrainerType = Literal[
-    "pure_text_ei", "pure_text_malt", "reinforce", "solo_agent", "spg", "vanilla_ppo"
+    "pure_text_ei",
+    "pure_text_grpo",
+    "pure_text_malt",
+    "reinforce",
+    "solo_agent",
+    "spg",
+    "vanilla_ppo",
 ]
 """Built-in trainers."""
 

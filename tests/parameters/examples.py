@@ -181,6 +181,8 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
         fields["decision_scale"] = "out_of_10"
     if fields.get("weighting_use_replacement") is False:
         fields["weighting_sample_size_factor"] = 0.5
+    if fields.get("baseline") == "agent":
+        fields["scale_rewards"] = "batch"
     fields.pop("shared_model_group", None)
     fields.pop("randomize_prover_stance", None)
     if "min_message_rounds" in fields or "max_message_rounds" in fields:
@@ -232,7 +234,7 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     networks = ["reinforce", "solo_agent", "spg", "vanilla_ppo"]
     trainers = ["spg"] if scenario == "matrix_games" else networks
     if is_text:
-        trainers = ["pure_text_ei", "pure_text_malt"]
+        trainers = ["pure_text_ei", "pure_text_grpo", "pure_text_malt"]
     root["trainer"] = draw(st.sampled_from(trainers))
     refused = {"best_checkpoint"} if is_text else set()
     if root["trainer"] not in ("reinforce", "spg", "vanilla_ppo") or scenario == "matrix_games":

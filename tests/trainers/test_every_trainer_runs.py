@@ -136,7 +136,7 @@ OPTIONS = {
 EXTRAS = {"tensorboard": "tensorboard", "wandb": "wandb"}
 """Packages that a callback needs besides."""
 
-TEXT_TRAINERS = ("pure_text_ei", "pure_text_malt")
+TEXT_TRAINERS = ("pure_text_ei", "pure_text_grpo", "pure_text_malt")
 
 REFUSED = {
     **{("average_agent_weights", trainer): "networks" for trainer in TEXT_TRAINERS},

@@ -212,7 +212,8 @@ def builtin():
 assert "vanilla_ppo" in trainer_specs
 assert builtin() == {"vanilla_ppo_spec"}, builtin()
 assert "no_such_trainer" not in trainer_specs
-names = ("pure_text_ei", "pure_text_malt", "reinforce", "solo_agent", "spg", "vanilla_ppo")
+text = ("pure_text_ei", "pure_text_grpo", "pure_text_malt")
+names = (*text, "reinforce", "solo_agent", "spg", "vanilla_ppo")
 specs = {f"{name}_spec" for name in names}
 assert builtin() == specs, builtin()
 assert "torch" not in sys.modules

@@ -71,6 +71,9 @@ def _options_of_learning(hyper_params: HyperParameters) -> Iterator[tuple[str, s
                 yield f"agents.{name}.{field}.critic", f"{trainer}, whose agents have no critic"
         if not spec.reads_update_schedules:
             yield f"agents.{name}.update_schedule", f"{trainer}, in which agents always learn"
+        if spec.continues_models:
+            reason = f"{trainer}, which always starts from the model that has sampled"
+            yield f"agents.{name}.fine_tune_from_scratch", reason
 
 
 def _has_part(hyper_params: HyperParameters, name: str, part: str, heads: Iterable[str]) -> bool:

@@ -8,9 +8,12 @@ from typing import Protocol
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, ModelSpec
+from nip.language_models.fine_tuning.backend import PolicyGradientOptions
 from nip.language_models.fine_tuning.datasets import (
     FineTuningDataset,
     Preference,
+    ScoredResponse,
+    policy_gradient_dataset,
     preference_dataset,
     supervised_dataset,
 )
@@ -35,10 +38,12 @@ class FineTuningService(Protocol):
         group: PureTextSharedModelGroup,
         dataset: FineTuningDataset,
         beta: float | None = None,
+        policy_gradient: PolicyGradientOptions | None = None,
     ) -> None:
         """Create the group's job of the present iteration, unless it exists already.
 
-        ``beta`` is the weight of the KL penalty of a job that learns preferences.
+        ``beta`` is the weight of the KL penalty of a job that learns preferences, and
+        ``policy_gradient`` has the options of one with that method.
         """
 
 
@@ -176,6 +181,35 @@ class PureTextSharedModelGroup:
                 each for name in learners for each in preferences_per_agent.get(name, ())
             ]
             service.create_job(self, preference_dataset(preferences), beta)
+
+    def create_policy_gradient_fine_tune_job(
+        self,
+        responses_per_agent: Mapping[str, Iterable[ScoredResponse]],
+        options: PolicyGradientOptions,
+    ) -> None:
+        """Fine-tune the model by policy gradients, from responses of its agents with advantages.
+
+        Jobs are created as in ``create_supervised_fine_tune_job``.
+
+        Parameters
+        ----------
+        responses_per_agent : mapping from str to iterable of ScoredResponse
+            Responses to learn from, by agent; only those of agents that learn are read. Agents may
+            be missing.
+        options : PolicyGradientOptions
+            Options of the job.
+
+        Raises
+        ------
+        LanguageModelError
+            If the job cannot be created and ``fine_tuning.on_failure`` is ``stop``.
+        """
+        service = self._connected_service()
+        learners = self._present_learners(service)
+        if learners:
+            responses = [each for name in learners for each in responses_per_agent.get(name, ())]
+            dataset = policy_gradient_dataset(responses)
+            service.create_job(self, dataset, policy_gradient=options)
 
     def _connected_service(self) -> FineTuningService:
         assert self.service is not None, "a trainer connects its groups before it uses them"

@@ -7,8 +7,15 @@ from nip.scenario_base.text.conversation import Conversation
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
 from nip.trainers.text.preference_pairs import PairRule, pair_rules
-from nip.trainers.text.tree_statistics import tree_statistic_names, tree_statistics
+from nip.trainers.text.tree_statistics import (
+    PAIRS,
+    REWARD,
+    tree_statistic_names,
+    tree_statistics,
+)
 from nip.utils.nested_array_dict import NestedArrayDict
+
+_METRICS = (REWARD, PAIRS)
 
 
 @register_trainer("pure_text_malt")
@@ -51,7 +58,8 @@ class PureTextMaltTrainer(PureTextRlTrainer):
             self._stored.trees(self.state.iteration),
             pair_rules(self.protocol_handler),
             self.scenario_instance.rules.episode,
+            _METRICS,
         )
 
     def _training_statistic_names(self) -> frozenset[str]:
-        return tree_statistic_names(self.scenario_instance.rules.episode)
+        return tree_statistic_names(self.scenario_instance.rules.episode, _METRICS)

@@ -48,15 +48,18 @@ def is_rehearsal(instance: PureTextScenarioInstance) -> bool:
     return all(each.model.provider == REHEARSAL_PROVIDER for each in instance.agents.values())
 
 
-def assumed_shares(instance: PureTextScenarioInstance, responses: int = 1) -> dict[str, AgentShare]:
+def assumed_shares(
+    instance: PureTextScenarioInstance, responses: int = 1, num_answers: int = 1
+) -> dict[str, AgentShare]:
     """Assume that all rounds are played, and average lengths of answers.
 
     An agent whose turns depend on the seed of the dialogue counts with the mean over all seeds.
     With several ``responses`` at each point, a share is that of a whole tree, in which each
-    response is assumed to be positive with probability one half.
+    response is assumed to be positive with probability one half, and an example of a point that
+    has both kinds has ``num_answers`` of them.
     """
     if responses > 1:
-        return _assumed_shares_of_trees(instance, responses)
+        return _assumed_shares_of_trees(instance, responses, num_answers)
     variants = range(instance.protocol_handler.num_variants)
     words = {name: ANSWER_SHARE * n for name, n in instance.rules.max_response_words.items()}
     shares = {}
@@ -78,7 +81,7 @@ def assumed_shares(instance: PureTextScenarioInstance, responses: int = 1) -> di
 
 
 def _assumed_shares_of_trees(
-    instance: PureTextScenarioInstance, responses: int
+    instance: PureTextScenarioInstance, responses: int, num_answers: int
 ) -> dict[str, AgentShare]:
     variants = range(instance.protocol_handler.num_variants)
     words = {name: ANSWER_SHARE * n for name, n in instance.rules.max_response_words.items()}
@@ -97,8 +100,8 @@ def _assumed_shares_of_trees(
         shares[agent] = AgentShare(
             prompt_tokens=TOKENS_PER_WORD * read / len(variants),
             completion_tokens=TOKENS_PER_WORD * words[agent] * num_calls,
-            example_tokens=TOKENS_PER_WORD * (mean_prompt + 2 * words[agent]),
-            selected=both_kinds * num_calls / responses,
+            example_tokens=TOKENS_PER_WORD * (mean_prompt + num_answers * words[agent]),
+            selected=both_kinds * num_calls / (responses if num_answers == 2 else 1),
         )
     return shares
 

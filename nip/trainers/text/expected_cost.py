@@ -18,7 +18,7 @@ from nip.trainers.text.data_order import first_iteration_learnt_from
 from nip.trainers.text.guess_replacement import guess_replacement_share
 from nip.trainers.text.played_dialogues import measured_shares
 from nip.trainers.text.run_cost import CostSum, learning_groups, stages_of
-from nip.trainers.text.tree_shape import num_responses, samples_trees
+from nip.trainers.text.tree_shape import num_answers_of_example, num_responses, samples_trees
 
 
 def expected_run_cost(
@@ -32,7 +32,9 @@ def expected_run_cost(
     phases: tuple[RolloutPhase, ...] = ("train", "test")
     shares = {
         phase: measured_shares(hyper_params, instance, phase)
-        or assumed_shares(instance, num_responses(hyper_params, phase))
+        or assumed_shares(
+            instance, num_responses(hyper_params, phase), num_answers_of_example(hyper_params)
+        )
         for phase in phases
     }
     costs = CostSum(hyper_params, instance, prices)

@@ -16,6 +16,7 @@ from nip.language_models.fine_tuning import (
     JobOptions,
     JobPlan,
     JobRunner,
+    PolicyGradientOptions,
     PollingPolicy,
     build_fine_tuning_backend,
     find_fine_tuning_backend,
@@ -94,6 +95,7 @@ class FineTuningManager:
         group: PureTextSharedModelGroup,
         dataset: FineTuningDataset,
         beta: float | None = None,
+        policy_gradient: PolicyGradientOptions | None = None,
     ) -> None:
         """Add a job of the current iteration, which ``create_pending_jobs`` creates."""
         seed = stable_seed(self._seed, "fine-tuning", self.iteration, group.name)
@@ -109,6 +111,7 @@ class FineTuningManager:
                     group.learning_rate_multiplier or self._params.learning_rate_multiplier
                 ),
                 beta=beta,
+                policy_gradient=policy_gradient,
                 options={} if self._is_mocked(group) else self._options,
             )
         )

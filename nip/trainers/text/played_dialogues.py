@@ -74,7 +74,7 @@ def measured_shares(
         return None
     rollouts.sort(key=lambda each: each.position)
     if responses > 1:
-        return shares_of_trees(instance, rollouts)
+        return shares_of_trees(hyper_params, instance, rollouts)
     return _shares(hyper_params, instance, rollouts)
 
 

@@ -34,8 +34,8 @@ class ResponsePair:
         said = self.node.rollout.messages
         return Preference(
             conversation.messages_for(self.agent, len(self.node.path), said),
-            _message(self.preferred, self.agent).text,
-            _message(self.non_preferred, self.agent).text,
+            message_of(self.preferred, self.agent).text,
+            message_of(self.non_preferred, self.agent).text,
         )
 
 
@@ -85,8 +85,8 @@ class PairRule:
     def _differing(
         self, children: Sequence[ResponseNode], other: ResponseNode
     ) -> list[ResponseNode]:
-        text = _message(other, self.agent).text
-        return [child for child in children if _message(child, self.agent).text != text]
+        text = message_of(other, self.agent).text
+        return [child for child in children if message_of(child, self.agent).text != text]
 
 
 def pair_rules(protocol: ProtocolHandler) -> list[PairRule]:
@@ -102,7 +102,7 @@ def _has_message(child: ResponseNode, agent: str) -> bool:
     return any(each.agent == agent for each in _last_round(child))
 
 
-def _message(child: ResponseNode, agent: str) -> MessageRecord:
+def message_of(child: ResponseNode, agent: str) -> MessageRecord:
     """Return the message of an agent in the last round of a node."""
     return next(each for each in _last_round(child) if each.agent == agent)
 

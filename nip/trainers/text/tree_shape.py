@@ -3,11 +3,9 @@
 from nip.errors import ParameterError
 from nip.parameters import HyperParameters
 from nip.parameters.specs import trainer_specs
+from nip.parameters.trainers import ResponseTreeParameters
 from nip.run_store import RolloutPhase
 from nip.scenario_base.text.episode_rules import EpisodeRules
-
-TREE_GROUP = "pure_text_malt"
-"""Group of parameters of the trainers that sample trees."""
 
 MAX_LEAVES = 2**20
 """Most dialogues that a tree may have."""
@@ -15,15 +13,24 @@ MAX_LEAVES = 2**20
 
 def samples_trees(hyper_params: HyperParameters) -> bool:
     """Tell whether the trainer samples a tree of dialogues for each training rollout."""
-    return trainer_specs[hyper_params.trainer].parameter_group == TREE_GROUP
+    return _tree_parameters(hyper_params) is not None
 
 
 def num_responses(hyper_params: HyperParameters, phase: RolloutPhase) -> int:
     """Return the number of responses at each decision point; 1 if there is no tree, as in tests."""
-    if phase == "test" or not samples_trees(hyper_params):
-        return 1
-    responses: int = hyper_params.pure_text_malt.num_responses_per_timestep
-    return responses
+    parameters = _tree_parameters(hyper_params)
+    return 1 if phase == "test" or parameters is None else parameters.num_responses_per_timestep
+
+
+def num_answers_of_example(hyper_params: HyperParameters) -> int:
+    """Return the number of responses of which an example of a tree consists: 2 for preferences."""
+    return 2 if trainer_specs[hyper_params.trainer].fine_tuning_method == "dpo" else 1
+
+
+def _tree_parameters(hyper_params: HyperParameters) -> ResponseTreeParameters | None:
+    group = trainer_specs[hyper_params.trainer].parameter_group
+    parameters = None if group is None else hyper_params.get(group)
+    return parameters if isinstance(parameters, ResponseTreeParameters) else None
 
 
 def num_nodes(episode: EpisodeRules, round: int, seed: int, responses: int) -> int:
@@ -49,7 +56,7 @@ def most_leaves(episode: EpisodeRules, responses: int) -> int:
     )
     if most > MAX_LEAVES:
         raise ParameterError(
-            f"{TREE_GROUP}.num_responses_per_timestep={responses} leads to up to {most} dialogues "
+            f"num_responses_per_timestep={responses} leads to up to {most} dialogues "
             f"for each datapoint, but there may be at most {MAX_LEAVES}. Lower it, or the number "
             "of rounds of the protocol."
         )
@@ -63,9 +70,14 @@ def calls_by_round(episode: EpisodeRules, agent: str, seed: int, responses: int)
     }
 
 
-def most_pairs(episode: EpisodeRules, agent: str, responses: int) -> int:
-    """Return the most pairs of an agent in a tree: one for each point at which it is asked."""
-    return max(
-        sum(calls_by_round(episode, agent, variant, responses).values()) // responses
+def most_examples(episode: EpisodeRules, agent: str, responses: int, num_answers: int) -> int:
+    """Return the most examples of an agent in a tree, each with one or two of its responses.
+
+    With one, these are all of its responses; with two, there is a pair for each point at which it
+    is asked.
+    """
+    most = max(
+        sum(calls_by_round(episode, agent, variant, responses).values())
         for variant in range(episode.protocol.num_variants)
     )
+    return most if num_answers == 1 else most // responses

@@ -5,36 +5,33 @@ from statistics import fmean
 
 from nip.language_models.chat import ChatMessage
 from nip.language_models.server.chat_request import count_prompt_tokens
+from nip.parameters import HyperParameters
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.average_dialogue import AgentShare
-from nip.trainers.text.preference_pairs import pair_rules
+from nip.trainers.text.preference_pairs import PairRule, pair_rules
+from nip.trainers.text.response_advantages import groups_of, is_informative
 from nip.trainers.text.stored_rollouts import group_by_tree
+from nip.trainers.text.tree_shape import num_answers_of_example
 
 
 def shares_of_trees(
-    instance: PureTextScenarioInstance, leaves: Sequence[Rollout]
+    hyper_params: HyperParameters, instance: PureTextScenarioInstance, leaves: Sequence[Rollout]
 ) -> dict[str, AgentShare]:
-    """Return the tokens and pairs of each agent in an average tree; leaves sorted by position."""
+    """Return the tokens and examples of each agent in an average tree; leaves by position."""
     trees = list(group_by_tree(leaves))
     shares = {}
     for rule in pair_rules(instance.protocol_handler):
         own = [
             message for root in trees for message in _messages(root) if message.agent == rule.agent
         ]
-        sizes = []
-        for root in trees:
-            datapoint = instance.train_dataset[root.rollout.datapoint]
-            conversation = Conversation(instance.rules, datapoint, root.rollout.seed)
-            for pair in rule.draw(root):
-                example = pair.preference(conversation)
-                answers = [
-                    ChatMessage(role="assistant", content=text)
-                    for text in (example.preferred, example.non_preferred)
-                ]
-                sizes.append(count_prompt_tokens([*example.conversation, *answers]))
+        sizes = [
+            count_prompt_tokens(example)
+            for root in trees
+            for example in _examples(hyper_params, instance, root, rule)
+        ]
         shares[rule.agent] = AgentShare(
             prompt_tokens=sum(each.prompt_tokens for each in own) / len(trees),
             completion_tokens=sum(each.completion_tokens for each in own) / len(trees),
@@ -42,6 +39,33 @@ def shares_of_trees(
             selected=len(sizes) / len(trees),
         )
     return shares
+
+
+def _examples(
+    hyper_params: HyperParameters,
+    instance: PureTextScenarioInstance,
+    root: ResponseNode,
+    rule: PairRule,
+) -> Iterator[list[ChatMessage]]:
+    """Yield the messages of each example of an agent in a tree: a pair, or a single response."""
+    datapoint = instance.train_dataset[root.rollout.datapoint]
+    conversation = Conversation(instance.rules, datapoint, root.rollout.seed)
+    if num_answers_of_example(hyper_params) == 2:
+        for pair in rule.draw(root):
+            preference = pair.preference(conversation)
+            answers = (preference.preferred, preference.non_preferred)
+            yield [*preference.conversation, *map(_answer, answers)]
+        return
+    keeps_all = hyper_params.pure_text_grpo.baseline == "agent"
+    for group in groups_of(root, rule):
+        for each in group if keeps_all or is_informative(group) else ():
+            said = each.node.rollout.messages
+            prompt = conversation.messages_for(rule.agent, each.message.round, said)
+            yield [*prompt, _answer(each.message.text)]
+
+
+def _answer(text: str) -> ChatMessage:
+    return ChatMessage(role="assistant", content=text)
 
 
 def _messages(root: ResponseNode) -> Iterator[MessageRecord]:

@@ -1,20 +1,28 @@
 """Metrics of response trees; ``doc/reference/text_metrics.md`` defines each."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import fmean
 
 from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.trainers.text.preference_pairs import PairRule
 
+REWARD, PAIRS, INFORMATIVE = "mean_expected_reward", "num_pairs", "informative_share"
+"""Metrics of an agent in a round."""
+
 
 def tree_statistics(
-    trees: Iterable[ResponseNode], rules: Sequence[PairRule], episode: EpisodeRules
+    trees: Iterable[ResponseNode],
+    rules: Sequence[PairRule],
+    episode: EpisodeRules,
+    metrics: Collection[str],
 ) -> dict[str, float]:
-    """Return the number of pairs, and the mean expected reward of responses, by agent and round.
+    """Return metrics of the responses of each agent in each round.
 
-    A mean over no response is left out.
+    They are the mean expected reward of its responses, the number of its pairs, and the share of
+    points where its responses differ in their expected rewards, of those at which it has any. Means
+    and shares of nothing are left out.
 
     Parameters
     ----------
@@ -24,33 +32,39 @@ def tree_statistics(
         One for each agent.
     episode : EpisodeRules
         They say in which rounds each agent is asked.
+    metrics : collection of str
+        Those that are wanted.
     """
     values: dict[str, list[float]] = defaultdict(list)
     pairs = {
-        _name(rule.agent, "num_pairs", round): 0
+        _name(rule.agent, PAIRS, round): 0
         for rule in rules
         for round in _rounds(rule.agent, episode)
+        if PAIRS in metrics
     }
     for root in trees:
         for rule in rules:
             for node in root.nodes():
-                for _, value in rule.responses(node):
-                    name = _name(rule.agent, "mean_expected_reward", len(node.path))
-                    values[name].append(value)
-            for pair in rule.draw(root):
-                pairs[_name(rule.agent, "num_pairs", len(pair.node.path))] += 1
+                rewards = [value for _, value in rule.responses(node)]
+                round = len(node.path)
+                values[_name(rule.agent, REWARD, round)] += rewards
+                if rewards and INFORMATIVE in metrics:
+                    differs = len(set(rewards)) > 1
+                    values[_name(rule.agent, INFORMATIVE, round)].append(differs)
+            for pair in rule.draw(root) if PAIRS in metrics else ():
+                pairs[_name(rule.agent, PAIRS, len(pair.node.path))] += 1
     return {
-        **{name: fmean(listed) for name, listed in values.items()},
+        **{name: fmean(listed) for name, listed in values.items() if listed},
         **{name: float(number) for name, number in pairs.items()},
     }
 
 
-def tree_statistic_names(episode: EpisodeRules) -> frozenset[str]:
-    """Return the names of all metrics of trees."""
+def tree_statistic_names(episode: EpisodeRules, metrics: Collection[str]) -> frozenset[str]:
+    """Return the names of some metrics of trees."""
     return frozenset(
         _name(agent, metric, round)
         for agent in episode.protocol.agent_names
-        for metric in ("mean_expected_reward", "num_pairs")
+        for metric in metrics
         for round in _rounds(agent, episode)
     )
 

@@ -2,7 +2,7 @@
 
 Every dialogue reaches its last round, every answer its token limit, and every byte of a prompt that
 is not such an answer is a token. All rollouts become training examples; of response trees, each
-point at which an agent is asked becomes a pair.
+point at which an agent is asked becomes a pair, or each response an example.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,13 @@ from nip.scenario_base.text.rollout import MessageRecord
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.data_order import first_iteration_learnt_from
 from nip.trainers.text.run_cost import CostSum, Stage, learning_groups, stages_of
-from nip.trainers.text.tree_shape import most_leaves, most_pairs, num_nodes, num_responses
+from nip.trainers.text.tree_shape import (
+    most_examples,
+    most_leaves,
+    num_answers_of_example,
+    num_nodes,
+    num_responses,
+)
 
 _SLACK_BYTES = 64
 """Difference between the prompts of one datapoint with different seeds."""
@@ -108,10 +114,11 @@ class _Bounds:
             last = len(stages) - 1
             first = first_iteration_learnt_from(hyper_params, self._instance.agents[agent], last)
             prompts = [turn.num_tokens for turns in self._turns[agent] for turn in turns]
-            # The example of a rollout has one answer, that of a point in a tree a pair of them.
+            # The example of a rollout has one answer, that of a point in a tree may have a pair.
             per_rollout, num_answers = 1, 1
             if responses > 1:
-                per_rollout, num_answers = most_pairs(self._episode, agent, responses), 2
+                num_answers = num_answers_of_example(hyper_params)
+                per_rollout = most_examples(self._episode, agent, responses, num_answers)
             answers = num_answers * (self._limits[agent] + TOKENS_PER_MESSAGE)
             for stage in stages[first:] if prompts else ():
                 number = len(stage.requests) * per_rollout

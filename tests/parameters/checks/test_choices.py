@@ -53,7 +53,8 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
         (
             {"trainer": "vanila_ppo"},
             "trainer='vanila_ppo': There is no trainer 'vanila_ppo'. Did you mean 'vanilla_ppo'? "
-            "Known: pure_text_ei, pure_text_malt, reinforce, solo_agent, spg, vanilla_ppo.",
+            "Known: pure_text_ei, pure_text_grpo, pure_text_malt, reinforce, solo_agent, spg, "
+            "vanilla_ppo.",
         ),
         (
             {"scenario": "graph_isomorphisms"},
@@ -76,8 +77,8 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
         (
             {"scenario": "code_validation"},
             "trainer='vanilla_ppo' learns from tensors, but scenario='code_validation' is made of "
-            "text. Choose one of the trainers pure_text_ei, pure_text_malt, or one of the "
-            "scenarios graph_isomorphism, image_classification, toy.",
+            "text. Choose one of the trainers pure_text_ei, pure_text_grpo, pure_text_malt, or one "
+            "of the scenarios graph_isomorphism, image_classification, toy.",
         ),
         (
             {"scenario": "matrix_games", "dataset": "tandem"},

@@ -16,7 +16,12 @@ from nip.scenario_base.text.response_tree import (
 from nip.scenario_base.text.rollout import Rollout
 from nip.trainers.text.preference_pairs import PairRule, pair_rules
 from nip.trainers.text.stored_rollouts import group_by_tree
-from nip.trainers.text.tree_statistics import tree_statistic_names, tree_statistics
+from nip.trainers.text.tree_statistics import (
+    PAIRS,
+    REWARD,
+    tree_statistic_names,
+    tree_statistics,
+)
 from tests.scenario_base.text.dialogues import DATAPOINT, PLAN, agents_of, answering, rules_of
 
 ACCEPT, REJECT = "Right.\nDecision: accept", "Wrong.\nDecision: reject"
@@ -211,7 +216,8 @@ def test_two_trees_of_one_datapoint_stay_apart(root) -> None:
 
 def test_statistics_count_pairs_and_average_responses_by_round(root) -> None:
     episode = RULES.episode
-    found = tree_statistics([root, root], pair_rules(RULES.protocol), episode)
+    metrics = (REWARD, PAIRS)
+    found = tree_statistics([root, root], pair_rules(RULES.protocol), episode, metrics)
     assert found == {
         "prover.mean_expected_reward_round_1": pytest.approx((2 / 3 + 1 / 3 + 1) / 3),
         # Seven verdicts have a label, of which four are right.
@@ -219,4 +225,4 @@ def test_statistics_count_pairs_and_average_responses_by_round(root) -> None:
         "prover.num_pairs_round_1": 2.0,
         "verifier.num_pairs_round_2": 4.0,
     }
-    assert set(found) == tree_statistic_names(episode)
+    assert set(found) == tree_statistic_names(episode, metrics)
