@@ -14,7 +14,7 @@ from nip.scenarios.quotes.scenario import QuotesScenario
 from nip.trainers.core.context import TrainingContext
 from nip.trainers.text.preference_pairs import pair_rules
 from nip.trainers.text.statistics import first_verifier_statistics, rollout_statistics
-from nip.trainers.text.tree_statistics import tree_statistics
+from nip.trainers.text.tree_statistics import INFORMATIVE, PAIRS, REWARD, tree_statistics
 from tests.doc.pages import DOC
 from tests.protocols.play import handler_of
 from tests.trainers.rollout_tables import NUM_ROUNDS, make_rollouts
@@ -68,7 +68,10 @@ def computed() -> dict[str, list[float]]:
                 agent, dot, figure = name.rpartition(".")
                 assert not dot or agent in protocol.agent_names
                 values[f"<agent>.{figure}" if dot else figure].append(value)
-    for name, value in tree_statistics([grow()], pair_rules(RULES.protocol), RULES.episode).items():
+    of_trees = tree_statistics(
+        [grow()], pair_rules(RULES.protocol), RULES.episode, (REWARD, PAIRS, INFORMATIVE)
+    )
+    for name, value in of_trees.items():
         figure = re.sub(r"\d+$", "<r>", name.partition(".")[2])
         values[f"<agent>.{figure}"].append(value)
     return dict(values)

@@ -1,16 +1,20 @@
 """GRPO: policy gradients with advantages relative to the other responses to the same dialogue."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nip.errors import ParameterError
+from nip.experiment_settings import ExperimentSettings
 from nip.language_models.fine_tuning import PolicyGradientOptions, ScoredResponse
+from nip.parameters import HyperParameters
 from nip.protocols.rules import VERIFIER
+from nip.run_store import Run
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
+from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
-from nip.trainers.text.preference_pairs import PairRule, pair_rules
+from nip.trainers.text.preference_pairs import pair_rules
 from nip.trainers.text.response_advantages import (
     Group,
     Response,
@@ -47,8 +51,18 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
     (2024).
     """
 
-    _baselines: Mapping[str, float] = {}
-    """Running mean of the reward of each agent that has had a response."""
+    def __init__(
+        self,
+        hyper_params: HyperParameters,
+        scenario_instance: PureTextScenarioInstance,
+        settings: ExperimentSettings,
+        run: Run | None = None,
+    ) -> None:
+        super().__init__(hyper_params, scenario_instance, settings, run)
+        self._baselines: Mapping[str, float] = {}
+        for group in self.shared_model_groups.values():
+            # The ratios of the loss are to the probabilities of the model that has sampled.
+            group.fine_tune_from_scratch = False
 
     def check(self) -> None:
         """Refuse agents that learn although all their responses to a dialogue are equal."""
@@ -73,10 +87,9 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
         """Compute the advantages of each agent, and create a job for each model group."""
         params = self.hyper_params.pure_text_grpo
-        groups = {rule.agent: self._groups(rule) for rule in pair_rules(self.protocol_handler)}
+        groups = self._groups()
         self._baselines = self._updated_baselines(groups)
         for group in self.shared_model_groups.values():
-            group.fine_tune_from_scratch = False
             earlier = self._earlier_models(group)
             group.create_policy_gradient_fine_tune_job(
                 {
@@ -91,15 +104,17 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
                 ),
             )
 
-    def _groups(self, rule: PairRule) -> list[Group]:
-        """Return the responses of an agent in all iterations that it learns from."""
-        first, last = self._first_iteration(rule.agent), self.state.iteration
-        return [
-            group
-            for iteration in range(first, last + 1)
-            for root in self._stored.trees(iteration)
-            for group in groups_of(root, rule, iteration)
-        ]
+    def _groups(self) -> dict[str, list[Group]]:
+        """Return the responses of each agent in all iterations that it learns from."""
+        rules = pair_rules(self.protocol_handler)
+        first = {rule.agent: self._first_iteration(rule.agent) for rule in rules}
+        found: dict[str, list[Group]] = {rule.agent: [] for rule in rules}
+        for iteration in range(min(first.values()), self.state.iteration + 1):
+            for root in self._stored.trees(iteration):
+                for rule in rules:
+                    if iteration >= first[rule.agent]:
+                        found[rule.agent] += groups_of(root, rule, iteration)
+        return found
 
     def _updated_baselines(self, groups: Mapping[str, list[Group]]) -> dict[str, float]:
         """Return the running means with the responses of this iteration."""
@@ -118,8 +133,18 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
         models = [models[group.name] for models in self.state.models[first:]]
         return tuple(dict.fromkeys(each for each in models if each != group.model_name))
 
-    def _scored(self, agent: str, groups: list[Group]) -> list[Response]:
-        """Return the responses of an agent with their advantages."""
+    def advantages(self, agent: str, groups: Sequence[Group]) -> list[Response]:
+        """Return the responses to learn from, with their advantages.
+
+        Override it for another estimate.
+
+        Parameters
+        ----------
+        agent : str
+            Name of the agent.
+        groups : sequence of tuple of Response
+            Its responses to each dialogue, with their rewards.
+        """
         params = self.hyper_params.pure_text_grpo
         if params.baseline == "group":
             responses = relative_advantages(groups, params.scale_rewards)
@@ -142,7 +167,7 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
         dataset = self._stored.dataset("train")
         temperature = self.scenario_instance.agents[agent].params.temperature
         policies = {name: number for number, name in enumerate((group.model_name, *earlier))}
-        for each in self._scored(agent, groups):
+        for each in self.advantages(agent, groups):
             rollout = each.root.rollout
             conversation = Conversation(
                 self.scenario_instance.rules, dataset[rollout.datapoint], rollout.seed

@@ -145,6 +145,20 @@ def test_the_first_verifier_is_called_once_for_each_dialogue_of_later_tests() ->
         assert plan_of(text_rl=judged, **changes).worst == plan_of(text_rl=text_rl, **changes).worst
 
 
+def test_policy_gradients_train_in_the_worst_case_on_each_response_of_a_tree() -> None:
+    changes = {"trainer": "pure_text_grpo", "fine_tuning": {"n_epochs": 1, "backend": "local"}}
+    plans = [
+        plan_of(every_agent={"model_name": "m", "max_tokens_per_message": limit}, **changes)
+        for limit in (100, 101)
+    ]
+    # In each of 12 trees the verifier has 2 + 8 responses, after at most two messages, and the
+    # prover 4 after one.
+    difference = plans[1].worst.trained_tokens - plans[0].worst.trained_tokens
+    assert difference == 12 * (10 * (2 + 1) + 4 * (1 + 1))
+    # Half of the groups are expected to have different rewards, with two responses each.
+    assert 0 < plans[0].expected.trained_tokens < plans[0].worst.trained_tokens
+
+
 def test_a_tree_must_not_be_too_large() -> None:
     with pytest.raises(ParameterError, match=r"num_responses_per_timestep=200.* 8000000 dialogues"):
         plan_of(trainer="pure_text_malt", pure_text_malt={"num_responses_per_timestep": 200})
