@@ -94,6 +94,9 @@ class StagedTrainer(PureTextRlTrainer):
 
 def build(run: FakeRun | None, num_iterations: int = 2, **changes) -> StagedTrainer:
     """Return a trainer that is set up as `train` does."""
+    # There are no dialogues that the alarm could watch.
+    text_rl = {"test_scheme": "all", **changes.pop("text_rl", {})}
+    changes["text_rl"] = {**text_rl, "warn_of_constant_verdicts": False}
     params = make_text_params(rl={"num_iterations": num_iterations}, **changes)
     group = SimpleNamespace(model_name="model 0", is_frozen=False, service=None)
     group.use_model = lambda name: setattr(group, "model_name", name)

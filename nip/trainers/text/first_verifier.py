@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nip.language_models.chat import ModelSpec
-from nip.parameters import HyperParameters
+from nip.parameters import HyperParameters, TextAgentParameters
 from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.play import Complete, judge_dialogue
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
@@ -30,8 +30,10 @@ def asks_first_verifier(hyper_params: HyperParameters, instance: PureTextScenari
     if not protocol.prover_names or protocol.force_guess is not None:
         return False
     is_wanted = hyper_params.text_rl.judge_by_first_verifier
-    provider = instance.agents[VERIFIER].params.model_provider.lower()
-    return provider == _LOCAL_PROVIDER if is_wanted is None else is_wanted
+    verifier = hyper_params.agents[VERIFIER]
+    assert isinstance(verifier, TextAgentParameters)
+    is_local = verifier.model_provider.lower() == _LOCAL_PROVIDER
+    return is_local if is_wanted is None else is_wanted
 
 
 def calls_first_verifier(
