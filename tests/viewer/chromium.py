@@ -104,7 +104,12 @@ class Chromium:
         return answer["result"].get("value")
 
     def until(self, script: str) -> Any:
-        """Wait until a JavaScript expression is true, and return its value."""
+        """Wait until a page is loaded and a JavaScript expression is true; return its value.
+
+        An element counts as true, but cannot be returned.
+        """
+        script = f"document.readyState === 'complete' && ({script})"
+        script = f"(value => value instanceof Node ? true : value)({script})"
         end = time.monotonic() + TIMEOUT_S
         while time.monotonic() < end:
             with contextlib.suppress(AssertionError):  # A page that is being left has no body.

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-_NUM_STEPS = 120
+_NUM_STEPS = 300
 _APART = 1.5
 """Distance of unconnected nodes, as a multiple of the largest distance between connected ones."""
 

@@ -16,12 +16,15 @@ from nip.scenarios.image_classification.drawing import (
 from nip.scenarios.image_classification.stored_episodes import StoredEpisodes, read_episodes
 from nip.viewer.episodes.samples import FOLDER, Episode
 from nip.viewer.runs.file_cache import FileCache
+from nip.viewer.web.rendering import Address
 
 _WIDTH = 150
 _SAMPLES: FileCache[StoredEpisodes] = FileCache(8)
 
 
-def draw_rounds(folder: Path, data_dir: str | None, iteration: int, episode: Episode) -> list[str]:
+def draw_rounds(
+    folder: Path, data_dir: str | None, iteration: int, episode: Episode
+) -> list[Address]:
     """Return for each round the image with all pixels that were named so far, as a data URI.
 
     Raises
@@ -56,9 +59,10 @@ def draw_rounds(folder: Path, data_dir: str | None, iteration: int, episode: Epi
     return drawn
 
 
-def _data_uri(picture: np.ndarray) -> str:
+def _data_uri(picture: np.ndarray) -> Address:
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
     imsave(buffer, picture, format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Address(f"data:image/png;base64,{encoded}")

@@ -1,6 +1,6 @@
 """The page of the episodes of networks that a run has written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ class DrawnEpisode:
     graphs: "GraphPair | None" = None
     """The graphs with the named nodes."""
 
-    images: list[str] = field(default_factory=list)
+    images: Sequence[str] = field(default_factory=list)
     """For each round, the image with the named pixels, as a data URI."""
 
     problem: str = ""

@@ -32,6 +32,9 @@
   }
   all("[data-live]").forEach(keepLive);
 
+  // A search shows what is indexed so far, until the index is complete.
+  if (one("[data-reload]")) setTimeout(() => location.reload(), LIVE_MS);
+
   // --- Curves -------------------------------------------------------------------------------
   function keepCurves(target) {
     const slider = one("[data-smooth]", target.closest("section") || document);

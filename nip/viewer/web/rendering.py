@@ -81,13 +81,17 @@ def when(time: float | str | None) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def with_query(path: str, **changes: Any) -> str:
+class Address(str):
+    """The path and query of a page, which is never cut."""
+
+
+def with_query(path: str, **changes: Any) -> Address:
     """Return a path with a query; values that are None or empty are left out."""
     pairs = [(name, each) for name, value in changes.items() for each in _listed(value)]
-    return f"{path}?{urlencode(pairs, errors='replace')}" if pairs else path
+    return Address(f"{path}?{urlencode(pairs, errors='replace')}" if pairs else path)
 
 
-def changed_query(request_query: Mapping[str, Any], **changes: Any) -> str:
+def changed_query(request_query: Mapping[str, Any], **changes: Any) -> Address:
     """Return a query with some of its values changed."""
     return with_query("", **{**request_query, **changes})
 
@@ -132,4 +136,5 @@ def _readable(value: Any) -> Any:
     """Make control characters visible, and cut what is too long for a value."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return visible(value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…")
+    is_whole = len(value) <= LONGEST_VALUE or isinstance(value, Address)
+    return visible(value if is_whole else f"{value[:LONGEST_VALUE]}…")
