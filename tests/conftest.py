@@ -44,6 +44,7 @@ WHOLE_RUNS = (
     "test_command_line",
     "test_one_pass",
     "test_run.py",
+    "test_wheel",
     "trainers/callbacks/test_observers",
     "trainers/callbacks/test_rollout_samples",
     "trainers/core/test_context",

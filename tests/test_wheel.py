@@ -1,0 +1,162 @@
+"""An installation from a wheel needs no clone: all commands, experiments, prompts and templates."""
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from nip.command_table import COMMANDS
+
+SOURCES = ("nip", "configs", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
+NO_CACHES = shutil.ignore_patterns("__pycache__")
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+# Each interpreter starts slowly, so that one prints all texts; it imports nothing of a clone.
+PROGRAM = """
+import contextlib, sys, nip
+from nip.commands.main import execute
+assert sys.prefix in nip.__file__, nip.__file__
+for words in sys.argv[1:]:
+    with contextlib.suppress(SystemExit):
+        sys.argv = ["nip"]
+        print(f"== {words}", flush=True)
+        execute(words.split())
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy, because that leaves files beside the sources."""
+    folder = tmp_path_factory.mktemp("build")
+    for name in SOURCES:
+        source, target = repository / name, folder / "copy" / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=NO_CACHES)
+        else:
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(source, target)
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "-w", folder]
+    subprocess.run([*PIP, "wheel", *options, folder / "copy"], check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+class Installation:
+    """An environment with the wheel, which finds its dependencies where these tests do."""
+
+    def __init__(self, folder: Path, wheel: Path) -> None:
+        self.bin = folder / "bin"
+        venv.create(folder, with_pip=False, symlinks=True)
+        (packages,) = folder.glob("lib/python*/site-packages")
+        # What a .pth file adds is searched last, and its own .pth files, such as that of the
+        # clone, are not read.
+        dependencies = [path for path in sys.path if path in site.getsitepackages()]
+        (packages / "dependencies.pth").write_text("\n".join(dependencies))
+        options = ["--no-deps", "--no-index", "--no-compile", wheel]
+        subprocess.run([*PIP, "--python", self.bin / "python", "install", *options], check=True)
+
+    def run(self, program: str, arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
+        """Run a program of the environment; return exit code, output and messages."""
+        hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONSAFEPATH")
+        environment = {name: each for name, each in os.environ.items() if name not in hidden}
+        finished = subprocess.run(
+            [self.bin / program, *arguments],
+            cwd=folder,
+            env={**environment, "COLUMNS": "120", "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return finished.returncode, finished.stdout, finished.stderr
+
+
+@pytest.fixture(scope="module")
+def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return Installation(tmp_path_factory.mktemp("installed") / "environment", wheel)
+
+
+def test_the_wheel_has_every_file_of_the_package_and_all_configs(
+    wheel: Path, repository: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    package = {path.relative_to(repository) for path in (repository / "nip").rglob("*")}
+    configs = {
+        Path("nip") / path.relative_to(repository) for path in (repository / "configs").rglob("*")
+    }
+    files = {
+        str(path)
+        for path in package | configs
+        if path.suffix and "__pycache__" not in path.parts and path.name[0] != "."
+    }
+    assert len(files) > 600
+    assert files <= packed
+    assert {name.split("/")[0] for name in packed} == {"nip", "nip-0.1.0.dist-info"}
+
+
+def test_every_command_describes_itself(installation: Installation, working_folder: Path) -> None:
+    lines = ["--help", *(f"{name} --help" for name in COMMANDS), "completion bash"]
+    code, text, error = installation.run("python", ["-P", "-c", PROGRAM, *lines], working_folder)
+    assert (code, error) == (0, "")
+    texts = dict(zip(lines, text.split("== ")[1:], strict=True))
+    for name in COMMANDS:
+        assert f"nip {name}" in texts[f"{name} --help"]
+        assert f"  {name} " in texts["--help"]
+    assert "python scripts/" not in text
+    assert "gi_demo" in texts["run --help"]
+    assert list(working_folder.iterdir()) == []
+
+
+def test_a_run_in_an_empty_folder(installation: Installation, working_folder: Path) -> None:
+    words = ["run", "experiment=toy", "run_id=first", "rl.num_iterations=2"]
+    code, _, error = installation.run("nip", words, working_folder)
+    assert code == 0, error
+    assert [path.name for path in working_folder.iterdir()] == ["runs"]
+    assert (working_folder / "runs" / "first" / "result.json").is_file()
+
+
+def test_a_missing_dataset_is_made_by_the_command_that_the_message_names(
+    installation: Installation, working_folder: Path
+) -> None:
+    code, _, error = installation.run("nip", ["run", "experiment=gi_demo"], working_folder)
+    assert code == 2
+    assert error.endswith(
+        "Make it with: nip dataset graph-isomorphism demo --score-fractions 0.08 0.2\n"
+    )
+    words = [*error.split(": nip ")[1].split(), "--num-train", "8", "--num-test", "4"]
+    code, _, error = installation.run("nip", words, working_folder)
+    assert code == 0, error
+    assert (working_folder / "data" / "graph_isomorphism" / "demo").is_dir()
+    words = ["run", "experiment=gi_demo", "run_id=demo", "--cfg", "job"]
+    assert installation.run("nip", words, working_folder)[0] == 0
+
+
+COMPLETION = """
+eval "$(nip completion bash)"
+COMP_LINE="$1" COMP_POINT=${#1} COMP_TYPE=9 COMP_WORDS=($1)
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_python_argcomplete nip "${COMP_WORDS[$COMP_CWORD]}" nip
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_the_names_of_experiments(
+    installation: Installation, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{installation.bin}:{os.environ['PATH']}")
+    own = working_folder / "configs" / "experiment" / "gi_mine.yaml"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    bash = shutil.which("bash")
+    assert bash is not None
+    words = ["-c", COMPLETION, "bash", "nip run experiment=gi_"]
+    code, text, error = installation.run(bash, words, working_folder)
+    assert (code, error) == (0, "")
+    assert {"gi_demo", "gi_nip_ppo", "gi_mine"} <= set(text.split())
