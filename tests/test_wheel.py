@@ -1,13 +1,16 @@
 """An installation from a wheel needs no clone: all commands, experiments, prompts and templates."""
 
 import os
+import re
 import shutil
+import signal
 import site
 import subprocess
 import sys
 import venv
 import zipfile
 from collections.abc import Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,7 @@ assert sys.prefix in nip.__file__, nip.__file__
 for words in sys.argv[1:]:
     with contextlib.suppress(SystemExit):
         sys.argv = ["nip"]
-        print(f"== {words}", flush=True)
+        print(end="\x1e", flush=True)
         execute(words.split())
 """
 
@@ -61,19 +64,26 @@ class Installation:
         options = ["--no-deps", "--no-index", "--no-compile", wheel]
         subprocess.run([*PIP, "--python", self.bin / "python", "install", *options], check=True)
 
-    def run(self, program: str, arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
-        """Run a program of the environment; return exit code, output and messages."""
+    def start(self, program: str, arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+        """Start a program of the environment."""
         hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONSAFEPATH")
         environment = {name: each for name, each in os.environ.items() if name not in hidden}
-        finished = subprocess.run(
+        return subprocess.Popen(
             [self.bin / program, *arguments],
             cwd=folder,
             env={**environment, "COLUMNS": "120", "OMP_NUM_THREADS": "1"},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            # pytest may have been started in the background, by a shell that then ignores Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        return finished.returncode, finished.stdout, finished.stderr
+
+    def run(self, program: str, arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
+        """Run a program of the environment; return exit code, output and messages."""
+        with self.start(program, arguments, folder) as process:
+            stdout, stderr = process.communicate(timeout=280)
+        return process.returncode, stdout, stderr
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +114,7 @@ def test_every_command_describes_itself(installation: Installation, working_fold
     lines = ["--help", *(f"{name} --help" for name in COMMANDS), "completion bash"]
     code, text, error = installation.run("python", ["-P", "-c", PROGRAM, *lines], working_folder)
     assert (code, error) == (0, "")
-    texts = dict(zip(lines, text.split("== ")[1:], strict=True))
+    texts = dict(zip(lines, text.split("\x1e")[1:], strict=True))
     for name in COMMANDS:
         assert f"nip {name}" in texts[f"{name} --help"]
         assert f"  {name} " in texts["--help"]
@@ -113,12 +123,30 @@ def test_every_command_describes_itself(installation: Installation, working_fold
     assert list(working_folder.iterdir()) == []
 
 
-def test_a_run_in_an_empty_folder(installation: Installation, working_folder: Path) -> None:
+def test_a_run_in_an_empty_folder_is_viewed(
+    installation: Installation, working_folder: Path
+) -> None:
     words = ["run", "experiment=toy", "run_id=first", "rl.num_iterations=2"]
     code, _, error = installation.run("nip", words, working_folder)
     assert code == 0, error
     assert [path.name for path in working_folder.iterdir()] == ["runs"]
     assert (working_folder / "runs" / "first" / "result.json").is_file()
+    viewing = ["view", "--no-browser", "--port", "0", "--index", "index.db"]
+    with installation.start("nip", viewing, working_folder) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://(127\.0\.0\.1:\d+)/", process.stdout.readline())
+            assert found is not None
+            connection = HTTPConnection(found[1], timeout=60)
+            connection.request("GET", "/")
+            page = connection.getresponse()
+            assert page.status == 200
+            assert b">first<" in page.read()
+            connection.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, "Stopped.\n")
 
 
 def test_a_missing_dataset_is_made_by_the_command_that_the_message_names(

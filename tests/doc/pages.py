@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+from nip.command_table import COMMANDS, find_command
 from tests.source_files import REPOSITORY
 
 DOC = REPOSITORY / "doc"
@@ -51,14 +52,26 @@ class Command:
         return f"{self.page}: {shlex.join(self.words)}"
 
     @property
+    def nip_command(self) -> str | None:
+        """The name of a command of ``nip``; None if it is another program, or ``nip --help``."""
+        return find_command(self.words[1:])[0] if self.words[0] == "nip" else None
+
+    @property
     def script(self) -> str | None:
-        """The script of the repository that the command runs, None if it runs none."""
+        """The script of the repository that the command runs, None if it runs none.
+
+        That of ``nip run`` is ``scripts/run_experiment.py``, and so on.
+        """
+        if self.nip_command is not None:
+            return COMMANDS[self.nip_command].script
         place = self._index_of_script
         return None if place is None else self.words[place]
 
     @property
     def arguments(self) -> list[str]:
         """The arguments of the script."""
+        if self.nip_command is not None:
+            return find_command(self.words[1:])[1]
         place = self._index_of_script
         return [] if place is None else list(self.words[place + 1 :])
 

@@ -90,7 +90,9 @@ def test_the_pages_show_many_experiments() -> None:
 
 @pytest.mark.parametrize("command", all_commands(), ids=str)
 def test_a_command_names_something_that_exists(command: Command) -> None:
-    if command.script is not None:
+    if command.words[0] == "nip":
+        assert command.nip_command is not None or command.words[1:] == ("--help",)
+    elif command.script is not None:
         assert (REPOSITORY / command.script).is_file()
     elif command.words[:2] == ("python", "-m"):
         assert importlib.util.find_spec(command.words[2])
