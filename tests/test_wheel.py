@@ -10,8 +10,8 @@ import sys
 import venv
 import zipfile
 from collections.abc import Sequence
-from http.client import HTTPConnection
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -135,14 +135,11 @@ def test_a_run_in_an_empty_folder_is_viewed(
     with installation.start("nip", viewing, working_folder) as process:
         try:
             assert process.stdout is not None
-            found = re.search(r"http://(127\.0\.0\.1:\d+)/", process.stdout.readline())
+            found = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
             assert found is not None
-            connection = HTTPConnection(found[1], timeout=60)
-            connection.request("GET", "/")
-            page = connection.getresponse()
-            assert page.status == 200
-            assert b">first<" in page.read()
-            connection.close()
+            # It redirects to the list of runs.
+            with build_opener(ProxyHandler({})).open(found[0], timeout=60) as page:
+                assert b">first<" in page.read()
         finally:
             process.send_signal(signal.SIGINT)
             _, error = process.communicate(timeout=60)
