@@ -34,8 +34,7 @@ class PureTextGrpoParameters(ResponseTreeParameters):
     """Divide advantages by the deviation of their group, or of all of the agent, or not at all."""
 
     reject_weight: Positive | None = None
-    """Weight of questions to reject relative to those to accept, however many there are, in what
-    the verifier learns; None: all questions count equally."""
+    """Verifier: weight of all questions to reject over that of all to accept; None: as sampled."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(

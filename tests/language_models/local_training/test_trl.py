@@ -149,6 +149,8 @@ def test_the_loss_of_policy_gradients_is_that_of_trl(tmp_path: Path) -> None:
             beta=0.1,
             epsilon=0.2,
             temperature=0.7,
+            # The penalty of DeepSeekMath, without the ratio of a later version.
+            use_bias_correction_kl=False,
             num_generations=2,
             per_device_train_batch_size=NUM_EXAMPLES,
             gradient_checkpointing=False,
