@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import shlex
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ _MAX_DOUBLE = 5_000_000
 """Number of weights up to which double precision costs little."""
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+# While transformers builds a model, it lets tensors of the whole process be made without memory, so
+# that of two models that are loaded in two threads one would have no weights.
+_LOADING = threading.Lock()
 
 _MAKING_COMMANDS = {"quotes_models": "quotes-models"}
 """Names of the commands that make models, by their folder in the data folder."""
@@ -162,6 +167,11 @@ def load_folder(folder: Path, adapted_model: str | None = None) -> LoadedModel:
 
     ``adapted_model`` is as in ``check_folder``.
     """
+    with _LOADING:
+        return _load_folder(folder, adapted_model)
+
+
+def _load_folder(folder: Path, adapted_model: str | None) -> LoadedModel:
     import torch
 
     transformers: Any = importlib.import_module("transformers")

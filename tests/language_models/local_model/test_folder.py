@@ -1,6 +1,8 @@
 """A model folder is loaded without its generation defaults; torch is replaced by stand-ins."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -145,3 +147,24 @@ def test_a_folder_that_cannot_be_loaded_is_named_with_the_reason(library: Librar
     library.error = ValueError("The weights are torn.")
     with pytest.raises(ParameterError, match=r"'folder' cannot be loaded: The weights are torn\."):
         library.load()
+
+
+def test_two_models_are_not_loaded_at_the_same_time(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading in two threads at once leaves one of the models without weights."""
+    meeting = threading.Barrier(2)
+    met = []
+
+    def load(folder: Path, **_: Any) -> StandInModel:
+        try:
+            meeting.wait(0.2)
+            met.append(folder)
+        except threading.BrokenBarrierError:
+            pass
+        return library.model
+
+    monkeypatch.setattr(sys.modules["transformers"].AutoModelForCausalLM, "from_pretrained", load)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(load_folder, [Path("one"), Path("two")]))
+    assert met == []
