@@ -46,6 +46,12 @@ def job_metadata(key: str, **parts: str | int) -> dict[str, str]:
     return metadata
 
 
+def display_name(metadata: Mapping[str, str]) -> str | None:
+    """Return ``group@iteration`` of a job from its metadata; None if they are not there."""
+    group, iteration = (metadata.get(f"nip_{name}") for name in ("group", "iteration"))
+    return None if group is None or iteration is None else f"{_file_safe(group)}@{iteration}"
+
+
 def remote_file_name(group: str, iteration: int, dataset_sha256: str) -> str:
     """Return the file name of a dataset at the service, which includes a hash of its content."""
     return f"nip_{iteration}_{_file_safe(group)}_{dataset_sha256[:32]}.jsonl"

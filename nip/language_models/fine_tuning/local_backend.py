@@ -11,8 +11,14 @@ from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
 from nip.language_models.errors import BadRequestError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, JobRequest, RemoteJob
+from nip.language_models.fine_tuning.job_names import display_name
 from nip.language_models.fine_tuning.registry import register_fine_tuning_backend
-from nip.language_models.local_model.folder import check_folder, find_model, require_package
+from nip.language_models.local_model.folder import (
+    FOLDER_PROVIDERS,
+    check_folder,
+    find_model,
+    require_package,
+)
 from nip.language_models.local_training.job_folder import (
     DATASETS_FOLDER,
     JOBS_FOLDER,
@@ -27,7 +33,6 @@ from nip.utils.files import write_atomically
 from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode, visible
 
-_LOCAL_PROVIDER = "local"
 _LOG_TAIL_BYTES = 2000
 
 # Workers started by this process, by folder. Kept, because the pipe to a worker tells it that this
@@ -66,10 +71,10 @@ class LocalBackend(FineTuningBackend):
     @classmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
         """Check the packages and the folder of the model, see ``FineTuningBackend``."""
-        if model.provider.lower() != _LOCAL_PROVIDER:
+        if model.provider.lower() not in FOLDER_PROVIDERS:
             raise ParameterError(
-                f"fine_tuning.backend='local' trains models of model_provider='local', got "
-                f"{model.model_name!r} of model_provider={model.provider!r}. Choose another "
+                f"fine_tuning.backend='local' trains models of model_provider='local' or 'vllm', "
+                f"got {model.model_name!r} of model_provider={model.provider!r}. Choose another "
                 "backend, or set freeze_agent=true, or rl.num_iterations=1."
             )
         for package in ("transformers", "peft", "accelerate"):
@@ -99,6 +104,7 @@ class LocalBackend(FineTuningBackend):
             seed=request.seed,
             num_threads=self._num_threads,
             options=request.options,
+            name=display_name(request.metadata),
             **given,
         )
         await asyncio.to_thread(self._job(request.key).create, training)

@@ -11,7 +11,6 @@ from typing import Any
 
 from nip.command_table import typed
 from nip.errors import ParameterError
-from nip.language_models.local_model.adapter_library import import_peft
 
 _INSTALL = "pip install 'nip[lm-local]'"
 
@@ -21,7 +20,11 @@ ADAPTER_CONFIG = "adapter_config.json"
 _MAX_DOUBLE = 5_000_000
 """Number of weights up to which double precision costs little."""
 
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+"""File of the weights of an adapter."""
+
+FOLDER_PROVIDERS = ("local", "vllm")
+"""Providers whose models may be folders on this machine."""
 
 # While transformers builds a model, it lets tensors of the whole process be made without memory, so
 # that of two models that are loaded in two threads one would have no weights.
@@ -58,6 +61,9 @@ class LoadedModel:
     context_length: int | None
     """Maximum tokens of prompt and completion together; None if the folder does not specify it."""
 
+    is_double: bool = False
+    """Whether it computes in double precision."""
+
 
 def check_folder(name: str, adapted_model: str | None = None) -> Path:
     """Return the folder of a model or adapter after checking its files, without loading them.
@@ -80,13 +86,25 @@ def check_folder(name: str, adapted_model: str | None = None) -> Path:
     found = find_model(folder, adapted_model)
     if isinstance(found, AdapterFolder):
         require_package("peft", what)
-        if not (folder / _ADAPTER_WEIGHTS).is_file():
-            raise ParameterError(
-                f"The folder {name!r} of an adapter has no {_ADAPTER_WEIGHTS}. Other weight "
-                "formats can execute code when they are loaded: convert them with save_pretrained."
-            )
+        check_adapter(folder)
     _check_model(found.model if isinstance(found, AdapterFolder) else found)
     return folder
+
+
+def check_adapter(folder: Path) -> None:
+    """Check the files of an adapter, without those of its model.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be used.
+    """
+    find_model(folder)
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise ParameterError(
+            f"The folder {str(folder)!r} of an adapter has no {ADAPTER_WEIGHTS}. Other weight "
+            "formats can execute code when they are loaded: convert them with save_pretrained."
+        )
 
 
 def find_model(folder: Path, adapted_model: str | None = None) -> Path | AdapterFolder:
@@ -158,14 +176,12 @@ def _way_to_get(folder: Path) -> str:
     return f"Make it with: {command}"
 
 
-def load_folder(folder: Path, adapted_model: str | None = None) -> LoadedModel:
-    """Load a model onto the GPU if there is one, otherwise onto the CPU.
+def load_folder(source: Path) -> LoadedModel:
+    """Load the model of a folder onto the GPU if there is one, otherwise onto the CPU.
 
     On the CPU it computes in single precision, and in double precision if it is small: then the
     rest of a batch, which affects the rounding, practically never changes a token, so that a
     resumed run samples the same as one that was not interrupted.
-
-    ``adapted_model`` is as in ``check_folder``.
     """
     with _LOADING:
         return _load_folder(folder, adapted_model)
@@ -176,8 +192,6 @@ def _load_folder(folder: Path, adapted_model: str | None) -> LoadedModel:
 
     transformers: Any = importlib.import_module("transformers")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    found = find_model(folder, adapted_model)
-    source = found.model if isinstance(found, AdapterFolder) else found
     tokenizer = read_tokenizer(source)
     model = read_model(source, "auto" if device == "cuda" else "float32")
     end_ids = _end_ids(model, tokenizer)
@@ -188,12 +202,11 @@ def _load_folder(folder: Path, adapted_model: str | None) -> LoadedModel:
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=sorted(end_ids) or None, pad_token_id=tokenizer.pad_token_id
     )
-    if isinstance(found, AdapterFolder):
-        model = import_peft().PeftModel.from_pretrained(model, folder, local_files_only=True)
     model.eval().to(device)
-    if device == "cpu" and model.num_parameters() <= _MAX_DOUBLE:
+    is_double = device == "cpu" and model.num_parameters() <= _MAX_DOUBLE
+    if is_double:
         model.double()
-    return LoadedModel(model, tokenizer, end_ids, _context_length(model.config))
+    return LoadedModel(model, tokenizer, end_ids, _context_length(model.config), is_double)
 
 
 def read_tokenizer(folder: Path) -> Any:
@@ -210,7 +223,7 @@ def read_tokenizer(folder: Path) -> Any:
             folder, padding_side="left", local_files_only=True, trust_remote_code=False
         )
     except Exception as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
 
 
 def read_model(folder: Path, dtype: str) -> Any:
@@ -235,10 +248,11 @@ def read_model(folder: Path, dtype: str) -> Any:
             trust_remote_code=False,
         )
     except Exception as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
 
 
-def _unreadable(folder: Path, error: Exception) -> ParameterError:
+def unreadable(folder: Path, error: Exception) -> ParameterError:
+    """Return the error for a folder that cannot be loaded."""
     return ParameterError(
         f"The local model {str(folder)!r} cannot be loaded: {error} "
         f"Check that the folder is complete and compatible with transformers 5."

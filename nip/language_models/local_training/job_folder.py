@@ -15,6 +15,7 @@ local_jobs/<key>/optimizer/        state of the optimizer, from which the next j
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -75,6 +76,14 @@ class TrainingRequest:
 
     options: Mapping[str, Any] = field(default_factory=dict)
     """Values of the hyper-parameters ``local_training``."""
+
+    name: str | None = None
+    """Group of agents and iteration, ``group@iteration``; None in jobs of earlier versions."""
+
+    @property
+    def group(self) -> str | None:
+        """Group of agents whose model is trained; None if unknown."""
+        return None if self.name is None else self.name.rpartition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -185,8 +194,29 @@ class JobFolder:
             return self.output_file.read_bytes()[-_OUTPUT_TAIL_BYTES:].decode(errors="replace")
         return ""
 
+    def forget_progress(self) -> None:
+        """Delete the checkpoints of a job that has ended."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
     def _write(self, name: str, content: Any) -> None:
         write_atomically(self.path / name, json.dumps(content))
+
+
+def forget_earlier_states(job: JobFolder) -> None:
+    """Delete the optimizer states that a job with a new model makes useless.
+
+    The next job of its group of agents starts from the new model, or from the base model, never
+    from that of an earlier job in this folder. Other groups and other runs keep theirs.
+    """
+    group = job.request().group
+    for path in sorted(job.path.parent.glob("*/request.json")):
+        other = JobFolder(path.parent)
+        if group is None or other.path == job.path or other.request().group != group:
+            continue
+        shutil.rmtree(other.optimizer, ignore_errors=True)
+        if other.status.is_final:
+            # Left behind by a job that was killed after its final status.
+            other.forget_progress()
 
 
 def unfinished_jobs(folder: Path) -> list[JobFolder]:

@@ -7,9 +7,8 @@ import threading
 from pathlib import Path
 
 from nip.language_models.local_training.job_folder import JobFolder, JobStatus
+from nip.language_models.local_training.processes import choose_device
 from nip.language_models.local_training.training import run_job
-
-_WITHIN_LAUNCH = "NIP_LAUNCHED_JOB"
 
 
 def run_or_launch(job: JobFolder) -> None:
@@ -18,11 +17,7 @@ def run_or_launch(job: JobFolder) -> None:
     if options["num_processes"] == 1:
         run_job(job)
         return
-    command = [sys.executable, "-m", "accelerate.commands.launch"]
-    command += ["--num_processes", str(options["num_processes"]), "--num_machines", "1"]
-    command += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["--cpu"] if options["device"] == "cpu" else ["--multi_gpu"]
-    command += ["-m", "nip.language_models.local_training.launch", str(job.path)]
+    command = launch_command(job, options["num_processes"], choose_device(options["device"]))
     # The processes end when this one does, because the pipe to them is closed then.
     with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=Path.cwd()) as process:
         code = process.wait()
@@ -30,6 +25,17 @@ def run_or_launch(job: JobFolder) -> None:
         job.status = JobStatus(
             "failed", f"accelerate launch ended with the code {code}: {job.output_tail().strip()}"
         )
+
+
+def launch_command(job: JobFolder, num_processes: int, device: str) -> list[str]:
+    """Return the command that trains a job in several processes on ``cpu`` or ``cuda``."""
+    return [
+        *(sys.executable, "-m", "accelerate.commands.launch"),
+        *("--num_processes", str(num_processes), "--num_machines", "1"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no"),
+        "--cpu" if device == "cpu" else "--multi_gpu",
+        *("-m", "nip.language_models.local_training.launch", str(job.path)),
+    ]
 
 
 def _end_with_standard_input() -> None:

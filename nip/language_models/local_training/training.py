@@ -7,7 +7,6 @@ depend on nothing but prompt and response, while here they come from dialogues w
 """
 
 import importlib
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +40,7 @@ from nip.language_models.local_training.job_folder import (
     JobFolder,
     JobStatus,
     TrainingRequest,
+    forget_earlier_states,
 )
 from nip.language_models.local_training.learner import (
     Learner,
@@ -236,7 +236,7 @@ class Training:
         load_optimizer_tensors(self._optimizer, self._names, tensors)
 
     def _publish(self) -> None:
-        """Write the optimizer's state and the model, and delete what is not needed any more."""
+        """Write the optimizer's state and the model."""
         from safetensors.torch import save_file
 
         if self._options["keep_optimizer_state"]:
@@ -247,7 +247,6 @@ class Training:
                 {name: each.detach().cpu().contiguous() for name, each in state.items()}, path
             )
         self._learner.save(self._job.model)
-        shutil.rmtree(self._job.checkpoints, ignore_errors=True)
 
     def _describe(self) -> str:
         number = self._objective.num_examples
@@ -337,11 +336,15 @@ def run_job(job: JobFolder) -> None:
     job.status = JobStatus("running")
     try:
         job.status = Training(job).run()
+        # Not before: a job that is killed between publishing and its final status continues from
+        # its checkpoint, or from the earlier optimizer.
+        forget_earlier_states(job)
     except Exception as error:
         job.status = JobStatus("failed", reason_of(error))
         if not isinstance(error, NipError):
             # For the log of the job.
             importlib.import_module("traceback").print_exc(file=sys.stderr)
+    job.forget_progress()
 
 
 def reason_of(error: Exception) -> str:

@@ -89,6 +89,7 @@ class Worker:
             return
         if job.is_cancelled:
             job.status = JobStatus("cancelled")
+            job.forget_progress()
             return
         if job.status.status == "running" and not self._may_continue(job, None):
             return
@@ -131,6 +132,7 @@ class Worker:
                 continue
             if job.is_cancelled:
                 job.status = JobStatus("cancelled")
+                job.forget_progress()
             else:
                 self._may_continue(job, os.waitstatus_to_exitcode(status))
 
@@ -142,6 +144,7 @@ class Worker:
         saved = last_saved_update(job.checkpoints)
         if job.deaths and job.deaths[-1] == saved:
             job.status = JobStatus("failed", _describe_death(job, exit_code, saved))
+            job.forget_progress()
             return False
         job.deaths = [*job.deaths, saved]
         # Otherwise it would count as another death when it is started again.

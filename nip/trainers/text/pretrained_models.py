@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nip.errors import ParameterError
-from nip.language_models.local_model.folder import check_folder
+from nip.language_models.local_model.folder import FOLDER_PROVIDERS, check_folder
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
-
-LOCAL_PROVIDER = "local"
-"""The provider whose models are folders on this machine."""
 
 
 def save_pretrained_models(
@@ -22,11 +19,12 @@ def save_pretrained_models(
     """
     sources = {}
     for name, group in groups.items():
-        if group.model.provider != LOCAL_PROVIDER:
+        if group.model.provider not in FOLDER_PROVIDERS:
             raise ParameterError(
                 f"The model {group.model_name!r} of {', '.join(group.agent_names)} cannot be "
                 f"saved: its weights are with the provider {group.model.provider!r}, only those "
-                "of model_provider='local' are on this machine. Use it there by its name."
+                "of model_provider='local' and 'vllm' are on this machine. Use it there by its "
+                "name."
             )
         if (Path(folder) / name).exists():
             raise ParameterError(

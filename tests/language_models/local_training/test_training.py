@@ -97,13 +97,13 @@ def test_a_job_that_was_interrupted_twice_ends_as_one_that_was_not(
     expected, found = weights(whole), weights(broken)
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-    assert not broken.checkpoints.exists()
 
 
 def test_the_examples_are_learnt(base: Path, examples: Path, tmp_path: Path) -> None:
-    job = make_job(tmp_path / "job", base, examples, n_epochs=20)
+    job = make_job(tmp_path / "job", base, examples, n_epochs=20, checkpoint_minutes=0.001)
     run_job(job)
     assert job.status.status == "succeeded", job.status
+    assert not job.checkpoints.exists()
     # The two verdicts differ in one token of about ten, at random: ln 2 / 10 is what remains.
     assert losses(job)[-1] < 0.15 < 1.0 < losses(job)[0]
 
@@ -149,6 +149,27 @@ def test_the_optimizer_continues_where_the_job_of_the_base_model_ended(
     assert losses(second)[1] != losses(forgetful)[1]
 
 
+def test_only_optimizers_that_a_later_job_may_need_are_kept(
+    base: Path, examples: Path, tmp_path: Path
+) -> None:
+    def train(folder: Path, name: str, source: Path) -> JobFolder:
+        job = make_job(folder, source, examples, name=name, n_epochs=1, keep_optimizer_state=True)
+        run_job(job)
+        assert job.status.status == "succeeded", job.status
+        return job
+
+    first = train(tmp_path / "run" / "1", "verifier@1", base)
+    other_group = train(tmp_path / "run" / "2", "verifier two@1", base)
+    other_run = train(tmp_path / "other" / "1", "verifier@1", base)
+    second = train(tmp_path / "run" / "3", "verifier@2", first.model)
+    # With `fine_tune_from_scratch` the base model is no job's, and the state is replaced as well.
+    third = train(tmp_path / "run" / "4", "verifier@3", base)
+    kept = [job for job in (first, other_group, other_run, second, third) if job.optimizer.exists()]
+    assert kept == [other_group, other_run, third]
+    # The optimizer of the second job had started where that of the first one ended.
+    assert all(job.model.exists() for job in (first, second))
+
+
 def test_an_adapter_is_continued(base: Path, examples: Path, tmp_path: Path) -> None:
     first = make_job(tmp_path / "first", base, examples, adaptation="lora")
     run_job(first)
@@ -167,7 +188,10 @@ def test_an_adapter_is_continued(base: Path, examples: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"learning_rate": 1e30}, r"The training loss of update \d is (nan|inf)"),
+        (
+            {"learning_rate": 1e30, "checkpoint_minutes": 1e-9},
+            r"The training loss of update \d is (nan|inf)",
+        ),
         ({"max_length": 5}, "None of the 20 examples has at most 5 tokens"),
         ({"base_model": "nowhere"}, "'nowhere', which does not exist"),
         ({"adaptation": "lora", "lora_target_modules": ["no_such"]}, "no_such"),
@@ -181,6 +205,7 @@ def test_a_failure_has_its_reason(
     run_job(job)
     assert job.status.status == "failed"
     assert not job.model.exists()
+    assert not job.checkpoints.exists()
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(job.status.error)
 

@@ -1,7 +1,9 @@
 """Jobs survive that they, the worker or the experiment are killed."""
 
 import os
+import resource
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from tests.language_models.local_training.jobs import make_job, write_examples
 WORK = "tests.language_models.local_training.test_worker:work"
 
 
-def work(folder: str, fatal: Sequence[int] = ()) -> None:
+def work(folder: str, fatal: Sequence[int] = (), *, keeps_training: bool = False) -> None:
     """Be a worker whose experiment has ended; a job kills itself after these updates in turn."""
     from nip.language_models.local_training import training
     from nip.language_models.local_training.worker import Worker
@@ -35,7 +37,8 @@ def work(folder: str, fatal: Sequence[int] = ()) -> None:
 
             super().__init__(job, check)
 
-    training.Training = Fatal  # type: ignore[misc]
+    if not keeps_training:
+        training.Training = Fatal  # type: ignore[misc]
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     Worker(Path(folder), None).run()
 
@@ -113,6 +116,50 @@ def test_a_job_is_cancelled(base: Path, tmp_path: Path) -> None:
     assert ending is not None and ending.exit_code == 0
     assert job.status == JobStatus("cancelled")
     assert not job.model.exists()
+    assert not job.checkpoints.exists()
+
+
+def work_without_package(folder: str, package: str) -> None:
+    """Be a worker on a machine without a package."""
+    sys.modules[package] = None  # type: ignore[assignment]
+    work(folder)
+
+
+@pytest.mark.parametrize("package", ["peft", "transformers"])
+def test_a_job_without_a_package_fails_with_its_name(
+    package: str, base: Path, tmp_path: Path
+) -> None:
+    job = job_in(tmp_path / "jobs", base, adaptation="lora")
+    name = "tests.language_models.local_training.test_worker:work_without_package"
+    assert fork_server().call(name, str(job.path.parent), package).exit_code == 0
+    assert job.status.status == "failed"
+    assert package in str(job.status.error)
+
+
+def work_in_little_memory(folder: str) -> None:
+    """Be a worker whose jobs cannot allocate the memory that their batches need."""
+    from nip.language_models.local_training import training
+
+    class Limited(training.Training):
+        def run(self) -> Any:
+            size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            limit = size + 64 * 2**20
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            return super().run()
+
+    training.Training = Limited  # type: ignore[misc]
+    work(folder, keeps_training=True)
+
+
+def test_a_job_that_runs_out_of_memory_says_what_to_change(base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    data = write_examples(folder / "examples.jsonl", 5000)
+    job = make_job(folder / "job", base, data, n_epochs=1, batch_size=5000)
+    name = "tests.language_models.local_training.test_worker:work_in_little_memory"
+    assert fork_server().call(name, str(folder)).exit_code == 0
+    assert job.status.status == "failed"
+    assert "Raise local_training.gradient_accumulation_steps" in str(job.status.error)
 
 
 def test_a_job_that_is_locked_is_left_alone(base: Path, tmp_path: Path) -> None:
