@@ -43,6 +43,25 @@ MISTAKES = {
         [*REHEARSED, "agents.prover.base_url=localhost:8000"],
         ["agents.prover.base_url", "http://"],
     ),
+    "the same replica twice": (
+        [*TEXT, "agents.prover.base_url=[http://a:1/v1,http://a:1/v1]"],
+        ["agents.prover.base_url", "must list different addresses"],
+    ),
+    "no address of a vLLM server": (
+        [*TEXT, "agents._default.model_provider=vllm", "agents._default.freeze_agent=true"],
+        ["model_provider='vllm' needs the address", "base_url"],
+    ),
+    "whole models for a vLLM server": (
+        [
+            *TEXT,
+            "agents._default.model_provider=vllm",
+            "agents._default.base_url=[http://a:1/v1,http://b:1/v1]",
+            "fine_tuning.backend=local",
+            "local_training.adaptation=full",
+        ],
+        ["local_training.adaptation='full'", "Set local_training.adaptation='lora'"],
+    ),
+    "an empty stop text": ([*REHEARSED, "agents.prover.stop=['']"], ["agents.prover.stop"]),
     "two ways of sampling": (
         [*REHEARSED, "agents.prover.temperature=0.5", "agents.prover.top_p=0.5"],
         ["agents.prover.temperature", "agents.prover.top_p"],

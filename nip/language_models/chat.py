@@ -1,8 +1,8 @@
 """Messages, sampling parameters, completions, and the base class of chat models."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, TypedDict
 
 from nip.language_models.reasoning import split_reasoning
@@ -50,6 +50,9 @@ class Sampling:
     token_limit_name: str | None = None
     """Name of the field with the token limit; None: the one that the service is known to use."""
 
+    stop: tuple[str, ...] = ()
+    """Texts before which a completion ends."""
+
     @property
     def extras(self) -> dict[str, Any]:
         """Parameters beyond temperature, top_p, token limit and seed that have been set."""
@@ -58,8 +61,14 @@ class Sampling:
             "extra_body": dict(self.extra_body) if self.extra_body else None,
             "sends_seed": None if self.sends_seed else False,
             "token_limit_name": self.token_limit_name,
+            "stop": list(self.stop) or None,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+
+def cut_at_stop(text: str, stop: Iterable[str]) -> str:
+    """Return the text before the first of the texts at which it is to stop."""
+    return text[: min((place for each in stop if (place := text.find(each)) >= 0), default=None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +167,8 @@ class ModelSpec:
     model_name: str
     """Name of the model at the provider."""
 
-    base_url: str | None = None
-    """Base URL of the service; None: the provider's default."""
+    base_url: str | tuple[str, ...] | None = None
+    """Base URL of the service, or of each of its replicas; None: the provider's default."""
 
     api_key_variable: str | None = None
     """Environment variable with the API key; None: the provider's default."""
@@ -168,23 +177,25 @@ class ModelSpec:
     """Name of the model that a fine-tuned one was trained from; it sets the price if the service
     chose a name without a price of its own."""
 
+    def of_replicas(self) -> "tuple[ModelSpec, ...]":
+        """Return a spec for each replica, with a single base URL."""
+        if self.base_url is None or isinstance(self.base_url, str):
+            return (self,)
+        return tuple(replace(self, base_url=address) for address in self.base_url)
+
     def _sort_key(self) -> tuple[str, ...]:
-        return (
-            self.provider,
-            self.model_name,
-            self.base_url or "",
-            self.api_key_variable or "",
-        )
+        addresses = self.base_url if isinstance(self.base_url, tuple) else (self.base_url or "",)
+        return (self.provider, self.model_name, *addresses, self.api_key_variable or "")
 
     def __lt__(self, other: "ModelSpec") -> bool:
         return self._sort_key() < other._sort_key()
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON-compatible data."""
         return {
             "provider": self.provider,
             "model_name": self.model_name,
-            "base_url": self.base_url,
+            "base_url": list(self.base_url) if isinstance(self.base_url, tuple) else self.base_url,
             "api_key_variable": self.api_key_variable,
             "fine_tuned_from": self.fine_tuned_from,
         }
@@ -192,7 +203,10 @@ class ModelSpec:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Build a spec from the result of ``to_dict``."""
-        return cls(**data)
+        base_url = data["base_url"]
+        return cls(
+            **{**data, "base_url": tuple(base_url) if isinstance(base_url, list) else base_url}
+        )
 
 
 class ChatModel(ABC):
@@ -209,7 +223,7 @@ class ChatModel(ABC):
     @property
     def address(self) -> str:
         """Base URL in use, which may come from the environment instead of the spec."""
-        return self.spec.base_url or ""
+        return " ".join(str(each.base_url or "") for each in self.spec.of_replicas())
 
     @abstractmethod
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
@@ -220,6 +234,19 @@ class ChatModel(ABC):
         LanguageModelError
             If the call fails; the class of the error determines whether it is retried.
         """
+
+    async def complete_turn(
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        dialogue: str,
+    ) -> Completion:
+        """Generate one completion, as ``complete`` does, in a named dialogue.
+
+        A model with several replicas sends all requests of a dialogue to the same one, which keeps
+        what it has computed for their common beginning. An empty name is that of no dialogue.
+        """
+        return await self.complete(messages, sampling)
 
     async def aclose(self) -> None:  # noqa: B027 - most models have nothing to close
         """Close connections."""

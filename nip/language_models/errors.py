@@ -137,6 +137,12 @@ class UnknownModelError(LanguageModelError):
     policy = ErrorPolicy.END_RUN
 
 
+class AdapterError(LanguageModelError):
+    """A server does not load an adapter."""
+
+    policy = ErrorPolicy.END_RUN
+
+
 class ContentFilterError(LanguageModelError):
     """A content filter rejected the conversation."""
 

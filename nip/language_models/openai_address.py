@@ -12,9 +12,13 @@ OWN_ADDRESS = "https://api.openai.com/v1"
 _OPENAI_HOSTS = (".api.openai.com", ".openai.azure.com")
 
 
-def address_of(base_url: str | None) -> str:
-    """Return the base URL of a model: its own, that of the environment, or the default."""
-    return base_url or os.environ.get(ADDRESS_VARIABLE, "").strip() or OWN_ADDRESS
+def address_of(base_url: str | tuple[str, ...] | None) -> str:
+    """Return the base URL of a model: its own, that of the environment, or the default.
+
+    Of several replicas it is the first.
+    """
+    own = base_url[0] if isinstance(base_url, tuple) else base_url
+    return own or os.environ.get(ADDRESS_VARIABLE, "").strip() or OWN_ADDRESS
 
 
 def is_openai(address: str) -> bool:

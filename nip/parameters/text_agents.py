@@ -38,6 +38,9 @@ REASONING_TOKENS = 8192
 """Additional tokens for the reasoning of a model with a ``reasoning_effort``, which counts towards
 the limit."""
 
+_MAX_STOPS = 4
+"""Maximum number of stop texts that OpenAI and vLLM accept."""
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -65,7 +68,7 @@ class TextAgentParameters(BaseAgentParameters):
     model_provider: Annotated[
         str, NamesOutside("providers that are called", when=_is_called_elsewhere)
     ] = "OpenAI"
-    """Provider: ``OpenAI`` (also any server with its API), ``local``, ``scripted``."""
+    """Provider: ``OpenAI`` (also any server with its API), ``vllm``, ``local``, ``scripted``."""
 
     model_name: Annotated[
         NameOrPath,
@@ -73,10 +76,10 @@ class TextAgentParameters(BaseAgentParameters):
     ] = "gpt-4o-mini-2024-07-18"
     """Name of the model at its provider, or its folder (``local``) or file (``scripted``)."""
 
-    base_url: Annotated[str | None, NamesOutside("addresses that are called", when=_is_called)] = (
-        None
-    )
-    """Address of the API; None: ``OPENAI_BASE_URL`` where it is set, else the provider's own."""
+    base_url: Annotated[
+        str | tuple[str, ...] | None, NamesOutside("addresses that are called", when=_is_called)
+    ] = None
+    """Address of the API, or those of its replicas; None: ``OPENAI_BASE_URL``, or the usual one."""
 
     api_key_variable: Annotated[str | None, NamesOutside("keys that are sent", when=_is_called)] = (
         None
@@ -115,6 +118,9 @@ class TextAgentParameters(BaseAgentParameters):
 
     max_response_words: Count = 150
     """Number of words to which the prompt limits an answer."""
+
+    stop: Annotated[tuple[str, ...], PLAIN_TEXT] = ()
+    """Texts before which an answer ends, at most four."""
 
     max_tokens_per_message: Count | None = None
     """Maximum number of tokens of an answer, reasoning included; None: derived from words."""
@@ -177,10 +183,11 @@ class TextAgentParameters(BaseAgentParameters):
                 f"{at('temperature')} and {at('top_p')} must not both be set, got "
                 f"{self.temperature!r} and {self.top_p!r}. Leave one of them at None."
             )
-        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+        yield from self._problems_of_addresses(at)
+        if len(self.stop) > _MAX_STOPS or not all(self.stop):
             yield (
-                f"{at('base_url')} must begin with http:// or https://, got "
-                f"{shown(self.base_url)}. Give the address of the API, for example http://localhost:8000/v1."
+                f"{at('stop')} must be at most {_MAX_STOPS} texts, none of them empty, as services "
+                f"require, got {shown(list(self.stop))}. Remove some."
             )
         if self.api_key_variable is not None and not _VARIABLE.fullmatch(self.api_key_variable):
             # The value may be the key itself, so the message does not repeat it.
@@ -192,6 +199,20 @@ class TextAgentParameters(BaseAgentParameters):
         yield from self._problems_of_request(at)
         if not self.model_name.strip():
             yield f"{at('model_name')} must name a model, got {self.model_name!r}."
+
+    def _problems_of_addresses(self, at: Callable[[str], str]) -> Iterator[str]:
+        given = self.base_url
+        addresses = given if isinstance(given, tuple) else () if given is None else (given,)
+        if not all(each.startswith(("http://", "https://")) for each in addresses):
+            yield (
+                f"{at('base_url')} must begin with http:// or https://, got "
+                f"{shown(given)}. Give the address of the API, for example http://localhost:8000/v1."
+            )
+        elif isinstance(given, tuple) and (not given or len(set(given)) < len(given)):
+            yield (
+                f"{at('base_url')} must list different addresses, at least one, got "
+                f"{shown(list(given))}. Give each replica once."
+            )
 
     def _problems_of_request(self, at: Callable[[str], str]) -> Iterator[str]:
         extra = self.extra_body or {}

@@ -169,6 +169,8 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
         fields.pop("top_p", None)
     if "base_url" in fields:
         fields["base_url"] = "http://localhost:8000/v1"
+    if fields.get("stop"):
+        fields["stop"] = ["END"]
     if "api_key_variable" in fields:
         fields["api_key_variable"] = "MY_KEY"
     if fields.get("extra_body"):

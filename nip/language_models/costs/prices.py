@@ -16,7 +16,7 @@ from nip.language_models.openai_address import address_of, is_openai
 _MILLION = 1_000_000
 _FINE_TUNED = "ft:"
 # These providers run on the user's machine, even if the model has the name of a hosted one.
-_FREE_PROVIDERS = frozenset({"local", "rehearsal", "scripted"})
+_FREE_PROVIDERS = frozenset({"local", "rehearsal", "scripted", "vllm"})
 # The public prices are those of this provider at OpenAI's addresses. Another one, or a server of
 # one's own, that has a model of the same name has prices of its own, which only the user knows.
 _PUBLIC_PROVIDER = "openai"
@@ -107,7 +107,8 @@ class Prices:
     def _look_up(self, model: ModelSpec) -> Price | None:
         is_free = model.provider in _FREE_PROVIDERS
         is_public = model.provider.lower() == _PUBLIC_PROVIDER
-        public = PUBLIC_PRICES if is_public and is_openai(address_of(model.base_url)) else {}
+        is_own = any(is_openai(address_of(each.base_url)) for each in model.of_replicas())
+        public = PUBLIC_PRICES if is_public and is_own else {}
         for names in _names_by_priority(model):
             for table in (self._own, public):
                 for name in names:

@@ -27,6 +27,9 @@ class Call:
     key: str = ""
     """Key of the call in the journal, unique in the run; empty: not journalled."""
 
+    dialogue: str = ""
+    """Name of the dialogue that the call belongs to; empty: none. It changes no result."""
+
     sample_index: int = 0
     """Distinguishes several samples for the same messages in the response cache."""
 

@@ -238,7 +238,7 @@ class Engine:
     async def _complete(self, queue: ModelQueue, call: Call) -> Completion:
         try:
             async with asyncio.timeout(self.options.timeout_s):
-                return await queue.model.complete(call.messages, call.sampling)
+                return await queue.model.complete_turn(call.messages, call.sampling, call.dialogue)
         except TimeoutError as error:
             message = f"{call.model.model_name}: no answer within {self.options.timeout_s:g} s."
             late = ModelTimeoutError(message)

@@ -62,7 +62,12 @@ def most_trained_tokens(
 
 
 def price_of_job(
-    prices: Prices, backend: str, base_model: str, *, is_free: bool, base_url: str | None = None
+    prices: Prices,
+    backend: str,
+    base_model: str,
+    *,
+    is_free: bool,
+    base_url: str | tuple[str, ...] | None = None,
 ) -> Price | None:
     """Return the price of a model at a fine-tuning backend; None if it is unknown.
 

@@ -72,6 +72,12 @@ class OpenAIBackend(FineTuningBackend):
             find_mock_api(context)
         else:
             _check_provider(model)
+            if len(model.of_replicas()) > 1:
+                raise ParameterError(
+                    f"fine_tuning.backend='openai' needs a single base_url, got "
+                    f"{list(model.base_url or ())}: a job is created at one of them. Give one "
+                    "address, or choose another backend."
+                )
             find_address(model)
             find_key(model)
 
@@ -224,7 +230,7 @@ def _is_mocked(model: ModelSpec) -> bool:
 def _check_provider(model: ModelSpec) -> None:
     """Refuse models of another provider, such as ``local``, whose data must not be sent."""
     provider = find_chat_provider(model.provider)
-    if not issubclass(provider, OpenAIChatModel):
+    if not issubclass(provider, OpenAIChatModel) or not provider.has_jobs:
         raise ParameterError(
             f"fine_tuning.backend='openai' cannot train the model {model.model_name!r} of "
             f"model_provider={model.provider!r}: its dialogues would be sent to "

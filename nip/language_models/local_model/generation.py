@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nip.language_models.chat import ChatMessage, Completion, FinishReason, Sampling, TokenUsage
+from nip.language_models.chat import (
+    ChatMessage,
+    Completion,
+    FinishReason,
+    Sampling,
+    TokenUsage,
+    cut_at_stop,
+)
 from nip.language_models.errors import BadRequestError, OverloadError
 from nip.language_models.local_model.folder import LoadedModel
 from nip.language_models.local_model.prompt import encode_prompt
@@ -98,7 +105,7 @@ def _generate(loaded: LoadedModel, rows: Sequence[_Row]) -> list[list[int]]:
             max_new_tokens=max(row.max_tokens for row in rows),
             do_sample=False,
             logits_processor=[_force_choices(TokenChoice([row.question.sampling for row in rows]))],
-            stopping_criteria=[_finish_rows(rows, length)],
+            stopping_criteria=[_finish_rows(loaded, rows, length)],
         )
     written = output[:, length:].tolist()
     return [_up_to_the_end(loaded, row, tokens) for row, tokens in zip(rows, written, strict=True)]
@@ -120,16 +127,35 @@ def _force_choices(choose: TokenChoice) -> Callable[["Tensor", "Tensor"], "Tenso
     return process
 
 
-def _finish_rows(rows: Sequence[_Row], prompt_length: int) -> Callable[..., "Tensor"]:
-    """Return a stopping criterion: each row ends at its token limit, or if its caller is gone."""
+def _finish_rows(
+    loaded: LoadedModel, rows: Sequence[_Row], prompt_length: int
+) -> Callable[..., "Tensor"]:
+    """Return a stopping criterion of each row.
+
+    A row ends at its token limit, with a text before which it is to stop, or if its caller is gone.
+    """
     import torch
 
     def is_finished(ids: "Tensor", _scores: Any, **_: Any) -> "Tensor":
-        num_written = ids.shape[1] - prompt_length
-        finished = [num_written >= row.max_tokens or not row.question.is_wanted() for row in rows]
+        written = ids[:, prompt_length:]
+        finished = [
+            written.shape[1] >= row.max_tokens
+            or not row.question.is_wanted()
+            or (bool(row.question.sampling.stop) and _has_stop(loaded, row, tokens))
+            for row, tokens in zip(rows, written, strict=True)
+        ]
         return torch.tensor(finished, device=ids.device)
 
     return is_finished
+
+
+def _has_stop(loaded: LoadedModel, row: _Row, tokens: "Tensor") -> bool:
+    """Return whether the last tokens of a row contain a text before which it is to stop."""
+    stop = row.question.sampling.stop
+    # A character has at most four bytes, and a token at least one.
+    num_last = 4 * max(map(len, stop)) + 4
+    text = loaded.tokenizer.decode(tokens[-num_last:].tolist(), skip_special_tokens=True)
+    return any(each in text for each in stop)
 
 
 def _up_to_the_end(loaded: LoadedModel, row: _Row, tokens: list[int]) -> list[int]:
@@ -141,9 +167,11 @@ def _up_to_the_end(loaded: LoadedModel, row: _Row, tokens: list[int]) -> list[in
 
 def _complete(loaded: LoadedModel, row: _Row, tokens: list[int], name: str) -> Completion:
     has_ended = bool(tokens) and tokens[-1] in loaded.end_ids
-    finish_reason: FinishReason = "stop" if has_ended else "length"
+    whole = loaded.tokenizer.decode(tokens, skip_special_tokens=True)
+    text = cut_at_stop(whole, row.question.sampling.stop)
+    finish_reason: FinishReason = "stop" if has_ended or text != whole else "length"
     return Completion(
-        text=loaded.tokenizer.decode(tokens, skip_special_tokens=True),
+        text=text,
         finish_reason=finish_reason,
         usage=TokenUsage(len(row.prompt), len(tokens)),
         model=name,

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
 from nip.language_models.errors import LanguageModelError, ModelConnectionError, ModelTimeoutError
-from nip.language_models.local_model.folder import LoadedModel, check_folder, load_folder
-from nip.language_models.local_model.generation import Question, answer_together
+from nip.language_models.local_model.folder import check_folder
+from nip.language_models.local_model.generation import Question
+from nip.language_models.local_model.shared_model import MODEL_POOL, SharedModel
 from nip.language_models.provider_registry import (
     ConnectionContext,
     ProvidedChatModel,
@@ -41,11 +42,12 @@ class LocalChatModel(ProvidedChatModel):
     """A model from a folder written by ``save_pretrained``; its name is the path of the folder.
 
     Concurrent calls are batched and run in one worker thread, so that the event loop is not
-    blocked. Each call uses a random generator with its own seed. The rest of the batch affects a
-    completion only by rounding of the probabilities. Models of up to 5 million weights compute in
-    double precision on a CPU, where this is about 1e-15. In single precision it is about 1e-6,
-    which changes about one token in a million, and in half precision more; ``max_batch_size=1`` in
-    the context avoids this.
+    blocked. Models that are adapters of one model share it: it is loaded once, and its adapters are
+    switched between batches. Each call uses a random generator with its own seed. The rest of the
+    batch affects a completion only by rounding of the probabilities. Models of up to 5 million
+    weights compute in double precision on a CPU, where this is about 1e-15. In single precision it
+    is about 1e-6, which changes about one token in a million, and in half precision more;
+    ``max_batch_size=1`` in the context avoids this.
 
     ``temperature`` and ``top_p`` default to 1; the generation configuration of the folder is
     ignored. ``max_tokens`` defaults to 512.
@@ -54,8 +56,7 @@ class LocalChatModel(ProvidedChatModel):
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)
         self._folder = check_folder(spec.model_name, spec.fine_tuned_from)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="local-model")
-        self._loaded: LoadedModel | None = None
+        self._acquired: tuple[SharedModel, Path, Path | None] | None = None
         self._waiting: list[_Waiting] = []
         self._batch: list[_Waiting] = []
         self._serving: asyncio.Task[None] | None = None
@@ -118,10 +119,9 @@ class LocalChatModel(ProvidedChatModel):
         return batch
 
     async def _serve_batch(self, batch: list[_Waiting]) -> None:
-        loop = asyncio.get_running_loop()
         answers: Sequence[Completion | Exception]
         try:
-            answers = await loop.run_in_executor(self._worker, self._write, batch)
+            answers = await self._write(batch)
         except Exception as error:
             answers = [error] * len(batch)
         for waiting, answer in zip(batch, answers, strict=True):
@@ -132,18 +132,19 @@ class LocalChatModel(ProvidedChatModel):
             else:
                 waiting.answer.set_result(answer)
 
-    def _write(self, batch: list[_Waiting]) -> Sequence[Completion | LanguageModelError]:
-        """Generate the completions of a batch; runs in the worker thread."""
-        if self._loaded is None:
-            self._loaded = load_folder(self._folder, self._spec.fine_tuned_from)
+    async def _write(self, batch: list[_Waiting]) -> Sequence[Completion | LanguageModelError]:
+        """Generate the completions of a batch in the worker thread of the model."""
+        if self._acquired is None:
+            self._acquired = MODEL_POOL.acquire(self._folder, self._spec.fine_tuned_from)
+        shared, _, adapter = self._acquired
         questions = [
             Question(each.messages, each.sampling, lambda each=each: each.is_wanted)  # type: ignore[misc]
             for each in batch
         ]
-        return answer_together(self._loaded, questions, self._spec.model_name)
+        return await asyncio.wrap_future(shared.write(adapter, questions, self._spec.model_name))
 
     async def aclose(self) -> None:
-        """Abort running calls, stop the worker thread and release the model."""
+        """Abort running calls, and release the model if nobody else uses it."""
         for waiting in [*self._batch, *self._waiting]:
             waiting.is_wanted = False
             if not waiting.answer.done():
@@ -153,5 +154,7 @@ class LocalChatModel(ProvidedChatModel):
         self._waiting.clear()
         if self._serving is not None:
             self._serving.cancel()
-        await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
-        self._loaded = None
+        if self._acquired is not None:
+            _, key, adapter = self._acquired
+            self._acquired = None
+            await asyncio.to_thread(MODEL_POOL.release, key, adapter)

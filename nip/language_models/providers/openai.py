@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import httpx2
 from openai import AsyncOpenAI, OpenAIError
@@ -16,9 +17,9 @@ from nip.language_models.provider_registry import (
     register_chat_provider,
 )
 from nip.language_models.providers.answer_reading import read_completion
-from nip.language_models.providers.client_pool import ClientPool
 from nip.language_models.providers.connection import find_address, find_key, open_client
 from nip.language_models.providers.error_translation import translate_error
+from nip.language_models.providers.replicas import Replica, Replicas, opening_of
 
 _PATH = "/chat/completions"
 
@@ -28,7 +29,8 @@ class OpenAIChatModel(ProvidedChatModel):
     """A model behind the chat completions API, called through the official SDK.
 
     The base URL is ``base_url`` of the spec, else the environment variable ``OPENAI_BASE_URL``,
-    else that of OpenAI. The API key comes from ``api_key_variable`` of the spec, else from
+    else that of OpenAI. The spec may name several, those of replicas of one server; see
+    ``Replicas``. The API key comes from ``api_key_variable`` of the spec, else from
     ``OPENAI_API_KEY``; other servers than OpenAI's may need none. The key never appears in
     messages, ``repr`` or logs.
 
@@ -39,46 +41,63 @@ class OpenAIChatModel(ProvidedChatModel):
     parameters, and null in it leaves one out.
     """
 
+    has_jobs: ClassVar[bool] = True
+    """Whether the service may have fine-tuning jobs of OpenAI's interface."""
+
     def __init__(self, spec: ModelSpec, context: ConnectionContext) -> None:
         super().__init__(spec, context)
-        self._clients = ClientPool(self._open_client)
+        self._replicas = Replicas(
+            [Replica(each, partial(self._open_client, each)) for each in spec.of_replicas()]
+        )
         self._limit_name = self._name_of_token_limit()
 
     @classmethod
     def check_access(cls, spec: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003
-        """Check base URL and API key, see ``ProvidedChatModel``."""
-        find_address(spec)
-        find_key(spec)
+        """Check base URLs and API key, see ``ProvidedChatModel``."""
+        for each in spec.of_replicas():
+            find_address(each)
+            find_key(each)
 
     @property
     def address(self) -> str:
-        """Base URL in use."""
-        return find_address(self._spec)
+        """Base URL in use; of several replicas all of them."""
+        return " ".join(find_address(each) for each in self._spec.of_replicas())
 
-    def _open_client(self) -> AsyncOpenAI:
-        return open_client(self._spec, self._context)
+    def _open_client(self, spec: ModelSpec) -> AsyncOpenAI:
+        return open_client(spec, self._context)
 
     def _name_of_token_limit(self) -> str:
-        is_own = is_openai(self.address)
+        is_own = is_openai(self.address.split()[0])
         return "max_completion_tokens" if is_own else "max_tokens"
 
     async def complete(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Completion:
         """Send one request; ``error_translation`` chooses the class of an error."""
-        response = await self._post(self._request_body(messages, sampling))
+        return await self.complete_turn(messages, sampling, "")
+
+    async def complete_turn(
+        self, messages: Sequence[ChatMessage], sampling: Sampling, dialogue: str
+    ) -> Completion:
+        """Send one request to the replica of a dialogue, or to another if it is unreachable."""
+        body = self._request_body(messages, sampling)
+        response = await self._replicas.ask(
+            dialogue or opening_of(messages), partial(self._post, body)
+        )
         if isinstance(response, LanguageModelError):
             # Raised outside of `except`, so that it is not chained to the SDK's exception, whose
             # request contains the API key.
             raise response
         return read_completion(response.content, response.headers, self._spec)
 
-    async def _post(self, body: dict[str, Any]) -> httpx2.Response | LanguageModelError:
+    async def _post(
+        self, body: dict[str, Any], replica: Replica
+    ) -> httpx2.Response | LanguageModelError:
         try:
             # The timeout of the HTTP client applies to each read, not to the whole response.
             async with asyncio.timeout(self._context.timeout_s):
-                with self._clients.lend() as client:
+                with replica.clients.lend() as client:
                     return await client.post(_PATH, cast_to=httpx2.Response, body=body)
         except (OpenAIError, httpx2.HTTPError, OSError, UnicodeEncodeError) as error:
-            return translate_error(error, self._spec)
+            return translate_error(error, replica.spec)
 
     def _request_body(self, messages: Sequence[ChatMessage], sampling: Sampling) -> dict[str, Any]:
         parameters = {
@@ -87,11 +106,17 @@ class OpenAIChatModel(ProvidedChatModel):
             sampling.token_limit_name or self._limit_name: sampling.max_tokens,
             "seed": sampling.seed if sampling.sends_seed else None,
             "reasoning_effort": sampling.reasoning_effort,
+            "stop": list(sampling.stop) or None,
             **(sampling.extra_body or {}),
         }
         given = {name: value for name, value in parameters.items() if value is not None}
-        return {"model": self._spec.model_name, "messages": list(messages), **given}
+        return {"model": self._model_at_server, "messages": list(messages), **given}
+
+    @property
+    def _model_at_server(self) -> str:
+        """Name of the model in requests."""
+        return self._spec.model_name
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._clients.aclose()
+        await self._replicas.aclose()

@@ -35,7 +35,7 @@ class RehearsalChatModel(OpenAIChatModel):
         """Base URL of the mock API."""
         return MOCK_API_ADDRESS
 
-    def _open_client(self) -> AsyncOpenAI:
+    def _open_client(self, spec: ModelSpec) -> AsyncOpenAI:
         return open_mock_client(self._context)
 
     def _name_of_token_limit(self) -> str:

@@ -69,6 +69,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--brain", default="dialogue", help="mock model: dialogue, echo, local (dialogue)")
     add("--brain-file", metavar="PATH", help="rules of dialogue, or folder of a local model")
+    add(
+        "--served-model-name",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names of the models; others are refused (any)",
+    )
+    add(
+        "--adapters",
+        action="store_true",
+        help="load and unload LoRA adapters, as vLLM does with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1",
+    )
     add("--latency", type=float, default=0.0, metavar="S", help="seconds per chat response (0)")
     add("--job-polls", type=int, default=2, metavar="N", help="polls until a job ends (2)")
     add("--job-seconds", type=float, default=0.0, metavar="S", help="minimum duration of a job (0)")
@@ -116,6 +128,8 @@ def serve(given: argparse.Namespace) -> None:
     options = EndpointOptions(
         brain=given.brain,
         brain_file=given.brain_file,
+        served_models=tuple(given.served_model_name),
+        serves_adapters=given.adapters,
         latency_s=given.latency,
         job_polls=given.job_polls,
         job_seconds=given.job_seconds,

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from nip.errors import NipError
-from nip.language_models.server import chat, files, jobs, models
+from nip.language_models.server import adapters, chat, files, jobs, models
 from nip.language_models.server.endpoint import Endpoint, EndpointOptions
 from nip.language_models.server.errors import ApiError, invalid
 from nip.language_models.server.faults import fault_registry, read_fault_plan
@@ -109,6 +109,8 @@ _JOB = "/v1/fine_tuning/jobs/{job_id}"
 
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/chat/completions", chat.complete_chat),
+    ("POST", "/v1/load_lora_adapter", adapters.load_adapter),
+    ("POST", "/v1/unload_lora_adapter", adapters.unload_adapter),
     ("GET", "/v1/models", models.list_models),
     ("GET", "/v1/models/{name:path}", models.get_model),
     ("DELETE", "/v1/models/{name:path}", models.delete_model),

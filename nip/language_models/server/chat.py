@@ -4,19 +4,18 @@ import asyncio
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from nip.language_models.chat import FinishReason
+from nip.language_models.chat import FinishReason, cut_at_stop
 from nip.language_models.errors import BadRequestError, LanguageModelError
 from nip.language_models.server.chat_request import (
     ChatRequest,
     count_prompt_tokens,
     count_tokens,
-    cut_at_stop,
     cut_to_tokens,
 )
 from nip.language_models.server.endpoint import Endpoint
@@ -24,7 +23,6 @@ from nip.language_models.server.errors import ApiError, invalid, server_error, u
 from nip.language_models.server.faults import Fault
 from nip.language_models.server.json_io import read_json_object
 from nip.language_models.server.mock_models.mock_model import MockAnswer, MockRequest
-from nip.language_models.server.models import is_fine_tuned
 from nip.language_models.server.request_checks import MAX_BODY
 from nip.seeding import stable_seed
 
@@ -72,13 +70,21 @@ def _num_requested_tokens(chat: ChatRequest) -> int:
 
 
 async def _choices(endpoint: Endpoint, chat: ChatRequest, fault: Fault | None) -> list[ChatChoice]:
-    models = endpoint.state.models
-    if is_fine_tuned(chat.model) and chat.model not in models:
+    if not endpoint.has_model(chat.model):
         raise unknown_model(chat.model)
-    data, seed, choices = models.data(chat.model), chat.seed(), []
+    data, seed, choices = endpoint.state.models.data(chat.model), chat.seed(), []
+    loaded = endpoint.adapters.get(chat.model)
+    sampling = replace(chat.sampling, stop=chat.stop)
     for index in range(chat.num_choices):
         own_seed = stable_seed(seed, index) if index else seed
-        mock_request = MockRequest(chat.model, chat.messages, chat.sampling, own_seed, data)
+        mock_request = MockRequest(
+            chat.model,
+            chat.messages,
+            sampling,
+            own_seed,
+            data,
+            adapter=None if loaded is None else loaded.used_path,
+        )
         try:
             answer = await endpoint.mock_model.answer(mock_request)
         except BadRequestError as error:

@@ -10,7 +10,7 @@ from nip.language_models.chat import ChatMessage, Sampling
 from nip.language_models.server.chat_fields import check_fields, read_flag, read_number, read_stop
 from nip.language_models.server.errors import ApiError, invalid
 from nip.language_models.server.messages import read_messages
-from nip.language_models.server.models import identity_of
+from nip.language_models.server.model_names import identity_of
 
 _MAX_CHOICES = 128
 _MAX_INT = 2**31
@@ -173,11 +173,6 @@ def cut_to_tokens(text: str, max_tokens: int) -> str:
     if len(words) <= num_words:
         return text
     return text[: len(text) - len(words[-1])].rstrip()
-
-
-def cut_at_stop(text: str, stop: Iterable[str]) -> str:
-    """Return the text before the first of the stop sequences in it."""
-    return text[: min((place for each in stop if (place := text.find(each)) >= 0), default=None)]
 
 
 def _tokens_of(num_words: int) -> int:

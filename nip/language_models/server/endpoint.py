@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nip.errors import ParameterError, shown
+from nip.language_models.server.adapter_table import AdapterTable
 from nip.language_models.server.errors import (
     CutResponse,
     StalledResponse,
@@ -20,6 +21,7 @@ from nip.language_models.server.errors import (
 )
 from nip.language_models.server.faults import Fault, FaultPlan, RequestKind, read_fault_plan
 from nip.language_models.server.mock_models.registry import build_mock_model
+from nip.language_models.server.model_names import is_fine_tuned
 from nip.language_models.server.rate_limits import RateLimits
 from nip.language_models.server.state import EndpointState
 from nip.language_models.server.tables import Counters
@@ -92,6 +94,14 @@ class EndpointOptions:
     stall_s: float = 0.05
     """Seconds for which a request with the fault ``timeout`` hangs before it is dropped."""
 
+    serves_adapters: bool = False
+    """Whether the API has vLLM's routes for adapters, as with
+    ``VLLM_ALLOW_RUNTIME_LORA_UPDATING=1``."""
+
+    served_models: tuple[str, ...] = ()
+    """Names of the models that the API has, beside fine-tuned ones and adapters; others are
+    refused. None: any name."""
+
     admin_hosts: tuple[str, ...] | None = None
     """Host names that requests of the admin interface may have, besides ``localhost`` and
     addresses; None accepts any, for an application that no network reaches."""
@@ -122,6 +132,7 @@ class Endpoint:
         self.faults: FaultPlan = read_fault_plan(options.faults, options.fault_rate, options.seed)
         self.mock_model = build_mock_model(options.brain, options.brain_file)
         self.state = EndpointState(options.state_path)
+        self.adapters = AdapterTable()
         self.rate_limits = RateLimits(options.requests_per_minute, options.tokens_per_minute)
 
     def counters(self) -> Counters:
@@ -136,6 +147,13 @@ class Endpoint:
         """Close the mock model and the state file."""
         await self.mock_model.aclose()
         self.close()
+
+    def has_model(self, name: str) -> bool:
+        """Return whether requests may name a model."""
+        if self.adapters.get(name) is not None or name in self.state.models:
+            return True
+        served = self.options.served_models
+        return name in served if served else not is_fine_tuned(name)
 
     def check_key(self, request: Request) -> None:
         """Raise ``ApiError`` if the API key of a request is required and missing or different."""

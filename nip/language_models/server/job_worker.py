@@ -8,7 +8,7 @@ from nip.errors import NipError
 from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import ApiError
 from nip.language_models.server.job_record import NUM_PAUSED_POLLS, ORGANIZATION, JobRecord
-from nip.language_models.server.models import fine_tuned_name
+from nip.language_models.server.model_names import fine_tuned_name
 from nip.language_models.server.tables import JOBS, StoredFile
 from nip.language_models.server.training_file import (
     TrainingFileError,

@@ -19,7 +19,7 @@ from nip.language_models.server.errors import (
 from nip.language_models.server.job_record import JobRecord
 from nip.language_models.server.job_worker import JobWorker
 from nip.language_models.server.json_io import page_of, read_json_object
-from nip.language_models.server.models import identity_of, is_fine_tuned
+from nip.language_models.server.model_names import identity_of, is_fine_tuned
 
 MAX_SUFFIX = 64
 MAX_METADATA = 16

@@ -1,7 +1,5 @@
-"""Model names of the mock API, and the routes under ``/v1/models``."""
+"""The routes under ``/v1/models``."""
 
-import hashlib
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -9,53 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from nip.language_models.server.endpoint import Endpoint
 from nip.language_models.server.errors import unknown_model
-
-FINE_TUNED_PREFIX = "ft:"
-
-BASE_MODELS = (
-    "gpt-4.1-2025-04-14",
-    "gpt-4.1-mini-2025-04-14",
-    "gpt-4.1-nano-2025-04-14",
-    "gpt-4o-2024-08-06",
-    "gpt-4o-mini-2024-07-18",
-)
-"""Base models in the list of models. Requests may use any other name as well."""
-
-
-def is_fine_tuned(name: str) -> bool:
-    """Tell whether a name is that of a fine-tuned model."""
-    return name.startswith(FINE_TUNED_PREFIX)
-
-
-def base_of(name: str) -> str:
-    """Return the base model of a fine-tuned model; the name of a base model is returned as is."""
-    return name.split(":")[1] if is_fine_tuned(name) and name.count(":") else name
-
-
-def identity_of(name: str) -> str:
-    """Return what a model is, whatever its owner and its client have called it.
-
-    A fine-tuned model is known by its base model and by the hash of its training. Nothing that is
-    drawn at random may depend on the rest of its name, in which clients put identifiers of runs.
-    """
-    return (
-        f"{FINE_TUNED_PREFIX}{base_of(name)}:{name.rpartition(':')[2]}"
-        if is_fine_tuned(name)
-        else name
-    )
-
-
-def fine_tuned_name(request: dict[str, Any], content_sha256: str, organization: str) -> str:
-    """Return the name of the model, owned by an organization, that a job creates.
-
-    Equal jobs create models of equal names, so that a repeated experiment gets the same names. The
-    metadata of the job is not part of the name, and the suffix is not part of its hash: they
-    identify the client, not the model.
-    """
-    parts = [identity_of(request["model"]), content_sha256, request["method"], request["seed"]]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    suffix = request["suffix"] or ""
-    return f"{FINE_TUNED_PREFIX}{base_of(request['model'])}:{organization}:{suffix}:{digest[:8]}"
+from nip.language_models.server.model_names import BASE_MODELS, is_fine_tuned
 
 
 async def list_models(request: Request) -> Response:
@@ -64,8 +16,13 @@ async def list_models(request: Request) -> Response:
 
     def list_all() -> Response:
         fine_tuned = [_show(name, created) for name, created in endpoint.state.models.all()]
-        base = [_show(name) for name in BASE_MODELS]
-        return JSONResponse({"object": "list", "data": [*base, *fine_tuned]})
+        served = endpoint.options.served_models or BASE_MODELS
+        base = [_show(name) for name in served]
+        adapters = [
+            {**_show(each.name), "root": each.path, "parent": served[0]}
+            for each in endpoint.adapters.all()
+        ]
+        return JSONResponse({"object": "list", "data": [*base, *fine_tuned, *adapters]})
 
     return await endpoint.respond_to_read(request, list_all)
 
@@ -77,7 +34,7 @@ async def get_model(request: Request) -> Response:
 
     def get() -> Response:
         created = dict(endpoint.state.models.all())
-        if is_fine_tuned(name) and name not in created:
+        if not endpoint.has_model(name):
             raise unknown_model(name)
         return JSONResponse(_show(name, created.get(name, 0)))
 

@@ -19,6 +19,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     yield from _problems_with_shared_bodies(hyper_params)
     yield from _problems_with_manual_architecture(hyper_params)
     yield from _problems_with_shared_models(hyper_params)
+    yield from _problems_with_served_models(hyper_params)
     yield from _problems_with_text_options(hyper_params)
     yield from _problems_with_zero_knowledge(hyper_params)
     yield from _problems_with_message_regression(hyper_params)
@@ -95,6 +96,29 @@ def _problems_with_shared_models(hyper_params: HyperParameters) -> Iterator[str]
                     f"{agent.shared_model_group!r}, got {getattr(agent, name)!r}. Make them equal, "
                     "or give one of them another shared_model_group."
                 )
+
+
+def _problems_with_served_models(hyper_params: HyperParameters) -> Iterator[str]:
+    """Yield a message if models would be trained that a running vLLM server cannot load."""
+    adaptation = hyper_params.local_training.adaptation
+    if (
+        hyper_params.fine_tuning.backend != "local"
+        or adaptation == "lora"
+        or hyper_params.rl.num_iterations == 1
+    ):
+        return
+    for agent_name, agent in hyper_params.agents.items():
+        if (
+            isinstance(agent, TextAgentParameters)
+            and agent.model_provider.lower() == "vllm"
+            and not agent.use_dummy_api
+            and not agent.freeze_agent
+        ):
+            yield (
+                f"local_training.adaptation={adaptation!r} trains whole models, but a vLLM server "
+                f"loads only adapters while it runs, and agents.{agent_name}.model_provider='vllm'."
+                " Set local_training.adaptation='lora', or model_provider='local'."
+            )
 
 
 def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:

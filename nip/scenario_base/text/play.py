@@ -275,8 +275,10 @@ def _make_call(
             extra_body=params.extra_body,
             sends_seed=params.send_seed,
             token_limit_name=params.token_limit_name,
+            stop=params.stop,
         ),
         agent=agent.name,
+        dialogue=key_prefix,
         key=f"{prefix}/{round}/{agent.name}/{attempt}{wider}" if key_prefix else "",
         sample_index=attempt,
     )

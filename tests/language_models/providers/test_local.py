@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,23 @@ def test_the_end_token_ends_an_answer(folder: Path) -> None:
     ended = [answer for answer in answers if answer.finish_reason == "stop"]
     assert ended
     assert all("<|end|>" not in answer.text for answer in ended)
+
+
+def test_a_stop_text_ends_an_answer_before_it(folder: Path) -> None:
+    plain = [Sampling(max_tokens=20, seed=seed) for seed in range(6)]
+    whole = ask_together(folder, ["Decision"] * 6, plain)
+    stops = [answer.text[4:7] for answer in whole]
+    assert all(stops)
+    stopping = [
+        replace(each, stop=(stop, "never")) for each, stop in zip(plain, stops, strict=True)
+    ]
+    # One row without a stop text among them, which goes on.
+    together = ask_together(folder, ["Decision"] * 7, [*stopping, plain[0]])
+    assert together[-1] == whole[0]
+    for answer, full, stop in zip(together, whole, stops, strict=False):
+        assert answer.text == full.text[: full.text.find(stop)]
+        assert answer.finish_reason == "stop"
+        assert answer.usage.completion_tokens < full.usage.completion_tokens
 
 
 def test_only_the_conversation_that_is_too_long_is_refused(folder: Path) -> None:

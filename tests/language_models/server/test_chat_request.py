@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nip.language_models.chat import cut_at_stop
 from nip.language_models.server.chat_request import (
     ChatRequest,
     count_prompt_tokens,
     count_tokens,
-    cut_at_stop,
     cut_to_tokens,
 )
 from nip.language_models.server.errors import ApiError

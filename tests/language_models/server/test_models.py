@@ -2,7 +2,7 @@
 
 import pytest
 
-from nip.language_models.server.models import (
+from nip.language_models.server.model_names import (
     base_of,
     fine_tuned_name,
     identity_of,

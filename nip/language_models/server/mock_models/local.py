@@ -18,7 +18,10 @@ from nip.language_models.server.mock_models.registry import register_mock_model
 
 @register_mock_model("local")
 class LocalMockModel(MockModel):
-    """Generates with a local model, whatever model the client names. It cannot be trained."""
+    """Generates with a local model, or with an adapter of it that was loaded.
+
+    Apart from adapters it is the same model, whatever the client names. It cannot be trained.
+    """
 
     def __init__(self, file: str | None = None) -> None:
         if file is None:
@@ -30,15 +33,20 @@ class LocalMockModel(MockModel):
         self._spec = ModelSpec(provider="local", model_name=file)
         check_access(self._spec)
         # Created on the first request, because it starts a thread and imports torch.
-        self._model: ChatModel | None = None
+        self._models: dict[str | None, ChatModel] = {}
 
     async def answer(self, request: MockRequest) -> MockAnswer:
         """Generate an answer."""
-        if self._model is None:
-            self._model = build_chat_model(self._spec, ConnectionContext())
+        if request.adapter not in self._models:
+            self._models[request.adapter] = self._build(request.adapter)
         sampling = replace(request.sampling, seed=request.seed)
-        completion = await self._model.complete(request.messages, sampling)
+        completion = await self._models[request.adapter].complete(request.messages, sampling)
         return MockAnswer(completion.text, completion.finish_reason)
+
+    def _build(self, adapter: str | None) -> ChatModel:
+        base = self._spec.model_name
+        spec = self._spec if adapter is None else ModelSpec("local", adapter, fine_tuned_from=base)
+        return build_chat_model(spec, ConnectionContext())
 
     def train(self, base_model_data: Any, examples: Sequence[TrainingExample], method: str) -> Any:
         """Raise a ``ParameterError``."""
@@ -46,6 +54,5 @@ class LocalMockModel(MockModel):
 
     async def aclose(self) -> None:
         """Release the model."""
-        if self._model is not None:
-            await self._model.aclose()
-            self._model = None
+        while self._models:
+            await self._models.popitem()[1].aclose()

@@ -27,6 +27,9 @@ class MockRequest:
     model_data: Any = None
     """Result of ``train`` for the requested model; None for a base model."""
 
+    adapter: str | None = None
+    """Folder of the adapter that the requested model is; None if it is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class MockAnswer:
