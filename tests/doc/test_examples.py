@@ -1,6 +1,8 @@
 """The examples in doc/examples run from the command line as the guides say, with small numbers."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +29,12 @@ SCRIPTS = {
     "swapped_components": "iteration 10: names ",
 }
 """Examples that are programs, and what they print."""
+
+SLOW_SCRIPTS = {
+    "local_study": "2 verifier SUCCEEDED",
+    "adapters_on_servers": "both servers have prover@2 verifier@2",
+}
+"""Examples that train language models."""
 
 
 def commands_with_plugins() -> list[Command]:
@@ -77,7 +85,7 @@ def test_a_model_that_thinks_twice_plays_whole_dialogues(working_folder: Path) -
 def test_every_example_is_shown_and_run() -> None:
     for example in EXAMPLES.glob("*.py"):
         is_run = any(f"examples/{example.name}" in str(each) for each in commands_with_plugins())
-        assert is_run or example.stem in (*RUN_ELSEWHERE, *SCRIPTS)
+        assert is_run or example.stem in (*RUN_ELSEWHERE, *SCRIPTS, *SLOW_SCRIPTS)
         shown = (DOC / "guides").glob("*.md")
         assert any(f"../examples/{example.name}" in page.read_text() for page in shown)
 
@@ -88,6 +96,15 @@ def test_a_program_among_the_examples_runs(name: str, working_folder: Path) -> N
     outcome = run_forked(run_program, name, folder=working_folder)
     assert outcome.exit_code == 0, outcome.stderr
     assert SCRIPTS[name] in outcome.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW_SCRIPTS)
+def test_a_program_that_trains_language_models_runs(name: str, working_folder: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / f"{name}.py")]
+    ended = subprocess.run(command, cwd=working_folder, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert SLOW_SCRIPTS[name] in ended.stdout
 
 
 def test_the_parameters_of_an_example_are_checked(working_folder: Path) -> None:
