@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import sys
 import warnings
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,12 @@ class WithoutExtra:
             return None
         specs = (finder.find_spec(name, path, target) for finder in self._finders)
         return next((spec for spec in specs if spec is not None), None)
+
+    def find_distributions(self, *arguments: Any) -> Iterator[Any]:
+        """Yield the metadata of packages, which a run stores."""
+        for finder in self._finders:
+            if hasattr(finder, "find_distributions"):
+                yield from finder.find_distributions(*arguments)
 
 
 def run_without_extra(folder: str) -> list[str]:
