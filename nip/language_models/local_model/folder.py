@@ -28,7 +28,8 @@ FOLDER_PROVIDERS = ("local", "vllm")
 
 # While transformers builds a model, it lets tensors of the whole process be made without memory, so
 # that of two models that are loaded in two threads one would have no weights.
-_LOADING = threading.Lock()
+LOADING = threading.Lock()
+"""Held while a model or an adapter is loaded in this process."""
 
 _MAKING_COMMANDS = {"quotes_models": "quotes-models"}
 """Names of the commands that make models, by their folder in the data folder."""
@@ -183,11 +184,11 @@ def load_folder(source: Path) -> LoadedModel:
     rest of a batch, which affects the rounding, practically never changes a token, so that a
     resumed run samples the same as one that was not interrupted.
     """
-    with _LOADING:
-        return _load_folder(folder, adapted_model)
+    with LOADING:
+        return _load_folder(source)
 
 
-def _load_folder(folder: Path, adapted_model: str | None) -> LoadedModel:
+def _load_folder(source: Path) -> LoadedModel:
     import torch
 
     transformers: Any = importlib.import_module("transformers")

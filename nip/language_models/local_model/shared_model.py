@@ -14,6 +14,7 @@ from nip.language_models.chat import Completion
 from nip.language_models.errors import BadRequestError
 from nip.language_models.local_model.adapter_library import import_peft
 from nip.language_models.local_model.folder import (
+    LOADING,
     AdapterFolder,
     LoadedModel,
     find_model,
@@ -64,7 +65,8 @@ class SharedModel:
             return nullcontext() if self._adapted is None else self._adapted.disable_adapter()
         if adapter not in self._adapters:
             try:
-                self._load_adapter(loaded, adapter)
+                with LOADING:
+                    self._load_adapter(loaded, adapter)
             except Exception as error:
                 # The layers of the model may have a part of the adapter.
                 self._release()
