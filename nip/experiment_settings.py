@@ -76,6 +76,9 @@ class ExperimentSettings(SubParameters):
     max_cost: Positive | None = None
     """Budget in dollars, which no call or job may exceed even at worst; by default no limit."""
 
+    shared_budget: PathText | None = None
+    """File of a budget that several runs share, which a sweep with ``max_cost`` creates."""
+
     max_failed_share: UnitInterval = 0.2
     """Share of failed dialogues in a stage above which a run stops; resuming repeats them."""
 

@@ -24,6 +24,7 @@ def test_defaults_are_those_of_the_documentation():
         "num_api_generation_timeouts": 100,
         "num_api_connection_errors": 10,
         "max_cost": None,
+        "shared_budget": None,
         "max_failed_share": 0.2,
         "max_invalid_share": 0.2,
         "max_wait_minutes": 60.0,

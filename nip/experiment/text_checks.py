@@ -8,6 +8,7 @@ from nip.experiment_settings import ExperimentSettings
 from nip.language_models.chat import ModelSpec
 from nip.language_models.costs.price_file import read_prices
 from nip.language_models.costs.prices import Prices
+from nip.language_models.costs.shared_budget import SharedBudget
 from nip.language_models.engine.cache import check_response_cache
 from nip.language_models.fine_tuning import (
     check_fine_tuning_access,
@@ -45,7 +46,9 @@ def check_text_experiment(
     trains = hyper_params.rl.num_iterations > 1 and not only_tests
     for agent in parts.agents.values():
         _check_model(agent, hyper_params, learns=trains and not agent.params.freeze_agent)
-    if settings.max_cost is not None:
+    if settings.shared_budget is not None:
+        SharedBudget.read(Path(settings.shared_budget))
+    if settings.max_cost is not None or settings.shared_budget is not None:
         _check_prices(parts, hyper_params, settings, trains=trains)
     return parts
 
@@ -82,10 +85,12 @@ def _check_prices(
             missing.setdefault(name, "training")
     if missing:
         listed = "; ".join(f"{name!r} ({kinds})" for name, kinds in missing.items())
+        limit = "max_cost of the sweep"
+        if settings.max_cost is not None:
+            limit = f"settings.max_cost={settings.max_cost:g}"
         raise ParameterError(
-            f"settings.max_cost={settings.max_cost:g} cannot be kept, because prices are unknown: "
-            f"{listed}. Add them to a file, in dollars per million tokens, and give it as "
-            "settings.prices; or leave out max_cost."
+            f"{limit} cannot be kept, because prices are unknown: {listed}. Add them to a file, in "
+            "dollars per million tokens, and give it as settings.prices; or leave out max_cost."
         )
 
 

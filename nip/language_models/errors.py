@@ -131,6 +131,10 @@ class BudgetExceededError(LanguageModelError):
     policy = ErrorPolicy.END_RUN
 
 
+class SharedBudgetExceededError(BudgetExceededError):
+    """The budget that several runs share is used up."""
+
+
 class UnknownModelError(LanguageModelError):
     """The model does not exist at the service (404)."""
 

@@ -16,6 +16,8 @@ from nip.utils.files import read_text
 DATABASE_FILE = "run.db"
 RESULT_FILE = "result.json"
 CHECKPOINTS = "checkpoints"
+LOCK_NAME = ".lock"
+"""Lock of a run, and of the folder of runs while one of them is opened."""
 
 _OF_A_NEW_RUN = frozenset({PARAMETERS_FILE, ENVIRONMENT_FILE, "settings.yaml", DATABASE_FILE})
 

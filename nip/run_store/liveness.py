@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from nip.run_store.opening import LOCK_NAME
+from nip.run_store.consistency import LOCK_NAME
 
 _LOCKS = Path("/proc/locks")
 _INODE_FIELD = -3

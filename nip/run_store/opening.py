@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nip.errors import ParameterError, ResumeError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import dump
-from nip.run_store.consistency import DATABASE_FILE, check_consistency
+from nip.run_store.consistency import DATABASE_FILE, LOCK_NAME, check_consistency
 from nip.run_store.database import RunDatabase
 from nip.run_store.database.origin import ENVIRONMENT_FILE, Origin, new_identity
 from nip.run_store.environment import append_start, describe_start
@@ -30,9 +30,6 @@ from nip.utils.secrets import scrub_tree
 ResumePolicy = Literal["auto", "must", "never"]
 
 _CREATING = ".creating"
-
-LOCK_NAME = ".lock"
-"""File in the folder of a run whose lock the writer of the run holds."""
 
 
 @dataclass(frozen=True)

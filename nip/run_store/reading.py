@@ -9,11 +9,17 @@ from typing import Any
 
 from nip.errors import ParameterError, StorageError
 from nip.parameters.tree.yaml_text import load_mapping
-from nip.run_store.consistency import DATABASE_FILE, database_problem, was_never_started
+from nip.run_store.consistency import (
+    DATABASE_FILE,
+    LOCK_NAME,
+    database_problem,
+    was_never_started,
+)
 from nip.run_store.database import STATE_PREFIX, RunDatabase
 from nip.run_store.database.history import RunHistory
 from nip.run_store.database.origin import PARAMETERS_FILE
 from nip.run_store.run_id import describe_existing, is_run_folder
+from nip.utils.file_lock import FileLock
 from nip.utils.files import read_text
 
 
@@ -77,6 +83,20 @@ def read_state(folder: Path | str, key: str) -> Any:
     with open_database(folder) as database:
         stored = database.get_state(f"{STATE_PREFIX}{key}", "")
     return json.loads(stored) if stored else None
+
+
+def is_run_in_use(folder: Path) -> bool:
+    """Return whether a process has a run open for writing."""
+    lock = FileLock(folder / LOCK_NAME)
+    if not lock.path.exists():
+        return False
+    # No run is opened meanwhile: it would find its lock taken by this check.
+    opening = FileLock(folder.parent / LOCK_NAME)
+    opening.acquire(wait=True)
+    try:
+        return lock.is_taken()
+    finally:
+        opening.release()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nip.errors import ParameterError
 from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.shared_budget import BudgetShare
 from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.provider_registry import ConnectionContext
 from nip.trainers.core.callback import Event
@@ -92,14 +93,19 @@ class PureTextRlTrainer(TextRolloutTrainer):
                         self._run_train_loop()
                     finally:
                         save_bill(self.run, self._usage_tracker, self._manager.training_bill)
+                    # Only after the last stage, which has counted all answers of the journal.
+                    self._usage_tracker.settle()
             finally:
                 self._runner.run(close_connection(context))
 
     def _set_up(self, context: ConnectionContext) -> None:
         """Build the parts that training needs, and restore the state of an earlier process."""
         self.loops.has_restored = True
+        shared = self.settings.shared_budget
         self._usage_tracker = usage_tracker = UsageTracker(
-            read_prices(self.settings.prices), self.settings.max_cost
+            read_prices(self.settings.prices),
+            self.settings.max_cost,
+            shared_budget=None if shared is None else BudgetShare(Path(shared), self.run.folder),
         )
         models = [agent.model for agent in self.agents.values()]
         options = choose_engine_options(self.settings, models)

@@ -28,6 +28,19 @@ class FileLock:
 
         If it is taken, wait until it is free, or return False.
         """
+        if not self._take(wait):
+            return False
+        self._name_holder()
+        return True
+
+    def is_taken(self) -> bool:
+        """Return whether the lock is held, by this process or another one."""
+        if self._lock is not None or not self._take(wait=False):
+            return True
+        self.release()
+        return False
+
+    def _take(self, wait: bool) -> bool:
         # Imported here because it takes 0.1 s of CPU time, which --help should not spend.
         import filelock
 
@@ -44,7 +57,6 @@ class FileLock:
         except filelock.Timeout:
             return False
         self._lock = lock
-        self._name_holder()
         return True
 
     def _name_holder(self) -> None:

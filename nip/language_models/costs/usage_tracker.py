@@ -14,6 +14,7 @@ from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec, TokenUsage
 from nip.language_models.costs.account import Account, Charge
 from nip.language_models.costs.prices import Prices
+from nip.language_models.costs.shared_budget import BudgetShare
 
 _Accounts = dict[tuple[str, ModelSpec], Account]
 _Uncommitted = tuple[str, str, ModelSpec, Charge, bool]
@@ -40,6 +41,8 @@ class UsageTracker:
         Budget in dollars, which ``Budget`` enforces; None: no limit.
     max_tokens : int, optional
         Budget of prompt and completion tokens together; None: no limit.
+    shared_budget : BudgetShare, optional
+        Share of a budget of several runs, which ``Budget`` enforces as well; None: no limit.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class UsageTracker:
         prices: Prices | None = None,
         max_cost: float | None = None,
         max_tokens: int | None = None,
+        shared_budget: BudgetShare | None = None,
     ) -> None:
         for name, value in (("max_cost", max_cost), ("max_tokens", max_tokens)):
             # Written so that NaN, which no cost exceeds, is refused as well.
@@ -57,6 +61,7 @@ class UsageTracker:
         self.prices = prices or Prices()
         self.max_cost = max_cost
         self.max_tokens = max_tokens
+        self.shared_budget = shared_budget
         self.training_cost = 0.0
         """Cost of finished fine-tuning jobs in dollars, which counts against the budget as well."""
         self.held_training_cost = 0.0
@@ -138,6 +143,16 @@ class UsageTracker:
         accounts = self._accounts.items()
         held = fsum(one.held_cost(self.prices.get(model)) for (_, model), one in accounts)
         return held + self.held_training_cost
+
+    @property
+    def spent(self) -> float:
+        """Dollars that have been, or may have been, charged."""
+        return self.cost + self.held_cost
+
+    def settle(self) -> None:
+        """Return what is left of the share of a budget of several runs, at the end of a run."""
+        if self.shared_budget is not None:
+            self.shared_budget.settle(self.spent, exactly=True)
 
     @property
     def total(self) -> Account:

@@ -144,6 +144,7 @@ class Engine:
         for task in remaining:
             task.cancel()
         await asyncio.gather(*remaining, return_exceptions=True)
+        self._budget.close()
         for queue in self._queues.values():
             await queue.model.aclose()
 
