@@ -1,0 +1,1 @@
+"""Built-in launchers, one module for each library that executes the runs."""
