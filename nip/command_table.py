@@ -37,6 +37,12 @@ COMMANDS = {
         "scripts/run_experiment.py",
         "Stopped before the run was started.",
     ),
+    "sweep": Command(
+        "Run many experiments from one file; the same command continues.",
+        "nip.commands.sweep",
+        "scripts/sweep.py",
+        "Stopped. The same command continues.",
+    ),
     "plot": Command(
         "Plot metrics of several runs in one figure.",
         "nip.commands.plot",

@@ -18,6 +18,7 @@ FLOORS = [
     "nip.__main__",
     "nip.commands",
     "nip",
+    "nip.sweeps",
     "nip.command_line",
     "nip.plugins",
     "nip.viewer",

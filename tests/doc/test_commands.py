@@ -15,6 +15,7 @@ from nip.commands.draw_images import build_parser as drawing_parser
 from nip.commands.graph_isomorphism_dataset import build_parser as graph_parser
 from nip.commands.plot import build_parser as plot_parser
 from nip.commands.quotes_models import build_parser as quotes_parser
+from nip.commands.sweep import build_parser as sweep_parser
 from nip.commands.transcripts import build_parser as transcript_parser
 from nip.commands.view import build_parser as view_parser
 from tests.doc.forks import check_commands, run_forked, run_script
@@ -37,6 +38,7 @@ PARSERS = {
     "scripts/run_analysers.py": analysis_parser,
     "scripts/show_transcripts.py": transcript_parser,
     "scripts/view_runs.py": view_parser,
+    "scripts/sweep.py": sweep_parser,
 }
 
 

@@ -5,12 +5,15 @@ import signal
 import sys
 from pathlib import Path
 
+from nip.commands.main import main
 from nip.sweeps.launcher import Job, Launcher, Task, launcher_registry
 from nip.utils import stop_signals
 from tests.command_line_process import run_script
 from tests.fork_server import REPOSITORY, _exit_code
 
 NAME = "forks"
+RUN = f"{__name__}:run_sweep"
+"""The function by which forks run a sweep."""
 
 
 class ForkJob(Job):
@@ -65,7 +68,10 @@ def _run(task: Task) -> int:
         os.dup2(log, stream)
     code = 0
     try:
-        run_script(*task.words[1:])
+        words = list(task.words[1:])
+        assert words[:2] == ["-m", "nip"]
+        sys.argv = ["nip", *words[2:]]
+        code = main()
     except SystemExit as leaving:
         code = _exit_code(leaving)
     except BaseException:

@@ -10,9 +10,8 @@ from nip.language_models.server.state import EndpointState
 from nip.parameters.tree.yaml_text import dump
 from tests.fork_server import Fork, fork_server
 from tests.sweeps.disturbed import kill, run_folders
-from tests.sweeps.fork_launcher import pids_of_cells
+from tests.sweeps.fork_launcher import RUN, pids_of_cells
 
-RUN = "tests.sweeps.fork_launcher:run_sweep"
 # A call of a verifier or a prover costs about 3 cents, of which its prompt takes most.
 PRICES = {"prompt": 50.0, "completion": 80.0, "training": 60.0}
 

@@ -26,9 +26,8 @@ from tests.sweeps.disturbed import (
     run_folders,
     write_sweep,
 )
-from tests.sweeps.fork_launcher import pids_of_cells
+from tests.sweeps.fork_launcher import RUN, pids_of_cells
 
-RUN = "tests.sweeps.fork_launcher:run_sweep"
 SMALL = {"launcher": "forks", "workers": 2, "seeds": [1, 2, 3]}
 SCRIPT = REPOSITORY / "scripts" / "sweep.py"
 CHECKPOINTS = "runs/*/checkpoints/iteration_*"
@@ -183,7 +182,7 @@ def cell_processes(folder: Path) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            is_experiment = b"run_experiment.py" in (path / "cmdline").read_bytes()
+            is_experiment = b"\0nip\0run\0" in (path / "cmdline").read_bytes()
             if is_experiment and (path / "cwd").resolve() == folder.resolve():
                 found.append(int(path.name))
         except OSError:

@@ -99,7 +99,7 @@ class SubmititLauncher(Launcher):
                 "sweep where jobs can be submitted, or use launcher=processes."
             ) from error
         try:
-            executor.update_parameters(**{"timeout_min": _DAY_MIN, **self.options})
+            executor.update_parameters(**{"timeout_min": _DAY_MIN, "name": "nip", **self.options})
         except (NameError, TypeError, ValueError, AssertionError) as error:
             raise ParameterError(
                 f"launcher_options are refused by submitit: {error}. They are parameters of "
