@@ -11,6 +11,7 @@ from typing import Any
 
 from nip.parameters.tree.yaml_text import dump
 from nip.run_store.reading import read_history
+from nip.run_store.run_id import existing_run_ids
 from nip.sweeps.cell_state import read_state_of_cell
 from nip.sweeps.sweep_folder import SweepFolder
 
@@ -22,7 +23,7 @@ def write_sweep(folder: Path, **fields: Any) -> Path:
     folder.mkdir()
     base = {
         "experiment": "toy",
-        "rl.num_iterations": 8,
+        "rl.num_iterations": 4,
         "settings.progress": False,
         "settings.checkpoint_period": 1,
         **fields.pop("base", {}),
@@ -34,7 +35,7 @@ def write_sweep(folder: Path, **fields: Any) -> Path:
 
 def run_folders(folder: Path) -> list[Path]:
     """Return the folders of all runs of a sweep, sorted."""
-    return sorted(path.parent for path in (folder / "runs").glob("*/hyper_params.yaml"))
+    return [folder / "runs" / run_id for run_id in existing_run_ids(folder / "runs")]
 
 
 def results(folder: Path) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +34,6 @@ CHECKPOINTS = "runs/*/checkpoints/iteration_*"
 LARGE = {
     "workers": 2,
     "parameters": {"rl.lr": [0.05, 0.02], "ppo.clip_epsilon": [0.1, 0.2]},
-    "seeds": [1, 2, 3, 4, 5],
 }
 
 
@@ -43,50 +42,122 @@ def start(file: Path, *changes: str) -> Fork:
 
 
 def finish(file: Path, *changes: str) -> str:
-    ending = start(file, *changes).wait(200)
+    ending = start(file, *changes).wait(280)
     assert ending is not None
     assert ending.exit_code == 0, ending.stdout + ending.stderr
     return ending.stdout
 
 
-def duration_of(work: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
+class ForkedSweep:
+    """A sweep in a fork, with cells that are forks of it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.fork = file, start(file)
+
+    def has_ended(self, seconds: float) -> bool:
+        return self.fork.wait(seconds) is not None
+
+    def kill(self, with_cells: bool) -> None:
+        self.fork.kill()
+        if with_cells:
+            kill(*pids_of_cells(self.file.parent / "runs" / f"{NAME}.sweep"))
+
+
+class ProcessSweep:
+    """``python scripts/sweep.py`` and the processes that it starts."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        with (file.parent / "output").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, SCRIPT, file.name], cwd=file.parent, stdout=log, stderr=log
+            )
+
+    def has_ended(self, seconds: float) -> bool:
+        try:
+            return self.process.wait(seconds) is not None
+        except subprocess.TimeoutExpired:
+            return False
+
+    def kill(self, with_cells: bool) -> None:
+        self.process.kill()
+        self.process.wait()
+        if with_cells:
+            kill(*cell_processes(self.file.parent))
+
+
+Sweep = type[ForkedSweep] | type[ProcessSweep]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """Return the folder of a small sweep that nothing disturbs, and its duration."""
-    file = write_sweep(tmp_path_factory.mktemp("whole") / "sweep", **SMALL)
+    return run_undisturbed(tmp_path_factory.mktemp("whole"), SMALL, ForkedSweep)
+
+
+def run_undisturbed(parent: Path, fields: dict[str, Any], sweep: Sweep) -> tuple[Path, float]:
+    file = write_sweep(parent / "whole", **fields)
     fork_server().call("json:dumps", None)
-    return file.parent, duration_of(lambda: finish(file))
+    begun = time.monotonic()
+    assert sweep(file).has_ended(1000)
+    return file.parent, time.monotonic() - begun
+
+
+def check_after_kills(
+    whole: tuple[Path, float],
+    parent: Path,
+    fields: dict[str, Any],
+    sweep: Sweep,
+    num_kills: int,
+    num_parts: float,
+) -> None:
+    """Kill sweeps at random moments until there were enough kills, and compare what they leave.
+
+    Between two kills there is at most the duration of an undisturbed sweep, divided by
+    ``num_parts``. Every other time the cells are not killed: they go on alone, and are waited for.
+    """
+    expected = results(whole[0])
+    generator = random.Random(num_kills)
+    for number in count():
+        file = write_sweep(parent / str(number), **fields)
+        before: dict[Path, tuple[str, int]] = {}
+        while num_kills:
+            running = sweep(file)
+            if running.has_ended(generator.uniform(0.2, 1) * whole[1] / num_parts):
+                break
+            num_kills -= 1
+            running.kill(with_cells=num_kills % 2 == 1)
+            assert_left_alone(before)
+            before |= finished(file.parent)
+        assert sweep(file).has_ended(1000)
+        assert_left_alone(before)
+        assert_none_ran_after_its_end(file.parent)
+        assert results(file.parent) == expected
+        if not num_kills:
+            return
 
 
 def test_three_cells_after_two_kills_are_those_of_an_undisturbed_sweep(
     whole: tuple[Path, float], tmp_path: Path
 ) -> None:
-    undisturbed, duration = whole
-    generator, num_kills = random.Random(0), 2
-    for number in count():
-        file = write_sweep(tmp_path / str(number), **SMALL)
-        sweep_folder = file.parent / "runs" / f"{NAME}.sweep"
-        while num_kills:
-            fork = start(file)
-            if fork.wait(generator.uniform(0.3, 0.9) * duration) is not None:
-                break
-            num_kills -= 1
-            fork.kill()
-            if num_kills:
-                # Not the other time: its cells go on alone, and are waited for.
-                kill(*pids_of_cells(sweep_folder))
-            before = finished(file.parent)
-        finish(file)
-        assert_left_alone(before)
-        assert_none_ran_after_its_end(file.parent)
-        assert results(file.parent) == results(undisturbed)
-        if not num_kills:
-            break
+    check_after_kills(whole, tmp_path, SMALL, ForkedSweep, 2, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(
+    ("sweep", "num_seeds", "num_kills"), [(ForkedSweep, 5, 20), (ProcessSweep, 1, 5)]
+)
+def test_many_cells_after_many_kills_are_those_of_an_undisturbed_sweep(
+    sweep: Sweep, num_seeds: int, num_kills: int, tmp_path: Path
+) -> None:
+    seeds = list(range(1, num_seeds + 1))
+    fields = {**LARGE, "seeds": seeds}
+    if sweep is ForkedSweep:
+        fields["launcher"] = "forks"
+    undisturbed = run_undisturbed(tmp_path, fields, sweep)
+    assert len(results(undisturbed[0])) == 4 * num_seeds
+    check_after_kills(undisturbed, tmp_path, fields, sweep, num_kills, num_kills / 3)
 
 
 def test_the_same_command_leaves_completed_cells_alone_and_added_seeds_extend_it(
@@ -135,46 +206,6 @@ def test_a_cell_that_somebody_else_stops_is_resumed(tmp_path: Path) -> None:
     assert "was interrupted, and will be resumed" in ending.stdout
     (run,) = run_folders(file.parent)
     assert num_starts(run) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
-def test_twenty_cells_after_twenty_kills_are_those_of_an_undisturbed_sweep(tmp_path: Path) -> None:
-    file = write_sweep(tmp_path / "whole", **LARGE)
-    duration = duration_of(lambda: process(file).wait())
-    expected = results(file.parent)
-    assert len(expected) == 20
-    generator, num_kills = random.Random(1), 20
-    for number in count():
-        file = write_sweep(tmp_path / str(number), **LARGE)
-        while num_kills:
-            running = process(file)
-            try:
-                running.wait(generator.uniform(0, duration / 6))
-                break
-            except subprocess.TimeoutExpired:
-                num_kills -= 1
-            running.kill()
-            running.wait()
-            if num_kills % 4:
-                # Not each time: cells that go on alone are waited for.
-                kill(*cell_processes(file.parent))
-            before = finished(file.parent)
-            if num_kills:
-                assert_left_alone(before)
-        assert process(file).wait() == 0
-        assert_left_alone(before)
-        assert_none_ran_after_its_end(file.parent)
-        assert results(file.parent) == expected
-        if not num_kills:
-            break
-
-
-def process(file: Path) -> "subprocess.Popen[bytes]":
-    log = (file.parent / "output").open("ab")
-    return subprocess.Popen(
-        [sys.executable, SCRIPT, file.name], cwd=file.parent, stdout=log, stderr=log
-    )
 
 
 def cell_processes(folder: Path) -> list[int]:
