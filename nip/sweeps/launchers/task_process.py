@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -10,6 +11,8 @@ from typing import Any
 
 from nip.sweeps.launcher import Task
 from nip.utils.stop_signals import EXIT_RESUME
+
+_POLL_S = 0.1
 
 
 @dataclass
@@ -52,10 +55,15 @@ class TaskProcess:
         return EXIT_RESUME if self.process is None else self.process.wait()
 
     def _wait(self) -> None:
-        """Wait without the lock of ``Popen``, which the interrupted frame may hold."""
+        """Wait without the lock of ``Popen``, which the interrupted frame may hold.
+
+        Ray cancels a task by an exception that does not interrupt a system call.
+        """
         assert self.process is not None
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
         with suppress(ChildProcessError):
-            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+            while os.waitid(os.P_PID, self.process.pid, options) is None:
+                time.sleep(_POLL_S)
 
     def forward(self, *numbers: signal.Signals) -> None:
         """Let signals to this process save and end the child process."""
