@@ -41,7 +41,10 @@ from nip.parameters.scenarios.code_validation import (
     CodeValidationParameters,
 )
 from nip.parameters.scenarios.dialogues import DialogueParameters
-from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
+from nip.parameters.scenarios.graph_isomorphism import (
+    GraphIsomorphismAgentParameters,
+    GraphIsomorphismParameters,
+)
 from nip.parameters.scenarios.image_classification import (
     DatasetOptionsParameters,
     ImageClassificationAgentParameters,

@@ -146,6 +146,8 @@ def _made_to_fit(fields: dict[str, Any]) -> dict[str, Any]:
     """Repair the combinations that are impossible."""
     fields.pop("use_manual_architecture", None)
     fields.pop("steps_per_env_per_iteration", None)
+    # Messages of these trees have one position.
+    fields.pop("mark_pairs", None)
     if fields.get("node_selector") == "similarity":
         fields["use_dual_gnn"] = True
     if "d_transformer" in fields or "num_heads" in fields:

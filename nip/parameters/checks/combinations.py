@@ -18,6 +18,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message for each impossible combination in a tree whose single fields are valid."""
     yield from _problems_with_shared_bodies(hyper_params)
     yield from _problems_with_manual_architecture(hyper_params)
+    yield from _problems_with_marked_pairs(hyper_params)
     yield from _problems_with_shared_models(hyper_params)
     yield from _problems_with_served_models(hyper_params)
     yield from _problems_with_text_options(hyper_params)
@@ -66,6 +67,19 @@ def _problems_with_manual_architecture(hyper_params: HyperParameters) -> Iterato
                 f"agents.{agent_name}.use_manual_architecture=True needs {rules}, got {got}. "
                 f"Change that, or let the agent learn with use_manual_architecture=False."
             )
+
+
+def _problems_with_marked_pairs(hyper_params: HyperParameters) -> Iterator[str]:
+    """Yield a message if messages that mark pairs of nodes have an odd number of positions."""
+    if hyper_params.scenario != "graph_isomorphism":
+        return
+    size = hyper_params.message_size
+    if hyper_params.get("graph_isomorphism.mark_pairs") and size % 2 == 1:
+        yield (
+            "message_size must be even with graph_isomorphism.mark_pairs=True, because two "
+            f"positions mark a pair of nodes, got {size}. Set it to {size + 1}, or set "
+            "graph_isomorphism.mark_pairs=False."
+        )
 
 
 _SHARED_BY_A_GROUP = (

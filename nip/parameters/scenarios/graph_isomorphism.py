@@ -18,6 +18,7 @@ from nip.parameters.types import (
     Count,
     CountOrZero,
     NonNegative,
+    Positive,
     Probability,
 )
 from nip.utils.memory_limit import MemoryNeed
@@ -27,6 +28,7 @@ _LEARNT_PARTS = (
     "gnn_output_digits",
     "use_dual_gnn",
     "dual_gnn_marks",
+    "mark_streams",
     "tie_message_rounds",
     "num_heads",
     "num_transformer_layers",
@@ -36,6 +38,7 @@ _LEARNT_PARTS = (
     "node_selector",
     "d_node_selector",
     "num_node_selector_layers",
+    "initial_selector_scale",
     "d_decider",
     "num_decider_layers",
     "include_round_in_decider",
@@ -79,6 +82,9 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     dual_gnn_marks: Literal["none", "earlier"] = "none"
     """Marks in that second run: none, or those of all exchanges before the present one."""
 
+    mark_streams: Literal["joint", "channel", "exchange"] = "joint"
+    """Run the graph network on all marks, or separately on those of each channel or exchange."""
+
     tie_message_rounds: bool | Literal["exchange"] = False
     """Use the same input weights for the messages of all rounds, or of each question and answer."""
 
@@ -105,6 +111,9 @@ class GraphIsomorphismAgentParameters(AgentParameters):
 
     num_node_selector_layers: Count = 2
     """Number of linear layers of the head that chooses a node; fewer than 2 count as 2."""
+
+    initial_selector_scale: Positive = 1.0
+    """Factor on the initial logits of that head; with a large one it chooses nearly always alike."""
 
     d_decider: Count = 16
     """Hidden width of the head that decides."""
@@ -235,3 +244,12 @@ class GraphIsomorphismAgentParameters(AgentParameters):
             d_value=1,
             num_value_layers=1,
         )
+
+
+@register_parameter_class
+@dataclass
+class GraphIsomorphismParameters(SubParameters):
+    """What a message can mark."""
+
+    mark_pairs: bool = False
+    """Let positions 2k and 2k + 1 of a message mark a pair of nodes, one node of each graph."""

@@ -11,8 +11,13 @@ from torch import Tensor, nn
 from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.scenario_base.agents import AgentBody, AgentContext
 from nip.scenario_base.networks import initialise_orthogonally, round_through
-from nip.scenarios.graph_isomorphism.exchanges import earlier_marks, exchange_of_rounds
+from nip.scenarios.graph_isomorphism.exchanges import (
+    earlier_marks,
+    exchange_of_rounds,
+    stream_masks,
+)
 from nip.scenarios.graph_isomorphism.gin import Gin
+from nip.scenarios.graph_isomorphism.legality import num_colours
 from nip.scenarios.graph_isomorphism.pooling import PairPooling
 from nip.scenarios.graph_isomorphism.transformer import TransformerEncoder
 
@@ -52,6 +57,16 @@ def node_features(
     return x.flatten(1, 3).permute(0, 2, 3, 1)
 
 
+def merge_positions(marks: Tensor, num_colours: int, dim: int) -> Tensor:
+    """Sum the marks of positions that share a colour, which are next to each other.
+
+    ``dim`` is the axis of positions.
+    """
+    if marks.shape[dim] == num_colours:
+        return marks
+    return marks.unflatten(dim, (num_colours, -1)).sum(dim + 1)
+
+
 class GraphIsomorphismBody(AgentBody):
     """A graph network on both graphs, then a transformer across them.
 
@@ -63,24 +78,28 @@ class GraphIsomorphismBody(AgentBody):
     attention_mask: Tensor
     exchanges: Tensor
     groups: Tensor
+    streams: Tensor
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         params = graph_parameters(context)
         self.params = params
         self.num_nodes = context.message_shape[-1]
+        self.num_colours = num_colours(context)
         exchanges = exchange_of_rounds(context.protocol)
         self.register_buffer("exchanges", exchanges, persistent=False)
         groups = group_rounds(exchanges, params.tie_message_rounds)
         self.num_groups = int(groups[-1]) + 1
         self.register_buffer("groups", groups, persistent=False)
+        streams = stream_masks(exchanges, context.num_visible_channels, params.mark_streams)
+        self.register_buffer("streams", streams, persistent=False)
         self.gnn = Gin(
             self._num_message_features(),
             params.d_gnn,
             params.d_gin_mlp,
             num_layers=params.num_gnn_layers,
             activation=params.activation_function,
-            num_streams=2 if params.use_dual_gnn else 1,
+            num_streams=len(streams) + params.use_dual_gnn,
         )
         self.sub_parts = {"gnn": self.gnn}
         self.pooling = PairPooling(
@@ -114,7 +133,7 @@ class GraphIsomorphismBody(AgentBody):
         representation : dict of str to Tensor
             ``graph_level_repr`` (batch, 2, D) and ``node_level_repr`` (batch, 2, node, D). With a
             dual graph network also ``structural_node_repr`` (batch, 2, node, d_gnn): the nodes in
-            the second stream.
+            its stream, which is the last.
         """
         nodes = self.encode_nodes(observation)
         tokens = torch.cat((self.pooling(nodes), nodes.flatten(1, 2)), dim=1)
@@ -127,38 +146,38 @@ class GraphIsomorphismBody(AgentBody):
             "node_level_repr": output[:, NUM_GRAPHS:].unflatten(1, (NUM_GRAPHS, -1)),
         }
         if self.params.use_dual_gnn:
-            representation["structural_node_repr"] = nodes[..., self.params.d_gnn :]
+            representation["structural_node_repr"] = nodes[..., -self.params.d_gnn :]
         return representation
 
     def encode_nodes(
         self, observation: Mapping[str, Tensor]
     ) -> Float[Tensor, "batch graph node d_out"]:
         """Represent every node by its own graph and the marks on it, not by the other graph."""
-        x = observation["x"]
-        features = node_features(x, self.groups, self.num_groups)
-        second = None
+        x = merge_positions(observation["x"], self.num_colours, dim=3)
+        seen = [x]
+        if len(self.streams) > 1:
+            seen = [x * stream[..., None, None, None] for stream in self.streams]
         if self.params.use_dual_gnn and self.params.dual_gnn_marks == "earlier":
-            earlier = earlier_marks(x, observation["round"], self.exchanges)
-            second = node_features(earlier, self.groups, self.num_groups)
-        nodes = self.gnn(features, observation["adjacency"], observation["node_mask"], second)
+            seen.append(earlier_marks(x, observation["round"], self.exchanges))
+        first, *others = (node_features(marks, self.groups, self.num_groups) for marks in seen)
+        nodes = self.gnn(first, observation["adjacency"], observation["node_mask"], *others)
         if self.params.gnn_output_digits is None:
             return nodes
         return round_through(nodes, self.params.gnn_output_digits)
 
     def _num_message_features(self) -> int:
-        context = self.context
-        return self.num_groups * context.num_visible_channels * context.message_size
+        return self.num_groups * self.context.num_visible_channels * self.num_colours
 
     def _num_extras(self) -> int:
         """Return the number of features of a token apart from the graph network's output."""
         context = self.context
-        num_symbols = context.num_visible_channels * context.message_size
-        linear = (context.linear_symbols or 0) * num_symbols * context.num_rounds
-        return NUM_GRAPHS + num_symbols + linear
+        channels = context.num_visible_channels
+        linear_symbols = channels * context.message_size * (context.linear_symbols or 0)
+        return NUM_GRAPHS + channels * self.num_colours + linear_symbols * context.num_rounds
 
     def _extras(self, observation: Mapping[str, Tensor]) -> list[Tensor]:
         """Return the indicator of pooled tokens, the last message, and the linear history."""
-        message = observation["message"]
+        message = merge_positions(observation["message"], self.num_colours, dim=2)
         batch = len(message)
         # Normalisation moves the entries of an empty message away from 0: set round 0 to 0.
         has_message = (observation["round"] > 0).view(batch, 1, 1)

@@ -11,9 +11,9 @@ class Gin(nn.Module):
     """Graph isomorphism network (Xu et al., 2019, equation 4.1) for dense adjacency matrices.
 
     A linear map of the node features is followed by layers of activation, sum over the node and
-    its neighbours, and two-layer perceptron. A second stream applies the same weights to other
-    features; by default they are all zero, so that it depends on the graphs alone. While all biases
-    are zero, as after orthogonal initialisation, that stream is exactly zero.
+    its neighbours, and two-layer perceptron. Further streams apply the same weights to other
+    features; by default these are all zero, so that the stream depends on the graphs alone. While
+    all biases are zero, as after orthogonal initialisation, such a stream is exactly zero.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Gin(nn.Module):
     num_layers : int
         Number of layers: the distance up to which nodes affect each other.
     num_streams : int
-        1, or 2 for a second stream.
+        Number of streams, each with features of its own.
     """
 
     eps: Tensor
@@ -58,20 +58,21 @@ class Gin(nn.Module):
         features: Float[Tensor, "batch graph node feature"],
         adjacency: Num[Tensor, "batch graph node node"],
         node_mask: Bool[Tensor, "batch graph node"],
-        second_features: Float[Tensor, "batch graph node feature"] | None = None,
+        *other_features: Float[Tensor, "batch graph node feature"],
     ) -> Float[Tensor, "batch graph node d_out"]:
         """Represent every node; padding becomes zeros.
 
-        ``second_features`` are those of the second stream; None: zeros.
+        ``other_features`` are those of the second and further streams. Streams without features see
+        zeros.
         """
         batch, graphs = features.shape[:2]
-        # With flat graphs and concatenated streams, one matrix product computes both streams.
+        # With flat graphs and concatenated streams, one matrix product computes all streams.
         hidden = self.input_layer(features).flatten(0, 1)
-        if self.num_streams == 2:
-            second = self.input_layer.bias.expand_as(hidden)
-            if second_features is not None:
-                second = self.input_layer(second_features).flatten(0, 1)
-            hidden = torch.cat((hidden, second), dim=-1)
+        if self.num_streams > 1:
+            others = [self.input_layer(other).flatten(0, 1) for other in other_features]
+            num_blank = self.num_streams - 1 - len(others)
+            others += [self.input_layer.bias.expand_as(hidden)] * num_blank
+            hidden = torch.cat((hidden, *others), dim=-1)
         neighbourhood = self._neighbourhood(adjacency, hidden.dtype)
         for mlp in self.mlps:
             hidden = torch.bmm(neighbourhood, self.activation(hidden))

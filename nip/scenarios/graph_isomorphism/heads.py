@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nip.scenario_base.agents import NUM_DECISIONS, AgentContext, PolicyHead, SoloHead, ValueHead
 from nip.scenario_base.networks import build_mlp, initialise_orthogonally
 from nip.scenarios.graph_isomorphism.body import NUM_GRAPHS, graph_parameters
-from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes
+from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes, num_colours
 from nip.scenarios.graph_isomorphism.similarity import NodeSimilarity
 
 NUM_LABELS = 2
@@ -57,10 +57,11 @@ class GraphIsomorphismPolicyHead(PolicyHead):
         params = graph_parameters(context)
         self.num_channels = context.num_visible_channels
         self.message_size = context.message_size
+        self.num_colours = num_colours(context)
         self.node_selector = build_mlp(
             context.d_representation,
             params.d_node_selector,
-            self.num_channels * self.message_size,
+            self.num_channels * self.num_colours,
             num_layers=params.num_node_selector_layers,
             activation=params.activation_function,
         )
@@ -69,6 +70,9 @@ class GraphIsomorphismPolicyHead(PolicyHead):
         self.linear_selector = _build_linear_selector(context) if context.linear_symbols else None
         if params.use_orthogonal_initialisation:
             initialise_orthogonally(self, params.orthogonal_initialisation_gain)
+        with torch.no_grad():
+            for parameter in self.node_selector[-1].parameters():
+                parameter.mul_(params.initial_selector_scale)
 
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
@@ -90,7 +94,9 @@ class GraphIsomorphismPolicyHead(PolicyHead):
     ) -> Float[Tensor, "batch channel position symbol"]:
         nodes = representation["node_level_repr"].flatten(1, 2)
         logits = self.node_selector(nodes).transpose(1, 2)
-        logits = logits.unflatten(1, (self.num_channels, self.message_size))
+        logits = logits.unflatten(1, (self.num_channels, self.num_colours))
+        # The same scores for both positions of a pair: they prefer nodes that correspond.
+        logits = logits.repeat_interleave(self.message_size // self.num_colours, dim=2)
         if self.similarity is not None:
             structure = representation["structural_node_repr"]
             logits = self.similarity(logits, structure, observation)

@@ -96,6 +96,13 @@ def test_similar_nodes_need_the_stream_without_marks() -> None:
         make_tree(agents={"prover": {**agent, "use_dual_gnn": False}})
 
 
+def test_marked_pairs_need_messages_of_an_even_size() -> None:
+    pairs = {"graph_isomorphism": {"mark_pairs": True}}
+    assert make_tree(**pairs, message_size=2).get("graph_isomorphism.mark_pairs")
+    with pytest.raises(ParameterError, match=r"^message_size must be even .* got 3\. Set it to 4"):
+        make_tree(**pairs, message_size=3)
+
+
 def test_heads_do_not_matter_without_a_transformer() -> None:
     agent = {"num_heads": 4, "d_transformer": 6, "num_transformer_layers": 0}
     assert make_tree(agents={"prover": agent}).get("agents.prover.d_transformer") == 6

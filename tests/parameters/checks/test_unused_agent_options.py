@@ -56,6 +56,7 @@ def test_agents_that_answer_alone_have_a_solo_head_only() -> None:
         "node_selector": "similarity",
         "d_node_selector": 3,
         "num_node_selector_layers": 3,
+        "initial_selector_scale": 3.0,
         "include_round_in_decider": False,
         "update_schedule": PERIOD,
     }

@@ -26,6 +26,9 @@ VARIANTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("verifier", {"interaction_protocol": "debate"}, {"tie_message_rounds": True}),
     ("verifier", {"message_size": 2}, {"tie_message_rounds": "exchange"}),
     ("prover", {}, {"tie_message_rounds": "exchange", "dual_gnn_marks": "earlier"}),
+    ("verifier", {"interaction_protocol": "debate"}, {"mark_streams": "channel"}),
+    ("prover0", {"interaction_protocol": "debate"}, {"mark_streams": "exchange"}),
+    ("verifier", {"message_size": 4, "graph_isomorphism": {"mark_pairs": True}}, {}),
     ("verifier", {}, {"pair_difference_scale": "log", "activation_function": "relu"}),
     ("prover", {"interaction_protocol": "adp"}, {"use_pair_invariant_pooling": False}),
     ("verifier", {"include_linear_message_space": True, "message_size": 2}, {}),
@@ -129,6 +132,54 @@ def test_a_question_and_its_answer_share_weights_and_two_questions_do_not() -> N
     between = body(observation | {"x": x[:, [2, 3, 0, 1, 4, 5, 6, 7]]})["graph_level_repr"]
     assert_close(within, before)
     assert ((between - before)[1:].abs().amax(dim=(1, 2)) > 1e-6).all()
+
+
+def test_the_marks_of_a_pair_have_one_colour_and_two_pairs_have_two() -> None:
+    pairs = {"message_size": 4, "graph_isomorphism": {"mark_pairs": True}}
+    body = make_body(experiment=pairs, tie_message_rounds=True)
+    assert body.gnn.input_layer.in_features == 2
+    observation = make_observation(body.context)
+    before = body(observation)
+
+    def change(order: list[int]) -> Tensor:
+        moved = {key: observation[key][..., order, :, :] for key in ("x", "message")}
+        after = body(observation | moved)
+        return (after["graph_level_repr"] - before["graph_level_repr"])[1:].abs().amax(dim=(1, 2))
+
+    assert (change([1, 0, 3, 2]) < 1e-12).all()
+    assert (change([2, 3, 0, 1]) > 1e-6).all()
+
+
+@pytest.mark.parametrize(("streams", "num_streams"), [("channel", 2), ("exchange", 4)])
+def test_a_mark_is_seen_by_the_stream_of_its_channel_or_exchange_only(
+    streams: str, num_streams: int
+) -> None:
+    experiment = {"interaction_protocol": "debate", "debate_protocol": {"max_message_rounds": 5}}
+    body = make_body(experiment=experiment, mark_streams=streams)
+    observation = make_observation(body.context)
+    assert body.gnn.num_streams == num_streams + 1
+    before = body.encode_nodes(observation)
+    # Round 2 belongs to the second exchange.
+    x = observation["x"].clone()
+    x[:, 2, 1] *= 2
+    difference = (body.encode_nodes(observation | {"x": x}) - before)[1:].abs().amax(dim=(1, 2))
+    changed = (difference.unflatten(-1, (num_streams + 1, -1)).amax(-1) > 1e-6).tolist()
+    expected = [index == num_streams - 1 for index in range(num_streams + 1)]
+    assert changed == [expected, expected]
+
+
+def test_one_stream_is_the_network_on_the_marks_of_its_channel_alone() -> None:
+    experiment = {"interaction_protocol": "debate"}
+    joint = make_body(experiment=experiment)
+    separate = make_body(experiment=experiment, mark_streams="channel")
+    separate.gnn.load_state_dict(joint.gnn.state_dict())
+    observation = make_observation(joint.context)
+    nodes = separate.encode_nodes(observation)
+    for channel in (0, 1):
+        x = torch.zeros_like(observation["x"])
+        x[:, :, channel] = observation["x"][:, :, channel]
+        alone = joint.encode_nodes(observation | {"x": x})[..., :16]
+        assert_close(nodes[..., 16 * channel : 16 * (channel + 1)], alone)
 
 
 def test_the_second_stream_sees_the_marks_of_earlier_exchanges_only() -> None:

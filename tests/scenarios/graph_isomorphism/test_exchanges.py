@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from nip.scenarios.graph_isomorphism.exchanges import earlier_marks, exchange_of_rounds
+from nip.scenarios.graph_isomorphism.exchanges import (
+    earlier_marks,
+    exchange_of_rounds,
+    stream_masks,
+)
 from tests.scenarios.graph_isomorphism.observations import make_context
 
 
@@ -46,3 +50,14 @@ def test_marks_of_the_present_exchange_are_removed() -> None:
         [1, 2, 0, 0, 0],
         [1, 2, 3, 4, 0],
     ]
+
+
+def test_streams_see_all_marks_or_those_of_a_channel_or_of_an_exchange_on_a_channel() -> None:
+    exchanges = torch.tensor([0, 0, 1, 1, 2])
+    joint = stream_masks(exchanges, 2, "joint").int()
+    assert joint.tolist() == [[[1, 1]] * 5]
+    channel = stream_masks(exchanges, 2, "channel").int()
+    assert channel.tolist() == [[[1, 0]] * 5, [[0, 1]] * 5]
+    exchange = stream_masks(exchanges, 1, "exchange").int().squeeze(-1)
+    # The exchange of the last round, whose message nobody reads, has no stream.
+    assert exchange.tolist() == [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0]]

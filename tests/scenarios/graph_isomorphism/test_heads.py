@@ -95,6 +95,41 @@ def test_more_room_for_nodes_changes_no_probability() -> None:
     torch.testing.assert_close(probabilities[0], probabilities[1], atol=1e-9, rtol=1e-9)
 
 
+def test_both_positions_of_a_pair_prefer_nodes_that_correspond() -> None:
+    pairs = {
+        "interaction_protocol": "adp",
+        "message_size": 4,
+        "graph_isomorphism": {"mark_pairs": True},
+    }
+    context = make_context("prover", experiment=pairs)
+    torch.manual_seed(0)
+    body, head = GraphIsomorphismBody(context).eval(), GraphIsomorphismPolicyHead(context)
+    observation = make_observation(context, sizes=(5,))
+    order = torch.tensor([3, 0, 4, 2, 1])
+    first = observation["adjacency"][:, 0]
+    adjacency = torch.stack((first, first[:, order][:, :, order]), dim=1)
+    observation |= {"adjacency": adjacency}
+    logits = head(body(observation), observation)["message"].view(2, 2, 2, 5)
+    in_first, in_second = logits[:, 0, 0], logits[:, 1, 1]
+    torch.testing.assert_close(in_second, in_first[:, order], atol=1e-9, rtol=1e-9)
+    # The two pairs prefer different nodes.
+    assert (logits[0, 0, 0] - logits[1, 0, 0]).abs().max() > 1e-3
+
+
+def test_the_initial_logits_of_nodes_are_scaled() -> None:
+    logits = []
+    for scale in (1.0, 8.0):
+        context = make_context("verifier", initial_selector_scale=scale)
+        torch.manual_seed(0)
+        observation, representation = represent(context)
+        torch.manual_seed(0)
+        logits.append(GraphIsomorphismPolicyHead(context)(representation, observation))
+    is_legal = legal_nodes(context, observation)
+    message = [each["message"][is_legal] for each in logits]
+    torch.testing.assert_close(message[1], 8 * message[0])
+    assert torch.equal(logits[0]["decision"], logits[1]["decision"])
+
+
 @pytest.mark.parametrize("include_round", [True, False])
 def test_decision_and_value_see_the_round_if_they_should(include_round: bool) -> None:
     context = make_context(

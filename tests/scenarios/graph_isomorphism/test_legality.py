@@ -47,6 +47,18 @@ def test_channels_and_positions_are_answered_one_by_one() -> None:
     assert legal.tolist() == [[[GRAPH_1, GRAPH_0], [GRAPH_0, GRAPH_1]]]
 
 
+def test_a_prover_that_marks_pairs_opens_with_a_node_of_each_graph() -> None:
+    pairs = {"message_size": 2, "graph_isomorphism": {"mark_pairs": True}}
+    context = make_context("prover", num_nodes=3, experiment=pairs)
+    # No message; then one that marks a node of graph 1 and one of graph 0.
+    message = make_message(None, None, 3, 1).view(2, 1, 2, 2, 3)
+    legal = legal_nodes(context, observe(message)).int()
+    assert legal.squeeze(1).tolist() == [[GRAPH_0, GRAPH_1], [GRAPH_0, GRAPH_1]]
+    message = make_message(None, None, 0, None).view(2, 1, 2, 2, 3)
+    legal = legal_nodes(context, observe(message)).int()
+    assert legal.squeeze(1).tolist() == [[GRAPH_0, GRAPH_1], [GRAPH_1, GRAPH_1]]
+
+
 def test_a_verifier_may_name_every_node_there_is() -> None:
     legal = legal_nodes(make_context(num_nodes=3), observe(make_message(None, 0, 4))).int()
     assert legal.flatten(1).tolist() == [[1, 1, 0, 1, 1, 0]] * 3
