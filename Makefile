@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.11-3.13, git and make: they create .venv, install, and go.
 .DEFAULT_GOAL := help
-.PHONY: help install demo view test check test-slow docs bench clean
+.PHONY: help install demo view gi-results test check test-slow docs bench clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -61,6 +61,15 @@ demo: $(VENV)/.installed-core | data/graph_isomorphism/demo  ## Train a verifier
 
 view: $(VENV)/.installed-core  ## Show all runs, and what the agents said, in the browser
 	$(BIN)/python scripts/view_runs.py
+
+# For example: make gi-results PROTOCOL=debate
+PROTOCOL ?= nip
+GI_RUNS := $(foreach seed,6198 820 8144,gi_$(PROTOCOL)-seed-$(seed))
+
+gi-results: $(VENV)/.installed-core | data/graph_isomorphism/demo  ## Train and measure three seeds of PROTOCOL on graph isomorphism, and print their row of the results
+	$(RUN) experiment=gi_results_$(PROTOCOL) run_id=gi_$(PROTOCOL) seed=6198,820,8144 --multirun
+	$(BIN)/python scripts/attack.py $(GI_RUNS) --no-training
+	$(BIN)/python scripts/robustness_table.py --row $(PROTOCOL) $(GI_RUNS) --output runs/gi_$(PROTOCOL).md
 
 test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (nothing is modified)
 	$(BIN)/ruff format --check .

@@ -73,6 +73,9 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     d_gin_mlp: Count = 64
     """Hidden width of the perceptron inside each GIN layer."""
 
+    gin_eps: NonNegative = 0.0
+    """Weight of a node in the sum of a layer, beyond that of a neighbour."""
+
     gnn_output_digits: Annotated[int, Ge(0), Le(30)] | None = None
     """Decimals to which the output of the graph network is rounded; None: no rounding."""
 
@@ -113,7 +116,7 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Number of linear layers of the head that chooses a node; fewer than 2 count as 2."""
 
     initial_selector_scale: Positive = 1.0
-    """Factor on the initial logits of that head; with a large one it chooses nearly always alike."""
+    """Factor on the initial logits of that head; a large one makes its choice deterministic."""
 
     d_decider: Count = 16
     """Hidden width of the head that decides."""

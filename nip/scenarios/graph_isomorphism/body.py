@@ -100,6 +100,7 @@ class GraphIsomorphismBody(AgentBody):
             num_layers=params.num_gnn_layers,
             activation=params.activation_function,
             num_streams=len(streams) + params.use_dual_gnn,
+            eps=params.gin_eps,
         )
         self.sub_parts = {"gnn": self.gnn}
         self.pooling = PairPooling(

@@ -1,5 +1,7 @@
 """Graph isomorphism network for batches of dense graph pairs."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
@@ -23,6 +25,9 @@ class Gin(nn.Module):
         Number of layers: the distance up to which nodes affect each other.
     num_streams : int
         Number of streams, each with features of its own.
+    eps : float
+        Weight of a node in the sum, beyond that of a neighbour. With 0, adjacent nodes with the same
+        neighbours have the same sums, even if one of them is marked.
     """
 
     eps: Tensor
@@ -36,6 +41,7 @@ class Gin(nn.Module):
         num_layers: int,
         activation: str,
         num_streams: int = 1,
+        eps: float = 0.0,
     ) -> None:
         super().__init__()
         self.d_hidden = d_hidden
@@ -46,7 +52,14 @@ class Gin(nn.Module):
             build_mlp(d_hidden, d_mlp, d_hidden, num_layers=2, activation=activation)
             for _ in range(num_layers)
         )
-        self.register_buffer("eps", torch.zeros(()))
+        self.register_buffer("eps", torch.tensor(float(eps)))
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load weights, but keep ``eps``, which the hyper-parameters determine."""
+        state_dict[f"{prefix}eps"] = self.eps
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @property
     def d_out(self) -> int:

@@ -52,6 +52,7 @@ class ManualGraphIsomorphismBody(AgentBody):
             params.d_gin_mlp,
             num_layers=params.num_gnn_layers,
             activation="tanh",
+            eps=params.gin_eps,
         ).double()
         self.requires_grad_(False)
         exchanges = exchange_of_rounds(context.protocol)

@@ -49,6 +49,26 @@ def test_eps_is_added_to_the_weight_of_the_node_itself() -> None:
     assert nodes.tolist() == [[[3, 1, 0], [3, 1, 1]]]
 
 
+def test_adjacent_nodes_with_the_same_neighbours_differ_by_a_mark_only_with_eps() -> None:
+    adjacency, node_mask = make_pair(TRIANGLE, TRIANGLE)
+    mark_on_first = torch.tensor([1.0, 0.0, 0.0]).expand(1, 2, 3).unsqueeze(-1)
+    torch.manual_seed(0)
+    differences = []
+    for eps in (0.0, 0.25):
+        gin = Gin(1, 4, 8, num_layers=3, activation="tanh", eps=eps)
+        first, second = gin(mark_on_first, adjacency, node_mask)[0, 0, :2]
+        differences.append((first - second).abs().max().item())
+    assert differences[0] == pytest.approx(0, abs=1e-12)
+    assert differences[1] > 1e-4
+
+
+def test_stored_weights_do_not_replace_eps() -> None:
+    gin, other = (Gin(1, 4, 8, num_layers=1, activation="tanh", eps=eps) for eps in (0.5, 0.25))
+    gin.load_state_dict(other.state_dict())
+    assert gin.eps == 0.5
+    assert torch.equal(gin.input_layer.weight, other.input_layer.weight)
+
+
 def test_the_adjacency_matrix_of_the_caller_stays_as_it_is() -> None:
     adjacency, node_mask = make_pair(PATH, TRIANGLE)
     adjacency = adjacency.float()
