@@ -26,8 +26,8 @@ class Gin(nn.Module):
     num_streams : int
         Number of streams, each with features of its own.
     eps : float
-        Weight of a node in the sum, beyond that of a neighbour. With 0, adjacent nodes with the same
-        neighbours have the same sums, even if one of them is marked.
+        Weight of a node in the sum, beyond that of a neighbour. With 0, adjacent nodes with the
+        same neighbours have the same sums, even if one of them is marked.
     """
 
     eps: Tensor
