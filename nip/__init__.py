@@ -6,6 +6,7 @@ from nip.moved_modules import MOVED
 from nip.utils.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from nip.comparison import compare_runs, load_runs
     from nip.experiment_settings import ExperimentSettings
     from nip.parameters import HyperParameters
     from nip.run import RunResult, prepare_experiment, run_experiment
@@ -14,6 +15,8 @@ __all__ = [
     "ExperimentSettings",
     "HyperParameters",
     "RunResult",
+    "compare_runs",
+    "load_runs",
     "prepare_experiment",
     "run_experiment",
 ]
@@ -25,6 +28,8 @@ __getattr__ = lazy_exports(
         "ExperimentSettings": "nip.experiment_settings",
         "HyperParameters": "nip.parameters",
         "RunResult": "nip.run",
+        "compare_runs": "nip.comparison",
+        "load_runs": "nip.comparison",
         "prepare_experiment": "nip.run",
         "run_experiment": "nip.run",
     },

@@ -48,6 +48,11 @@ COMMANDS = {
         "nip.commands.plot",
         "scripts/plot_learning_curves.py",
     ),
+    "compare": Command(
+        "Compare groups of runs that differ in their seeds only: tables, intervals, figures.",
+        "nip.commands.compare",
+        "scripts/compare_runs.py",
+    ),
     "transcripts": Command(
         "Show the dialogues of a run, which may still be running.",
         "nip.commands.transcripts",

@@ -24,6 +24,7 @@ FLOORS = [
     "nip.viewer",
     "nip.robustness",
     "nip.run",
+    "nip.comparison",
     "nip.rollout_analysis",
     "nip.pretrained",
     "nip.experiment.plan",
@@ -74,6 +75,7 @@ LIGHT_PACKAGES = ["nip.parameters", "nip.protocols", "nip.command_line", "nip.co
 LIGHT_MODULES = [
     "nip",
     "nip.command_table",
+    "nip.comparison",
     "nip.errors",
     "nip.experiment.checks",
     "nip.experiment_settings",
@@ -92,7 +94,15 @@ LIGHT_MODULES = [
 # Light modules that state the spec of a trainer or scenario beside the one that imports torch.
 SPEC_PACKAGES = ["nip.trainers.builtin", "nip.scenarios"]
 MAY_IMPORT_TORCH = {"nip.protocols.tensor_protocol"}
-HEAVY = {"torch", "tensordict", "torchrl", "matplotlib", "safetensors.torch"}
+HEAVY = {
+    "torch",
+    "tensordict",
+    "torchrl",
+    "matplotlib",
+    "pandas",
+    "safetensors.torch",
+    "scipy",
+}
 
 
 def floor_of(module: str) -> int | None:

@@ -45,10 +45,10 @@ def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def _differences(stored: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Difference]:
-    return difference(_without_observers(stored), _without_observers(parameters))
+    return difference(without_observers(stored), without_observers(parameters))
 
 
-def _without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+def without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     callbacks = tree.get("callbacks")
     if not isinstance(callbacks, list | tuple):
         return tree

@@ -11,6 +11,7 @@ from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.request import read_request
 from nip.commands.analyse import build_parser as analysis_parser
 from nip.commands.code_validation_dataset import build_parser as program_parser
+from nip.commands.compare import build_parser as comparison_parser
 from nip.commands.draw_images import build_parser as drawing_parser
 from nip.commands.graph_isomorphism_dataset import build_parser as graph_parser
 from nip.commands.plot import build_parser as plot_parser
@@ -30,6 +31,7 @@ OF_THE_READER = ("my_trainer", "my_experiment", "run_id=theirs")
 TRUSTED = ("git", "make", "source", "ls", "eval", "curl", "pip", "tensorboard", "wandb", "inspect")
 ROLES = ("prover", "verifier")
 PARSERS = {
+    "scripts/compare_runs.py": comparison_parser,
     "scripts/create_cv_dataset.py": program_parser,
     "scripts/create_gi_dataset.py": graph_parser,
     "scripts/create_quotes_models.py": quotes_parser,

@@ -24,6 +24,7 @@ TINY += ["rl.num_test_iterations=1", "rl.num_normalization_steps=20"]
 TINY += ["run_id=tiny", "settings.progress=false"]
 RUN_ELSEWHERE = ("new_analyser", "new_fine_tuning_backend")
 SCRIPTS = {
+    "compare_trainers": "three seeds could have shown a difference of ",
     "manual_loop": "test accuracy 0.",
     "play_by_hand": "accuracy 1.0",
     "swapped_components": "iteration 10: names ",

@@ -24,7 +24,7 @@ for name in [*COMMANDS, ""]:
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
             execute([*name.split(), "--help"])
         texts.append(" ".join(out.getvalue().split()))
-    heavy = sorted({"torch", "numpy", "rich", "matplotlib", "hydra"} & set(sys.modules))
+    heavy = sorted({"torch", "numpy", "rich", "matplotlib", "hydra", "scipy"} & set(sys.modules))
     found[name] = [*texts, heavy]
 print(json.dumps(found))
 """

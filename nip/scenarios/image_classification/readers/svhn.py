@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from nip.errors import DatasetError
 from nip.scenarios.image_classification.readers.image_arrays import ImageArrays
 from nip.scenarios.image_classification.readers.official_files import SVHN_NAMES, damaged
 from nip.utils.files import regular
@@ -41,14 +40,9 @@ def read_svhn_split(folder: Path, split: str) -> ImageArrays:
 
 
 def _load_matrices(path: Path) -> dict[str, Any]:
-    # SciPy is optional. Its reader parses arrays and executes nothing.
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise DatasetError(
-            "The dataset 'svhn' is read with SciPy, which is not installed. Install it with: "
-            "pip install nip[images]"
-        ) from error
+    # Its reader parses arrays and executes nothing.
+    from scipy.io import loadmat
+
     try:
         content: dict[str, Any] = loadmat(regular(path), variable_names=("X", "y"))
     except Exception as error:  # Damaged files make SciPy raise many unrelated types.

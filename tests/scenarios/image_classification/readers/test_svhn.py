@@ -1,7 +1,5 @@
 """The MATLAB files of SVHN are read as arrays."""
 
-import sys
-
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -38,10 +36,4 @@ def test_other_arrays_are_refused(tmp_path, content, reason) -> None:
 def test_what_is_no_matlab_file_is_refused(tmp_path) -> None:
     (tmp_path / "test_32x32.mat").write_bytes(b"\x80\x04pickle" * 50)
     with pytest.raises(DatasetError, match="damaged or not the official file"):
-        read_svhn_split(tmp_path, "test")
-
-
-def test_the_extra_is_named_without_scipy(tmp_path, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(DatasetError, match=r"pip install nip\[images\]"):
         read_svhn_split(tmp_path, "test")
