@@ -49,6 +49,7 @@ def _differences(stored: Mapping[str, Any], parameters: Mapping[str, Any]) -> li
 
 
 def without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return parameters without the callbacks that only observe, which do not change results."""
     callbacks = tree.get("callbacks")
     if not isinstance(callbacks, list | tuple):
         return tree
