@@ -43,8 +43,8 @@ class ComparisonOptions:
     """Parameters whose values are the strata of each group."""
 
     baseline: str | None = None
-    """Name of the group, or id of one of its runs, with which all others are compared; None: all
-    pairs are compared."""
+    """Name of the group, or the id of one of its runs, with which all others are compared; None
+    compares all pairs."""
 
     data_dir: str | None = None
     """Folder of the datasets, for units of questions; None: the one that the runs used."""
