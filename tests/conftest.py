@@ -73,6 +73,7 @@ WHOLE_RUNS = (
     "trainers/text/test_run_cost",
     "utils/test_event_loop",
     "utils/test_ranks",
+    "viewer/",
 )
 NUMERICS = (
     "language_models/local_model/",

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from nip.run_store import Run, read_history
+from nip.run_store.database.bill import WAITS_KEY
 from tests.text_experiments import make_text_params, text_settings
 from tests.viewer.stored_runs import client_of, store_run
 
@@ -98,6 +99,20 @@ def test_a_run_that_goes_on_is_shown_as_running_and_a_killed_one_as_interrupted(
         run.log(2, {"mean_accuracy": 0.375})
         assert "0.375" in client.get("/runs/table").text
     assert "status-interrupted" in client.get("/runs/going/live?part=overview").text
+
+
+def test_a_run_that_waits_for_a_service_says_since_when_and_until_when(tmp_path: Path) -> None:
+    params = make_text_params().to_dict()
+    client = client_of(tmp_path / "runs", tmp_path / "index.db")
+    wait = {"since": "2026-01-02T03:04:05+00:00", "until": "2026-01-02T04:00:00+00:00",
+            "reason": "Rate <b>limit</b>."}  # fmt: skip
+    with Run.open(text_settings(tmp_path / "runs"), "waiting", params) as run:
+        run.start()
+        run.set_state(WAITS_KEY, {"gpt": wait})
+        page = client.get("/runs/waiting").text
+        assert "Waits for gpt since 2026-01-02" in page and "Rate &lt;b&gt;limit" in page
+        run.set_state(WAITS_KEY, {})
+        assert "Waits for" not in client.get("/runs/waiting/live?part=overview").text
 
 
 def test_a_failed_run_says_why(tmp_path: Path) -> None:

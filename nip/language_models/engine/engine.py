@@ -27,6 +27,7 @@ from nip.language_models.engine.rate_limiter import UsageSnapshot
 from nip.language_models.engine.refusals import final_refusal
 from nip.language_models.engine.retry_policy import RetryPolicy
 from nip.language_models.engine.stats import EngineStats
+from nip.language_models.engine.waiting import NoteWait
 from nip.language_models.errors import (
     BudgetExceededError,
     ErrorPolicy,
@@ -59,6 +60,8 @@ class Engine:
         Completions shared with other runs.
     build_model : BuildModel
         Builds each model on its first call.
+    note_wait : NoteWait, optional
+        Called when a long wait for a service begins, and when it is over.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Engine:
         usage_tracker: UsageTracker | None = None,
         cache: ResponseCache | None = None,
         build_model: BuildModel = build_chat_model,
+        note_wait: NoteWait | None = None,
     ) -> None:
         self.options = options or EngineOptions()
         self.usage_tracker = usage_tracker or UsageTracker()
@@ -77,6 +81,7 @@ class Engine:
         self._budget = Budget(self.usage_tracker)
         self._books = Bookkeeper(journal, cache, self.usage_tracker, self._budget)
         self._build_model = build_model
+        self._note_wait = note_wait
         self._queues: dict[ModelSpec, ModelQueue] = {}
         self._under_way: set[asyncio.Task[Completion]] = set()
         self._end: LanguageModelError | None = None
@@ -291,7 +296,7 @@ class Engine:
         queue = self._queues.get(spec)
         if queue is None:
             queue = self._queues[spec] = ModelQueue(
-                self._build_model(spec, self._context), self.options
+                self._build_model(spec, self._context), self.options, self._note_wait
             )
         return queue
 

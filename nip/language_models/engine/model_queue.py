@@ -9,7 +9,7 @@ from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.rate_limiter import RateLimiter, UsageSnapshot
 from nip.language_models.engine.refusals import Refusals
 from nip.language_models.engine.stats import ModelQueueStats
-from nip.language_models.engine.waiting import ServiceWaits
+from nip.language_models.engine.waiting import NoteWait, ServiceWaits
 from nip.language_models.errors import (
     LanguageModelError,
     ServiceUnavailableError,
@@ -24,11 +24,13 @@ _TYPICAL_COMPLETION_TOKENS = 300
 class ModelQueue:
     """A model with its concurrency limiter and its rate limiter."""
 
-    def __init__(self, model: ChatModel, options: EngineOptions) -> None:
+    def __init__(
+        self, model: ChatModel, options: EngineOptions, note_wait: NoteWait | None = None
+    ) -> None:
         self.model = model
         initial = options.initial_concurrency or options.max_concurrency
         self.limiter = AdaptiveLimiter(options.max_concurrency, initial)
-        self.waits = ServiceWaits(model.spec.model_name, options.max_wait_s, _now)
+        self.waits = ServiceWaits(model.spec.model_name, options.max_wait_s, _now, note_wait)
         self.has_answered = False
         """Whether the service has answered any call, so that it was reachable."""
         self._refusals = Refusals()

@@ -1,7 +1,9 @@
 """Waits for a service: announced if they are long, and refused if they are too long."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from nip.errors import warn_user
 from nip.language_models.errors import LanguageModelError, ServiceUnavailableError
@@ -11,6 +13,28 @@ ANNOUNCED_S = 30.0
 
 _SILENCE_S = 300.0
 """Seconds after an announcement in which further waits for the same reason are not announced."""
+
+
+@dataclass(frozen=True)
+class ServiceWait:
+    """A wait that was announced."""
+
+    since: str
+    """When it began, in ISO form."""
+
+    until: str
+    """When it ends at the latest, in ISO form."""
+
+    reason: str
+    """Why it is necessary."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wait as JSON-compatible data."""
+        return asdict(self)
+
+
+NoteWait = Callable[[str, ServiceWait | None], object]
+"""Called with the name of a model and the wait that was announced; None when it is over."""
 
 
 class ServiceWaits:
@@ -24,15 +48,25 @@ class ServiceWaits:
         Longest wait for the service in seconds.
     now : Callable[[], float]
         Returns the time in seconds.
+    note : Callable[[str, ServiceWait | None], object], optional
+        Called when a wait is announced, and when it is over.
     """
 
-    def __init__(self, model_name: str, max_wait_s: float, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        max_wait_s: float,
+        now: Callable[[], float],
+        note: NoteWait | None = None,
+    ) -> None:
         self._model_name = model_name
         self._max_wait_s = max_wait_s
         self._now = now
         self._silent_until = 0.0
         self._unreachable_since: float | None = None
         self._is_announced = False
+        self._note = note
+        self._is_noted = False
 
     def check(self, seconds: float, reason: str) -> None:
         """Announce a wait if it is long.
@@ -56,6 +90,7 @@ class ServiceWaits:
                 f"{self._model_name}: the run waits for {_duration(seconds)}, until "
                 f"{_time_in(seconds)}: {_sentence(reason)}"
             )
+            self._note_wait(0.0, seconds, reason)
 
     def note_unreachable(self, error: LanguageModelError, num_probes: int) -> None:
         """Announce that a service is unreachable, at the third try that failed.
@@ -83,6 +118,7 @@ class ServiceWaits:
                 f"again at least once a minute, until {_time_in(left)} at most: "
                 f"{_sentence(str(error))}"
             )
+            self._note_wait(now - since, left, str(error))
 
     def note_answer(self) -> None:
         """Note that the service is reachable; announce it if an outage was announced."""
@@ -90,6 +126,17 @@ class ServiceWaits:
             seconds = self._now() - self._unreachable_since
             warn_user(f"{self._model_name} is reachable again, after {_duration(seconds)}.")
         self._unreachable_since, self._is_announced = None, False
+        if self._is_noted and self._note is not None:
+            self._is_noted = False
+            self._note(self._model_name, None)
+
+    def _note_wait(self, seconds_ago: float, seconds_left: float, reason: str) -> None:
+        if self._note is not None:
+            self._is_noted = True
+            now = datetime.now().astimezone()
+            since = (now - timedelta(seconds=seconds_ago)).isoformat(timespec="seconds")
+            until = (now + timedelta(seconds=seconds_left)).isoformat(timespec="seconds")
+            self._note(self._model_name, ServiceWait(since, until, reason))
 
 
 def _sentence(text: str) -> str:

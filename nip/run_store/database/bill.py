@@ -12,5 +12,8 @@ UNCERTAIN_KEY = "uncertain costs"
 It is not in ``result.json``, which is the same whether or not requests had to be repeated.
 """
 
+WAITS_KEY = "service waits"
+"""Key of the announced waits for services that are not over, by the name of the model."""
+
 USAGE_KEY = "ledger"
 """Key of the tokens by agent and model, from which a resumed run goes on counting."""

@@ -11,9 +11,10 @@ from nip.language_models.engine.cache import ResponseCache
 from nip.language_models.engine.engine import Engine
 from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.stats import EngineStats
+from nip.language_models.engine.waiting import ServiceWait
 from nip.language_models.provider_registry import ConnectionContext
 from nip.run_store import RolloutPhase, Run
-from nip.run_store.database.bill import USAGE_KEY
+from nip.run_store.database.bill import USAGE_KEY, WAITS_KEY
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
 from nip.trainers.text.stage_limits import (
     AllRolloutsFailedError,
@@ -90,6 +91,8 @@ class RolloutSampler:
         if not is_missing and self._run.get_state(_OPEN_STAGE_KEY) != stage:
             return
         self._run.set_state(_OPEN_STAGE_KEY, stage)
+        if self._run.get_state(WAITS_KEY):  # Of a process that was killed meanwhile.
+            self._run.set_state(WAITS_KEY, {})
         tally = StageTally(limits or self._limits, len(plans) * num_positions)
         for _, rollouts in self._by_plan(phase, iteration, num_positions):
             tally.add_plan(rollouts, num_positions)
@@ -125,6 +128,7 @@ class RolloutSampler:
                 journal=self._run.journal,
                 usage_tracker=self._usage_tracker,
                 cache=cache,
+                note_wait=self._note_wait,
             ) as engine:
                 for plan in missing:
                     engine.recount(plan.key_prefix)
@@ -172,6 +176,14 @@ class RolloutSampler:
                 self._run.journal.forget(prefix, kept)
                 self._usage_tracker.commit(prefix)
             self._save_usage()
+
+    def _note_wait(self, model_name: str, wait: ServiceWait | None) -> None:
+        """Store that the run waits for a service, for those who look at it meanwhile."""
+        waits = self._run.get_state(WAITS_KEY, {})
+        kept = {name: each for name, each in waits.items() if name != model_name}
+        self._run.set_state(
+            WAITS_KEY, kept if wait is None else {**kept, model_name: wait.to_dict()}
+        )
 
     def _save_usage(self) -> None:
         self._run.set_state(USAGE_KEY, self._usage_tracker.snapshot())

@@ -10,7 +10,7 @@ from nip.errors import NipError
 from nip.run_store.checkpoints.checkpoint import read_best, saved_iterations
 from nip.run_store.consistency import CHECKPOINTS, database_problem
 from nip.run_store.database import RunDatabase
-from nip.run_store.database.bill import UNCERTAIN_KEY, USAGE_KEY
+from nip.run_store.database.bill import UNCERTAIN_KEY, USAGE_KEY, WAITS_KEY
 from nip.run_store.database.job_table import FineTuningJobRow
 from nip.utils.files import read_text
 from nip.viewer.runs.summary import state_of
@@ -58,6 +58,9 @@ class RunDetails:
     uncertain: dict[str, Any] = field(default_factory=dict)
     """What lost answers may have cost."""
 
+    waits: list[dict[str, str]] = field(default_factory=list)
+    """Waits for services that are not over: model, since, until and reason."""
+
     starts: list[dict[str, Any]] = field(default_factory=list)
     """Starts of the run, the newest first."""
 
@@ -82,6 +85,7 @@ def read_details(folder: Path) -> RunDetails:
         details.jobs = database.jobs.all()
         details.accounts = _accounts(state_of(database, USAGE_KEY))
         details.uncertain = state_of(database, UNCERTAIN_KEY) or {}
+        details.waits = _waits(state_of(database, WAITS_KEY))
     except (NipError, OSError, ValueError) as error:
         details.problem = str(error)
     finally:
@@ -113,6 +117,15 @@ def _of_stage(
 ) -> dict[str, float | None]:
     prefix = "test_" if phase == "test" else ""
     return {name: metrics.get((iteration, f"{prefix}{name}")) for name in STAGE_METRICS}
+
+
+def _waits(state: Any) -> list[dict[str, str]]:
+    names = ("since", "until", "reason")
+    return [
+        {"model": str(model), **{name: str(wait.get(name, "")) for name in names}}
+        for model, wait in (state.items() if isinstance(state, Mapping) else ())
+        if isinstance(wait, Mapping)
+    ]
 
 
 def _accounts(state: Any) -> list[dict[str, Any]]:

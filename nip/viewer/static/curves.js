@@ -3,7 +3,7 @@
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 460, HEIGHT = 230, LEFT = 52, RIGHT = 12, TOP = 10, BOTTOM = 26;
-  const NUM_COLOURS = 8, MAX_POINTS = 600, MAX_BANDS = 4;
+  const NUM_COLOURS = 8, MAX_POINTS = 600, MAX_BANDS = 2;
 
   function make(name, attributes, parent, text) {
     const element = document.createElementNS(SVG, name);
