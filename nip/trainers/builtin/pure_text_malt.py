@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from nip.language_models.fine_tuning.datasets import Preference
+from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.conversation import Conversation
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
 from nip.trainers.text.preference_pairs import PairRule, pair_rules
+from nip.trainers.text.rollout_selection import balanced
 from nip.trainers.text.tree_statistics import (
     PAIRS,
     REWARD,
@@ -43,6 +47,15 @@ class PureTextMaltTrainer(PureTextRlTrainer):
 
     def _preferences(self, rule: PairRule) -> Iterator[Preference]:
         """Yield the examples of an agent from all iterations that it learns from."""
+        if rule.agent != VERIFIER or not self.hyper_params.pure_text_malt.balance_verdicts:
+            return (preference for preference, _ in self._all_preferences(rule))
+        given = list(self._all_preferences(rule))
+        decisions = np.array([decision for _, decision in given], dtype=np.int64)
+        kept = balanced(decisions, seed=self.hyper_params.seed, iteration=self.state.iteration)
+        return (given[place][0] for place in kept)
+
+    def _all_preferences(self, rule: PairRule) -> Iterator[tuple[Preference, int]]:
+        """Yield each pair of an agent as an example, with the decision that is preferred."""
         dataset = self._stored.dataset("train")
         for iteration in range(self._first_iteration(rule.agent), self.state.iteration + 1):
             for root in self._stored.trees(iteration):
@@ -51,7 +64,7 @@ class PureTextMaltTrainer(PureTextRlTrainer):
                     self.scenario_instance.rules, datapoint, root.rollout.seed
                 )
                 for pair in rule.draw(root):
-                    yield pair.preference(conversation)
+                    yield pair.preference(conversation), pair.preferred_decision
 
     def _training_statistics(self) -> dict[str, float]:
         return tree_statistics(

@@ -16,6 +16,9 @@ from nip.trainers.base_specs import LANGUAGE_MODEL_TRAINER
 class PureTextMaltParameters(ResponseTreeParameters):
     """Preferences between responses in trees of dialogues (Motwani et al., 2024)."""
 
+    balance_verdicts: bool = False
+    """Let the verifier learn from equally many pairs that prefer to accept as to reject."""
+
     beta: Positive | None = None
     """Weight of the KL penalty towards the model before the job; None: chosen by the service."""
 

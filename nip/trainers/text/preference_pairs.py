@@ -29,6 +29,11 @@ class ResponsePair:
     non_preferred: ResponseNode
     """The continuation whose expected reward is below it."""
 
+    @property
+    def preferred_decision(self) -> int:
+        """Decision in the preferred message: 0 (reject), 1 (accept) or 2 (none)."""
+        return message_of(self.preferred, self.agent).decision
+
     def preference(self, conversation: Conversation) -> Preference:
         """Return the training example: the dialogue as the agent sees it, and both messages."""
         said = self.node.rollout.messages

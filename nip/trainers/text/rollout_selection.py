@@ -68,12 +68,24 @@ def balance_verdicts(rollouts: NestedArrayDict, rows: Rows, *, seed: int, iterat
     seed, iteration : int
         They determine which rows are dropped.
     """
-    verdicts = rollouts["verdict"][rows]
-    by_verdict = [np.flatnonzero(verdicts == verdict) for verdict in (0, 1)]
-    size = min(map(len, by_verdict))
+    return rows[balanced(rollouts["verdict"][rows], seed=seed, iteration=iteration)]
+
+
+def balanced(decisions: NDArray[np.int64], *, seed: int, iteration: int) -> Rows:
+    """Return the sorted places of equally many acceptances and rejections, drawn at random.
+
+    Parameters
+    ----------
+    decisions : array of int
+        0 (reject), 1 (accept), or anything else, which is never drawn.
+    seed, iteration : int
+        They determine the draw.
+    """
+    by_decision = [np.flatnonzero(decisions == decision) for decision in (0, 1)]
+    size = min(map(len, by_decision))
     rng = np.random.default_rng(stable_seed(seed, "balanced verdicts", iteration))
-    kept = [rng.choice(places, size, replace=False) for places in by_verdict]
-    return rows[np.sort(np.concatenate(kept))]
+    kept = [rng.choice(places, size, replace=False) for places in by_decision]
+    return np.sort(np.concatenate(kept))
 
 
 def selection_weights(
