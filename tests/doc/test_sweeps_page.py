@@ -34,6 +34,7 @@ def test_each_file_is_valid_and_names_a_launcher(text: str, tmp_path: Path) -> N
     assert read_sweep_file(path).launcher in launcher_registry
 
 
+@pytest.mark.slow
 def test_the_example_is_as_described(working_folder: Path) -> None:
     words = [str(EXAMPLES / "sweep.yaml"), "launcher=forks", "seeds=[1]"]
     outcome = fork_server().call(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from nip.commands.main import main
+from nip.run_store.report import learning_curve
 from nip.sweeps.launcher import Job, Launcher, Task, launcher_registry
 from nip.utils import stop_signals
 from tests.command_line_process import run_script
@@ -63,6 +64,8 @@ def _run(task: Task) -> int:
     for number in stop_signals.SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     stop_signals._state = stop_signals._State()
+    # Other tests draw pictures of runs, each of which takes a second.
+    learning_curve.draw_learning_curve = lambda *_: None  # type: ignore[assignment]
     log = os.open(task.log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)

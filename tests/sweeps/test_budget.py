@@ -65,6 +65,7 @@ def _billed(run: Path) -> float:
     return sum(PRICES[name] * billed.get(kind, 0) for name, kind in kinds.items()) / 1e6
 
 
+@pytest.mark.slow
 def test_fifty_calls_at_once_in_five_processes_cost_at_most_a_dollar(file: Path) -> None:
     ending = start(file).wait(200)
     assert ending is not None
