@@ -92,4 +92,5 @@ def test_a_difference_over_seeds_and_questions(num_runs: int) -> None:
             ]
             yield compare_by_question(groups[0] + 0.1, groups[1], names, "both").interval
 
-    assert LOW <= coverage(found(), 0.1) <= HIGH + 0.01
+    # The variance is never less than that of seeds or of questions alone, which is conservative.
+    assert LOW <= coverage(found(), 0.1) <= HIGH + 0.015
