@@ -12,7 +12,14 @@ from starlette.staticfiles import StaticFiles
 
 from nip.errors import NipError
 from nip.utils.secrets import scrub_code
-from nip.viewer.pages import dialogue_pages, episode_page, export_pages, run_pages, search_page
+from nip.viewer.pages import (
+    dialogue_pages,
+    episode_page,
+    export_pages,
+    run_pages,
+    search_page,
+    statistics_page,
+)
 from nip.viewer.pages.state import ViewerState
 from nip.viewer.web.options import ViewerOptions
 from nip.viewer.web.rendering import page
@@ -36,6 +43,7 @@ def build_app(options: ViewerOptions) -> Starlette:
             Route("/runs/table", run_pages.show_runs_table),
             Route("/compare", run_pages.compare_runs),
             Route("/curves.json", run_pages.curves_json),
+            Route("/statistics", statistics_page.show_statistics),
             Route("/runs/{run}", run_pages.show_run),
             Route("/runs/{run}/live", run_pages.show_run_parts),
             Route("/runs/{run}/episodes", episode_page.show_episodes),

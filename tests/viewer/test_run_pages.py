@@ -1,6 +1,7 @@
 """Pages about runs show what is stored, also while a run is going on."""
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,30 @@ def test_parameters_that_differ_are_highlighted(client: TestClient) -> None:
     alone = client.get("/runs/open").text
     assert '<tr class="differs"><th scope="row">rl.num_iterations</th><td>2</td>' in alone
     assert '<tr><th scope="row">rl.lr</th>' in alone
+
+
+def test_statistics_are_those_of_the_comparison(tmp_path: Path) -> None:
+    from nip.comparison import compare_runs
+    from nip.comparison.tables import text_tables
+
+    values = {1: (0.2, 0.3, 0.4), 2: (0.6, 0.7, 0.9)}
+    ids = [f"g{group}s{seed}" for group in values for seed in range(3)]
+    for group, found in values.items():
+        for seed, value in enumerate(found):
+            store_run(
+                tmp_path / "runs", f"g{group}s{seed}", [], seed=seed,
+                metrics={1: {"mean_accuracy": value}}, rl={"num_iterations": group},
+            )  # fmt: skip
+    client = client_of(tmp_path / "runs", tmp_path / "index.db")
+    page = unescape(client.get("/statistics", params={"run": ids}).text)
+    tables = list(text_tables(compare_runs(ids, tmp_path / "runs")))
+    assert len(tables) > 1
+    for table in tables:
+        for row in table.rows:
+            assert all(f">{cell}</td>" in page for cell in row)
+    alone = client.get("/statistics", params={"run": ids, "unit": "nothing"})
+    assert alone.status_code == 200 and "unit must be one of" in alone.text
+    assert client.get("/statistics?run=nothing").status_code == 404
 
 
 def test_a_run_that_goes_on_is_shown_as_running_and_a_killed_one_as_interrupted(

@@ -108,6 +108,7 @@ def compare_runs(request: Request) -> Response:
         request,
         "compare_runs.html",
         runs=runs,
+        run_ids=run_ids,
         rows=compare([run.parameters for run in runs]),
         all_metrics=names,
         chosen_metrics=chosen,
