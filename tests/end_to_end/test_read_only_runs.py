@@ -38,13 +38,13 @@ def test_scripts_that_only_read_and_base_runs_need_no_writing(runs_dir, tmp_path
 
 
 def test_a_figure_that_cannot_be_written_is_an_error_without_a_traceback(runs_dir, capfd):
-    def plot():
+    def write_plot():
         with pytest.raises(SystemExit) as caught:
             raise SystemExit(plot.main(["theirs", "--runs-dir", str(runs_dir)]))
         return caught.value.code
 
     with read_only(runs_dir):
-        assert as_other_user(plot) == 2
+        assert as_other_user(write_plot) == 2
     error = capfd.readouterr().err
     assert "learning_curves.png cannot be accessed: Permission denied" in error
     assert "Traceback" not in error
