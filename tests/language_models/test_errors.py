@@ -3,6 +3,7 @@ import pytest
 from nip.errors import NipError
 from nip.language_models import errors
 from nip.language_models.errors import (
+    AdapterError,
     AuthenticationError,
     BudgetExceededError,
     ContentFilterError,
@@ -11,6 +12,7 @@ from nip.language_models.errors import (
     QuotaError,
     RateLimitError,
     ServiceUnavailableError,
+    SharedBudgetExceededError,
     UnknownModelError,
 )
 
@@ -30,10 +32,12 @@ def test_every_error_is_ours_and_a_builtin_one_and_named_so(kind: type[LanguageM
 def test_only_errors_that_no_call_can_escape_end_the_run() -> None:
     ending = {kind for kind in ALL if kind.policy is ErrorPolicy.END_RUN}
     assert ending == {
+        AdapterError,
         AuthenticationError,
         QuotaError,
         BudgetExceededError,
         ServiceUnavailableError,
+        SharedBudgetExceededError,
         UnknownModelError,
     }
 
