@@ -48,7 +48,7 @@ MISTAKES = {
     "misspelt group": ([*TOY, "poo.clip_epsilon=0.1"], ["Did you mean 'ppo.clip_epsilon'?"]),
     "parameter without its group": (
         [*TOY, "clip_epsilon=0.1"],
-        ["'clip_epsilon'", "Did you mean 'ppo.clip_epsilon'?"],
+        ["'clip_epsilon'", "Did you mean 'ppo.clip_epsilon' or 'pure_text_grpo.clip_epsilon'?"],
     ),
     "parameter of a single value": ([*TOY, "seed.x=1"], ["'seed.x'", "'seed' is a single value"]),
     "misspelt parameter of an agent": (

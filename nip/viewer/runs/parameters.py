@@ -15,6 +15,10 @@ ABSENT = "(none)"
 """Shown for a parameter that a run does not have."""
 
 
+MAX_DEPTH = 5000
+"""Greatest depth, estimated from above, at which the parser in C reads a file."""
+
+
 class ParameterRow(NamedTuple):
     """One parameter in several runs."""
 
@@ -31,16 +35,31 @@ class ParameterRow(NamedTuple):
 def read_tree(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; raise ``NipError`` or ``OSError`` if there is none."""
     text = read_text(path)
-    # The parser in C takes a tenth of the time. Aliases, which can multiply a file, and whatever
-    # it refuses are left to the careful one.
-    if "&" not in text and "*" not in text:
+    # The parser in C takes a tenth of the time. Whatever it refuses, or must not be given, is left
+    # to the careful one.
+    if is_harmless(text):
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         try:
-            tree = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            tree = loader.get_single_data()
         except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
             tree = None
+        finally:
+            loader.dispose()
         if isinstance(tree, dict):
             return tree
     return load_mapping(text)
+
+
+def is_harmless(text: str) -> bool:
+    """Return whether the parser in C can be given a text.
+
+    Aliases can multiply a file, and values that are nested tens of thousands of levels deep make
+    that parser crash. Each level takes a bracket, or a column of a line.
+    """
+    if "&" in text or "*" in text:
+        return False
+    depth = text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
+    return depth <= MAX_DEPTH
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, str]:
