@@ -344,6 +344,9 @@ class PureTextEiParameters(SubParameters):
     balance_verdicts: bool = False
     """Let the verifier learn from equally many acceptances and rejections of those selected."""
 
+    reject_weight: Positive = 1.0
+    """Number of rejections for each acceptance if verdicts are balanced."""
+
     weighting_sample_size_factor: Positive = 0.5
     """Number of rollouts drawn, as a share of those sampled."""
 
@@ -357,6 +360,11 @@ class PureTextEiParameters(SubParameters):
     """Weight that is spread evenly over all rollouts before weights are normalised again."""
 
     unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("reject_weight",),
+            "unless pure_text_ei.balance_verdicts=True",
+            lambda params, _: not params.balance_verdicts,
+        ),
         UnusedOptionRule(
             ("reward_threshold",),
             "unless pure_text_ei.rollout_selection_method='threshold'",

@@ -60,5 +60,6 @@ class PureTextEiTrainer(PureTextRlTrainer):
             iteration=iteration,
         )
         if agent == VERIFIER and params.balance_verdicts:
-            rows = balance_verdicts(rollouts, rows, seed=seed, iteration=iteration)
+            weight = params.reject_weight
+            rows = balance_verdicts(rollouts, rows, weight, seed=seed, iteration=iteration)
         return rollouts[rows]

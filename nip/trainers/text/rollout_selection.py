@@ -52,12 +52,17 @@ def select_rollouts(
     return rows[np.sort(chosen)]
 
 
-def balance_verdicts(rollouts: NestedArrayDict, rows: Rows, *, seed: int, iteration: int) -> Rows:
+def balance_verdicts(
+    rollouts: NestedArrayDict, rows: Rows, reject_weight: float = 1.0, *, seed: int, iteration: int
+) -> Rows:
     """Drop rows at random until acceptances and rejections are equally many.
 
     Without this, a verifier that learns from its right verdicts learns its own bias: the verdict
     that it gives more often is more often right by chance, and so is learnt more often still.
     Rollouts without a verdict are dropped, because they belong to neither.
+
+    With more rejections than acceptances a verifier learns to reject where messages tell nothing,
+    so that evading them does not pay.
 
     Parameters
     ----------
@@ -65,26 +70,37 @@ def balance_verdicts(rollouts: NestedArrayDict, rows: Rows, *, seed: int, iterat
         Batch size (rollout,).
     rows : array of int
         The selected rows; the result is in the same order.
+    reject_weight : float
+        Number of rejections for each acceptance, rounded down to whole numbers of both.
     seed, iteration : int
         They determine which rows are dropped.
     """
-    return rows[balanced(rollouts["verdict"][rows], seed=seed, iteration=iteration)]
+    decisions = rollouts["verdict"][rows]
+    return rows[balanced(decisions, reject_weight, seed=seed, iteration=iteration)]
 
 
-def balanced(decisions: NDArray[np.int64], *, seed: int, iteration: int) -> Rows:
+def balanced(
+    decisions: NDArray[np.int64], reject_weight: float = 1.0, *, seed: int, iteration: int
+) -> Rows:
     """Return the sorted places of equally many acceptances and rejections, drawn at random.
 
     Parameters
     ----------
     decisions : array of int
         0 (reject), 1 (accept), or anything else, which is never drawn.
+    reject_weight : float
+        Number of rejections for each acceptance.
     seed, iteration : int
         They determine the draw.
     """
-    by_decision = [np.flatnonzero(decisions == decision) for decision in (0, 1)]
-    size = min(map(len, by_decision))
+    rejections, acceptances = (np.flatnonzero(decisions == decision) for decision in (0, 1))
+    num_accepted = min(len(acceptances), int(len(rejections) / reject_weight))
+    num_rejected = min(len(rejections), int(num_accepted * reject_weight))
     rng = np.random.default_rng(stable_seed(seed, "balanced verdicts", iteration))
-    kept = [rng.choice(places, size, replace=False) for places in by_decision]
+    kept = [
+        rng.choice(rejections, num_rejected, replace=False),
+        rng.choice(acceptances, num_accepted, replace=False),
+    ]
     return np.sort(np.concatenate(kept))
 
 

@@ -157,3 +157,13 @@ def test_balanced_verdicts_are_equally_many_and_keep_the_order():
     }
     assert len(draws) > 5
     assert balance_verdicts(rollouts, rows[:2], seed=1, iteration=0).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("reject_weight", "numbers"), [(1.0, (4, 4)), (1.5, (6, 4)), (2.0, (6, 3)), (0.5, (2, 4))]
+)
+def test_there_can_be_more_rejections_than_acceptances(reject_weight, numbers):
+    rollouts = make_rollouts(verdict=[1, 0, 0, 1, 0, 1, 0, 2, 0, 1, 0])
+    kept = balance_verdicts(rollouts, np.arange(11), reject_weight, seed=1, iteration=0)
+    verdicts = rollouts["verdict"][kept].tolist()
+    assert (verdicts.count(0), verdicts.count(1), len(verdicts)) == (*numbers, sum(numbers))
