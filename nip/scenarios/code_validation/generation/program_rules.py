@@ -8,6 +8,7 @@ by the kernel; see ``sandbox``.
 import ast
 
 from nip.scenarios.code_validation.problems.problem import ALLOWED_IMPORTS
+from nip.utils.syntax_trees import parse
 
 MAX_PROGRAM_LENGTH = 20_000
 
@@ -35,7 +36,7 @@ def objection(program: str) -> str | None:
     if len(program) > MAX_PROGRAM_LENGTH:
         return f"it has more than {MAX_PROGRAM_LENGTH} characters"
     try:
-        tree = ast.parse(program)
+        tree = parse(program)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "it is not valid Python"
     if _depth(tree) > MAX_DEPTH:

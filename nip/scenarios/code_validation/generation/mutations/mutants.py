@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nip.scenarios.code_validation.generation.mutations import expressions, statements, variables
 from nip.scenarios.code_validation.generation.mutations.mutation import Mutation
 from nip.scenarios.code_validation.generation.rewrites.formatting import format_program
+from nip.utils.syntax_trees import parse
 
 MUTATIONS: tuple[Mutation, ...] = (
     expressions.boundary,
@@ -63,7 +64,7 @@ def make_mutants(program: str, count: int, generator: random.Random) -> list[Mut
 
     They have as many kinds of mistakes as possible.
     """
-    tree = ast.parse(program)
+    tree = parse(program)
     # A list, because the tree changes during the iteration.
     nodes = list(ast.walk(tree))
     num_places = [sum(1 for _ in _mistakes(nodes, mutation)) for mutation in MUTATIONS]

@@ -2,6 +2,8 @@
 
 import ast
 
+from nip.utils.syntax_trees import parse
+
 
 def format_program(program: str) -> str | None:
     """Convert a program to the normal form of all programs of a dataset.
@@ -13,7 +15,7 @@ def format_program(program: str) -> str | None:
     try:
         # Compiled, because parsing alone accepts a `return` outside of functions.
         compile(program, "program", "exec")
-        tree = _Flattener().visit(ast.parse(program))
+        tree = _Flattener().visit(parse(program))
         if any(map(_is_pointless, ast.walk(tree))):
             return None
         return ast.unparse(tree) + "\n"

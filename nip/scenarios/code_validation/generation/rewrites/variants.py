@@ -34,6 +34,7 @@ from nip.scenarios.code_validation.generation.rewrites.statements import (
     TurnSumsAndProducts,
     WriteSquaresOut,
 )
+from nip.utils.syntax_trees import parse
 
 REWRITES: tuple[tuple[Rewrite, float], ...] = (
     (ComprehensionsToLoops, 0.4),
@@ -68,19 +69,19 @@ SHARES = (0.4, 0.7, 1.0)
 
 def rewrite(program: str, generator: random.Random) -> str:
     """Rewrite a program without changing what it computes."""
-    tree = ast.parse(program)
+    tree = parse(program)
     for make_rewrite, frequency in REWRITES:
         if generator.random() < frequency:
             chance = Chance(generator, generator.choice(SHARES), tree)
             tree = make_rewrite(chance).visit(tree)
             # Parsed again, because the next rewrite would change shared nodes twice.
-            tree = ast.parse(ast.unparse(ast.fix_missing_locations(tree)))
+            tree = parse(ast.unparse(ast.fix_missing_locations(tree)))
     return format_program(ast.unparse(tree)) or program
 
 
 def canonical_form(program: str) -> str:
     """Return a form of a program that is equal for programs that differ only in names."""
-    tree = ast.parse(program)
+    tree = parse(program)
     names: dict[str, str] = {}
 
     def canonical(name: str) -> str:
