@@ -94,8 +94,9 @@ def balanced(
         They determine the draw.
     """
     rejections, acceptances = (np.flatnonzero(decisions == decision) for decision in (0, 1))
-    num_accepted = min(len(acceptances), int(len(rejections) / reject_weight))
-    num_rejected = min(len(rejections), int(num_accepted * reject_weight))
+    # A tiny weight makes the quotient infinite, which is no integer.
+    num_accepted = int(min(len(acceptances), len(rejections) / reject_weight))
+    num_rejected = int(min(len(rejections), num_accepted * reject_weight))
     rng = np.random.default_rng(stable_seed(seed, "balanced verdicts", iteration))
     kept = [
         rng.choice(rejections, num_rejected, replace=False),

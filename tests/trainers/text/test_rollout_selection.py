@@ -160,7 +160,15 @@ def test_balanced_verdicts_are_equally_many_and_keep_the_order():
 
 
 @pytest.mark.parametrize(
-    ("reject_weight", "numbers"), [(1.0, (4, 4)), (1.5, (6, 4)), (2.0, (6, 3)), (0.5, (2, 4))]
+    ("reject_weight", "numbers"),
+    [
+        (1.0, (4, 4)),
+        (1.5, (6, 4)),
+        (2.0, (6, 3)),
+        (0.5, (2, 4)),
+        (1e-308, (0, 4)),
+        (1e308, (0, 0)),
+    ],
 )
 def test_there_can_be_more_rejections_than_acceptances(reject_weight, numbers):
     rollouts = make_rollouts(verdict=[1, 0, 0, 1, 0, 1, 0, 2, 0, 1, 0])
