@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from nip.moved_modules import MOVED
+from nip.utils.deferred_compiler import DeferredCompiler
 from nip.utils.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
