@@ -20,7 +20,6 @@ from nip.comparison.estimates import (
     standard_error,
     t_quantile,
 )
-from nip.errors import ParameterError
 
 POWER = 0.8
 """Power at which the minimum detectable difference is stated."""
@@ -170,67 +169,6 @@ def minimum_detectable_effect(
 @lru_cache(maxsize=1)
 def _quadrature() -> tuple[Values, Values]:
     return np.polynomial.legendre.leggauss(_NUM_NODES)
-
-
-def probability_of_improvement(first: Sample, second: Sample, confidence: float = 0.95) -> Interval:
-    r"""Estimate the probability that a run of the first group is better than one of the second.
-
-    In each stratum it is the statistic of Mann and Whitney (1947) divided by the number of pairs,
-    with ties counting one half; over strata, the mean, as in Agarwal et al. (2021), section 4.3.
-
-    The interval is that of Newcombe (2006, "Confidence intervals for an effect size measure based
-    on the Mann–Whitney statistic. Part 2", *Statistics in Medicine* 25, method 5): all θ within z
-    standard errors of the estimate, with the variance of Hanley and McNeil (1982) at θ. Unlike a
-    bootstrap it has a width if all runs of one group are better than all of the other. Strata are
-    combined with the squares of their distances (Zou and Donner, 2008).
-
-    Parameters
-    ----------
-    first, second : Sample
-        One value per run, where larger is better, with the same number of strata.
-    confidence : float
-        Coverage probability of the interval, in (0, 1).
-    """
-    if len(first.strata) != len(second.strata):
-        raise ParameterError(
-            f"The groups have {len(first.strata)} and {len(second.strata)} strata, and are "
-            "compared stratum by stratum. Choose groups with runs in the same strata."
-        )
-    shares, lows, highs = np.array(
-        [
-            _newcombe(_share_better(x, y), len(x), len(y), confidence)
-            for x, y in zip(first.strata, second.strata, strict=True)
-        ]
-    ).T
-    value, size = float(shares.mean()), len(shares)
-    below = float(np.linalg.norm(shares - lows)) / size
-    above = float(np.linalg.norm(highs - shares)) / size
-    return Interval(value, value - below, value + above)
-
-
-def _share_better(first: Values, second: Values) -> float:
-    """Return the share of pairs in which the first is greater; ties count one half."""
-    return float(np.mean((np.sign(first[:, None] - second[None, :]) + 1) / 2))
-
-
-def _newcombe(
-    share: float, num_first: int, num_second: int, confidence: float
-) -> tuple[float, float, float]:
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
-    quantile = float(norm.ppf((1 + confidence) / 2))
-    size = (num_first + num_second) / 2 - 1
-
-    def distance(theta: float) -> float:
-        variance = theta * (1 - theta) / (num_first * num_second)
-        variance *= 1 + size * (1 - theta) / (2 - theta) + size * theta / (1 + theta)
-        return abs(theta - share) - quantile * sqrt(variance)
-
-    tiny = 1e-12
-    low = brentq(distance, tiny, share - tiny, xtol=1e-12) if share > 0 else 0.0
-    high = brentq(distance, share + tiny, 1 - tiny, xtol=1e-12) if share < 1 else 1.0
-    return share, float(low), float(high)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

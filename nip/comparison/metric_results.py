@@ -7,13 +7,10 @@ from itertools import combinations
 import numpy as np
 
 from nip.comparison.curves import learning_curve, performance_profile, thresholds_of
-from nip.comparison.differences import (
-    Difference,
-    compare_samples,
-    probability_of_improvement,
-)
+from nip.comparison.differences import Difference, compare_samples
 from nip.comparison.estimates import Interval, Sample, estimate
 from nip.comparison.grouping import RunGroup
+from nip.comparison.improvement import probability_of_improvement
 from nip.comparison.questions import (
     METRIC,
     QuestionScores,

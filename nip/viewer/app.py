@@ -1,14 +1,15 @@
 """``build_app``: the web application of the viewer."""
 
-from pathlib import Path
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from nip.errors import NipError
 from nip.utils.secrets import scrub_code
@@ -24,6 +25,7 @@ from nip.viewer.pages.state import ViewerState
 from nip.viewer.web.options import ViewerOptions
 from nip.viewer.web.rendering import page
 from nip.viewer.web.security import LocalOnly
+from nip.viewer.web.static_files import send_static
 
 _DIALOGUE = "/runs/{run}/dialogues/{phase}/{iteration}/{position}"
 
@@ -56,9 +58,10 @@ def build_app(options: ViewerOptions) -> Starlette:
             Route("/search", search_page.show_search),
             Route("/export.html", export_pages.export_html),
             Route("/export.json", export_pages.export_inspect),
-            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+            Route("/static/{name}", send_static),
         ],
         middleware=[Middleware(LocalOnly)],
+        lifespan=_prepare,
         exception_handlers={
             HTTPException: _show_http_error,
             NipError: _show_error,
@@ -67,6 +70,13 @@ def build_app(options: ViewerOptions) -> Starlette:
     )
     app.state.viewer = ViewerState(options)
     return app
+
+
+@asynccontextmanager
+async def _prepare(app: Starlette) -> AsyncIterator[None]:
+    """Let a server answer at once, and prepare meanwhile what its first pages need."""
+    threading.Thread(target=app.state.viewer.prepare, name="prepare", daemon=True).start()
+    yield
 
 
 def _show_http_error(request: Request, error: Exception) -> Response:

@@ -5,13 +5,10 @@ code under test.
 """
 
 from collections.abc import Iterator
-from math import sqrt
-
 import numpy as np
 import pytest
-from scipy import stats
 
-from nip.comparison.differences import compare_samples, probability_of_improvement
+from nip.comparison.differences import compare_samples
 from nip.comparison.estimates import Interval, Sample, estimate
 from nip.comparison.questions import compare_by_question
 
@@ -58,14 +55,6 @@ def test_a_difference_of_interquartile_means(num_runs: int) -> None:
     pairs = list(zip(draws(num_runs), draws(num_runs, 1), strict=True))[:2000]
     intervals = (compare_samples(Sample.of(x), Sample.of(y), "iqm").interval for x, y in pairs)
     assert LOW <= coverage(intervals, 0.0) <= HIGH + 0.005
-
-
-@pytest.mark.parametrize("shift", [0.5, 2.0])
-@pytest.mark.parametrize("num_runs", SEEDS)
-def test_a_probability_of_improvement(num_runs: int, shift: float) -> None:
-    pairs = list(zip(draws(num_runs) + 0.05 * shift, draws(num_runs, 1), strict=True))
-    intervals = (probability_of_improvement(Sample.of(x), Sample.of(y)) for x, y in pairs)
-    assert LOW <= coverage(intervals, stats.norm.cdf(shift / sqrt(2))) <= HIGH + 0.005
 
 
 @pytest.mark.parametrize("num_runs", [3, 10])

@@ -11,10 +11,8 @@ from nip.comparison.differences import (
     difference_of,
     holm,
     minimum_detectable_effect,
-    probability_of_improvement,
 )
 from nip.comparison.estimates import Sample, standard_error
-from nip.errors import ParameterError
 
 FIRST = (0.61, 0.74, 0.58, 0.9, 0.66)
 SECOND = (0.41, 0.52, 0.47)
@@ -57,45 +55,6 @@ def test_without_variation_there_is_no_test() -> None:
     found = compare_samples(Sample.of([1.0, 1.0]), Sample.of([0.0, 0.0]))
     assert found.p_value is None
     assert found.minimum_detectable == 0
-
-
-@pytest.mark.parametrize("num_strata", [1, 3])
-def test_the_probability_of_improvement_is_that_of_rliable(num_strata: int) -> None:
-    rng = np.random.default_rng(num_strata)
-    # Rounded, so that there are ties.
-    first = rng.normal(0.5, 1, size=(5, num_strata)).round(1)
-    second = rng.normal(size=(4, num_strata)).round(1)
-    # rliable.metrics.probability_of_improvement: U of Mann and Whitney per task, over the pairs.
-    expected = np.mean(
-        [
-            stats.mannwhitneyu(x, y, alternative="greater").statistic / (len(x) * len(y))
-            for x, y in zip(first.T, second.T, strict=True)
-        ]
-    )
-    found = probability_of_improvement(Sample.of(*first.T), Sample.of(*second.T))
-    assert found.value == pytest.approx(expected, abs=1e-9)
-    assert 0 <= found.low < found.value < found.high <= 1
-
-
-def test_if_all_runs_are_better_the_interval_ends_where_the_score_test_rejects() -> None:
-    found = probability_of_improvement(Sample.of(FIRST), Sample.of(SECOND))
-    assert (found.value, found.high) == (1, 1)
-    theta, z, size = found.low, stats.norm.ppf(0.975), (5 + 3) / 2 - 1
-    variance = theta * (1 - theta) / 15
-    variance *= 1 + size * (1 - theta) / (2 - theta) + size * theta / (1 + theta)
-    assert (1 - theta) / sqrt(variance) == pytest.approx(z, abs=1e-6)
-
-
-def test_the_probability_of_the_other_group_is_the_rest() -> None:
-    one = probability_of_improvement(Sample.of(FIRST), Sample.of((*SECOND, 0.7)))
-    other = probability_of_improvement(Sample.of((*SECOND, 0.7)), Sample.of(FIRST))
-    mirrored = (1 - other.value, 1 - other.high, 1 - other.low)
-    assert (one.value, one.low, one.high) == pytest.approx(mirrored, abs=1e-9)
-
-
-def test_groups_of_different_strata_are_refused() -> None:
-    with pytest.raises(ParameterError, match="1 and 2 strata"):
-        probability_of_improvement(Sample.of(FIRST), Sample.of(SECOND, SECOND))
 
 
 # Cohen (1988), table 2.4.1: runs per group for a power of 0.80 at a two-sided level of 0.05.

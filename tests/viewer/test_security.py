@@ -1,5 +1,6 @@
 """Only browsers on this machine are answered, nothing inline runs, and runs are only read."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_paths_lead_nowhere_else(client: TestClient, path: str) -> None:
     answer = client.get(path, follow_redirects=False)
     assert answer.status_code == 404
     assert "import " not in answer.text
+
+
+def test_browsers_keep_scripts_and_styles_but_no_page(client: TestClient) -> None:
+    page = client.get("/runs")
+    assert page.headers["cache-control"] == "no-store"
+    referred = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    assert len(referred) == 4
+    for url in referred:
+        assert "immutable" in client.get(url).headers["cache-control"]
+        # A page of another version must not fill the browser's cache with files of this one.
+        assert client.get(f"{url}0").headers["cache-control"] == "no-store"
 
 
 def test_nothing_in_the_folder_of_a_run_is_written(tmp_path: Path) -> None:

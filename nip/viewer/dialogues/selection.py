@@ -5,7 +5,7 @@ from typing import Any
 
 from nip.errors import ParameterError
 from nip.run_store.database import RunDatabase
-from nip.viewer.dialogues.records import StoredDialogue, parse_record
+from nip.viewer.dialogues.records import StoredDialogue, parse_record, read_dialogue
 from nip.viewer.web.place import PHASES, Place
 
 PAGE_SIZE = 50
@@ -70,6 +70,11 @@ class DialogueFilter:
                 names = ", ".join(repr(each) for each in known if each not in ("", None))
                 raise ParameterError(f"A filter of dialogues cannot be {value!r}: choose {names}.")
 
+    @property
+    def reads_records(self) -> bool:
+        """Whether the condition depends on what is in the records."""
+        return bool(self.outcome or self.question) or self.label is not None
+
     def condition(self) -> tuple[str, list[Any]]:
         """Return the SQL condition, and its values."""
         parts, values = ["1"], []
@@ -125,19 +130,24 @@ def list_dialogues(
 ) -> DialoguePage:
     """Return one page of the dialogues that a filter admits; its number is counted from 1."""
     condition, values = chosen.condition()
+    first = (number - 1) * PAGE_SIZE
+    query = (
+        f"SELECT phase, iteration, position FROM rollouts WHERE {condition} "
+        f"ORDER BY {ORDERS[chosen.order]}"
+    )
     with database.transaction.reading() as connection:
-        (count,) = connection.execute(
-            f"SELECT count(*) FROM rollouts WHERE {condition}", values
-        ).fetchone()
-        rows = connection.execute(
-            "SELECT phase, iteration, position, CAST(record AS BLOB) FROM rollouts "
-            f"WHERE {condition} ORDER BY {ORDERS[chosen.order]} LIMIT ? OFFSET ?",
-            [*values, PAGE_SIZE, (number - 1) * PAGE_SIZE],
-        ).fetchall()
-    dialogues = [
-        StoredDialogue(Place(run_id, *row[:3]), parse_record(row[3] or b"")) for row in rows
-    ]
-    return DialoguePage(dialogues, number, count)
+        if chosen.reads_records:
+            # A condition on records has to parse all of them: once, not for their number as well.
+            rows = connection.execute(query, values).fetchall()
+            num_matches, rows = len(rows), rows[first : first + PAGE_SIZE]
+        else:
+            counting = f"SELECT count(*) FROM rollouts WHERE {condition}"
+            (num_matches,) = connection.execute(counting, values).fetchone()
+            rows = connection.execute(
+                f"{query} LIMIT ? OFFSET ?", [*values, PAGE_SIZE, first]
+            ).fetchall()
+    stored = [read_dialogue(database, Place(run_id, *row)) for row in rows]
+    return DialoguePage([each for each in stored if each is not None], number, num_matches)
 
 
 def chosen_places(

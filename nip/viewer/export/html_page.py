@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from nip.viewer.dialogues.agent_view import SentRequest
 from nip.viewer.dialogues.dialogue_view import DialogueView
-from nip.viewer.web.rendering import render, static_text
+from nip.viewer.web.rendering import render
+from nip.viewer.web.static_files import static_text
 
 _SCRIPTS = ("curves.js", "viewer.js")
 

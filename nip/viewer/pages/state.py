@@ -1,7 +1,7 @@
 """``ViewerState``: what all requests share, and helpers to read a request."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from nip.viewer.runs.catalogue import RunCatalogue
 from nip.viewer.search.index import SearchIndex
 from nip.viewer.web.options import ViewerOptions
 from nip.viewer.web.place import existing_folder
+from nip.viewer.web.rendering import prepare_templates
 
 
 class ViewerState:
@@ -30,6 +31,12 @@ class ViewerState:
         self.catalogue = RunCatalogue(options.runs_dir)
         self.experiments = TextExperiments(options.data_dir)
         self.index = SearchIndex(options.index, options.runs_dir)
+
+    def prepare(self) -> None:
+        """Do what first requests would wait for: compile templates, and read all runs."""
+        prepare_templates()
+        with suppress(OSError):  # The list of runs says what is wrong with the folder.
+            self.catalogue.all()
 
     def folder(self, run_id: str) -> Path:
         """Return the folder of a run; answer 404 if there is no such run."""

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from importlib import resources
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from nip.utils.unicode_text import valid_unicode, visible
+from nip.viewer.web.static_files import static_url
 
 LONGEST_SHOWN = 20_000
 """Number of characters of a text that a page shows; the rest is on a page of its own."""
@@ -102,9 +102,11 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def static_text(name: str) -> str:
-    """Return the text of a file in ``static``, for pages that contain it."""
-    return (resources.files("nip.viewer") / "static" / name).read_text(encoding="utf-8")
+def prepare_templates() -> None:
+    """Compile all templates, so that no request waits for that."""
+    environment = _environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
 
 
 @cache
@@ -125,6 +127,7 @@ def _environment() -> jinja2.Environment:
         "whole": whole,
     }
     environment.globals |= {
+        "static_url": static_url,
         "with_query": with_query,
         "changed_query": changed_query,
         "LONGEST_SHOWN": LONGEST_SHOWN,
