@@ -5,6 +5,7 @@ code under test.
 """
 
 from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
