@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.11-3.13, git and make: they create .venv, install, and go.
 .DEFAULT_GOAL := help
-.PHONY: help install demo view gi-results test check test-slow docs bench clean
+.PHONY: help install demo view gi-results test check types docstrings pages test-slow docs bench clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,8 @@ DOCUMENTED = $(shell find nip scripts benchmarks doc/examples -name "*.py")
 RUN := $(BIN)/python scripts/run_experiment.py
 # In the order of the folders: what is large comes first, so that no worker is left alone with it.
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Checks of one process each, of which each prints its output when it is done.
+BESIDE_EACH_OTHER = $(MAKE) --no-print-directory --jobs=$(WORKERS) --output-sync=target
 # What an old processor does: other kernels, which add in another order.
 OTHER_INSTRUCTIONS := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
 
@@ -74,19 +76,25 @@ gi-results: $(VENV)/.installed-core | data/graph_isomorphism/demo  ## Train and 
 test: $(VENV)/.installed-dev  ## Everything that continuous integration checks (nothing is modified)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/numpydoc lint $(DOCUMENTED)
-	$(BIN)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
+	@$(BESIDE_EACH_OTHER) pages types docstrings
 	$(PYTEST) -m "not slow"
 	$(OTHER_INSTRUCTIONS) $(PYTEST) -m "numerics and not slow"
 
 check: $(VENV)/.installed-dev  ## The quick inner loop: format, lint, types, unit tests (the last failures first)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/numpydoc lint $(DOCUMENTED)
+	@$(BESIDE_EACH_OTHER) types docstrings
 	HYPOTHESIS_PROFILE=check $(PYTEST) -x --failed-first -m "not slow and not whole_run and not grid" \
 		--ignore=tests/doc --ignore=tests/end_to_end --ignore=tests/rollout_analysis --ignore=tests/scripts
+
+types:
+	$(BIN)/mypy
+
+docstrings:
+	$(BIN)/numpydoc lint $(DOCUMENTED)
+
+pages:
+	$(BIN)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
 
 test-slow: $(VENV)/.installed-dev  ## The tests that take minutes
 	$(PYTEST) -m slow

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ class RobustnessRow:
     cells: Mapping[str, ClusteredMean]
     """Mean over runs of each column that all reports have, with its 95 % t interval.
 
-    The worst datapoint is the least over all runs, without an interval.
+    If all runs have the same value, they say nothing about how much runs differ, and the interval
+    is the widest of their own, over datapoints. The worst datapoint is the least over all runs,
+    without an interval.
     """
 
 
@@ -63,13 +65,9 @@ def read_row(name: str, folders: Sequence[Path], dataset: str | None = None) -> 
     reports = [_read(folder, dataset) for folder in folders]
     cells = {}
     for column, (provers, label, number) in COLUMNS.items():
-        values = [value for each in reports for value in _find(each, provers, label, number)]
-        if len(values) != len(reports):
-            continue
-        if number == "worst":
-            cells[column] = ClusteredMean(min(values), None, None, None, len(values))
-        else:
-            cells[column] = clustered_mean(values, np.arange(len(values)), is_share=True)
+        found = [kept for each in reports for kept in _find(each, provers, label, number)]
+        if len(found) == len(reports):
+            cells[column] = _mean_over_runs(found, number)
     return RobustnessRow(name, cells)
 
 
@@ -91,9 +89,22 @@ def _read(folder: Path, dataset: str | None) -> dict[str, Any]:
     return report
 
 
-def _find(report: Mapping[str, Any], provers: str, label: int | None, number: str) -> list[float]:
+def _mean_over_runs(kept: Sequence[Mapping[str, Any]], number: str) -> ClusteredMean:
+    values = [each[number] for each in kept]
+    if number == "worst":
+        return ClusteredMean(min(values), None, None, None, len(values))
+    mean = clustered_mean(values, np.arange(len(values)), is_share=True)
+    if len(values) == 1 or mean.standard_error:
+        return mean
+    widest = max(kept, key=lambda each: (each["ci_high"] or 1.0) - (each["ci_low"] or 0.0))
+    return replace(mean, ci_low=widest["ci_low"], ci_high=widest["ci_high"])
+
+
+def _find(
+    report: Mapping[str, Any], provers: str, label: int | None, number: str
+) -> list[Mapping[str, Any]]:
     return [
-        each[number]
+        each
         for each in report["kept"]
         # Reports of earlier versions have no worst datapoint.
         if each["provers"] == provers and each["label"] == label and number in each

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,17 @@ from nip.commands.robustness_table import main
 
 def write_report(folder: Path, accuracy: float, *, with_search: bool = True) -> None:
     """Write what the table reads of ``attack.json``."""
-    kept = [
+    kept: list[dict[str, Any]] = [
         {"provers": "of the run", "label": None, "accuracy": accuracy, "worst": 0.25},
         {"provers": "of the run", "label": 0, "accuracy": 0.5, "worst": 0.25},
-        {"provers": "of the run", "label": 1, "accuracy": 0.75, "worst": 0.5},
+        {"provers": "of the run", "label": 1, "accuracy": 1.0, "worst": 0.5},
     ]
     if with_search:
         kept.append({"provers": "best answers", "label": None, "accuracy": 0.5, "worst": 0.0})
+    for each in kept:
+        width = 0.1 if accuracy > 0.9 else 0.05
+        interval = (each["accuracy"] - width, min(each["accuracy"] + width, 1.0))
+        each |= dict(zip(("ci_low", "ci_high"), interval, strict=True))
     folder.mkdir(parents=True)
     (folder / "attack.json").write_text(json.dumps({"kept": kept}))
 
@@ -29,12 +34,13 @@ def test_a_row_has_means_and_t_intervals_over_runs(
     arguments = ["--runs-dir", str(tmp_path), "--row", "one", "nip-1"]
     assert main([*arguments, "--row", "three", "nip-0", "nip-1", "nip-2"]) == 0
     # The standard error of 0.85, 0.9, 0.95 is 0.05 / sqrt(3), and t with 2 degrees of freedom 4.3.
+    # All three have the same completeness, so that its interval is the widest of their own.
     # The best answers are known for two of the three runs only.
     expected = """\
 | | accuracy | worst datapoint | completeness | soundness | best answers |
 |---|---|---|---|---|---|
-| one | 0.900 | 0.250 | 0.750 | 0.500 | 0.500 |
-| three | 0.900 (0.776–1.000) | 0.250 | 0.750 (0.750–0.750) | 0.500 (0.500–0.500) |  |
+| one | 0.900 | 0.250 | 1.000 | 0.500 | 0.500 |
+| three | 0.900 (0.776–1.000) | 0.250 | 1.000 (0.900–1.000) | 0.500 (0.400–0.600) |  |
 """
     assert (tmp_path / "robustness.md").read_text(encoding="utf-8") == expected
     assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
@@ -62,7 +68,7 @@ def test_a_report_of_an_earlier_version_lacks_the_worst_datapoint_only(
         del each["worst"]
     path.write_text(json.dumps({"kept": kept}))
     assert main(["--runs-dir", str(tmp_path), "--row", "nip", "old"]) == 0
-    assert "| nip | 0.900 | 0.750 | 0.500 | 0.500 |" in capsys.readouterr().out
+    assert "| nip | 0.900 | 1.000 | 0.500 | 0.500 |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ['{"kept": [', "[]", '{"kept": 3}'])
