@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -104,6 +105,11 @@ def _values_of_keys(*key_variables: str | None) -> set[str]:
         # A key read from a file may end with a newline, which is not sent with it.
         value.strip()
         for name, value in os.environ.items()
-        if name in named or (_KEY_VARIABLE.search(name) and not _LOCATION_VARIABLE.search(name))
+        if name in named or _holds_a_key(name)
     }
     return {value for value in values if len(value) >= _SHORTEST_KEY}
+
+
+@cache
+def _holds_a_key(variable: str) -> bool:
+    return bool(_KEY_VARIABLE.search(variable)) and not _LOCATION_VARIABLE.search(variable)
