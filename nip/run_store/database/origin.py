@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,9 +74,14 @@ def read_identity(folder: Path) -> str | None:
 def _parameters_digest(folder: Path) -> str | None:
     """Return the digest of the parameters as data: layout, order and comments do not matter."""
     try:
-        tree = load_mapping(read_text(folder / PARAMETERS_FILE))
+        return _digest_of(read_text(folder / PARAMETERS_FILE))
     except (OSError, ValueError, ParameterError):
         return None
+
+
+@lru_cache(maxsize=4)  # the database and the first checkpoint ask for that of one file
+def _digest_of(text: str) -> str:
+    tree = load_mapping(text)
     # The stamps of versions, which begin with _, are no parameters.
     parameters = {key: value for key, value in tree.items() if not str(key).startswith("_")}
     content = json.dumps(parameters, sort_keys=True, default=str)
