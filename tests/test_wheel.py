@@ -1,5 +1,7 @@
 """An installation from a wheel needs no clone: all commands, experiments, prompts and templates."""
 
+import csv
+import json
 import os
 import re
 import shutil
@@ -123,14 +125,25 @@ def test_every_command_describes_itself(installation: Installation, working_fold
     assert list(working_folder.iterdir()) == []
 
 
-def test_a_run_in_an_empty_folder_is_viewed(
+def test_runs_in_an_empty_folder_are_compared_and_viewed(
     installation: Installation, working_folder: Path
 ) -> None:
-    words = ["run", "experiment=toy", "run_id=first", "rl.num_iterations=2"]
-    code, _, error = installation.run("nip", words, working_folder)
+    words = ["run", "experiment=toy", "run_id=first", "rl.num_iterations=2", "seed=1,2"]
+    code, _, error = installation.run("nip", [*words, "--multirun"], working_folder)
     assert code == 0, error
-    assert [path.name for path in working_folder.iterdir()] == ["runs"]
-    assert (working_folder / "runs" / "first" / "result.json").is_file()
+    assert {path.name for path in working_folder.iterdir()} == {"multirun", "runs"}
+    results = [
+        json.loads((working_folder / "runs" / f"first-seed-{seed}" / "result.json").read_text())
+        for seed in (1, 2)
+    ]
+    words = ["compare", "first-*", "--output", "comparison.csv"]
+    code, text, error = installation.run("nip", words, working_folder)
+    assert code == 0, error
+    assert "(seeds 1, 2)" in text
+    with (working_folder / "comparison.csv").open() as table:
+        (row,) = csv.DictReader(table)
+    accuracies = [result["metrics"]["test_mean_accuracy"] for result in results]
+    assert float(row["estimate"]) == pytest.approx(sum(accuracies) / 2)
     viewing = ["view", "--no-browser", "--port", "0", "--index", "index.db"]
     with installation.start("nip", viewing, working_folder) as process:
         try:
@@ -139,7 +152,7 @@ def test_a_run_in_an_empty_folder_is_viewed(
             assert found is not None
             # It redirects to the list of runs.
             with build_opener(ProxyHandler({})).open(found[0], timeout=60) as page:
-                assert b">first<" in page.read()
+                assert b">first-seed-2<" in page.read()
         finally:
             process.send_signal(signal.SIGINT)
             _, error = process.communicate(timeout=60)

@@ -71,6 +71,11 @@ class TextTable:
     rows: tuple[tuple[str, ...], ...]
     """The cells, row by row."""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its cells are values of parameters, and not aligned as numbers."""
+        return self.title == PARAMETERS_TITLE
+
 
 def text_tables(comparison: Comparison) -> Iterator[TextTable]:
     """Yield the tables of each metric, and at the end the differing parameters."""
@@ -157,7 +162,9 @@ def _interval_name(options: ComparisonOptions) -> str:
 def _number(value: float | None, is_share: bool, sign: str = "") -> str:
     if value is None:
         return ""
-    return format(value, f"{sign}.3f" if is_share else f"{sign}.4g")
+    text = format(value, f"{sign}.3f" if is_share else f"{sign}.4g")
+    # What rounds to 0 has no sign.
+    return text if float(text) else text.lstrip("+-")
 
 
 def _ends(interval: Interval, is_share: bool, sign: str = "") -> str:
@@ -302,7 +309,7 @@ def _rich_table(table: TextTable) -> Table:
         title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD
     )
     for index, column in enumerate(table.columns):
-        is_text = index == 0 or table.title == PARAMETERS_TITLE
+        is_text = index == 0 or table.is_text
         # Names wrap before numbers do.
         shown_table.add_column(
             column,
@@ -311,7 +318,7 @@ def _rich_table(table: TextTable) -> Table:
             no_wrap=not is_text,
         )
     num_shown = len(table.rows)
-    if table.title == PARAMETERS_TITLE:
+    if table.is_text:
         num_shown = min(num_shown, _MAX_PARAMETERS)
     for row in table.rows[:num_shown]:
         shown_table.add_row(*row)

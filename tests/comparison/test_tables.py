@@ -32,6 +32,11 @@ def test_markdown_has_the_numbers_of_a_hand_worked_example(comparison) -> None:
     assert any("no evidence that other seeds would agree" in line for line in lines)
 
 
+def test_a_number_that_rounds_to_nothing_has_no_sign(tmp_path) -> None:
+    write_groups(tmp_path, {"a": (0.5, 0.5002), "b": (0.5001, 0.5003)})
+    assert "| a − b | 0.000 | -0.001 to +0.001 |" in markdown(compare_runs("*", tmp_path))
+
+
 def test_latex_escapes_what_others_named(comparison) -> None:
     text = latex(comparison)
     assert r"a|b\_c & 3 & 0.500 & 0.000 to 1.000 & 0.250 \\" in text
