@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
+from nip.command_table import COMMANDS
 from nip.errors import NipError, NipWarning, RankError
 from nip.utils.ranks import launched_ranks
 from nip.utils.secrets import scrub_code
@@ -24,7 +25,7 @@ SECONDS_FOR_THE_FIRST = 20
 
 def stopped_early() -> str:
     """Return the message after a signal when there is nothing to resume."""
-    return "Stopped before the run was started."
+    return COMMANDS["run"].when_stopped
 
 
 @contextmanager

@@ -176,19 +176,33 @@ def given_fields(parameters: type, options: argparse.Namespace) -> dict[str, Any
     }
 
 
-def exit_code_of(work: Callable[[], object], interrupted: str) -> int:
-    """Run a script and report user errors in one message, without a traceback.
+def exit_code_of(work: Callable[[], object], name: str, interrupted: str | None = None) -> int:
+    """Execute a command and report user errors in one message, without a traceback.
 
-    The exit code is 0, or 2 after a user error (``NipError`` or ``OSError``), or 130 after Ctrl-C
-    and 75 after another signal that asks to stop; both with the message ``interrupted``.
+    Parameters
+    ----------
+    work : callable
+        Does the work.
+    name : str
+        Name of the command.
+    interrupted : str or None
+        Message after a signal that asks to stop; None: that of the table of commands.
+
+    Returns
+    -------
+    exit_code : int
+        0, or 2 after a user error (``NipError`` or ``OSError``), or 130 after Ctrl-C and 75 after
+        another signal that asks to stop.
     """
+    message = COMMANDS[name].when_stopped if interrupted is None else interrupted
     try:
-        with last_words(lambda: interrupted), handled_signals():
+        with last_words(lambda: message), handled_signals():
             work()
     except (NipError, OSError) as error:
         print(visible(scrub_code(f"error: {error}")), file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
-        print(interrupted, file=sys.stderr)
+        # A terminal shows ^C at the beginning of the line.
+        print("\n" * sys.stderr.isatty() + message, file=sys.stderr)
         return exit_code_of_interruption(error)
     return 0

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 2 after a user error, or 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: attack(options), "\nStopped. Run the same command again to resume.")
+    return exit_code_of(lambda: attack(options), "attack")
 
 
 def attack(options: argparse.Namespace) -> None:

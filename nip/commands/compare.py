@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if bool(options.runs) == bool(options.groups):
         parser.error("give runs, or groups with --group" if not options.runs else "give either")
-    return exit_code_of(lambda: compare(options), "\nStopped.")
+    return exit_code_of(lambda: compare(options), "compare")
 
 
 def compare(options: argparse.Namespace) -> None:

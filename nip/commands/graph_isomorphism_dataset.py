@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Create the dataset and print its statistics."""
     options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: create(options), "Interrupted; nothing was written.")
+    return exit_code_of(lambda: create(options), "dataset graph-isomorphism")
 
 
 def create(options: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if len(options.label) > len(options.runs):
         parser.error(f"{len(options.label)} labels for {len(options.runs)} run(s)")
-    return exit_code_of(lambda: plot(options), "Stopped.")
+    return exit_code_of(lambda: plot(options), "plot")
 
 
 def plot(options: argparse.Namespace) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Everything else is imported where it is used, so that --help is fast.
 
-NOTHING_WRITTEN = "Interrupted; nothing was written."
 
 EPILOG = """\
 The models have 100,000 weights each and are trained from scratch, in about five minutes on one
@@ -70,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Make both models and print their losses."""
     options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: create(options), NOTHING_WRITTEN)
+    return exit_code_of(lambda: create(options), "quotes-models")
 
 
 def create(options: argparse.Namespace) -> None:

@@ -41,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     codes: list[int] = []
-    stopped = "\nStopped. The same command continues."
-    code = exit_code_of(lambda: codes.append(sweep(options)), stopped)
+    code = exit_code_of(lambda: codes.append(sweep(options)), "sweep")
     return code or codes[0]
 
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 2 after a user error, or 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: show(options), "Stopped.")
+    return exit_code_of(lambda: show(options), "transcripts")
 
 
 def show(options: argparse.Namespace) -> None:

@@ -1,17 +1,21 @@
 """``load_runs``: the metrics of runs as one tidy table."""
 
+import importlib
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nip.comparison.grouping import group_runs
 from nip.comparison.runs import Runs, read_runs
-from nip.errors import PluginError
+from nip.errors import ParameterError, PluginError, shown
 from nip.run_store.report.main_metrics import PRETRAINING_PREFIX, TEST_PREFIX
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TableLibrary = Literal["pandas", "polars"]
+
+_EXTRAS: dict[str, str] = {"pandas": "analysis", "polars": "polars"}
 _SPLITS = {
     f"{PRETRAINING_PREFIX}{TEST_PREFIX}": "pretrain_test",
     PRETRAINING_PREFIX: "pretrain",
@@ -21,10 +25,34 @@ _SPLITS = {
 COLUMNS = ("run_id", "group", "seed", "status", "iteration", "split", "metric", "value")
 
 
+@overload
 def load_runs(
-    runs: Runs = "*", runs_dir: Path | str = "runs", ignore: tuple[str, ...] = ()
-) -> "pd.DataFrame":
-    """Load the metrics of runs as a tidy table, which needs the extra ``analysis``.
+    runs: Runs = "*",
+    runs_dir: Path | str = "runs",
+    ignore: tuple[str, ...] = (),
+    library: Literal["pandas"] = "pandas",
+) -> "pd.DataFrame": ...
+
+
+@overload
+def load_runs(
+    runs: Runs = "*",
+    runs_dir: Path | str = "runs",
+    ignore: tuple[str, ...] = (),
+    *,
+    library: Literal["polars"],
+) -> Any: ...
+
+
+def load_runs(
+    runs: Runs = "*",
+    runs_dir: Path | str = "runs",
+    ignore: tuple[str, ...] = (),
+    library: TableLibrary = "pandas",
+) -> Any:
+    """Load the metrics of runs as a tidy table of pandas or polars.
+
+    It needs the extra ``analysis`` for pandas, or ``polars``.
 
     Parameters
     ----------
@@ -35,10 +63,12 @@ def load_runs(
         Folder of the runs.
     ignore : tuple of str
         Dotted names of parameters in which the runs of one group may differ, beside their seeds.
+    library : TableLibrary
+        ``pandas`` or ``polars``.
 
     Returns
     -------
-    table : pandas.DataFrame
+    table : pandas.DataFrame or polars.DataFrame
         One row per run, iteration and metric, with the columns ``run_id``, ``group`` (named after
         the parameters in which the groups differ), ``seed``, ``status``, ``iteration``, ``split``
         (``train``, ``test``, ``pretrain`` or ``pretrain_test``), ``metric`` (without the prefix of
@@ -47,17 +77,18 @@ def load_runs(
     Raises
     ------
     PluginError
-        If pandas is not installed.
+        If the library is not installed.
     ParameterError
-        If a run does not exist or is damaged.
+        If a run does not exist or is damaged, or there is no such library.
     """
-    if importlib.util.find_spec("pandas") is None:
+    if library not in _EXTRAS:
+        raise ParameterError(f"library must be 'pandas' or 'polars', got {shown(library)}.")
+    if importlib.util.find_spec(library) is None:
         raise PluginError(
-            "load_runs needs the package pandas, which is not installed. Run "
-            "pip install 'nip[analysis]', or read single runs with nip.run_store.read_history."
+            f"load_runs needs the package {library}, which is not installed. Run "
+            f"pip install 'nip[{_EXTRAS[library]}]', or read single runs with "
+            "nip.run_store.read_history."
         )
-    import pandas as pd
-
     records = read_runs(runs, runs_dir)
     groups = group_runs(records, ignore) if records else ()
     rows = [
@@ -67,7 +98,9 @@ def load_runs(
         for name in run.history.names()
         for iteration, value in run.history.values(name)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    # By columns, from which both libraries make the same table.
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
+    return importlib.import_module(library).DataFrame(columns)
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What the scripts share: values of options, folders of runs, exit codes."""
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nip.command_line.script_parser import (
     positive_integer,
     run_folder,
 )
+from nip.command_table import COMMANDS
 from nip.errors import ParameterError
 
 
@@ -88,6 +90,19 @@ def test_exit_codes(
     def work() -> None:
         raise error
 
-    assert exit_code_of(work, "Stopped.") == code
+    assert exit_code_of(work, "view") == code
     assert capsys.readouterr().err == message
-    assert exit_code_of(lambda: None, "Stopped.") == 0
+    assert exit_code_of(lambda: None, "view") == 0
+
+
+def test_a_terminal_shows_the_message_of_a_stopped_command_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert exit_code_of(work, "attack") == 130
+    assert capsys.readouterr().err == f"\n{COMMANDS['attack'].when_stopped}\n"
+    assert exit_code_of(work, "attack", "Half of it is stored.") == 130
+    assert capsys.readouterr().err == "\nHalf of it is stored.\n"

@@ -45,10 +45,25 @@ def test_damaged_runs_are_left_out_with_a_warning(tmp_path) -> None:
     assert set(table.run_id) == {"ppo-seed-2"}
 
 
-def test_the_extra_is_named_without_pandas(tmp_path, monkeypatch) -> None:
+def test_polars_has_the_same_table(tmp_path) -> None:
+    pytest.importorskip("polars", reason="the extra polars is not installed")
+    write_groups(tmp_path, {"ppo": (0.5, 0.75), "spg": (0.25,)})
+    table = nip.load_runs(runs_dir=tmp_path, library="polars")
+    pandas_table = nip.load_runs(runs_dir=tmp_path)
+    assert table.columns == list(pandas_table.columns)
+    assert table.rows() == [tuple(row) for row in pandas_table.values.tolist()]
+
+
+def test_other_libraries_are_refused(tmp_path) -> None:
+    with pytest.raises(ParameterError, match="must be 'pandas' or 'polars', got 'pandsa'"):
+        nip.load_runs(runs_dir=tmp_path, library="pandsa")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("library", "extra"), [("pandas", "analysis"), ("polars", "polars")])
+def test_the_extra_is_named_without_the_library(library, extra, tmp_path, monkeypatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *_: None if name == "pandas" else find(name)
+        importlib.util, "find_spec", lambda name, *_: None if name == library else find(name)
     )
-    with pytest.raises(PluginError, match=r"pip install 'nip\[analysis\]'"):
-        nip.load_runs(runs_dir=tmp_path)
+    with pytest.raises(PluginError, match=rf"pip install 'nip\[{extra}\]'"):
+        nip.load_runs(runs_dir=tmp_path, library=library)

@@ -1,11 +1,12 @@
 """Serve a mock of a hosted language model API over HTTP, to rehearse experiments."""
 
+from nip.command_table import COMMANDS, program_name
 from nip.utils.lasting_output import protect_output
 from nip.utils.stop_signals import cancelling, exit_on_signals, handled_signals
 from nip.utils.uncaught_errors import show_uncaught_errors_safely
 
 if __name__ == "__main__":
-    exit_on_signals("Stopped.")
+    exit_on_signals(COMMANDS["serve-mock"].when_stopped)
     protect_output()
     show_uncaught_errors_safely()
 
@@ -17,7 +18,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from nip.command_table import program_name
 from nip.errors import NipError, ParameterError, shortened
 from nip.language_models.server.endpoint import EndpointOptions
 from nip.utils.unicode_text import valid_unicode, visible
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # uvicorn re-raises this after most orderly shutdowns, and returns after the others.
         pass
-    sys.stderr.write("Stopped.\n")
+    sys.stderr.write(f"{COMMANDS['serve-mock'].when_stopped}\n")
     return 0
 
 

@@ -4,19 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from nip.errors import NipError
 from nip.parameters.fields.dotted_names import join
 from nip.parameters.tree.yaml_text import load_mapping
 from nip.utils.files import read_text
+from nip.utils.safe_yaml import load_yaml_in_c
 
 ABSENT = "(none)"
 """Shown for a parameter that a run does not have."""
-
-
-MAX_DEPTH = 5000
-"""Greatest depth, estimated from above, at which the parser in C reads a file."""
 
 
 class ParameterRow(NamedTuple):
@@ -35,31 +30,9 @@ class ParameterRow(NamedTuple):
 def read_tree(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; raise ``NipError`` or ``OSError`` if there is none."""
     text = read_text(path)
-    # The parser in C takes a tenth of the time. Whatever it refuses, or must not be given, is left
-    # to the careful one.
-    if is_harmless(text):
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-        try:
-            tree = loader.get_single_data()
-        except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
-            tree = None
-        finally:
-            loader.dispose()
-        if isinstance(tree, dict):
-            return tree
-    return load_mapping(text)
-
-
-def is_harmless(text: str) -> bool:
-    """Return whether the parser in C can be given a text.
-
-    Aliases can multiply a file, and values that are nested tens of thousands of levels deep make
-    that parser crash. Each level takes a bracket, or a column of a line.
-    """
-    if "&" in text or "*" in text:
-        return False
-    depth = text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
-    return depth <= MAX_DEPTH
+    tree = load_yaml_in_c(text)
+    # The careful one says what is wrong.
+    return tree if isinstance(tree, dict) else load_mapping(text)
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, str]:
