@@ -13,6 +13,7 @@ from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 
 __all__ = [
+    "AVOIDED_LOGIT",
     "ILLEGAL_LOGIT",
     "NUM_DECISIONS",
     "AgentBody",
@@ -26,6 +27,10 @@ __all__ = [
 
 ILLEGAL_LOGIT = -1e9
 """Logit of a symbol that must not be chosen. It is finite, so that gradients are never NaN."""
+
+AVOIDED_LOGIT = -1e4
+"""Logit of an action that a fixed policy never takes although it may: its probability is 0, but it
+counts among the legal ones, for example when random or best messages take the place of its own."""
 
 NUM_DECISIONS = 3
 """Number of decisions: reject, accept and continue."""

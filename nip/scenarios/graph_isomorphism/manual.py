@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nip.scenario_base.agent import ZeroValueHead
 from nip.scenario_base.agents import (
-    ILLEGAL_LOGIT,
+    AVOIDED_LOGIT,
     NUM_DECISIONS,
     AgentBody,
     AgentContext,
@@ -91,7 +91,7 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
     def forward(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return logits that are 0 for the actions of the policy and illegal for all others."""
+        """Return logits that are 0 for the actions of the policy and avoid all others."""
         message = observation["message"]
         looks_isomorphic = graphs_look_equal(representation["graph_level_repr"])
         uniform = message.new_zeros(message.flatten(-2).shape)
@@ -115,7 +115,7 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
         is_over = round_index >= self.context.num_rounds - 2
         decision = torch.where(is_over, verdict, CONTINUE)
         decisions = torch.arange(NUM_DECISIONS, device=decision.device)
-        return (decisions != decision.unsqueeze(-1)) * ILLEGAL_LOGIT
+        return (decisions != decision.unsqueeze(-1)) * AVOIDED_LOGIT
 
     def _answers(
         self,
@@ -124,7 +124,7 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
         logits: Float[Tensor, "batch 1 1 symbol"],
         looks_isomorphic: Bool[Tensor, " batch"],
     ) -> Float[Tensor, "batch 1 1 symbol"]:
-        """Make only the best answer legal in rows with a question."""
+        """Avoid all but the best answer in rows with a question."""
         nodes = node_level.flatten(1, 2)
         marks = last_marks(observation["message"]).flatten(1)
         asked = torch.einsum("bs,bsd->bd", marks.to(nodes.dtype), nodes)
@@ -136,8 +136,8 @@ class ManualGraphIsomorphismPolicyHead(PolicyHead):
         best = distance.masked_fill(~is_legal, torch.inf).argmin(dim=-1, keepdim=True)
         is_best = torch.zeros_like(is_legal).scatter(1, best, value=True)
         has_question = marks.any(dim=-1, keepdim=True)
-        worse = (has_question & ~is_best).view_as(logits)
-        return logits.masked_fill(worse, ILLEGAL_LOGIT)
+        worse = (has_question & is_legal & ~is_best).view_as(logits)
+        return logits.masked_fill(worse, AVOIDED_LOGIT)
 
 
 class ManualGraphIsomorphismValueHead(ZeroValueHead):

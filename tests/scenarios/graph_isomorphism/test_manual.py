@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nip.scenario_base.agents import ILLEGAL_LOGIT, AgentContext
+from nip.robustness.episodes import is_legal
+from nip.scenario_base.agents import AVOIDED_LOGIT, ILLEGAL_LOGIT, AgentContext
 from nip.scenarios.graph_isomorphism.generation import generate_pairs
 from nip.scenarios.graph_isomorphism.manual import (
     ManualGraphIsomorphismBody,
@@ -65,7 +66,7 @@ def observe(
 
 def chosen(logits: Tensor) -> list[int]:
     """Return the symbols or decisions which have a chance, all of them the same one."""
-    assert set(logits.flatten().tolist()) <= {0.0, ILLEGAL_LOGIT}
+    assert set(logits.flatten().tolist()) <= {0.0, AVOIDED_LOGIT, ILLEGAL_LOGIT}
     return (logits.flatten() == 0).nonzero().flatten().tolist()
 
 
@@ -88,9 +89,14 @@ def test_the_prover_answers_with_a_twin(question: int, twins: set[int], is_scale
     observation = observe(PATH, RENUMBERED_PATH, [question])
     if is_scaled:
         observation = scale_marks(observation)
-    answers = chosen(act(make_manual_context("prover"), observation)["message"])
+    logits = act(make_manual_context("prover"), observation)["message"]
+    answers = chosen(logits)
     assert len(answers) == 1
     assert set(answers) <= twins
+    # The other answers are legal all the same: attackers may give them in its place.
+    legal = is_legal(logits).flatten().nonzero().flatten().tolist()
+    assert legal == ([5, 6, 7, 8] if question < 5 else [0, 1, 2, 3])
+    assert logits.softmax(-1).max() == 1
 
 
 @pytest.mark.parametrize(
