@@ -8,7 +8,7 @@ from typing import Literal
 
 from nip.run_store.consistency import DATABASE_FILE, RESULT_FILE
 from nip.run_store.database import RunDatabase
-from nip.run_store.reading import is_run_in_use, read_history
+from nip.run_store.reading import is_run_in_use
 from nip.run_store.run_id import is_run_folder
 from nip.utils.files import read_text
 
@@ -47,9 +47,15 @@ def read_state_of_cell(folder: Path) -> CellState:
 
 def iteration_of_cell(folder: Path) -> int | None:
     """Return the last iteration whose metrics are stored; None if there is none."""
-    if not is_run_folder(folder):
+    if not (folder / DATABASE_FILE).is_file():
         return None
-    return read_history(folder).last_iteration
+    # Not the whole history, which is long and read again and again while the run is going on.
+    with (
+        closing(RunDatabase(folder / DATABASE_FILE, read_only=True)) as database,
+        database.transaction.reading() as connection,
+    ):
+        (last,) = connection.execute("SELECT max(iteration) FROM metrics").fetchone()
+    return None if last is None else int(last)
 
 
 def _with_result(folder: Path, status: StoredStatus) -> CellState:

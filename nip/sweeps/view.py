@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from statistics import fmean
 from typing import Self, get_args
 
 from rich.console import Console, Group, RenderableType
@@ -102,33 +103,49 @@ class SweepView:
 
     def _table(self, cells: Sequence[CellProgress]) -> RenderableType:
         table = Table(show_header=True, title_justify="left")
-        for name in ("run", "iteration", "values"):
-            table.add_column(name)
+        table.add_column("run", overflow="fold")
+        table.add_column("iteration", justify="right", no_wrap=True)
+        table.add_column("values", overflow="fold")
         running = [each for each in cells if each.status in ("running", "in use")]
+        iterations = {each.cell.run_id: iteration_of_cell(each.cell.folder) for each in running}
         for each in running[:_MAX_ROWS]:
-            iteration = iteration_of_cell(each.cell.folder)
+            total = each.cell.experiment.hyper_params.rl.num_iterations
             table.add_row(
                 each.cell.run_id,
-                "" if iteration is None else str(iteration),
+                f"{iterations[each.cell.run_id] or 0} / {total}",
                 describe_values(each.cell.values),
             )
-        return Group(Text(self._summary(cells)), table)
+        if len(running) > _MAX_ROWS:
+            table.add_row(f"and {len(running) - _MAX_ROWS} more")
+        return Group(Text(self._summary(cells, iterations)), table)
 
-    def _summary(self, cells: Sequence[CellProgress]) -> str:
+    def _summary(
+        self, cells: Sequence[CellProgress], iterations: Mapping[str, int | None] | None = None
+    ) -> str:
         counts = Counter(each.status for each in cells)
         parts = [f"{counts[status]} {status}" for status in _ORDER if counts[status]]
         claimed = self._claimed()
         if claimed is not None and self._max_cost is not None:
             parts.append(f"${claimed:,.2f} of ${self._max_cost:,.2f} spent or reserved")
         times = [each.seconds for each in cells if each.status == "completed" and each.seconds]
-        num_left = counts["waiting"] + counts["running"]
-        if times and num_left:
-            seconds = sum(times) / len(times) * num_left / min(self._workers, num_left)
+        left = [
+            _share_left(each, (iterations or {}).get(each.cell.run_id))
+            for each in cells
+            if each.status in ("waiting", "running")
+        ]
+        if times and left:
+            seconds = fmean(times) * max(sum(left) / min(self._workers, len(left)), *left)
             parts.append(f"about {timedelta(seconds=round(seconds))} left")
         return f"{self._name}: {len(cells)} cells, {', '.join(parts)}"
 
     def _print(self, text: str, style: str | None = None) -> None:
         self.console.print(Text(text), style=style, soft_wrap=True)
+
+
+def _share_left(progress: CellProgress, iteration: int | None) -> float:
+    """Return the share of its iterations that a cell has before it."""
+    total = progress.cell.experiment.hyper_params.rl.num_iterations
+    return 1 - min(iteration or 0, total) / total
 
 
 def main_metric(cells: Sequence[CellProgress]) -> str | None:
