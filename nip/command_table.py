@@ -63,6 +63,12 @@ COMMANDS = {
         "nip.commands.view",
         "scripts/view_runs.py",
     ),
+    "export": Command(
+        "Export dialogues and curves of runs as one HTML file, or as a log of Inspect.",
+        "nip.commands.export",
+        "-m nip export",
+        _NOTHING_WRITTEN,
+    ),
     "analyse": Command(
         "Analyse the dialogues of a run by questions that a language model or code answers.",
         "nip.commands.analyse",

@@ -51,7 +51,7 @@ def test_every_script_calls_a_command_of_the_table(repository: Path) -> None:
 def test_help_shows_examples_and_imports_nothing_heavy(helps: dict[str, list], name: str) -> None:
     as_script, as_nip, heavy = helps[name]
     script = COMMANDS[name].script
-    assert f"python {script} " in as_script or name in ("completion", "serve-mock")
+    assert f"python {script} " in as_script or name in ("completion", "export", "serve-mock")
     assert f"nip {name} " in as_nip
     assert "python scripts/" not in as_nip
     assert heavy == []

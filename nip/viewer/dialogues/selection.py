@@ -150,18 +150,15 @@ def list_dialogues(
     return DialoguePage([each for each in stored if each is not None], number, num_matches)
 
 
-def chosen_places(
-    database: RunDatabase, run_id: str, chosen: DialogueFilter, limit: int
-) -> list[Place]:
-    """Return the places of the first dialogues that a filter admits."""
+def list_places(database: RunDatabase, run_id: str, chosen: DialogueFilter) -> list[Place]:
+    """Return the places of all dialogues that a filter admits, in its order."""
     condition, values = chosen.condition()
     query = (
         f"SELECT phase, iteration, position FROM rollouts WHERE {condition} "
-        f"ORDER BY {ORDERS[chosen.order]} LIMIT ?"
+        f"ORDER BY {ORDERS[chosen.order]}"
     )
     with database.transaction.reading() as connection:
-        rows = connection.execute(query, [*values, limit]).fetchall()
-    return [Place(run_id, *row) for row in rows]
+        return [Place(run_id, *row) for row in connection.execute(query, values)]
 
 
 def neighbours(database: RunDatabase, place: Place) -> tuple[Place | None, Place | None]:

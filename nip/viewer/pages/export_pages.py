@@ -5,57 +5,45 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nip.errors import ParameterError
-from nip.viewer.export.collecting import collect
-from nip.viewer.export.html_page import ExportedDialogue, export_page
-from nip.viewer.export.inspect_log import dump, inspect_log
+from nip.viewer.export.documents import Exporter
 from nip.viewer.pages.state import ViewerState, listed, state_of
-from nip.viewer.runs.catalogue import common_metrics
-from nip.viewer.runs.curves import curves_of
 from nip.viewer.web.place import Place
 
 
 def export_html(request: Request) -> Response:
     """Return the chosen dialogues, and the curves of their runs, as one HTML file."""
-    state = state_of(request)
-    places = _places(request)
-    run_ids = list(dict.fromkeys([*listed(request, "run"), *(place.run for place in places)]))
-    folders = {run_id: state.folder(run_id) for run_id in run_ids}
-    names = common_metrics([state.catalogue.get(run_id) for run_id in run_ids])
-    curves = curves_of(folders, names, listed(request, "metric"))
-    title = f"Dialogues of {', '.join(run_ids)}" if places else f"Curves of {', '.join(run_ids)}"
-    text = export_page(_collect(state, places), curves, title)
+    state, run_ids = state_of(request), listed(request, "run")
+    places = _places(request, run_ids)
+    try:
+        text = _exporter(state).html(places, run_ids, listed(request, "metric"))
+    except ParameterError as error:
+        raise HTTPException(404, str(error)) from error
     return _download(text, "text/html; charset=utf-8", "nip_export.html")
 
 
 def export_inspect(request: Request) -> Response:
     """Return the chosen dialogues, which are of one run, as a log of Inspect."""
-    state = state_of(request)
     places = _places(request)
-    run_ids = {place.run for place in places}
-    if len(run_ids) != 1:
-        raise HTTPException(400, "A log of Inspect holds dialogues of one run. Choose some of one.")
-    (run_id,) = run_ids
     try:
-        log = inspect_log(state.catalogue.get(run_id), _collect(state, places))
+        text = _exporter(state_of(request)).inspect(places)
     except ParameterError as error:
         raise HTTPException(400, str(error)) from error
-    return _download(dump(log), "application/json", f"{run_id}.json")
+    return _download(text, "application/json", f"{places[0].run}.json")
 
 
-def _places(request: Request) -> list[Place]:
+def _exporter(state: ViewerState) -> Exporter:
+    return Exporter(state.catalogue, state.experiments)
+
+
+def _places(request: Request, run_ids: list[str] | None = None) -> list[Place]:
+    """Return the chosen places; answer 400 to others, and 404 where there is no such run."""
     try:
-        return [Place.parse(key) for key in listed(request, "d")]
+        places = [Place.parse(key) for key in listed(request, "d")]
     except ParameterError as error:
         raise HTTPException(400, str(error)) from error
-
-
-def _collect(state: ViewerState, places: list[Place]) -> list[ExportedDialogue]:
-    for run_id in {place.run for place in places}:
-        state.folder(run_id)
-    try:
-        return collect(state.options.runs_dir, state.experiments, places)
-    except ParameterError as error:
-        raise HTTPException(404, str(error)) from error
+    for run_id in {*(run_ids or ()), *(place.run for place in places)}:
+        state_of(request).folder(run_id)
+    return places
 
 
 def _download(text: str, kind: str, name: str) -> Response:
