@@ -175,26 +175,34 @@ def test_a_missing_dataset_is_made_by_the_command_that_the_message_names(
     assert installation.run("nip", words, working_folder)[0] == 0
 
 
-COMPLETION = """
-eval "$(nip completion bash)"
-COMP_LINE="$1" COMP_POINT=${#1} COMP_TYPE=9 COMP_WORDS=($1)
-COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-_python_argcomplete nip "${COMP_WORDS[$COMP_CWORD]}" nip
-printf '%s\\n' "${COMPREPLY[@]}"
-"""
+# What each shell offers after the words $1 of a command line.
+COMPLETION = {
+    "bash": """
+        eval "$(nip completion bash)"
+        COMP_LINE="$1" COMP_POINT=${#1} COMP_TYPE=9 COMP_WORDS=($1)
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        _python_argcomplete nip "${COMP_WORDS[$COMP_CWORD]}" nip
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """,
+    "fish": """
+        nip completion fish | source
+        complete --do-complete $argv[2] | string replace experiment= ''
+    """,
+}
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes_the_names_of_experiments(
-    installation: Installation, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", COMPLETION)
+def test_a_shell_completes_the_names_of_experiments(
+    name: str, installation: Installation, working_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shell = shutil.which(name)
+    if shell is None:
+        pytest.skip(f"there is no {name}")
     monkeypatch.setenv("PATH", f"{installation.bin}:{os.environ['PATH']}")
     own = working_folder / "configs" / "experiment" / "gi_mine.yaml"
     own.parent.mkdir(parents=True)
     own.touch()
-    bash = shutil.which("bash")
-    assert bash is not None
-    words = ["-c", COMPLETION, "bash", "nip run experiment=gi_"]
-    code, text, error = installation.run(bash, words, working_folder)
+    words = ["-c", COMPLETION[name], name, "nip run experiment=gi_"]
+    code, text, error = installation.run(shell, words, working_folder)
     assert (code, error) == (0, "")
     assert {"gi_demo", "gi_nip_ppo", "gi_mine"} <= set(text.split())

@@ -49,6 +49,7 @@ def build_app(options: ViewerOptions) -> Starlette:
             Route("/runs/{run}", run_pages.show_run),
             Route("/runs/{run}/live", run_pages.show_run_parts),
             Route("/runs/{run}/episodes", episode_page.show_episodes),
+            Route("/runs/{run}/episodes/{datapoint:int}", episode_page.show_question_episodes),
             Route("/runs/{run}/dialogues", dialogue_pages.show_dialogues),
             Route(_DIALOGUE, dialogue_pages.show_dialogue),
             Route(f"{_DIALOGUE}/messages/{{turn:int}}.txt", dialogue_pages.message_text),

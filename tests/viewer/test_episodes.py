@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,35 @@ def test_probabilities_are_bars_and_what_was_done_is_highlighted(client: TestCli
         ("accept", 60.0, True),
     ]
     assert page.count('<section class="card episode"') == 1
+
+
+def test_a_question_is_followed_through_iterations_and_runs_with_the_same_data(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    folder = store(tmp_path / "runs", data_dir, dump_readable([episode(1), episode(0)]))
+    for number in range(20, 100, 10):
+        told = dump_readable([episode(11), episode(1, verdict="reject")])
+        (folder / "rollouts" / f"iteration_0000{number}.yaml").write_text(told)
+    shutil.copytree(folder, tmp_path / "runs" / "same")
+    other = tmp_path / "runs" / "other"
+    shutil.copytree(folder, other)
+    params = (other / "hyper_params.yaml").read_text()
+    params = re.sub(r"(?m)^dataset: .*", "dataset: of_others", params)
+    (other / "hyper_params.yaml").write_text(params)
+    (tmp_path / "runs" / "same" / "rollouts" / "iteration_000050.yaml").write_text("- [")
+    client = client_of(tmp_path / "runs", tmp_path / "i.db")
+    assert 'href="/runs/drawn/episodes/1">same question' in client.get("/runs/drawn/episodes").text
+    page = client.get("/runs/same/episodes/1").text
+    found = re.findall(r'<section class="card episode" id="([^"]+)"', page)
+    # Six of nine and of the eight that can be read, from the first to the last.
+    assert found == [
+        *(f"same-{number}" for number in (10, 20, 40, 60, 80, 90)),
+        *(f"drawn-{number}" for number in (10, 30, 40, 60, 70, 90)),
+    ]
+    assert page.count('class="badge outcome-right"') == 2
+    assert 'href="/runs/drawn/episodes?iteration=90#episode-1"' in page
+    assert "No episode" in client.get("/runs/drawn/episodes/12").text
+    assert client.get("/runs/drawn/episodes/x").status_code == 404
 
 
 DAMAGED = [

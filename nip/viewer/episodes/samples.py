@@ -142,13 +142,35 @@ def read_sample(folder: Path, iteration: int) -> Sample:
     """Read the episodes of one iteration."""
     text = ""
     try:
-        text = read_text(folder / FOLDER / f"iteration_{iteration:06d}.yaml")
+        text = read_text(_file_of(folder, iteration))
         stored = load_yaml(text)
     except (NipError, OSError, yaml.YAMLError) as error:
         return Sample([], str(error), text)
     if not isinstance(stored, list):
         return Sample([], "It is not a list of episodes.", text)
     return Sample([_episode(index, each) for index, each in enumerate(stored[:MAX_EPISODES])])
+
+
+def episodes_of_datapoint(folder: Path, datapoint: int) -> list[tuple[int, Episode]]:
+    """Return the iterations and episodes of one question, in the order of the iterations.
+
+    Files that do not name the question are not parsed, which takes much longer than reading them.
+    """
+    is_named = re.compile(rf"^[- ]*datapoint_id: {datapoint}$", re.MULTILINE)
+    found = []
+    for iteration in sample_iterations(folder):
+        try:
+            text = read_text(_file_of(folder, iteration))
+        except (NipError, OSError):
+            continue  # The page of its iteration shows why.
+        if is_named.search(text):
+            episodes = read_sample(folder, iteration).episodes
+            found += [(iteration, each) for each in episodes if each.datapoint == datapoint]
+    return found
+
+
+def _file_of(folder: Path, iteration: int) -> Path:
+    return folder / FOLDER / f"iteration_{iteration:06d}.yaml"
 
 
 def _episode(index: int, stored: Any) -> Episode:

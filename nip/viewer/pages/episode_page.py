@@ -1,9 +1,9 @@
-"""The page of the episodes of networks that a run has written."""
+"""Pages of the episodes of networks: those of one iteration, and those about one question."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,12 +11,26 @@ from starlette.responses import Response
 from nip.errors import NipError
 from nip.experiment_settings import ExperimentSettings
 from nip.run_store.reading import read_settings
-from nip.viewer.episodes.samples import Episode, read_sample, sample_iterations
+from nip.viewer.episodes.samples import (
+    Episode,
+    episodes_of_datapoint,
+    read_sample,
+    sample_iterations,
+)
 from nip.viewer.pages.state import ViewerState, integer_of, state_of, value_of
+from nip.viewer.runs.summary import RunSummary
 from nip.viewer.web.rendering import page
 
 if TYPE_CHECKING:
     from nip.viewer.episodes.graph_drawing import GraphPair
+
+T = TypeVar("T")
+
+MAX_ITERATIONS = 6
+"""Maximum number of iterations of a run in which one question is shown."""
+
+MAX_RUNS = 12
+"""Maximum number of runs in which one question is shown."""
 
 
 @dataclass
@@ -59,6 +73,40 @@ def show_episodes(request: Request) -> Response:
             if outcome in ("", each.outcome)
         ],
     )
+
+
+def show_question_episodes(request: Request) -> Response:
+    """Show the episodes about one question: in its run, and in runs with the same data."""
+    state, run_id = state_of(request), request.path_params["run"]
+    datapoint = request.path_params["datapoint"]
+    state.folder(run_id)
+    asked = state.catalogue.get(run_id)
+    groups = []
+    for run in state.catalogue.all():
+        if _questions_of(run) == _questions_of(asked):
+            found = episodes_of_datapoint(state.folder(run.run_id), datapoint)
+            drawn = [
+                (iteration, draw_episode(state, run.run_id, iteration, each))
+                for iteration, each in _spread(found)
+            ]
+            groups += [(run, drawn, len(found))] if found else []
+    groups.sort(key=lambda group: (group[0].run_id != run_id, group[0].run_id))
+    return page(
+        request, "question_episodes.html", run=asked, datapoint=datapoint, groups=groups[:MAX_RUNS]
+    )
+
+
+def _questions_of(run: RunSummary) -> tuple[str, ...]:
+    """Return what determines which question an index stands for."""
+    return (run.parameter("scenario"), run.parameter("dataset"), _split(run.tree))
+
+
+def _spread(found: Sequence[T]) -> list[T]:
+    """Return at most ``MAX_ITERATIONS`` items, from the first to the last."""
+    if len(found) <= MAX_ITERATIONS:
+        return list(found)
+    last = len(found) - 1
+    return [found[round(last * place / (MAX_ITERATIONS - 1))] for place in range(MAX_ITERATIONS)]
 
 
 def draw_episode(state: ViewerState, run_id: str, iteration: int, episode: Episode) -> DrawnEpisode:
