@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from nip.errors import ParameterError, shown
+from nip.errors import ParameterError, StorageError, shown
 from nip.parameters.fields.value_limits import problem_with_path
 from nip.parameters.parameters_base import SubParameters, field_rules
 from nip.parameters.tree.yaml_text import load_mapping
@@ -168,6 +168,8 @@ def read_sweep_file(path: Path, changes: Sequence[str] = ()) -> SweepParameters:
         raise ParameterError(f"The file of a sweep {shown(str(path))} cannot be read: {problem}.")
     try:
         text = read_text(path)
+    except StorageError as error:  # It says what is wrong with the file.
+        raise ParameterError(f"The sweep cannot be read: {error}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise ParameterError(

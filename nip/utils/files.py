@@ -90,9 +90,12 @@ def open_atomically(path: Path | str) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and str(error.filename) == str(temporary):
+                # A name that the user knows.
+                error.filename = str(path)
             raise
         flush_to_disk(path.parent)
 

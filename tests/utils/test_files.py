@@ -83,8 +83,10 @@ def test_leftovers_are_removed_and_other_files_kept(tmp_path):
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as error:
         write_atomically(tmp_path / "missing" / "file.txt", "x")
+    # Not that of the temporary file.
+    assert error.value.filename == str(tmp_path / "missing" / "file.txt")
 
 
 def make_link(path):

@@ -122,6 +122,7 @@ def test_the_list_has_pages(tmp_path: Path) -> None:
     for number, positions in ((1, range(50)), (3, range(100, 120)), (9, range(0))):
         page = client.get(f"/runs/long/dialogues?page={number}").text
         assert places(page) == [f"long/train/1/{i}" for i in positions]
+    assert "The last page is 3." in page
     assert "120 of 120" in client.get("/runs/long/dialogues").text
 
 
