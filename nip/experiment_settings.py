@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from nip.errors import did_you_mean, shown
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
@@ -45,6 +45,9 @@ class ExperimentSettings(SubParameters):
 
     num_threads: NumThreads = 1
     """Threads of PyTorch. More are often slower on a busy machine, and may change rounding."""
+
+    native_kernels: Literal["auto", "off"] = "auto"
+    """Compile parts of networks where a C++ compiler is found, or never. Both round differently."""
 
     checkpoint_period: Period | None = None
     """Iterations between checkpoints; by default chosen to take at most 5 % of the time."""

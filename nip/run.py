@@ -105,6 +105,7 @@ def run_checked(
     they were built and the trainer has accepted its callbacks and components. ``on_open`` is called
     with the name of the run as soon as it has a folder.
     """
+    experiment = _with_known_kernels(experiment)
     runs_dir = Path(experiment.settings.runs_dir)
     own_settings = _settings_of_rank(experiment.settings, launched_ranks())
     with connected_ranks(own_settings.device) as ranks:
@@ -304,18 +305,42 @@ def _has_tensors(hyper_params: HyperParameters) -> bool:
     return scenario_specs[hyper_params.scenario].data in ("tensordict", "game")
 
 
+def _with_known_kernels(experiment: CheckedExperiment) -> CheckedExperiment:
+    """Compile kernels if they are wanted; where that fails, say so and switch them off.
+
+    Thus a run knows by which of both it was computed, and says so if it is resumed otherwise.
+    """
+    settings, spec = experiment.settings, scenario_specs[experiment.hyper_params.scenario]
+    if not spec.has_kernels or settings.device != "cpu" or settings.native_kernels == "off":
+        return experiment
+    from nip.native.kernels import unavailable_reason
+
+    reason = unavailable_reason()
+    if reason is None:
+        return experiment
+    warn_user(
+        f"Networks are computed by PyTorch alone, which takes about twice as long as with compiled "
+        f"kernels: {reason}. Install a C++ compiler, such as g++, or set "
+        "settings.native_kernels=off, which changes nothing but this message."
+    )
+    return replace(experiment, settings=replace(settings, native_kernels="off"))
+
+
 @contextmanager
 def _torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
-    """Set the number of threads of PyTorch, and restore the previous one at the end."""
+    """Set the threads of PyTorch, and whether kernels are used; restore both at the end."""
     if not _has_tensors(hyper_params):
         yield
         return
     import torch
 
+    from nip.native.kernels import native_kernels
+
     before = torch.get_num_threads()
     torch.set_num_threads(settings.num_threads)
     try:
-        yield
+        with native_kernels(settings.native_kernels == "auto"):
+            yield
     finally:
         torch.set_num_threads(before)
 

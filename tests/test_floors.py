@@ -53,6 +53,7 @@ FLOORS = [
     "nip.scenario_instance",
     "nip.rl_objectives",
     "nip.scenario_base",
+    "nip.native",
     "nip.language_models",
     "nip.protocols",
     "nip.run_store",

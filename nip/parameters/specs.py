@@ -182,6 +182,9 @@ class ScenarioSpec(OptionReader):
     """Whether the symbols of a message are the pixels of a grid with two dimensions, so that
     convolutions can read it."""
 
+    has_kernels: bool = False
+    """Whether there are compiled kernels for its agents."""
+
     part_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of an agent that only some of its parts read, by part: ``policy_head``, ``decider``
     (the part of a policy head that decides), ``value_head``, ``solo_head``."""

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 RunStatus = Literal["running", "completed", "failed"]
 
 
+_BEFORE_IT_EXISTED = {"native_kernels": "off"}
+"""What runs of versions without a setting did."""
+
+
 class Run:
     """A run opened for writing, by this process only.
 
@@ -323,12 +327,13 @@ class Run:
     def _warn_of_different_rounding(self) -> None:
         path = self.folder / "settings.yaml"
         stored = load_mapping(read_text(path)) if path.exists() else {}
-        for name in ("device", "num_threads"):
+        for name in ("device", "num_threads", "native_kernels"):
             now = getattr(self._settings, name)
-            if stored.get(name, now) != now:
+            before = stored.get(name, _BEFORE_IT_EXISTED.get(name, now) if stored else now)
+            if before != now:
                 warn_user(
                     f"Run {self.run_id!r} resumes with settings.{name}={now!r} instead of "
-                    f"{stored[name]!r}: sums may be rounded differently, so that its results can "
+                    f"{before!r}: sums may be rounded differently, so that its results can "
                     "differ from those of an uninterrupted run."
                 )
 

@@ -15,6 +15,7 @@ from tensordict import TensorDict, TensorDictBase
 
 from nip.errors import ParameterError
 from nip.experiment_settings import ExperimentSettings
+from nip.native.kernels import native_kernels
 from nip.parameters import HyperParameters, LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.run_store import Run
@@ -326,6 +327,7 @@ class TensorDictTrainer(CheckpointedTrainer):
     def _build_common_context(self, stack: ExitStack, phase: str) -> None:
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(self.settings.num_threads)
+        stack.enter_context(native_kernels(self.settings.native_kernels == "auto"))
         # Dropout and noise can only draw from the global generator, so it is seeded here, saved
         # with the checkpoints, and restored at the end.
         devices = [self.device] if self.device.type == "cuda" else []

@@ -39,6 +39,16 @@ def test_opening_again_goes_on_with_the_metrics_and_notes_the_start(settings):
         assert yaml.safe_load((run.folder / "settings.yaml").read_text())["num_threads"] == 3
 
 
+def test_a_run_of_a_version_without_kernels_warns_of_them(settings):
+    with begin(settings) as run:
+        path = run.folder / "settings.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "native_kernels" not in line))
+    pattern = r"settings.native_kernels='auto' instead of 'off': .* rounded"
+    with begin(settings) as run, pytest.warns(NipWarning, match=pattern):
+        run.start()
+
+
 def test_result_holds_the_last_value_of_each_metric(settings):
     with begin(settings) as run:
         run.log(1, {"loss": 2.0, "test_loss": 1.5})

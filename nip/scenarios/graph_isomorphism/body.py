@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
@@ -121,7 +121,7 @@ class GraphIsomorphismBody(AgentBody):
         self.output_layer = nn.Linear(params.d_transformer, context.d_representation)
         indicators = torch.eye(NUM_GRAPHS * (1 + self.num_nodes), NUM_GRAPHS)
         self.register_buffer("indicators", indicators, persistent=False)
-        mask = make_attention_mask(self.num_nodes)
+        mask = make_attention_mask(self.num_nodes).unsqueeze(0)
         self.register_buffer("attention_mask", mask, persistent=False)
         if params.use_orthogonal_initialisation:
             initialise_orthogonally(self, params.orthogonal_initialisation_gain)
@@ -140,7 +140,8 @@ class GraphIsomorphismBody(AgentBody):
         tokens = torch.cat((self.pooling(nodes), nodes.flatten(1, 2)), dim=1)
         tokens = self.token_layer(torch.cat((tokens, *self._extras(observation)), dim=-1))
         if self.params.num_transformer_layers > 0:
-            tokens = self.transformer(tokens, self._attention_mask(observation["node_mask"]))
+            is_real = F.pad(observation["node_mask"].flatten(1), (NUM_GRAPHS, 0), value=True)
+            tokens = self.transformer(tokens, self.attention_mask, is_real)
         output = self.output_layer(tokens)
         representation = {
             "graph_level_repr": output[:, :NUM_GRAPHS],
@@ -191,12 +192,6 @@ class GraphIsomorphismBody(AgentBody):
             history = observation["linear_message_history"].flatten(1).unsqueeze(1)
             extras.append(history.expand(-1, len(self.indicators), -1))
         return extras
-
-    def _attention_mask(
-        self, node_mask: Bool[Tensor, "batch graph node"]
-    ) -> Float[Tensor, "batch token token"]:
-        is_padding = F.pad(~node_mask.flatten(1), (NUM_GRAPHS, 0))
-        return self.attention_mask.masked_fill(is_padding.unsqueeze(1), -torch.inf)
 
 
 def make_attention_mask(num_nodes: int) -> Float[Tensor, "token token"]:

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
-from nip.scenario_base.networks import ACTIVATIONS, build_mlp
+from nip.native.gin import gin_layers
+from nip.scenario_base.networks import build_mlp
 
 
 class Gin(nn.Module):
@@ -47,7 +48,7 @@ class Gin(nn.Module):
         self.d_hidden = d_hidden
         self.num_streams = num_streams
         self.input_layer = nn.Linear(d_features, d_hidden)
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = activation
         self.mlps = nn.ModuleList(
             build_mlp(d_hidden, d_mlp, d_hidden, num_layers=2, activation=activation)
             for _ in range(num_layers)
@@ -86,12 +87,20 @@ class Gin(nn.Module):
             num_blank = self.num_streams - 1 - len(others)
             others += [self.input_layer.bias.expand_as(hidden)] * num_blank
             hidden = torch.cat((hidden, *others), dim=-1)
-        neighbourhood = self._neighbourhood(adjacency, hidden.dtype)
-        for mlp in self.mlps:
-            hidden = torch.bmm(neighbourhood, self.activation(hidden))
-            hidden = mlp(hidden.unflatten(-1, (self.num_streams, self.d_hidden))).flatten(2)
-        # Padding has no neighbours, so it affects no node before it is set to 0 here.
-        return hidden.unflatten(0, (batch, graphs)) * node_mask.unsqueeze(-1)
+        nodes = gin_layers(
+            hidden,
+            self._neighbourhood(adjacency, hidden.dtype),
+            node_mask.flatten(0, 1),
+            [
+                each
+                for mlp in self.mlps
+                for part in (mlp[0], mlp[2])
+                for each in (part.weight, part.bias)
+            ],
+            activation=self.activation,
+            num_streams=self.num_streams,
+        )
+        return nodes.unflatten(0, (batch, graphs))
 
     def _neighbourhood(self, adjacency: Tensor, dtype: torch.dtype) -> Tensor:
         """Return A + (1 + eps) I, which sums a node and its neighbours."""

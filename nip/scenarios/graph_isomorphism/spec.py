@@ -15,6 +15,7 @@ register_scenario_spec(
         agent_parameters=GraphIsomorphismAgentParameters,
         parameter_group="graph_isomorphism",
         reads=(),
+        has_kernels=True,
         part_options={
             "policy_head": (
                 "node_selector",

@@ -2,13 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nip.scenarios.graph_isomorphism.transformer import (
-    TransformerEncoder,
-    attend_fused,
-    attend_with_products,
-)
+from nip.native.transformer import attend_fused, attend_with_products
+from nip.scenarios.graph_isomorphism.transformer import TransformerEncoder
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -82,6 +80,10 @@ def test_tokens_of_a_single_feature_are_not_normalised_away() -> None:
     assert first != second
     layer = encoder.layers[0]
     tokens = torch.tensor([[[1.0], [2.0], [3.0]]])
-    attended = tokens + layer.self_attn(tokens, mask)
+    attention = layer.self_attn
+    projected = F.linear(tokens, attention.in_proj_weight, attention.in_proj_bias)
+    queries, keys, values = projected.split(1, dim=-1)
+    weights = (queries * keys.transpose(1, 2)).softmax(dim=-1)
+    attended = tokens + attention.out_proj(weights @ values)
     expected = attended + layer.linear2(layer.linear1(attended).relu())
     torch.testing.assert_close(encoder(tokens, mask), expected)

@@ -1,0 +1,187 @@
+// Vectors of float32, functions of their lanes, and products of small matrices.
+#pragma once
+#include <cfloat>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+constexpr int64_t LANES = 8;
+typedef float Vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t IntVec __attribute__((vector_size(4 * LANES)));
+using Buffer = std::vector<float>;
+
+inline Vec load(const float* from) {
+    Vec value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+inline void store(float* to, Vec value) { std::memcpy(to, &value, sizeof value); }
+inline int64_t padded(int64_t size) { return (size + LANES - 1) / LANES * LANES; }
+inline Vec larger(Vec one, Vec other) { return one > other ? one : other; }
+inline float sum(Vec value) {
+    typedef float Quad __attribute__((vector_size(16)));
+    Quad total{};
+    for (int64_t part = 0; part < LANES / 4; ++part) {
+        Quad four;
+        std::memcpy(&four, reinterpret_cast<const char*>(&value) + 16 * part, sizeof four);
+        total += four;
+    }
+    return (total[0] + total[2]) + (total[1] + total[3]);
+}
+
+// Cephes' expf, to about one unit in the last place; 0 below -87. NaN stays NaN.
+inline Vec exponential(Vec x) {
+    const Vec low = Vec{} - 87.0f, high = Vec{} + 88.0f;
+    Vec bounded = x < low ? low : x;
+    bounded = bounded > high ? high : bounded;
+    const Vec shifted = bounded * 1.44269504f + 12582912.0f;  // Rounds to the nearest integer.
+    const Vec n = shifted - 12582912.0f;
+    const Vec r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
+    Vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    IntVec bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    const IntVec exponent = (bits - 0x4B400000 + 127) << 23;
+    Vec power;
+    std::memcpy(&power, &exponent, sizeof power);
+    return x < low ? Vec{} : p * power;
+}
+
+// The rational approximation of Eigen and XLA, to a few units in the last place.
+inline Vec hyperbolic_tangent(Vec x) {
+    const Vec bound = Vec{} + 7.90531110763549805f;
+    Vec z = x > bound ? bound : x;
+    z = z < -bound ? -bound : z;
+    const Vec square = z * z;
+    Vec p = square * -2.76076847742355e-16f + 2.00018790482477e-13f;
+    p = p * square - 8.60467152213735e-11f;
+    p = p * square + 5.12229709037114e-08f;
+    p = p * square + 1.48572235717979e-05f;
+    p = p * square + 6.37261928875436e-04f;
+    p = p * square + 4.89352455891786e-03f;
+    Vec q = square * 1.19825839466702e-06f + 1.18534705686654e-04f;
+    q = q * square + 2.26843463243900e-03f;
+    q = q * square + 4.89352518554385e-03f;
+    return z * p / q;
+}
+
+enum Activation { RELU, SIGMOID, TANH };
+
+template <int KIND>
+inline Vec activated(Vec x) {
+    if (KIND == TANH) return hyperbolic_tangent(x);
+    if (KIND == SIGMOID) return 1.0f / (1.0f + exponential(-x));
+    return x < 0.0f ? Vec{} : x;
+}
+// The derivative, given the value of the activation.
+inline Vec slope(Vec y, int64_t kind) {
+    if (kind == TANH) return 1.0f - y * y;
+    if (kind == SIGMOID) return y * (1.0f - y);
+    return y > 0.0f ? Vec{} + 1.0f : Vec{};
+}
+template <int KIND>
+void activate_all(const float* from, float* to, int64_t count) {
+    for (int64_t i = 0; i < count; i += LANES) store(to + i, activated<KIND>(load(from + i)));
+}
+void activate(const float* from, float* to, int64_t count, int64_t kind) {
+    if (kind == TANH) activate_all<TANH>(from, to, count);
+    else if (kind == SIGMOID) activate_all<SIGMOID>(from, to, count);
+    else activate_all<RELU>(from, to, count);
+}
+void times_slope(float* gradient, const float* value, int64_t count, int64_t kind) {
+    for (int64_t i = 0; i < count; i += LANES)
+        store(gradient + i, load(gradient + i) * slope(load(value + i), kind));
+}
+
+void add_to(float* to, const float* from, int64_t count) {
+    for (int64_t i = 0; i < count; i += LANES) store(to + i, load(to + i) + load(from + i));
+}
+
+// A matrix by rows, or turned: the transpose of a matrix by rows.
+struct Matrix {
+    const float* data;
+    int64_t stride;
+    bool is_turned = false;
+};
+enum Start { ZERO, ADD, BIAS_OF_ROW, BIAS_OF_COLUMN };
+
+// A block of c = start + a b in registers.
+template <int ROWS, int COLS, bool TURNED>
+inline void tile(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                 int64_t inner, Start start, const float* bias) {
+    Vec sums[ROWS][COLS];
+    for (int r = 0; r < ROWS; ++r)
+        for (int v = 0; v < COLS; ++v) {
+            if (start == ADD) sums[r][v] = load(c + r * ldc + v * LANES);
+            else if (start == BIAS_OF_ROW) sums[r][v] = Vec{} + bias[r];
+            else if (start == BIAS_OF_COLUMN) sums[r][v] = load(bias + v * LANES);
+            else sums[r][v] = Vec{};
+        }
+    for (int64_t k = 0; k < inner; ++k, b += ldb) {
+        for (int r = 0; r < ROWS; ++r) {
+            const float left = TURNED ? a[k * lda + r] : a[r * lda + k];
+            for (int v = 0; v < COLS; ++v) sums[r][v] += left * load(b + v * LANES);
+        }
+    }
+    for (int r = 0; r < ROWS; ++r)
+        for (int v = 0; v < COLS; ++v) store(c + r * ldc + v * LANES, sums[r][v]);
+}
+
+template <int COLS, bool TURNED>
+inline void strip(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                  int64_t rows, int64_t inner, Start start, const float* bias) {
+    const int64_t step = TURNED ? 1 : lda, of_row = start == BIAS_OF_ROW;
+    int64_t row = 0;
+    for (; row + 6 <= rows; row += 6)
+        tile<6, COLS, TURNED>(a + row * step, lda, b, ldb, c + row * ldc, ldc, inner, start,
+                              bias + row * of_row);
+    for (; row + 2 <= rows; row += 2)
+        tile<2, COLS, TURNED>(a + row * step, lda, b, ldb, c + row * ldc, ldc, inner, start,
+                              bias + row * of_row);
+    if (row < rows)
+        tile<1, COLS, TURNED>(a + row * step, lda, b, ldb, c + row * ldc, ldc, inner, start,
+                              bias + row * of_row);
+}
+
+template <bool TURNED>
+inline void strips(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                   int64_t rows, int64_t inner, int64_t cols, Start start, const float* bias) {
+    int64_t col = 0;
+    for (; col + 2 * LANES <= cols; col += 2 * LANES)
+        strip<2, TURNED>(a, lda, b + col, ldb, c + col, ldc, rows, inner, start,
+                         start == BIAS_OF_COLUMN ? bias + col : bias);
+    if (col < cols)
+        strip<1, TURNED>(a, lda, b + col, ldb, c + col, ldc, rows, inner, start,
+                         start == BIAS_OF_COLUMN ? bias + col : bias);
+}
+
+// c(rows, cols) = start + a(rows, inner) b(inner, cols); cols is a multiple of LANES.
+void multiply(Matrix a, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows,
+              int64_t inner, int64_t cols, Start start = ZERO, const float* bias = nullptr) {
+    if (a.is_turned) strips<true>(a.data, a.stride, b, ldb, c, ldc, rows, inner, cols, start, bias);
+    else strips<false>(a.data, a.stride, b, ldb, c, ldc, rows, inner, cols, start, bias);
+}
+
+// to(column, row) = from(row, column).
+void transpose(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t rows, int64_t cols) {
+    for (int64_t c = 0; c < cols; ++c)
+        for (int64_t r = 0; r < rows; ++r) to[c * ldt + r] = from[r * ldf + c];
+}
+void copy_rows(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t rows, int64_t cols) {
+    for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * ldt, from + r * ldf, cols * sizeof *to);
+}
+int64_t real_ones(const uint8_t* mask, int64_t count, int64_t* indices) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; ++i)
+        if (mask[i]) indices[found++] = i;
+    return found;
+}
+
+}  // namespace

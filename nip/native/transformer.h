@@ -1,0 +1,313 @@
+// Layers of a transformer encoder that normalises after each part. Tokens are lanes.
+#pragma once
+#include "lanes.h"
+
+namespace {
+
+struct TransformerSizes {
+    int64_t batch, length, width, hidden, heads, layers;
+    int64_t stride;  // From the pattern of a sequence to that of the next; 0 if there is one for all.
+    int64_t lanes() const { return padded(length); }
+    int64_t head() const { return width / heads; }
+    // Floats of a sequence and layer in `saved`, of which each lane is a token: input, queries,
+    // keys and values, attended, normalised twice with its scale, hidden, weights of attention.
+    int64_t kept(int64_t p) const { return (7 * width + hidden + 2 + heads * p) * p; }
+};
+struct Layer {
+    const float *in_w, *in_b, *out_w, *out_b, *w1, *b1, *w2, *b2, *g1, *c1, *g2, *c2;
+};
+constexpr int PARTS = 12;
+Layer layer_at(const float* const* p, int64_t l) {
+    p += l * PARTS;
+    return {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11]};
+}
+
+// Places in `saved` of one sequence with n tokens in p lanes, and one layer.
+struct Kept {
+    float *x, *qkv, *o, *y1, *rstd1, *h, *y2, *rstd2, *weights;
+    Kept(float* at, const TransformerSizes& z, int64_t p) {
+        x = at, qkv = x + z.width * p, o = qkv + 3 * z.width * p, y1 = o + z.width * p;
+        rstd1 = y1 + z.width * p, h = rstd1 + p, y2 = h + z.hidden * p;
+        rstd2 = y2 + z.width * p, weights = rstd2 + p;
+    }
+};
+
+// Normalise the columns of x; keep the result before scale and shift, and what it was divided by.
+void layer_norm(const float* x, float* normal, float* rstd, float* out, const float* scale,
+                const float* shift, int64_t width, int64_t p, float eps) {
+    for (int64_t i = 0; i < p; i += LANES) {
+        Vec mean{}, variance{};
+        for (int64_t c = 0; c < width; ++c) mean += load(x + c * p + i);
+        mean /= (float)width;
+        for (int64_t c = 0; c < width; ++c) {
+            const Vec d = load(x + c * p + i) - mean;
+            variance += d * d;
+        }
+        variance = variance / (float)width + eps;
+        Vec factor;
+        for (int lane = 0; lane < LANES; ++lane) factor[lane] = 1.0f / std::sqrt(variance[lane]);
+        store(rstd + i, factor);
+        for (int64_t c = 0; c < width; ++c) {
+            const Vec y = (load(x + c * p + i) - mean) * factor;
+            store(normal + c * p + i, y);
+            store(out + c * p + i, y * scale[c] + shift[c]);
+        }
+    }
+}
+
+// Turn the gradient of the result into that of x, in place, and add those of scale and shift.
+void layer_norm_backward(float* grad, const float* normal, const float* rstd, const float* scale,
+                         float* d_scale, float* d_shift, int64_t width, int64_t p) {
+    for (int64_t c = 0; c < width; ++c) {
+        Vec product{}, total{};
+        for (int64_t i = 0; i < p; i += LANES) {
+            const Vec g = load(grad + c * p + i);
+            product += g * load(normal + c * p + i), total += g;
+        }
+        d_scale[c] += sum(product), d_shift[c] += sum(total);
+    }
+    for (int64_t i = 0; i < p; i += LANES) {
+        Vec mean{}, along{};
+        for (int64_t c = 0; c < width; ++c) {
+            const Vec g = load(grad + c * p + i) * scale[c];
+            mean += g, along += g * load(normal + c * p + i);
+        }
+        mean /= (float)width, along /= (float)width;
+        for (int64_t c = 0; c < width; ++c) {
+            float* at = grad + c * p + i;
+            const Vec g = load(at) * scale[c];
+            store(at, (g - mean - load(normal + c * p + i) * along) * load(rstd + i));
+        }
+    }
+}
+
+// Attention of one head: lanes are queries. `hidden` is 0 or minus infinity, (key, query).
+void attend(const float* q, const float* k, const float* v, const float* hidden, float* weights,
+            float* o, int64_t d, int64_t n, int64_t p) {
+    const float scale = 1.0f / std::sqrt((float)d);
+    for (int64_t i = 0; i < p; i += LANES) {
+        Vec most = Vec{} - FLT_MAX, total{};
+        for (int64_t j = 0; j < n; ++j) {
+            Vec score{};
+            for (int64_t c = 0; c < d; ++c) score += load(q + c * p + i) * k[c * p + j];
+            score = score * scale + load(hidden + j * p + i);
+            store(weights + j * p + i, score);
+            most = larger(score, most);
+        }
+        for (int64_t j = 0; j < n; ++j) {
+            const Vec weight = exponential(load(weights + j * p + i) - most);
+            store(weights + j * p + i, weight);
+            total += weight;
+        }
+        total = 1.0f / total;
+        for (int64_t c = 0; c < d; ++c) store(o + c * p + i, Vec{});
+        for (int64_t j = 0; j < n; ++j) {
+            const Vec weight = load(weights + j * p + i) * total;
+            store(weights + j * p + i, weight);
+            for (int64_t c = 0; c < d; ++c)
+                store(o + c * p + i, load(o + c * p + i) + weight * v[c * p + j]);
+        }
+    }
+}
+
+// Gradients of queries, keys and values, from that of `o`.
+void attend_backward(const float* q, const float* k, const float* v, const float* weights,
+                     const float* o, const float* d_o, float* d_q, float* d_k, float* d_v,
+                     float* d_scores, int64_t d, int64_t n, int64_t p) {
+    const float scale = 1.0f / std::sqrt((float)d);
+    for (int64_t i = 0; i < p; i += LANES) {
+        Vec along{};
+        for (int64_t c = 0; c < d; ++c) along += load(o + c * p + i) * load(d_o + c * p + i);
+        for (int64_t j = 0; j < n; ++j) {
+            Vec g{};
+            for (int64_t c = 0; c < d; ++c) g += load(d_o + c * p + i) * v[c * p + j];
+            store(d_scores + j * p + i, load(weights + j * p + i) * (g - along) * scale);
+        }
+    }
+    multiply({k, p}, d_scores, p, d_q, p, d, n, p);
+    for (int64_t j = 0; j < n; ++j)
+        for (int64_t c = 0; c < d; ++c) {
+            Vec key{}, value{};
+            for (int64_t i = 0; i < p; i += LANES) {
+                key += load(d_scores + j * p + i) * load(q + c * p + i);
+                value += load(weights + j * p + i) * load(d_o + c * p + i);
+            }
+            d_k[c * p + j] = sum(key), d_v[c * p + j] = sum(value);
+        }
+}
+
+// The part of a sequence that lies in its real tokens, lanes by lanes.
+struct Sequence {
+    std::vector<int64_t> indices;
+    Buffer hidden;
+    int64_t n = 0, p = 0;
+    void read(const TransformerSizes& z, const float* pattern, const uint8_t* is_real, int64_t b) {
+        indices.resize(z.length);
+        n = real_ones(is_real + b * z.length, z.length, indices.data());
+        p = padded(n);
+        pattern += b * z.stride;
+        hidden.assign(n * p, 0.0f);
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t i = 0; i < n; ++i)
+                hidden[j * p + i] = pattern[indices[i] * z.length + indices[j]];
+    }
+    void gather(const TransformerSizes& z, const float* all, int64_t b, float* x) const {
+        std::memset(x, 0, z.width * p * sizeof *x);
+        for (int64_t i = 0; i < n; ++i) {
+            const float* row = all + (b * z.length + indices[i]) * z.width;
+            for (int64_t c = 0; c < z.width; ++c) x[c * p + i] = row[c];
+        }
+    }
+    void scatter(const TransformerSizes& z, const float* x, int64_t b, float* all) const {
+        for (int64_t i = 0; i < n; ++i) {
+            float* row = all + (b * z.length + indices[i]) * z.width;
+            for (int64_t c = 0; c < z.width; ++c) row[c] = x[c * p + i];
+        }
+    }
+};
+
+// One layer on x, which becomes its output.
+void layer_forward(const TransformerSizes& z, const Layer& w, const Sequence& s, const Kept& k,
+                   float* x, float* t, float eps) {
+    const int64_t d = z.width, p = s.p, head = z.head();
+    std::memcpy(k.x, x, d * p * sizeof *x);
+    multiply({w.in_w, d}, x, p, k.qkv, p, 3 * d, d, p, BIAS_OF_ROW, w.in_b);
+    for (int64_t h = 0; h < z.heads; ++h) {
+        const float* q = k.qkv + h * head * p;
+        attend(q, q + d * p, q + 2 * d * p, s.hidden.data(), k.weights + h * s.n * p,
+               k.o + h * head * p, head, s.n, p);
+    }
+    multiply({w.out_w, d}, k.o, p, t, p, d, d, p, BIAS_OF_ROW, w.out_b);
+    add_to(x, t, d * p);
+    layer_norm(x, k.y1, k.rstd1, x, w.g1, w.c1, d, p, eps);
+    multiply({w.w1, d}, x, p, k.h, p, z.hidden, d, p, BIAS_OF_ROW, w.b1);
+    activate(k.h, k.h, z.hidden * p, RELU);
+    multiply({w.w2, z.hidden}, k.h, p, t, p, d, z.hidden, p, BIAS_OF_ROW, w.b2);
+    add_to(x, t, d * p);
+    layer_norm(x, k.y2, k.rstd2, x, w.g2, w.c2, d, p, eps);
+}
+
+// Gradients of one layer's parameters; those of matrices have rows that are padded.
+struct LayerGradients {
+    Buffer in_w, in_b, out_w, out_b, w1, b1, w2, b2, g1, c1, g2, c2;
+    explicit LayerGradients(const TransformerSizes& z)
+        : in_w(3 * z.width * padded(z.width)), in_b(3 * z.width), out_w(z.width * padded(z.width)),
+          out_b(z.width), w1(z.hidden * padded(z.width)), b1(z.hidden),
+          w2(z.width * padded(z.hidden)), b2(z.width), g1(z.width), c1(z.width), g2(z.width),
+          c2(z.width) {}
+    void write(const TransformerSizes& z, float* const* to) const {
+        const int64_t d = z.width, m = z.hidden;
+        copy_rows(in_w.data(), padded(d), to[0], d, 3 * d, d);
+        copy_rows(out_w.data(), padded(d), to[2], d, d, d);
+        copy_rows(w1.data(), padded(d), to[4], d, m, d);
+        copy_rows(w2.data(), padded(m), to[6], m, d, m);
+        const Buffer* vectors[] = {&in_b, &out_b, &b1, &b2, &g1, &c1, &g2, &c2};
+        const int places[] = {1, 3, 5, 7, 8, 9, 10, 11};
+        for (int i = 0; i < 8; ++i)
+            std::memcpy(to[places[i]], vectors[i]->data(), vectors[i]->size() * sizeof(float));
+    }
+};
+
+// Add the gradients of a linear map: of its matrix, from the gradient g of its output and its
+// input x, and of its bias. `turned` is scratch space.
+void linear_gradients(const float* g, const float* x, float* turned, float* d_w, float* d_b,
+                      int64_t outs, int64_t ins, int64_t n, int64_t p) {
+    const int64_t row = padded(ins);
+    transpose(x, p, turned, row, ins, n);
+    multiply({g, p}, turned, row, d_w, row, outs, n, row, ADD);
+    for (int64_t o = 0; o < outs; ++o) {
+        Vec total{};
+        for (int64_t i = 0; i < p; i += LANES) total += load(g + o * p + i);
+        d_b[o] += sum(total);
+    }
+}
+
+// Turn the gradient of a layer's output into that of its input, in place.
+void layer_backward(const TransformerSizes& z, const Layer& w, const Sequence& s, const Kept& k,
+                    float* grad, float* scratch, LayerGradients& to) {
+    const int64_t d = z.width, m = z.hidden, p = s.p, n = s.n, head = z.head();
+    float *t = scratch, *wide = t + d * p, *scores = wide + (3 * d + m) * p;
+    float* turned = scores + n * p;
+    layer_norm_backward(grad, k.y2, k.rstd2, w.g2, to.g2.data(), to.c2.data(), d, p);
+    linear_gradients(grad, k.h, turned, to.w2.data(), to.b2.data(), d, m, n, p);
+    multiply({w.w2, m, true}, grad, p, wide, p, m, d, p);
+    times_slope(wide, k.h, m * p, RELU);
+    for (int64_t c = 0; c < d; ++c)
+        for (int64_t i = 0; i < p; i += LANES)
+            store(t + c * p + i, load(k.y1 + c * p + i) * w.g1[c] + w.c1[c]);
+    linear_gradients(wide, t, turned, to.w1.data(), to.b1.data(), m, d, n, p);
+    multiply({w.w1, d, true}, wide, p, grad, p, d, m, p, ADD);
+    layer_norm_backward(grad, k.y1, k.rstd1, w.g1, to.g1.data(), to.c1.data(), d, p);
+    linear_gradients(grad, k.o, turned, to.out_w.data(), to.out_b.data(), d, d, n, p);
+    multiply({w.out_w, d, true}, grad, p, t, p, d, d, p);
+    std::memset(wide, 0, 3 * d * p * sizeof *wide);
+    for (int64_t h = 0; h < z.heads; ++h) {
+        const float* q = k.qkv + h * head * p;
+        float* d_q = wide + h * head * p;
+        attend_backward(q, q + d * p, q + 2 * d * p, k.weights + h * n * p, k.o + h * head * p,
+                        t + h * head * p, d_q, d_q + d * p, d_q + 2 * d * p, scores, head, n, p);
+    }
+    linear_gradients(wide, k.x, turned, to.in_w.data(), to.in_b.data(), 3 * d, d, n, p);
+    multiply({w.in_w, d, true}, wide, p, grad, p, d, 3 * d, p, ADD);
+}
+
+}  // namespace
+
+extern "C" {
+
+int64_t nip_transformer_kept(const int64_t* sizes, const uint8_t* is_real) {
+    const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
+    int64_t total = 0;
+    for (int64_t b = 0; b < z.batch; ++b) {
+        int64_t n = 0;
+        for (int64_t i = 0; i < z.length; ++i) n += is_real[b * z.length + i];
+        total += z.layers * z.kept(padded(n));
+    }
+    return total;
+}
+
+// `pattern`, (token, token), is 0 where a token, the row, may attend, else minus infinity.
+void nip_transformer_forward(const int64_t* sizes, float eps, const float* input,
+                             const float* pattern, const uint8_t* is_real,
+                             const float* const* params, float* output, float* saved) {
+    const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
+    Sequence sequence;
+    Buffer x(z.width * z.lanes()), t(x.size()), space(saved ? 0 : z.kept(z.lanes()));
+    std::memset(output, 0, z.batch * z.length * z.width * sizeof *output);
+    for (int64_t b = 0; b < z.batch; ++b) {
+        sequence.read(z, pattern, is_real, b);
+        sequence.gather(z, input, b, x.data());
+        for (int64_t l = 0; l < z.layers; ++l) {
+            const Kept kept(saved ? saved : space.data(), z, sequence.p);
+            layer_forward(z, layer_at(params, l), sequence, kept, x.data(), t.data(), eps);
+            if (saved) saved += z.kept(sequence.p);
+        }
+        sequence.scatter(z, x.data(), b, output);
+    }
+}
+
+void nip_transformer_backward(const int64_t* sizes, const float* d_output, const float* pattern,
+                              const uint8_t* is_real, const float* const* params, float* saved,
+                              float* d_input, float* const* d_params) {
+    const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
+    const int64_t p = z.lanes();
+    Sequence sequence;
+    Buffer grad(z.width * p);
+    Buffer scratch((4 * z.width + z.hidden + p + padded(z.hidden) + padded(z.width)) * p);
+    std::vector<LayerGradients> gradients(z.layers, LayerGradients(z));
+    std::memset(d_input, 0, z.batch * z.length * z.width * sizeof *d_input);
+    for (int64_t b = 0; b < z.batch; ++b) {
+        sequence.read(z, pattern, is_real, b);
+        sequence.gather(z, d_output, b, grad.data());
+        const int64_t kept = z.kept(sequence.p);
+        for (int64_t l = z.layers - 1; l >= 0; --l)
+            layer_backward(z, layer_at(params, l), sequence,
+                           Kept(saved + l * kept, z, sequence.p), grad.data(), scratch.data(),
+                           gradients[l]);
+        sequence.scatter(z, grad.data(), b, d_input);
+        saved += z.layers * kept;
+    }
+    for (int64_t l = 0; l < z.layers; ++l) gradients[l].write(z, d_params + PARTS * l);
+}
+
+}  // extern "C"

@@ -1,0 +1,225 @@
+"""Layers of a transformer encoder for short sequences of narrow tokens.
+
+For about twenty tokens with a few dimensions per head, PyTorch's attention kernels are dominated
+by overhead: on a CPU, plain matrix products take about 0.6 of their time.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from nip.native.kernels import (
+    differentiable_gradients,
+    empty_like_each,
+    kernels_for,
+    pointer,
+    pointers,
+    records_gradients,
+    sizes,
+)
+
+LAYER_NORM_EPS = 1e-5
+"""Added to the variance of a token, as PyTorch does by default."""
+
+
+class LayerWeights(NamedTuple):
+    """Parameters of a layer, under the names that they have in PyTorch's modules."""
+
+    in_proj_weight: Tensor
+    in_proj_bias: Tensor
+    out_proj_weight: Tensor
+    out_proj_bias: Tensor
+    linear1_weight: Tensor
+    linear1_bias: Tensor
+    linear2_weight: Tensor
+    linear2_bias: Tensor
+    norm1_weight: Tensor
+    norm1_bias: Tensor
+    norm2_weight: Tensor
+    norm2_bias: Tensor
+
+
+def transformer_layers(
+    tokens: Float[Tensor, "batch token width"],
+    allowed: Float[Tensor, "any token token"],
+    is_real: Bool[Tensor, "batch token"],
+    weights: Sequence[Tensor],
+    *,
+    num_heads: int,
+    dropout: float = 0.0,
+) -> Float[Tensor, "batch token width"]:
+    """Apply layers of self-attention and a feed-forward part, normalised after each (post-norm).
+
+    Parameters
+    ----------
+    tokens : Tensor
+        The tokens.
+    allowed : Tensor
+        0 where a token, the row, may attend to another one, else minus infinity; for each sequence,
+        or one for all. Every row must allow at least one real token.
+    is_real : Tensor
+        False for padding, which no token attends to, and which becomes zeros.
+    weights : sequence of Tensor
+        Those of ``LayerWeights`` for each layer.
+    num_heads : int
+        Number of heads.
+    dropout : float
+        Probability of dropout, as in :class:`torch.nn.TransformerEncoderLayer`.
+    """
+    library = None
+    if weights and dropout == 0.0 and tokens.shape[-1] > 1:  # Single features have no norm.
+        library = kernels_for((tokens, allowed, *weights))
+    if library is None:
+        return _plain(tokens, allowed, is_real, weights, num_heads, dropout)
+    is_real = is_real.contiguous()
+    if not records_gradients((tokens, *weights)):
+        return _run(library, num_heads, tokens, allowed, is_real, weights)[0]
+    return _NativeTransformer.apply((library, num_heads), tokens, allowed, is_real, *weights)
+
+
+def attend_with_products(
+    queries: Float[Tensor, "heads token d_head"],
+    keys: Float[Tensor, "heads token d_head"],
+    values: Float[Tensor, "heads token d_head"],
+    mask: Float[Tensor, "heads token token"],
+    dropout: float,
+) -> Float[Tensor, "heads token d_head"]:
+    """Compute scaled dot-product attention by matrix products, fast for few tokens on a CPU."""
+    scale = 1 / sqrt(queries.shape[-1])
+    scores = torch.baddbmm(mask, queries, keys.transpose(1, 2), alpha=scale)
+    weights = F.dropout(scores.softmax(dim=-1), dropout, training=dropout > 0)
+    return torch.bmm(weights, values)
+
+
+def attend_fused(
+    queries: Float[Tensor, "heads token d_head"],
+    keys: Float[Tensor, "heads token d_head"],
+    values: Float[Tensor, "heads token d_head"],
+    mask: Float[Tensor, "heads token token"],
+    dropout: float,
+) -> Float[Tensor, "heads token d_head"]:
+    """Compute scaled dot-product attention by the fused kernel, fast on an accelerator."""
+    # The fused kernels need four dimensions; with three, PyTorch silently uses a slow path.
+    queries, keys, values, mask = (part.unsqueeze(1) for part in (queries, keys, values, mask))
+    attended = F.scaled_dot_product_attention(queries, keys, values, mask, dropout_p=dropout)
+    return attended.squeeze(1)
+
+
+def _plain(
+    tokens: Tensor,
+    allowed: Tensor,
+    is_real: Tensor,
+    weights: Sequence[Tensor],
+    num_heads: int,
+    dropout: float,
+) -> Tensor:
+    batch, length, _ = tokens.shape
+    mask = allowed.masked_fill(~is_real.unsqueeze(1), -torch.inf)
+    mask = mask.unsqueeze(1).expand(batch, num_heads, length, length).flatten(0, 1)
+    size = len(LayerWeights._fields)
+    for first in range(0, len(weights), size):
+        layer = LayerWeights(*weights[first : first + size])
+        tokens = _plain_layer(tokens, mask, layer, num_heads, dropout)
+    return tokens * is_real.unsqueeze(-1)
+
+
+def _plain_layer(
+    tokens: Tensor, mask: Tensor, w: LayerWeights, num_heads: int, dropout: float
+) -> Tensor:
+    batch, length, width = tokens.shape
+
+    def drop(values: Tensor) -> Tensor:
+        return F.dropout(values, dropout) if dropout > 0 else values
+
+    def norm(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        # A single feature, less its own mean, would be 0 for all inputs.
+        return F.layer_norm(values, (width,), weight, bias) if width > 1 else values
+
+    projected = F.linear(tokens, w.in_proj_weight, w.in_proj_bias)
+    split = projected.view(batch, length, 3, num_heads, width // num_heads)
+    queries, keys, values = split.permute(2, 0, 3, 1, 4).flatten(1, 2).unbind(0)
+    attend = attend_fused if tokens.is_cuda else attend_with_products
+    attended = attend(queries, keys, values, mask, dropout)
+    by_head = attended.view(batch, num_heads, length, width // num_heads)
+    joined = by_head.transpose(1, 2).reshape(batch, length, width)
+    update = F.linear(joined, w.out_proj_weight, w.out_proj_bias)
+    tokens = norm(tokens + drop(update), w.norm1_weight, w.norm1_bias)
+    hidden = drop(F.relu(F.linear(tokens, w.linear1_weight, w.linear1_bias)))
+    update = F.linear(hidden, w.linear2_weight, w.linear2_bias)
+    return norm(tokens + drop(update), w.norm2_weight, w.norm2_bias)
+
+
+def _sizes(
+    num_heads: int, tokens: Tensor, allowed: Tensor, weights: Sequence[Tensor]
+) -> ctypes.Array:
+    first = LayerWeights(*weights[: len(LayerWeights._fields)])
+    stride = 0 if len(allowed) == 1 else allowed[0].numel()
+    layers = len(weights) // len(LayerWeights._fields)
+    return sizes(*tokens.shape, len(first.linear1_weight), num_heads, layers, stride)
+
+
+def _run(
+    library: ctypes.CDLL,
+    num_heads: int,
+    tokens: Tensor,
+    allowed: Tensor,
+    is_real: Tensor,
+    weights: Sequence[Tensor],
+    *,
+    keeps: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Return the output and, on request, what the backward pass reads."""
+    shape, real = _sizes(num_heads, tokens, allowed, weights), pointer(is_real)
+    kept = tokens.new_empty(library.nip_transformer_kept(shape, real)) if keeps else None
+    output = torch.empty_like(tokens)
+    inputs = pointer(tokens), pointer(allowed), real, pointers(weights)
+    eps = ctypes.c_float(LAYER_NORM_EPS)
+    library.nip_transformer_forward(shape, eps, *inputs, pointer(output), pointer(kept))
+    return output, kept
+
+
+class _NativeTransformer(torch.autograd.Function):
+    """The layers by a kernel, with gradients of tokens and weights."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        options: tuple[ctypes.CDLL, int],
+        tokens: Tensor,
+        allowed: Tensor,
+        is_real: Tensor,
+        *weights: Tensor,
+    ) -> Tensor:
+        """Compute the output, and keep what the backward pass reads."""
+        output, kept = _run(*options, tokens, allowed, is_real, weights, keeps=True)
+        ctx.options = options
+        ctx.save_for_backward(kept, tokens, allowed, is_real, *weights)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients; if they are to be differentiated again, by PyTorch."""
+        kept, tokens, allowed, is_real, *weights = ctx.saved_tensors
+        library, num_heads = ctx.options
+        if torch.is_grad_enabled():
+            output = _plain(tokens, allowed, is_real, weights, num_heads, 0.0)
+            first, *others = differentiable_gradients(output, (tokens, *weights), grads)
+            return None, first, None, None, *others
+        d_tokens, d_weights = torch.empty_like(tokens), empty_like_each(weights)
+        library.nip_transformer_backward(
+            _sizes(num_heads, tokens, allowed, weights),
+            pointer(grads[0].contiguous()),
+            pointer(allowed),
+            pointer(is_real),
+            pointers(weights),
+            pointer(kept),
+            pointer(d_tokens),
+            pointers(d_weights),
+        )
+        return None, d_tokens, None, None, *d_weights

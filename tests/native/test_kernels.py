@@ -1,0 +1,172 @@
+"""Compiled kernels and PyTorch compute the same outputs, gradients and second derivatives."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from nip.native.gin import gin_layers
+from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.transformer import transformer_layers
+
+pytestmark = pytest.mark.numerics
+
+Computation = Callable[[Sequence[Tensor]], Tensor]
+Case = tuple[Computation, list[Tensor]]
+
+
+@pytest.fixture(autouse=True)
+def _kernels() -> None:
+    if (reason := unavailable_reason()) is not None:
+        pytest.skip(reason)
+
+
+def gin_case(
+    graphs: int, nodes: int, streams: int, width: int, hidden: int, layers: int, activation: str
+) -> Case:
+    """Return layers on random graphs of all sizes, and their features and weights."""
+    torch.manual_seed(0)
+    sizes = torch.arange(graphs) % (nodes + 1)
+    mask = torch.arange(nodes) < sizes.unsqueeze(-1)
+    edges = (torch.rand(graphs, nodes, nodes) < 0.4) & mask.unsqueeze(1) & mask.unsqueeze(2)
+    neighbours = edges.float() + 1.25 * torch.eye(nodes)
+    shapes = [(hidden, width), (hidden,), (width, hidden), (width,)] * layers
+    weights = [0.3 * torch.randn(shape) for shape in shapes]
+
+    def compute(inputs: Sequence[Tensor]) -> Tensor:
+        return gin_layers(
+            inputs[0],
+            neighbours.to(inputs[0].dtype),
+            mask,
+            inputs[1:],
+            activation=activation,
+            num_streams=streams,
+        )
+
+    return compute, [torch.randn(graphs, nodes, streams * width), *weights]
+
+
+def transformer_case(
+    batch: int, length: int, width: int, hidden: int, heads: int, layers: int, each: bool
+) -> Case:
+    """Return layers on random tokens, some of which are padding, and the tokens and weights."""
+    torch.manual_seed(0)
+    is_real = torch.rand(batch, length) < 0.7
+    is_real[:, 0] = True
+    is_hidden = torch.rand(batch if each else 1, length, length) < 0.5
+    is_hidden[..., 0] = False
+    allowed = torch.zeros(is_hidden.shape).masked_fill(is_hidden, -torch.inf)
+    shapes = [(3 * width, width), (3 * width,), (width, width), (width,)]
+    shapes += [(hidden, width), (hidden,), (width, hidden), *[(width,)] * 5]
+    weights = [0.4 * torch.randn(shape) for _ in range(layers) for shape in shapes]
+
+    def compute(inputs: Sequence[Tensor]) -> Tensor:
+        mask = allowed.to(inputs[0].dtype)
+        return transformer_layers(inputs[0], mask, is_real, inputs[1:], num_heads=heads)
+
+    return compute, [torch.randn(batch, length, width), *weights]
+
+
+CASES = {
+    "default GIN": lambda: gin_case(24, 11, 2, 16, 64, 5, "tanh"),
+    "one stream": lambda: gin_case(5, 5, 1, 8, 20, 2, "relu"),
+    "odd widths": lambda: gin_case(6, 7, 3, 5, 3, 3, "sigmoid"),
+    "no graphs": lambda: gin_case(0, 4, 1, 4, 4, 1, "tanh"),
+    "no nodes": lambda: gin_case(1, 4, 2, 4, 4, 1, "tanh"),
+    "widths of one": lambda: gin_case(3, 2, 1, 1, 1, 1, "tanh"),
+    "large graphs": lambda: gin_case(4, 60, 2, 40, 72, 2, "tanh"),
+    "default transformer": lambda: transformer_case(24, 24, 16, 64, 4, 4, each=False),
+    "a mask for each": lambda: transformer_case(5, 9, 16, 64, 4, 2, each=True),
+    "odd sizes": lambda: transformer_case(3, 5, 6, 10, 3, 3, each=True),
+    "no sequences": lambda: transformer_case(0, 4, 4, 4, 1, 1, each=False),
+    "one token": lambda: transformer_case(2, 1, 4, 3, 2, 1, each=False),
+    "long sequences": lambda: transformer_case(2, 122, 40, 72, 5, 2, each=False),
+    "no layers": lambda: transformer_case(2, 4, 4, 4, 1, 0, each=False),
+}
+
+
+def derivatives(case: Case, *, is_native: bool, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Return the output, and the gradients of a random linear function of it."""
+    compute, values = case
+    inputs = [value.to(dtype).requires_grad_() for value in values]
+    with native_kernels(is_native):
+        output = compute(inputs)
+        direction = torch.randn(output.shape, generator=torch.Generator().manual_seed(1))
+        total = (output * direction.to(dtype)).sum()
+        gradients = torch.autograd.grad(total, inputs)
+        with torch.no_grad():
+            assert torch.equal(compute(inputs), output)
+    return [output.detach(), *gradients]
+
+
+def distance(values: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
+    """Return the largest error relative to the largest entry of each tensor."""
+    errors = [
+        float((one - other).abs().max() / other.abs().max().clamp_min(1e-2))
+        for one, other in zip(values, exact, strict=True)
+        if one.numel()
+    ]
+    return max(errors, default=0.0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_they_are_as_exact_as_pytorch(name: str) -> None:
+    case = CASES[name]()
+    exact = derivatives(case, is_native=False, dtype=torch.float64)
+    plain = distance(derivatives(case, is_native=False), exact)
+    assert distance(derivatives(case, is_native=True), exact) < 5e-6 + 4 * plain < 1e-3
+
+
+@pytest.mark.parametrize("name", ["default GIN", "default transformer"])
+def test_they_give_the_same_bits_again_but_not_those_of_pytorch(name: str) -> None:
+    case = CASES[name]()
+    first, second = (derivatives(case, is_native=True) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    # Otherwise these tests would compare PyTorch with itself.
+    assert not torch.equal(first[-1], derivatives(case, is_native=False)[-1])
+
+
+@pytest.mark.parametrize("name", ["one stream", "a mask for each"])
+def test_gradients_can_be_differentiated_again(name: str) -> None:
+    compute, values = CASES[name]()
+    second = []
+    for is_native in (True, False):
+        inputs = [value.clone().requires_grad_() for value in values]
+        with native_kernels(is_native):
+            gradients = torch.autograd.grad(compute(inputs).sum(), inputs, create_graph=True)
+            squares = sum((gradient**2).sum() for gradient in gradients)
+            second.append(torch.autograd.grad(squares, inputs, materialize_grads=True))
+    assert distance(*second) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["default GIN", "default transformer"])
+def test_a_frozen_weight_gets_no_gradient(name: str) -> None:
+    compute, values = CASES[name]()
+    values[2].requires_grad_()
+    with native_kernels(True):
+        compute(values).sum().backward()
+    assert [value.grad is not None for value in values[:4]] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("name", ["default GIN", "default transformer"])
+def test_a_weight_that_is_not_a_number_is_not_hidden(name: str) -> None:
+    compute, values = CASES[name]()
+    values[1][0, 0] = torch.nan
+    with native_kernels(True):
+        assert compute(values).isnan().any()
+
+
+def test_padding_has_no_effect_and_becomes_zeros() -> None:
+    torch.manual_seed(0)
+    weights = [torch.randn(8, 4), torch.randn(8), torch.randn(4, 8), torch.randn(4)]
+    mask = torch.tensor([[True, True, False]])
+    one, other = torch.randn(2, 1, 3, 4)
+    other[:, :2] = one[:, :2]
+    neighbours = torch.tensor([[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
+    with native_kernels(True):
+        results = [
+            gin_layers(x, neighbours, mask, weights, activation="tanh", num_streams=1)
+            for x in (one, other)
+        ]
+    assert torch.equal(*results) and not results[0][0, 2].any() and results[0][0, 1].all()
