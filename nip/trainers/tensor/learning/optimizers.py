@@ -12,13 +12,14 @@ from nip.errors import ParameterError, warn_user
 from nip.parameters import AgentParameters, OptimizerParameters
 from nip.scenario_base.agent import Agent, Part
 from nip.scenario_base.combined_agents import CombinedAgents
+from nip.trainers.tensor.learning.joint_adam import JointAdam, JointAdamW
 
 ParameterGroup = dict[str, Any]
 """Parameters with their options: ``params``, ``name``, ``lr`` and others."""
 
 OPTIMIZERS: Mapping[str, type[Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
+    "adam": JointAdam,
+    "adamw": JointAdamW,
     "sgd": torch.optim.SGD,
     "rmsprop": torch.optim.RMSprop,
     "adagrad": torch.optim.Adagrad,
@@ -107,7 +108,7 @@ def optimizer_state_dict(optimizer: Optimizer, names: Mapping[nn.Parameter, str]
     group of parameters, such as learning rates and momenta.
     """
     moments = {
-        f"{name}:{key}": torch.as_tensor(value)
+        f"{name}:{key}": _stored(key, value)
         for parameter, name in names.items()
         for key, value in optimizer.state.get(parameter, {}).items()
     }
@@ -134,6 +135,12 @@ def load_optimizer_state_dict(
     for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
         for name, value in saved.items():
             group[name] = tuple(value) if isinstance(value, list) else value
+
+
+def _stored(key: str, value: Any) -> torch.Tensor:
+    """Return an entry of the state as files can hold it; steps may be entries of one tensor."""
+    tensor = torch.as_tensor(value)
+    return tensor.clone() if key == "step" else tensor
 
 
 def _is_number_or_pair(value: Any) -> bool:

@@ -199,10 +199,7 @@ class UpdateStep:
             self._scale_before = self._scaler.get_scale()
             self._scaler.unscale_(self._optimizer)
             self._scaler.update()
-        if self._max_grad_norm is None:
-            norm = nn.utils.get_total_norm([parameter.grad for parameter in learning])
-        else:
-            norm = nn.utils.clip_grad_norm_(learning, self._max_grad_norm)
+        norm = clip_norm_([parameter.grad for parameter in learning], self._max_grad_norm)
         if self._max_grad_value is not None:
             nn.utils.clip_grad_value_(learning, self._max_grad_value)
         return norm
@@ -237,6 +234,24 @@ class UpdateStep:
             "gradient (rl.lr and rl.max_grad_norm, or those of solo_agent), in a new run; the "
             "metrics and checkpoints up to here are kept."
         )
+
+
+def clip_norm_(gradients: list[Tensor], max_norm: float | None) -> Tensor:
+    """Scale gradients down to a joint norm, as ``nn.utils.clip_grad_norm_`` does, but faster.
+
+    Returns
+    -------
+    norm : Tensor
+        The joint norm before, ().
+    """
+    if len({(gradient.dtype, gradient.device) for gradient in gradients}) > 1:
+        norm = nn.utils.get_total_norm(gradients)
+    else:
+        norm = torch.linalg.vector_norm(torch._utils._flatten_dense_tensors(gradients))
+    if max_norm is not None:
+        # Multiplying by 1 costs less than waiting to know whether it is needed.
+        torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0).to(norm.device))
+    return norm
 
 
 def _loss_names(metrics: TensorDictBase) -> list[str]:

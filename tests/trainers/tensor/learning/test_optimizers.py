@@ -77,7 +77,7 @@ def test_the_default_is_bit_by_bit_pytorchs_fused_adam():
 @pytest.mark.parametrize("name", CLASSES)
 def test_only_what_is_given_differs_from_pytorchs_defaults(name):
     optimizer = build_optimizer(toy_agents(), 0.25, OptimizerParameters(name=name))
-    assert type(optimizer) is CLASSES[name]
+    assert isinstance(optimizer, CLASSES[name])
     plain = CLASSES[name]([torch.nn.Parameter(torch.zeros(1))]).defaults
     assert {**optimizer.defaults, "fused": None} == {**plain, "fused": None}
     assert {group["lr"] for group in optimizer.param_groups} == {0.25}

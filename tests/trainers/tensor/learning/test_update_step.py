@@ -90,7 +90,10 @@ def test_a_step_is_bit_by_bit_backward_clip_and_step():
         optimizer.zero_grad(set_to_none=True)
         loss = plain(batch)["loss_fit"]
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(plain.layer.parameters(), 0.5)
+        gradients = [parameter.grad for parameter in plain.layer.parameters()]
+        norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+        torch.testing.assert_close(norm, nn.utils.get_total_norm(gradients))
+        nn.utils.clip_grads_with_norm_(plain.layer.parameters(), 0.5, norm)
         optimizer.step()
         assert did_step
         assert torch.equal(metrics["loss_fit"], loss)
