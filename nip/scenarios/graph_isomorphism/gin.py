@@ -91,16 +91,17 @@ class Gin(nn.Module):
             hidden,
             self._neighbourhood(adjacency, hidden.dtype),
             node_mask.flatten(0, 1),
-            [
-                each
-                for mlp in self.mlps
-                for part in (mlp[0], mlp[2])
-                for each in (part.weight, part.bias)
-            ],
+            self._weights(),
             activation=self.activation,
             num_streams=self.num_streams,
         )
         return nodes.unflatten(0, (batch, graphs))
+
+    def _weights(self) -> list[Tensor]:
+        """Return weight and bias of both maps of each layer."""
+        layers = (layer for mlp in self.mlps for layer in mlp.children())
+        # Unlike ``parameters()``, this searches no modules within.
+        return [each for layer in layers for each in layer._parameters.values() if each is not None]
 
     def _neighbourhood(self, adjacency: Tensor, dtype: torch.dtype) -> Tensor:
         """Return A + (1 + eps) I, which sums a node and its neighbours."""
