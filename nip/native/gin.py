@@ -137,10 +137,11 @@ class _NativeGin(torch.autograd.Function):
             output = _plain(hidden, neighbours, node_mask, weights, activation, num_streams)
             first, *others = differentiable_gradients(output, (hidden, *weights), grads)
             return None, first, None, None, *others
+        d_output = grads[0].contiguous()  # Held until the kernel has ended.
         d_hidden, d_weights = torch.empty_like(hidden), empty_like_each(weights)
         library.nip_gin_backward(
             _sizes(activation, num_streams, hidden, weights),
-            pointer(grads[0].contiguous()),
+            pointer(d_output),
             pointer(neighbours),
             pointer(node_mask),
             pointers(weights),

@@ -211,10 +211,11 @@ class _NativeTransformer(torch.autograd.Function):
             output = _plain(tokens, allowed, is_real, weights, num_heads, 0.0)
             first, *others = differentiable_gradients(output, (tokens, *weights), grads)
             return None, first, None, None, *others
+        d_output = grads[0].contiguous()  # Held until the kernel has ended.
         d_tokens, d_weights = torch.empty_like(tokens), empty_like_each(weights)
         library.nip_transformer_backward(
             _sizes(num_heads, tokens, allowed, weights),
-            pointer(grads[0].contiguous()),
+            pointer(d_output),
             pointer(allowed),
             pointer(is_real),
             pointers(weights),
