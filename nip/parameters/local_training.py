@@ -79,6 +79,12 @@ class LocalTrainingParameters(SubParameters):
     loss_on: Literal["last_message", "conversation"] = "last_message"
     """Tokens that supervised jobs learn: those of the assistant's last message, or all."""
 
+    dpo_reference: Literal["latest", "base"] = "latest"
+    """DPO: reference of the KL penalty: the model that a job starts from, or its base model."""
+
+    rpo_alpha: NonNegative = 0.0
+    """DPO: weight of the cross-entropy of the preferred answer in the loss (Pang et al., 2024)."""
+
     keep_optimizer_state: bool = False
     """Start with the optimizer's moments at the end of the model's previous fine-tuning."""
 
@@ -101,7 +107,12 @@ class LocalTrainingParameters(SubParameters):
             lambda local, _: local.adaptation == "full",
         ),
         UnusedOptionRule(
-            ("keep_optimizer_state",),
+            ("dpo_reference", "rpo_alpha"),
+            "unless the trainer learns from preferences (DPO)",
+            lambda _, hyper_params: trainer_specs[hyper_params.trainer].fine_tuning_method != "dpo",
+        ),
+        UnusedOptionRule(
+            ("keep_optimizer_state", "dpo_reference"),
             "unless an agent that learns starts each fine-tuning from its present model",
             _forgets_the_optimizer,
         ),

@@ -409,6 +409,9 @@ class FineTuningParameters(SubParameters):
     learning_rate_multiplier: Positive | None = None
     """Factor on the service's learning rate; None: chosen by the service."""
 
+    min_examples: Count = 1
+    """Fewest examples of a job; with fewer, the model stays. Services may require more."""
+
     on_failure: Literal["retry", "skip", "stop"] = "retry"
     """When a job fails: retry, keep the old model, or stop the run."""
 

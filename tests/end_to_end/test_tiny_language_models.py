@@ -16,13 +16,23 @@ def run_script(repository: Path, folder: Path, script: str, *arguments: str) -> 
     subprocess.run(command, cwd=folder, check=True)
 
 
+@pytest.fixture(scope="module")
+def models(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the models in ``data``."""
+    folder = tmp_path_factory.mktemp("models")
+    run_script(repository, folder, "create_quotes_models", "tiny")
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_expert_iteration_teaches_a_verifier_that_guessed(repository: Path, tmp_path: Path) -> None:
-    run_script(repository, tmp_path, "create_quotes_models", "tiny")
-    options = ["experiment=tiny_ei", "seed=1", "run_id=run", "rl.num_iterations=10"]
-    run_script(repository, tmp_path, "run_experiment", *options)
-    metrics = read_history(tmp_path / "runs" / "run")
+@pytest.mark.parametrize("experiment", ["tiny_ei", "tiny_malt"])
+def test_training_teaches_a_verifier_that_guessed(
+    repository: Path, models: Path, experiment: str
+) -> None:
+    options = [f"experiment={experiment}", "seed=1", f"run_id={experiment}"]
+    run_script(repository, models, "run_experiment", *options, "rl.num_iterations=10")
+    metrics = read_history(models / "runs" / experiment)
     accuracy, low, high = (
         [value for _, value in metrics.values(f"test_mean_accuracy{end}")]
         for end in ("", "_ci_low", "_ci_high")

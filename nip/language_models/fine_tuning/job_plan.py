@@ -78,6 +78,9 @@ class JobOptions:
     num_retries: int = 1
     """Further attempts with ``retry``; if all fail, the run stops."""
 
+    min_examples: int = 1
+    """Fewest examples of a job; services may require more."""
+
     deadline_s: float = 24 * 3600.0
     """Seconds to wait for one attempt; restarts in each process that waits for it."""
 

@@ -87,9 +87,9 @@ class JobRunner:
     async def create(self, iteration: int, plans: Sequence[JobPlan]) -> dict[str, FineTuningJobRow]:
         """Upload the datasets, create the jobs, and return the latest attempt of each group.
 
-        If a dataset has fewer examples than the service requires, a warning is emitted, no job is
-        created, and the group keeps its model. A job that the service rejects is stored as FAILED
-        and handled by ``wait``.
+        If a dataset has fewer examples than the service or the options require, a warning is
+        emitted, no job is created, and the group keeps its model. A job that the service rejects is
+        stored as FAILED and handled by ``wait``.
 
         Raises
         ------
@@ -137,12 +137,14 @@ class JobRunner:
                 f"{dataset.num_unusable} fine-tuning examples of group {plan.group!r} after "
                 f"iteration {iteration} are left out, because they contain an empty message."
             )
-        if dataset.num_examples < backend.min_examples:
+        fewest = max(backend.min_examples, self._options.min_examples)
+        if dataset.num_examples < fewest:
+            is_own = fewest > backend.min_examples
+            rule = "fine_tuning.min_examples is" if is_own else "the service requires at least"
             warn_user(
                 f"Group {plan.group!r} has {dataset.num_examples} fine-tuning examples after "
-                f"iteration {iteration}, but the service requires at least "
-                f"{backend.min_examples}: the group keeps its model. Sample more rollouts, or "
-                "select a larger share of them."
+                f"iteration {iteration}, but {rule} {fewest}: the group keeps its model. Sample "
+                "more rollouts, or select a larger share of them."
             )
             return None
         row = first_attempt(self._run_id, iteration, plan, backend)

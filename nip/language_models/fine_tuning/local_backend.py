@@ -96,6 +96,9 @@ class LocalBackend(FineTuningBackend):
         if request.policy_gradient is not None:
             # Advantages are those of the model that wrote the responses, so that one pass is usual.
             given = {"n_epochs": 1, **given, "policy_gradient": self._with_absolute_names(request)}
+        if request.method == "dpo" and request.options.get("dpo_reference") == "base":
+            base = self._model.fine_tuned_from or self._model.model_name
+            given = {**given, "reference_model": self._absolute(base)}
         training = TrainingRequest(
             base_model=self._absolute(request.base_model),
             adapted_model=self._absolute(self._adapted_model(request.base_model)),

@@ -65,7 +65,10 @@ class TrainingRequest:
     """Factor on the learning rate."""
 
     beta: float = 0.1
-    """DPO only: weight of the KL penalty towards the model that the training starts from."""
+    """DPO only: weight of the KL penalty towards the reference."""
+
+    reference_model: str | None = None
+    """DPO only: folder of the reference; None: the model that the training starts from."""
 
     policy_gradient: Mapping[str, Any] | None = None
     """Policy gradients only: ``clip_epsilon``, ``kl_coefficient``, and the folders

@@ -1,21 +1,17 @@
 """Loss of policy gradients: responses with advantages, a clipped ratio, and a KL penalty."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from nip.language_models.local_training.batches import NO_TARGET, pad, token_log_probs
 from nip.language_models.local_training.examples import Example
-from nip.language_models.local_training.objectives import REFERENCE_BATCH, Objective
+from nip.language_models.local_training.objectives import REFERENCE_BATCH, Objective, OpenModel
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
-
-OpenModel = Callable[[str | None], AbstractContextManager[Any]]
-"""Opens the model in a folder; None: the one in training."""
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,13 @@ from nip.language_models.local_training.learner import (
     open_fixed_model,
 )
 from nip.language_models.local_training.learning_rate import learning_rate, peak_learning_rate
-from nip.language_models.local_training.objectives import Imitation, Objective, Preference
-from nip.language_models.local_training.policy_gradient import (
+from nip.language_models.local_training.objectives import (
+    Imitation,
+    Objective,
     OpenModel,
-    PolicyGradient,
-    Response,
+    Preference,
 )
+from nip.language_models.local_training.policy_gradient import PolicyGradient, Response
 from nip.language_models.local_training.processes import Processes, choose_device, choose_dtype
 from nip.seeding import stable_seed
 
@@ -304,7 +305,14 @@ def _read_objective(
     else:
         pairs = [preference_examples(learner.tokenizer, line) for line in lines]
         kept_pairs = [pair for pair in pairs if fits(*pair)]
-        objective = Preference(kept_pairs, request.beta)
+        objective = Preference(
+            kept_pairs,
+            request.beta,
+            open_model=open_model,
+            reference_model=request.reference_model,
+            # Requests of earlier versions do not have the option.
+            rpo_alpha=request.options.get("rpo_alpha", 0.0),
+        )
     if not objective.num_examples:
         raise FineTuningDatasetError(
             f"None of the {len(lines)} examples has at most {limit} tokens. Raise "

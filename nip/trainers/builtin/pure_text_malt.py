@@ -47,11 +47,13 @@ class PureTextMaltTrainer(PureTextRlTrainer):
 
     def _preferences(self, rule: PairRule) -> Iterator[Preference]:
         """Yield the examples of an agent from all iterations that it learns from."""
-        if rule.agent != VERIFIER or not self.hyper_params.pure_text_malt.balance_verdicts:
+        params, iteration = self.hyper_params.pure_text_malt, self.state.iteration
+        if rule.agent != VERIFIER or not params.balance_verdicts:
             return (preference for preference, _ in self._all_preferences(rule))
         given = list(self._all_preferences(rule))
         decisions = np.array([decision for _, decision in given], dtype=np.int64)
-        kept = balanced(decisions, seed=self.hyper_params.seed, iteration=self.state.iteration)
+        seed = self.hyper_params.seed
+        kept = balanced(decisions, params.reject_weight, seed=seed, iteration=iteration)
         return (given[place][0] for place in kept)
 
     def _all_preferences(self, rule: PairRule) -> Iterator[tuple[Preference, int]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from nip.parameters import register_parameter_class
+from nip.parameters import UnusedOptionRule, register_parameter_class
 from nip.parameters.specs import register_trainer_spec
 from nip.parameters.trainers import ResponseTreeParameters
 from nip.parameters.types import Positive
@@ -19,8 +20,19 @@ class PureTextMaltParameters(ResponseTreeParameters):
     balance_verdicts: bool = False
     """Let the verifier learn from equally many pairs that prefer to accept as to reject."""
 
+    reject_weight: Positive = 1.0
+    """Number of pairs that prefer to reject for each that prefers to accept, if balanced."""
+
     beta: Positive | None = None
     """Weight of the KL penalty towards the model before the job; None: chosen by the service."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("reject_weight",),
+            "unless pure_text_malt.balance_verdicts=True",
+            lambda params, _: not params.balance_verdicts,
+        ),
+    )
 
 
 register_trainer_spec(

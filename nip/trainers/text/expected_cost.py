@@ -99,7 +99,7 @@ def _job_tokens(
         num_examples += selected * num_rollouts
         num_tokens += selected * num_rollouts * shares[agent].example_tokens
     backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
-    if round(num_examples) < backend.min_examples:
+    if round(num_examples) < max(backend.min_examples, hyper_params.fine_tuning.min_examples):
         return 0
     n_epochs = group.n_epochs or hyper_params.fine_tuning.n_epochs
     if n_epochs is None and is_rehearsal(instance):

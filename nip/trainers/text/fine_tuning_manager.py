@@ -176,6 +176,7 @@ class FineTuningManager:
             JobOptions(
                 on_failure=self._params.on_failure,
                 num_retries=self._params.num_retries,
+                min_examples=self._params.min_examples,
                 deadline_s=self._params.deadline_hours * 3600,
             ),
             PollingPolicy(

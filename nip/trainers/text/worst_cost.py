@@ -129,7 +129,8 @@ class _Bounds:
         is_repeated = responses == 1 and _repeats(hyper_params)
         factor = ei.weighting_sample_size_factor if is_repeated else 1.0
         backend = find_fine_tuning_backend(hyper_params.fine_tuning.backend)
-        if num_examples * max(factor, 1.0) < backend.min_examples:
+        fewest = max(backend.min_examples, hyper_params.fine_tuning.min_examples)
+        if num_examples * max(factor, 1.0) < fewest:
             return 0
         # Agents of one group have the same number of passes.
         own = {self._instance.agents[agent].params.n_epochs for agent in agents}

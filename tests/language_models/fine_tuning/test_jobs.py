@@ -391,6 +391,23 @@ def test_too_few_examples_make_no_job(tmp_path, num_examples):
     assert len(service.jobs) == len(service.files) == 1
 
 
+def test_the_options_can_require_more_examples_than_the_service(tmp_path):
+    service = FakeService()
+    options = JobOptions(min_examples=12)
+    with Process(tmp_path, service, options, groups=("few", "many")) as process:
+        with pytest.warns(NipWarning, match=r"has 11 fine-tuning.*fine_tuning.min_examples is 12"):
+            rows = process.run([plan("few", 11), plan("many", 12)])
+        assert list(rows) == ["many"]
+
+
+def test_the_service_can_require_more_examples_than_the_options(tmp_path):
+    with (
+        Process(tmp_path, FakeService(), JobOptions(min_examples=5)) as process,
+        pytest.warns(NipWarning, match=r"has 9 fine-tuning.*the service requires at least 10"),
+    ):
+        assert process.run([plan(num_examples=9)]) == {}
+
+
 def test_a_dataset_that_is_too_large_is_refused_before_it_is_sent(tmp_path):
     service = FakeService()
     with (

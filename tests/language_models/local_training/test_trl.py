@@ -43,7 +43,9 @@ def rows(path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def losses_of_trl(base: Path, data: Path, method: str, folder: Path) -> list[float]:
+def losses_of_trl(
+    base: Path, data: Path, method: str, folder: Path, rpo_alpha: float = 0.0
+) -> list[float]:
     """Train on all examples at once, so that their order does not matter."""
     import datasets
     import trl
@@ -72,6 +74,7 @@ def losses_of_trl(base: Path, data: Path, method: str, folder: Path) -> list[flo
         "processing_class": tokenizer,
     }
     if method == "dpo":
+        common |= {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, rpo_alpha]}
         trainer = trl.DPOTrainer(args=trl.DPOConfig(beta=0.1, **common), **given)
     else:
         trainer = trl.SFTTrainer(args=trl.SFTConfig(**common), **given)
@@ -79,8 +82,14 @@ def losses_of_trl(base: Path, data: Path, method: str, folder: Path) -> list[flo
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
-@pytest.mark.parametrize("method", ["supervised", "dpo"])
-def test_updates_have_the_losses_of_trl(method: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [("supervised", {}), ("dpo", {}), ("dpo", {"rpo_alpha": 0.5})],
+    ids=["supervised", "dpo", "rpo"],
+)
+def test_updates_have_the_losses_of_trl(
+    method: str, given: dict[str, float], tmp_path: Path
+) -> None:
     base = make_model(tmp_path / "base")
     write = write_examples if method == "supervised" else write_pairs
     data = write(tmp_path / "data.jsonl", NUM_EXAMPLES)
@@ -94,12 +103,13 @@ def test_updates_have_the_losses_of_trl(method: str, tmp_path: Path) -> None:
         learning_rate=0.002,
         lr_schedule="constant",
         warmup_share=0.0,
+        **given,
     )
     run_job(job)
     own = [each["data"]["train_loss"] for each in job.events() if each["type"] == "metrics"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = losses_of_trl(base, data, method, tmp_path / "trl")
+        expected = losses_of_trl(base, data, method, tmp_path / "trl", **given)
     # TRL rounds to four decimals or more, and AdamW magnifies the rounding of small gradients.
     assert own == pytest.approx(expected, rel=2e-3)
     assert own[-1] < own[0]

@@ -36,3 +36,8 @@ def test_balanced_pairs_prefer_acceptance_as_often_as_rejection(tmp_path: Path) 
     assert every["accept"] != every["reject"]
     assert balanced["accept"] == balanced["reject"] == min(every["accept"], every["reject"]) > 0
     assert set(balanced) == {"accept", "reject"}
+
+
+def test_more_pairs_can_prefer_rejection(tmp_path: Path) -> None:
+    found = preferred_verdicts(tmp_path, balance_verdicts=True, reject_weight=2.0)
+    assert found["reject"] == 2 * found["accept"] > 0
