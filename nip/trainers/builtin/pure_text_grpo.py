@@ -42,7 +42,8 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
     Each training rollout is a tree with ``pure_text_grpo.num_responses_per_timestep`` responses at
     each decision point. The reward of a response for an agent is the agent's reward averaged over
     the finished and valid leaves below; its advantage is relative to the other responses at the
-    same point, or to a running mean of the agent. Jobs take a clipped policy gradient with a KL
+    same point, or to a running mean of the agent. With ``pure_text_grpo.invalid_reward``, invalid
+    answers are further responses, which enter nothing else. Jobs take a clipped policy gradient with a KL
     penalty towards the base model, and start from the model that has sampled.
 
     References
@@ -107,13 +108,19 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
     def _groups(self) -> dict[str, list[Group]]:
         """Return the responses of each agent in all iterations that it learns from."""
         rules = pair_rules(self.protocol_handler)
+        reward = self.hyper_params.pure_text_grpo.invalid_reward
+        invalid: dict[str, Any] = (
+            {}
+            if reward is None
+            else {"invalid_answers": self._stored.invalid_answers, "invalid_reward": reward}
+        )
         first = {rule.agent: self._first_iteration(rule.agent) for rule in rules}
         found: dict[str, list[Group]] = {rule.agent: [] for rule in rules}
         for iteration in range(min(first.values()), self.state.iteration + 1):
             for root in self._stored.trees(iteration):
                 for rule in rules:
                     if iteration >= first[rule.agent]:
-                        found[rule.agent] += groups_of(root, rule, iteration)
+                        found[rule.agent] += groups_of(root, rule, iteration, **invalid)
         return found
 
     def _updated_baselines(self, groups: Mapping[str, list[Group]]) -> dict[str, float]:

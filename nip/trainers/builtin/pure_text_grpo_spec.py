@@ -36,6 +36,9 @@ class PureTextGrpoParameters(ResponseTreeParameters):
     reject_weight: Positive | None = None
     """Verifier: weight of all questions to reject over that of all to accept; None: as sampled."""
 
+    invalid_reward: float | None = None
+    """Reward of invalid answers for the agent that wrote them; None: they are not learnt from."""
+
     unused_rules: ClassVar = (
         UnusedOptionRule(
             ("baseline_decay",),

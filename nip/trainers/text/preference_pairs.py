@@ -87,6 +87,12 @@ class PairRule:
             if expected is not None and _has_message(child, self.agent):
                 yield child, expected[self.index]
 
+    def messages(self, node: ResponseNode) -> Iterator[MessageRecord]:
+        """Yield the messages of the agent in the children of a node, valid or not."""
+        for child in node.children:
+            if _has_message(child, self.agent):
+                yield message_of(child, self.agent)
+
     def _differing(
         self, children: Sequence[ResponseNode], other: ResponseNode
     ) -> list[ResponseNode]:

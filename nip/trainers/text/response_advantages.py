@@ -1,7 +1,7 @@
 """Advantages of the responses in trees of dialogues, relative to the others at the same point."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, sqrt
 from typing import Literal
@@ -43,20 +43,50 @@ class Response:
 Group = tuple[Response, ...]
 """All usable responses of an agent to one dialogue."""
 
+InvalidAnswers = Callable[[MessageRecord], Sequence[MessageRecord]]
+"""Returns the invalid answers that a model gave at the turn of a message, as messages."""
 
-def groups_of(root: ResponseNode, rule: PairRule, iteration: int = 0) -> Iterator[Group]:
+
+def groups_of(
+    root: ResponseNode,
+    rule: PairRule,
+    iteration: int = 0,
+    *,
+    invalid_answers: InvalidAnswers | None = None,
+    invalid_reward: float = 0.0,
+) -> Iterator[Group]:
     """Yield the responses of an agent at each point of a tree at which it moves.
 
     Responses below which no dialogue is finished and valid are left out, and with them all that
     failed or had no valid answer.
+
+    Parameters
+    ----------
+    root : ResponseNode
+        Root of the tree.
+    rule : PairRule
+        Says which agent, and which of its responses have a reward.
+    iteration : int
+        Index of the iteration that sampled the tree.
+    invalid_answers : callable, optional
+        Reads the invalid answers of a turn, also those after which another try was valid. Each is a
+        further response of the group, behind the others. None: they are left out.
+    invalid_reward : float
+        Reward of each of them.
     """
     for node in root.nodes():
-        group = tuple(
+        group = [
             Response(root, node, message_of(child, rule.agent), reward, iteration)
             for child, reward in rule.responses(node)
-        )
+        ]
+        if invalid_answers is not None:
+            group += [
+                Response(root, node, answer, invalid_reward, iteration)
+                for message in rule.messages(node)
+                for answer in invalid_answers(message)
+            ]
         if group:
-            yield group
+            yield tuple(group)
 
 
 def is_informative(group: Group) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nip.language_models.chat import ChatMessage
+from nip.language_models.engine.journal import from_entry
 from nip.parameters import HyperParameters
 from nip.protocols.rules import VERIFIER
 from nip.run_store import RolloutPhase, Run
@@ -24,7 +26,7 @@ from nip.scenario_base.text.response_tree import (
     play_response_tree,
     tree_of,
 )
-from nip.scenario_base.text.rollout import Rollout, RolloutPlan
+from nip.scenario_base.text.rollout import MessageRecord, Rollout, RolloutPlan
 from nip.scenario_base.text.rollout_arrays import rollouts_to_arrays
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.seeding import stable_seed
@@ -124,6 +126,24 @@ class StoredRollouts:
     def trees(self, iteration: int) -> Iterator[ResponseNode]:
         """Iterate over the roots of the response trees of an iteration, sorted by position."""
         return group_by_tree(self.each("train", iteration))
+
+    def invalid_answers(self, message: MessageRecord) -> list[MessageRecord]:
+        """Read the invalid answers at the turn of a training message, in the order of the tries.
+
+        They are in the journal, which keeps what was paid for and is in no dialogue. Each is
+        returned as a message with the text of the answer; blank ones, which no backend learns
+        from, are left out.
+        """
+        found = []
+        for key in message.kept_keys:
+            entry = self._run.journal.get(key)
+            assert entry is not None, key
+            answer = from_entry(entry)
+            if not answer.text.strip():
+                continue
+            said = MessageRecord(message.round, message.agent, answer.text, {}, is_invalid=True)
+            found.append(replace(said, is_cut=answer.finish_reason == "length"))
+        return found
 
     def transcripts(self, phase: RolloutPhase, iteration: int) -> Iterator[dict[str, Any]]:
         """Iterate over the transcripts of a stage, sorted by position."""

@@ -2,17 +2,18 @@
 
 import json
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+import nip.scenarios.quotes
 from nip import prepare_experiment, run_experiment
 from nip.errors import NipWarning, ParameterError
 from nip.parameters import HyperParameters
-from nip.run_store.reading import open_database, read_state
+from nip.run_store.reading import open_database, read_history, read_state
 from nip.trainers.builtin.pure_text_grpo import PureTextGrpoTrainer
 from nip.trainers.rl_pure_text_base import TRAINER_STATE_KEY
 from tests.text_experiments import text_settings
@@ -152,6 +153,50 @@ def test_running_means_survive_a_resume(tmp_path) -> None:
     # After the first iteration the baseline is the mean of all rewards.
     assert sum(first) == pytest.approx(0)
     assert len(set(first)) == 2
+
+
+def test_invalid_answers_are_learnt_from_only_if_they_have_a_reward(tmp_path) -> None:
+    rules = Path(nip.scenarios.quotes.__file__).with_name("rehearsal_rules.yaml").read_text("utf-8")
+    verdicts = 'answers: ["Decision: $accept", "Decision: $reject"'
+    assert verdicts in rules
+    brain = tmp_path / "rules.yaml"
+    brain.write_text(rules.replace(verdicts, f'{verdicts}, "Decision: unsure", "  "'), "utf-8")
+    changes = {
+        "rehearsal": {"brain_file": str(brain)},
+        "rl": {"num_iterations": 2, "rollouts_per_iteration": 20},
+    }
+    without = run(tmp_path / "without", pure_text_grpo={"scale_rewards": "none"}, **changes)
+    options = {"scale_rewards": "none", "invalid_reward": -3.0}
+    folder = run(tmp_path / "with", pure_text_grpo=options, **changes)
+    texts = [Counter(map(text_of, examples(each, 1, "verifier"))) for each in (folder, without)]
+    # The first iteration is sampled by the same models. Blank answers have nothing to learn from.
+    journal = invalid_answers(folder)
+    assert journal == invalid_answers(without)
+    assert set(journal) == {"Decision: unsure", "  "}
+    assert texts[0]["Decision: unsure"] == journal["Decision: unsure"] > 5
+    assert set(texts[1]) < set(texts[0])
+    assert set(texts[0]) - set(texts[1]) == {"Decision: unsure"}
+    by_dialogue = defaultdict(list)
+    for line in examples(folder, 1, "verifier"):
+        by_dialogue[json.dumps(line["input"])].append(line)
+        assert line["advantage"] < 0 or text_of(line) != "Decision: unsure"
+    for lines in by_dialogue.values():
+        assert sum(line["advantage"] for line in lines) == pytest.approx(0)
+    assert examples(folder, 1, "prover") == examples(without, 1, "prover")
+    for metric in ("mean_accuracy", "invalid_share", "verifier.mean_expected_reward_round_2"):
+        values = [list(read_history(each).values(metric))[0] for each in (folder, without)]
+        assert values[0] == values[1]
+
+
+def text_of(line: dict[str, Any]) -> str:
+    return line["response"][0]["content"]
+
+
+def invalid_answers(folder: Path) -> Counter[str]:
+    """Return how often each text was an invalid verdict in the first iteration."""
+    with open_database(folder) as database:
+        entries = database.journal.below("train/0")
+    return Counter(entry["text"] for key, entry in entries if "/verifier/" in key)
 
 
 def test_an_agent_must_not_give_the_same_answer_again_and_again(tmp_path) -> None:

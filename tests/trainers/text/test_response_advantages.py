@@ -110,6 +110,46 @@ def test_failed_and_invalid_responses_are_in_no_group(root) -> None:
     assert texts == {ACCEPT, REJECT}
 
 
+def answers_of_all_tries(message):
+    """Return an invalid answer for each problem of a message, as the journal would have them."""
+    return [replace(message, text=f"{number}: {p}") for number, p in enumerate(message.problems)]
+
+
+def test_invalid_answers_are_further_responses_if_they_have_a_reward() -> None:
+    def script(call):
+        path, attempt = path_of(call), int(call.key.split("/")[-1])
+        is_first = call.agent == "verifier" and path == (1, 0) and attempt == 0
+        return INVALID if is_first else by_verdicts(call)
+
+    tree = grow(script)
+    own = list(
+        groups_of(
+            tree,
+            rule_of("verifier"),
+            invalid_answers=answers_of_all_tries,
+            invalid_reward=-2.0,
+        )
+    )
+    # Verdict (1, 0) has a valid second try; (2, 2) has none, however often it is asked for.
+    num_tries = len(tree.children[2].children[2].rollout.messages[-1].problems)
+    assert num_tries >= 1
+    rewards = [[each.reward for each in group] for group in own]
+    assert rewards == [[1.0, 1.0, -1.0], [-1.0, 1.0, -1.0, -2.0], [1.0, *[-2.0] * num_tries]]
+    assert [each.node.path for each in own[1]] == [(1,)] * 4
+    # Mean -3/4 and mean (1 - 2n) / (1 + n): the group that was a single verdict tells something now.
+    found = relative_advantages(own, "none")
+    assert [each.advantage for each in found[3:7]] == [-0.25, 1.75, -0.25, -1.25]
+    assert found[7].advantage == pytest.approx(1 - (1 - 2 * num_tries) / (1 + num_tries))
+    # The rewards of others, and the expected rewards of the verifier, are what they were.
+    assert tree.expected_rewards() == grow().expected_rewards()
+    assert groups(tree, "prover") == [
+        group
+        for group in groups_of(
+            tree, rule_of("prover"), invalid_answers=answers_of_all_tries, invalid_reward=-2.0
+        )
+    ]
+
+
 def test_a_failure_changes_no_advantage_of_the_others() -> None:
     def fails_instead(call):
         last = call.agent == "verifier" and path_of(call) == (0, 2)
