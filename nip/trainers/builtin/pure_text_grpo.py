@@ -43,8 +43,8 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
     each decision point. The reward of a response for an agent is the agent's reward averaged over
     the finished and valid leaves below; its advantage is relative to the other responses at the
     same point, or to a running mean of the agent. With ``pure_text_grpo.invalid_reward``, invalid
-    answers are further responses, which enter nothing else. Jobs take a clipped policy gradient with a KL
-    penalty towards the base model, and start from the model that has sampled.
+    answers are further responses, which enter nothing else. Jobs take a clipped policy gradient
+    with a KL penalty towards the base model, and start from the model that has sampled.
 
     References
     ----------

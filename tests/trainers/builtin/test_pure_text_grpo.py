@@ -184,7 +184,7 @@ def test_invalid_answers_are_learnt_from_only_if_they_have_a_reward(tmp_path) ->
         assert sum(line["advantage"] for line in lines) == pytest.approx(0)
     assert examples(folder, 1, "prover") == examples(without, 1, "prover")
     for metric in ("mean_accuracy", "invalid_share", "verifier.mean_expected_reward_round_2"):
-        values = [list(read_history(each).values(metric))[0] for each in (folder, without)]
+        values = [next(iter(read_history(each).values(metric))) for each in (folder, without)]
         assert values[0] == values[1]
 
 

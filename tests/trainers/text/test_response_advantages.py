@@ -136,18 +136,14 @@ def test_invalid_answers_are_further_responses_if_they_have_a_reward() -> None:
     rewards = [[each.reward for each in group] for group in own]
     assert rewards == [[1.0, 1.0, -1.0], [-1.0, 1.0, -1.0, -2.0], [1.0, *[-2.0] * num_tries]]
     assert [each.node.path for each in own[1]] == [(1,)] * 4
-    # Mean -3/4 and mean (1 - 2n) / (1 + n): the group that was a single verdict tells something now.
+    # The means are -3/4 and (1 - 2n) / (1 + n): what was a single verdict tells something now.
     found = relative_advantages(own, "none")
     assert [each.advantage for each in found[3:7]] == [-0.25, 1.75, -0.25, -1.25]
     assert found[7].advantage == pytest.approx(1 - (1 - 2 * num_tries) / (1 + num_tries))
     # The rewards of others, and the expected rewards of the verifier, are what they were.
     assert tree.expected_rewards() == grow().expected_rewards()
-    assert groups(tree, "prover") == [
-        group
-        for group in groups_of(
-            tree, rule_of("prover"), invalid_answers=answers_of_all_tries, invalid_reward=-2.0
-        )
-    ]
+    given = {"invalid_answers": answers_of_all_tries, "invalid_reward": -2.0}
+    assert groups(tree, "prover") == list(groups_of(tree, rule_of("prover"), **given))
 
 
 def test_a_failure_changes_no_advantage_of_the_others() -> None:
