@@ -27,9 +27,8 @@ def make_text_params(trainer: str = "pure_text_ei", **changes: Any) -> HyperPara
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NipWarning)
-        return HyperParameters(
-            scenario="code_validation", trainer=trainer, dataset="test", **groups
-        )
+        choices = {"scenario": "code_validation", "dataset": "test", "trainer": trainer}
+        return HyperParameters(**{**choices, **groups})
 
 
 def text_settings(runs_dir: Path, **changes: Any) -> ExperimentSettings:

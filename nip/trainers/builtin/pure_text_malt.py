@@ -29,7 +29,8 @@ class PureTextMaltTrainer(PureTextRlTrainer):
     Each training rollout is a tree with ``pure_text_malt.num_responses_per_timestep`` responses at
     each decision point. A response is positive for an agent if the agent's reward, averaged over
     the leaves below, is at least its mid-point in the protocol, and negative otherwise. Wherever
-    an agent has responses of both kinds, one pair is drawn.
+    an agent has responses of both kinds, one pair is drawn. With ``pure_text_malt.pair_invalid``,
+    positive responses are preferred to invalid answers too, which enter nothing else.
 
     References
     ----------
@@ -38,12 +39,18 @@ class PureTextMaltTrainer(PureTextRlTrainer):
 
     def _stage_create_fine_tune_jobs(self, rollouts: NestedArrayDict) -> None:
         """Draw the pairs of each agent, and create a preference job for each model group."""
-        rules = {rule.agent: rule for rule in pair_rules(self.protocol_handler)}
+        rules = {rule.agent: rule for rule in self._rules()}
         for group in self.shared_model_groups.values():
             group.create_preference_fine_tune_job(
                 {agent: self._preferences(rules[agent]) for agent in group.agent_names},
                 beta=self.hyper_params.pure_text_malt.beta,
             )
+
+    def _rules(self) -> list[PairRule]:
+        """Return how the pairs of each agent are drawn."""
+        pairs_invalid = self.hyper_params.pure_text_malt.pair_invalid
+        invalid_answers = self._stored.invalid_answers if pairs_invalid else None
+        return pair_rules(self.protocol_handler, invalid_answers)
 
     def _preferences(self, rule: PairRule) -> Iterator[Preference]:
         """Yield the examples of an agent from all iterations that it learns from."""
@@ -71,7 +78,7 @@ class PureTextMaltTrainer(PureTextRlTrainer):
     def _training_statistics(self) -> dict[str, float]:
         return tree_statistics(
             self._stored.trees(self.state.iteration),
-            pair_rules(self.protocol_handler),
+            self._rules(),
             self.scenario_instance.rules.episode,
             _METRICS,
         )

@@ -23,6 +23,9 @@ class PureTextMaltParameters(ResponseTreeParameters):
     reject_weight: Positive = 1.0
     """Number of pairs that prefer to reject for each that prefers to accept, if balanced."""
 
+    pair_invalid: bool = False
+    """Prefer positive responses to invalid answers as well, which are otherwise not learnt from."""
+
     beta: Positive | None = None
     """Weight of the KL penalty towards the model before the job; None: chosen by the service."""
 

@@ -1,6 +1,6 @@
 """Pairs of responses to one dialogue, of which one is preferred, drawn from response trees."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.scenario_base.text.rollout import MessageRecord
 from nip.seeding import stable_seed
+
+InvalidAnswers = Callable[[MessageRecord], Sequence[MessageRecord]]
+"""Returns the invalid answers that a model gave at the turn of a message, as messages."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class ResponsePair:
     preferred: ResponseNode
     """The continuation whose expected reward is at least the mid-point."""
 
-    non_preferred: ResponseNode
-    """The continuation whose expected reward is below it."""
+    non_preferred: ResponseNode | MessageRecord
+    """The continuation whose expected reward is below it, or an invalid answer."""
 
     @property
     def preferred_decision(self) -> int:
@@ -36,11 +39,11 @@ class ResponsePair:
 
     def preference(self, conversation: Conversation) -> Preference:
         """Return the training example: the dialogue as the agent sees it, and both messages."""
-        said = self.node.rollout.messages
+        said, other = self.node.rollout.messages, self.non_preferred
         return Preference(
             conversation.messages_for(self.agent, len(self.node.path), said),
             message_of(self.preferred, self.agent).text,
-            message_of(self.non_preferred, self.agent).text,
+            (other if isinstance(other, MessageRecord) else message_of(other, self.agent)).text,
         )
 
 
@@ -57,25 +60,35 @@ class PairRule:
     mid_point: float
     """Expected reward from which on a response is positive."""
 
+    invalid_answers: InvalidAnswers | None = None
+    """Reads the invalid answers of a turn, which are paired as well; None: they are not."""
+
     def draw(self, root: ResponseNode) -> Iterator[ResponsePair]:
         """Draw one pair at each point, the root included, where the agent has both kinds.
 
         Both responses are drawn uniformly, first the positive one, and then one of the negative
         ones with another text. Positive responses to which there is none are not drawn. The draw
         depends on the seed of the dialogue, the path of the node and the agent.
+
+        With ``invalid_answers``, another pair is drawn at each point where the agent has a positive
+        response and has given an invalid answer, also one after which another try was valid. The
+        positive one is preferred.
         """
         for node in root.nodes():
             responses = list(self.responses(node))
             positive = [child for child, value in responses if value >= self.mid_point]
             negative = [child for child, value in responses if value < self.mid_point]
             usable = [child for child in positive if self._differing(negative, child)]
-            if not usable:
-                continue
-            seed = stable_seed(root.rollout.seed, "preference pair", *node.path, self.agent)
-            rng = np.random.default_rng(seed)
-            preferred = usable[rng.integers(len(usable))]
-            others = self._differing(negative, preferred)
-            yield ResponsePair(self.agent, node, preferred, others[rng.integers(len(others))])
+            if usable:
+                rng = self._generator(root, node, "preference pair")
+                preferred = usable[rng.integers(len(usable))]
+                others = self._differing(negative, preferred)
+                yield ResponsePair(self.agent, node, preferred, others[rng.integers(len(others))])
+            invalid = self._invalid(node)
+            if positive and invalid:
+                rng = self._generator(root, node, "invalid pair")
+                preferred = positive[rng.integers(len(positive))]
+                yield ResponsePair(self.agent, node, preferred, invalid[rng.integers(len(invalid))])
 
     def responses(self, node: ResponseNode) -> Iterator[tuple[ResponseNode, float]]:
         """Yield the children of a node at which the agent moves, with its expected reward.
@@ -93,6 +106,18 @@ class PairRule:
             if _has_message(child, self.agent):
                 yield message_of(child, self.agent)
 
+    def _generator(
+        self, root: ResponseNode, node: ResponseNode, purpose: str
+    ) -> np.random.Generator:
+        seed = stable_seed(root.rollout.seed, purpose, *node.path, self.agent)
+        return np.random.default_rng(seed)
+
+    def _invalid(self, node: ResponseNode) -> list[MessageRecord]:
+        """Return the invalid answers of the agent at a node."""
+        if self.invalid_answers is None:
+            return []
+        return [answer for said in self.messages(node) for answer in self.invalid_answers(said)]
+
     def _differing(
         self, children: Sequence[ResponseNode], other: ResponseNode
     ) -> list[ResponseNode]:
@@ -100,11 +125,13 @@ class PairRule:
         return [child for child in children if message_of(child, self.agent).text != text]
 
 
-def pair_rules(protocol: ProtocolHandler) -> list[PairRule]:
+def pair_rules(
+    protocol: ProtocolHandler, invalid_answers: InvalidAnswers | None = None
+) -> list[PairRule]:
     """Return the rule of each agent, in the order of the protocol."""
     mid_points = protocol.reward_mid_points
     return [
-        PairRule(agent, index, mid_points[agent])
+        PairRule(agent, index, mid_points[agent], invalid_answers)
         for index, agent in enumerate(protocol.agent_names)
     ]
 

@@ -1,14 +1,14 @@
 """Advantages of the responses in trees of dialogues, relative to the others at the same point."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, sqrt
 from typing import Literal
 
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.scenario_base.text.rollout import MessageRecord
-from nip.trainers.text.preference_pairs import PairRule, message_of
+from nip.trainers.text.preference_pairs import InvalidAnswers, PairRule, message_of
 
 Scale = Literal["group", "batch", "none"]
 """Divisor of advantages: deviation of a group, of all responses of the agent, or none."""
@@ -42,9 +42,6 @@ class Response:
 
 Group = tuple[Response, ...]
 """All usable responses of an agent to one dialogue."""
-
-InvalidAnswers = Callable[[MessageRecord], Sequence[MessageRecord]]
-"""Returns the invalid answers that a model gave at the turn of a message, as messages."""
 
 
 def groups_of(

@@ -27,6 +27,11 @@ def num_answers_of_example(hyper_params: HyperParameters) -> int:
     return 2 if trainer_specs[hyper_params.trainer].fine_tuning_method == "dpo" else 1
 
 
+def pairs_invalid(hyper_params: HyperParameters) -> bool:
+    """Return whether invalid answers are paired with responses, one more pair at each point."""
+    return bool(getattr(_tree_parameters(hyper_params), "pair_invalid", False))
+
+
 def _tree_parameters(hyper_params: HyperParameters) -> ResponseTreeParameters | None:
     group = trainer_specs[hyper_params.trainer].parameter_group
     parameters = None if group is None else hyper_params.get(group)

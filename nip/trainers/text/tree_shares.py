@@ -14,7 +14,7 @@ from nip.trainers.text.average_dialogue import AgentShare
 from nip.trainers.text.preference_pairs import PairRule, pair_rules
 from nip.trainers.text.response_advantages import groups_of, is_informative
 from nip.trainers.text.stored_rollouts import group_by_tree
-from nip.trainers.text.tree_shape import num_answers_of_example
+from nip.trainers.text.tree_shape import num_answers_of_example, pairs_invalid
 
 
 def shares_of_trees(
@@ -23,7 +23,8 @@ def shares_of_trees(
     """Return the tokens and examples of each agent in an average tree; leaves by position."""
     trees = list(group_by_tree(leaves))
     shares = {}
-    for rule in pair_rules(instance.protocol_handler):
+    invalid_answers = _stand_ins if pairs_invalid(hyper_params) else None
+    for rule in pair_rules(instance.protocol_handler, invalid_answers):
         own = [
             message for root in trees for message in _messages(root) if message.agent == rule.agent
         ]
@@ -62,6 +63,11 @@ def _examples(
             said = each.node.rollout.messages
             prompt = conversation.messages_for(rule.agent, each.message.round, said)
             yield [*prompt, _answer(each.message.text)]
+
+
+def _stand_ins(message: MessageRecord) -> list[MessageRecord]:
+    """Return the message for each invalid answer before it, whose texts are not stored here."""
+    return [message] * len(message.problems)
 
 
 def _answer(text: str) -> ChatMessage:

@@ -28,6 +28,7 @@ from nip.trainers.text.tree_shape import (
     num_answers_of_example,
     num_nodes,
     num_responses,
+    pairs_invalid,
 )
 
 _SLACK_BYTES = 64
@@ -119,6 +120,7 @@ class _Bounds:
             if responses > 1:
                 num_answers = num_answers_of_example(hyper_params)
                 per_rollout = most_examples(self._episode, agent, responses, num_answers)
+                per_rollout *= 1 + pairs_invalid(hyper_params)
             answers = num_answers * (self._limits[agent] + TOKENS_PER_MESSAGE)
             for stage in stages[first:] if prompts else ():
                 number = len(stage.requests) * per_rollout

@@ -3,31 +3,41 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import nip.scenarios.quotes
+from nip.run_store.reading import read_history
 from tests.text_experiments import run_text_experiment
 
 pytestmark = pytest.mark.filterwarnings("ignore:Group .* fine-tuning examples")
 
 
-def preferred_verdicts(folder: Path, **malt: object) -> Counter[str]:
-    """Run one job of each agent, and count the last words that its verifier prefers."""
+def verifier_pairs(folder: Path, changes: dict[str, Any], **malt: object) -> list[tuple[str, str]]:
+    """Run one job of each agent, and return the answers of the verifier's pairs."""
     run_text_experiment(
         folder,
         "run",
-        trainer="pure_text_malt",
-        interaction_protocol="adp",
-        rl={"num_iterations": 2, "rollouts_per_iteration": 9},
-        text_rl={},
-        pure_text_malt={"num_responses_per_timestep": 3, **malt},
+        **{
+            "trainer": "pure_text_malt",
+            "interaction_protocol": "adp",
+            "rl": {"num_iterations": 2, "rollouts_per_iteration": 9},
+            "text_rl": {},
+            "pure_text_malt": {"num_responses_per_timestep": 3, **malt},
+            **changes,
+        },
     )
     (path,) = (folder / "run" / "fine_tuning").glob("*verifier*.jsonl")
-    answers = [
-        json.loads(line)["preferred_output"][0]["content"]
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    return Counter(answer.rsplit(" ", 1)[-1] for answer in answers)
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    sides = ("preferred_output", "non_preferred_output")
+    return [tuple(line[side][0]["content"] for side in sides) for line in lines]
+
+
+def preferred_verdicts(folder: Path, **malt: object) -> Counter[str]:
+    """Run one job of each agent, and count the last words that its verifier prefers."""
+    pairs = verifier_pairs(folder, {}, **malt)
+    return Counter(preferred.rsplit(" ", 1)[-1] for preferred, _ in pairs)
 
 
 def test_balanced_pairs_prefer_acceptance_as_often_as_rejection(tmp_path: Path) -> None:
@@ -41,3 +51,30 @@ def test_balanced_pairs_prefer_acceptance_as_often_as_rejection(tmp_path: Path) 
 def test_more_pairs_can_prefer_rejection(tmp_path: Path) -> None:
     found = preferred_verdicts(tmp_path, balance_verdicts=True, reject_weight=2.0)
     assert found["reject"] == 2 * found["accept"] > 0
+
+
+def test_invalid_answers_are_the_worse_ones_of_further_pairs_on_request(tmp_path: Path) -> None:
+    rules = Path(nip.scenarios.quotes.__file__).with_name("rehearsal_rules.yaml").read_text("utf-8")
+    verdicts = 'answers: ["Decision: $accept", "Decision: $reject"'
+    assert verdicts in rules
+    brain = tmp_path / "rules.yaml"
+    brain.write_text(rules.replace(verdicts, f'{verdicts}, "Decision: unsure"'), "utf-8")
+    changes = {
+        "scenario": "quotes",
+        "dataset": "facts",
+        "rehearsal": {"brain_file": str(brain)},
+        "rl": {"num_iterations": 2, "rollouts_per_iteration": 20},
+    }
+    without = verifier_pairs(tmp_path / "without", changes)
+    pairs = verifier_pairs(tmp_path / "with", changes, pair_invalid=True)
+    # The first iteration is sampled by the same models, so that the other pairs are the same.
+    unsure = [pair for pair in pairs if "Decision: unsure" in pair]
+    assert len(unsure) > 5
+    assert {other for _, other in unsure} == {"Decision: unsure"}
+    assert [pair for pair in pairs if pair not in unsure] == without
+    assert "Decision: unsure" not in {text for pair in without for text in pair}
+    counts = [
+        dict(read_history(tmp_path / name / "run").values("verifier.num_pairs_round_2"))[1]
+        for name in ("without", "with")
+    ]
+    assert counts == [len(without), len(pairs)]

@@ -1,6 +1,7 @@
 """Expected rewards, labels and pairs of hand-made response trees."""
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -146,6 +147,48 @@ def test_the_example_is_the_dialogue_as_the_agent_saw_it_and_both_answers(root) 
     example = first.preference(conversation)
     assert "Argument 0." in example.conversation[-1]["content"]
     assert (example.preferred, example.non_preferred) == (ACCEPT, REJECT)
+
+
+def answers_of_all_tries(message):
+    """Return an invalid answer for each problem of a message, as the journal would have them."""
+    return [replace(message, text=f"{number}: {p}") for number, p in enumerate(message.problems)]
+
+
+def test_positive_responses_are_preferred_to_invalid_answers_on_request() -> None:
+    def script(call):
+        path, attempt = path_of(call), int(call.key.split("/")[-1])
+        is_first = call.agent == "verifier" and path in ((0, 2), (1, 0)) and attempt == 0
+        return INVALID if is_first else by_verdicts(call)
+
+    tree, conversation = grow(script), Conversation(RULES, DATAPOINT, PLAN.seed)
+    rule = replace(rule_of("verifier"), invalid_answers=answers_of_all_tries)
+    pairs = list(rule.draw(tree))
+    plain = [pair for pair in pairs if isinstance(pair.non_preferred, ResponseNode)]
+    assert plain == list(rule_of("verifier").draw(tree))
+    # Two verdicts were invalid at first, and one was in all tries. None is preferred, also where
+    # there is no negative response.
+    with_invalid = [pair for pair in pairs if pair not in plain]
+    assert [pair.node.path for pair in with_invalid] == [(0,), (1,), (2,)]
+    preferred = [pair.preferred.path for pair in with_invalid]
+    assert preferred[0] in ((0, 0), (0, 1))
+    assert preferred[1:] == [(1, 1), (2, 0)]
+    for pair in with_invalid:
+        example = pair.preference(conversation)
+        assert example.preferred == ACCEPT
+        assert re.match(r"\d+: ", example.non_preferred)
+    # Other agents are not concerned.
+    prover = replace(rule_of("prover"), invalid_answers=answers_of_all_tries)
+    assert list(prover.draw(tree)) == list(rule_of("prover").draw(tree))
+
+
+def test_invalid_answers_alone_are_no_pair() -> None:
+    def script(call):
+        if call.agent == "prover":
+            return f"Argument {path_of(call)}."
+        return REJECT if path_of(call)[1] else INVALID
+
+    rule = replace(rule_of("verifier"), invalid_answers=answers_of_all_tries)
+    assert list(rule.draw(grow(script))) == []
 
 
 def test_equal_texts_are_no_pair() -> None:
