@@ -108,8 +108,13 @@ def test_a_tree_asks_in_each_round_as_many_times_more_as_there_are_responses() -
     assert difference == 12 * (0 * 3 + 1 * 9 + 2 * 27)
 
 
-def test_a_tree_trains_in_the_worst_case_on_a_pair_at_each_point() -> None:
-    changes = {"trainer": "pure_text_malt", "fine_tuning": {"n_epochs": 1}}
+@pytest.mark.parametrize("pair_invalid", [False, True])
+def test_a_tree_trains_in_the_worst_case_on_a_pair_at_each_point(pair_invalid: bool) -> None:
+    changes = {
+        "trainer": "pure_text_malt",
+        "fine_tuning": {"n_epochs": 1},
+        "pure_text_malt": {"pair_invalid": pair_invalid},
+    }
     plans = [
         plan_of(every_agent={"model_name": "m", "max_tokens_per_message": limit}, **changes)
         for limit in (100, 101)
@@ -117,7 +122,8 @@ def test_a_tree_trains_in_the_worst_case_on_a_pair_at_each_point() -> None:
     # The verifier has 1 + 4 points in each of 12 trees, the prover 2. An example of the verifier
     # has two answers after at most two messages, one of the prover two answers after one.
     difference = plans[1].worst.trained_tokens - plans[0].worst.trained_tokens
-    assert difference == 12 * (5 * (2 + 2) + 2 * (1 + 2))
+    # With invalid answers there may be another pair at each point.
+    assert difference == (1 + pair_invalid) * 12 * (5 * (2 + 2) + 2 * (1 + 2))
 
 
 def test_the_first_verifier_is_called_once_for_each_dialogue_of_later_tests() -> None:
