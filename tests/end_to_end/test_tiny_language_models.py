@@ -26,9 +26,9 @@ def models(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("experiment", ["tiny_ei", "tiny_malt"])
+@pytest.mark.parametrize(("experiment", "expected"), [("tiny_ei", 0.8), ("tiny_malt", 0.75)])
 def test_training_teaches_a_verifier_that_guessed(
-    repository: Path, models: Path, experiment: str
+    repository: Path, models: Path, experiment: str, expected: float
 ) -> None:
     options = [f"experiment={experiment}", "seed=1", f"run_id={experiment}"]
     run_script(repository, models, "run_experiment", *options, "rl.num_iterations=10")
@@ -38,7 +38,9 @@ def test_training_teaches_a_verifier_that_guessed(
         for end in ("", "_ci_low", "_ci_high")
     )
     assert accuracy[0] < 0.6
-    assert accuracy[-1] >= 0.8
+    assert accuracy[-1] >= expected
     assert low[-1] > high[0]
     fabricated = [value for _, value in metrics.values("test_prover.fabricated_share")]
     assert fabricated[-1] < fabricated[0]
+    invalid = [value for _, value in metrics.values("test_verifier.retry_share")]
+    assert invalid[-1] < invalid[0]
