@@ -35,7 +35,7 @@ class ViewerState:
     def prepare(self) -> None:
         """Do what first requests would wait for: compile templates, and read all runs."""
         prepare_templates()
-        with suppress(OSError):  # The list of runs says what is wrong with the folder.
+        with suppress(NipError, OSError):  # The list of runs says what is wrong.
             self.catalogue.all()
 
     def folder(self, run_id: str) -> Path:
