@@ -27,7 +27,7 @@ class PureTextMaltParameters(ResponseTreeParameters):
     """Prefer positive responses to invalid answers as well, which are otherwise not learnt from."""
 
     beta: Positive | None = None
-    """Weight of the KL penalty towards the model before the job; None: chosen by the service."""
+    """Weight of the KL penalty towards the reference model; None: chosen by the service."""
 
     unused_rules: ClassVar = (
         UnusedOptionRule(
