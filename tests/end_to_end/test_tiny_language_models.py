@@ -26,7 +26,9 @@ def models(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("experiment", "expected"), [("tiny_ei", 0.8), ("tiny_malt", 0.75)])
+@pytest.mark.parametrize(
+    ("experiment", "expected"), [("tiny_ei", 0.8), ("tiny_malt", 0.75), ("tiny_grpo", 0.8)]
+)
 def test_training_teaches_a_verifier_that_guessed(
     repository: Path, models: Path, experiment: str, expected: float
 ) -> None:
