@@ -47,7 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 SHAPING = {
     variant: {**GRAPHS, "trainer": "spg", "spg": {"variant": variant}}
-    for variant in ("psos", "pspg")
+    for variant in ("spg", "psos", "pspg")
 }
 """Opponent-aware learning, of which an update is compared with a plain step of PPO."""
 
