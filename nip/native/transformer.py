@@ -6,23 +6,17 @@ by overhead: on a CPU, plain matrix products take about 0.6 of their time.
 
 import ctypes
 from collections.abc import Sequence
+from functools import partial
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nip.native.kernels import (
-    differentiable_gradients,
-    empty_like_each,
-    kernels_for,
-    pointer,
-    pointers,
-    records_gradients,
-    sizes,
-)
+from nip.native.kernels import sizes
+from nip.native.layers import Layers
 
 LAYER_NORM_EPS = 1e-5
 """Added to the variance of a token, as PyTorch does by default."""
@@ -72,15 +66,15 @@ def transformer_layers(
     dropout : float
         Probability of dropout, as in :class:`torch.nn.TransformerEncoderLayer`.
     """
-    library = None
-    if weights and dropout == 0.0 and tokens.shape[-1] > 1:  # Single features have no norm.
-        library = kernels_for((tokens, allowed, *weights))
-    if library is None:
+    if not weights or dropout > 0 or tokens.shape[-1] == 1:  # Single features have no norm.
         return _plain(tokens, allowed, is_real, weights, num_heads, dropout)
-    is_real = is_real.contiguous()
-    if not records_gradients((tokens, *weights)):
-        return _run(library, num_heads, tokens, allowed, is_real, weights)[0]
-    return _NativeTransformer.apply((library, num_heads), tokens, allowed, is_real, *weights)
+    layers = Layers(
+        "transformer",
+        partial(_plain, num_heads=num_heads, dropout=0.0),
+        partial(_sizes, num_heads=num_heads),
+        constants=(ctypes.c_float(LAYER_NORM_EPS),),
+    )
+    return layers(tokens, allowed, is_real, weights)
 
 
 def attend_with_products(
@@ -156,71 +150,9 @@ def _plain_layer(
 
 
 def _sizes(
-    num_heads: int, tokens: Tensor, allowed: Tensor, weights: Sequence[Tensor]
+    tokens: Tensor, allowed: Tensor, weights: Sequence[Tensor], num_heads: int
 ) -> ctypes.Array:
     first = LayerWeights(*weights[: len(LayerWeights._fields)])
     stride = 0 if len(allowed) == 1 else allowed[0].numel()
     layers = len(weights) // len(LayerWeights._fields)
     return sizes(*tokens.shape, len(first.linear1_weight), num_heads, layers, stride)
-
-
-def _run(
-    library: ctypes.CDLL,
-    num_heads: int,
-    tokens: Tensor,
-    allowed: Tensor,
-    is_real: Tensor,
-    weights: Sequence[Tensor],
-    *,
-    keeps: bool = False,
-) -> tuple[Tensor, Tensor | None]:
-    """Return the output and, on request, what the backward pass reads."""
-    shape, real = _sizes(num_heads, tokens, allowed, weights), pointer(is_real)
-    kept = tokens.new_empty(library.nip_transformer_kept(shape, real)) if keeps else None
-    output = torch.empty_like(tokens)
-    inputs = pointer(tokens), pointer(allowed), real, pointers(weights)
-    eps = ctypes.c_float(LAYER_NORM_EPS)
-    library.nip_transformer_forward(shape, eps, *inputs, pointer(output), pointer(kept))
-    return output, kept
-
-
-class _NativeTransformer(torch.autograd.Function):
-    """The layers by a kernel, with gradients of tokens and weights."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        options: tuple[ctypes.CDLL, int],
-        tokens: Tensor,
-        allowed: Tensor,
-        is_real: Tensor,
-        *weights: Tensor,
-    ) -> Tensor:
-        """Compute the output, and keep what the backward pass reads."""
-        output, kept = _run(*options, tokens, allowed, is_real, weights, keeps=True)
-        ctx.options = options
-        ctx.save_for_backward(kept, tokens, allowed, is_real, *weights)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients; if they are to be differentiated again, by PyTorch."""
-        kept, tokens, allowed, is_real, *weights = ctx.saved_tensors
-        library, num_heads = ctx.options
-        if torch.is_grad_enabled():
-            output = _plain(tokens, allowed, is_real, weights, num_heads, 0.0)
-            first, *others = differentiable_gradients(output, (tokens, *weights), grads)
-            return None, first, None, None, *others
-        d_output = grads[0].contiguous()  # Held until the kernel has ended.
-        d_tokens, d_weights = torch.empty_like(tokens), empty_like_each(weights)
-        library.nip_transformer_backward(
-            _sizes(num_heads, tokens, allowed, weights),
-            pointer(d_output),
-            pointer(allowed),
-            pointer(is_real),
-            pointers(weights),
-            pointer(kept),
-            pointer(d_tokens),
-            pointers(d_weights),
-        )
-        return None, d_tokens, None, None, *d_weights
