@@ -107,20 +107,18 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
 
     def _groups(self) -> dict[str, list[Group]]:
         """Return the responses of each agent in all iterations that it learns from."""
-        rules = pair_rules(self.protocol_handler)
         reward = self.hyper_params.pure_text_grpo.invalid_reward
-        invalid: dict[str, Any] = (
-            {}
-            if reward is None
-            else {"invalid_answers": self._stored.invalid_answers, "invalid_reward": reward}
-        )
+        invalid_answers = None if reward is None else self._stored.invalid_answers
+        rules = pair_rules(self.protocol_handler, invalid_answers)
         first = {rule.agent: self._first_iteration(rule.agent) for rule in rules}
         found: dict[str, list[Group]] = {rule.agent: [] for rule in rules}
         for iteration in range(min(first.values()), self.state.iteration + 1):
             for root in self._stored.trees(iteration):
                 for rule in rules:
                     if iteration >= first[rule.agent]:
-                        found[rule.agent] += groups_of(root, rule, iteration, **invalid)
+                        found[rule.agent] += groups_of(
+                            root, rule, iteration, invalid_reward=reward or 0.0
+                        )
         return found
 
     def _updated_baselines(self, groups: Mapping[str, list[Group]]) -> dict[str, float]:

@@ -84,7 +84,7 @@ class PairRule:
                 preferred = usable[rng.integers(len(usable))]
                 others = self._differing(negative, preferred)
                 yield ResponsePair(self.agent, node, preferred, others[rng.integers(len(others))])
-            invalid = self._invalid(node)
+            invalid = self.invalid(node)
             if positive and invalid:
                 rng = self._generator(root, node, "invalid pair")
                 preferred = positive[rng.integers(len(positive))]
@@ -112,8 +112,8 @@ class PairRule:
         seed = stable_seed(root.rollout.seed, purpose, *node.path, self.agent)
         return np.random.default_rng(seed)
 
-    def _invalid(self, node: ResponseNode) -> list[MessageRecord]:
-        """Return the invalid answers of the agent at a node."""
+    def invalid(self, node: ResponseNode) -> list[MessageRecord]:
+        """Return the invalid answers of the agent at a node; none if they are not read."""
         if self.invalid_answers is None:
             return []
         return [answer for said in self.messages(node) for answer in self.invalid_answers(said)]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.scenario_base.text.rollout import MessageRecord
-from nip.trainers.text.preference_pairs import InvalidAnswers, PairRule, message_of
+from nip.trainers.text.preference_pairs import PairRule, message_of
 
 Scale = Literal["group", "batch", "none"]
 """Divisor of advantages: deviation of a group, of all responses of the agent, or none."""
@@ -49,7 +49,6 @@ def groups_of(
     rule: PairRule,
     iteration: int = 0,
     *,
-    invalid_answers: InvalidAnswers | None = None,
     invalid_reward: float = 0.0,
 ) -> Iterator[Group]:
     """Yield the responses of an agent at each point of a tree at which it moves.
@@ -62,26 +61,21 @@ def groups_of(
     root : ResponseNode
         Root of the tree.
     rule : PairRule
-        Says which agent, and which of its responses have a reward.
+        Says which agent, and which of its responses have a reward. If it reads invalid answers,
+        each is a further response of the group, behind the others.
     iteration : int
         Index of the iteration that sampled the tree.
-    invalid_answers : callable, optional
-        Reads the invalid answers of a turn, also those after which another try was valid. Each is a
-        further response of the group, behind the others. None: they are left out.
     invalid_reward : float
-        Reward of each of them.
+        Reward of each invalid answer.
     """
     for node in root.nodes():
         group = [
             Response(root, node, message_of(child, rule.agent), reward, iteration)
             for child, reward in rule.responses(node)
         ]
-        if invalid_answers is not None:
-            group += [
-                Response(root, node, answer, invalid_reward, iteration)
-                for message in rule.messages(node)
-                for answer in invalid_answers(message)
-            ]
+        group += [
+            Response(root, node, answer, invalid_reward, iteration) for answer in rule.invalid(node)
+        ]
         if group:
             yield tuple(group)
 

@@ -122,14 +122,11 @@ def test_invalid_answers_are_further_responses_if_they_have_a_reward() -> None:
         return INVALID if is_first else by_verdicts(call)
 
     tree = grow(script)
-    own = list(
-        groups_of(
-            tree,
-            rule_of("verifier"),
-            invalid_answers=answers_of_all_tries,
-            invalid_reward=-2.0,
-        )
+    verifier, prover = (
+        replace(rule_of(agent), invalid_answers=answers_of_all_tries)
+        for agent in ("verifier", "prover")
     )
+    own = list(groups_of(tree, verifier, invalid_reward=-2.0))
     # Verdict (1, 0) has a valid second try; (2, 2) has none, however often it is asked for.
     num_tries = len(tree.children[2].children[2].rollout.messages[-1].problems)
     assert num_tries >= 1
@@ -142,8 +139,7 @@ def test_invalid_answers_are_further_responses_if_they_have_a_reward() -> None:
     assert found[7].advantage == pytest.approx(1 - (1 - 2 * num_tries) / (1 + num_tries))
     # The rewards of others, and the expected rewards of the verifier, are what they were.
     assert tree.expected_rewards() == grow().expected_rewards()
-    given = {"invalid_answers": answers_of_all_tries, "invalid_reward": -2.0}
-    assert groups(tree, "prover") == list(groups_of(tree, rule_of("prover"), **given))
+    assert groups(tree, "prover") == list(groups_of(tree, prover, invalid_reward=-2.0))
 
 
 def test_a_failure_changes_no_advantage_of_the_others() -> None:
