@@ -81,19 +81,22 @@ def show_question_episodes(request: Request) -> Response:
     datapoint = request.path_params["datapoint"]
     state.folder(run_id)
     asked = state.catalogue.get(run_id)
-    groups = []
-    for run in state.catalogue.all():
-        if _questions_of(run) == _questions_of(asked):
-            found = episodes_of_datapoint(state.folder(run.run_id), datapoint)
-            drawn = [
-                (iteration, draw_episode(state, run.run_id, iteration, each))
-                for iteration, each in _spread(found)
-            ]
-            groups += [(run, drawn, len(found))] if found else []
-    groups.sort(key=lambda group: (group[0].run_id != run_id, group[0].run_id))
-    return page(
-        request, "question_episodes.html", run=asked, datapoint=datapoint, groups=groups[:MAX_RUNS]
-    )
+    found = [
+        (run, episodes)
+        for run in state.catalogue.all()
+        if _questions_of(run) == _questions_of(asked)
+        and (episodes := episodes_of_datapoint(state.folder(run.run_id), datapoint))
+    ]
+    found.sort(key=lambda each: (each[0].run_id != run_id, each[0].run_id))
+    groups = [
+        (
+            run,
+            [(at, draw_episode(state, run.run_id, at, each)) for at, each in _spread(episodes)],
+            len(episodes),
+        )
+        for run, episodes in found[:MAX_RUNS]
+    ]
+    return page(request, "question_episodes.html", run=asked, datapoint=datapoint, groups=groups)
 
 
 def _questions_of(run: RunSummary) -> tuple[str, ...]:
