@@ -38,6 +38,20 @@ struct Graph {
     }
 };
 
+// Weights of one layer for products from the right: matrices turned, columns padded.
+struct GinWeights {
+    Buffer w1, b1, w2, b2;
+    void read(const GinSizes& z, const float* const* params, int64_t layer) {
+        const float* const* p = params + 4 * layer;
+        const int64_t pw = z.pw(), ph = z.ph();
+        w1.resize(z.width * ph), b1.resize(ph), w2.resize(z.hidden * pw), b2.resize(pw);
+        transpose(p[0], z.width, w1.data(), ph, z.hidden, z.width);
+        transpose(p[2], z.hidden, w2.data(), pw, z.width, z.hidden);
+        std::memcpy(b1.data(), p[1], z.hidden * sizeof(float));
+        std::memcpy(b2.data(), p[3], z.width * sizeof(float));
+    }
+};
+
 }  // namespace
 
 extern "C" {
@@ -56,15 +70,8 @@ void nip_gin_forward(const int64_t* sizes, const float* input, const float* neig
                      float* saved) {
     const GinSizes& z = *reinterpret_cast<const GinSizes*>(sizes);
     const int64_t pw = z.pw(), ph = z.ph(), rows = z.nodes * z.streams;
-    std::vector<Buffer> w1(z.layers), b1(z.layers), w2(z.layers), b2(z.layers);
-    for (int64_t l = 0; l < z.layers; ++l) {
-        const float* const* p = params + 4 * l;
-        w1[l].resize(z.width * ph), b1[l].resize(ph), w2[l].resize(z.hidden * pw), b2[l].resize(pw);
-        transpose(p[0], z.width, w1[l].data(), ph, z.hidden, z.width);
-        transpose(p[2], z.hidden, w2[l].data(), pw, z.width, z.hidden);
-        std::memcpy(b1[l].data(), p[1], z.hidden * sizeof(float));
-        std::memcpy(b2[l].data(), p[3], z.width * sizeof(float));
-    }
+    std::vector<GinWeights> w(z.layers);
+    for (int64_t l = 0; l < z.layers; ++l) w[l].read(z, params, l);
     Graph graph;
     Buffer x(rows * pw), space(saved ? 0 : rows * z.kept());
     std::memset(output, 0, z.graphs * rows * z.width * sizeof *output);
@@ -78,11 +85,11 @@ void nip_gin_forward(const int64_t* sizes, const float* input, const float* neig
             activate(x.data(), a, r * pw, z.activation);
             multiply({graph.edges.data(), n}, a, z.streams * pw, s, z.streams * pw, n, n,
                      z.streams * pw);
-            multiply({s, pw}, w1[l].data(), ph, t, ph, r, z.width, ph, BIAS_OF_COLUMN,
-                     b1[l].data());
+            multiply({s, pw}, w[l].w1.data(), ph, t, ph, r, z.width, ph, BIAS_OF_COLUMN,
+                     w[l].b1.data());
             activate(t, t, r * ph, z.activation);
-            multiply({t, ph}, w2[l].data(), pw, x.data(), pw, r, z.hidden, pw, BIAS_OF_COLUMN,
-                     b2[l].data());
+            multiply({t, ph}, w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw,
+                     BIAS_OF_COLUMN, w[l].b2.data());
             if (saved) saved += r * z.kept();
         }
         graph.move<true>(z, output, g, x.data());
@@ -130,6 +137,38 @@ void nip_gin_backward(const int64_t* sizes, const float* d_output, const float* 
         copy_rows(d_w2[l].data(), ph, p[2], z.hidden, z.width, z.hidden);
         std::memcpy(p[1], d_b1[l].data(), z.hidden * sizeof(float));
         std::memcpy(p[3], d_b2[l].data(), z.width * sizeof(float));
+    }
+}
+
+// The change of the output along `t_input` and `t_params`, changes of the input and parameters.
+void nip_gin_tangent(const int64_t* sizes, const float* t_input, const float* neighbours,
+                     const uint8_t* mask, const float* const* params, const float* const* t_params,
+                     const float* saved, float* t_output) {
+    const GinSizes& z = *reinterpret_cast<const GinSizes*>(sizes);
+    const int64_t pw = z.pw(), ph = z.ph(), rows = z.nodes * z.streams;
+    std::vector<GinWeights> w(z.layers), t_w(z.layers);
+    for (int64_t l = 0; l < z.layers; ++l) w[l].read(z, params, l), t_w[l].read(z, t_params, l);
+    Graph graph;
+    Buffer x(rows * pw), sums(rows * pw), hidden(rows * ph);
+    std::memset(t_output, 0, z.graphs * rows * z.width * sizeof *t_output);
+    for (int64_t g = 0; g < z.graphs; ++g) {
+        graph.read(z, neighbours, mask, g);
+        const int64_t n = graph.n, r = n * z.streams, wide = z.streams * pw;
+        graph.move<false>(z, t_input, g, x.data());
+        for (int64_t l = 0; l < z.layers; ++l) {
+            const float *a = saved, *s = a + r * pw, *t = s + r * pw;
+            times_slope(x.data(), a, r * pw, z.activation);
+            multiply({graph.edges.data(), n}, x.data(), wide, sums.data(), wide, n, n, wide);
+            multiply({sums.data(), pw}, w[l].w1.data(), ph, hidden.data(), ph, r, z.width, ph,
+                     BIAS_OF_COLUMN, t_w[l].b1.data());
+            multiply({s, pw}, t_w[l].w1.data(), ph, hidden.data(), ph, r, z.width, ph, ADD);
+            times_slope(hidden.data(), t, r * ph, z.activation);
+            multiply({hidden.data(), ph}, w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw,
+                     BIAS_OF_COLUMN, t_w[l].b2.data());
+            multiply({t, ph}, t_w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw, ADD);
+            saved += r * z.kept();
+        }
+        graph.move<true>(z, t_output, g, x.data());
     }
 }
 

@@ -4,4 +4,4 @@
 // that it needs stays in the first-level cache. What the backward pass reads is kept in `saved`.
 // Every sum has a fixed order, so that the same input gives the same bits.
 #include "gin.h"
-#include "transformer.h"
+#include "transformer_tangent.h"

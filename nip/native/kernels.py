@@ -4,6 +4,7 @@ import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -64,25 +65,26 @@ def pointer(tensor: Tensor | None) -> ctypes.c_void_p:
 
 def pointers(tensors: Sequence[Tensor]) -> ctypes.Array:
     """Return the addresses of the data of tensors."""
-    return (ctypes.c_void_p * len(tensors))(*[tensor.data_ptr() for tensor in tensors])
+    return array_of([tensor.data_ptr() for tensor in tensors])
 
 
-def empty_like_each(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return uninitialised tensors of the same shapes, in one block of memory."""
-    counts = [tensor.numel() for tensor in tensors]
-    parts = tensors[0].new_empty(sum(counts)).split(counts)
-    return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
+def array_of(addresses: Sequence[int]) -> ctypes.Array:
+    """Return addresses as C reads them."""
+    return (ctypes.c_void_p * len(addresses))(*addresses)
+
+
+def pointers_into(flat: Tensor, tensors: Sequence[Tensor]) -> list[int]:
+    """Return the addresses of the parts of a flat float32 tensor, as large as others."""
+    sizes_in_bytes = [4 * tensor.numel() for tensor in tensors]
+    return list(accumulate(sizes_in_bytes[:-1], initial=flat.data_ptr()))
+
+
+def parts_like(flat: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the parts of a flat tensor in the shapes of others, one after another."""
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
 
 def records_gradients(tensors: Sequence[Tensor]) -> bool:
     """Return whether PyTorch records operations on these tensors for a backward pass."""
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
-def differentiable_gradients(
-    output: Tensor, inputs: Sequence[Tensor], grads: Sequence[Tensor]
-) -> list[Tensor | None]:
-    """Return gradients that can be differentiated again; None for inputs that require none."""
-    wanted = [each for each in inputs if each.requires_grad]
-    found = iter(torch.autograd.grad(output, wanted, grads, create_graph=True))
-    return [next(found) if each.requires_grad else None for each in inputs]

@@ -70,11 +70,13 @@ class GameObjective(ShapingObjective):
             sampled = sampled_game(strategies, learning, rollouts, self._discount)
             losses = {name: sampled.loss(name, name) for name in learning}
             game = sampled
-        directions = self.directions(game)
-        metrics = shaping_metrics(directions)
+        corrections = self.corrections(game)
+        metrics = shaping_metrics(corrections, learning)
         for name, strategy in learning.items():
             metrics[f"{name}.loss_objective"] = losses[name]
-            loss = loss + along((strategy,), directions.total[name], losses[name])
+            # The gradient of a loss in the strategies of others is none of its direction.
+            direction = along((strategy,), corrections.direction(game, name))
+            loss = loss + losses[name].detach() + direction
         detached = {name: value.detach() for name, value in metrics.items()}
         return TensorDict({"loss_objective": loss, **detached})
 

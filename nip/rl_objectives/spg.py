@@ -1,5 +1,6 @@
 """Objective of opponent-aware learning: Stackelberg policy gradients, LOLA, SOS and others."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from nip.errors import ParameterError
 from nip.rl_objectives.objective import MIN_ADVANTAGE_STD, AgentFrames, Objective
 from nip.rl_objectives.opponent_shaping.game import DifferentiableGame
 from nip.rl_objectives.opponent_shaping.inverse_hessian.methods import InverseHessian
-from nip.rl_objectives.opponent_shaping.rule import Directions, ShapingRule
+from nip.rl_objectives.opponent_shaping.rule import Corrections, ShapingRule
 from nip.rl_objectives.opponent_shaping.sampled_game import (
     MixedDerivative,
     SampledActions,
@@ -30,9 +31,9 @@ METRICS = ("loss_objective", "shaping_norm", "lookahead_norm")
 class ShapingObjective(Objective):
     """Base class of objectives whose gradients come from a ``ShapingRule``.
 
-    The directions of descent take the place of the gradients of one loss: ``along`` returns a loss
-    whose gradients they are, so that clipping, accumulation, loss scaling and additional loss terms
-    work as for any other loss.
+    What the rule subtracts from the gradients becomes part of the gradient of one loss, see
+    ``along``, so that clipping, accumulation, loss scaling and additional loss terms work as for
+    any other loss.
 
     Parameters
     ----------
@@ -52,10 +53,10 @@ class ShapingObjective(Objective):
         self._inverse_hessian = inverse_hessian
         self.register_buffer("_generator_state", inverse_hessian.generator.get_state())
 
-    def directions(self, game: DifferentiableGame) -> Directions:
-        """Return the directions of descent of all players."""
+    def corrections(self, game: DifferentiableGame) -> Corrections:
+        """Return what is subtracted from the gradients of the players' own losses."""
         self._inverse_hessian.begin_update()
-        return self.rule.directions(game)
+        return self.rule.corrections(game)
 
     def finish_iteration(self) -> None:
         """Keep the state of the generator for the checkpoint."""
@@ -82,13 +83,11 @@ class _Along(torch.autograd.Function):
         return None, None, *torch._foreach_mul(ctx.parts, grads[0])
 
 
-def along(
-    parameters: tuple[Tensor, ...], direction: Float[Tensor, " d"], value: Tensor
-) -> Float[Tensor, ""]:
-    """Return a scalar that equals ``value`` and has the gradient ``direction``, which is flat."""
+def along(parameters: tuple[Tensor, ...], direction: Float[Tensor, " d"]) -> Float[Tensor, ""]:
+    """Return a scalar that is 0 and has the gradient ``direction``, which is flat."""
     parts = direction.split([each.numel() for each in parameters])
     shaped = tuple(part.view_as(each) for part, each in zip(parts, parameters, strict=True))
-    result: Tensor = _Along.apply(value.detach(), shaped, *parameters)
+    result: Tensor = _Along.apply(direction.new_zeros(()), shaped, *parameters)
     return result
 
 
@@ -103,12 +102,16 @@ def actor_parameters(agent: Agent) -> tuple[nn.Parameter, ...]:
     )
 
 
-def shaping_metrics(directions: Directions) -> dict[str, Tensor]:
+def shaping_metrics(corrections: Corrections, names: Iterable[str]) -> dict[str, Tensor]:
     """Return the norms of the terms of each player, and the weight of the shaping terms."""
-    metrics = {"shaping_weight": directions.shaping_weight}
-    for name in directions.total:
-        metrics[f"{name}.shaping_norm"] = directions.shaping[name].norm()
-        metrics[f"{name}.lookahead_norm"] = directions.lookahead[name].norm()
+    weight = corrections.shaping_weight
+    metrics = {"shaping_weight": weight}
+    for name in names:
+        for kind, terms in (
+            ("shaping_norm", corrections.shaping),
+            ("lookahead_norm", corrections.lookahead),
+        ):
+            metrics[f"{name}.{kind}"] = terms[name].norm() if name in terms else 0 * weight
     return metrics
 
 
@@ -193,13 +196,16 @@ class SpgObjective(ShapingObjective):
             metrics[f"{each.name}.loss_critic"] = critic
         if players:
             game = self._game(tensordict, players)
-            directions = self.directions(game)
-            metrics |= shaping_metrics(directions)
+            corrections = self.corrections(game)
+            metrics |= shaping_metrics(corrections, players)
             for name, player in players.items():
                 value = game.loss(name, name) + player.regularizer
                 metrics[f"{name}.loss_objective"] = value
-                policy = along(player.parameters, directions.total[name], value)
-                losses["loss_objective"] = losses["loss_objective"] + policy
+                losses["loss_objective"] = losses["loss_objective"] + value
+                correction = corrections.of(name)
+                if correction is not None:
+                    part = along(player.parameters, -correction)
+                    losses["loss_objective"] = losses["loss_objective"] + part
         return TensorDict(losses | {name: value.detach() for name, value in metrics.items()})
 
     def _player(self, frames: AgentFrames, num_frames: int) -> SampledActions:

@@ -127,7 +127,10 @@ def test_they_give_the_same_bits_again_but_not_those_of_pytorch(name: str) -> No
     assert not torch.equal(first[-1], derivatives(case, is_native=False)[-1])
 
 
-@pytest.mark.parametrize("name", ["one stream", "a mask for each"])
+SMALL = ["one stream", "odd widths", "a mask for each", "odd sizes"]
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_gradients_can_be_differentiated_again(name: str) -> None:
     compute, values = CASES[name]()
     second = []
@@ -138,6 +141,41 @@ def test_gradients_can_be_differentiated_again(name: str) -> None:
             squares = sum((gradient**2).sum() for gradient in gradients)
             second.append(torch.autograd.grad(squares, inputs, materialize_grads=True))
     assert distance(*second) < 1e-4
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_change_of_the_output_along_a_direction(name: str) -> None:
+    compute, values = CASES[name]()
+    directions = [torch.randn(value.shape) for value in values]
+    changes = []
+    for is_native, dtype in ((True, torch.float32), (False, torch.float32), (False, torch.float64)):
+        inputs = [value.to(dtype).requires_grad_() for value in values]
+        with native_kernels(is_native):
+            output = compute(inputs)
+            # The derivative of a product of the Jacobian with weights, in the weights.
+            weights = torch.zeros_like(output, requires_grad=True)
+            products = torch.autograd.grad(output, inputs, weights, create_graph=True)
+            pairs = zip(products, directions, strict=True)
+            slope = sum((product * each.to(dtype)).sum() for product, each in pairs)
+            changes.append(torch.autograd.grad(slope, weights)[0])
+    native, plain, exact = ([change] for change in changes)
+    assert distance(native, exact) < 5e-6 + 4 * distance(plain, exact) < 1e-3
+
+
+@pytest.mark.parametrize("by_output", [False, True])
+@pytest.mark.parametrize("name", ["one stream", "a mask for each"])
+def test_third_derivatives_are_refused(name: str, by_output: bool) -> None:
+    compute, values = CASES[name]()
+    inputs = [value.requires_grad_() for value in values]
+    with native_kernels(True):
+        output = compute(inputs)
+    weights = torch.ones_like(output, requires_grad=True)
+    total = (output * weights).sum()
+    for _ in range(2):
+        gradients = torch.autograd.grad(total, inputs, create_graph=True)
+        total = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+    with pytest.raises(RuntimeError, match="no third derivatives"):
+        torch.autograd.grad(total, weights if by_output else inputs)
 
 
 @pytest.mark.parametrize("name", ["default GIN", "default transformer"])

@@ -55,20 +55,33 @@ VARIANTS: dict[Variant, Traits] = {
 
 
 @dataclass(frozen=True)
-class Directions:
-    """The directions of descent of all players, and what they are made of."""
+class Corrections:
+    """What a gradient rule subtracts from the plain gradients of the players' own losses.
 
-    total: dict[str, Tensor]
-    """Direction of each player, in place of its gradient."""
+    Players without a term are missing from its mapping.
+    """
 
     shaping: dict[str, Tensor]
-    """Shaping term of each player."""
+    """Shaping term of each player, before its weight."""
 
     lookahead: dict[str, Tensor]
     """Look-ahead term of each player."""
 
     shaping_weight: Tensor
     """Weight of the shaping terms, a scalar: 1 except in stable opponent shaping."""
+
+    def of(self, player: str) -> Tensor | None:
+        """Return the sum of a player's terms, to be subtracted from its gradient; None for none."""
+        ahead, shaping = self.lookahead.get(player), self.shaping.get(player)
+        if shaping is None:
+            return ahead
+        weighted = self.shaping_weight * shaping
+        return weighted if ahead is None else ahead + weighted
+
+    def direction(self, game: DifferentiableGame, player: str) -> Tensor:
+        """Return the direction of descent of a player, in place of its gradient."""
+        gradient, correction = game.gradient(player, player), self.of(player)
+        return gradient if correction is None else gradient - correction
 
 
 @dataclass(frozen=True)
@@ -126,11 +139,13 @@ class ShapingRule:
         """What distinguishes the variant."""
         return VARIANTS[self.variant]
 
-    def directions(self, game: DifferentiableGame) -> Directions:
-        """Return the directions of descent of all players of a game."""
-        plain = {name: game.gradient(name, name) for name in game.names}
-        zeros = {name: torch.zeros_like(vector) for name, vector in plain.items()}
-        shaping, lookahead, corrected = dict(zeros), dict(zeros), dict(plain)
+    def corrections(self, game: DifferentiableGame) -> Corrections:
+        """Return what is subtracted from the plain gradients of a game.
+
+        Plain gradients are computed only where terms depend on them.
+        """
+        shaping: dict[str, Tensor] = {}
+        lookahead: dict[str, Tensor] = {}
         looks_ahead = self.traits.looks_ahead
         if looks_ahead is None:
             looks_ahead = self.has_lookahead
@@ -138,20 +153,27 @@ class ShapingRule:
             if self.traits.shapes and levels:
                 shaping[leader] = self._shaping(game, leader, levels)
             followers = [name for level in levels for name in level]
-            # Without a sequence all players move at once, by their plain gradients.
-            moves = plain if self.groups is None else corrected
             if looks_ahead and followers:
                 terms = [
-                    game.mixed_product(leader, name, leader, self.step_sizes[name] * moves[name])
-                    for name in followers
+                    self._lookahead(game, leader, name, shaping, lookahead) for name in followers
                 ]
                 lookahead[leader] = torch.stack(terms).sum(0)
-            corrected[leader] = plain[leader] - shaping[leader] - lookahead[leader]
-        weight = self._weight(plain, lookahead, shaping)
-        total = {
-            name: plain[name] - lookahead[name] - weight * shaping[name] for name in game.names
-        }
-        return Directions(total, shaping, lookahead, weight)
+        return Corrections(shaping, lookahead, self._weight(game, lookahead, shaping))
+
+    def _lookahead(
+        self,
+        game: DifferentiableGame,
+        leader: str,
+        follower: str,
+        shaping: Mapping[str, Tensor],
+        lookahead: Mapping[str, Tensor],
+    ) -> Tensor:
+        move = game.gradient(follower, follower)
+        # Without a sequence all players move at once, by their plain gradients.
+        if self.groups is not None:
+            for term in (shaping.get(follower), lookahead.get(follower)):
+                move = move if term is None else move - term
+        return game.mixed_product(leader, follower, leader, self.step_sizes[follower] * move)
 
     def _levels(self, names: Sequence[str]) -> list[tuple[str, list[list[str]]]]:
         """Return each player, the last one first, with the groups that it anticipates, in order.
@@ -191,12 +213,15 @@ class ShapingRule:
 
     def _weight(
         self,
-        plain: Mapping[str, Tensor],
+        game: DifferentiableGame,
         lookahead: Mapping[str, Tensor],
         shaping: Mapping[str, Tensor],
     ) -> Tensor:
-        stacked = [torch.cat(list(each.values())) for each in (plain, lookahead, shaping)]
         if not self.traits.is_stabilised:
-            return torch.ones_like(stacked[0][0])
-        gradient, ahead, shaped = stacked
+            return torch.ones(())
+        plain = {name: game.gradient(name, name) for name in game.names}
+        gradient, ahead, shaped = (
+            torch.cat([terms.get(name, torch.zeros_like(plain[name])) for name in game.names])
+            for terms in (plain, lookahead, shaping)
+        )
         return self.stable.weight(gradient, gradient - ahead, shaped)

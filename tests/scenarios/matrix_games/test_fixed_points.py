@@ -47,7 +47,9 @@ def play(
     for _ in range(num_steps):
         losses = dict(zip(names, game.losses(strategies), strict=True))
         parameters = {name: [each] for name, each in zip(names, strategies, strict=True)}
-        directions = rule.directions(ExactGame(parameters, losses)).total
+        exact = ExactGame(parameters, losses)
+        corrections = rule.corrections(exact)
+        directions = {name: corrections.direction(exact, name) for name in names}
         with torch.no_grad():
             for name, each in zip(names, strategies, strict=True):
                 each -= rate * directions[name]

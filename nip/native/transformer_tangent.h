@@ -1,0 +1,110 @@
+// Derivatives of a transformer encoder's layers in one direction.
+#pragma once
+#include "transformer.h"
+
+namespace {
+
+// Change of a linear map's output: along those of its input, t_x, matrix and bias.
+void linear_tangent(const float* w, const float* t_w, const float* t_b, const float* x,
+                    const float* t_x, float* t_out, int64_t outs, int64_t ins, int64_t p) {
+    multiply({w, ins}, t_x, p, t_out, p, outs, ins, p, BIAS_OF_ROW, t_b);
+    multiply({t_w, ins}, x, p, t_out, p, outs, ins, p, ADD);
+}
+
+// Turn the change of the input of a normalisation into that of its output, in place.
+void layer_norm_tangent(float* change, const float* normal, const float* rstd, const float* scale,
+                        const float* t_scale, const float* t_shift, int64_t width, int64_t p) {
+    for (int64_t i = 0; i < p; i += LANES) {
+        Vec mean{}, along{};
+        for (int64_t c = 0; c < width; ++c) {
+            const Vec t = load(change + c * p + i);
+            mean += t, along += t * load(normal + c * p + i);
+        }
+        mean /= (float)width, along /= (float)width;
+        for (int64_t c = 0; c < width; ++c) {
+            float* at = change + c * p + i;
+            const Vec y = load(normal + c * p + i);
+            const Vec t = (load(at) - mean - y * along) * load(rstd + i);
+            store(at, t * scale[c] + y * t_scale[c] + t_shift[c]);
+        }
+    }
+}
+
+// Change of the output of one head, along those of queries, keys and values.
+void attend_tangent(const float* q, const float* k, const float* v, const float* weights,
+                    const float* t_q, const float* t_k, const float* t_v, float* t_o,
+                    float* t_scores, int64_t d, int64_t n, int64_t p) {
+    const float scale = 1.0f / std::sqrt((float)d);
+    for (int64_t i = 0; i < p; i += LANES) {
+        Vec along{};
+        for (int64_t j = 0; j < n; ++j) {
+            Vec t{};
+            for (int64_t c = 0; c < d; ++c)
+                t += load(t_q + c * p + i) * k[c * p + j] + load(q + c * p + i) * t_k[c * p + j];
+            t *= scale;
+            store(t_scores + j * p + i, t);
+            along += t * load(weights + j * p + i);
+        }
+        for (int64_t c = 0; c < d; ++c) store(t_o + c * p + i, Vec{});
+        for (int64_t j = 0; j < n; ++j) {
+            const Vec weight = load(weights + j * p + i);
+            const Vec t = weight * (load(t_scores + j * p + i) - along);
+            for (int64_t c = 0; c < d; ++c)
+                store(t_o + c * p + i,
+                      load(t_o + c * p + i) + t * v[c * p + j] + weight * t_v[c * p + j]);
+        }
+    }
+}
+
+// Turn the change of a layer's input into that of its output, in place.
+void layer_tangent(const TransformerSizes& z, const Layer& w, const Layer& t_w, const Sequence& s,
+                   const Kept& k, float* change, float* scratch) {
+    const int64_t d = z.width, m = z.hidden, p = s.p, n = s.n, head = z.head();
+    float *t = scratch, *wide = t + d * p, *attended = wide + (3 * d + m) * p;
+    float* scores = attended + d * p;
+    linear_tangent(w.in_w, t_w.in_w, t_w.in_b, k.x, change, wide, 3 * d, d, p);
+    for (int64_t h = 0; h < z.heads; ++h) {
+        const float *q = k.qkv + h * head * p, *t_q = wide + h * head * p;
+        attend_tangent(q, q + d * p, q + 2 * d * p, k.weights + h * n * p, t_q, t_q + d * p,
+                       t_q + 2 * d * p, attended + h * head * p, scores, head, n, p);
+    }
+    linear_tangent(w.out_w, t_w.out_w, t_w.out_b, k.o, attended, t, d, d, p);
+    add_to(change, t, d * p);
+    layer_norm_tangent(change, k.y1, k.rstd1, w.g1, t_w.g1, t_w.c1, d, p);
+    for (int64_t c = 0; c < d; ++c)
+        for (int64_t i = 0; i < p; i += LANES)
+            store(t + c * p + i, load(k.y1 + c * p + i) * w.g1[c] + w.c1[c]);
+    linear_tangent(w.w1, t_w.w1, t_w.b1, t, change, wide, m, d, p);
+    times_slope(wide, k.h, m * p, RELU);
+    linear_tangent(w.w2, t_w.w2, t_w.b2, k.h, wide, t, d, m, p);
+    add_to(change, t, d * p);
+    layer_norm_tangent(change, k.y2, k.rstd2, w.g2, t_w.g2, t_w.c2, d, p);
+}
+
+}  // namespace
+
+extern "C" {
+
+// The change of the output along `t_input` and `t_params`, changes of the input and parameters.
+void nip_transformer_tangent(const int64_t* sizes, const float* t_input, const float* pattern,
+                             const uint8_t* is_real, const float* const* params,
+                             const float* const* t_params, float* saved, float* t_output) {
+    const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
+    const int64_t p = z.lanes();
+    Sequence sequence;
+    Buffer change(z.width * p), scratch((5 * z.width + z.hidden + p) * p);
+    std::memset(t_output, 0, z.batch * z.length * z.width * sizeof *t_output);
+    for (int64_t b = 0; b < z.batch; ++b) {
+        sequence.read(z, pattern, is_real, b);
+        sequence.gather(z, t_input, b, change.data());
+        for (int64_t l = 0; l < z.layers; ++l) {
+            const Kept kept(saved, z, sequence.p);
+            layer_tangent(z, layer_at(params, l), layer_at(t_params, l), sequence, kept,
+                          change.data(), scratch.data());
+            saved += z.kept(sequence.p);
+        }
+        sequence.scatter(z, change.data(), b, t_output);
+    }
+}
+
+}  // extern "C"
