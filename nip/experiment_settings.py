@@ -49,6 +49,9 @@ class ExperimentSettings(SubParameters):
     native_kernels: Literal["auto", "off"] = "auto"
     """Compile parts of networks where a C++ compiler is found, or never. Both round differently."""
 
+    agent_rows: Literal["auto", "compact", "fixed"] = "auto"
+    """Compute agents on frames that count, or on all, in fixed shapes; auto: fixed on GPUs."""
+
     checkpoint_period: Period | None = None
     """Iterations between checkpoints; by default chosen to take at most 5 % of the time."""
 

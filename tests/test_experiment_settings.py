@@ -15,6 +15,7 @@ def test_defaults_are_those_of_the_documentation():
         "data_dir": "data",
         "num_threads": 1,
         "native_kernels": "auto",
+        "agent_rows": "auto",
         "checkpoint_period": None,
         "max_checkpoints": 2,
         "permanent_every": None,

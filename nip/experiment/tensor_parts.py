@@ -16,6 +16,7 @@ from nip.scenario_base.dataset_sizes import check_num_datapoints
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.registry import scenario_registry
+from nip.scenario_base.row_selection import uses_fixed_shapes
 from nip.scenario_base.scenario import Scenario
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
@@ -53,6 +54,7 @@ def build_tensor_instance(
     check_num_datapoints(hyper_params, "train", len(train_dataset), is_divided=learns_alone)
     check_num_datapoints(hyper_params, "test", len(test_dataset))
     agents = build_agents(hyper_params, scenario, protocol, train_dataset, trainer_type)
+    agents.fixed_shapes = uses_fixed_shapes(settings.agent_rows, settings.device, agents)
     normalizer = ObservationNormalizer().to(settings.device)
     batch_shape = BatchShape(num_environments=1, num_steps=protocol.max_message_rounds)
     if trainer_type == "rl":
@@ -72,6 +74,7 @@ def build_tensor_instance(
             seed=stable_seed(hyper_params.seed, "environment", split),
             normalizer=normalizer,
             device=settings.device,
+            fixed_shapes=agents.fixed_shapes,
         )
         for split, dataset in (("train", train_dataset), ("test", test_dataset))
     }

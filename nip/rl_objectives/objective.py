@@ -14,7 +14,8 @@ from nip.errors import ParameterError
 from nip.rl_objectives.advantages import TurnBasedGAE
 from nip.scenario_base.actions import ActionMask, Choice, log_prob
 from nip.scenario_base.agent import AgentOutput
-from nip.scenario_base.combined_agents import CombinedAgents, rows_where
+from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.row_selection import RowSelection
 from nip.utils.ranks import current_ranks
 from nip.utils.replaced_methods import refuse_replaced
 
@@ -42,6 +43,9 @@ _REPLACED = {
 @dataclass(frozen=True)
 class AgentFrames:
     """The frames of a minibatch that one agent learns from, with its present outputs.
+
+    With ``fixed_shapes`` of ``CombinedAgents`` these are all frames of the minibatch. Those that
+    the agent does not learn from count for none of the means below, and ``take`` returns zeros.
 
     When several ranks train together, each has a share of the frames of a minibatch, possibly none.
     The average of the means below over all ranks is the mean over the whole minibatch, and so is
@@ -218,32 +222,31 @@ class Objective(LossModule):
         num_turns, num_values = current_ranks().mean_(counts)
         # An agent is included on all ranks or on none: a rank without rows of it must still take
         # part in the collective means.
-        counts_somewhere = (num_values > 0).tolist()
+        # With fixed shapes nothing is asked of the device, and all agents are included.
+        is_fixed = self.agents.fixed_shapes
+        is_absent = [False] * len(num_values) if is_fixed else (num_values == 0).tolist()
         for index, name, agent in self.agents:
             is_learning = any(parameter.requires_grad for parameter in agent.parameters())
-            if not is_learning or not counts_somewhere[index]:
+            if not is_learning or is_absent[index]:
                 continue
             turns, known = all_turns[:, index], all_known[:, index]
-            rows = rows_where(known)
+            rows = self.agents.select(known)
             output, choice, turn = self.agents.evaluate(index, batch, rows, with_value=with_critic)
 
-            def take(key: str, rows: Tensor | None = rows, index: int = index) -> Tensor:
-                values = batch["agents", key][:, index]
-                return values if rows is None else values.index_select(0, rows)
+            def take(key: str, rows: RowSelection = rows, index: int = index) -> Tensor:
+                return rows.take_counting(batch["agents", key][:, index])
 
-            def rows_of(mask: Tensor, rows: Tensor | None = rows) -> Tensor:
-                return (mask if rows is None else mask.index_select(0, rows)).float()
-
+            indices = rows.indices
             yield AgentFrames(
                 index=index,
                 name=name,
                 output=output,
                 choice=choice,
                 turn=turn,
-                takes_turn=rows_of(turns),
-                value_counts=rows_of(known),
+                takes_turn=rows.take(turns).float(),
+                value_counts=rows.take(known).float(),
                 num_turns=num_turns[index],
                 num_values=num_values[index],
                 take=take,
-                rows=torch.arange(len(known), device=known.device) if rows is None else rows,
+                rows=torch.arange(len(known), device=known.device) if indices is None else indices,
             )

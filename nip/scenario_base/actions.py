@@ -34,22 +34,63 @@ class Choice:
     """Chosen linear symbols; None without a linear message space."""
 
 
-def choose(output: AgentOutput, generator: torch.Generator, *, greedy: bool) -> Choice:
-    """Sample actions with a generator on the device of the logits, or take the most probable."""
+@dataclass(frozen=True)
+class Noise:
+    """Numbers of the standard exponential distribution, one for each logit of one agent."""
 
-    def draw(logits: Tensor) -> Tensor:
-        if greedy:
-            return logits.argmax(-1)
-        # Gumbel-max: the largest of logits plus Gumbel noise has the softmax distribution.
-        exponential = torch.empty_like(logits).exponential_(generator=generator)
-        return (logits - exponential.log()).argmax(-1)
+    message: Float[Tensor, "batch channel position symbol"]
+    """For the symbols."""
 
-    decision, linear = output.decision_logits, output.linear_message_logits
-    return Choice(
-        message=draw(output.message_logits),
-        decision=None if decision is None else draw(decision),
-        linear_message=None if linear is None else draw(linear),
-    )
+    decision: Float[Tensor, "batch decision"] | None
+    """For the decision; None for an agent that is not a verifier."""
+
+    linear_message: Float[Tensor, "batch channel position linear_symbol"] | None
+    """For the linear symbols; None without a linear message space."""
+
+
+def draw_noise(
+    message: Tensor, decision: Tensor | None, linear: Tensor | None, generator: torch.Generator
+) -> Noise:
+    """Draw noise of the shapes of the logits of one agent, on the device of the generator."""
+
+    def draw(logits: Tensor | None) -> Tensor | None:
+        if logits is None:
+            return None
+        return torch.empty_like(logits).exponential_(generator=generator)
+
+    drawn = draw(message)
+    assert drawn is not None
+    return Noise(drawn, draw(decision), draw(linear))
+
+
+def choose(output: AgentOutput, source: torch.Generator | Noise, *, greedy: bool) -> Choice:
+    """Sample actions, or take the most probable ones.
+
+    Parameters
+    ----------
+    output : AgentOutput
+        The logits.
+    source : torch.Generator or Noise
+        Generator on the device of the logits, or noise drawn before.
+    greedy : bool
+        Whether to take the most probable actions.
+    """
+    logits = (output.message_logits, output.decision_logits, output.linear_message_logits)
+    if greedy:
+        message, decision, linear = (None if each is None else each.argmax(-1) for each in logits)
+    else:
+        noise = draw_noise(*logits, source) if isinstance(source, torch.Generator) else source
+        drawn = (noise.message, noise.decision, noise.linear_message)
+        message, decision, linear = map(_noisy_argmax, logits, drawn)
+    assert message is not None
+    return Choice(message, decision, linear)
+
+
+def _noisy_argmax(logits: Tensor | None, exponential: Tensor | None) -> Tensor | None:
+    """Return a sample of the softmax distribution: the largest of logits plus Gumbel noise."""
+    if logits is None or exponential is None:
+        return None
+    return (logits - exponential.log()).argmax(-1)
 
 
 def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Tensor, " batch"]:

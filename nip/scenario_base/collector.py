@@ -37,6 +37,10 @@ class RolloutCollector:
         Whether to compute the values.
     discount : float, optional
         Discount per step of sampled returns after the end of a batch; None: they are not sampled.
+    complete_frames : bool
+        Whether frames hold all observations. If not, they hold what ``restored`` of the environment
+        computes the others from: ids of datapoints instead of graphs and images, and symbols of one
+        byte.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class RolloutCollector:
         greedy: bool = False,
         with_values: bool = True,
         discount: float | None = None,
+        complete_frames: bool = True,
     ) -> None:
         self.environment = environment
         self.agents = agents
@@ -56,6 +61,7 @@ class RolloutCollector:
         self.greedy = greedy
         self.with_values = with_values
         self.discount = discount
+        self.complete_frames = complete_frames
         self._generator = torch.Generator(environment.device).manual_seed(seed)
         self._state = environment.initial_state()
         self._episode_reward = self._no_reward()
@@ -67,7 +73,8 @@ class RolloutCollector:
         Returns
         -------
         batch : TensorDict
-            Of batch size (B, S). At its root the observations; under ``agents`` the actions,
+            Of batch size (B, S). At its root the observations, or what they are restored from;
+            under ``agents`` the actions,
             ``sample_log_prob``, ``value``, the logits, ``active`` (on which channels the agent
             wrote), ``decides`` (whether its decision took effect) and ``value_known`` (whether its
             value was computed); under ``next`` ``done``, ``terminated``, ``verdict`` (the decision
@@ -78,6 +85,7 @@ class RolloutCollector:
             ``bootstrap_return``, a sample of what that value estimates: the discounted rewards of
             one continuation of the episode by the same agents, which is not part of any batch.
         """
+        self.environment.prepare_resets(self.num_steps)
         frames = [self._play_step(is_first=step == 0) for step in range(self.num_steps)]
         stacked = {key: torch.stack([frame[key] for frame in frames], dim=1) for key in frames[0]}
         if self.with_values:
@@ -158,7 +166,7 @@ class RolloutCollector:
         transition: Transition,
         masks: Frame,
     ) -> Frame:
-        observed: Frame = dict(state.items())
+        observed: Frame = dict(state if self.complete_frames else self.environment.stored(state))
         acted: Frame = {("agents", name): value for name, value in actions.items()}
         return {
             **observed,
@@ -183,6 +191,8 @@ class RolloutCollector:
 
         The environments themselves stay where they are.
         """
+        if self.agents.fixed_shapes:
+            return self._sample_return_of_all(~done, discount)
         result, weight = self._no_reward(), 1.0
         rows = (~done).nonzero().squeeze(-1)
         state = {name: value[rows] for name, value in self._state.items()}
@@ -195,6 +205,21 @@ class RolloutCollector:
             weight *= discount
             rows = rows[~transition.done]
             state = {name: value[~transition.done] for name, value in transition.state.items()}
+        return result
+
+    def _sample_return_of_all(self, is_running: Tensor, discount: float) -> Tensor:
+        """Play as many rounds as an episode has at most, and count those that are not over."""
+        result, weight, state = self._no_reward(), 1.0, self._state
+        for _ in range(self.environment.protocol.num_episode_rounds):
+            running = is_running.unsqueeze(-1)
+            active = self.environment.active_mask(state) & running.unsqueeze(-1)
+            decides = self.environment.counting_mask(state) & running
+            actions = self._act(state, active, decides, None)
+            transition = self.environment.advance(state, actions)
+            result = result + weight * transition.reward * running
+            weight *= discount
+            is_running = is_running & ~transition.done
+            state = transition.state
         return result
 
     def _no_reward(self) -> Tensor:

@@ -1,14 +1,15 @@
-"""All agents of an experiment in one module, each evaluated only in the rows that need it."""
+"""All agents of an experiment in one module, each evaluated for the rows that need it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from tensordict import TensorDictBase
 from torch import Tensor, nn
 
-from nip.scenario_base.actions import ActionMask, Choice, choose, log_prob
+from nip.scenario_base.actions import ActionMask, Choice, Noise, choose, draw_noise, log_prob
 from nip.scenario_base.agent import Agent, AgentOutput
 from nip.scenario_base.agents import NUM_DECISIONS
+from nip.scenario_base.row_selection import RowSelection
 
 HIDDEN_KEYS = frozenset({"y", "datapoint_id", "decided", "opponent"})
 """Observation keys that are hidden from all agents."""
@@ -22,25 +23,11 @@ def readable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in state.items() if name not in HIDDEN_KEYS}
 
 
-def rows_where(mask: Tensor) -> Tensor | None:
-    """Return the indices of the rows in which a mask is true, or None for all rows.
-
-    The other rows are left out on every device, although counting them synchronises an accelerator
-    with the host: batch norm must not see frames in which an agent's actions have no effect.
-    """
-    rows = mask.nonzero().squeeze(-1)
-    return None if len(rows) == len(mask) else rows
-
-
-def take_rows(tensors: Mapping[str, Tensor], rows: Tensor | None) -> dict[str, Tensor]:
-    """Return the given rows of each tensor, or all where ``rows`` is None."""
-    if rows is None:
-        return dict(tensors)
-    return {name: value.index_select(0, rows) for name, value in tensors.items()}
-
-
 class CombinedAgents(nn.Module):
     """The agents of an experiment, in the protocol's order."""
+
+    fixed_shapes: bool = False
+    """Whether agents are computed on all rows, with a mask of those that count."""
 
     def __init__(self, agents: Mapping[str, Agent], message_key: str) -> None:
         super().__init__()
@@ -63,20 +50,42 @@ class CombinedAgents(nn.Module):
             assert isinstance(agent, Agent)
             yield index, name, agent
 
+    def select(self, mask: Tensor) -> RowSelection:
+        """Return how an agent is computed for the rows in which a mask, (batch,), is true."""
+        return RowSelection.of(mask, fixed_shapes=self.fixed_shapes)
+
+    def draw_noise(self, num_rows: int, generator: torch.Generator) -> list[Noise]:
+        """Draw what the actions of each agent in some rows depend on besides its logits."""
+        device = generator.device
+        shape = (num_rows, self._num_channels, self._message_size)
+        return [
+            draw_noise(
+                torch.empty(*shape, self._num_symbols, device=device),
+                torch.empty(num_rows, NUM_DECISIONS, device=device)
+                if agent.context.is_decider
+                else None,
+                None
+                if self._linear_symbols is None
+                else torch.empty(*shape, self._linear_symbols, device=device),
+                generator,
+            )
+            for _, _, agent in self
+        ]
+
     def act(
         self,
         state: Mapping[str, Tensor],
         active: Tensor,
         decides: Tensor,
         needs_value: Tensor | None,
-        generator: torch.Generator,
+        generator: torch.Generator | Sequence[Noise],
         *,
         greedy: bool = False,
     ) -> dict[str, Tensor]:
         """Choose the actions of every agent in a batch of states.
 
-        An agent is evaluated only in the rows where it is active or its value is needed. In all
-        other rows its decision is to continue and its other entries are 0; they are never read.
+        An agent is evaluated in the rows where it is active or its value is needed. In all other
+        rows its decision is to continue and its other entries are 0; they are never read.
 
         Parameters
         ----------
@@ -87,6 +96,10 @@ class CombinedAgents(nn.Module):
         needs_value : Tensor, optional
             Where the value of an inactive agent is needed, (batch, agent); None if no values are
             needed, not even those of active agents.
+        generator : torch.Generator or sequence of Noise
+            Source of random numbers on the device of the states, or what ``draw_noise`` returned.
+        greedy : bool
+            Whether agents that are not random take their most probable actions.
 
         Returns
         -------
@@ -99,14 +112,13 @@ class CombinedAgents(nn.Module):
         if needs_value is not None:
             wanted = wanted | needs_value
         for index, _, agent in self:
-            rows = rows_where(wanted[:, index])
-            if rows is not None and len(rows) == 0:
+            rows = self.select(wanted[:, index])
+            if rows.is_empty:
                 continue
-            turn = ActionMask(
-                **take_rows({"active": active[:, index], "decides": decides[:, index]}, rows)
-            )
-            output = agent(take_rows(observation, rows), with_value=needs_value is not None)
-            choice = choose(output, generator, greedy=greedy and not agent.is_random)
+            turn = ActionMask(rows.take(active[:, index]), rows.take(decides[:, index]))
+            output = agent(rows.observed(observation), with_value=needs_value is not None)
+            source = generator if isinstance(generator, torch.Generator) else generator[index]
+            choice = choose(output, source, greedy=greedy and not agent.is_random)
             self._write(result, index, rows, output, choice, log_prob(output, choice, turn))
         return result
 
@@ -115,15 +127,13 @@ class CombinedAgents(nn.Module):
         result = torch.zeros(needed.shape, device=needed.device)
         observation = readable(state)
         for index, _, agent in self:
-            rows = rows_where(needed[:, index])
-            if rows is not None and len(rows) == 0:
-                continue
-            value = agent.value(take_rows(observation, rows))
-            result[slice(None) if rows is None else rows, index] = value
+            rows = self.select(needed[:, index])
+            if not rows.is_empty:
+                rows.write(result, index, agent.value(rows.observed(observation)))
         return result
 
     def evaluate(
-        self, agent_index: int, batch: TensorDictBase, rows: Tensor | None, *, with_value: bool
+        self, agent_index: int, batch: TensorDictBase, rows: RowSelection, *, with_value: bool
     ) -> tuple[AgentOutput, Choice, ActionMask]:
         """Evaluate one agent, with its present weights, on frames that it has played.
 
@@ -131,8 +141,8 @@ class CombinedAgents(nn.Module):
         ----------
         batch : TensorDictBase
             Frames with one batch dimension, as the collector made them.
-        rows : Tensor or None
-            Indices of the frames to evaluate, (row,); None for all.
+        rows : RowSelection
+            The frames to evaluate, as ``select`` returns them.
 
         Returns
         -------
@@ -152,11 +162,11 @@ class CombinedAgents(nn.Module):
         }
         if self._linear_symbols is not None:
             played["linear"] = batch.get(("agents", "linear_message_selected"))[:, agent_index]
-        played = take_rows(played, rows)
+        played = rows.take_each(played)
         if len(played["decides"]) == 0:
             output = self._no_output(agent_index, batch.get(("agents", "active")))
         else:
-            output = agent(take_rows(observation, rows), with_value=with_value)
+            output = agent(rows.observed(observation), with_value=with_value)
         choice = Choice(played[self.message_key], played["decision"], played.get("linear"))
         return output, choice, ActionMask(played["active"], played["decides"])
 
@@ -193,7 +203,7 @@ class CombinedAgents(nn.Module):
         self,
         result: dict[str, Tensor],
         index: int,
-        rows: Tensor | None,
+        rows: RowSelection,
         output: AgentOutput,
         choice: Choice,
         log_prob_: Tensor,
@@ -208,7 +218,6 @@ class CombinedAgents(nn.Module):
             "decision_logits": output.decision_logits,
             "linear_message_logits": output.linear_message_logits,
         }
-        where = slice(None) if rows is None else rows
         for name, value in values.items():
             if value is not None:
-                result[name][where, index] = value
+                rows.write(result[name], index, value)

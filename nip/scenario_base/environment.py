@@ -23,6 +23,7 @@ from nip.scenario_base.environment_specs import (
     make_observation_spec,
     make_reward_spec,
 )
+from nip.scenario_base.episode_queue import EpisodeQueue
 from nip.scenario_base.imitation import imitation_rewards
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.transition import State, Transition
@@ -50,6 +51,8 @@ class TensorDictEnvironment(EnvBase):
         Number of parallel episodes, ``B``.
     seed : int
         Seed of the data order and of the episode seeds.
+    fixed_shapes : bool
+        Whether a step asks nothing of the device, so that it does not wait for an accelerator.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class TensorDictEnvironment(EnvBase):
         seed: int,
         normalizer: ObservationNormalizer,
         device: torch.device | str = "cpu",
+        fixed_shapes: bool = False,
     ) -> None:
         super().__init__(device=torch.device(device), batch_size=torch.Size([num_environments]))
         self.protocol = protocol
@@ -70,6 +74,7 @@ class TensorDictEnvironment(EnvBase):
         self.dataset = dataset.to(self.device)
         self.message_key = message_key
         self.normalizer = normalizer
+        self.fixed_shapes = fixed_shapes
         self.num_rounds = protocol.max_message_rounds
         self._hyper_params = hyper_params
         self._message_size = hyper_params.message_size
@@ -92,7 +97,7 @@ class TensorDictEnvironment(EnvBase):
     def initial_state(self, num_episodes: int | None = None) -> State:
         """Start episodes with the next datapoints; None: as many as there are environments."""
         count = self.num_environments if num_episodes is None else num_episodes
-        return self._first_state(self._order.draw(count), self._draw_seeds(count))
+        return self._first_state(*self._draw_episodes(count))
 
     def state_of(self, indices: Rows, seeds: Rows | None = None) -> State:
         """Return the first observations of episodes about given datapoints.
@@ -120,7 +125,43 @@ class TensorDictEnvironment(EnvBase):
         return self._first_state(indices, seeds)
 
     def _first_state(self, indices: Tensor, seeds: Tensor) -> State:
-        indices, seeds = indices.to(self.device), seeds.to(self.device)
+        """Return the first observations of episodes, with those of their datapoints."""
+        state = self._blank_state(indices.to(self.device), seeds.to(self.device))
+        return {**state, **self.datapoint_observations(state["datapoint_id"])}
+
+    def datapoint_observations(self, indices: Int[Tensor, "*batch"]) -> State:
+        """Return the observations of datapoints, (*batch, ...), which no episode changes."""
+        return {name: values[indices] for name, values in self.dataset.observations.items()}
+
+    def stored(self, state: State) -> State:
+        """Return the entries of a state that the others can be computed from, see ``restored``.
+
+        The symbols of messages become numbers of one byte: counts of the agents that chose them.
+        """
+        derived = {"x", "message", *self.dataset.observations}
+        kept = {name: value for name, value in state.items() if name not in derived}
+        return {**kept, "message_history": state["message_history"].to(torch.uint8)}
+
+    def restored(self, kept: Mapping[str, Tensor]) -> State:
+        """Return the observations that ``stored`` has left out, and those that it has shortened.
+
+        Parameters
+        ----------
+        kept : mapping of str to Tensor
+            What ``stored`` returned, with one batch dimension.
+        """
+        history, round_ = kept["message_history"].to(torch.get_default_dtype()), kept["round"]
+        last = history[self._rows_of(len(round_)), (round_ - 1).clamp_min(0)]
+        has_message = (round_ > 0).view(-1, *[1] * (last.ndim - 1))
+        return {
+            "message_history": history,
+            "x": self.normalizer("x", history),
+            "message": self.normalizer("message", last * has_message),
+            **self.datapoint_observations(kept["datapoint_id"]),
+        }
+
+    def _blank_state(self, indices: Tensor, seeds: Tensor) -> State:
+        """Return the first observations of episodes, without those of their datapoints."""
         batch, rounds = len(indices), self.num_rounds
         message_shape = (
             self.protocol.num_channels,
@@ -145,8 +186,6 @@ class TensorDictEnvironment(EnvBase):
             )
             state["linear_message_history"] = self.normalizer("linear_message_history", linear)
             state["linear_message"] = linear[:, 0]
-        for name, values in self.dataset.observations.items():
-            state[name] = values[indices]
         return state
 
     def advance(self, state: State, actions: Mapping[str, Tensor]) -> Transition:
@@ -165,7 +204,8 @@ class TensorDictEnvironment(EnvBase):
         """
         round_, seed = state["round"], state["seed"]
         check_actions(actions, self._action_shapes(len(round_)))
-        if self.device.type == "cpu":  # Elsewhere it would wait for the device in every step.
+        # Elsewhere it would wait for the device in every step.
+        if self.device.type == "cpu" and not self.fixed_shapes:
             check_decisions(actions["decision"], self.counting_mask(state))
         rows = self._rows_of(len(round_))
         active = self.active_mask(state)
@@ -217,12 +257,30 @@ class TensorDictEnvironment(EnvBase):
 
     def reset_finished(self, state: State, done: Tensor) -> State:
         """Replace the finished episodes, where ``done`` (batch,) is true, by new ones."""
+        if self.fixed_shapes:
+            return self._with_fresh(state, done, *self._queue.take(done))
         finished = done.nonzero().squeeze(-1)
         count = len(finished)
         if count == 0:
             return state
         fresh = self.initial_state(count)
         return {name: value.index_copy(0, finished, fresh[name]) for name, value in state.items()}
+
+    def prepare_resets(self, num_steps: int) -> None:
+        """Draw the episodes that may begin in some steps; without fixed shapes, do nothing.
+
+        Otherwise the first steps wait for the device to draw them.
+        """
+        if self.fixed_shapes:
+            self._queue.prepare(num_steps * self.num_environments)
+
+    def _with_fresh(self, state: State, done: Tensor, indices: Tensor, seeds: Tensor) -> State:
+        """Replace finished episodes by those about the given datapoints, one for each row."""
+        fresh = self._blank_state(indices, seeds)
+        rows = {name: done.view(-1, *[1] * (value.ndim - 1)) for name, value in fresh.items()}
+        merged = {name: torch.where(rows[name], new, state[name]) for name, new in fresh.items()}
+        # Gathering all of them takes less than selecting what is new.
+        return {**state, **merged, **self.datapoint_observations(merged["datapoint_id"])}
 
     def random_actions(
         self, generator: torch.Generator, num_episodes: int | None = None
@@ -245,6 +303,7 @@ class TensorDictEnvironment(EnvBase):
             seed=seed,
             normalizer=self.normalizer,
             device=self.device,
+            fixed_shapes=self.fixed_shapes,
         )
 
     def data_state_dict(self) -> dict[str, Any]:
@@ -252,21 +311,32 @@ class TensorDictEnvironment(EnvBase):
 
         ``state_dict`` itself is that of ``EnvBase``, which is a module.
         """
-        return {"order": self._order.state_dict(), "episode_seeds": self._generator.get_state()}
+        state = {"order": self._order.state_dict(), "episode_seeds": self._generator.get_state()}
+        ahead = torch.cat((self._queue.rest().cpu(), self._ahead), dim=1)
+        return {**state, "ahead": ahead} if ahead.numel() > 0 else state
 
     def load_data_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``data_state_dict``."""
         self._order.load_state_dict(state["order"])
         self._generator.set_state(state["episode_seeds"])
+        self._queue.clear()
+        self._ahead = state.get("ahead", self._ahead[:, :0]).clone()
 
-    def _draw_seeds(self, count: int) -> Tensor:
+    def _draw_episodes(self, count: int) -> tuple[Tensor, Tensor]:
+        """Draw datapoints and seeds of new episodes, each (count,)."""
+        ahead, self._ahead = self._ahead[:, :count], self._ahead[:, count:]
+        count -= ahead.shape[1]
         seeds = torch.randint(NUM_EPISODE_SEEDS, (count,), generator=self._generator)
-        return seeds.to(self.device)
+        drawn = torch.cat((ahead, torch.stack((self._order.draw(count), seeds))), dim=1)
+        return drawn[0], drawn[1]
 
     def _set_seed(self, seed: int | None) -> None:
         seed = 0 if seed is None else seed
         self._order = EndlessShuffledOrder(len(self.dataset), seed)
         self._generator = torch.Generator().manual_seed(stable_seed(seed, "episode seeds"))
+        self._queue = EpisodeQueue(self._draw_episodes, self.device)
+        # Episodes that were drawn before a checkpoint, and had not begun.
+        self._ahead = torch.empty(2, 0, dtype=torch.long)
 
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: object) -> TensorDict:
         mask = None if tensordict is None else tensordict.get("_reset", None)

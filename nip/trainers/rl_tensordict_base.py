@@ -13,6 +13,7 @@ from nip.errors import ParameterError
 from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.collector import RolloutCollector
+from nip.scenario_base.combined_agents import NESTED_KEYS
 from nip.scenario_base.normalization import fit_normalizer
 from nip.seeding import stable_seed
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
@@ -247,11 +248,28 @@ class TensorDictRlTrainer(TensorDictTrainer):
         return mean_over_steps(metrics)
 
     def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
-        """Yield minibatches of frames, (frame,), over all epochs."""
+        """Yield minibatches of frames, (frame,), over all epochs.
+
+        They have all observations, some of which the batch only holds in a shorter form.
+        """
         assert self._minibatches is not None, "setup() builds them"
         for epoch in range(self._minibatches.num_epochs):
             self.context.epoch = epoch
-            yield from self._minibatches.of(batch)
+            for minibatch in self._minibatches.of(batch):
+                yield self.complete_frames(minibatch)
+            self.learner.finish_epoch()
+
+    def train_step(self, minibatch: TensorDictBase) -> TensorDictBase:
+        """Learn from one minibatch of frames, (frame,); return its metrics, detached scalars."""
+        return super().train_step(self.complete_frames(minibatch))
+
+    def complete_frames(self, frames: TensorDictBase) -> TensorDictBase:
+        """Restore the observations of training frames that a batch holds in a shorter form."""
+        if "message_history" in frames.keys() and "x" not in frames.keys():
+            kept = {name: frames[name] for name in frames.keys() if name not in NESTED_KEYS}
+            for name, value in self.scenario_instance.train_environment.restored(kept).items():
+                frames[name] = value
+        return frames
 
     def _unfreeze(self) -> None:
         """Unfreeze the agents that an update schedule has frozen."""

@@ -5,9 +5,9 @@ import torch
 from tensordict import TensorDict
 
 from nip.protocols.registry import protocol_registry
-from nip.rl_objectives import objective
 from nip.scenario_base import combined_agents
 from nip.scenario_base.collector import RolloutCollector
+from nip.scenario_base.row_selection import RowSelection
 from nip.scenario_instance import ScenarioInstance
 from tests.experiments import (
     NUM_ROUNDS,
@@ -67,17 +67,9 @@ def act(instance: ScenarioInstance, state: dict[str, torch.Tensor], **changes):
     return actions, active, needs_value
 
 
-def compute_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute all rows, including those without an effect."""
-    for module in (combined_agents, objective):
-        monkeypatch.setattr(module, "rows_where", lambda mask: None)
-
-
 @pytest.mark.parametrize("linear", [False, True], ids=["", "linear"])
 @pytest.mark.parametrize("protocol", protocol_registry.names())
-def test_acting_in_the_rows_that_count_equals_acting_in_all(
-    protocol, linear, data_dir, monkeypatch
-):
+def test_acting_in_the_rows_that_count_equals_acting_in_all(protocol, linear, data_dir):
     instance = graph_instance(data_dir, protocol, include_linear_message_space=linear)
     environment = instance.train_environment
     state = play(instance, num_steps=1 if protocol != "solo_verifier" else 0)
@@ -85,7 +77,7 @@ def test_acting_in_the_rows_that_count_equals_acting_in_all(
     state["round"] = torch.arange(4) % environment.protocol.num_episode_rounds
     state["seed"] = torch.arange(4)
     sparse, active, needs_value = act(instance, state)
-    compute_all_rows(monkeypatch)
+    instance.agents.fixed_shapes = True
     dense, _, _ = act(instance, state)
     assert sparse.keys() == dense.keys()
     is_asked = active.any(-1) | needs_value
@@ -103,9 +95,8 @@ def test_acting_in_the_rows_that_count_equals_acting_in_all(
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 @pytest.mark.parametrize("protocol", ["nip", "merlin_arthur", "mnip"])
-def test_losses_of_the_rows_that_count_equal_those_of_all(protocol, kind, data_dir, monkeypatch):
+def test_losses_of_the_rows_that_count_equal_those_of_all(protocol, kind, data_dir):
     trainer_name, changes = OBJECTIVES[kind]
-    changes = {**changes, "agents": {"_default": tiny_graph_agent(use_batch_norm=False)}}
     if protocol != "merlin_arthur":
         changes[f"{protocol}_protocol"] = {**NUM_ROUNDS, "min_message_rounds": 3}
     params = make_params("graph_isomorphism", trainer_name, protocol, **changes)
@@ -113,7 +104,7 @@ def test_losses_of_the_rows_that_count_equal_those_of_all(protocol, kind, data_d
     loss_module, estimator = trainer._get_loss_module_and_gae()
     batch = collect_minibatch(trainer.scenario_instance, estimator)
     sparse = losses_and_gradients(loss_module, batch)
-    compute_all_rows(monkeypatch)
+    trainer.agents.fixed_shapes = True
     dense = losses_and_gradients(loss_module, batch)
     assert sparse.keys() == dense.keys()
     assert any(value.any() for name, value in sparse.items() if name.endswith("weight"))
@@ -176,7 +167,8 @@ def test_agents_do_not_read_the_answer_when_they_learn(scenario, data_dir):
     changed["datapoint_id"] = frames["datapoint_id"] + 100
     for index in range(2):
         for batch in (frames, changed):
-            batch["out"] = instance.agents.evaluate(index, batch, None, with_value=True)[0].value
+            rows = RowSelection()
+            batch["out"] = instance.agents.evaluate(index, batch, rows, with_value=True)[0].value
         assert torch.equal(frames["out"], changed["out"])
         del frames["out"], changed["out"]
 
@@ -201,7 +193,8 @@ def test_a_sampled_action_has_the_log_probability_that_is_stored(data_dir):
     frames = collector.collect().reshape(-1)
     for index, _, _ in instance.agents:
         rows = frames["agents", "active"][:, index].any(-1).nonzero().squeeze(-1)
-        output, choice, turn = instance.agents.evaluate(index, frames, rows, with_value=True)
+        selected = RowSelection(rows)
+        output, choice, turn = instance.agents.evaluate(index, frames, selected, with_value=True)
         stored = frames["agents", "sample_log_prob"][rows, index]
         log_prob = combined_agents.log_prob(output, choice, turn)
         torch.testing.assert_close(log_prob, stored)

@@ -7,6 +7,7 @@ from torchrl.envs.utils import check_env_specs
 
 from nip.protocols.registry import protocol_registry
 from nip.scenario_base.environment import TensorDictEnvironment
+from nip.scenario_base.normalization import fit_normalizer
 from tests.experiments import TENSOR_SCENARIOS, make_instance, make_params
 
 MAIN, PRIVATE, CHAT = range(3)
@@ -321,3 +322,25 @@ def test_decisions_that_do_not_exist_are_refused(decision):
     actions["decision"][1] = decision
     with pytest.raises(ValueError, match=rf"0 \(reject\).*got {decision}"):
         environment.advance(state, actions)
+
+
+@pytest.mark.parametrize("protocol", protocol_registry.names())
+@pytest.mark.parametrize("scenario", TENSOR_SCENARIOS)
+def test_what_is_stored_of_a_state_restores_it_bit_by_bit(scenario, protocol, data_dir):
+    changes = {"include_linear_message_space": True, "message_size": 2}
+    environment = make_instance(
+        make_params(scenario, protocol=protocol, **changes), data_dir
+    ).train_environment
+    fit_normalizer(environment, num_frames=20, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    state = environment.initial_state()
+    for _ in range(8):
+        kept = environment.stored(state)
+        assert not kept.keys() & {"x", "message", *environment.dataset.observations}
+        restored = {**kept, **environment.restored(kept)}
+        assert restored.keys() == state.keys()
+        for name, value in state.items():
+            assert torch.equal(restored[name], value), name
+            assert restored[name].dtype == value.dtype, name
+        transition = environment.advance(state, environment.random_actions(generator))
+        state = environment.reset_finished(transition.state, transition.done)

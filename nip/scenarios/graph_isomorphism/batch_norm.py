@@ -1,6 +1,7 @@
 """Batch normalisation that does not amplify features which are constant over the batch."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,8 +14,25 @@ class StableBatchNorm1d(nn.BatchNorm1d):
     the running variance stays as it is. All other features are normalised as usual.
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as in PyTorch
-        """Normalise a batch of vectors, (row, feature)."""
+    reads_row_mask = True
+
+    def forward(
+        self,
+        input: Float[Tensor, "row feature"],  # noqa: A002 - as in PyTorch
+        row_mask: Bool[Tensor, " row"] | None = None,
+    ) -> Float[Tensor, "row feature"]:
+        """Normalise a batch of vectors.
+
+        Parameters
+        ----------
+        input : Tensor
+            The vectors.
+        row_mask : Tensor, optional
+            Rows that the statistics are computed from; None: all. The others are normalised like
+            them.
+        """
+        if row_mask is not None and self.training:
+            return self._masked(input, row_mask)
         if len(input) == 0:
             # A mean of no rows is NaN, and would stay in the running statistics.
             return input * self.weight + self.bias
@@ -34,15 +52,40 @@ class StableBatchNorm1d(nn.BatchNorm1d):
         )
         if self.training:
             self._track(mean.detach(), variance.detach(), is_constant, num_rows=len(input))
+            self._count(1)
         shifted = (input - mean) * self.weight + self.bias
         return torch.where(is_constant, shifted, normalized)
 
-    def _track(self, mean: Tensor, variance: Tensor, is_constant: Tensor, num_rows: int) -> None:
+    def _masked(self, input: Tensor, row_mask: Tensor) -> Tensor:  # noqa: A002 - as above
+        """Normalise by the statistics of some rows, without asking the device for their number."""
+        assert self.running_mean is not None and self.running_var is not None
+        counts = row_mask.to(input.dtype).unsqueeze(-1)
+        num_rows = counts.sum()
+        divisor = num_rows.clamp_min(1)
+        mean = (input * counts).sum(dim=0) / divisor
+        centred = input - mean
+        variance = (centred.square() * counts).sum(dim=0) / divisor
+        is_constant = variance <= self.eps
+        scale = torch.where(is_constant, 1.0, (variance + self.eps).rsqrt())
+        has_rows = num_rows > 0
+        old = self.running_mean
+        tracked = torch.where(has_rows, mean.detach(), old), variance.detach(), is_constant
+        # A batch without rows leaves all statistics as they are: its variance, 0, is constant.
+        self._track(*tracked, num_rows=num_rows.clamp_min(2))
+        self._count(has_rows)
+        return centred * scale * self.weight + self.bias
+
+    def _track(
+        self, mean: Tensor, variance: Tensor, is_constant: Tensor, num_rows: int | Tensor
+    ) -> None:
         """Update the running statistics, as ``nn.BatchNorm1d`` does, with the unbiased variance."""
         assert self.running_mean is not None and self.running_var is not None
-        assert self.num_batches_tracked is not None and self.momentum is not None
+        assert self.momentum is not None
         unbiased = (variance * num_rows / (num_rows - 1)).to(self.running_var.dtype)
         unbiased = torch.where(is_constant, self.running_var, unbiased)
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
         self.running_var.lerp_(unbiased, self.momentum)
-        self.num_batches_tracked.add_(1)
+
+    def _count(self, num_batches: int | Tensor) -> None:
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(num_batches)

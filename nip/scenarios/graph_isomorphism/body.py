@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nip.parameters.scenarios.graph_isomorphism import GraphIsomorphismAgentParameters
 from nip.scenario_base.agents import AgentBody, AgentContext
 from nip.scenario_base.networks import initialise_orthogonally, round_through
+from nip.scenario_base.row_selection import ROW_MASK
 from nip.scenarios.graph_isomorphism.exchanges import (
     earlier_marks,
     exchange_of_rounds,
@@ -137,7 +138,8 @@ class GraphIsomorphismBody(AgentBody):
             its stream, which is the last.
         """
         nodes = self.encode_nodes(observation)
-        tokens = torch.cat((self.pooling(nodes), nodes.flatten(1, 2)), dim=1)
+        pooled = self.pooling(nodes, observation.get(ROW_MASK))
+        tokens = torch.cat((pooled, nodes.flatten(1, 2)), dim=1)
         tokens = self.token_layer(torch.cat((tokens, *self._extras(observation)), dim=-1))
         if self.params.num_transformer_layers > 0:
             is_real = F.pad(observation["node_mask"].flatten(1), (NUM_GRAPHS, 0), value=True)

@@ -1,7 +1,7 @@
 """Pooling of the nodes of a pair of graphs into one vector for each graph."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from nip.scenarios.graph_isomorphism.batch_norm import StableBatchNorm1d
@@ -44,12 +44,19 @@ class PairPooling(nn.Module):
         self.pair_difference_scale = pair_difference_scale
 
     def forward(
-        self, nodes: Float[Tensor, "batch graph node d_node"]
+        self,
+        nodes: Float[Tensor, "batch graph node d_node"],
+        row_mask: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch pair d_node"]:
-        """Return one vector for each graph, or their mean and their difference."""
+        """Return one vector for each graph, or their mean and their difference.
+
+        The statistics for the normalisation are those of the rows of ``row_mask``; None: of all.
+        """
         pooled = nodes.sum(dim=-2)
         if self.batch_norm is not None:
-            pooled = self.batch_norm(pooled.flatten(0, 1)).view_as(pooled)
+            if row_mask is not None:
+                row_mask = row_mask.unsqueeze(-1).expand(pooled.shape[:2]).flatten()
+            pooled = self.batch_norm(pooled.flatten(0, 1), row_mask).view_as(pooled)
         if self.training and self.noise_sigma > 0:
             noise = torch.randn_like(pooled[:, :1])
             pooled = pooled + self.noise_sigma * pooled * noise

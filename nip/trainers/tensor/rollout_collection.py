@@ -27,6 +27,7 @@ def training_collector(
 ) -> RolloutCollector:
     """Return a collector for the training environments, or for this rank's share of them.
 
+    Its frames hold what the environment restores observations from.
     With ``with_values`` it collects the values of the critics, too. Without them, it samples the
     returns of the episodes that the end of a batch cuts. The snapshots of a ``pool`` play some of
     the episodes.
@@ -46,6 +47,7 @@ def training_collector(
         seed=stable_seed(seed, "actions", "train", *seed_parts(ranks)),
         with_values=with_values,
         discount=None if with_values else hyper_params.rl.gamma,
+        complete_frames=False,
     )
 
 
@@ -83,6 +85,7 @@ def play_for_evaluation(
         seed=stable_seed(seed, "actions", phase),
         greedy=rl.greedy_test,
         with_values=False,
+        complete_frames=False,
     )
     batches = []
     for _ in range(num_evaluation_batches(instance, hyper_params)):

@@ -107,3 +107,37 @@ def test_a_batch_without_rows_leaves_the_statistics_alone(pair):
     assert ours.weight.grad.tolist() == [0.0, 0.0, 0.0]
     for name, tensor in ours.state_dict().items():
         assert torch.equal(tensor, before[name]), name
+
+
+@pytest.mark.parametrize("num_rows", [2, 7, 20])
+def test_the_statistics_of_a_mask_are_those_of_its_rows_alone(pair, num_rows, float64):
+    compact, _ = (layer.double() for layer in pair)
+    masked = StableBatchNorm1d(3)
+    masked.load_state_dict(compact.state_dict())
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        batch = 2.0 + torch.randn(20, 3, generator=generator) * torch.tensor([1.0, 30.0, 0.0])
+        slope = torch.randn(20, 3, generator=generator)
+        rows = torch.randperm(20, generator=generator)[:num_rows]
+        mask = torch.zeros(20, dtype=torch.bool).index_fill(0, rows, True)
+        found = []
+        for layer, arguments in ((compact, ()), (masked, (mask,))):
+            values = batch.clone().requires_grad_()
+            layer.zero_grad()
+            output = layer(values if arguments else values[mask], *arguments)
+            output = output[mask] if arguments else output
+            (output * slope[mask]).sum().backward()
+            found.append((output, values.grad, layer.weight.grad, layer.bias.grad))
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+    for name, tensor in compact.state_dict().items():
+        torch.testing.assert_close(masked.state_dict()[name], tensor)
+
+
+def test_a_mask_without_rows_leaves_the_statistics_alone(pair):
+    ours, _ = pair
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
+    output = ours(torch.randn(4, 3), torch.zeros(4, dtype=torch.bool))
+    assert output.isfinite().all()
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(tensor, before[name]), name

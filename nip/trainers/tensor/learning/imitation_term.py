@@ -17,7 +17,7 @@ import torch
 from tensordict import TensorDictBase
 from torch import Tensor
 
-from nip.scenario_base.combined_agents import CombinedAgents, rows_where, take_rows
+from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.imitation import ImitationRewards, Policy
 from nip.trainers.core.context import TrainingContext
 from nip.trainers.tensor.learning.loss_terms import LossTerm
@@ -72,8 +72,8 @@ def _loss(
 ) -> Tensor:
     acts = batch["agents", "active"][:, imitation.model].any(-1)
     num_turns = current_ranks().mean_(acts.sum().float()).clamp_min(1e-6)
-    rows = rows_where(acts)
-    played = take_rows(dict(batch["agents"].items()), rows)
+    rows = agents.select(acts)
+    played = rows.take_each(dict(batch["agents"].items()))
     output, _, _ = agents.evaluate(learner, batch, rows, with_value=False)
     assert output.decision_logits is not None, "both agents have a head for decisions"
     present = imitation.policy_of(
@@ -81,4 +81,5 @@ def _loss(
     )
     policies: dict[int, Policy] = {learner: present, other: imitation.policy_in(played, other)}
     alike = imitation.compare(policies, played["active"], played["decides"])
-    return -imitation.weights[learner] * alike.sum() / num_turns
+    counted = alike * rows.take(acts)
+    return -imitation.weights[learner] * counted.sum() / num_turns

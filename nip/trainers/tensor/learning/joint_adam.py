@@ -25,14 +25,23 @@ class _Lists(NamedTuple):
     steps: list[Tensor]
 
 
+SKIP = "skip"
+"""Entry of a group: 1 to leave its parameters and moments as they are, else 0, (); or None."""
+
+
 class _JointStep(torch.optim.Adam):
     """The step of Adam with ``fused=True``; the states are those of PyTorch."""
+
+    found_inf: Tensor | None = None
+    """1 to leave parameters and moments as they are, else 0, (); None is 0. As in PyTorch's fused
+    optimizers, this is decided on the device."""
 
     _lists: list[_Lists] | None = None
     """Of each group: what has a gradient."""
 
-    _counters: list[Tensor]
-    """Number of steps of each tensor in the lists; the states hold its entries."""
+    _counters: list[tuple[int, Tensor]]
+    """Index of a group, and the number of steps of each of its tensors in the lists; the states
+    hold its entries."""
 
     _seen: Any = None
     """What the lists depend on."""
@@ -54,11 +63,17 @@ class _JointStep(torch.optim.Adam):
                 loss = closure()
         with torch.no_grad():
             joined = self._joined()
-            for counter in self._counters:
-                counter.add_(1)
+            for index, counter in self._counters:
+                skip = self._skips(self.param_groups[index])
+                counter.add_(1 if skip is None else 1 - skip)
             for group, lists in joined:
                 self._update(group, lists)
         return loss
+
+    def _skips(self, group: dict[str, Any]) -> Tensor | None:
+        """Return 1 where a group stays as it is, else 0, or None, which is 0."""
+        given = [each for each in (self.found_inf, group.get(SKIP)) if each is not None]
+        return torch.stack(given).amax() if len(given) > 1 else (given or [None])[0]
 
     def _update(self, group: dict[str, Any], lists: _Lists) -> None:
         is_decoupled = group["decoupled_weight_decay"]
@@ -73,6 +88,7 @@ class _JointStep(torch.optim.Adam):
             eps=group["eps"],
             amsgrad=group["amsgrad"],
             maximize=group["maximize"],
+            found_inf=self._skips(group),
         )
 
     def _joined(self) -> list[tuple[dict[str, Any], _Lists]]:
@@ -82,7 +98,8 @@ class _JointStep(torch.optim.Adam):
             if not lists.params:
                 continue
             first = lists.params[0]
-            key = (*(group[name] for name in OPTIONS), first.device, first.dtype)
+            skip = id(group.get(SKIP))
+            key = (*(group[name] for name in OPTIONS), first.device, first.dtype, skip)
             if key in joined:
                 for all_tensors, more in zip(joined[key][1], lists, strict=True):
                     all_tensors.extend(more)
@@ -98,10 +115,10 @@ class _JointStep(torch.optim.Adam):
         has_gradient = [[gradient is not None for gradient in group] for group in gradients]
         if self._lists is None or self._seen != (id(self.state), has_gradient) or self._moved():
             self._lists, self._counters = [], []
-            for group in self.param_groups:
+            for index, group in enumerate(self.param_groups):
                 lists = _Lists([], [], [], [], [], [])
                 self._init_group(group, *lists)
-                self._share_counter(lists)
+                self._share_counter(index, lists)
                 self._lists.append(lists)
             self._seen = id(self.state), has_gradient
         else:
@@ -109,11 +126,12 @@ class _JointStep(torch.optim.Adam):
                 lists.gradients[:] = [each for each in present if each is not None]
         return self._lists
 
-    def _share_counter(self, lists: _Lists) -> None:
+    def _share_counter(self, index: int, lists: _Lists) -> None:
         """Make the steps of some parameters entries of one tensor, which takes one addition."""
         if lists.steps:
-            self._counters.append(torch.stack(lists.steps))
-            lists.steps[:] = self._counters[-1].unbind()
+            counter = torch.stack(lists.steps)
+            self._counters.append((index, counter))
+            lists.steps[:] = counter.unbind()
             for parameter, step in zip(lists.params, lists.steps, strict=True):
                 self.state[parameter]["step"] = step
 

@@ -16,6 +16,7 @@ from nip.scenario_base.combined_agents import CombinedAgents
 from nip.trainers.core.callback import Event
 from nip.trainers.core.context import TrainingContext
 from nip.trainers.tensor.learning.gradient_check import GradientCheck
+from nip.trainers.tensor.learning.joint_adam import SKIP, JointAdam, JointAdamW
 from nip.trainers.tensor.learning.loss_checks import (
     check_losses,
     check_reached,
@@ -113,9 +114,11 @@ class Learner:
         ]
         self._gradient_check = GradientCheck(agents, trained, self._source)
         self._has_checked_graph = False
+        self._had_turn: torch.Tensor | None = None
         self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
         self._steps_schedule = steps_schedule
         self._notify = notify
+        self.update_step.defers_checks = agents.fixed_shapes
         self.update_step.begin(optimizer, self._device)
 
     def autocast(self) -> AbstractContextManager:
@@ -131,6 +134,9 @@ class Learner:
             self.context.batch = minibatch
         if self.update_step.is_empty:
             self._notify("on_step_start")
+            self._had_turn = None
+        if self._agents.fixed_shapes and not self.loss_terms:
+            self._skip_absent(minibatch)
         losses = TensorDict()
 
         def compute() -> TensorDictBase:
@@ -153,6 +159,7 @@ class Learner:
         """
         if not self.update_step.is_empty:
             self._after_step(self.update_step.finish(self._iteration) is not None)
+        self.update_step.check_finite()
         self._gradient_check.finish_iteration()
         # A term of the loss may begin in a later iteration, so the graph is checked in each one.
         self._has_checked_graph = False
@@ -160,6 +167,16 @@ class Learner:
         current_ranks().average_buffers(self._agents, *self.owners.values())
         if self.lr_scheduler is not None and not self._steps_schedule:
             self.lr_scheduler.step()
+
+    def finish_epoch(self) -> None:
+        """Require finite losses and gradients, if steps on the device have not checked them.
+
+        Raises
+        ------
+        DivergenceError, NonFiniteLoss
+            As in ``UpdateStep.check_finite``.
+        """
+        self.update_step.check_finite()
 
     @property
     def learning_rate(self) -> float:
@@ -227,6 +244,23 @@ class Learner:
             for parameter in group["params"]:
                 parameter.requires_grad_(False)
                 self.learning.discard(parameter)
+
+    def _skip_absent(self, minibatch: TensorDictBase) -> None:
+        """Tell Adam to leave agents without a frame in this step as they are.
+
+        With compact rows these have no gradient, so that their moments do not change. With fixed
+        shapes their gradients are 0, and whether they had a frame is known on the device alone.
+        """
+        nested = minibatch.get("agents", None)
+        if not isinstance(self.optimizer, JointAdam | JointAdamW) or nested is None:
+            return
+        has_turn = (nested["active"].any(-1) | nested["value_known"]).any(0)
+        before = has_turn if self._had_turn is None else self._had_turn
+        self._had_turn = before | has_turn
+        is_absent = (current_ranks().mean_(self._had_turn.float()) == 0).float().unbind()
+        by_name = dict(zip(self._agents.names, is_absent, strict=True))
+        for group in self.optimizer.param_groups:
+            group[SKIP] = by_name.get(group.get("name", "").partition(".")[0])
 
     def _losses(self, minibatch: TensorDictBase) -> TensorDictBase:
         try:

@@ -50,7 +50,16 @@ class UpdateStep:
     on_non_finite : str
         Reaction to a loss or gradient that is infinite or NaN: ``raise`` raises a DivergenceError,
         ``stop`` a NonFiniteLoss, both before the parameters change.
+
+    Attributes
+    ----------
+    defers_checks
+        Whether ``check_finite`` raises these errors instead of ``step``, so that steps do not wait
+        for an accelerator. The parameters do not change in between: the optimizer is told on the
+        device to leave them as they are. Optimizers that are not fused cannot be told.
     """
+
+    defers_checks: bool = False
 
     def __init__(
         self,
@@ -68,6 +77,7 @@ class UpdateStep:
         self._num_accumulated = 0
         self._scaler: torch.amp.GradScaler | None = None
         self._scale_before = 1.0
+        self._unchecked: list[tuple[list[str], Tensor, int]] = []
 
     def begin(self, optimizer: Optimizer, device: torch.device) -> None:
         """Set the optimizer, and the device of its parameters."""
@@ -75,6 +85,7 @@ class UpdateStep:
         self._device = device
         self._ranks = current_ranks()
         self._num_accumulated = 0
+        self._unchecked = []
         if self._dtype is torch.float16:
             self._scaler = torch.amp.GradScaler(device.type)
 
@@ -140,6 +151,22 @@ class UpdateStep:
             return None
         metrics = TensorDict()
         return metrics if self._move(metrics, iteration) else None
+
+    def check_finite(self) -> None:
+        """Raise the errors that ``step`` has deferred, with one transfer to the host.
+
+        Raises
+        ------
+        DivergenceError, NonFiniteLoss
+            If a loss or a gradient was infinite or NaN since the last call.
+        """
+        unchecked, self._unchecked = self._unchecked, []
+        if not unchecked:
+            return
+        self._optimizer.found_inf = None  # type: ignore[attr-defined]
+        values = iter(torch.cat([each for _, each, _ in unchecked]).tolist())
+        for names, _, iteration in unchecked:
+            self._require_finite({name: next(values) for name in names}, iteration)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the scaler of losses, as JSON can hold it."""
@@ -213,14 +240,36 @@ class UpdateStep:
         return 1.0 <= self._scaler.get_scale() < self._scale_before
 
     def _check(self, metrics: TensorDictBase, iteration: int) -> None:
-        """Require finite losses and gradients, with one transfer to the host for all of them."""
+        """Require finite losses and gradients, with one transfer to the host for all of them.
+
+        Or tell the optimizer to do nothing if there are others, and check them later.
+        """
         checked = {
             name: value
             for name, value in metrics.items()
             if name.startswith("loss_") or name == "grad_norm"
         }
-        values = torch.stack(list(checked.values())).tolist() if checked else []
-        for name, value in zip(checked, values, strict=True):
+        if not checked:
+            return
+        values = torch.stack(list(checked.values()))
+        if not self._can_defer:
+            numbers = values.tolist()
+            self._require_finite(dict(zip(checked, numbers, strict=True)), iteration)
+            return
+        is_bad = 1 - values.isfinite().all().float()
+        optimizer: Any = self._optimizer
+        before = optimizer.found_inf if self._unchecked else None
+        optimizer.found_inf = is_bad if before is None else torch.maximum(before, is_bad)
+        self._unchecked.append((list(checked), values, iteration))
+
+    @property
+    def _can_defer(self) -> bool:
+        """Whether the optimizer can be told on the device to leave the parameters as they are."""
+        is_fused = getattr(self._optimizer, "_step_supports_amp_scaling", False)
+        return self.defers_checks and is_fused and self._scaler is None
+
+    def _require_finite(self, values: dict[str, float], iteration: int) -> None:
+        for name, value in values.items():
             if not isfinite(value):
                 self._fail(name, value, iteration)
 

@@ -24,7 +24,7 @@ def setting(**zk):
     params = make_params(protocol="nip", protocol_common=ZK, zk_protocol=zk)
     trainer = make_trainer(params)
     trainer.setup()
-    batch = trainer.collect_batch().reshape(-1)
+    batch = trainer.complete_frames(trainer.collect_batch().reshape(-1))
     (term,) = trainer.own_loss_terms
     trainer.close()
     return trainer.agents, batch, term.function

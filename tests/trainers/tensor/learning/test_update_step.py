@@ -10,6 +10,7 @@ from torch import nn
 
 from nip.errors import DivergenceError
 from nip.rl_objectives import Objective
+from nip.trainers.tensor.learning.joint_adam import JointAdam
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss, UpdateStep
 from nip.utils.ranks import Ranks
 from tests.experiments import make_instance, make_params, make_trainer
@@ -334,3 +335,46 @@ def test_a_bad_loss_of_one_rank_ends_all(monkeypatch):
     with pytest.raises(DivergenceError, match="loss_fit became nan"):
         learn(step, objective, [data(4)])
     assert torch.equal(parameters_of(objective), before)
+
+
+@pytest.mark.parametrize("on_non_finite", ["raise", "stop"])
+@pytest.mark.parametrize("bad", [nan, inf])
+def test_a_deferred_check_ends_it_later_but_nothing_has_moved_since(bad, on_non_finite):
+    objective, reference = make_objective(), make_objective()
+    steps = []
+    for each in (objective, reference):
+        step = UpdateStep(max_grad_norm=1.0, on_non_finite=on_non_finite)
+        step.defers_checks = each is objective
+        step.begin(JointAdam(each.layer.parameters(), lr=0.1, fused=True), CPU)
+        steps.append(step)
+    step, immediate = steps
+    for seed in range(2):
+        for each, own in zip((objective, reference), steps, strict=True):
+            learn(own, each, [data(4, seed)], iteration=3)
+    step.check_finite()
+    for ours, expected in zip(parameters_of(objective), parameters_of(reference), strict=True):
+        assert torch.equal(ours, expected)
+    broken = data(4)
+    broken["y"][1] = bad
+    learn(step, objective, [broken, data(4, 5), data(4, 6)], iteration=3)
+    for ours, expected in zip(parameters_of(objective), parameters_of(reference), strict=True):
+        assert torch.equal(ours, expected)
+    error = NonFiniteLoss if on_non_finite == "stop" else DivergenceError
+    with pytest.raises(error, match=r"loss_fit became (nan|inf) in iteration 4"):
+        step.check_finite()
+    # It learns again afterwards.
+    for each, own in zip((objective, reference), steps, strict=True):
+        learn(own, each, [data(4, 7)])
+    step.check_finite()
+    for ours, expected in zip(parameters_of(objective), parameters_of(reference), strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_an_optimizer_that_cannot_wait_is_checked_at_once():
+    objective = make_objective()
+    step, _ = begin(objective)
+    step.defers_checks = True
+    broken = data(4)
+    broken["y"][1] = nan
+    with pytest.raises(DivergenceError):
+        learn(step, objective, [broken])

@@ -11,7 +11,7 @@ def frames_of(protocol, **changes):
     """Return frames of a toy game, and its protocol."""
     trainer = make_trainer(make_params(protocol=protocol, **changes))
     trainer.setup()
-    batch = trainer.collect_batch().reshape(-1)
+    batch = trainer.complete_frames(trainer.collect_batch().reshape(-1))
     trainer.close()
     return batch, trainer.scenario_instance.protocol_handler
 

@@ -76,7 +76,7 @@ def test_nobody_learns_from_what_a_snapshot_did(trainer):
             if key in changed["agents"].keys():
                 changed["agents", key][rows, 0] *= factor
         trainer.loss_module.zero_grad()
-        losses = trainer.loss_module(changed)
+        losses = trainer.loss_module(trainer.complete_frames(changed))
         trainer.loss_module.backward(losses)
         prover = trainer.agents.agents["prover"]
         gradients.append(
