@@ -166,7 +166,8 @@ class RolloutCollector:
         transition: Transition,
         masks: Frame,
     ) -> Frame:
-        observed: Frame = dict(state if self.complete_frames else self.environment.stored(state))
+        kept = state if self.complete_frames else self.environment.stored(state)
+        observed: Frame = dict(kept.items())
         acted: Frame = {("agents", name): value for name, value in actions.items()}
         return {
             **observed,

@@ -55,6 +55,9 @@ class TensorDictEnvironment(EnvBase):
         Whether a step asks nothing of the device, so that it does not wait for an accelerator.
     """
 
+    _ahead: Int[Tensor, "2 episode"]
+    """Datapoints and seeds that were drawn ahead before a checkpoint, and not used since."""
+
     def __init__(
         self,
         hyper_params: HyperParameters,
@@ -133,7 +136,7 @@ class TensorDictEnvironment(EnvBase):
         """Return the observations of datapoints, (*batch, ...), which no episode changes."""
         return {name: values[indices] for name, values in self.dataset.observations.items()}
 
-    def stored(self, state: State) -> State:
+    def stored(self, state: Mapping[str, Tensor]) -> State:
         """Return the entries of a state that the others can be computed from, see ``restored``.
 
         The symbols of messages become numbers of one byte: counts of the agents that chose them.
@@ -335,7 +338,6 @@ class TensorDictEnvironment(EnvBase):
         self._order = EndlessShuffledOrder(len(self.dataset), seed)
         self._generator = torch.Generator().manual_seed(stable_seed(seed, "episode seeds"))
         self._queue = EpisodeQueue(self._draw_episodes, self.device)
-        # Episodes that were drawn before a checkpoint, and had not begun.
         self._ahead = torch.empty(2, 0, dtype=torch.long)
 
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: object) -> TensorDict:

@@ -15,7 +15,6 @@ from tests.experiments import (
     make_instance,
     make_params,
     make_trainer,
-    tiny_graph_agent,
 )
 
 pytestmark = pytest.mark.usefixtures("float64")

@@ -347,7 +347,7 @@ def test_a_deferred_check_ends_it_later_but_nothing_has_moved_since(bad, on_non_
         step.defers_checks = each is objective
         step.begin(JointAdam(each.layer.parameters(), lr=0.1, fused=True), CPU)
         steps.append(step)
-    step, immediate = steps
+    step = steps[0]
     for seed in range(2):
         for each, own in zip((objective, reference), steps, strict=True):
             learn(own, each, [data(4, seed)], iteration=3)
