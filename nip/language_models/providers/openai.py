@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import httpx2
@@ -58,7 +58,7 @@ class OpenAIChatModel(ProvidedChatModel):
             find_address(each)
             find_key(each)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """Base URL in use; of several replicas all of them."""
         return " ".join(find_address(each) for each in self._spec.of_replicas())
