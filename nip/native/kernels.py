@@ -43,8 +43,11 @@ def native_kernels(is_wanted: bool) -> Iterator[None]:
 
 
 def kernels_for(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
-    """Return the kernels if they can compute with these tensors: float32, on a processor."""
-    if not _is_wanted or torch.is_autocast_enabled("cpu"):
+    """Return the kernels if they can compute with these tensors: float32, on a processor.
+
+    PyTorch's compiler cannot look into them, so code that it compiles has none.
+    """
+    if torch.compiler.is_compiling() or not _is_wanted or torch.is_autocast_enabled("cpu"):
         return None
     for tensor in tensors:
         if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():

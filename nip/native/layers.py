@@ -37,7 +37,7 @@ class Layers:
     sizes: Callable[[Tensor, Tensor, Sequence[Tensor]], ctypes.Array]
     """Returns the sizes that the kernels read; given the inputs without the mask."""
 
-    constants: Sequence[Any] = ()
+    constants: Sequence[float] = ()
     """Further arguments of the forward kernel."""
 
     def __call__(
@@ -69,7 +69,8 @@ class Layers:
         output = torch.empty_like(features)
         inputs = pointer(features), pointer(relations), mask, pointers(weights)
         forward = self.kernel(library, "forward")
-        forward(shape, *self.constants, *inputs, pointer(output), pointer(kept))
+        constants = map(ctypes.c_float, self.constants)
+        forward(shape, *constants, *inputs, pointer(output), pointer(kept))
         return output, kept
 
     def gradients(

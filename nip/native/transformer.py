@@ -72,7 +72,7 @@ def transformer_layers(
         "transformer",
         partial(_plain, num_heads=num_heads, dropout=0.0),
         partial(_sizes, num_heads=num_heads),
-        constants=(ctypes.c_float(LAYER_NORM_EPS),),
+        constants=(LAYER_NORM_EPS,),
     )
     return layers(tokens, allowed, is_real, weights)
 
