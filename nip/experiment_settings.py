@@ -52,6 +52,9 @@ class ExperimentSettings(SubParameters):
     agent_rows: Literal["auto", "compact", "fixed"] = "auto"
     """Compute agents on frames that count, or on all, in fixed shapes; auto: fixed on GPUs."""
 
+    compile: Literal["off", "default", "graphs"] = "off"
+    """Compile updates and steps of environments, with CUDA graphs on request, in fixed shapes."""
+
     checkpoint_period: Period | None = None
     """Iterations between checkpoints; by default chosen to take at most 5 % of the time."""
 
@@ -118,6 +121,17 @@ class ExperimentSettings(SubParameters):
             yield (
                 f"{at('device')} must be 'cpu', 'cuda' or 'cuda:<number>', got "
                 f"{shown(self.device)}. {_suggest_device(self.device)}"
+            )
+        if self.compile == "graphs" and not self.device.startswith("cuda"):
+            yield (
+                f"{at('compile')}='graphs' records CUDA graphs, which {at('device')}="
+                f"{shown(self.device)} does not have. Set {at('compile')}=default, or use a GPU."
+            )
+        if self.compile != "off" and self.agent_rows == "compact":
+            yield (
+                f"{at('compile')}={shown(self.compile)} needs constant shapes, but "
+                f"{at('agent_rows')}='compact' selects rows. Set {at('agent_rows')}=auto, or "
+                f"{at('compile')}=off."
             )
         for name in ("runs_dir", "data_dir"):
             if not getattr(self, name).strip():

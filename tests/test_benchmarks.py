@@ -83,6 +83,21 @@ def test_the_yardstick_learns_what_the_agents_learn(bench: ModuleType, name: str
         torch.testing.assert_close(plain.grad, ours.grad, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "modes", [("compact", "fixed"), pytest.param(("compiled",), marks=pytest.mark.slow)]
+)
+def test_the_benchmark_of_accelerators_runs_on_a_cpu(
+    modes: tuple[str, ...], repository: Path, tmp_path: Path
+) -> None:
+    sizes = "--device cpu --environments 4 --minibatches 2 --rounds 1 --modes"
+    metrics = run_benchmark(repository, tmp_path, "bench_gpu.py", *sizes.split(), *modes)
+    assert metrics.keys() == {f"{mode} 4" for mode in modes}
+    for name, row in metrics.items():
+        assert row.pop("waits") is None
+        assert min(row.values()) > 0, name
+        assert row["bytes_per_frame"] < 1000
+
+
 def test_the_text_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
     sizes = (
         "--rollouts 4 --rounds 3 --repeats 1 --latency 0.001 --http-latency 0.01 "

@@ -16,6 +16,7 @@ def test_defaults_are_those_of_the_documentation():
         "num_threads": 1,
         "native_kernels": "auto",
         "agent_rows": "auto",
+        "compile": "off",
         "checkpoint_period": None,
         "max_checkpoints": 2,
         "permanent_every": None,

@@ -54,7 +54,9 @@ def build_tensor_instance(
     check_num_datapoints(hyper_params, "train", len(train_dataset), is_divided=learns_alone)
     check_num_datapoints(hyper_params, "test", len(test_dataset))
     agents = build_agents(hyper_params, scenario, protocol, train_dataset, trainer_type)
-    agents.fixed_shapes = uses_fixed_shapes(settings.agent_rows, settings.device, agents)
+    agents.fixed_shapes = uses_fixed_shapes(
+        settings.agent_rows, settings.device, agents, is_compiled=settings.compile != "off"
+    )
     normalizer = ObservationNormalizer().to(settings.device)
     batch_shape = BatchShape(num_environments=1, num_steps=protocol.max_message_rounds)
     if trainer_type == "rl":

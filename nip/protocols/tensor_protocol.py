@@ -11,6 +11,9 @@ from nip.protocols.rules import VERIFIER, Decision
 if TYPE_CHECKING:
     import nip.protocols.handler
 
+CONTINUE = int(Decision.CONTINUE)
+"""The decision to continue; PyTorch's compiler cannot compare tensors with members of an enum."""
+
 _NOTHING, _NO_GUESS, _TERMINATED, _DECIDED = range(4)
 """Rows of the table of rewards; from ``_DECIDED`` on one for each label and decision."""
 
@@ -94,7 +97,7 @@ class TensorProtocol:
         active = self._active[seed % self._num_variants, round]
         if decided is None:
             return active
-        has_decided = (decided != Decision.CONTINUE).unsqueeze(-1)
+        has_decided = (decided != CONTINUE).unsqueeze(-1)
         return active & ~(has_decided & self._closes).any(-2, keepdim=True)
 
     def decision_mask(
@@ -157,16 +160,16 @@ class TensorProtocol:
             Which episodes are over now, and the rewards.
         """
         if decided is None:
-            decided = torch.full_like(decision, Decision.CONTINUE)
+            decided = torch.full_like(decision, CONTINUE)
         running, is_last = ~done, round >= self._last_round
         may_decide = self.decision_mask(round, seed, decided) & self._has_effect
         may_decide = may_decide & running.unsqueeze(-1)
         guess = self._guesses(decision, y)
         is_late_enough = (round >= self._first_decisive_round).unsqueeze(-1)
-        counts = may_decide & (guess != Decision.CONTINUE) & is_late_enough
-        was_open = decided[..., self._verifier] == Decision.CONTINUE
+        counts = may_decide & (guess != CONTINUE) & is_late_enough
+        was_open = decided[..., self._verifier] == CONTINUE
         decided = torch.where(counts, guess, decided)
-        has_decided = decided != Decision.CONTINUE
+        has_decided = decided != CONTINUE
         all_decided = done | (has_decided | ~self._has_effect).all(-1)
         decides = counts[..., self._verifier]
         runs_out = running & was_open & ~decides & is_last

@@ -327,7 +327,7 @@ class Run:
     def _warn_of_different_rounding(self) -> None:
         path = self.folder / "settings.yaml"
         stored = load_mapping(read_text(path)) if path.exists() else {}
-        for name in ("device", "num_threads", "native_kernels", "agent_rows"):
+        for name in ("device", "num_threads", "native_kernels", "agent_rows", "compile"):
             now = getattr(self._settings, name)
             before = stored.get(name, _BEFORE_IT_EXISTED.get(name, now) if stored else now)
             if before != now:

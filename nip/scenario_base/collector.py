@@ -1,13 +1,14 @@
 """Collection of rollouts: batches of frames, carried over from one batch to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from tensordict import TensorDict
 from torch import Tensor
 
-from nip.protocols.rules import Decision
+from nip.protocols.tensor_protocol import CONTINUE
+from nip.scenario_base.actions import Noise
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.environment import TensorDictEnvironment
 from nip.scenario_base.transition import State, Transition
@@ -119,7 +120,7 @@ class RolloutCollector:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``state_dict``."""
         device = self.environment.device
-        undecided = torch.full_like(self._state["decided"], Decision.CONTINUE)
+        undecided = torch.full_like(self._state["decided"], CONTINUE)
         stored = {"decided": undecided, **state["state"]}
         self._state = {name: value.to(device) for name, value in stored.items()}
         self.environment.load_data_state_dict(state["environment"])
@@ -127,33 +128,49 @@ class RolloutCollector:
         self._generator.set_state(state["generator"])
 
     def _play_step(self, *, is_first: bool) -> Frame:
-        state = self._state
+        frame, transition, self._episode_reward = self._compute_frame(
+            self._state, self._episode_reward, self._generator, is_first
+        )
+        self._state = self._reset_finished(transition.state, transition.done)
+        self._episode_reward = self._episode_reward * ~transition.done.unsqueeze(-1)
+        return frame
+
+    def _compute_frame(
+        self,
+        state: State,
+        episode_reward: Tensor,
+        source: torch.Generator | Sequence[Noise],
+        is_first: bool | Tensor,
+    ) -> tuple[Frame, Transition, Tensor]:
+        """Play a step; return its frame, the transition, and the rewards since episodes began."""
         active = self.environment.active_mask(state)
         decides = self.environment.counting_mask(state)
         # If the last batch ended within an episode, its returns were bootstrapped with the values
         # of these states for all agents, active or not, so the critic has to learn them.
         carried_over = (state["round"] > 0) & is_first
         needs_value = carried_over.unsqueeze(-1) & ~_has_left(state)
-        actions = self._act(state, active, decides, needs_value if self.with_values else None)
+        needed = needs_value if self.with_values else None
+        actions = self._act(state, active, decides, needed, source)
         transition = self.environment.advance(state, actions)
-        self._episode_reward = self._episode_reward + transition.reward
+        episode_reward = episode_reward + transition.reward
         masks: Frame = {
             ("agents", "active"): active,
             ("agents", "decides"): decides,
             ("agents", "value_known"): (active.any(-1) | needs_value) & self.with_values,
         }
-        frame = self._frame(state, actions, transition, masks)
-        self._state = self._reset_finished(transition.state, transition.done)
-        self._episode_reward = self._episode_reward * ~transition.done.unsqueeze(-1)
-        return frame
+        frame = self._frame(state, actions, transition, masks, episode_reward)
+        return frame, transition, episode_reward
 
     def _act(
-        self, state: State, active: Tensor, decides: Tensor, needs_value: Tensor | None
+        self,
+        state: State,
+        active: Tensor,
+        decides: Tensor,
+        needs_value: Tensor | None,
+        source: torch.Generator | Sequence[Noise],
     ) -> dict[str, Tensor]:
         """Choose the actions of all agents; see ``CombinedAgents.act``."""
-        return self.agents.act(
-            state, active, decides, needs_value, self._generator, greedy=self.greedy
-        )
+        return self.agents.act(state, active, decides, needs_value, source, greedy=self.greedy)
 
     def _reset_finished(self, state: State, done: Tensor) -> State:
         """Replace the finished episodes by new ones."""
@@ -165,6 +182,7 @@ class RolloutCollector:
         actions: Mapping[str, Tensor],
         transition: Transition,
         masks: Frame,
+        episode_reward: Tensor,
     ) -> Frame:
         kept = state if self.complete_frames else self.environment.stored(state)
         observed: Frame = dict(kept.items())
@@ -181,7 +199,7 @@ class RolloutCollector:
             ("next", "agents", "terminated"): transition.terminated.unsqueeze(-1).expand_as(
                 transition.agent_done
             ),
-            ("next", "agents", "episode_reward"): self._episode_reward,
+            ("next", "agents", "episode_reward"): episode_reward,
         }
 
     def _bootstrap_value(self, done: Tensor) -> Tensor:
@@ -200,7 +218,7 @@ class RolloutCollector:
         while len(rows) > 0:
             active = self.environment.active_mask(state)
             decides = self.environment.counting_mask(state)
-            actions = self._act(state, active, decides, None)
+            actions = self._act(state, active, decides, None, self._generator)
             transition = self.environment.advance(state, actions)
             result.index_add_(0, rows, weight * transition.reward)
             weight *= discount
@@ -215,7 +233,7 @@ class RolloutCollector:
             running = is_running.unsqueeze(-1)
             active = self.environment.active_mask(state) & running.unsqueeze(-1)
             decides = self.environment.counting_mask(state) & running
-            actions = self._act(state, active, decides, None)
+            actions = self._act(state, active, decides, None, self._generator)
             transition = self.environment.advance(state, actions)
             result = result + weight * transition.reward * running
             weight *= discount
@@ -233,4 +251,4 @@ class RolloutCollector:
 
 def _has_left(state: Mapping[str, Tensor]) -> Tensor:
     """Return which agents have decided in an episode that goes on without them, (B, agent)."""
-    return state["decided"] != Decision.CONTINUE
+    return state["decided"] != CONTINUE

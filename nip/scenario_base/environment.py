@@ -261,7 +261,7 @@ class TensorDictEnvironment(EnvBase):
     def reset_finished(self, state: State, done: Tensor) -> State:
         """Replace the finished episodes, where ``done`` (batch,) is true, by new ones."""
         if self.fixed_shapes:
-            return self._with_fresh(state, done, *self._queue.take(done))
+            return self.with_fresh(state, done, *self.queue.take(done))
         finished = done.nonzero().squeeze(-1)
         count = len(finished)
         if count == 0:
@@ -275,10 +275,20 @@ class TensorDictEnvironment(EnvBase):
         Otherwise the first steps wait for the device to draw them.
         """
         if self.fixed_shapes:
-            self._queue.prepare(num_steps * self.num_environments)
+            self.queue.prepare(num_steps * self.num_environments)
 
-    def _with_fresh(self, state: State, done: Tensor, indices: Tensor, seeds: Tensor) -> State:
-        """Replace finished episodes by those about the given datapoints, one for each row."""
+    def with_fresh(self, state: State, done: Tensor, indices: Tensor, seeds: Tensor) -> State:
+        """Replace finished episodes by those about the given datapoints, one for each row.
+
+        Parameters
+        ----------
+        state : dict of str to Tensor
+            Observations of any number of episodes.
+        done : Tensor
+            Whether they are over, (batch,).
+        indices, seeds : Tensor
+            Datapoints and episode seeds of new episodes, (batch,), read where ``done`` is true.
+        """
         fresh = self._blank_state(indices, seeds)
         rows = {name: done.view(-1, *[1] * (value.ndim - 1)) for name, value in fresh.items()}
         merged = {name: torch.where(rows[name], new, state[name]) for name, new in fresh.items()}
@@ -315,14 +325,14 @@ class TensorDictEnvironment(EnvBase):
         ``state_dict`` itself is that of ``EnvBase``, which is a module.
         """
         state = {"order": self._order.state_dict(), "episode_seeds": self._generator.get_state()}
-        ahead = torch.cat((self._queue.rest().cpu(), self._ahead), dim=1)
+        ahead = torch.cat((self.queue.rest().cpu(), self._ahead), dim=1)
         return {**state, "ahead": ahead} if ahead.numel() > 0 else state
 
     def load_data_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``data_state_dict``."""
         self._order.load_state_dict(state["order"])
         self._generator.set_state(state["episode_seeds"])
-        self._queue.clear()
+        self.queue.clear()
         self._ahead = state.get("ahead", self._ahead[:, :0]).clone()
 
     def _draw_episodes(self, count: int) -> tuple[Tensor, Tensor]:
@@ -337,7 +347,7 @@ class TensorDictEnvironment(EnvBase):
         seed = 0 if seed is None else seed
         self._order = EndlessShuffledOrder(len(self.dataset), seed)
         self._generator = torch.Generator().manual_seed(stable_seed(seed, "episode seeds"))
-        self._queue = EpisodeQueue(self._draw_episodes, self.device)
+        self.queue = EpisodeQueue(self._draw_episodes, self.device)
         self._ahead = torch.empty(2, 0, dtype=torch.long)
 
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: object) -> TensorDict:

@@ -50,11 +50,15 @@ class EpisodeQueue:
         """Return datapoints and seeds of the episodes that have not begun."""
         return self.episodes[:, int(self.position) :]
 
+    def reserve(self, count: int) -> None:
+        """Let ``count`` episodes begin at most; wait for the device if so many were not drawn."""
+        if self._num_sure < count:
+            self.prepare(count)
+        self._num_sure -= count
+
     def take(self, starts: Bool[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
         """Return datapoints and seeds, each (batch,), which mean nothing where nothing starts."""
-        if self._num_sure < len(starts):
-            self.prepare(len(starts))
-        self._num_sure -= len(starts)
+        self.reserve(len(starts))
         chosen, self.position = next_episodes(self.episodes, self.position, starts)
         return chosen[0], chosen[1]
 

@@ -86,18 +86,24 @@ def _like(mask: Tensor, tensor: Tensor) -> Tensor:
 
 
 def uses_fixed_shapes(
-    chosen: Literal["auto", "compact", "fixed"], device: torch.device | str, agents: nn.Module
+    chosen: Literal["auto", "compact", "fixed"],
+    device: torch.device | str,
+    agents: nn.Module,
+    *,
+    is_compiled: bool = False,
 ) -> bool:
     """Return whether agents are computed on all rows, as ``settings.agent_rows`` says.
 
     Parameters
     ----------
     chosen : str
-        ``fixed``, ``compact``, or ``auto``: fixed shapes on accelerators.
+        ``fixed``, ``compact``, or ``auto``: fixed shapes on accelerators, and for compiled code.
     device : torch.device or str
         Device of the agents.
     agents : nn.Module
         The agents. Batch normalisation that does not read ``ROW_MASK`` needs compact rows.
+    is_compiled : bool
+        Whether steps are compiled, which needs fixed shapes.
 
     Raises
     ------
@@ -111,13 +117,14 @@ def uses_fixed_shapes(
         if isinstance(module, nn.modules.batchnorm._BatchNorm)
         and not getattr(module, "reads_row_mask", False)
     ]
-    if chosen == "fixed" and unmasked:
+    if unmasked and (chosen == "fixed" or is_compiled):
+        option = "settings.compile" if is_compiled else "settings.agent_rows='fixed'"
         raise ParameterError(
-            f"settings.agent_rows='fixed' computes agents on all frames, but {unmasked[0]} "
+            f"{option} computes agents on all frames, but {unmasked[0]} "
             "normalises over frames and would include those in which it is not the agent's turn. "
-            "Set settings.agent_rows='compact', or let the layer read the mask "
-            f"observation[{ROW_MASK!r}], and set its attribute reads_row_mask to True."
+            "Set settings.agent_rows=compact and settings.compile=off, or let the layer read "
+            f"observation[{ROW_MASK!r}], the mask, and set its attribute reads_row_mask to True."
         )
     if chosen == "auto":
-        return torch.device(device).type != "cpu" and not unmasked
+        return is_compiled or (torch.device(device).type != "cpu" and not unmasked)
     return chosen == "fixed"

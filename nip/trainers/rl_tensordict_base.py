@@ -14,6 +14,7 @@ from nip.parameters import LrSchedulerParameters
 from nip.rl_objectives import Objective
 from nip.scenario_base.collector import RolloutCollector
 from nip.scenario_base.combined_agents import NESTED_KEYS
+from nip.scenario_base.compilation import Compilation
 from nip.scenario_base.normalization import fit_normalizer
 from nip.seeding import stable_seed
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
@@ -63,6 +64,8 @@ class TensorDictRlTrainer(TensorDictTrainer):
     evaluates if it is due, logs and saves. All random numbers come from generators that are saved
     with the checkpoints, so that a resumed run gives the same numbers as an uninterrupted one.
     """
+
+    is_compilable = True
 
     @property
     def needs_values(self) -> bool:
@@ -120,6 +123,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
             learning_rate=rl.lr,
             max_grad_norm=rl.max_grad_norm,
             eps=ADAM_EPS,
+            compilation=Compilation.of(self.settings.compile),
         )
         self._stack.callback(self._unfreeze)
         if rl.normalize_observations:
@@ -135,6 +139,7 @@ class TensorDictRlTrainer(TensorDictTrainer):
             trainer.hyper_params,
             with_values=trainer.needs_values,
             pool=trainer.opponent_pool,
+            compilation=Compilation.of(trainer.settings.compile),
         )
 
     @cached_property

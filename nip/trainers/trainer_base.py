@@ -8,12 +8,12 @@ from contextlib import (
     nullcontext,
 )
 from math import ceil
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from tensordict import TensorDict, TensorDictBase
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.native.kernels import native_kernels
 from nip.parameters import HyperParameters, LrSchedulerParameters
@@ -71,6 +71,9 @@ class TensorDictTrainer(CheckpointedTrainer):
         self._minibatches: Minibatches | None = None
 
     # ---- to be overridden
+
+    is_compilable: ClassVar[bool] = False
+    """Whether ``settings.compile`` has an effect."""
 
     @property
     def num_train_iterations(self) -> int:
@@ -149,6 +152,11 @@ class TensorDictTrainer(CheckpointedTrainer):
     def check(self) -> None:
         """Check callbacks and learning-rate schedule; called before anything is written."""
         super().check()
+        if self.settings.compile != "off" and not self.is_compilable:
+            warn_user(
+                f"settings.compile={self.settings.compile!r} has no effect on "
+                f"trainer={self.hyper_params.trainer!r}, which plays no episodes."
+            )
         if self.num_train_iterations > 0 and self.components.lr_scheduler is None:
             optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
             build_lr_scheduler(optimizer, self.lr_schedule, self.num_schedule_intervals)

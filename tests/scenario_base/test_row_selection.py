@@ -56,7 +56,7 @@ def test_accelerators_get_fixed_shapes(chosen, device, expected) -> None:
 def test_batch_normalisation_without_a_mask_needs_compact_rows() -> None:
     agents = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     assert not uses_fixed_shapes("auto", "cuda", agents)
-    with pytest.raises(ParameterError, match=r"but 1 normalises .* settings\.agent_rows='compact'"):
+    with pytest.raises(ParameterError, match=r"but 1 normalises .* settings\.agent_rows=compact"):
         uses_fixed_shapes("fixed", "cuda", agents)
 
 

@@ -9,6 +9,8 @@ from tensordict import TensorDict
 
 from nip.parameters import HyperParameters
 from nip.scenario_base.collector import RolloutCollector
+from nip.scenario_base.compilation import Compilation
+from nip.scenario_base.compiled_collector import CompiledCollector
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.seeding import stable_seed
 from nip.trainers.tensor.learning.data_parallel import seed_parts
@@ -24,13 +26,14 @@ def training_collector(
     *,
     with_values: bool,
     pool: OpponentPool | None = None,
+    compilation: Compilation | None = None,
 ) -> RolloutCollector:
     """Return a collector for the training environments, or for this rank's share of them.
 
     Its frames hold what the environment restores observations from.
     With ``with_values`` it collects the values of the critics, too. Without them, it samples the
     returns of the episodes that the end of a batch cuts. The snapshots of a ``pool`` play some of
-    the episodes.
+    the episodes. With a ``compilation`` steps are compiled, except those with a pool.
     """
     seed, ranks = hyper_params.seed, current_ranks()
     environment = instance.train_environment
@@ -40,7 +43,11 @@ def training_collector(
             environment.num_environments // ranks.size,
         )
     make: Callable[..., RolloutCollector] = RolloutCollector
-    return (make if pool is None else partial(PooledCollector, pool=pool))(
+    if pool is not None:
+        make = partial(PooledCollector, pool=pool)
+    elif compilation is not None:
+        make = partial(CompiledCollector, compilation=compilation)
+    return make(
         environment,
         instance.agents,
         num_steps=instance.batch_shape.num_steps,

@@ -13,8 +13,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from nip.errors import ParameterError, warn_user
 from nip.rl_objectives import Objective
 from nip.scenario_base.combined_agents import CombinedAgents
+from nip.scenario_base.compilation import Compilation
 from nip.trainers.core.callback import Event
 from nip.trainers.core.context import TrainingContext
+from nip.trainers.tensor.learning.compiled_objective import compiled_objective
 from nip.trainers.tensor.learning.gradient_check import GradientCheck
 from nip.trainers.tensor.learning.joint_adam import SKIP, JointAdam, JointAdamW
 from nip.trainers.tensor.learning.loss_checks import (
@@ -71,6 +73,8 @@ class Learner:
         Receives the number of steps, the minibatch and its metrics.
     notify : callable
         Called with ``on_step_start`` and ``on_step_end``.
+    compilation : Compilation, optional
+        How the objective is compiled; None: not at all.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Learner:
         steps_schedule: bool = False,
         context: TrainingContext | None = None,
         notify: Callable[[Event], None] = _ignore_event,
+        compilation: Compilation | None = None,
     ) -> None:
         self.objective = objective
         self.optimizer = optimizer
@@ -113,6 +118,9 @@ class Learner:
             if parameter.requires_grad and group.get("name") != NOTHING
         ]
         self._gradient_check = GradientCheck(agents, trained, self._source)
+        self._compute_losses: Callable[[TensorDictBase], object] = objective
+        if compilation is not None:
+            self._compute_losses = compiled_objective(objective, compilation)
         self._has_checked_graph = False
         self._had_turn: torch.Tensor | None = None
         self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
@@ -264,7 +272,7 @@ class Learner:
 
     def _losses(self, minibatch: TensorDictBase) -> TensorDictBase:
         try:
-            losses = check_losses(self.objective(minibatch), self.objective)
+            losses = check_losses(self._compute_losses(minibatch), self.objective)
         except KeyError as error:
             explain_missing_key(error, minibatch, self._source)
             raise

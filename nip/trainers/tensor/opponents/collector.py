@@ -1,12 +1,13 @@
 """Collection of rollouts in which past versions of agents play in a share of the episodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from tensordict import TensorDictBase
 from torch import Tensor
 
+from nip.scenario_base.actions import Noise
 from nip.scenario_base.collector import Frame, RolloutCollector
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.transition import State
@@ -61,7 +62,12 @@ class PooledCollector(RolloutCollector):
         self._opponents.set_state(state["opponents"])
 
     def _act(
-        self, state: State, active: Tensor, decides: Tensor, needs_value: Tensor | None
+        self,
+        state: State,
+        active: Tensor,
+        decides: Tensor,
+        needs_value: Tensor | None,
+        source: torch.Generator | Sequence[Noise],
     ) -> dict[str, Tensor]:
         is_snapshot = state[OPPONENT] != PRESENT
         actions = super()._act(
@@ -69,6 +75,7 @@ class PooledCollector(RolloutCollector):
             active & ~is_snapshot.unsqueeze(-1),
             decides & ~is_snapshot,
             None if needs_value is None else needs_value & ~is_snapshot,
+            source,
         )
         for index, name in enumerate(self.agents.names):
             for number, snapshot in self.pool.snapshots.get(name, {}).items():
