@@ -7,6 +7,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 aten = torch.ops.aten
 
@@ -63,8 +64,11 @@ class NoHostSynchronisation(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         packet = func.overloadpacket
         masks = args[1] if packet in INDEXING else ()
+        given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         if (
-            packet in WAITING | FROM_HOST
+            # Single numbers of the host are passed to a kernel by value.
+            len({each.device for each in given if each.ndim > 0}) > 1
+            or packet in WAITING | FROM_HOST
             or func is aten.repeat_interleave.Tensor
             or any(each is not None and each.dtype in (torch.bool, torch.uint8) for each in masks)
             or (packet is aten._to_copy and kwargs.get("device") not in (None, args[0].device))

@@ -84,7 +84,7 @@ def test_the_yardstick_learns_what_the_agents_learn(bench: ModuleType, name: str
 
 
 @pytest.mark.parametrize(
-    "modes", [("compact", "fixed"), pytest.param(("compiled",), marks=pytest.mark.slow)]
+    "modes", [("fixed",), pytest.param(("compact", "compiled"), marks=pytest.mark.slow)]
 )
 def test_the_benchmark_of_accelerators_runs_on_a_cpu(
     modes: tuple[str, ...], repository: Path, tmp_path: Path

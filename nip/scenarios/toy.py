@@ -128,8 +128,9 @@ def _is_found(observation: Mapping[str, Tensor]) -> Tensor:
     Only the first channel and symbol count.
     """
     named = observation["message_history"][:, :2, 0, 0]
-    is_same = named.prod(dim=1).sum(-1) if named.shape[1] == 2 else torch.zeros(len(named))
-    return (is_same.to(named) * observation["secret"].sum(-1)).unsqueeze(-1)
+    has_both = named.shape[1] == 2
+    is_same = named.prod(dim=1).sum(-1) if has_both else named.new_zeros(len(named))
+    return (is_same * observation["secret"].sum(-1)).unsqueeze(-1)
 
 
 class ToyPolicyHead(PolicyHead):

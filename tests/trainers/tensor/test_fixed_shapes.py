@@ -42,10 +42,10 @@ def assert_same_state(first: TensorDictRlTrainer, second: TensorDictRlTrainer) -
 @pytest.mark.parametrize(
     ("scenario", "kind"),
     [
-        *(("graph_isomorphism", kind) for kind in TRAINERS),
-        ("image_classification", "ppo"),
-        ("toy", "ppo"),
-        ("toy", "reinforce"),
+        ("graph_isomorphism", "ppo"),
+        *(pytest.param("graph_isomorphism", kind, marks=pytest.mark.slow) for kind in TRAINERS),
+        pytest.param("image_classification", "ppo", marks=pytest.mark.slow),
+        *(("toy", kind) for kind in TRAINERS),
     ],
 )
 def test_several_iterations_learn_the_same(scenario: str, kind: str, data_dir: Path) -> None:
