@@ -9,6 +9,7 @@ from nip.utils.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from nip.comparison import compare_runs, load_runs
     from nip.experiment_settings import ExperimentSettings
+    from nip.parallel_seeds import run_parallel_seeds
     from nip.parameters import HyperParameters
     from nip.run import RunResult, prepare_experiment, run_experiment
 
@@ -20,6 +21,7 @@ __all__ = [
     "load_runs",
     "prepare_experiment",
     "run_experiment",
+    "run_parallel_seeds",
 ]
 
 # ``--help`` and many errors need only a part of the package.
@@ -33,5 +35,6 @@ __getattr__ = lazy_exports(
         "load_runs": "nip.comparison",
         "prepare_experiment": "nip.run",
         "run_experiment": "nip.run",
+        "run_parallel_seeds": "nip.parallel_seeds",
     },
 )

@@ -97,13 +97,15 @@ def run_checked(
     experiment: CheckedExperiment,
     components: "TrainerComponents | None" = None,
     *,
+    trainer: "Trainer | None" = None,
     on_open: Callable[[str], object] = lambda run_id: run_id,
 ) -> RunResult:
     """Run an experiment that has passed the checks; see ``run_experiment``.
 
-    Protocol, scenario instance and trainer are built once. A new run gets its folder only after
-    they were built and the trainer has accepted its callbacks and components. ``on_open`` is called
-    with the name of the run as soon as it has a folder.
+    Protocol, scenario instance and trainer are built once, unless a ``trainer`` of
+    ``build_checked`` is given. A new run gets its folder only after they were built and the trainer
+    has accepted its callbacks and components. ``on_open`` is called with the name of the run as
+    soon as it has a folder.
     """
     experiment = _with_known_kernels(experiment)
     runs_dir = Path(experiment.settings.runs_dir)
@@ -112,8 +114,7 @@ def run_checked(
         check_same_experiment(experiment, ranks)
         is_named = experiment.run_id is not None
         (is_there,) = ranks.first([is_named and is_run_folder(runs_dir / str(experiment.run_id))])
-        trainer = None
-        if not is_there and experiment.resume != "must":
+        if trainer is None and not is_there and experiment.resume != "must":
             trainer = _build_trainer(experiment, own_settings, components)
         run = ranks.only_first(lambda: _open(experiment, ranks))
         with run or nullcontext():
@@ -158,6 +159,11 @@ def prepare_experiment(
     return prepare_checked(check(hyper_params, combine_settings(settings, settings_kwargs)))
 
 
+def build_checked(experiment: CheckedExperiment) -> "Trainer":
+    """Build the trainer of an experiment that has passed the checks, for ``run_checked``."""
+    return _build_trainer(experiment, experiment.settings)
+
+
 def prepare_checked(experiment: CheckedExperiment) -> "ExperimentPlan | TextPlan":
     """Build an experiment that has passed the checks; see ``prepare_experiment``."""
     trainer = _build_trainer(experiment, experiment.settings)
@@ -193,7 +199,7 @@ def _build_trainer(
     hyper_params = experiment.hyper_params
     if _has_tensors(hyper_params):
         _check_device(settings.device, hyper_params)
-    with _torch_threads(hyper_params, settings):
+    with torch_threads(hyper_params, settings):
         instance = build_scenario_instance(
             hyper_params, settings, experiment.protocol, experiment.text_parts
         )
@@ -252,7 +258,7 @@ def _train_and_finish(trainer: "Trainer", run: Run | None) -> None:
     check_same_data(trainer.scenario_instance, current_ranks())
     current_ranks().only_first(start)
     try:
-        with _torch_threads(trainer.hyper_params, trainer.settings):
+        with torch_threads(trainer.hyper_params, trainer.settings):
             if run is not None:
                 trainer = _attach_run(trainer, run)
             with trainer.closing():
@@ -327,7 +333,7 @@ def _with_known_kernels(experiment: CheckedExperiment) -> CheckedExperiment:
 
 
 @contextmanager
-def _torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
+def torch_threads(hyper_params: HyperParameters, settings: ExperimentSettings) -> Iterator[None]:
     """Set the threads of PyTorch, and whether kernels are used; restore both at the end."""
     if not _has_tensors(hyper_params):
         yield

@@ -10,7 +10,7 @@ from nip.parameters.checks.choices import problems_with_choices
 from nip.parameters.tree.command_line_tree import MISSING, class_tree, default_tree
 from nip.protocols.registry import agent_names_of
 
-RUN_KEYS = ("run_id", "resume", "dry_run", "plugins", "settings")
+RUN_KEYS = ("run_id", "resume", "num_parallel_seeds", "dry_run", "plugins", "settings")
 """Keys at the root of the tree that are no hyper-parameters."""
 
 _REQUIRED = ("scenario", "dataset", "trainer")
@@ -32,6 +32,7 @@ def all_defaults(choices: Mapping[str, Any]) -> dict[str, Any]:
         **tree,
         "run_id": None,
         "resume": "auto",
+        "num_parallel_seeds": 1,
         "dry_run": False,
         "plugins": [],
         "settings": class_tree(ExperimentSettings),

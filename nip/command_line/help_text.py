@@ -38,6 +38,7 @@ Examples
 _RUN_DOCS = {
     "run_id": "Name of the run and of its folder; by default made of experiment and time.",
     "resume": "auto: resume the run if it exists. must: only resume. never: only start a new run.",
+    "num_parallel_seeds": "Number of seeds, from seed on, that train together, each as a run.",
     "dry_run": "true: build everything, report sizes and steps, train nothing.",
     "plugins": "Modules of your own to load, as in [my_trainer] or [path/to/file.py].",
 }

@@ -120,7 +120,8 @@ def _check_jobs(
         request = _checked[key] = read_request(composition.tree, _name_job(key, not_swept))
         names.append((request.experiment.run_id, key))
         if not request.dry_run:
-            _check_run_can_be_opened(request.experiment)
+            for experiment in request.seeds or (request.experiment,):
+                _check_run_can_be_opened(experiment)
     check_names_of_jobs(names)
     offer_defaults(defaults)
 

@@ -20,8 +20,13 @@ def print_plan(
     hyper_params: HyperParameters,
     plan: ExperimentPlan | TextPlan,
     console: Console | None = None,
+    *,
+    num_seeds: int = 1,
 ) -> None:
-    """Print the report of a dry run, by default to the terminal."""
+    """Print the report of a dry run, by default to the terminal.
+
+    ``num_seeds`` is the number of runs like this one that train together.
+    """
     console = console or open_console()
     from nip.trainers.text.plan import TextPlan
 
@@ -30,12 +35,14 @@ def print_plan(
 
         console.print(text_plan_table(hyper_params, plan))
     else:
-        console.print(Group(_sizes(hyper_params, plan), Text(""), _agents(plan.agents)))
+        console.print(Group(_sizes(hyper_params, plan, num_seeds), Text(""), _agents(plan.agents)))
     console.print("Nothing was trained or written (dry_run=true).")
 
 
-def _sizes(hyper_params: HyperParameters, plan: ExperimentPlan) -> RenderableType:
-    rows = {
+def _sizes(hyper_params: HyperParameters, plan: ExperimentPlan, num_seeds: int) -> RenderableType:
+    first = hyper_params.seed
+    rows = {} if num_seeds == 1 else {"seeds": f"{first} to {first + num_seeds - 1}, each as a run"}
+    rows |= {
         "scenario": f"{hyper_params.scenario}, dataset {hyper_params.dataset}",
         "protocol": hyper_params.interaction_protocol,
         "trainer": hyper_params.trainer,

@@ -19,6 +19,7 @@ _RUN_KEYS: dict[str, Any] = {
     EXPERIMENT: str,
     "run_id": str | None,
     "resume": str,
+    "num_parallel_seeds": int,
     "dry_run": bool,
     "plugins": tuple[str, ...],
     "settings": ExperimentSettings,

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -50,6 +50,9 @@ class AgentFrames:
     When several ranks train together, each has a share of the frames of a minibatch, possibly none.
     The average of the means below over all ranks is the mean over the whole minibatch, and so is
     the averaged gradient.
+
+    In a minibatch of several runs, (run, row), all shapes have a first dimension for the run, and
+    frames in which the agent has no part are masked instead of left out.
     """
 
     index: int
@@ -88,11 +91,11 @@ class AgentFrames:
 
     def policy_mean(self, value: Tensor) -> Tensor:
         """Average over the agent's turns."""
-        return (value * self.takes_turn).sum() / self.num_turns.clamp_min(MIN_COUNT)
+        return (value * self.takes_turn).sum(-1) / self.num_turns.clamp_min(MIN_COUNT)
 
     def value_mean(self, value: Tensor) -> Tensor:
         """Average over the states in which the agent's value was known."""
-        return (value * self.value_counts).sum() / self.num_values.clamp_min(MIN_COUNT)
+        return (value * self.value_counts).sum(-1) / self.num_values.clamp_min(MIN_COUNT)
 
     def log_prob(self) -> Tensor:
         """Return the present log-probability of the actions, (row,)."""
@@ -110,12 +113,12 @@ class AgentFrames:
         rounding errors.
         """
         ranks = current_ranks()
-        mean = ranks.mean_(self.policy_mean(value))
+        mean = ranks.mean_(self.policy_mean(value)).unsqueeze(-1)
         variance = ranks.mean_(self.policy_mean((value - mean) ** 2))
-        std = variance.sqrt()
+        std = variance.sqrt().unsqueeze(-1)
         normalized = (value - mean) / std.clamp_min(MIN_ADVANTAGE_STD)
         normalized = torch.where(std > MIN_RELATIVE_STD * mean.abs(), normalized, 0.0)
-        return torch.where(self.has_single_turn(), value, normalized)
+        return torch.where(self.has_single_turn().unsqueeze(-1), value, normalized)
 
 
 class Objective(LossModule):
@@ -131,6 +134,10 @@ class Objective(LossModule):
     """
 
     default_value_estimator = ValueEstimators.GAE
+
+    takes_several_runs: ClassVar[bool] = False
+    """Whether ``forward`` also takes minibatches of several runs, (run, frame), and then returns
+    each loss and metric as a vector, (run,). Its gradients must be those of ``backward`` here."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse the methods that PyTorch's ``state_dict`` has replaced."""
@@ -212,29 +219,31 @@ class Objective(LossModule):
         Parameters
         ----------
         batch : TensorDictBase
-            Frames with one batch dimension.
+            Frames with one batch dimension; of several runs, (run, frame).
         with_critic : bool
             Whether to include states in which only the agent's value was computed.
         """
         all_turns = batch["agents", "active"].any(-1)
         all_known = batch["agents", "value_known"] if with_critic else all_turns
-        counts = torch.stack((all_turns.sum(0), all_known.sum(0))).float()
+        counts = torch.stack((all_turns.sum(-2), all_known.sum(-2))).float()
         num_turns, num_values = current_ranks().mean_(counts)
         # An agent is included on all ranks or on none: a rank without rows of it must still take
         # part in the collective means.
         # With fixed shapes nothing is asked of the device, and all agents are included.
         is_fixed = self.agents.fixed_shapes
-        is_absent = [False] * len(num_values) if is_fixed else (num_values == 0).tolist()
+        num_agents = num_values.shape[-1]
+        of_runs = num_values.view(-1, num_agents)
+        is_absent = [False] * num_agents if is_fixed else (of_runs == 0).all(0).tolist()
         for index, name, agent in self.agents:
             is_learning = any(parameter.requires_grad for parameter in agent.parameters())
             if not is_learning or is_absent[index]:
                 continue
-            turns, known = all_turns[:, index], all_known[:, index]
-            rows = self.agents.select(known)
+            turns, known = all_turns[..., index], all_known[..., index]
+            rows = self.agents.select_for_learning(known)
             output, choice, turn = self.agents.evaluate(index, batch, rows, with_value=with_critic)
 
             def take(key: str, rows: RowSelection = rows, index: int = index) -> Tensor:
-                return rows.take_counting(batch["agents", key][:, index])
+                return rows.take_counting(batch["agents", key].select(batch.batch_dims, index))
 
             indices = rows.indices
             yield AgentFrames(
@@ -245,8 +254,10 @@ class Objective(LossModule):
                 turn=turn,
                 takes_turn=rows.take(turns).float(),
                 value_counts=rows.take(known).float(),
-                num_turns=num_turns[index],
-                num_values=num_values[index],
+                num_turns=num_turns[..., index],
+                num_values=num_values[..., index],
                 take=take,
-                rows=torch.arange(len(known), device=known.device) if indices is None else indices,
+                rows=torch.arange(known.shape[-1], device=known.device)
+                if indices is None
+                else indices,
             )

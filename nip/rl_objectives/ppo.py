@@ -68,6 +68,8 @@ class PpoObjective(Objective):
         Limit of ``critic_loss``; True stands for ``clip_epsilon``, False for none.
     """
 
+    takes_several_runs = True
+
     kl_beta: Tensor
     _kl_sum: Tensor
     _kl_count: Tensor
@@ -120,9 +122,9 @@ class PpoObjective(Objective):
         self, frames: AgentFrames, ratio: Tensor, advantage: Tensor, kl: Tensor
     ) -> Tensor:
         if self.params.loss_type == "kl_penalty":
-            self._kl_sum[frames.index] += kl.detach()
-            self._kl_count[frames.index] += frames.num_turns > 0
-            return -frames.policy_mean(ratio * advantage) + self.kl_beta[frames.index] * kl
+            self._kl_sum[..., frames.index] += kl.detach()
+            self._kl_count[..., frames.index] += frames.num_turns > 0
+            return -frames.policy_mean(ratio * advantage) + self.kl_beta[..., frames.index] * kl
         epsilon = self.params.clip_epsilon
         clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
         return -frames.policy_mean(torch.minimum(ratio * advantage, clipped * advantage))

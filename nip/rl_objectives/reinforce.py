@@ -16,6 +16,8 @@ class ReinforceObjective(Objective):
     :math:`G` is the discounted reward to go or, with a critic, which is trained too, the advantage.
     """
 
+    takes_several_runs = True
+
     def __init__(
         self, agents: CombinedAgents, *, use_critic: bool, critic_loss_type: CriticLoss
     ) -> None:

@@ -13,10 +13,10 @@ from nip.scenario_base.agent import AgentOutput
 class ActionMask:
     """Which actions of one agent take effect in a batch of states."""
 
-    active: Bool[Tensor, "batch channel"]
+    active: Bool[Tensor, "*batch channel"]
     """Whether the agent writes on the channel."""
 
-    decides: Bool[Tensor, " batch"]
+    decides: Bool[Tensor, "*batch"]
     """Whether the agent's decision takes effect."""
 
 
@@ -24,13 +24,13 @@ class ActionMask:
 class Choice:
     """Actions that one agent chose in a batch of states."""
 
-    message: Int[Tensor, "batch channel position"]
+    message: Int[Tensor, "*batch channel position"]
     """Chosen symbols."""
 
-    decision: Int[Tensor, " batch"] | None
+    decision: Int[Tensor, "*batch"] | None
     """0 to reject, 1 to accept, 2 to continue; None for an agent that is not a verifier."""
 
-    linear_message: Int[Tensor, "batch channel position"] | None
+    linear_message: Int[Tensor, "*batch channel position"] | None
     """Chosen linear symbols; None without a linear message space."""
 
 
@@ -93,7 +93,7 @@ def _noisy_argmax(logits: Tensor | None, exponential: Tensor | None) -> Tensor |
     return (logits - exponential.log()).argmax(-1)
 
 
-def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Tensor, " batch"]:
+def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Tensor, "*batch"]:
     """Return the log-probability of the actions that take effect.
 
     These are the symbols on channels on which the agent writes, and its decision where
@@ -109,7 +109,7 @@ def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Ten
     return total
 
 
-def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, " batch"]:
+def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, "*batch"]:
     """Return the entropy of the policy in nats, over the actions that take effect."""
     total = (categorical_entropy(output.message_logits).sum(-1) * mask.active).sum(-1)
     if output.linear_message_logits is not None:
@@ -129,9 +129,9 @@ def categorical_entropy(
 
 
 def _chosen(
-    logits: Float[Tensor, "batch channel position symbol"],
-    symbols: Int[Tensor, "batch channel position"],
-    active: Bool[Tensor, "batch channel"],
-) -> Float[Tensor, " batch"]:
+    logits: Float[Tensor, "*batch channel position symbol"],
+    symbols: Int[Tensor, "*batch channel position"],
+    active: Bool[Tensor, "*batch channel"],
+) -> Float[Tensor, "*batch"]:
     logs = logits.log_softmax(-1).gather(-1, symbols.unsqueeze(-1)).squeeze(-1)
     return (logs.sum(-1) * active).sum(-1)

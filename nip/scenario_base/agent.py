@@ -40,17 +40,27 @@ class AgentOutput:
     Logits cover all channels; on a channel that the agent cannot read every symbol is illegal.
     """
 
-    message_logits: Float[Tensor, "batch channel position symbol"]
+    message_logits: Float[Tensor, "*batch channel position symbol"]
     """Logits of the symbols."""
 
-    decision_logits: Float[Tensor, "batch decision"] | None
+    decision_logits: Float[Tensor, "*batch decision"] | None
     """Logits of reject, accept and continue; None for an agent that is not a verifier."""
 
-    linear_message_logits: Float[Tensor, "batch channel position linear_symbol"] | None
+    linear_message_logits: Float[Tensor, "*batch channel position linear_symbol"] | None
     """Logits of the linear symbols; None without a linear message space."""
 
-    value: Float[Tensor, " batch"]
+    value: Float[Tensor, "*batch"]
     """Estimated return; zeros if it was not requested."""
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "AgentOutput":
+        """Return the results of a function of each tensor."""
+        linear, decision = self.linear_message_logits, self.decision_logits
+        return AgentOutput(
+            message_logits=function(self.message_logits),
+            decision_logits=None if decision is None else function(decision),
+            linear_message_logits=None if linear is None else function(linear),
+            value=function(self.value),
+        )
 
 
 @dataclass(frozen=True)

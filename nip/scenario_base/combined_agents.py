@@ -11,7 +11,7 @@ from nip.scenario_base.agent import Agent, AgentOutput
 from nip.scenario_base.agents import NUM_DECISIONS
 from nip.scenario_base.row_selection import RowSelection
 
-HIDDEN_KEYS = frozenset({"y", "datapoint_id", "decided", "opponent"})
+HIDDEN_KEYS = frozenset({"y", "datapoint_id", "decided", "opponent", "run"})
 """Observation keys that are hidden from all agents."""
 
 NESTED_KEYS = frozenset({"agents", "next"})
@@ -53,6 +53,10 @@ class CombinedAgents(nn.Module):
     def select(self, mask: Tensor) -> RowSelection:
         """Return how an agent is computed for the rows in which a mask, (batch,), is true."""
         return RowSelection.of(mask, fixed_shapes=self.fixed_shapes)
+
+    def select_for_learning(self, known: Tensor) -> RowSelection:
+        """Return how an agent is computed in a minibatch, given the rows in which it counts."""
+        return self.select(known)
 
     def draw_noise(self, num_rows: int, generator: torch.Generator) -> list[Noise]:
         """Draw what the actions of each agent in some rows depend on besides its logits."""
@@ -107,7 +111,6 @@ class CombinedAgents(nn.Module):
             Actions by their keys under ``agents`` in a batch, each (batch, agent, ...).
         """
         result = self._blank(active)
-        observation = readable(state)
         wanted = active.any(-1)
         if needs_value is not None:
             wanted = wanted | needs_value
@@ -116,9 +119,10 @@ class CombinedAgents(nn.Module):
             if rows.is_empty:
                 continue
             turn = ActionMask(rows.take(active[:, index]), rows.take(decides[:, index]))
-            output = agent(rows.observed(observation), with_value=needs_value is not None)
+            output = self._output(agent, state, rows, with_value=needs_value is not None)
             source = generator if isinstance(generator, torch.Generator) else generator[index]
-            choice = choose(output, source, greedy=greedy and not agent.is_random)
+            is_greedy = greedy and not agent.is_random
+            choice = self._choose(output, state, rows, source, greedy=is_greedy)
             self._write(result, index, rows, output, choice, log_prob(output, choice, turn))
         return result
 
@@ -156,19 +160,41 @@ class CombinedAgents(nn.Module):
         agent = self.agents[self.names[agent_index]]
         observed = {name: batch.get(name) for name in batch.keys() if name not in NESTED_KEYS}
         observation = readable(observed)
-        played = {
-            name: batch.get(("agents", name))[:, agent_index]
-            for name in (self.message_key, "decision", "active", "decides")
-        }
-        if self._linear_symbols is not None:
-            played["linear"] = batch.get(("agents", "linear_message_selected"))[:, agent_index]
-        played = rows.take_each(played)
+        played = rows.take_each(self._played(agent_index, batch))
         if len(played["decides"]) == 0:
             output = self._no_output(agent_index, batch.get(("agents", "active")))
         else:
             output = agent(rows.observed(observation), with_value=with_value)
         choice = Choice(played[self.message_key], played["decision"], played.get("linear"))
         return output, choice, ActionMask(played["active"], played["decides"])
+
+    def _played(self, agent_index: int, batch: TensorDictBase) -> dict[str, Tensor]:
+        """Return the actions of an agent in all frames, and which of them took effect."""
+        keys = {name: name for name in (self.message_key, "decision", "active", "decides")}
+        if self._linear_symbols is not None:
+            keys["linear"] = "linear_message_selected"
+        dim = batch.batch_dims
+        return {
+            name: batch.get(("agents", key)).select(dim, agent_index) for name, key in keys.items()
+        }
+
+    def _output(
+        self, agent: Agent, state: Mapping[str, Tensor], rows: RowSelection, *, with_value: bool
+    ) -> AgentOutput:
+        """Evaluate an agent in the given rows of a batch of states."""
+        return agent(rows.observed(readable(state)), with_value=with_value)
+
+    def _choose(
+        self,
+        output: AgentOutput,
+        state: Mapping[str, Tensor],
+        rows: RowSelection,
+        source: torch.Generator | Noise,
+        *,
+        greedy: bool,
+    ) -> Choice:
+        """Choose the actions of an agent from its output in the given rows of a batch of states."""
+        return choose(output, source, greedy=greedy)
 
     def _no_output(self, agent_index: int, like: Tensor) -> AgentOutput:
         """Return the output for zero rows, which batch norm does not accept."""

@@ -103,6 +103,12 @@ class CellBuilder:
             if self._sweep.max_cost is not None and tree["settings"]["max_cost"] is None:
                 # So that the prices of the models are checked.
                 tree["settings"]["max_cost"] = self._sweep.max_cost
+            if tree["num_parallel_seeds"] != 1:
+                raise ParameterError(
+                    f"num_parallel_seeds={tree['num_parallel_seeds']} cannot be used in a sweep, "
+                    "which makes a run of each seed by itself. List the seeds under seeds, or use "
+                    "--multirun, where each job can train several seeds together."
+                )
             for seed in self._sweep.seeds or (None,):
                 seeded = {} if seed is None else {"seed": seed}
                 request = read_request({**tree, **seeded, "resume": "auto", "dry_run": False})

@@ -3,9 +3,10 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensordict import TensorDict, TensorDictBase
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -50,6 +51,9 @@ from nip.trainers.tensor.rollout_metrics import (
 from nip.trainers.trainer_base import TensorDictTrainer
 from nip.utils.ranks import current_ranks
 
+if TYPE_CHECKING:
+    from nip.trainers.tensor.parallel_seeds.seed_group import SeedGroup
+
 AdvantageEstimator = Callable[[TensorDictBase], TensorDictBase]
 
 ADAM_EPS = 1e-5
@@ -66,6 +70,9 @@ class TensorDictRlTrainer(TensorDictTrainer):
     """
 
     is_compilable = True
+
+    seed_group: "SeedGroup | None" = None
+    """Runs with other seeds that train together with this one; None if it trains alone."""
 
     @property
     def needs_values(self) -> bool:
@@ -235,6 +242,12 @@ class TensorDictRlTrainer(TensorDictTrainer):
 
     def collect_batch(self) -> TensorDict:
         """Collect one batch with the present agents; return it with advantages, (B, S)."""
+        if self.seed_group is not None:
+            return self.seed_group.collect_batch(self)
+        return self.collect_alone()
+
+    def collect_alone(self) -> TensorDict:
+        """Collect one batch, not together with other runs; return it with advantages, (B, S)."""
         self.agents.eval()
         with self._autocast():
             batch = self.collector.collect()
@@ -246,21 +259,33 @@ class TensorDictRlTrainer(TensorDictTrainer):
         if any(parameter.requires_grad for parameter in self.learner.learning):
             train_learning_parts(self.agents)
             try:
-                metrics = [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
+                metrics = self._take_steps(batch)
             except NonFiniteLoss as error:
                 self.context.stop(str(error))
         self.learner.finish_iteration()
         return mean_over_steps(metrics)
+
+    def _take_steps(self, batch: TensorDict) -> list[Mapping[str, Tensor]]:
+        """Learn from all minibatches of a batch; return the metrics of each."""
+        if self.seed_group is not None:
+            return self.seed_group.take_steps(self, batch)
+        return [self.train_step(minibatch) for minibatch in self.minibatches(batch)]
+
+    @property
+    def own_minibatches(self) -> Minibatches:
+        """The component that divides a batch into minibatches."""
+        assert self._minibatches is not None, "setup() builds them"
+        return self._minibatches
 
     def minibatches(self, batch: TensorDict) -> Iterator[TensorDictBase]:
         """Yield minibatches of frames, (frame,), over all epochs.
 
         They have all observations, some of which the batch only holds in a shorter form.
         """
-        assert self._minibatches is not None, "setup() builds them"
-        for epoch in range(self._minibatches.num_epochs):
+        minibatches = self.own_minibatches
+        for epoch in range(minibatches.num_epochs):
             self.context.epoch = epoch
-            for minibatch in self._minibatches.of(batch):
+            for minibatch in minibatches.of(batch):
                 yield self.complete_frames(minibatch)
             self.learner.finish_epoch()
 

@@ -29,6 +29,7 @@ class Profiler(Callback):
 
     is_observer = True
     may_fail = True
+    is_unique_in_process = True
 
     def __init__(self, **options: Any) -> None:
         self.params = ProfilerParameters(**options)

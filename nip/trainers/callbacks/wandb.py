@@ -49,6 +49,7 @@ class Wandb(Callback):
 
     is_observer = True
     may_fail = True
+    is_unique_in_process = True
 
     def __init__(self, **options: Any) -> None:
         self.params = WandbParameters(**options)

@@ -43,6 +43,10 @@ class Callback:
     """Whether training goes on, with a warning, if one of its events raises an exception. For
     loggers, whose loss is no reason to lose a training."""
 
+    is_unique_in_process: ClassVar[bool] = False
+    """Whether a process can have it only once, so that runs of several seeds cannot train together
+    with it. For callbacks that use what the whole process shares."""
+
     monitored: Sequence[str] = ()
     """Names of the metrics that it needs. A metric that is never logged is an error."""
 

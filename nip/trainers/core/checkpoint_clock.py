@@ -37,3 +37,30 @@ class CheckpointClock:
         """Record a written checkpoint that was started at this time of ``time.monotonic``."""
         self._last_end = time.monotonic()
         self._last_duration = self._last_end - started
+
+
+class JointCheckpointClock(CheckpointClock):
+    """Decides when checkpoints of several runs are due, all of them after the same iterations.
+
+    Together they take at most ``MAX_CHECKPOINT_SHARE`` of the time.
+    """
+
+    def __init__(self, period: int | None, permanent_every: int | None = None) -> None:
+        super().__init__(period, permanent_every)
+        self._asked: int | None = None
+        self._is_due = False
+        self._num_recorded = 0
+
+    def is_due(self, iterations_done: int) -> bool:
+        """Return whether to save after this number of iterations, the same to all runs."""
+        if iterations_done != self._asked:
+            self._asked, self._is_due = iterations_done, super().is_due(iterations_done)
+            self._num_recorded = 0
+        return self._is_due
+
+    def record(self, started: float) -> None:
+        """Record a written checkpoint of one run."""
+        before = self._last_duration if self._num_recorded > 0 else 0.0
+        super().record(started)
+        self._last_duration += before
+        self._num_recorded += 1

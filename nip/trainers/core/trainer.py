@@ -186,6 +186,10 @@ class Trainer(ObservedTrainer, ABC):
 
     # ---- checkpoints
 
+    def use_clock(self, clock: CheckpointClock) -> None:
+        """Let another clock decide when checkpoints are due."""
+        self._clock = clock
+
     def restore(self) -> int:
         """Restore an interrupted run, and return its number of completed iterations."""
         run, iteration = self.run, 0

@@ -136,12 +136,16 @@ class _JointStep(torch.optim.Adam):
                 self.state[parameter]["step"] = step
 
     def _moved(self) -> bool:
-        """Return whether states or parameters were replaced, as when a checkpoint is loaded."""
+        """Return whether states or parameters were replaced.
+
+        So it is when a checkpoint was loaded, or when another optimizer has taken steps.
+        """
         assert self._lists is not None
         return any(
             lists.params
             and (
                 self.state.get(lists.params[0], {}).get("exp_avg") is not lists.means[0]
+                or self.state[lists.params[0]]["step"] is not lists.steps[0]
                 or lists.params[-1] is not _last_learning(group)
             )
             for group, lists in zip(self.param_groups, self._lists, strict=True)

@@ -186,6 +186,10 @@ class Learner:
         """
         self.update_step.check_finite()
 
+    def record_step(self) -> None:
+        """Count a step that was taken together with other runs, and end it."""
+        self._after_step(True)
+
     @property
     def learning_rate(self) -> float:
         """Learning rate of the first parameter group."""

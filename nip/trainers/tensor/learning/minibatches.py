@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from tensordict import TensorDictBase
+from torch import Tensor
 
 from nip.trainers.tensor.learning.data_parallel import own_rows
 from nip.utils.ranks import current_ranks
@@ -75,13 +76,22 @@ class ShuffledMinibatches(Minibatches):
         All ranks draw the same minibatches of their joint batch, and each yields the frames that
         are its own.
         """
-        ranks = current_ranks()
         frames = batch.exclude("next").reshape(-1)
-        num_frames = len(frames) * ranks.size
-        order = torch.randperm(num_frames, generator=self._generator)
-        order = order.to(frames.device)
-        for start in range(0, num_frames - self._size + 1, self._size):
-            yield frames[own_rows(order[start : start + self._size], len(frames), ranks)]
+        for rows in self.draw(len(frames)):
+            yield frames[rows.to(frames.device)]
+
+    def draw(self, num_frames: int) -> list[Tensor]:
+        """Return the rows, (frame,), of each minibatch of one epoch.
+
+        ``num_frames`` is the number of frames of this rank.
+        """
+        ranks = current_ranks()
+        num_joint = num_frames * ranks.size
+        order = torch.randperm(num_joint, generator=self._generator)
+        return [
+            own_rows(order[start : start + self._size], num_frames, ranks)
+            for start in range(0, num_joint - self._size + 1, self._size)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator."""

@@ -69,8 +69,8 @@ class UpdateStep:
         precision: Literal["float32", "bfloat16", "float16"] = "float32",
         on_non_finite: Literal["raise", "stop"] = "raise",
     ) -> None:
-        self._max_grad_norm = max_grad_norm
-        self._max_grad_value = max_grad_value
+        self.max_grad_norm = max_grad_norm
+        self.max_grad_value = max_grad_value
         self.num_accumulation_steps = num_accumulation_steps
         self._dtype = DTYPES.get(precision)
         self._on_non_finite = on_non_finite
@@ -226,9 +226,9 @@ class UpdateStep:
             self._scale_before = self._scaler.get_scale()
             self._scaler.unscale_(self._optimizer)
             self._scaler.update()
-        norm = clip_norm_([parameter.grad for parameter in learning], self._max_grad_norm)
-        if self._max_grad_value is not None:
-            nn.utils.clip_grad_value_(learning, self._max_grad_value)
+        norm = clip_norm_([parameter.grad for parameter in learning], self.max_grad_norm)
+        if self.max_grad_value is not None:
+            nn.utils.clip_grad_value_(learning, self.max_grad_value)
         return norm
 
     def _overflowed(self) -> bool:

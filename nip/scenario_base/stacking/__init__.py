@@ -1,0 +1,1 @@
+"""Networks, environments and rollouts of several runs that are computed together."""

@@ -1,0 +1,1 @@
+"""Training several runs, which differ in their seeds only, with stacked networks."""
