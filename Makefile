@@ -107,6 +107,7 @@ bench: $(VENV)/.installed-core  ## Measure speed and memory, as ratios in one ru
 	$(BIN)/python benchmarks/bench_tensor.py --json benchmarks/result.json
 	$(BIN)/python benchmarks/bench_text.py --json benchmarks/result_text.json
 	$(BIN)/python benchmarks/bench_local.py --json benchmarks/result_local.json
+	$(BIN)/python benchmarks/bench_parallel_seeds.py --json benchmarks/result_seeds.json
 	$(BIN)/python benchmarks/nested_array_ratio.py --json benchmarks/result_arrays.json
 
 clean:  ## Remove caches and built documentation; .venv, data and runs stay

@@ -98,6 +98,13 @@ def test_the_benchmark_of_accelerators_runs_on_a_cpu(
         assert row["bytes_per_frame"] < 1000
 
 
+def test_the_benchmark_of_seeds_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
+    sizes = "--rounds 1 --iterations 1 --seeds 2 --trainers reinforce --only training"
+    metrics = run_benchmark(repository, tmp_path, "bench_parallel_seeds.py", *sizes.split())
+    assert metrics.keys() == {"seeds", "iterations", "reinforce training"}
+    assert all(value > 0 for value in metrics["reinforce training"].values())
+
+
 def test_the_text_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
     sizes = (
         "--rollouts 4 --rounds 3 --repeats 1 --latency 0.001 --http-latency 0.01 "

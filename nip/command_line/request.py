@@ -88,7 +88,9 @@ def run_request(request: Request, name_job: Callable[[str], str] = lambda run_id
     opened: list[str] = []
     if request.seeds:
         with plain_messages(lambda: how_to_resume_seeds(request.seeds, opened)):
-            run_checked_seeds(request.seeds, on_open=opened.append)
+            results = run_checked_seeds(request.seeds, on_open=opened.append)
+        if request.experiment.settings.progress:
+            print(f"Runs of all seeds: {', '.join(str(result.folder) for result in results)}")
         return
     experiment = request.experiment
     if experiment.run_id is None:

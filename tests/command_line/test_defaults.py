@@ -43,6 +43,7 @@ def test_the_keys_of_the_command_line_stand_beside_the_parameters() -> None:
     assert {name: tree[name] for name in RUN_KEYS} == {
         "run_id": None,
         "resume": "auto",
+        "num_parallel_seeds": 1,
         "dry_run": False,
         "plugins": [],
         "settings": settings,

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 import nip.command_line.request
-from nip.command_line.request import Request, how_to_resume, read_request, run_request
+from nip.command_line.request import (
+    Request,
+    how_to_resume,
+    how_to_resume_seeds,
+    read_request,
+    run_request,
+)
 from nip.errors import NipError
 from nip.experiment.checked import CheckedExperiment
 from nip.experiment.plan import ExperimentPlan
@@ -45,9 +51,40 @@ def test_what_is_not_given_runs_and_resumes_under_a_name_yet_to_be_made() -> Non
     assert (request.experiment.run_id, request.experiment.resume) == (None, "auto")
 
 
+def test_several_seeds_are_runs_that_are_named_by_their_seeds() -> None:
+    request = read(seed=7, run_id="a", num_parallel_seeds=2, resume="never")
+    assert [each.hyper_params.seed for each in request.seeds] == [7, 8]
+    assert [each.run_id for each in request.seeds] == ["a-seed-7", "a-seed-8"]
+    assert {each.resume for each in request.seeds} == {"never"}
+    assert read(num_parallel_seeds=1).seeds == ()
+
+
+def test_seeds_without_a_name_share_a_generated_one() -> None:
+    first, second = read(seed=7, num_parallel_seeds=2).seeds
+    assert first.run_id is second.run_id is None
+    assert str(first.generated_run_id).endswith("-seed-7")
+    name = str(first.generated_run_id).removesuffix("-seed-7")
+    assert second.generated_run_id == f"{name}-seed-8"
+
+
+def test_the_way_to_resume_seeds_names_what_they_share() -> None:
+    seeds = read(run_id="mine", num_parallel_seeds=3).seeds
+    assert how_to_resume_seeds(seeds, []) == "Stopped before the run was started."
+    said = how_to_resume_seeds(seeds, ["mine-seed-6198", "mine-seed-6199"])
+    assert "The 2 runs so far are stored in runs/mine-seed-..." in said
+    assert said.endswith("with run_id=mine")
+
+
+def test_a_dry_run_of_seeds_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    run_request(read(seed=7, num_parallel_seeds=3, dry_run=True))
+    assert "7 to 9, each as a run" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
+        ({"num_parallel_seeds": 0}, r"^num_parallel_seeds must be an integer of at least 1, got 0"),
+        ({"num_parallel_seeds": "2"}, r"^num_parallel_seeds must be an integer .*, got '2'"),
         ({"resume": "nevr"}, r"^resume must .* auto.*, got 'nevr'\. Did you mean 'never'\?$"),
         ({"resume": None}, r"^resume must be one of .*, got None"),
         ({"run_id": 10}, r"^run_id must be text, got 10\. Put it in quotes: YAML reads 1_0"),
