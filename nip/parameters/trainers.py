@@ -409,6 +409,9 @@ class FineTuningParameters(SubParameters):
     learning_rate_multiplier: Positive | None = None
     """Factor on the service's learning rate; None: chosen by the service."""
 
+    learning_rate_decay: Annotated[float, Gt(0), Le(1)] = 1.0
+    """Share of the factor that remains after each iteration; below 1, None counts as 1."""
+
     min_examples: Count = 1
     """Fewest examples of a job; with fewer, the model stays. Services may require more."""
 

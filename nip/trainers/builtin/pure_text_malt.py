@@ -9,8 +9,8 @@ from nip.protocols.rules import VERIFIER
 from nip.scenario_base.text.conversation import Conversation
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
-from nip.trainers.text.preference_pairs import PairRule, pair_rules
-from nip.trainers.text.rollout_selection import balanced
+from nip.trainers.text.preference_pairs import PairRule, pair_rules, verdict_correction
+from nip.trainers.text.rollout_selection import balanced, thinned
 from nip.trainers.text.tree_statistics import (
     PAIRS,
     REWARD,
@@ -30,7 +30,9 @@ class PureTextMaltTrainer(PureTextRlTrainer):
     each decision point. A response is positive for an agent if the agent's reward, averaged over
     the leaves below, is at least its mid-point in the protocol, and negative otherwise. Wherever
     an agent has responses of both kinds, one pair is drawn. With ``pure_text_malt.pair_invalid``,
-    positive responses are preferred to invalid answers too, which enter nothing else.
+    positive responses are preferred to invalid answers too, which enter nothing else. In the share
+    ``text_rl.verifier_guess_replacement_proportion`` of the points at which all verdicts are wrong,
+    the true label is preferred to one of them.
 
     References
     ----------
@@ -50,17 +52,22 @@ class PureTextMaltTrainer(PureTextRlTrainer):
         """Return how the pairs of each agent are drawn."""
         pairs_invalid = self.hyper_params.pure_text_malt.pair_invalid
         invalid_answers = self._stored.invalid_answers if pairs_invalid else None
-        return pair_rules(self.protocol_handler, invalid_answers)
+        correction = verdict_correction(
+            self.hyper_params.text_rl, self.state.iteration, self.scenario_instance.rules.scale
+        )
+        return pair_rules(self.protocol_handler, invalid_answers, correction)
 
     def _preferences(self, rule: PairRule) -> Iterator[Preference]:
         """Yield the examples of an agent from all iterations that it learns from."""
         params, iteration = self.hyper_params.pure_text_malt, self.state.iteration
-        if rule.agent != VERIFIER or not params.balance_verdicts:
+        is_weighted = params.balance_verdicts or params.reject_weight != 1
+        if rule.agent != VERIFIER or not is_weighted:
             return (preference for preference, _ in self._all_preferences(rule))
         given = list(self._all_preferences(rule))
         decisions = np.array([decision for _, decision in given], dtype=np.int64)
         seed = self.hyper_params.seed
-        kept = balanced(decisions, params.reject_weight, seed=seed, iteration=iteration)
+        choose = balanced if params.balance_verdicts else thinned
+        kept = choose(decisions, params.reject_weight, seed=seed, iteration=iteration)
         return (given[place][0] for place in kept)
 
     def _all_preferences(self, rule: PairRule) -> Iterator[tuple[Preference, int]]:

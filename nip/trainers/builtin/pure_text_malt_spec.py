@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from nip.parameters import UnusedOptionRule, register_parameter_class
+from nip.parameters import register_parameter_class
 from nip.parameters.specs import register_trainer_spec
 from nip.parameters.trainers import ResponseTreeParameters
 from nip.parameters.types import Positive
@@ -21,7 +20,7 @@ class PureTextMaltParameters(ResponseTreeParameters):
     """Let the verifier learn from equally many pairs that prefer to accept as to reject."""
 
     reject_weight: Positive = 1.0
-    """Number of pairs that prefer to reject for each that prefers to accept, if balanced."""
+    """Weight of the verifier's pairs that prefer to reject; those that prefer to accept have 1."""
 
     pair_invalid: bool = False
     """Prefer positive responses to invalid answers as well, which are otherwise not learnt from."""
@@ -29,24 +28,9 @@ class PureTextMaltParameters(ResponseTreeParameters):
     beta: Positive | None = None
     """Weight of the KL penalty towards the reference model; None: chosen by the service."""
 
-    unused_rules: ClassVar = (
-        UnusedOptionRule(
-            ("reject_weight",),
-            "unless pure_text_malt.balance_verdicts=True",
-            lambda params, _: not params.balance_verdicts,
-        ),
-    )
-
 
 register_trainer_spec(
     "pure_text_malt",
-    LANGUAGE_MODEL_TRAINER.extended(
-        fine_tuning_method="dpo",
-        ignores=(
-            "text_rl.verifier_guess_replacement_proportion",
-            "text_rl.verifier_guess_replacement_annealing",
-            "text_rl.verifier_guess_replacement_annealing_rate",
-        ),
-    ),
+    LANGUAGE_MODEL_TRAINER.extended(fine_tuning_method="dpo"),
     parameters=PureTextMaltParameters,
 )

@@ -107,14 +107,17 @@ class FineTuningManager:
                 seed=seed,
                 n_epochs=group.n_epochs or self._params.n_epochs,
                 batch_size=self._params.batch_size,
-                learning_rate_multiplier=(
-                    group.learning_rate_multiplier or self._params.learning_rate_multiplier
-                ),
+                learning_rate_multiplier=self._learning_rate_multiplier(group),
                 beta=beta,
                 policy_gradient=policy_gradient,
                 options={} if self._is_mocked(group) else self._options,
             )
         )
+
+    def _learning_rate_multiplier(self, group: PureTextSharedModelGroup) -> float | None:
+        given = group.learning_rate_multiplier or self._params.learning_rate_multiplier
+        decay = self._params.learning_rate_decay
+        return given if decay == 1 else (given or 1.0) * decay**self.iteration
 
     async def create_pending_jobs(self) -> None:
         """Create all added jobs concurrently and idempotently."""

@@ -1,16 +1,21 @@
 """Pairs of responses to one dialogue, of which one is preferred, drawn from response trees."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nip.language_models.fine_tuning.datasets import Preference
+from nip.parameters.trainers import TextRlParameters
 from nip.protocols.handler import ProtocolHandler
+from nip.protocols.rules import VERIFIER, Decision
+from nip.scenario_base.text.answers.decision_scales import DecisionScale
+from nip.scenario_base.text.answers.parsing import with_decision
 from nip.scenario_base.text.conversation import Conversation
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.scenario_base.text.rollout import MessageRecord
 from nip.seeding import stable_seed
+from nip.trainers.text.guess_replacement import guess_replacement_share
 
 InvalidAnswers = Callable[[MessageRecord], Sequence[MessageRecord]]
 """Returns the invalid answers that a model gave at the turn of a message, as messages."""
@@ -26,8 +31,8 @@ class ResponsePair:
     node: ResponseNode
     """The dialogue before the responses."""
 
-    preferred: ResponseNode
-    """The continuation whose expected reward is at least the mid-point."""
+    preferred: ResponseNode | MessageRecord
+    """The continuation whose expected reward is at least the mid-point, or a corrected verdict."""
 
     non_preferred: ResponseNode | MessageRecord
     """The continuation whose expected reward is below it, or an invalid answer."""
@@ -35,16 +40,42 @@ class ResponsePair:
     @property
     def preferred_decision(self) -> int:
         """Decision in the preferred message: 0 (reject), 1 (accept) or 2 (none)."""
-        return message_of(self.preferred, self.agent).decision
+        return self._message(self.preferred).decision
 
     def preference(self, conversation: Conversation) -> Preference:
         """Return the training example: the dialogue as the agent sees it, and both messages."""
-        said, other = self.node.rollout.messages, self.non_preferred
         return Preference(
-            conversation.messages_for(self.agent, len(self.node.path), said),
-            message_of(self.preferred, self.agent).text,
-            (other if isinstance(other, MessageRecord) else message_of(other, self.agent)).text,
+            conversation.messages_for(self.agent, len(self.node.path), self.node.rollout.messages),
+            self._message(self.preferred).text,
+            self._message(self.non_preferred).text,
         )
+
+    def _message(self, response: ResponseNode | MessageRecord) -> MessageRecord:
+        return response if isinstance(response, MessageRecord) else message_of(response, self.agent)
+
+
+@dataclass(frozen=True)
+class VerdictCorrection:
+    """Verdicts that are replaced by the true label where the verifier gives wrong ones only."""
+
+    share: float
+    """Share of such points at which a verdict is corrected."""
+
+    scale: DecisionScale
+    """How the verifier words its verdicts."""
+
+    def corrected(self, verdict: MessageRecord, label: int) -> MessageRecord:
+        """Return a message with the label, 0 (reject) or 1 (accept), as its verdict."""
+        text = with_decision(verdict.text, label, self.scale)
+        return replace(verdict, text=text, decision=label)
+
+
+def verdict_correction(
+    params: TextRlParameters, iteration: int, scale: DecisionScale
+) -> VerdictCorrection | None:
+    """Return how verdicts are corrected in an iteration, given by its index, from 0."""
+    share = guess_replacement_share(iteration, params)
+    return VerdictCorrection(share, scale) if share else None
 
 
 @dataclass(frozen=True)
@@ -63,6 +94,9 @@ class PairRule:
     invalid_answers: InvalidAnswers | None = None
     """Reads the invalid answers of a turn, which are paired as well; None: they are not."""
 
+    correction: VerdictCorrection | None = None
+    """How verdicts are corrected where all are wrong; None: nothing is learnt there."""
+
     def draw(self, root: ResponseNode) -> Iterator[ResponsePair]:
         """Draw one pair at each point, the root included, where the agent has both kinds.
 
@@ -73,6 +107,10 @@ class PairRule:
         With ``invalid_answers``, another pair is drawn at each point where the agent has a positive
         response and has given an invalid answer, also one after which another try was valid. The
         positive one is preferred.
+
+        With ``correction``, a share of the points at which the agent has decided, and has no
+        positive response, gives a pair as well: one of its verdicts and, preferred, the same
+        message with the true label.
         """
         for node in root.nodes():
             responses = list(self.responses(node))
@@ -89,6 +127,24 @@ class PairRule:
                 rng = self._generator(root, node, "invalid pair")
                 preferred = positive[rng.integers(len(positive))]
                 yield ResponsePair(self.agent, node, preferred, invalid[rng.integers(len(invalid))])
+            if self.correction is not None and not positive:
+                yield from self._corrected_pairs(self.correction, root, node, negative)
+
+    def _corrected_pairs(
+        self,
+        correction: VerdictCorrection,
+        root: ResponseNode,
+        node: ResponseNode,
+        negative: Sequence[ResponseNode],
+    ) -> Iterator[ResponsePair]:
+        """Draw whether one of the verdicts at a node is corrected, and yield it with the label."""
+        wrong = [message_of(child, self.agent) for child in negative]
+        wrong = [message for message in wrong if message.decision != Decision.CONTINUE]
+        rng = self._generator(root, node, "corrected verdict")
+        if wrong and rng.random() < correction.share:
+            verdict = wrong[rng.integers(len(wrong))]
+            right = correction.corrected(verdict, root.rollout.y)
+            yield ResponsePair(self.agent, node, right, verdict)
 
     def responses(self, node: ResponseNode) -> Iterator[tuple[ResponseNode, float]]:
         """Yield the children of a node at which the agent moves, with its expected reward.
@@ -126,12 +182,20 @@ class PairRule:
 
 
 def pair_rules(
-    protocol: ProtocolHandler, invalid_answers: InvalidAnswers | None = None
+    protocol: ProtocolHandler,
+    invalid_answers: InvalidAnswers | None = None,
+    correction: VerdictCorrection | None = None,
 ) -> list[PairRule]:
-    """Return the rule of each agent, in the order of the protocol."""
+    """Return the rule of each agent, in the order of the protocol; only the verifier's corrects."""
     mid_points = protocol.reward_mid_points
     return [
-        PairRule(agent, index, mid_points[agent], invalid_answers)
+        PairRule(
+            agent,
+            index,
+            mid_points[agent],
+            invalid_answers,
+            correction if agent == VERIFIER else None,
+        )
         for index, agent in enumerate(protocol.agent_names)
     ]
 

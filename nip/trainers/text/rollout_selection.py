@@ -105,6 +105,27 @@ def balanced(
     return np.sort(np.concatenate(kept))
 
 
+def thinned(
+    decisions: NDArray[np.int64], reject_weight: float, *, seed: int, iteration: int
+) -> Rows:
+    """Return the sorted places of all decisions but some acceptances, drawn at random.
+
+    Parameters
+    ----------
+    decisions : array of int
+        0 (reject), 1 (accept), or anything else, which is kept.
+    reject_weight : float
+        One acceptance is kept of this many; below 1, this share of the rejections is kept.
+    seed, iteration : int
+        They determine the draw.
+    """
+    rarer, share = (1, 1 / reject_weight) if reject_weight > 1 else (0, reject_weight)
+    places = np.flatnonzero(decisions == rarer)
+    rng = np.random.default_rng(stable_seed(seed, "thinned verdicts", iteration))
+    chosen = rng.choice(places, round(share * len(places)), replace=False)
+    return np.sort(np.concatenate([np.flatnonzero(decisions != rarer), chosen]))
+
+
 def selection_weights(
     rewards: NDArray[np.float64], params: PureTextEiParameters
 ) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from nip.scenario_base.text.response_tree import ResponseNode
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.text.average_dialogue import AgentShare
-from nip.trainers.text.preference_pairs import PairRule, pair_rules
+from nip.trainers.text.preference_pairs import PairRule, pair_rules, verdict_correction
 from nip.trainers.text.response_advantages import groups_of, is_informative
 from nip.trainers.text.stored_rollouts import group_by_tree
 from nip.trainers.text.tree_shape import num_answers_of_example, pairs_invalid
@@ -24,7 +24,8 @@ def shares_of_trees(
     trees = list(group_by_tree(leaves))
     shares = {}
     invalid_answers = _stand_ins if pairs_invalid(hyper_params) else None
-    for rule in pair_rules(instance.protocol_handler, invalid_answers):
+    correction = verdict_correction(hyper_params.text_rl, 0, instance.rules.scale)
+    for rule in pair_rules(instance.protocol_handler, invalid_answers, correction):
         own = [
             message for root in trees for message in _messages(root) if message.agent == rule.agent
         ]

@@ -53,6 +53,25 @@ def test_more_pairs_can_prefer_rejection(tmp_path: Path) -> None:
     assert found["reject"] == 2 * found["accept"] > 0
 
 
+def test_fewer_pairs_can_prefer_acceptance_without_balance(tmp_path: Path) -> None:
+    every = preferred_verdicts(tmp_path / "every")
+    found = preferred_verdicts(tmp_path / "weighted", reject_weight=2.0)
+    assert found == Counter({**every, "accept": round(every["accept"] / 2)})
+
+
+def test_verdicts_can_be_corrected_where_all_are_wrong(tmp_path: Path) -> None:
+    text_rl = {"verifier_guess_replacement_proportion": 1.0}
+    without = verifier_pairs(tmp_path / "without", {})
+    pairs = verifier_pairs(tmp_path / "with", {"text_rl": text_rl})
+    # The first iteration is sampled by the same models, so that the other pairs are the same.
+    others = [pair for pair in pairs if pair not in without]
+    assert [pair for pair in pairs if pair in without] == without
+    assert len(others) > 1
+    for preferred, other in others:
+        assert preferred.split("Decision: ")[0].strip() == other.split("Decision: ")[0].strip()
+        assert preferred.rsplit(" ", 1)[-1] != other.rsplit(" ", 1)[-1].lower()
+
+
 def test_invalid_answers_are_the_worse_ones_of_further_pairs_on_request(tmp_path: Path) -> None:
     rules = Path(nip.scenarios.quotes.__file__).with_name("rehearsal_rules.yaml").read_text("utf-8")
     verdicts = 'answers: ["Decision: $accept", "Decision: $reject"'

@@ -94,6 +94,22 @@ def test_each_group_gets_the_configured_job(stored, both, tmp_path, fine_tuning)
         assert len(run.jobs.all()) == 2
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, [1.0, 0.5]), (0.3, [0.3, 0.15])])
+def test_learning_rates_decrease_over_the_iterations_on_request(
+    stored, both, tmp_path, given, expected
+):
+    fine_tuning = {"learning_rate_decay": 0.5, "learning_rate_multiplier": given}
+    params = make_text_params(**CHANGES, fine_tuning=fine_tuning)
+    instance = build_scenario_instance(params, ExperimentSettings(progress=False))
+    with new_run(tmp_path, params) as run:
+        for iteration in range(2):
+            manager, context = make_manager(params, run, instance, stored)
+            manager.iteration = iteration
+            create_and_wait(manager, context, instance, both)
+            for job in run.jobs.of_iteration(iteration + 1):
+                assert job.hyper_params == {"learning_rate_multiplier": expected[iteration]}
+
+
 @pytest.mark.parametrize("from_scratch", [True, False])
 def test_the_next_job_starts_from_the_base_model_or_the_last_one(
     stored, both, tmp_path, from_scratch

@@ -15,7 +15,7 @@ from nip.scenario_base.text.response_tree import (
     play_response_tree,
 )
 from nip.scenario_base.text.rollout import Rollout
-from nip.trainers.text.preference_pairs import PairRule, pair_rules
+from nip.trainers.text.preference_pairs import PairRule, VerdictCorrection, pair_rules
 from nip.trainers.text.stored_rollouts import group_by_tree
 from nip.trainers.text.tree_statistics import (
     PAIRS,
@@ -189,6 +189,59 @@ def test_invalid_answers_alone_are_no_pair() -> None:
 
     rule = replace(rule_of("verifier"), invalid_answers=answers_of_all_tries)
     assert list(rule.draw(grow(script))) == []
+
+
+def corrected(script, share: float = 1.0, **plan):
+    """Return the pairs of a verifier of which a share of what it has all wrong is corrected."""
+    rules = pair_rules(RULES.protocol, correction=VerdictCorrection(share, RULES.scale))
+    rule = next(rule for rule in rules if rule.agent == "verifier")
+    return list(rule.draw(grow(script, **plan)))
+
+
+def mostly_wrong(call):
+    path = path_of(call)
+    if call.agent == "verifier" and path[0]:
+        return [REJECT, "Hard to say.\nDecision: REJECT", INVALID][path[1]]
+    return by_verdicts(call)
+
+
+def test_the_label_is_preferred_to_a_verdict_where_all_are_wrong() -> None:
+    (plain,), pairs = pairs_of(grow(mostly_wrong), "verifier"), corrected(mostly_wrong)
+    assert (pairs[0].node.path, pairs[0].preferred.path, pairs[0].non_preferred.path) == plain
+    assert [pair.node.path for pair in pairs] == [(0,), (1,), (2,)]
+    conversation = Conversation(RULES, DATAPOINT, PLAN.seed)
+    for pair in pairs[1:]:
+        example = pair.preference(conversation)
+        assert f"Argument {pair.node.path[0]}." in example.conversation[-1]["content"]
+        body, word = example.non_preferred.split("\nDecision: ")
+        assert word.lower() == "reject"
+        assert example.preferred == f"{body}\n\nDecision: accept"
+        assert pair.preferred_decision == 1
+    # The prover is not concerned.
+    rules = pair_rules(RULES.protocol, correction=VerdictCorrection(1.0, RULES.scale))
+    assert [rule.agent for rule in rules if rule.correction is not None] == ["verifier"]
+
+
+def test_a_share_of_the_wrong_verdicts_is_corrected() -> None:
+    found = [len(corrected(mostly_wrong, 0.3, seed=seed)) - 1 for seed in range(100)]
+    assert set(found) == {0, 1, 2}
+    assert sum(found) == pytest.approx(60, abs=20)
+    assert len(corrected(mostly_wrong, 0.0)) == 1
+
+
+def test_what_is_no_verdict_is_not_corrected() -> None:
+    rules = rules_of("nip", nip_protocol={"max_message_rounds": 4})
+
+    def script(call):
+        if call.agent == "prover":
+            return "Argument."
+        return REJECT if len(path_of(call)) == 3 else f"Question {path_of(call)}?"
+
+    tree = grow(script, rules, num_responses=2)
+    correction = VerdictCorrection(1.0, rules.scale)
+    rule = replace(rule_of("verifier", rules), correction=correction)
+    # All questions led to wrong verdicts too.
+    assert {len(pair.node.path) for pair in rule.draw(tree)} == {2}
 
 
 def test_equal_texts_are_no_pair() -> None:

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nip.parameters.trainers import PureTextEiParameters
-from nip.trainers.text.rollout_selection import balance_verdicts, select_rollouts, selection_weights
+from nip.trainers.text.rollout_selection import (
+    balance_verdicts,
+    select_rollouts,
+    selection_weights,
+    thinned,
+)
 from tests.trainers.rollout_tables import make_rollouts
 
 AGENTS = ("verifier", "prover")
@@ -175,3 +180,23 @@ def test_there_can_be_more_rejections_than_acceptances(reject_weight, numbers):
     kept = balance_verdicts(rollouts, np.arange(11), reject_weight, seed=1, iteration=0)
     verdicts = rollouts["verdict"][kept].tolist()
     assert (verdicts.count(0), verdicts.count(1), len(verdicts)) == (*numbers, sum(numbers))
+
+
+@pytest.mark.parametrize(
+    ("weight", "numbers"), [(2.0, [30, 10, 3]), (1.4, [30, 14, 3]), (1.0, [30, 20, 3])]
+)
+def test_a_share_of_the_acceptances_is_kept(weight: float, numbers: list[int]) -> None:
+    decisions = np.random.default_rng(0).permutation([0] * 30 + [1] * 20 + [2] * 3)
+    kept = thinned(decisions, weight, seed=0, iteration=0)
+    assert np.bincount(decisions[kept]).tolist() == numbers
+    assert np.all(np.diff(kept) > 0)
+    assert np.array_equal(kept, thinned(decisions, weight, seed=0, iteration=0))
+    if weight > 1:
+        assert not np.array_equal(kept, thinned(decisions, weight, seed=0, iteration=1))
+
+
+def test_below_one_a_share_of_the_rejections_is_kept() -> None:
+    decisions = np.array([0] * 30 + [1] * 20)
+    kept = thinned(decisions, 0.1, seed=0, iteration=0)
+    assert np.bincount(decisions[kept]).tolist() == [3, 20]
+    assert len(thinned(decisions[:0], 0.1, seed=0, iteration=0)) == 0
