@@ -27,13 +27,15 @@ def models(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
-    ("experiment", "expected"), [("tiny_ei", 0.8), ("tiny_malt", 0.75), ("tiny_grpo", 0.8)]
+    ("experiment", "num_iterations", "expected"),
+    [("tiny_ei", 10, 0.8), ("tiny_malt", 16, 0.8), ("tiny_grpo", 10, 0.8)],
 )
 def test_training_teaches_a_verifier_that_guessed(
-    repository: Path, models: Path, experiment: str, expected: float
+    repository: Path, models: Path, experiment: str, num_iterations: int, expected: float
 ) -> None:
     options = [f"experiment={experiment}", "seed=1", f"run_id={experiment}"]
-    run_script(repository, models, "run_experiment", *options, "rl.num_iterations=10")
+    options.append(f"rl.num_iterations={num_iterations}")
+    run_script(repository, models, "run_experiment", *options)
     metrics = read_history(models / "runs" / experiment)
     accuracy, low, high = (
         [value for _, value in metrics.values(f"test_mean_accuracy{end}")]
