@@ -266,7 +266,10 @@ class Learner:
         nested = minibatch.get("agents", None)
         if not isinstance(self.optimizer, JointAdam | JointAdamW) or nested is None:
             return
-        has_turn = (nested["active"].any(-1) | nested["value_known"]).any(0)
+        counts = nested["active"].any(-1)
+        if "value_known" in nested.keys():
+            counts = counts | nested["value_known"]
+        has_turn = counts.any(0)
         before = has_turn if self._had_turn is None else self._had_turn
         self._had_turn = before | has_turn
         is_absent = (current_ranks().mean_(self._had_turn.float()) == 0).float().unbind()
