@@ -77,8 +77,11 @@ class ShuffledMinibatches(Minibatches):
         are its own.
         """
         frames = batch.exclude("next").reshape(-1)
-        for rows in self.draw(len(frames)):
-            yield frames[rows.to(frames.device)]
+        drawn = self.draw(len(frames))
+        # One transfer for the whole epoch, so that no minibatch waits for its own.
+        order = torch.cat(drawn or [torch.empty(0, dtype=torch.long)])
+        for rows in order.to(frames.device).split([len(each) for each in drawn]):
+            yield frames[rows]
 
     def draw(self, num_frames: int) -> list[Tensor]:
         """Return the rows, (frame,), of each minibatch of one epoch.
