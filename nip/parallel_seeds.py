@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from nip.trainers.core.trainer import Trainer
     from nip.trainers.text.plan import TextPlan
 
+MAX_SEEDS = 1000
+"""Largest number of seeds in one process, each of which has a thread and a run folder."""
+
 SEED_SUFFIX = "-seed-"
 """What stands between the common name of the runs and the seed of each."""
 
@@ -123,10 +126,11 @@ def seed_suffix(hyper_params: HyperParameters) -> str:
 
 def check_num_seeds(num_parallel_seeds: Any) -> None:
     """Raise ``ParameterError`` unless this is a number of seeds."""
-    if type(num_parallel_seeds) is not int or num_parallel_seeds < 1:
+    if type(num_parallel_seeds) is not int or not 1 <= num_parallel_seeds <= MAX_SEEDS:
         raise ParameterError(
-            f"num_parallel_seeds must be an integer of at least 1, got {shown(num_parallel_seeds)}."
-            " Set it to the number of seeds that train together, or leave it out for a single run."
+            f"num_parallel_seeds must be an integer from 1 to {MAX_SEEDS}, got "
+            f"{shown(num_parallel_seeds)}. Set it to the number of seeds that train together, or "
+            "leave it out for a single run."
         )
 
 

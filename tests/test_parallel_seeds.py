@@ -178,9 +178,11 @@ def test_callbacks_that_act_on_steps_are_refused(
         together(toy())
 
 
-@pytest.mark.parametrize("number", [0, -1, 2.0, True, "8"])
+@pytest.mark.parametrize("number", [0, -1, 1001, 10**18, 2.0, True, "8"])
 def test_a_number_of_seeds_that_is_none_is_refused(number: Any, working_folder: Path) -> None:
-    with pytest.raises(ParameterError, match="num_parallel_seeds must be an integer of at least 1"):
+    with pytest.raises(
+        ParameterError, match="num_parallel_seeds must be an integer from 1 to 1000"
+    ):
         run_parallel_seeds(toy(), number, progress=False)
 
 

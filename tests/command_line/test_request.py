@@ -83,7 +83,10 @@ def test_a_dry_run_of_seeds_says_which(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"num_parallel_seeds": 0}, r"^num_parallel_seeds must be an integer of at least 1, got 0"),
+        (
+            {"num_parallel_seeds": 0},
+            r"^num_parallel_seeds must be an integer from 1 to 1000, got 0",
+        ),
         ({"num_parallel_seeds": "2"}, r"^num_parallel_seeds must be an integer .*, got '2'"),
         ({"resume": "nevr"}, r"^resume must .* auto.*, got 'nevr'\. Did you mean 'never'\?$"),
         ({"resume": None}, r"^resume must be one of .*, got None"),
