@@ -49,7 +49,7 @@ SHAPING = {
     variant: {**GRAPHS, "trainer": "spg", "spg": {"variant": variant}}
     for variant in ("spg", "psos", "pspg")
 }
-"""Opponent-aware learning, of which an update is compared with a plain step of PPO."""
+"""Opponent-aware learning, of which an update is compared with a step and an update of PPO."""
 
 NO_LEARNING = 1e-9
 """Learning rate of what is repeated, so that the work stays the same."""
@@ -163,13 +163,17 @@ def measure_protocol(bench: Bench, protocol: str) -> dict[str, list[float]]:
     return compare(update, step, bench.rounds // 3, bench.device)
 
 
-def measure_shaping(bench: Bench, variant: str) -> dict[str, list[float]]:
-    """Compare an update of opponent-aware learning with a plain step of PPO."""
+def measure_shaping(bench: Bench, variant: str) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """Compare an update of opponent-aware learning with a plain step and an update of PPO."""
     ppo = build_bench_trainer(bench, GRAPHS)
     trainer = build_bench_trainer(bench, SHAPING[variant])
     update = partial(trainer.train_step, first_minibatch(trainer))
-    step = PlainStep(ppo, first_minibatch(ppo))
-    return compare(update, step, bench.rounds // 3, bench.device)
+    minibatch = first_minibatch(ppo)
+    for other, work in (
+        ("", PlainStep(ppo, minibatch)),
+        (" by ppo", partial(ppo.train_step, minibatch)),
+    ):
+        yield f"{variant} update{other}", compare(update, work, bench.rounds // 3, bench.device)
 
 
 def peak_mb(bench: Bench) -> float:
@@ -201,7 +205,7 @@ def measure_all(
         yield f"{protocol} update", measure_protocol(bench, protocol)
     for name in settings:
         if name in SHAPING:
-            yield f"{name} update", measure_shaping(bench, name)
+            yield from measure_shaping(bench, name)
 
 
 def main() -> None:

@@ -29,7 +29,14 @@ def run_benchmark(repository: Path, folder: Path, name: str, *sizes: str) -> dic
 def test_the_tensor_benchmark_writes_its_metrics(repository: Path, tmp_path: Path) -> None:
     sizes = "--rounds 1 --frames 64 --settings ppo psos --protocols debate"
     metrics = run_benchmark(repository, tmp_path, "bench_tensor.py", *sizes.split())
-    rows = {"ppo update", "ppo collection", "ppo iteration", "debate update", "psos update"}
+    rows = {
+        "ppo update",
+        "ppo collection",
+        "ppo iteration",
+        "debate update",
+        "psos update",
+        "psos update by ppo",
+    }
     assert metrics.keys() == rows | {"peak_mb"}
     for name in rows:
         for key in ("cpu_ms", "plain_cpu_ms", "cpu_ratio", "wall_ratio"):

@@ -10,6 +10,7 @@ import pytest
 
 from nip.command_line.composition import compose_run
 from nip.command_line.config_folders import ConfigFolders
+from nip.command_line.defaults import RUN_KEYS
 from nip.command_line.request import read_request
 from nip.errors import ParameterError
 from nip.experiment.base_run import apply_base_run
@@ -154,9 +155,8 @@ def test_the_options_in_the_message_are_what_the_command_line_needs(
 
 
 def _tree(words: list[str]) -> dict[str, Any]:
-    own = ("run_id", "resume", "dry_run", "plugins", "settings")
     tree = compose_run(words, FOLDERS).tree
-    return {name: value for name, value in tree.items() if name not in own}
+    return {name: value for name, value in tree.items() if name not in RUN_KEYS}
 
 
 @pytest.mark.parametrize(
