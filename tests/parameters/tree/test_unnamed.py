@@ -28,6 +28,7 @@ from nip.parameters.parameters_base import (
     register_parameter_class,
     register_parameter_group,
 )
+from nip.parameters.specs import scenario_specs, trainer_specs
 from tests.source_files import REPOSITORY
 from tests.text_experiments import make_text_params
 
@@ -53,6 +54,8 @@ FOREIGN: dict[str, Any] = {
 
 
 def builtin_classes() -> list[str]:
+    for specs in (scenario_specs, trainer_specs):
+        dict(specs.items())  # Loads those of all, which register classes of their own.
     return [name for name, cls in parameter_classes.items() if cls.__module__.startswith("nip.")]
 
 
