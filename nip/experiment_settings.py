@@ -1,4 +1,7 @@
-"""Settings of how and where an experiment runs, which affect its result by rounding at most."""
+"""Settings of how and where an experiment runs.
+
+They affect its result by rounding, and by the random numbers that a device or fixed shapes draw.
+"""
 
 import re
 from collections.abc import Callable, Iterator

@@ -58,7 +58,7 @@ class GameObjective(ShapingObjective):
         """
         strategies = {name: strategy_of(agent) for _, name, agent in self.agents}
         learning = {name: each for name, each in strategies.items() if each.requires_grad}
-        loss = torch.zeros((), device=self._generator_state.device)
+        loss = zero = torch.zeros((), device=self._generator_state.device)
         if not learning:
             return TensorDict({"loss_objective": loss})
         if tensordict.is_empty():
@@ -71,7 +71,7 @@ class GameObjective(ShapingObjective):
             losses = {name: sampled.loss(name, name) for name in learning}
             game = sampled
         corrections = self.corrections(game)
-        metrics = shaping_metrics(corrections, learning)
+        metrics = shaping_metrics(corrections, learning, zero)
         for name, strategy in learning.items():
             metrics[f"{name}.loss_objective"] = losses[name]
             # The gradient of a loss in the strategies of others is none of its direction.

@@ -102,16 +102,20 @@ def actor_parameters(agent: Agent) -> tuple[nn.Parameter, ...]:
     )
 
 
-def shaping_metrics(corrections: Corrections, names: Iterable[str]) -> dict[str, Tensor]:
-    """Return the norms of the terms of each player, and the weight of the shaping terms."""
-    weight = corrections.shaping_weight
-    metrics = {"shaping_weight": weight}
+def shaping_metrics(
+    corrections: Corrections, names: Iterable[str], zero: Float[Tensor, ""]
+) -> dict[str, Tensor]:
+    """Return the norms of the terms of each player, and the weight of the shaping terms.
+
+    They are on the device of ``zero``, which is the norm of a term that a player does not have.
+    """
+    metrics = {"shaping_weight": zero + corrections.shaping_weight}
     for name in names:
         for kind, terms in (
             ("shaping_norm", corrections.shaping),
             ("lookahead_norm", corrections.lookahead),
         ):
-            metrics[f"{name}.{kind}"] = terms[name].norm() if name in terms else 0 * weight
+            metrics[f"{name}.{kind}"] = terms[name].norm() if name in terms else zero
     return metrics
 
 
@@ -197,7 +201,7 @@ class SpgObjective(ShapingObjective):
         if players:
             game = self._game(tensordict, players)
             corrections = self.corrections(game)
-            metrics |= shaping_metrics(corrections, players)
+            metrics |= shaping_metrics(corrections, players, zero)
             for name, player in players.items():
                 value = game.loss(name, name) + player.regularizer
                 metrics[f"{name}.loss_objective"] = value
