@@ -144,14 +144,19 @@ def plain(value: Any) -> Any:
 
 
 def call(solve: Any, arguments: Any) -> tuple[str, str]:
-    """Call a program once; return the kind of its outcome, and its value or error as text."""
+    """Call a program once; return the kind of its outcome, and its value or error as text.
+
+    Raises ``MemoryError`` if it needs too much memory.
+    """
     try:
         value = solve(*arguments)
+    except MemoryError:
+        # A text of it would need memory, which the frames of the traceback still hold.
+        raise
     except Exception as error:
         # Addresses in messages differ between runs.
         message = re.sub(r"0x[0-9a-fA-F]+", "0x", str(error))[:200]
-        name = type(error).__name__
-        return ("memory" if name == "MemoryError" else "exception"), f"{name}: {message}"
+        return "exception", f"{type(error).__name__}: {message}"
     except StepLimitReachedError:
         return "timeout", ""
     try:
@@ -165,21 +170,21 @@ def call(solve: Any, arguments: Any) -> tuple[str, str]:
 
 
 def run_program(program: str, inputs: list[str], max_steps: int) -> dict[str, Any]:
-    """Run a program on all inputs, in the child process."""
+    """Run a program on all inputs, in the child process; raise MemoryError if it needs too much."""
     steps = Steps(max_steps)
     names = program_globals(steps)
     try:
         tree = ast.fix_missing_locations(StepCounter().visit(ast.parse(program)))
         exec(compile(tree, "program", "exec"), names)
         solve = names["solve"]
+    except MemoryError:
+        raise
     except (Exception, StepLimitReachedError) as error:
         return {"stopped": f"it cannot be loaded: {type(error).__name__}: {error}"}
     outcomes, most_steps = [], steps.restart()
     for text in inputs:
         outcomes.append(call(solve, json.loads(text)))
         most_steps = max(most_steps, steps.restart())
-        if outcomes[-1][0] == "memory":
-            return {"stopped": "it needs too much memory"}
         if len(outcomes) == HOPELESS_AFTER and all(kind != "value" for kind, _ in outcomes):
             return {"stopped": "it answers nothing"}
     return {"outcomes": outcomes, "steps": most_steps}

@@ -47,6 +47,9 @@ RESULT = 1
 
 LENGTH = struct.Struct("!I")
 
+TOO_MUCH_MEMORY = json.dumps({"stopped": "it needs too much memory"}).encode()
+"""Result of a program whose memory is exhausted."""
+
 CHECK_SECONDS = 0.05
 """Interval of checks whether a child has ended while another process keeps its pipe open."""
 
@@ -136,6 +139,9 @@ def be_child(
         content = json.dumps(result, ensure_ascii=False).encode(errors="replace")
         while content:
             content = content[os.write(RESULT, content) :]
+    except MemoryError:
+        # The traceback keeps the memory of the program: there may be none left for anything new.
+        os.write(RESULT, TOO_MUCH_MEMORY)
     finally:
         os._exit(0)
 

@@ -88,7 +88,8 @@ def ask(result: Any) -> tuple[str, str]:
 def test_an_error_does_not_depend_on_addresses_and_stays_short() -> None:
     assert ask(ValueError("<f at 0x7fA01c>")) == ("exception", "ValueError: <f at 0x>")
     assert ask(KeyError("k" * 500)) == ("exception", "KeyError: '" + 199 * "k")
-    assert ask(MemoryError()) == ("memory", "MemoryError: ")
+    with pytest.raises(MemoryError):
+        ask(MemoryError())
 
 
 def test_a_value_that_cannot_be_written_down_is_strange() -> None:

@@ -73,7 +73,7 @@ DISRUPTIONS = {
     "closed_descriptors": ("os.closerange(0, 1000)", ENDED, REFUSED),
     "much_memory": ("return len(bytearray(10**9))", TOO_MUCH_MEMORY, TOO_MUCH_MEMORY),
     "much_memory_in_small_parts": (
-        "return sum(map(len, [bytearray(2**20) for _ in range(1000)]))",
+        "return sum(map(len, [bytes(2**20) for _ in range(1000)]))",
         TOO_MUCH_MEMORY,
         TOO_MUCH_MEMORY,
     ),

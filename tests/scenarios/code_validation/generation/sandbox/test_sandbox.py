@@ -136,6 +136,7 @@ def solve(x):
     ("program", "reason"),
     [
         ("def solve(x):\n    values = [0]\n    while True:\n        values += values", "memory"),
+        ("held = [bytes(2**20) for _ in range(1000)]", "memory"),
         ("def other(x):\n    return x", "it cannot be loaded: KeyError"),
         ("1 / 0", "it cannot be loaded: ZeroDivisionError"),
         ("while True:\n    pass", "it cannot be loaded: StepLimitReachedError"),
