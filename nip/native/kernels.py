@@ -82,10 +82,10 @@ def pointers_into(flat: Tensor, tensors: Sequence[Tensor]) -> list[int]:
     return list(accumulate(sizes_in_bytes[:-1], initial=flat.data_ptr()))
 
 
-def parts_like(flat: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+def parts_like(flat: Tensor, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return the parts of a flat tensor in the shapes of others, one after another."""
-    parts = flat.split([tensor.numel() for tensor in tensors])
-    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+    parts: Sequence[Tensor] = torch._utils._unflatten_dense_tensors(flat, tensors)
+    return parts
 
 
 def records_gradients(tensors: Sequence[Tensor]) -> bool:

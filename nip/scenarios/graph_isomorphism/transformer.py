@@ -37,24 +37,16 @@ class TransformerLayer(nn.Module):
         self.norm1, self.norm2 = _layer_norm(d_model), _layer_norm(d_model)
 
     def forward(self) -> LayerWeights:
-        """Return all parameters."""
-        attention, nothing = self.self_attn, self.linear1.weight.new_empty(0)
-        norms = [getattr(norm, name, nothing) for norm in (self.norm1, self.norm2) for name in NORM]
-        return LayerWeights(
-            attention.in_proj_weight,
-            attention.in_proj_bias,
-            attention.out_proj.weight,
-            attention.out_proj.bias,
-            self.linear1.weight,
-            self.linear1.bias,
-            self.linear2.weight,
-            self.linear2.bias,
-            *norms,
-        )
-
-
-NORM = ("weight", "bias")
-"""Parameters of a layer norm."""
+        """Return all parameters; those of a norm that is left out are empty."""
+        attention = self.self_attn
+        parts = attention, attention.out_proj, self.linear1, self.linear2, self.norm1, self.norm2
+        # Attributes of modules are slow to read, and so is ``parameters()``.
+        found: list[Tensor] = [
+            each for part in parts for each in part._parameters.values() if each is not None
+        ]
+        if missing := len(LayerWeights._fields) - len(found):
+            found += [found[0].new_empty(0)] * missing
+        return LayerWeights(*found)
 
 
 def _layer_norm(width: int) -> nn.Module:
