@@ -1,6 +1,6 @@
 // Layers of a graph isomorphism network: activation, sum over neighbours, perceptron.
 #pragma once
-#include "lanes.h"
+#include "products.h"
 
 namespace {
 
@@ -85,11 +85,11 @@ void nip_gin_forward(const int64_t* sizes, const float* input, const float* neig
             activate(x.data(), a, r * pw, z.activation);
             multiply({graph.edges.data(), n}, a, z.streams * pw, s, z.streams * pw, n, n,
                      z.streams * pw);
-            multiply({s, pw}, w[l].w1.data(), ph, t, ph, r, z.width, ph, BIAS_OF_COLUMN,
+            multiply<BIAS_OF_COLUMN>({s, pw}, w[l].w1.data(), ph, t, ph, r, z.width, ph,
                      w[l].b1.data());
             activate(t, t, r * ph, z.activation);
-            multiply({t, ph}, w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw,
-                     BIAS_OF_COLUMN, w[l].b2.data());
+            multiply<BIAS_OF_COLUMN>({t, ph}, w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw,
+                                     w[l].b2.data());
             if (saved) saved += r * z.kept();
         }
         graph.move<true>(z, output, g, x.data());
@@ -118,11 +118,11 @@ void nip_gin_backward(const int64_t* sizes, const float* d_output, const float* 
         graph.move<false>(z, d_output, g, x.data());
         for (int64_t l = z.layers - 1; l >= 0; --l) {
             const float *a = saved + l * r * z.kept(), *s = a + r * pw, *t = s + r * pw;
-            multiply({x.data(), pw, true}, t, ph, d_w2[l].data(), ph, z.width, r, ph, ADD);
+            multiply<ADD>({x.data(), pw, true}, t, ph, d_w2[l].data(), ph, z.width, r, ph);
             for (int64_t i = 0; i < r; ++i) add_to(d_b2[l].data(), x.data() + i * pw, pw);
             multiply({x.data(), pw}, w2[l].data(), ph, d_t.data(), ph, r, z.width, ph);
             times_slope(d_t.data(), t, r * ph, z.activation);
-            multiply({d_t.data(), ph, true}, s, pw, d_w1[l].data(), pw, z.hidden, r, pw, ADD);
+            multiply<ADD>({d_t.data(), ph, true}, s, pw, d_w1[l].data(), pw, z.hidden, r, pw);
             for (int64_t i = 0; i < r; ++i) add_to(d_b1[l].data(), d_t.data() + i * ph, ph);
             multiply({d_t.data(), ph}, w1[l].data(), pw, d_s.data(), pw, r, z.hidden, pw);
             multiply({graph.edges.data(), n, true}, d_s.data(), wide, x.data(), wide, n, n, wide);
@@ -159,13 +159,13 @@ void nip_gin_tangent(const int64_t* sizes, const float* t_input, const float* ne
             const float *a = saved, *s = a + r * pw, *t = s + r * pw;
             times_slope(x.data(), a, r * pw, z.activation);
             multiply({graph.edges.data(), n}, x.data(), wide, sums.data(), wide, n, n, wide);
-            multiply({sums.data(), pw}, w[l].w1.data(), ph, hidden.data(), ph, r, z.width, ph,
-                     BIAS_OF_COLUMN, t_w[l].b1.data());
-            multiply({s, pw}, t_w[l].w1.data(), ph, hidden.data(), ph, r, z.width, ph, ADD);
+            multiply<BIAS_OF_COLUMN>({sums.data(), pw}, w[l].w1.data(), ph, hidden.data(), ph, r,
+                                     z.width, ph, t_w[l].b1.data());
+            multiply<ADD>({s, pw}, t_w[l].w1.data(), ph, hidden.data(), ph, r, z.width, ph);
             times_slope(hidden.data(), t, r * ph, z.activation);
-            multiply({hidden.data(), ph}, w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw,
-                     BIAS_OF_COLUMN, t_w[l].b2.data());
-            multiply({t, ph}, t_w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw, ADD);
+            multiply<BIAS_OF_COLUMN>({hidden.data(), ph}, w[l].w2.data(), pw, x.data(), pw, r,
+                                     z.hidden, pw, t_w[l].b2.data());
+            multiply<ADD>({t, ph}, t_w[l].w2.data(), pw, x.data(), pw, r, z.hidden, pw);
             saved += r * z.kept();
         }
         graph.move<true>(z, t_output, g, x.data());

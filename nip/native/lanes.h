@@ -1,17 +1,35 @@
-// Vectors of float32, functions of their lanes, and products of small matrices.
+// Vectors of float32 and functions of their lanes.
 #pragma once
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
 namespace {
 
+// Loops over a few numbers or vectors, which stay in registers only if they are written out.
+#define UNROLLED _Pragma("GCC unroll 8")
 constexpr int64_t LANES = 8;
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t IntVec __attribute__((vector_size(4 * LANES)));
-using Buffer = std::vector<float>;
+
+// Numbers that begin where a vector may: one that lies in two cache lines takes twice the time.
+template <class Type>
+struct Aligned {
+    using value_type = Type;
+    static constexpr std::align_val_t AT{64};
+    Aligned() = default;
+    template <class Other>
+    Aligned(const Aligned<Other>&) {}
+    Type* allocate(std::size_t n) { return (Type*)::operator new(n * sizeof(Type), AT); }
+    void deallocate(Type* at, std::size_t) { ::operator delete(at, AT); }
+    bool operator==(const Aligned&) const { return true; }
+    bool operator!=(const Aligned&) const { return false; }
+};
+using Buffer = std::vector<float, Aligned<float>>;
 
 inline Vec load(const float* from) {
     Vec value;
@@ -100,83 +118,11 @@ void times_slope(float* gradient, const float* value, int64_t count, int64_t kin
         store(gradient + i, load(gradient + i) * slope(load(value + i), kind));
 }
 
+inline void add_to(float* to, Vec value) { store(to, load(to) + value); }
 void add_to(float* to, const float* from, int64_t count) {
     for (int64_t i = 0; i < count; i += LANES) store(to + i, load(to + i) + load(from + i));
 }
 
-// A matrix by rows, or turned: the transpose of a matrix by rows.
-struct Matrix {
-    const float* data;
-    int64_t stride;
-    bool is_turned = false;
-};
-enum Start { ZERO, ADD, BIAS_OF_ROW, BIAS_OF_COLUMN };
-
-// A block of c = start + a b in registers.
-template <int ROWS, int COLS, bool TURNED>
-inline void tile(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
-                 int64_t inner, Start start, const float* bias) {
-    Vec sums[ROWS][COLS];
-    for (int r = 0; r < ROWS; ++r)
-        for (int v = 0; v < COLS; ++v) {
-            if (start == ADD) sums[r][v] = load(c + r * ldc + v * LANES);
-            else if (start == BIAS_OF_ROW) sums[r][v] = Vec{} + bias[r];
-            else if (start == BIAS_OF_COLUMN) sums[r][v] = load(bias + v * LANES);
-            else sums[r][v] = Vec{};
-        }
-    for (int64_t k = 0; k < inner; ++k, b += ldb) {
-        for (int r = 0; r < ROWS; ++r) {
-            const float left = TURNED ? a[k * lda + r] : a[r * lda + k];
-            for (int v = 0; v < COLS; ++v) sums[r][v] += left * load(b + v * LANES);
-        }
-    }
-    for (int r = 0; r < ROWS; ++r)
-        for (int v = 0; v < COLS; ++v) store(c + r * ldc + v * LANES, sums[r][v]);
-}
-
-template <int COLS, bool TURNED>
-inline void strip(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
-                  int64_t rows, int64_t inner, Start start, const float* bias) {
-    const int64_t step = TURNED ? 1 : lda, of_row = start == BIAS_OF_ROW;
-    int64_t row = 0;
-    for (; row + 6 <= rows; row += 6)
-        tile<6, COLS, TURNED>(a + row * step, lda, b, ldb, c + row * ldc, ldc, inner, start,
-                              bias + row * of_row);
-    for (; row + 2 <= rows; row += 2)
-        tile<2, COLS, TURNED>(a + row * step, lda, b, ldb, c + row * ldc, ldc, inner, start,
-                              bias + row * of_row);
-    if (row < rows)
-        tile<1, COLS, TURNED>(a + row * step, lda, b, ldb, c + row * ldc, ldc, inner, start,
-                              bias + row * of_row);
-}
-
-template <bool TURNED>
-inline void strips(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
-                   int64_t rows, int64_t inner, int64_t cols, Start start, const float* bias) {
-    int64_t col = 0;
-    for (; col + 2 * LANES <= cols; col += 2 * LANES)
-        strip<2, TURNED>(a, lda, b + col, ldb, c + col, ldc, rows, inner, start,
-                         start == BIAS_OF_COLUMN ? bias + col : bias);
-    if (col < cols)
-        strip<1, TURNED>(a, lda, b + col, ldb, c + col, ldc, rows, inner, start,
-                         start == BIAS_OF_COLUMN ? bias + col : bias);
-}
-
-// c(rows, cols) = start + a(rows, inner) b(inner, cols); cols is a multiple of LANES.
-void multiply(Matrix a, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows,
-              int64_t inner, int64_t cols, Start start = ZERO, const float* bias = nullptr) {
-    if (a.is_turned) strips<true>(a.data, a.stride, b, ldb, c, ldc, rows, inner, cols, start, bias);
-    else strips<false>(a.data, a.stride, b, ldb, c, ldc, rows, inner, cols, start, bias);
-}
-
-// to(column, row) = from(row, column).
-void transpose(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t rows, int64_t cols) {
-    for (int64_t c = 0; c < cols; ++c)
-        for (int64_t r = 0; r < rows; ++r) to[c * ldt + r] = from[r * ldf + c];
-}
-void copy_rows(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t rows, int64_t cols) {
-    for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * ldt, from + r * ldf, cols * sizeof *to);
-}
 int64_t real_ones(const uint8_t* mask, int64_t count, int64_t* indices) {
     int64_t found = 0;
     for (int64_t i = 0; i < count; ++i)

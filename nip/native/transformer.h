@@ -1,12 +1,12 @@
 // Layers of a transformer encoder that normalises after each part. Tokens are lanes.
 #pragma once
-#include "lanes.h"
+#include "products.h"
 
 namespace {
 
 struct TransformerSizes {
     int64_t batch, length, width, hidden, heads, layers;
-    int64_t stride;  // From the pattern of a sequence to that of the next; 0 if there is one for all.
+    int64_t stride;  // From the pattern of a sequence to the next one; 0 if there is one for all.
     int64_t lanes() const { return padded(length); }
     int64_t head() const { return width / heads; }
     // Floats of a sequence and layer in `saved`, of which each lane is a token: input, queries,
@@ -64,7 +64,7 @@ void layer_norm_backward(float* grad, const float* normal, const float* rstd, co
             const Vec g = load(grad + c * p + i);
             product += g * load(normal + c * p + i), total += g;
         }
-        d_scale[c] += sum(product), d_shift[c] += sum(total);
+        add_to(d_scale + c * LANES, product), add_to(d_shift + c * LANES, total);
     }
     for (int64_t i = 0; i < p; i += LANES) {
         Vec mean{}, along{};
@@ -85,55 +85,42 @@ void layer_norm_backward(float* grad, const float* normal, const float* rstd, co
 void attend(const float* q, const float* k, const float* v, const float* hidden, float* weights,
             float* o, int64_t d, int64_t n, int64_t p) {
     const float scale = 1.0f / std::sqrt((float)d);
+    multiply({k, p, true}, q, p, weights, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec most = Vec{} - FLT_MAX, total{};
-        for (int64_t j = 0; j < n; ++j) {
-            Vec score{};
-            for (int64_t c = 0; c < d; ++c) score += load(q + c * p + i) * k[c * p + j];
-            score = score * scale + load(hidden + j * p + i);
-            store(weights + j * p + i, score);
+        for (int64_t j = i; j < n * p; j += p) {
+            const Vec score = load(weights + j) * scale + load(hidden + j);
+            store(weights + j, score);
             most = larger(score, most);
         }
-        for (int64_t j = 0; j < n; ++j) {
-            const Vec weight = exponential(load(weights + j * p + i) - most);
-            store(weights + j * p + i, weight);
+        for (int64_t j = i; j < n * p; j += p) {
+            const Vec weight = exponential(load(weights + j) - most);
+            store(weights + j, weight);
             total += weight;
         }
         total = 1.0f / total;
-        for (int64_t c = 0; c < d; ++c) store(o + c * p + i, Vec{});
-        for (int64_t j = 0; j < n; ++j) {
-            const Vec weight = load(weights + j * p + i) * total;
-            store(weights + j * p + i, weight);
-            for (int64_t c = 0; c < d; ++c)
-                store(o + c * p + i, load(o + c * p + i) + weight * v[c * p + j]);
-        }
+        for (int64_t j = i; j < n * p; j += p) store(weights + j, load(weights + j) * total);
     }
+    multiply({v, p}, weights, p, o, p, d, n, p);
 }
 
-// Gradients of queries, keys and values, from that of `o`.
+// Gradients of queries, keys and values, from that of `o`. `turned` is scratch space.
 void attend_backward(const float* q, const float* k, const float* v, const float* weights,
                      const float* o, const float* d_o, float* d_q, float* d_k, float* d_v,
-                     float* d_scores, int64_t d, int64_t n, int64_t p) {
+                     float* d_scores, float* turned, int64_t d, int64_t n, int64_t p) {
     const float scale = 1.0f / std::sqrt((float)d);
+    turn(weights, p, turned, p, n, p);
+    multiply({d_o, p}, turned, p, d_v, p, d, n, p);
+    multiply({v, p, true}, d_o, p, d_scores, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec along{};
         for (int64_t c = 0; c < d; ++c) along += load(o + c * p + i) * load(d_o + c * p + i);
-        for (int64_t j = 0; j < n; ++j) {
-            Vec g{};
-            for (int64_t c = 0; c < d; ++c) g += load(d_o + c * p + i) * v[c * p + j];
-            store(d_scores + j * p + i, load(weights + j * p + i) * (g - along) * scale);
-        }
+        for (int64_t j = i; j < n * p; j += p)
+            store(d_scores + j, load(weights + j) * (load(d_scores + j) - along) * scale);
     }
     multiply({k, p}, d_scores, p, d_q, p, d, n, p);
-    for (int64_t j = 0; j < n; ++j)
-        for (int64_t c = 0; c < d; ++c) {
-            Vec key{}, value{};
-            for (int64_t i = 0; i < p; i += LANES) {
-                key += load(d_scores + j * p + i) * load(q + c * p + i);
-                value += load(weights + j * p + i) * load(d_o + c * p + i);
-            }
-            d_k[c * p + j] = sum(key), d_v[c * p + j] = sum(value);
-        }
+    turn(d_scores, p, turned, p, n, p);
+    multiply({q, p}, turned, p, d_k, p, d, n, p);
 }
 
 // The part of a sequence that lies in its real tokens, lanes by lanes.
@@ -171,30 +158,31 @@ void layer_forward(const TransformerSizes& z, const Layer& w, const Sequence& s,
                    float* x, float* t, float eps) {
     const int64_t d = z.width, p = s.p, head = z.head();
     std::memcpy(k.x, x, d * p * sizeof *x);
-    multiply({w.in_w, d}, x, p, k.qkv, p, 3 * d, d, p, BIAS_OF_ROW, w.in_b);
+    multiply<BIAS_OF_ROW>({w.in_w, d}, x, p, k.qkv, p, 3 * d, d, p, w.in_b);
     for (int64_t h = 0; h < z.heads; ++h) {
         const float* q = k.qkv + h * head * p;
         attend(q, q + d * p, q + 2 * d * p, s.hidden.data(), k.weights + h * s.n * p,
                k.o + h * head * p, head, s.n, p);
     }
-    multiply({w.out_w, d}, k.o, p, t, p, d, d, p, BIAS_OF_ROW, w.out_b);
+    multiply<BIAS_OF_ROW>({w.out_w, d}, k.o, p, t, p, d, d, p, w.out_b);
     add_to(x, t, d * p);
     layer_norm(x, k.y1, k.rstd1, x, w.g1, w.c1, d, p, eps);
-    multiply({w.w1, d}, x, p, k.h, p, z.hidden, d, p, BIAS_OF_ROW, w.b1);
+    multiply<BIAS_OF_ROW>({w.w1, d}, x, p, k.h, p, z.hidden, d, p, w.b1);
     activate(k.h, k.h, z.hidden * p, RELU);
-    multiply({w.w2, z.hidden}, k.h, p, t, p, d, z.hidden, p, BIAS_OF_ROW, w.b2);
+    multiply<BIAS_OF_ROW>({w.w2, z.hidden}, k.h, p, t, p, d, z.hidden, p, w.b2);
     add_to(x, t, d * p);
     layer_norm(x, k.y2, k.rstd2, x, w.g2, w.c2, d, p, eps);
 }
 
-// Gradients of one layer's parameters; those of matrices have rows that are padded.
+// Gradients of one layer's parameters: matrices with padded rows, and vectors of which each entry
+// is the sum of LANES numbers.
 struct LayerGradients {
     Buffer in_w, in_b, out_w, out_b, w1, b1, w2, b2, g1, c1, g2, c2;
     explicit LayerGradients(const TransformerSizes& z)
-        : in_w(3 * z.width * padded(z.width)), in_b(3 * z.width), out_w(z.width * padded(z.width)),
-          out_b(z.width), w1(z.hidden * padded(z.width)), b1(z.hidden),
-          w2(z.width * padded(z.hidden)), b2(z.width), g1(z.width), c1(z.width), g2(z.width),
-          c2(z.width) {}
+        : in_w(3 * z.width * padded(z.width)), in_b(3 * z.width * LANES),
+          out_w(z.width * padded(z.width)), out_b(z.width * LANES),
+          w1(z.hidden * padded(z.width)), b1(z.hidden * LANES), w2(z.width * padded(z.hidden)),
+          b2(out_b), g1(out_b), c1(out_b), g2(out_b), c2(out_b) {}
     void write(const TransformerSizes& z, float* const* to) const {
         const int64_t d = z.width, m = z.hidden;
         copy_rows(in_w.data(), padded(d), to[0], d, 3 * d, d);
@@ -204,7 +192,8 @@ struct LayerGradients {
         const Buffer* vectors[] = {&in_b, &out_b, &b1, &b2, &g1, &c1, &g2, &c2};
         const int places[] = {1, 3, 5, 7, 8, 9, 10, 11};
         for (int i = 0; i < 8; ++i)
-            std::memcpy(to[places[i]], vectors[i]->data(), vectors[i]->size() * sizeof(float));
+            for (size_t j = 0; j < vectors[i]->size(); j += LANES)
+                to[places[i]][j / LANES] = sum(load(vectors[i]->data() + j));
     }
 };
 
@@ -213,12 +202,12 @@ struct LayerGradients {
 void linear_gradients(const float* g, const float* x, float* turned, float* d_w, float* d_b,
                       int64_t outs, int64_t ins, int64_t n, int64_t p) {
     const int64_t row = padded(ins);
-    transpose(x, p, turned, row, ins, n);
-    multiply({g, p}, turned, row, d_w, row, outs, n, row, ADD);
+    turn(x, p, turned, row, ins, p);
+    multiply<ADD>({g, p}, turned, row, d_w, row, outs, n, row);
     for (int64_t o = 0; o < outs; ++o) {
         Vec total{};
         for (int64_t i = 0; i < p; i += LANES) total += load(g + o * p + i);
-        d_b[o] += sum(total);
+        add_to(d_b + o * LANES, total);
     }
 }
 
@@ -236,19 +225,19 @@ void layer_backward(const TransformerSizes& z, const Layer& w, const Sequence& s
         for (int64_t i = 0; i < p; i += LANES)
             store(t + c * p + i, load(k.y1 + c * p + i) * w.g1[c] + w.c1[c]);
     linear_gradients(wide, t, turned, to.w1.data(), to.b1.data(), m, d, n, p);
-    multiply({w.w1, d, true}, wide, p, grad, p, d, m, p, ADD);
+    multiply<ADD>({w.w1, d, true}, wide, p, grad, p, d, m, p);
     layer_norm_backward(grad, k.y1, k.rstd1, w.g1, to.g1.data(), to.c1.data(), d, p);
     linear_gradients(grad, k.o, turned, to.out_w.data(), to.out_b.data(), d, d, n, p);
     multiply({w.out_w, d, true}, grad, p, t, p, d, d, p);
-    std::memset(wide, 0, 3 * d * p * sizeof *wide);
     for (int64_t h = 0; h < z.heads; ++h) {
         const float* q = k.qkv + h * head * p;
         float* d_q = wide + h * head * p;
         attend_backward(q, q + d * p, q + 2 * d * p, k.weights + h * n * p, k.o + h * head * p,
-                        t + h * head * p, d_q, d_q + d * p, d_q + 2 * d * p, scores, head, n, p);
+                        t + h * head * p, d_q, d_q + d * p, d_q + 2 * d * p, scores, turned, head,
+                        n, p);
     }
     linear_gradients(wide, k.x, turned, to.in_w.data(), to.in_b.data(), 3 * d, d, n, p);
-    multiply({w.in_w, d, true}, wide, p, grad, p, d, 3 * d, p, ADD);
+    multiply<ADD>({w.in_w, d, true}, wide, p, grad, p, d, 3 * d, p);
 }
 
 }  // namespace
@@ -293,7 +282,8 @@ void nip_transformer_backward(const int64_t* sizes, const float* d_output, const
     const int64_t p = z.lanes();
     Sequence sequence;
     Buffer grad(z.width * p);
-    Buffer scratch((4 * z.width + z.hidden + p + padded(z.hidden) + padded(z.width)) * p);
+    const int64_t turned = std::max({padded(z.hidden), padded(z.width), p});
+    Buffer scratch((4 * z.width + z.hidden + p + turned) * p);
     std::vector<LayerGradients> gradients(z.layers, LayerGradients(z));
     std::memset(d_input, 0, z.batch * z.length * z.width * sizeof *d_input);
     for (int64_t b = 0; b < z.batch; ++b) {

@@ -7,8 +7,8 @@ namespace {
 // Change of a linear map's output: along those of its input, t_x, matrix and bias.
 void linear_tangent(const float* w, const float* t_w, const float* t_b, const float* x,
                     const float* t_x, float* t_out, int64_t outs, int64_t ins, int64_t p) {
-    multiply({w, ins}, t_x, p, t_out, p, outs, ins, p, BIAS_OF_ROW, t_b);
-    multiply({t_w, ins}, x, p, t_out, p, outs, ins, p, ADD);
+    multiply<BIAS_OF_ROW>({w, ins}, t_x, p, t_out, p, outs, ins, p, t_b);
+    multiply<ADD>({t_w, ins}, x, p, t_out, p, outs, ins, p);
 }
 
 // Turn the change of the input of a normalisation into that of its output, in place.
@@ -35,25 +35,16 @@ void attend_tangent(const float* q, const float* k, const float* v, const float*
                     const float* t_q, const float* t_k, const float* t_v, float* t_o,
                     float* t_scores, int64_t d, int64_t n, int64_t p) {
     const float scale = 1.0f / std::sqrt((float)d);
+    multiply({k, p, true}, t_q, p, t_scores, p, n, d, p);
+    multiply<ADD>({t_k, p, true}, q, p, t_scores, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec along{};
-        for (int64_t j = 0; j < n; ++j) {
-            Vec t{};
-            for (int64_t c = 0; c < d; ++c)
-                t += load(t_q + c * p + i) * k[c * p + j] + load(q + c * p + i) * t_k[c * p + j];
-            t *= scale;
-            store(t_scores + j * p + i, t);
-            along += t * load(weights + j * p + i);
-        }
-        for (int64_t c = 0; c < d; ++c) store(t_o + c * p + i, Vec{});
-        for (int64_t j = 0; j < n; ++j) {
-            const Vec weight = load(weights + j * p + i);
-            const Vec t = weight * (load(t_scores + j * p + i) - along);
-            for (int64_t c = 0; c < d; ++c)
-                store(t_o + c * p + i,
-                      load(t_o + c * p + i) + t * v[c * p + j] + weight * t_v[c * p + j]);
-        }
+        for (int64_t j = i; j < n * p; j += p) along += load(t_scores + j) * load(weights + j);
+        for (int64_t j = i; j < n * p; j += p)
+            store(t_scores + j, load(weights + j) * (load(t_scores + j) - along) * scale);
     }
+    multiply({v, p}, t_scores, p, t_o, p, d, n, p);
+    multiply<ADD>({t_v, p}, weights, p, t_o, p, d, n, p);
 }
 
 // Turn the change of a layer's input into that of its output, in place.
