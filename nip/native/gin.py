@@ -1,4 +1,4 @@
-"""Layers of a graph isomorphism network."""
+"""A graph isomorphism network."""
 
 import ctypes
 from collections.abc import Sequence
@@ -19,43 +19,44 @@ NUM_PARTS = 4
 """Tensors of a layer: weight and bias of both maps of its perceptron."""
 
 
-def gin_layers(
-    hidden: Float[Tensor, "graph node width"],
+def graph_isomorphism_network(
+    features: Float[Tensor, "graph node feature"],
     neighbours: Float[Tensor, "graph node node"],
     node_mask: Bool[Tensor, "graph node"],
     weights: Sequence[Tensor],
     *,
     activation: str,
     num_streams: int,
-) -> Float[Tensor, "graph node width"]:
-    """Apply layers of activation, sum over neighbours, and a perceptron in each stream.
+) -> Float[Tensor, "graph node d_out"]:
+    """Apply a linear map, and layers of activation, sum over neighbours, and a perceptron.
 
     Parameters
     ----------
-    hidden : Tensor
-        Features of the nodes; those of the streams are next to each other.
+    features : Tensor
+        Features of the nodes in the first streams, next to each other. Other streams see zeros.
     neighbours : Tensor
         Weight of each node, the last axis, in the sum of another one. Padding has no weight.
     node_mask : Tensor
         True for nodes, false for padding, which becomes zeros.
     weights : sequence of Tensor
-        For each layer: weight and bias from a stream to the hidden width of the perceptron, and
-        back.
+        Weight and bias of the linear map. Then for each layer: weight and bias from a stream to the
+        hidden width of the perceptron, and back.
     activation : str
         Name of the activation function.
     num_streams : int
-        Number of streams, which share the weights.
+        Number of streams, which share the weights. The output has them next to each other.
     """
     layers = Layers(
         "gin",
         partial(_plain, activation=activation, num_streams=num_streams),
         partial(_sizes, activation=activation, num_streams=num_streams),
+        num_streams * len(weights[0]),
     )
-    return layers(hidden, neighbours, node_mask, weights)
+    return layers(features, neighbours, node_mask, weights)
 
 
 def _plain(
-    hidden: Tensor,
+    features: Tensor,
     neighbours: Tensor,
     node_mask: Tensor,
     weights: Sequence[Tensor],
@@ -63,8 +64,13 @@ def _plain(
     num_streams: int,
 ) -> Tensor:
     activate = ACTIVATIONS[activation]
-    for first in range(0, len(weights), NUM_PARTS):
-        w1, b1, w2, b2 = weights[first : first + NUM_PARTS]
+    first_weight, first_bias, *of_layers = weights
+    given = F.linear(features.unflatten(-1, (-1, first_weight.shape[-1])), first_weight, first_bias)
+    num_blank = num_streams - given.shape[2]
+    blank = first_bias.expand(*given.shape[:2], num_blank, -1)
+    hidden = torch.cat((given, blank), dim=2).flatten(2)
+    for first in range(0, len(of_layers), NUM_PARTS):
+        w1, b1, w2, b2 = of_layers[first : first + NUM_PARTS]
         hidden = torch.bmm(neighbours, activate(hidden))
         by_stream = hidden.unflatten(-1, (num_streams, -1))
         hidden = F.linear(activate(F.linear(by_stream, w1, b1)), w2, b2).flatten(2)
@@ -73,12 +79,16 @@ def _plain(
 
 
 def _sizes(
-    hidden: Tensor,
+    features: Tensor,
     _neighbours: Tensor,
     weights: Sequence[Tensor],
     activation: str,
     num_streams: int,
 ) -> ctypes.Array:
-    graphs, nodes, width = hidden.shape
-    layers, kind = len(weights) // NUM_PARTS, list(ACTIVATIONS).index(activation)
-    return sizes(graphs, nodes, num_streams, width // num_streams, len(weights[0]), layers, kind)
+    graphs, nodes, all_features = features.shape
+    first, _, *of_layers = weights
+    width, d_in = first.shape
+    hidden = len(of_layers[0]) if of_layers else 0
+    layers, kind = len(of_layers) // NUM_PARTS, list(ACTIVATIONS).index(activation)
+    given = all_features // d_in
+    return sizes(graphs, nodes, d_in, given, num_streams, width, hidden, layers, kind)

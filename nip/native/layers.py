@@ -37,13 +37,16 @@ class Layers:
     sizes: Callable[[Tensor, Tensor, Sequence[Tensor]], ctypes.Array]
     """Returns the sizes that the kernels read; given the inputs without the mask."""
 
+    d_out: int
+    """Width of the output."""
+
     constants: Sequence[float] = ()
     """Further arguments of the forward kernel."""
 
     def __call__(
         self, features: Tensor, relations: Tensor, is_real: Tensor, weights: Sequence[Tensor]
     ) -> Tensor:
-        """Compute the output, of the shape of the features."""
+        """Compute the output, (batch, element, ``d_out``)."""
         library = kernels_for((features, relations, *weights))
         if library is None:
             return self.in_pytorch(features, relations, is_real, weights)
@@ -66,7 +69,7 @@ class Layers:
         shape, mask = self.sizes(features, relations, weights), pointer(is_real)
         size = self.kernel(library, "kept")(shape, mask) if keeps else None
         kept = None if size is None else features.new_empty(size)
-        output = torch.empty_like(features)
+        output = features.new_empty(*features.shape[:2], self.d_out)
         inputs = pointer(features), pointer(relations), mask, pointers(weights)
         forward = self.kernel(library, "forward")
         constants = map(ctypes.c_float, self.constants)
@@ -110,7 +113,7 @@ class Layers:
         """Return the change of the output along a direction of the inputs, which is flat."""
         features, *weights = inputs
         t_features, *t_weights = pointers_into(direction, inputs)
-        change = torch.empty_like(features)
+        change = features.new_empty(*features.shape[:2], self.d_out)
         self.kernel(library, "tangent")(
             self.sizes(features, relations, weights),
             ctypes.c_void_p(t_features),

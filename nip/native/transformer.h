@@ -1,24 +1,27 @@
-// Layers of a transformer encoder that normalises after each part. Tokens are lanes.
+// A transformer encoder that normalises after each part, between two linear maps. Tokens are lanes.
 #pragma once
 #include "products.h"
 
 namespace {
 
 struct TransformerSizes {
-    int64_t batch, length, width, hidden, heads, layers;
+    int64_t batch, length, ins, outs, width, hidden, heads, layers;
     int64_t stride;  // From the pattern of a sequence to the next one; 0 if there is one for all.
     int64_t lanes() const { return padded(length); }
     int64_t head() const { return width / heads; }
     // Floats of a sequence and layer in `saved`, of which each lane is a token: input, queries,
     // keys and values, attended, normalised twice with its scale, hidden, weights of attention.
     int64_t kept(int64_t p) const { return (7 * width + hidden + 2 + heads * p) * p; }
+    // Floats of a sequence in `saved`: the features, all layers, and what they return.
+    int64_t all_kept(int64_t p) const { return (ins + width) * p + layers * kept(p); }
 };
+// Parameters: matrix and bias of the first map, those of the layers, and those of the last map.
 struct Layer {
     const float *in_w, *in_b, *out_w, *out_b, *w1, *b1, *w2, *b2, *g1, *c1, *g2, *c2;
 };
 constexpr int PARTS = 12;
 Layer layer_at(const float* const* p, int64_t l) {
-    p += l * PARTS;
+    p += 2 + l * PARTS;
     return {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11]};
 }
 
@@ -138,17 +141,19 @@ struct Sequence {
             for (int64_t i = 0; i < n; ++i)
                 hidden[j * p + i] = pattern[indices[i] * z.length + indices[j]];
     }
-    void gather(const TransformerSizes& z, const float* all, int64_t b, float* x) const {
-        std::memset(x, 0, z.width * p * sizeof *x);
+    void gather(const TransformerSizes& z, const float* all, int64_t width, int64_t b,
+                float* x) const {
+        std::memset(x, 0, width * p * sizeof *x);
         for (int64_t i = 0; i < n; ++i) {
-            const float* row = all + (b * z.length + indices[i]) * z.width;
-            for (int64_t c = 0; c < z.width; ++c) x[c * p + i] = row[c];
+            const float* row = all + (b * z.length + indices[i]) * width;
+            for (int64_t c = 0; c < width; ++c) x[c * p + i] = row[c];
         }
     }
-    void scatter(const TransformerSizes& z, const float* x, int64_t b, float* all) const {
+    void scatter(const TransformerSizes& z, const float* x, int64_t width, int64_t b,
+                 float* all) const {
         for (int64_t i = 0; i < n; ++i) {
-            float* row = all + (b * z.length + indices[i]) * z.width;
-            for (int64_t c = 0; c < z.width; ++c) row[c] = x[c * p + i];
+            float* row = all + (b * z.length + indices[i]) * width;
+            for (int64_t c = 0; c < width; ++c) row[c] = x[c * p + i];
         }
     }
 };
@@ -174,42 +179,50 @@ void layer_forward(const TransformerSizes& z, const Layer& w, const Sequence& s,
     layer_norm(x, k.y2, k.rstd2, x, w.g2, w.c2, d, p, eps);
 }
 
-// Gradients of one layer's parameters: matrices with padded rows, and vectors of which each entry
+// Gradients of a linear map: of its matrix, with padded rows, and of its bias, of which each entry
 // is the sum of LANES numbers.
-struct LayerGradients {
-    Buffer in_w, in_b, out_w, out_b, w1, b1, w2, b2, g1, c1, g2, c2;
-    explicit LayerGradients(const TransformerSizes& z)
-        : in_w(3 * z.width * padded(z.width)), in_b(3 * z.width * LANES),
-          out_w(z.width * padded(z.width)), out_b(z.width * LANES),
-          w1(z.hidden * padded(z.width)), b1(z.hidden * LANES), w2(z.width * padded(z.hidden)),
-          b2(out_b), g1(out_b), c1(out_b), g2(out_b), c2(out_b) {}
-    void write(const TransformerSizes& z, float* const* to) const {
-        const int64_t d = z.width, m = z.hidden;
-        copy_rows(in_w.data(), padded(d), to[0], d, 3 * d, d);
-        copy_rows(out_w.data(), padded(d), to[2], d, d, d);
-        copy_rows(w1.data(), padded(d), to[4], d, m, d);
-        copy_rows(w2.data(), padded(m), to[6], m, d, m);
-        const Buffer* vectors[] = {&in_b, &out_b, &b1, &b2, &g1, &c1, &g2, &c2};
-        const int places[] = {1, 3, 5, 7, 8, 9, 10, 11};
-        for (int i = 0; i < 8; ++i)
-            for (size_t j = 0; j < vectors[i]->size(); j += LANES)
-                to[places[i]][j / LANES] = sum(load(vectors[i]->data() + j));
+struct MapGradients {
+    int64_t outs, ins;
+    Buffer w, b;
+    MapGradients(int64_t outs_, int64_t ins_)
+        : outs(outs_), ins(ins_), w(outs * padded(ins)), b(outs * LANES) {}
+    // Add those for one sequence, from the gradient g of the output and the input x. `turned` is
+    // scratch space.
+    void add(const float* g, const float* x, float* turned, int64_t n, int64_t p) {
+        const int64_t row = padded(ins);
+        turn(x, p, turned, row, ins, p);
+        multiply<ADD>({g, p}, turned, row, w.data(), row, outs, n, row);
+        for (int64_t o = 0; o < outs; ++o) {
+            Vec total{};
+            for (int64_t i = 0; i < p; i += LANES) total += load(g + o * p + i);
+            add_to(b.data() + o * LANES, total);
+        }
+    }
+    void write(float* const* to) const {
+        copy_rows(w.data(), padded(ins), to[0], ins, outs, ins);
+        write_sums(b, to[1]);
+    }
+    static void write_sums(const Buffer& from, float* to) {
+        for (size_t i = 0; i < from.size(); i += LANES) to[i / LANES] = sum(load(&from[i]));
     }
 };
 
-// Add the gradients of a linear map: of its matrix, from the gradient g of its output and its
-// input x, and of its bias. `turned` is scratch space.
-void linear_gradients(const float* g, const float* x, float* turned, float* d_w, float* d_b,
-                      int64_t outs, int64_t ins, int64_t n, int64_t p) {
-    const int64_t row = padded(ins);
-    turn(x, p, turned, row, ins, p);
-    multiply<ADD>({g, p}, turned, row, d_w, row, outs, n, row);
-    for (int64_t o = 0; o < outs; ++o) {
-        Vec total{};
-        for (int64_t i = 0; i < p; i += LANES) total += load(g + o * p + i);
-        add_to(d_b + o * LANES, total);
+// Gradients of one layer's parameters.
+struct LayerGradients {
+    MapGradients in, out, first, second;
+    Buffer g1, c1, g2, c2;
+    explicit LayerGradients(const TransformerSizes& z)
+        : in(3 * z.width, z.width), out(z.width, z.width), first(z.hidden, z.width),
+          second(z.width, z.hidden), g1(z.width * LANES), c1(g1), g2(g1), c2(g1) {}
+    void write(float* const* to) const {
+        const MapGradients* maps[] = {&in, &out, &first, &second};
+        const Buffer* norms[] = {&g1, &c1, &g2, &c2};
+        for (int i = 0; i < 4; ++i) {
+            maps[i]->write(to + 2 * i);
+            MapGradients::write_sums(*norms[i], to[8 + i]);
+        }
     }
-}
+};
 
 // Turn the gradient of a layer's output into that of its input, in place.
 void layer_backward(const TransformerSizes& z, const Layer& w, const Sequence& s, const Kept& k,
@@ -218,16 +231,16 @@ void layer_backward(const TransformerSizes& z, const Layer& w, const Sequence& s
     float *t = scratch, *wide = t + d * p, *scores = wide + (3 * d + m) * p;
     float* turned = scores + n * p;
     layer_norm_backward(grad, k.y2, k.rstd2, w.g2, to.g2.data(), to.c2.data(), d, p);
-    linear_gradients(grad, k.h, turned, to.w2.data(), to.b2.data(), d, m, n, p);
+    to.second.add(grad, k.h, turned, n, p);
     multiply({w.w2, m, true}, grad, p, wide, p, m, d, p);
     times_slope(wide, k.h, m * p, RELU);
     for (int64_t c = 0; c < d; ++c)
         for (int64_t i = 0; i < p; i += LANES)
             store(t + c * p + i, load(k.y1 + c * p + i) * w.g1[c] + w.c1[c]);
-    linear_gradients(wide, t, turned, to.w1.data(), to.b1.data(), m, d, n, p);
+    to.first.add(wide, t, turned, n, p);
     multiply<ADD>({w.w1, d, true}, wide, p, grad, p, d, m, p);
     layer_norm_backward(grad, k.y1, k.rstd1, w.g1, to.g1.data(), to.c1.data(), d, p);
-    linear_gradients(grad, k.o, turned, to.out_w.data(), to.out_b.data(), d, d, n, p);
+    to.out.add(grad, k.o, turned, n, p);
     multiply({w.out_w, d, true}, grad, p, t, p, d, d, p);
     for (int64_t h = 0; h < z.heads; ++h) {
         const float* q = k.qkv + h * head * p;
@@ -236,7 +249,7 @@ void layer_backward(const TransformerSizes& z, const Layer& w, const Sequence& s
                         t + h * head * p, d_q, d_q + d * p, d_q + 2 * d * p, scores, turned, head,
                         n, p);
     }
-    linear_gradients(wide, k.x, turned, to.in_w.data(), to.in_b.data(), 3 * d, d, n, p);
+    to.in.add(wide, k.x, turned, n, p);
     multiply<ADD>({w.in_w, d, true}, wide, p, grad, p, d, 3 * d, p);
 }
 
@@ -250,7 +263,7 @@ int64_t nip_transformer_kept(const int64_t* sizes, const uint8_t* is_real) {
     for (int64_t b = 0; b < z.batch; ++b) {
         int64_t n = 0;
         for (int64_t i = 0; i < z.length; ++i) n += is_real[b * z.length + i];
-        total += z.layers * z.kept(padded(n));
+        total += z.all_kept(padded(n));
     }
     return total;
 }
@@ -260,18 +273,23 @@ void nip_transformer_forward(const int64_t* sizes, float eps, const float* input
                              const float* pattern, const uint8_t* is_real,
                              const float* const* params, float* output, float* saved) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
+    const float* const* last = params + 2 + PARTS * z.layers;
     Sequence sequence;
-    Buffer x(z.width * z.lanes()), t(x.size()), space(saved ? 0 : z.kept(z.lanes()));
-    std::memset(output, 0, z.batch * z.length * z.width * sizeof *output);
+    Buffer t(std::max(z.width, z.outs) * z.lanes()), space(saved ? 0 : z.all_kept(z.lanes()));
+    std::memset(output, 0, z.batch * z.length * z.outs * sizeof *output);
     for (int64_t b = 0; b < z.batch; ++b) {
         sequence.read(z, pattern, is_real, b);
-        sequence.gather(z, input, b, x.data());
+        const int64_t p = sequence.p;
+        float *features = saved ? saved : space.data(), *x = features + z.ins * p;
+        sequence.gather(z, input, z.ins, b, features);
+        multiply<BIAS_OF_ROW>({params[0], z.ins}, features, p, x, p, z.width, z.ins, p, params[1]);
         for (int64_t l = 0; l < z.layers; ++l) {
-            const Kept kept(saved ? saved : space.data(), z, sequence.p);
-            layer_forward(z, layer_at(params, l), sequence, kept, x.data(), t.data(), eps);
-            if (saved) saved += z.kept(sequence.p);
+            const Kept kept(x + z.width * p + (saved ? l * z.kept(p) : 0), z, p);
+            layer_forward(z, layer_at(params, l), sequence, kept, x, t.data(), eps);
         }
-        sequence.scatter(z, x.data(), b, output);
+        multiply<BIAS_OF_ROW>({last[0], z.width}, x, p, t.data(), p, z.outs, z.width, p, last[1]);
+        sequence.scatter(z, t.data(), z.outs, b, output);
+        if (saved) saved += z.all_kept(p);
     }
 }
 
@@ -279,25 +297,35 @@ void nip_transformer_backward(const int64_t* sizes, const float* d_output, const
                               const uint8_t* is_real, const float* const* params, float* saved,
                               float* d_input, float* const* d_params) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
-    const int64_t p = z.lanes();
+    const int64_t wide = std::max({z.ins, z.outs, z.width}), most = z.lanes();
+    const float* const* last = params + 2 + PARTS * z.layers;
     Sequence sequence;
-    Buffer grad(z.width * p);
-    const int64_t turned = std::max({padded(z.hidden), padded(z.width), p});
-    Buffer scratch((4 * z.width + z.hidden + p + turned) * p);
+    Buffer grad(z.width * most), outer(wide * most);
+    const int64_t turned = std::max({padded(z.hidden), padded(wide), most});
+    Buffer scratch((4 * z.width + z.hidden + most + turned) * most);
     std::vector<LayerGradients> gradients(z.layers, LayerGradients(z));
-    std::memset(d_input, 0, z.batch * z.length * z.width * sizeof *d_input);
+    MapGradients of_first(z.width, z.ins), of_last(z.outs, z.width);
+    std::memset(d_input, 0, z.batch * z.length * z.ins * sizeof *d_input);
     for (int64_t b = 0; b < z.batch; ++b) {
         sequence.read(z, pattern, is_real, b);
-        sequence.gather(z, d_output, b, grad.data());
-        const int64_t kept = z.kept(sequence.p);
-        for (int64_t l = z.layers - 1; l >= 0; --l)
-            layer_backward(z, layer_at(params, l), sequence,
-                           Kept(saved + l * kept, z, sequence.p), grad.data(), scratch.data(),
+        const int64_t p = sequence.p, n = sequence.n;
+        const float *features = saved, *x = features + z.ins * p;
+        sequence.gather(z, d_output, z.outs, b, outer.data());
+        of_last.add(outer.data(), x, scratch.data(), n, p);
+        multiply({last[0], z.width, true}, outer.data(), p, grad.data(), p, z.width, z.outs, p);
+        for (int64_t l = z.layers - 1; l >= 0; --l) {
+            const Kept kept(saved + (z.ins + z.width) * p + l * z.kept(p), z, p);
+            layer_backward(z, layer_at(params, l), sequence, kept, grad.data(), scratch.data(),
                            gradients[l]);
-        sequence.scatter(z, grad.data(), b, d_input);
-        saved += z.layers * kept;
+        }
+        of_first.add(grad.data(), features, scratch.data(), n, p);
+        multiply({params[0], z.ins, true}, grad.data(), p, outer.data(), p, z.ins, z.width, p);
+        sequence.scatter(z, outer.data(), z.ins, b, d_input);
+        saved += z.all_kept(p);
     }
-    for (int64_t l = 0; l < z.layers; ++l) gradients[l].write(z, d_params + PARTS * l);
+    of_first.write(d_params);
+    for (int64_t l = 0; l < z.layers; ++l) gradients[l].write(d_params + 2 + PARTS * l);
+    of_last.write(d_params + 2 + PARTS * z.layers);
 }
 
 }  // extern "C"

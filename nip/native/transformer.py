@@ -1,4 +1,4 @@
-"""Layers of a transformer encoder for short sequences of narrow tokens.
+"""A transformer encoder for short sequences of narrow tokens.
 
 For about twenty tokens with a few dimensions per head, PyTorch's attention kernels are dominated
 by overhead: on a CPU, plain matrix products take about 0.6 of their time.
@@ -39,42 +39,47 @@ class LayerWeights(NamedTuple):
     norm2_bias: Tensor
 
 
-def transformer_layers(
-    tokens: Float[Tensor, "batch token width"],
+def transformer_encoder(
+    features: Float[Tensor, "batch token d_in"],
     allowed: Float[Tensor, "any token token"],
     is_real: Bool[Tensor, "batch token"],
     weights: Sequence[Tensor],
     *,
     num_heads: int,
     dropout: float = 0.0,
-) -> Float[Tensor, "batch token width"]:
-    """Apply layers of self-attention and a feed-forward part, normalised after each (post-norm).
+) -> Float[Tensor, "batch token d_out"]:
+    """Apply a linear map, layers of a transformer, and another linear map.
+
+    A layer is self-attention and a feed-forward part, normalised after each (post-norm).
 
     Parameters
     ----------
-    tokens : Tensor
-        The tokens.
+    features : Tensor
+        Features of the tokens.
     allowed : Tensor
         0 where a token, the row, may attend to another one, else minus infinity; for each sequence,
         or one for all. Every row must allow at least one real token.
     is_real : Tensor
         False for padding, which no token attends to, and which becomes zeros.
     weights : sequence of Tensor
-        Those of ``LayerWeights`` for each layer.
+        Weight and bias of the first map, those of ``LayerWeights`` for each layer, and weight and
+        bias of the last map.
     num_heads : int
         Number of heads.
     dropout : float
         Probability of dropout, as in :class:`torch.nn.TransformerEncoderLayer`.
     """
-    if not weights or dropout > 0 or tokens.shape[-1] == 1:  # Single features have no norm.
-        return _plain(tokens, allowed, is_real, weights, num_heads, dropout)
+    # Single features have no norm.
+    if dropout > 0 or len(weights[0]) == 1:
+        return _plain(features, allowed, is_real, weights, num_heads, dropout)
     layers = Layers(
         "transformer",
         partial(_plain, num_heads=num_heads, dropout=0.0),
         partial(_sizes, num_heads=num_heads),
+        len(weights[-1]),
         constants=(LAYER_NORM_EPS,),
     )
-    return layers(tokens, allowed, is_real, weights)
+    return layers(features, allowed, is_real, weights)
 
 
 def attend_with_products(
@@ -106,21 +111,23 @@ def attend_fused(
 
 
 def _plain(
-    tokens: Tensor,
+    features: Tensor,
     allowed: Tensor,
     is_real: Tensor,
     weights: Sequence[Tensor],
     num_heads: int,
     dropout: float,
 ) -> Tensor:
-    batch, length, _ = tokens.shape
+    batch, length, _ = features.shape
+    first_weight, first_bias, *of_layers, last_weight, last_bias = weights
     mask = allowed.masked_fill(~is_real.unsqueeze(1), -torch.inf)
     mask = mask.unsqueeze(1).expand(batch, num_heads, length, length).flatten(0, 1)
+    tokens = F.linear(features, first_weight, first_bias)
     size = len(LayerWeights._fields)
-    for first in range(0, len(weights), size):
-        layer = LayerWeights(*weights[first : first + size])
+    for first in range(0, len(of_layers), size):
+        layer = LayerWeights(*of_layers[first : first + size])
         tokens = _plain_layer(tokens, mask, layer, num_heads, dropout)
-    return tokens * is_real.unsqueeze(-1)
+    return F.linear(tokens, last_weight, last_bias) * is_real.unsqueeze(-1)
 
 
 def _plain_layer(
@@ -150,9 +157,13 @@ def _plain_layer(
 
 
 def _sizes(
-    tokens: Tensor, allowed: Tensor, weights: Sequence[Tensor], num_heads: int
+    features: Tensor, allowed: Tensor, weights: Sequence[Tensor], num_heads: int
 ) -> ctypes.Array:
-    first = LayerWeights(*weights[: len(LayerWeights._fields)])
+    batch, length, d_in = features.shape
+    width, d_out = len(weights[0]), len(weights[-1])
     stride = 0 if len(allowed) == 1 else allowed[0].numel()
-    layers = len(weights) // len(LayerWeights._fields)
-    return sizes(*tokens.shape, len(first.linear1_weight), num_heads, layers, stride)
+    _, _, *of_layers, _, _ = weights
+    size = len(LayerWeights._fields)
+    hidden = len(LayerWeights(*of_layers[:size]).linear1_weight) if of_layers else 0
+    layers = len(of_layers) // size
+    return sizes(batch, length, d_in, d_out, width, hidden, num_heads, layers, stride)

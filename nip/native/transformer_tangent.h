@@ -81,20 +81,28 @@ void nip_transformer_tangent(const int64_t* sizes, const float* t_input, const f
                              const uint8_t* is_real, const float* const* params,
                              const float* const* t_params, float* saved, float* t_output) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
-    const int64_t p = z.lanes();
+    const int64_t wide = std::max({z.ins, z.outs, z.width}), most = z.lanes();
+    const int64_t place = 2 + PARTS * z.layers;
     Sequence sequence;
-    Buffer change(z.width * p), scratch((5 * z.width + z.hidden + p) * p);
-    std::memset(t_output, 0, z.batch * z.length * z.width * sizeof *t_output);
+    Buffer change(z.width * most), outer(wide * most);
+    Buffer scratch((5 * z.width + z.hidden + most) * most);
+    std::memset(t_output, 0, z.batch * z.length * z.outs * sizeof *t_output);
     for (int64_t b = 0; b < z.batch; ++b) {
         sequence.read(z, pattern, is_real, b);
-        sequence.gather(z, t_input, b, change.data());
+        const int64_t p = sequence.p;
+        const float *features = saved, *x = features + z.ins * p;
+        sequence.gather(z, t_input, z.ins, b, outer.data());
+        linear_tangent(params[0], t_params[0], t_params[1], features, outer.data(), change.data(),
+                       z.width, z.ins, p);
         for (int64_t l = 0; l < z.layers; ++l) {
-            const Kept kept(saved, z, sequence.p);
+            const Kept kept(saved + (z.ins + z.width) * p + l * z.kept(p), z, p);
             layer_tangent(z, layer_at(params, l), layer_at(t_params, l), sequence, kept,
                           change.data(), scratch.data());
-            saved += z.kept(sequence.p);
         }
-        sequence.scatter(z, change.data(), b, t_output);
+        linear_tangent(params[place], t_params[place], t_params[place + 1], x, change.data(),
+                       outer.data(), z.outs, z.width, p);
+        sequence.scatter(z, outer.data(), z.outs, b, t_output);
+        saved += z.all_kept(p);
     }
 }
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nip.native.gin import gin_layers
+from nip.native.gin import graph_isomorphism_network
 from nip.native.kernels import native_kernels, unavailable_reason
-from nip.native.transformer import transformer_layers
+from nip.native.transformer import transformer_encoder
 
 pytestmark = pytest.mark.numerics
 
@@ -23,19 +23,29 @@ def _kernels() -> None:
 
 
 def gin_case(
-    graphs: int, nodes: int, streams: int, width: int, hidden: int, layers: int, activation: str
+    graphs: int,
+    nodes: int,
+    streams: int,
+    width: int,
+    hidden: int,
+    layers: int,
+    activation: str,
+    *,
+    d_in: int = 3,
+    given: int = 1,
 ) -> Case:
-    """Return layers on random graphs of all sizes, and their features and weights."""
+    """Return a network on random graphs of all sizes, and their features and weights."""
     torch.manual_seed(0)
     sizes = torch.arange(graphs) % (nodes + 1)
     mask = torch.arange(nodes) < sizes.unsqueeze(-1)
     edges = (torch.rand(graphs, nodes, nodes) < 0.4) & mask.unsqueeze(1) & mask.unsqueeze(2)
     neighbours = edges.float() + 1.25 * torch.eye(nodes)
     shapes = [(hidden, width), (hidden,), (width, hidden), (width,)] * layers
+    shapes = [(width, d_in), (width,), *shapes]
     weights = [0.3 * torch.randn(shape) for shape in shapes]
 
     def compute(inputs: Sequence[Tensor]) -> Tensor:
-        return gin_layers(
+        return graph_isomorphism_network(
             inputs[0],
             neighbours.to(inputs[0].dtype),
             mask,
@@ -44,13 +54,22 @@ def gin_case(
             num_streams=streams,
         )
 
-    return compute, [torch.randn(graphs, nodes, streams * width), *weights]
+    return compute, [torch.randn(graphs, nodes, given * d_in), *weights]
 
 
 def transformer_case(
-    batch: int, length: int, width: int, hidden: int, heads: int, layers: int, each: bool
+    batch: int,
+    length: int,
+    width: int,
+    hidden: int,
+    heads: int,
+    layers: int,
+    *,
+    each: bool,
+    d_in: int = 7,
+    d_out: int = 5,
 ) -> Case:
-    """Return layers on random tokens, some of which are padding, and the tokens and weights."""
+    """Return an encoder, and random features of tokens, some of them padding, and weights."""
     torch.manual_seed(0)
     is_real = torch.rand(batch, length) < 0.7
     is_real[:, 0] = True
@@ -59,26 +78,30 @@ def transformer_case(
     allowed = torch.zeros(is_hidden.shape).masked_fill(is_hidden, -torch.inf)
     shapes = [(3 * width, width), (3 * width,), (width, width), (width,)]
     shapes += [(hidden, width), (hidden,), (width, hidden), *[(width,)] * 5]
-    weights = [0.4 * torch.randn(shape) for _ in range(layers) for shape in shapes]
+    shapes = [(width, d_in), (width,), *(shapes * layers), (d_out, width), (d_out,)]
+    weights = [0.4 * torch.randn(shape) for shape in shapes]
 
     def compute(inputs: Sequence[Tensor]) -> Tensor:
         mask = allowed.to(inputs[0].dtype)
-        return transformer_layers(inputs[0], mask, is_real, inputs[1:], num_heads=heads)
+        return transformer_encoder(inputs[0], mask, is_real, inputs[1:], num_heads=heads)
 
-    return compute, [torch.randn(batch, length, width), *weights]
+    return compute, [torch.randn(batch, length, d_in), *weights]
 
 
 CASES = {
-    "default GIN": lambda: gin_case(24, 11, 2, 16, 64, 5, "tanh"),
+    "default GIN": lambda: gin_case(24, 11, 2, 16, 64, 5, "tanh", d_in=8),
     "one stream": lambda: gin_case(5, 5, 1, 8, 20, 2, "relu"),
-    "odd widths": lambda: gin_case(6, 7, 3, 5, 3, 3, "sigmoid"),
+    "odd widths": lambda: gin_case(6, 7, 3, 5, 3, 3, "sigmoid", given=2),
+    "no layers of a GIN": lambda: gin_case(5, 5, 2, 8, 0, 0, "relu"),
     "no graphs": lambda: gin_case(0, 4, 1, 4, 4, 1, "tanh"),
     "no nodes": lambda: gin_case(1, 4, 2, 4, 4, 1, "tanh"),
     "widths of one": lambda: gin_case(3, 2, 1, 1, 1, 1, "tanh"),
-    "large graphs": lambda: gin_case(4, 60, 2, 40, 72, 2, "tanh"),
-    "default transformer": lambda: transformer_case(24, 24, 16, 64, 4, 4, each=False),
+    "large graphs": lambda: gin_case(4, 60, 2, 40, 72, 2, "tanh", d_in=17, given=2),
+    "default transformer": lambda: transformer_case(
+        24, 24, 16, 64, 4, 4, each=False, d_in=35, d_out=16
+    ),
     "a mask for each": lambda: transformer_case(5, 9, 16, 64, 4, 2, each=True),
-    "odd sizes": lambda: transformer_case(3, 5, 6, 10, 3, 3, each=True),
+    "odd sizes": lambda: transformer_case(3, 5, 6, 10, 3, 3, each=True, d_in=1, d_out=9),
     "no sequences": lambda: transformer_case(0, 4, 4, 4, 1, 1, each=False),
     "one token": lambda: transformer_case(2, 1, 4, 3, 2, 1, each=False),
     "long sequences": lambda: transformer_case(2, 122, 40, 72, 5, 2, each=False),
@@ -197,14 +220,17 @@ def test_a_weight_that_is_not_a_number_is_not_hidden(name: str) -> None:
 
 def test_padding_has_no_effect_and_becomes_zeros() -> None:
     torch.manual_seed(0)
-    weights = [torch.randn(8, 4), torch.randn(8), torch.randn(4, 8), torch.randn(4)]
+    shapes = [(4, 4), (4,), (8, 4), (8,), (4, 8), (4,)]
+    weights = [torch.randn(shape) for shape in shapes]
     mask = torch.tensor([[True, True, False]])
     one, other = torch.randn(2, 1, 3, 4)
     other[:, :2] = one[:, :2]
     neighbours = torch.tensor([[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
     with native_kernels(True):
         results = [
-            gin_layers(x, neighbours, mask, weights, activation="tanh", num_streams=1)
+            graph_isomorphism_network(
+                x, neighbours, mask, weights, activation="tanh", num_streams=1
+            )
             for x in (one, other)
         ]
     assert torch.equal(*results) and not results[0][0, 2].any() and results[0][0, 1].all()

@@ -140,11 +140,11 @@ class GraphIsomorphismBody(AgentBody):
         nodes = self.encode_nodes(observation)
         pooled = self.pooling(nodes, observation.get(ROW_MASK))
         tokens = torch.cat((pooled, nodes.flatten(1, 2)), dim=1)
-        tokens = self.token_layer(torch.cat((tokens, *self._extras(observation)), dim=-1))
-        if self.params.num_transformer_layers > 0:
-            is_real = F.pad(observation["node_mask"].flatten(1), (NUM_GRAPHS, 0), value=True)
-            tokens = self.transformer(tokens, self.attention_mask, is_real)
-        output = self.output_layer(tokens)
+        features = torch.cat((tokens, *self._extras(observation)), dim=-1)
+        is_real = F.pad(observation["node_mask"].flatten(1), (NUM_GRAPHS, 0), value=True)
+        output = self.transformer(
+            features, self.attention_mask, is_real, self.token_layer, self.output_layer
+        )
         representation = {
             "graph_level_repr": output[:, :NUM_GRAPHS],
             "node_level_repr": output[:, NUM_GRAPHS:].unflatten(1, (NUM_GRAPHS, -1)),

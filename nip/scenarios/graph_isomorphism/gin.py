@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
-from nip.native.gin import gin_layers
+from nip.native.gin import graph_isomorphism_network
 from nip.scenario_base.networks import build_mlp
 
 
@@ -80,16 +80,11 @@ class Gin(nn.Module):
         zeros.
         """
         batch, graphs = features.shape[:2]
-        # With flat graphs and concatenated streams, one matrix product computes all streams.
-        hidden = self.input_layer(features).flatten(0, 1)
-        if self.num_streams > 1:
-            others = [self.input_layer(other).flatten(0, 1) for other in other_features]
-            num_blank = self.num_streams - 1 - len(others)
-            others += [self.input_layer.bias.expand_as(hidden)] * num_blank
-            hidden = torch.cat((hidden, *others), dim=-1)
-        nodes = gin_layers(
-            hidden,
-            self._neighbourhood(adjacency, hidden.dtype),
+        if other_features:
+            features = torch.cat((features, *other_features), dim=-1)
+        nodes = graph_isomorphism_network(
+            features.flatten(0, 1).contiguous(),
+            self._neighbourhood(adjacency, features.dtype),
             node_mask.flatten(0, 1),
             self._weights(),
             activation=self.activation,
@@ -98,8 +93,8 @@ class Gin(nn.Module):
         return nodes.unflatten(0, (batch, graphs))
 
     def _weights(self) -> list[Tensor]:
-        """Return weight and bias of both maps of each layer."""
-        layers = (layer for mlp in self.mlps for layer in mlp.children())
+        """Return weight and bias of the input layer, and of both maps of each further one."""
+        layers = (self.input_layer, *(layer for mlp in self.mlps for layer in mlp.children()))
         # Unlike ``parameters()``, this searches no modules within.
         return [each for layer in layers for each in layer._parameters.values() if each is not None]
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from nip.native.transformer import LayerWeights, transformer_layers
+from nip.native.transformer import LayerWeights, transformer_encoder
 
 
 class SelfAttention(nn.Module):
@@ -55,7 +55,7 @@ def _layer_norm(width: int) -> nn.Module:
 
 
 class TransformerEncoder(nn.Module):
-    """A stack of transformer layers."""
+    """A stack of transformer layers between two linear maps, which are computed together."""
 
     def __init__(
         self,
@@ -75,22 +75,31 @@ class TransformerEncoder(nn.Module):
 
     def forward(
         self,
-        tokens: Float[Tensor, "batch token d_model"],
+        features: Float[Tensor, "batch token d_in"],
         allowed: Float[Tensor, "any token token"],
-        is_real: Bool[Tensor, "batch token"] | None = None,
-    ) -> Float[Tensor, "batch token d_model"]:
+        is_real: Bool[Tensor, "batch token"],
+        first: nn.Linear,
+        last: nn.Linear,
+    ) -> Float[Tensor, "batch token d_out"]:
         """Transform the tokens; padding, where ``is_real`` is false, becomes zeros.
 
-        ``allowed`` is a mask like that of ``make_attention_mask``, for each sequence or for all.
-        Every row must allow at least one real token.
+        Parameters
+        ----------
+        allowed : Tensor
+            A mask like that of ``make_attention_mask``, for each sequence or for all. Every row
+            must allow at least one real token.
+        first, last : nn.Linear
+            Maps from the features to the width of the layers, and from there to the output.
         """
-        if is_real is None:
-            is_real = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-        return transformer_layers(
-            tokens,
+        return transformer_encoder(
+            features,
             allowed,
             is_real,
-            [weight for layer in self.layers for weight in layer()],
+            [*_linear(first), *(each for layer in self.layers for each in layer()), *_linear(last)],
             num_heads=self.num_heads,
             dropout=self.dropout if self.training else 0.0,
         )
+
+
+def _linear(layer: nn.Linear) -> tuple[Tensor, Tensor]:
+    return layer.weight, layer.bias

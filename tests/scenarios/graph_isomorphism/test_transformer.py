@@ -20,6 +20,18 @@ def make_mask() -> Tensor:
     return torch.zeros(is_hidden.shape).masked_fill(is_hidden, -torch.inf)
 
 
+def encode(encoder: TransformerEncoder, tokens: Tensor, mask: Tensor) -> Tensor:
+    """Apply the layers of an encoder alone: both maps change nothing."""
+    width = tokens.shape[-1]
+    unchanged = nn.Linear(width, width)
+    with torch.no_grad():
+        unchanged.weight.copy_(torch.eye(width))
+        unchanged.bias.zero_()
+    is_real = torch.ones(tokens.shape[:2], dtype=torch.bool)
+    result: Tensor = encoder(tokens, mask, is_real, unchanged, unchanged)
+    return result
+
+
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_it_computes_the_same_as_the_encoder_of_pytorch(num_layers: int) -> None:
     torch.manual_seed(0)
@@ -32,7 +44,7 @@ def test_it_computes_the_same_as_the_encoder_of_pytorch(num_layers: int) -> None
     mask = make_mask()
     tokens = torch.randn(BATCH, LENGTH, D_MODEL, requires_grad=True)
     other_tokens = tokens.detach().clone().requires_grad_()
-    result = own(tokens, mask)
+    result = encode(own, tokens, mask)
     expected = stock(other_tokens, mask.repeat_interleave(NUM_HEADS, dim=0))
     torch.testing.assert_close(result, expected, atol=1e-9, rtol=1e-9)
     weights = torch.randn_like(result)
@@ -57,7 +69,7 @@ def test_a_token_does_not_depend_on_what_it_may_not_attend_to() -> None:
     encoder = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS)
     tokens = torch.randn(1, 3, D_MODEL, requires_grad=True)
     mask = torch.tensor([[[0.0, 0.0, -torch.inf], [0.0, 0.0, 0.0], [-torch.inf, 0.0, 0.0]]])
-    encoder(tokens, mask)[0, 0, 0].backward()
+    encode(encoder, tokens, mask)[0, 0, 0].backward()
     assert tokens.grad is not None
     assert tokens.grad[0].any(dim=-1).tolist() == [True, True, False]
 
@@ -68,15 +80,15 @@ def test_dropout_happens_in_training_only() -> None:
     plain = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS)
     plain.load_state_dict(encoder.state_dict())
     tokens, mask = torch.randn(BATCH, LENGTH, D_MODEL), make_mask()
-    assert not torch.allclose(encoder(tokens, mask), encoder(tokens, mask))
-    torch.testing.assert_close(encoder.eval()(tokens, mask), plain(tokens, mask))
+    assert not torch.allclose(encode(encoder, tokens, mask), encode(encoder, tokens, mask))
+    torch.testing.assert_close(encode(encoder.eval(), tokens, mask), encode(plain, tokens, mask))
 
 
 def test_tokens_of_a_single_feature_are_not_normalised_away() -> None:
     torch.manual_seed(0)
     encoder = TransformerEncoder(1, 4, num_layers=1, num_heads=1)
     mask = torch.zeros(1, 3, 3)
-    first, second = encoder(torch.tensor([[[1.0], [2.0], [3.0]]]), mask)[0, :2, 0].tolist()
+    first, second = encode(encoder, torch.tensor([[[1.0], [2.0], [3.0]]]), mask)[0, :2, 0].tolist()
     assert first != second
     layer = encoder.layers[0]
     tokens = torch.tensor([[[1.0], [2.0], [3.0]]])
@@ -86,4 +98,17 @@ def test_tokens_of_a_single_feature_are_not_normalised_away() -> None:
     weights = (queries * keys.transpose(1, 2)).softmax(dim=-1)
     attended = tokens + attention.out_proj(weights @ values)
     expected = attended + layer.linear2(layer.linear1(attended).relu())
-    torch.testing.assert_close(encoder(tokens, mask), expected)
+    torch.testing.assert_close(encode(encoder, tokens, mask), expected)
+
+
+def test_both_maps_are_applied_and_padding_becomes_zeros() -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS)
+    first, last = nn.Linear(5, D_MODEL), nn.Linear(D_MODEL, 3)
+    features, mask = torch.randn(BATCH, LENGTH, 5), make_mask()
+    is_real = torch.rand(BATCH, LENGTH) < 0.7
+    is_real[:, 0] = True
+    result = encoder(features, mask, is_real, first, last)
+    hidden = mask.masked_fill(~is_real.unsqueeze(1), -torch.inf)
+    expected = last(encode(encoder, first(features), hidden))
+    torch.testing.assert_close(result, expected * is_real.unsqueeze(-1))
