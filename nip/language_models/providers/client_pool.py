@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from openai import AsyncOpenAI
 
-# For every request, a client iterates over all its connections and polls the idle ones. With 200
-# connections this takes as long as the rest of the request, so connections are split over clients.
-_REQUESTS_PER_CLIENT = 16
+REQUESTS_PER_CLIENT = 100
+"""Limit of concurrent requests of a client, and of its connections, which aiohttp does not exceed
+without being told to."""
 
 
 class ClientPool:
@@ -25,7 +25,7 @@ class ClientPool:
     def lend(self) -> Iterator[AsyncOpenAI]:
         """Provide a client for one request."""
         # The first client below its limit, so that few requests reuse few connections.
-        room = (i for i, lent in enumerate(self._num_lent) if lent < _REQUESTS_PER_CLIENT)
+        room = (i for i, lent in enumerate(self._num_lent) if lent < REQUESTS_PER_CLIENT)
         index = next(room, len(self._clients))
         if index == len(self._clients):
             self._clients.append(self._open_client())

@@ -9,12 +9,13 @@ from functools import cache
 from urllib.parse import urlsplit
 
 import httpx2
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ModelSpec
 from nip.language_models.openai_address import ADDRESS_VARIABLE, address_of, is_openai
 from nip.language_models.provider_registry import AsgiApp, ConnectionContext
+from nip.language_models.providers.client_pool import REQUESTS_PER_CLIENT
 from nip.utils.secrets import find_secret, scrub
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -141,7 +142,7 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
     The client never retries by itself: retries cost money and are controlled by the engine.
     """
     # The engine limits concurrency, so the connection pool must not.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    limits = httpx2.Limits(max_connections=REQUESTS_PER_CLIENT)
     timeout = httpx2.Timeout(
         context.timeout_s, connect=min(_CONNECT_TIMEOUT_S, context.timeout_s), pool=None
     )
@@ -152,7 +153,8 @@ def open_client(spec: ModelSpec, context: ConnectionContext) -> AsyncOpenAI:
         max_retries=0,
         timeout=timeout,
         default_headers=context.headers,
-        http_client=DefaultAsyncHttpxClient(
+        # Connections of aiohttp take half the time of those of httpx2.
+        http_client=DefaultAioHttpClient(
             limits=limits, timeout=timeout, verify=_trusted_authorities()
         ),
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import httpx2
 from openai import APIConnectionError, APIResponseValidationError, APIStatusError, APITimeoutError
 
@@ -89,7 +90,18 @@ _BY_MEANING: dict[Meaning, _ErrorClass] = {
     "quota": QuotaError,
 }
 
-_NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+_NOT_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.ProxyError,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+)
+"""Errors before a connection was there, so that the service has not seen the request."""
+
+_TOO_LATE = (APITimeoutError, httpx2.TimeoutException, TimeoutError)
+"""Errors of an answer that did not arrive in time; those of aiohttp are a ``TimeoutError``."""
 
 _LATE_GATEWAYS = (504, 524)
 """Statuses of a gateway that did not wait for the service, which may finish and charge."""
@@ -170,9 +182,9 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
     if isinstance(error, APIStatusError):
         reported = ServiceError.from_body(error.status_code, error.body)
         return describe_service_error(reported, spec, error.response.headers)
-    cause = error.__cause__ if isinstance(error, APIConnectionError) else error
-    is_late = isinstance(error, APITimeoutError | httpx2.TimeoutException | TimeoutError)
-    if is_late and not isinstance(cause, httpx2.ConnectTimeout):
+    cause = _cause(error)
+    is_late = isinstance(error if cause is None else cause, _TOO_LATE)
+    if is_late and not isinstance(cause, _NOT_CONNECTED):
         return _possibly_charged(ModelTimeoutError(_about(spec, "The request timed out.")))
     if isinstance(error, APIResponseValidationError | httpx2.DecodingError):
         return with_charge(
@@ -188,6 +200,17 @@ def translate_error(error: Exception, spec: ModelSpec) -> LanguageModelError:
         return lost if lost.is_unreachable else _possibly_charged(lost)
     text = f"The request failed ({type(error).__name__}: {_shorten(str(error), spec)})."
     return UnknownApiError(_about(spec, text))
+
+
+def _cause(error: Exception) -> BaseException | None:
+    """Return what the SDK, or its client on aiohttp, translated to one of its own exceptions.
+
+    The client on aiohttp translates a connection that was lost to one that was not made in time.
+    """
+    cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+    if isinstance(cause, httpx2.HTTPError) and isinstance(cause.__cause__, aiohttp.ClientError):
+        return cause.__cause__
+    return cause
 
 
 def _possibly_charged(error: LanguageModelError) -> LanguageModelError:

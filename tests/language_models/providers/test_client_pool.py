@@ -23,8 +23,8 @@ def test_many_requests_at_once_are_spread_evenly_over_few_clients() -> None:
     pool = make_pool()
     for _ in range(2):
         with ExitStack() as stack:
-            lent = [id(stack.enter_context(pool.lend())) for _ in range(40)]
-        assert sorted(lent.count(client) for client in set(lent)) == [8, 16, 16]
+            lent = [id(stack.enter_context(pool.lend())) for _ in range(240)]
+        assert sorted(lent.count(client) for client in set(lent)) == [40, 100, 100]
     assert len(pool) == 3
 
 

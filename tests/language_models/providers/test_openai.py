@@ -220,13 +220,16 @@ def test_the_environment_gives_address_and_key(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_connection_cut_in_the_middle_of_a_response_is_reported() -> None:
-    with pytest.raises(ModelConnectionError, match="RemoteProtocolError"):
+    with pytest.raises(ModelConnectionError, match="received 516 of 526 bytes") as caught:
         ask_wire(Wire(http(chat_body(), missing=10)))
+    assert (caught.value.is_unreachable, caught.value.is_charged) == (False, "unknown")
 
 
 def test_a_connection_cut_before_the_response_is_reported() -> None:
-    with pytest.raises(ModelConnectionError, match="Check that the service is running"):
+    with pytest.raises(ModelConnectionError, match="Check that the service is running") as caught:
         ask_wire(Wire(b""))
+    # The client of the SDK calls this a connection that was not made in time.
+    assert (caught.value.is_unreachable, caught.value.is_charged) == (False, "unknown")
 
 
 def test_an_address_without_a_server_is_reported() -> None:
@@ -235,8 +238,9 @@ def test_an_address_without_a_server_is_reported() -> None:
             address = wire.address
         await ask(address)
 
-    with pytest.raises(ModelConnectionError, match="ConnectError"):
+    with pytest.raises(ModelConnectionError, match="Cannot connect") as caught:
         asyncio.run(run())
+    assert (caught.value.is_unreachable, caught.value.is_charged) == (True, "no")
 
 
 def test_a_silent_service_times_out() -> None:
