@@ -12,7 +12,7 @@ from torchrl.objectives import LossModule, ValueEstimators
 
 from nip.errors import ParameterError
 from nip.rl_objectives.advantages import TurnBasedGAE
-from nip.scenario_base.actions import ActionMask, Choice, log_prob
+from nip.scenario_base.actions import ActionMask, Choice, log_prob, log_prob_and_entropy
 from nip.scenario_base.agent import AgentOutput
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.row_selection import RowSelection
@@ -82,6 +82,12 @@ class AgentFrames:
     num_values: Tensor
     """Number of known values of the agent in the minibatch, (); an average over several ranks."""
 
+    turn_weights: Tensor
+    """Weight of each row in a mean over the agent's turns, (row,)."""
+
+    value_weights: Tensor
+    """Weight of each row in a mean over the agent's known values, (row,)."""
+
     take: Callable[[str], Tensor]
     """Returns the agent's entries of a key under ``agents``, (row,)."""
 
@@ -91,15 +97,19 @@ class AgentFrames:
 
     def policy_mean(self, value: Tensor) -> Tensor:
         """Average over the agent's turns."""
-        return (value * self.takes_turn).sum(-1) / self.num_turns.clamp_min(MIN_COUNT)
+        return (value * self.turn_weights).sum(-1)
 
     def value_mean(self, value: Tensor) -> Tensor:
         """Average over the states in which the agent's value was known."""
-        return (value * self.value_counts).sum(-1) / self.num_values.clamp_min(MIN_COUNT)
+        return (value * self.value_weights).sum(-1)
 
     def log_prob(self) -> Tensor:
         """Return the present log-probability of the actions, (row,)."""
         return log_prob(self.output, self.choice, self.turn)
+
+    def log_prob_and_entropy(self) -> tuple[Tensor, Tensor]:
+        """Return ``log_prob`` and the entropy of the policy over what counted, each (row,)."""
+        return log_prob_and_entropy(self.output, self.choice, self.turn)
 
     def has_single_turn(self) -> Tensor:
         """Return whether the agent has exactly one turn in the minibatch, on all ranks, ()."""
@@ -223,39 +233,47 @@ class Objective(LossModule):
         with_critic : bool
             Whether to include states in which only the agent's value was computed.
         """
-        all_turns = batch["agents", "active"].any(-1)
-        all_known = batch["agents", "value_known"] if with_critic else all_turns
-        counts = torch.stack((all_turns.sum(-2), all_known.sum(-2))).float()
-        num_turns, num_values = current_ranks().mean_(counts)
+        nested = batch["agents"]
+        all_turns = nested["active"].any(-1)
+        all_known = nested["value_known"] if with_critic else all_turns
+        is_counted = torch.stack((all_turns, all_known), dim=-1).to(torch.get_default_dtype())
+        counts = current_ranks().mean_(is_counted.sum(-3))
+        num_turns, num_values = counts.unbind(-1)
+        weights = is_counted / counts.clamp_min(MIN_COUNT).unsqueeze(-3)
+        # All that is taken from the rows of each agent, in one tensor.
+        of_rows = torch.cat((is_counted, weights), dim=-1)
         # An agent is included on all ranks or on none: a rank without rows of it must still take
         # part in the collective means.
         # With fixed shapes nothing is asked of the device, and all agents are included.
         is_fixed = self.agents.fixed_shapes
         num_agents = num_values.shape[-1]
-        of_runs = num_values.view(-1, num_agents)
+        of_runs = num_values.reshape(-1, num_agents)
         is_absent = [False] * num_agents if is_fixed else (of_runs == 0).all(0).tolist()
         for index, name, agent in self.agents:
             is_learning = any(parameter.requires_grad for parameter in agent.parameters())
             if not is_learning or is_absent[index]:
                 continue
-            turns, known = all_turns[..., index], all_known[..., index]
+            known = all_known[..., index]
             rows = self.agents.select_for_learning(known)
             output, choice, turn = self.agents.evaluate(index, batch, rows, with_value=with_critic)
 
             def take(key: str, rows: RowSelection = rows, index: int = index) -> Tensor:
-                return rows.take_counting(batch["agents", key].select(batch.batch_dims, index))
+                return rows.take_counting(nested[key].select(batch.batch_dims, index))
 
             indices = rows.indices
+            takes_turn, value_counts, *weights_of = rows.take(of_rows.select(-2, index)).unbind(-1)
             yield AgentFrames(
                 index=index,
                 name=name,
                 output=output,
                 choice=choice,
                 turn=turn,
-                takes_turn=rows.take(turns).float(),
-                value_counts=rows.take(known).float(),
+                takes_turn=takes_turn,
+                value_counts=value_counts,
                 num_turns=num_turns[..., index],
                 num_values=num_values[..., index],
+                turn_weights=weights_of[0],
+                value_weights=weights_of[1],
                 take=take,
                 rows=torch.arange(known.shape[-1], device=known.device)
                 if indices is None

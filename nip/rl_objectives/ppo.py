@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from nip.parameters.trainers import PpoParameters
 from nip.rl_objectives.objective import AgentFrames, Objective
-from nip.scenario_base.actions import entropy
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.utils.ranks import current_ranks
 
@@ -99,18 +98,20 @@ class PpoObjective(Objective):
         losses = {"loss_objective": zero, "loss_critic": zero, "loss_entropy": zero}
         metrics: dict[str, Tensor] = {}
         for frames in self.learning_frames(tensordict, with_critic=True):
-            log_ratio = frames.log_prob() - frames.take("sample_log_prob")
+            log_prob, entropy = frames.log_prob_and_entropy()
+            log_ratio = log_prob - frames.take("sample_log_prob")
             advantage = frames.take("advantage")
             if self.params.normalize_advantage:
                 advantage = frames.normalized(advantage)
             kl = -frames.policy_mean(log_ratio)
-            policy = self._policy_loss(frames, log_ratio.exp(), advantage, kl)
+            ratio = log_ratio.exp()
+            policy = self._policy_loss(frames, ratio, advantage, kl)
             critic = critic_loss(frames, self._critic_loss_type, self._clip_value)
-            mean_entropy = frames.policy_mean(entropy(frames.output, frames.turn))
+            mean_entropy = frames.policy_mean(entropy)
             losses["loss_objective"] = losses["loss_objective"] + policy
             losses["loss_critic"] = losses["loss_critic"] + self.params.critic_coef * critic
             losses["loss_entropy"] = losses["loss_entropy"] - self.params.entropy_eps * mean_entropy
-            metrics |= self._metrics(frames, log_ratio.detach(), policy, critic, kl)
+            metrics |= self._metrics(frames, ratio.detach(), policy, critic, kl)
         return TensorDict(losses | {name: value.detach() for name, value in metrics.items()})
 
     def metric_names(self) -> list[str]:
@@ -147,17 +148,16 @@ class PpoObjective(Objective):
         self._kl_count.zero_()
 
     def _metrics(
-        self, frames: AgentFrames, log_ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
+        self, frames: AgentFrames, ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
     ) -> dict[str, Tensor]:
-        weights = log_ratio.exp()
-        moments = torch.stack((frames.policy_mean(weights), frames.policy_mean(weights**2)))
-        mean, mean_square = current_ranks().mean_(moments)
-        outside = (weights - 1).abs() > self.params.clip_epsilon
+        outside = (ratio - 1).abs() > self.params.clip_epsilon
+        averaged = torch.stack((ratio, ratio.square(), outside.to(ratio.dtype)))
+        mean, mean_square, outside_share = current_ranks().mean_(frames.policy_mean(averaged))
         return {
             f"{frames.name}.loss_objective": policy,
             f"{frames.name}.loss_critic": critic,
             f"{frames.name}.kl": kl,
-            f"{frames.name}.clip_fraction": frames.policy_mean(outside.float()),
+            f"{frames.name}.clip_fraction": outside_share,
             f"{frames.name}.effective_sample_share": mean**2 / mean_square.clamp_min(1e-9),
             f"{frames.name}.single_turn_share": frames.has_single_turn().float(),
         }

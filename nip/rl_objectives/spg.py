@@ -19,7 +19,6 @@ from nip.rl_objectives.opponent_shaping.sampled_game import (
     SampledGame,
 )
 from nip.rl_objectives.ppo import CriticLoss, critic_loss
-from nip.scenario_base.actions import entropy
 from nip.scenario_base.agent import Agent
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.utils.ranks import current_ranks
@@ -213,18 +212,18 @@ class SpgObjective(ShapingObjective):
         return TensorDict(losses | {name: value.detach() for name, value in metrics.items()})
 
     def _player(self, frames: AgentFrames, num_frames: int) -> SampledActions:
-        log_ratio = (frames.log_prob() - frames.take("sample_log_prob")) * frames.takes_turn
+        log_prob, entropy = frames.log_prob_and_entropy()
+        log_ratio = (log_prob - frames.take("sample_log_prob")) * frames.takes_turn
         blank = torch.zeros(num_frames, dtype=log_ratio.dtype, device=log_ratio.device)
         shape = (-1, self._num_steps)
         agent = self.agents.agents[frames.name]
         assert isinstance(agent, Agent)
-        mean_entropy = frames.policy_mean(entropy(frames.output, frames.turn))
         return SampledActions(
             parameters=actor_parameters(agent),
             ratio=blank.index_put((frames.rows,), log_ratio).view(shape).exp(),
             takes_turn=blank.index_put((frames.rows,), frames.takes_turn).view(shape),
             num_turns=frames.num_turns,
-            regularizer=-self._entropy_eps * mean_entropy,
+            regularizer=-self._entropy_eps * frames.policy_mean(entropy),
         )
 
     def _game(self, minibatch: TensorDictBase, players: dict[str, SampledActions]) -> SampledGame:

@@ -1,6 +1,7 @@
 """Choosing messages and decisions from logits; log-probabilities and entropies of the choices."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -99,39 +100,75 @@ def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Ten
     These are the symbols on channels on which the agent writes, and its decision where
     ``mask.decides`` is true.
     """
-    total = _chosen(output.message_logits, choice.message, mask.active)
-    if output.linear_message_logits is not None and choice.linear_message is not None:
-        total = total + _chosen(output.linear_message_logits, choice.linear_message, mask.active)
-    if output.decision_logits is not None and choice.decision is not None:
-        logs = output.decision_logits.log_softmax(-1)
-        decided = logs.gather(-1, choice.decision.unsqueeze(-1)).squeeze(-1)
-        total = total + decided * mask.decides
-    return total
+    return _chosen(_log_probs(output), choice, mask)
 
 
 def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, "*batch"]:
     """Return the entropy of the policy in nats, over the actions that take effect."""
-    total = (categorical_entropy(output.message_logits).sum(-1) * mask.active).sum(-1)
-    if output.linear_message_logits is not None:
-        linear = categorical_entropy(output.linear_message_logits).sum(-1)
-        total = total + (linear * mask.active).sum(-1)
-    if output.decision_logits is not None:
-        total = total + categorical_entropy(output.decision_logits) * mask.decides
-    return total
+    return _entropy(_log_probs(output), mask)
+
+
+def log_prob_and_entropy(
+    output: AgentOutput, choice: Choice, mask: ActionMask
+) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+    """Return what ``log_prob`` and ``entropy`` return, with less work."""
+    logs = _log_probs(output)
+    return _chosen(logs, choice, mask), _entropy(logs, mask)
 
 
 def categorical_entropy(
     logits: Float[Tensor, "*batch symbol"],
 ) -> Float[Tensor, "*batch"]:
     """Return the entropy in nats over the last dimension."""
-    logs = logits.log_softmax(-1)
-    return -(logs.exp() * logs).sum(-1)
+    return _mean_surprise(logits.log_softmax(-1), dims=(-1,))
 
 
-def _chosen(
-    logits: Float[Tensor, "*batch channel position symbol"],
+class _LogProbs(NamedTuple):
+    """Log-probabilities of all actions; None where there is no such action."""
+
+    message: Float[Tensor, "*batch channel position symbol"]
+    decision: Float[Tensor, "*batch decision"] | None
+    linear_message: Float[Tensor, "*batch channel position linear_symbol"] | None
+
+
+def _log_probs(output: AgentOutput) -> _LogProbs:
+    decision, linear = output.decision_logits, output.linear_message_logits
+    return _LogProbs(
+        message=output.message_logits.log_softmax(-1),
+        decision=None if decision is None else decision.log_softmax(-1),
+        linear_message=None if linear is None else linear.log_softmax(-1),
+    )
+
+
+def _chosen(logs: _LogProbs, choice: Choice, mask: ActionMask) -> Float[Tensor, "*batch"]:
+    total = _of_symbols(logs.message, choice.message, mask.active)
+    if logs.linear_message is not None and choice.linear_message is not None:
+        total = total + _of_symbols(logs.linear_message, choice.linear_message, mask.active)
+    if logs.decision is not None and choice.decision is not None:
+        decided = logs.decision.gather(-1, choice.decision.unsqueeze(-1)).squeeze(-1)
+        total = total + decided * mask.decides
+    return total
+
+
+def _of_symbols(
+    logs: Float[Tensor, "*batch channel position symbol"],
     symbols: Int[Tensor, "*batch channel position"],
     active: Bool[Tensor, "*batch channel"],
 ) -> Float[Tensor, "*batch"]:
-    logs = logits.log_softmax(-1).gather(-1, symbols.unsqueeze(-1)).squeeze(-1)
-    return (logs.sum(-1) * active).sum(-1)
+    chosen = logs.gather(-1, symbols.unsqueeze(-1)).squeeze(-1)
+    return (chosen.sum(-1) * active).sum(-1)
+
+
+def _entropy(logs: _LogProbs, mask: ActionMask) -> Float[Tensor, "*batch"]:
+    total = (_mean_surprise(logs.message, dims=(-2, -1)) * mask.active).sum(-1)
+    if logs.linear_message is not None:
+        linear = _mean_surprise(logs.linear_message, dims=(-2, -1))
+        total = total + (linear * mask.active).sum(-1)
+    if logs.decision is not None:
+        total = total + _mean_surprise(logs.decision, dims=(-1,)) * mask.decides
+    return total
+
+
+def _mean_surprise(log_probs: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Return the entropy of the last dimension, summed over the others of ``dims``."""
+    return -(log_probs.exp() * log_probs).sum(dims)

@@ -158,7 +158,7 @@ class CombinedAgents(nn.Module):
             Which of these actions took effect.
         """
         agent = self.agents[self.names[agent_index]]
-        observed = {name: batch.get(name) for name in batch.keys() if name not in NESTED_KEYS}
+        observed = {name: each for name, each in batch.items() if name not in NESTED_KEYS}
         observation = readable(observed)
         played = rows.take_each(self._played(agent_index, batch))
         if len(played["decides"]) == 0:
@@ -173,10 +173,8 @@ class CombinedAgents(nn.Module):
         keys = {name: name for name in (self.message_key, "decision", "active", "decides")}
         if self._linear_symbols is not None:
             keys["linear"] = "linear_message_selected"
-        dim = batch.batch_dims
-        return {
-            name: batch.get(("agents", key)).select(dim, agent_index) for name, key in keys.items()
-        }
+        dim, nested = batch.batch_dims, batch.get("agents")
+        return {name: nested.get(key).select(dim, agent_index) for name, key in keys.items()}
 
     def _output(
         self, agent: Agent, state: Mapping[str, Tensor], rows: RowSelection, *, with_value: bool

@@ -82,7 +82,7 @@ class StackedAgents(CombinedAgents):
         """
         assert rows.indices is None, "frames that do not count are masked"
         agent = self.agents[self.names[agent_index]]
-        observed = {name: batch.get(name) for name in batch.keys() if name not in NESTED_KEYS}
+        observed = {name: each for name, each in batch.items() if name not in NESTED_KEYS}
         flat = {name: value.flatten(0, 1) for name, value in readable(observed).items()}
         output: AgentOutput = agent(flat, with_value=with_value)
         of_runs = output.map(lambda value: value.unflatten(0, (self.num_runs, -1)))
