@@ -204,6 +204,8 @@ class Agent(nn.Module):
 
     def _over_copies(self, values: Tensor) -> Tensor:
         """Sum the returns that the agent expects in the copies that it plays."""
+        if len(self._views) == 1:
+            return values
         return values.unflatten(0, (len(self._views), -1)).sum(0)
 
 

@@ -37,23 +37,17 @@ class StableBatchNorm1d(nn.BatchNorm1d):
             # A mean of no rows is NaN, and would stay in the running statistics.
             return input * self.weight + self.bias
         assert self.running_mean is not None and self.running_var is not None
-        mean, variance = self.running_mean, self.running_var
-        if self.training:
-            mean, variance = input.mean(dim=0), input.var(dim=0, correction=0)
+        if not self.training:
+            scale = _inverse_std(self.running_var, self.eps) * self.weight
+            return torch.addcmul(self.bias, input - self.running_mean, scale)
+        mean, variance = input.mean(dim=0), input.var(dim=0, correction=0)
         is_constant = variance <= self.eps
         normalized = F.batch_norm(
-            input,
-            None if self.training else mean,
-            None if self.training else variance,
-            self.weight,
-            self.bias,
-            training=self.training,
-            eps=self.eps,
+            input, None, None, self.weight, self.bias, training=True, eps=self.eps
         )
-        if self.training:
-            self._track(mean.detach(), variance.detach(), is_constant, num_rows=len(input))
-            self._count(1)
-        shifted = (input - mean) * self.weight + self.bias
+        self._track(mean.detach(), variance.detach(), is_constant, num_rows=len(input))
+        self._count(1)
+        shifted = torch.addcmul(self.bias, input - mean, self.weight)
         return torch.where(is_constant, shifted, normalized)
 
     def _masked(self, input: Tensor, row_mask: Tensor) -> Tensor:  # noqa: A002 - as above
@@ -66,7 +60,7 @@ class StableBatchNorm1d(nn.BatchNorm1d):
         centred = input - mean
         variance = (centred.square() * counts).sum(dim=0) / divisor
         is_constant = variance <= self.eps
-        scale = torch.where(is_constant, 1.0, (variance + self.eps).rsqrt())
+        scale = _inverse_std(variance, self.eps)
         has_rows = num_rows > 0
         old = self.running_mean
         tracked = torch.where(has_rows, mean.detach(), old), variance.detach(), is_constant
@@ -81,7 +75,7 @@ class StableBatchNorm1d(nn.BatchNorm1d):
         """Update the running statistics, as ``nn.BatchNorm1d`` does, with the unbiased variance."""
         assert self.running_mean is not None and self.running_var is not None
         assert self.momentum is not None
-        unbiased = (variance * num_rows / (num_rows - 1)).to(self.running_var.dtype)
+        unbiased = (variance * (num_rows / (num_rows - 1))).to(self.running_var.dtype)
         unbiased = torch.where(is_constant, self.running_var, unbiased)
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
         self.running_var.lerp_(unbiased, self.momentum)
@@ -89,3 +83,8 @@ class StableBatchNorm1d(nn.BatchNorm1d):
     def _count(self, num_batches: int | Tensor) -> None:
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(num_batches)
+
+
+def _inverse_std(variance: Tensor, eps: float) -> Tensor:
+    """Return the inverse standard deviation of each feature; 1 if it is constant."""
+    return torch.where(variance <= eps, 1.0, (variance + eps).rsqrt())

@@ -145,9 +145,10 @@ class GraphIsomorphismBody(AgentBody):
         output = self.transformer(
             features, self.attention_mask, is_real, self.token_layer, self.output_layer
         )
+        of_graphs, of_nodes = output.split((NUM_GRAPHS, NUM_GRAPHS * self.num_nodes), dim=1)
         representation = {
-            "graph_level_repr": output[:, :NUM_GRAPHS],
-            "node_level_repr": output[:, NUM_GRAPHS:].unflatten(1, (NUM_GRAPHS, -1)),
+            "graph_level_repr": of_graphs,
+            "node_level_repr": of_nodes.unflatten(1, (NUM_GRAPHS, -1)),
         }
         if self.params.use_dual_gnn:
             representation["structural_node_repr"] = nodes[..., -self.params.d_gnn :]

@@ -45,7 +45,7 @@ class PairMlp(nn.Module):
         """Return the output for each pair."""
         features = graph_level.flatten(1)
         if self.include_round:
-            features = torch.cat((features, self.rounds[round_index]), dim=-1)
+            features = torch.cat((features, self.rounds.index_select(0, round_index)), dim=-1)
         return self.mlp(features)
 
 
@@ -92,11 +92,15 @@ class GraphIsomorphismPolicyHead(PolicyHead):
     def _message_logits(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> Float[Tensor, "batch channel position symbol"]:
-        nodes = representation["node_level_repr"].flatten(1, 2)
-        logits = self.node_selector(nodes).transpose(1, 2)
-        logits = logits.unflatten(1, (self.num_channels, self.num_colours))
-        # The same scores for both positions of a pair: they prefer nodes that correspond.
-        logits = logits.repeat_interleave(self.message_size // self.num_colours, dim=2)
+        nodes = representation["node_level_repr"]
+        # The nodes of all graphs in one matrix: those of each pair are not next to each other.
+        scores = self.node_selector(nodes.flatten(0, 2))
+        symbols = nodes.shape[1] * nodes.shape[2]
+        logits = scores.view(len(nodes), symbols, self.num_channels, self.num_colours)
+        logits = logits.movedim(1, -1)
+        if self.num_colours < self.message_size:
+            # The same scores for both positions of a pair: they prefer nodes that correspond.
+            logits = logits.repeat_interleave(self.message_size // self.num_colours, dim=2)
         if self.similarity is not None:
             structure = representation["structural_node_repr"]
             logits = self.similarity(logits, structure, observation)

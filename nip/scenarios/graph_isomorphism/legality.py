@@ -23,7 +23,7 @@ def last_marks(message: Float[Tensor, "*axes"]) -> Bool[Tensor, "*axes"]:
 
 def marks_pairs(context: AgentContext) -> bool:
     """Return whether positions ``2k`` and ``2k + 1`` of a message mark a pair of nodes."""
-    return bool(context.hyper_params.get("graph_isomorphism.mark_pairs"))
+    return bool(context.hyper_params.graph_isomorphism.mark_pairs)
 
 
 def num_colours(context: AgentContext) -> int:

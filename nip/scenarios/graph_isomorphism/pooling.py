@@ -62,7 +62,9 @@ class PairPooling(nn.Module):
             pooled = pooled + self.noise_sigma * pooled * noise
         if not self.use_pair_invariant_pooling:
             return pooled
-        difference = (pooled[:, 0] - pooled[:, 1]).abs() / 2
-        if self.pair_difference_scale == "log":
-            difference = torch.log(difference + LOG_OFFSET) / LOG_DIVISOR
-        return torch.stack((pooled.mean(dim=1), difference), dim=1)
+        first, second = pooled.unbind(dim=1)
+        if self.pair_difference_scale == "linear":
+            return torch.stack((first + second, (first - second).abs()), dim=1) / 2
+        difference = (first - second).abs() / 2
+        difference = torch.log(difference + LOG_OFFSET) / LOG_DIVISOR
+        return torch.stack(((first + second) / 2, difference), dim=1)

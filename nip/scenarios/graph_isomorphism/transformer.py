@@ -35,14 +35,14 @@ class TransformerLayer(nn.Module):
         self.linear1 = nn.Linear(d_model, d_feedforward)
         self.linear2 = nn.Linear(d_feedforward, d_model)
         self.norm1, self.norm2 = _layer_norm(d_model), _layer_norm(d_model)
+        linear = self.self_attn.out_proj, self.linear1, self.linear2
+        self._holders = self.self_attn, *linear, self.norm1, self.norm2
 
     def forward(self) -> LayerWeights:
         """Return all parameters; those of a norm that is left out are empty."""
-        attention = self.self_attn
-        parts = attention, attention.out_proj, self.linear1, self.linear2, self.norm1, self.norm2
-        # Attributes of modules are slow to read, and so is ``parameters()``.
+        # ``parameters()`` is slow, and so is every access to a module within a module.
         found: list[Tensor] = [
-            each for part in parts for each in part._parameters.values() if each is not None
+            each for part in self._holders for each in part._parameters.values() if each is not None
         ]
         if missing := len(LayerWeights._fields) - len(found):
             found += [found[0].new_empty(0)] * missing
