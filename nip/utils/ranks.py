@@ -64,8 +64,10 @@ class Ranks:
 
         A missing gradient counts as zeros; if it is missing on all ranks, it stays None.
         """
+        if self.size == 1:
+            return
         learning = [parameter for parameter in parameters if parameter.requires_grad]
-        if self.size == 1 or not learning:
+        if not learning:
             return
         import torch
 

@@ -4,7 +4,7 @@ PyTorch's step makes a call for each group, and collects the parameters and mome
 anew. For small networks with many tensors this takes longer than the arithmetic.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -39,12 +39,18 @@ class _JointStep(torch.optim.Adam):
     _lists: list[_Lists] | None = None
     """Of each group: what has a gradient."""
 
+    _joint: Sequence[tuple[dict[str, Any], _Lists]] = ()
+    """Groups with different options, each with the tensors of all groups like it."""
+
     _counters: list[tuple[int, Tensor]]
     """Index of a group, and the number of steps of each of its tensors in the lists; the states
     hold its entries."""
 
     _seen: Any = None
     """What the lists depend on."""
+
+    _keys: Sequence[tuple[Any, ...]] = ()
+    """For each group: what all groups have in common that are updated together with it."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Delete all gradients, or set them to zero."""
@@ -62,11 +68,12 @@ class _JointStep(torch.optim.Adam):
             with torch.enable_grad():
                 loss = closure()
         with torch.no_grad():
-            joined = self._joined()
+            self._collect()
             for index, counter in self._counters:
                 skip = self._skips(self.param_groups[index])
                 counter.add_(1 if skip is None else 1 - skip)
-            for group, lists in joined:
+            for group, lists in self._joint:
+                lists.gradients[:] = [each.grad for each in lists.params if each.grad is not None]
                 self._update(group, lists)
         return loss
 
@@ -91,40 +98,36 @@ class _JointStep(torch.optim.Adam):
             found_inf=self._skips(group),
         )
 
-    def _joined(self) -> list[tuple[dict[str, Any], _Lists]]:
-        """Return groups with different options, each with the tensors of all groups like it."""
-        joined: dict[tuple[Any, ...], tuple[dict[str, Any], _Lists]] = {}
-        for group, lists in zip(self.param_groups, self._collected(), strict=True):
-            if not lists.params:
-                continue
-            first = lists.params[0]
-            skip = id(group.get(SKIP))
-            key = (*(group[name] for name in OPTIONS), first.device, first.dtype, skip)
-            if key in joined:
-                for all_tensors, more in zip(joined[key][1], lists, strict=True):
-                    all_tensors.extend(more)
-            else:
-                joined[key] = group, _Lists(*(list(tensors) for tensors in lists))
-        return list(joined.values())
-
-    def _collected(self) -> list[_Lists]:
-        """Return the tensors of each group, collected anew only if there are others than before."""
-        gradients = [
-            [parameter.grad for parameter in group["params"]] for group in self.param_groups
+    def _collect(self) -> None:
+        """Collect the tensors of the groups, if there are others than in the step before."""
+        has_gradient = [
+            [parameter.grad is not None for parameter in group["params"]]
+            for group in self.param_groups
         ]
-        has_gradient = [[gradient is not None for gradient in group] for group in gradients]
-        if self._lists is None or self._seen != (id(self.state), has_gradient) or self._moved():
-            self._lists, self._counters = [], []
+        is_new = self._lists is None or self._seen != (id(self.state), has_gradient)
+        if is_new or self._moved():
+            self._lists, self._counters, self._keys = [], [], ()
             for index, group in enumerate(self.param_groups):
                 lists = _Lists([], [], [], [], [], [])
                 self._init_group(group, *lists)
                 self._share_counter(index, lists)
                 self._lists.append(lists)
             self._seen = id(self.state), has_gradient
-        else:
-            for lists, present in zip(self._lists, gradients, strict=True):
-                lists.gradients[:] = [each for each in present if each is not None]
-        return self._lists
+        self._join()
+
+    def _join(self) -> None:
+        """Join the tensors of groups with equal options, if these were not equal before."""
+        assert self._lists is not None
+        keys = [_key(*pair) for pair in zip(self.param_groups, self._lists, strict=True)]
+        if keys == self._keys:
+            return
+        joint: dict[tuple[Any, ...], tuple[dict[str, Any], _Lists]] = {}
+        for key, group, lists in zip(keys, self.param_groups, self._lists, strict=True):
+            if lists.params:
+                _, joined = joint.setdefault(key, (group, _Lists([], [], [], [], [], [])))
+                for all_tensors, more in zip(joined, lists, strict=True):
+                    all_tensors.extend(more)
+        self._joint, self._keys = list(joint.values()), keys
 
     def _share_counter(self, index: int, lists: _Lists) -> None:
         """Make the steps of some parameters entries of one tensor, which takes one addition."""
@@ -150,6 +153,12 @@ class _JointStep(torch.optim.Adam):
             )
             for group, lists in zip(self.param_groups, self._lists, strict=True)
         )
+
+
+def _key(group: dict[str, Any], lists: _Lists) -> tuple[Any, ...]:
+    """Return what groups that are updated in one call have in common."""
+    kinds = (lists.params[0].device, lists.params[0].dtype) if lists.params else ()
+    return (*(group[name] for name in OPTIONS), id(group.get(SKIP)), *kinds)
 
 
 def _last_learning(group: dict[str, Any]) -> Tensor | None:

@@ -293,13 +293,15 @@ def clip_norm_(gradients: list[Tensor], max_norm: float | None) -> Tensor:
     norm : Tensor
         The joint norm before, ().
     """
-    if len({(gradient.dtype, gradient.device) for gradient in gradients}) > 1:
+    if len({(gradient.dtype, gradient.get_device()) for gradient in gradients}) > 1:
         norm = nn.utils.get_total_norm(gradients)
     else:
         norm = torch.linalg.vector_norm(torch._utils._flatten_dense_tensors(gradients))
     if max_norm is not None:
-        # Multiplying by 1 costs less than waiting to know whether it is needed.
-        torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0).to(norm.device))
+        factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+        # On an accelerator, multiplying by 1 costs less than waiting to know whether it is needed.
+        if not (factor.is_cpu and factor >= 1.0):
+            torch._foreach_mul_(gradients, factor)
     return norm
 
 
