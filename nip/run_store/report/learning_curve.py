@@ -20,8 +20,8 @@ from nip.run_store.report.plot_style import (
     colours_for,
     draw_series,
     draw_star,
+    figure_of_panels,
     legend_location,
-    new_figure,
     save_figure,
     style_axes,
 )
@@ -44,11 +44,11 @@ def draw_learning_curve(history: RunHistory, run_id: str, path: Path | str) -> N
         return
     num_columns = min(2, len(panels))
     num_rows = math.ceil(len(panels) / num_columns)
-    figure = new_figure(_PANEL_WIDTH * num_columns, _PANEL_HEIGHT * num_rows + 0.4)
+    width, height = _PANEL_WIDTH * num_columns, _PANEL_HEIGHT * num_rows + 0.4
+    figure, grid = figure_of_panels(width, height, num_rows, num_columns)
     figure.suptitle(
         f"Run {run_id}, iteration {history.last_iteration}", x=0.01, ha="left", fontsize=13
     )
-    grid = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
     colours = colours_for(_subjects(panels))
     for axes, (panel, metrics) in zip(grid, panels, strict=False):
         _draw_panel(axes, panel, metrics, history, colours)

@@ -40,6 +40,33 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def figure_of_panels(
+    width: float, height: float, num_rows: int, num_columns: int
+) -> tuple[Figure, list[Axes]]:
+    """Create a figure with panels, row by row, and margins that hold titles, labels and numbers.
+
+    The margins are fixed: a layout by the sizes of all texts takes as long as drawing the figure.
+    """
+    figure = Figure(figsize=(width, height), layout="none")
+    FigureCanvasAgg(figure)
+    left, right, bottom, top, between = 0.75, 0.2, 0.55, 0.75, 0.95  # Inches.
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - right / width,
+        bottom=bottom / height,
+        top=1 - top / height,
+        # Relative to the size of a panel.
+        wspace=between / _share(width - left - right, between, num_columns),
+        hspace=between / _share(height - bottom - top, between, num_rows),
+    )
+    return figure, list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
+
+
+def _share(size: float, between: float, count: int) -> float:
+    """Return the size of each of several parts with space between them."""
+    return (size - (count - 1) * between) / count
+
+
 def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure to a PNG file, atomically, with its texts as they are: without formulas."""
     for text in figure.findobj(Text):
