@@ -47,7 +47,8 @@ def figure_of_panels(
 
     The margins are fixed: a layout by the sizes of all texts takes as long as drawing the figure.
     """
-    figure = Figure(figsize=(width, height), layout="none")
+    figure = Figure(figsize=(width, height))
+    figure.set_layout_engine("none")  # Whatever a file of matplotlib's settings says.
     FigureCanvasAgg(figure)
     left, right, bottom, top, between = 0.75, 0.2, 0.55, 0.75, 0.95  # Inches.
     figure.subplots_adjust(
