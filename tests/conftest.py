@@ -24,12 +24,22 @@ check_shapes()
 
 WHOLE_RUNS = (
     "command_line/test_base_run_choices",
+    "command_line/test_hydra_jobs",
     "doc/",
     "end_to_end/",
     "experiment/test_base_run",
     "experiment/test_loaded_agents",
+    "experiment/test_pretrained",
+    "experiment/test_rank_agreement",
+    "language_models/fine_tuning/test_crashes",
+    "language_models/fine_tuning/test_documented_formats",
+    "language_models/local_model/test_shared_model",
+    "language_models/local_training/test_training",
+    "language_models/local_training/test_worker",
+    "language_models/providers/test_local",
     "language_models/server/test_command_line",
     "language_models/server/test_faults",
+    "robustness/callbacks/",
     "robustness/test_attack",
     "rollout_analysis/",
     "run_store/test_kill",
@@ -39,6 +49,9 @@ WHOLE_RUNS = (
     "scenarios/code_validation/problems/",
     "scenarios/graph_isomorphism/test_manual",
     "scenarios/image_classification/test_stored_episodes",
+    "scenarios/matrix_games/test_fixed_points",
+    "scenarios/matrix_games/test_scenario",
+    "scenarios/quotes/test_scenario",
     "scripts/",
     "sweeps/test_budget",
     "sweeps/test_cells",
@@ -50,15 +63,22 @@ WHOLE_RUNS = (
     "test_parallel_seeds",
     "test_run.py",
     "test_wheel",
+    "trainers/builtin/test_pure_text_grpo",
+    "trainers/builtin/test_pure_text_malt",
     "trainers/callbacks/test_observers",
     "trainers/callbacks/test_rollout_samples",
     "trainers/core/test_context",
+    "trainers/core/test_failing_loggers",
+    "trainers/tensor/learning/test_agent_freezing",
+    "trainers/tensor/opponents/test_training_with_opponents",
     "trainers/tensor/parallel_seeds/",
     "trainers/tensor/test_compiled_training",
     "trainers/tensor/test_fixed_shapes",
+    "trainers/tensor/test_pretraining",
     "trainers/tensor/test_solo_training",
     "trainers/tensor/weights/test_old_checkpoints",
     "trainers/tensor/weights/test_saved_models",
+    "trainers/tensor/weights/test_unsaved_state",
     "trainers/test_callbacks",
     "trainers/test_every_trainer",
     "trainers/test_isolation",
@@ -75,6 +95,7 @@ WHOLE_RUNS = (
     "trainers/text/test_old_form",
     "trainers/text/test_rerun_tests",
     "trainers/text/test_run_cost",
+    "utils/test_deferred_compiler",
     "utils/test_event_loop",
     "utils/test_ranks",
     "viewer/",
@@ -91,12 +112,21 @@ MARKERS = {"whole_run": WHOLE_RUNS, "numerics": NUMERICS}
 """Markers of folders and files, by the beginning of their paths."""
 
 
+def _begins_with(path: Path, beginnings: tuple[str, ...]) -> bool:
+    return path.relative_to(Path(__file__).parent).as_posix().startswith(beginnings)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the files of whole runs if these are left out."""
+    leaves_out = "not whole_run" in config.option.markexpr
+    return True if leaves_out and _begins_with(collection_path, WHOLE_RUNS) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of these folders and files."""
     for item in items:
-        path = item.path.relative_to(Path(__file__).parent).as_posix()
         for marker, beginnings in MARKERS.items():
-            if path.startswith(beginnings):
+            if _begins_with(item.path, beginnings):
                 item.add_marker(marker)
 
 

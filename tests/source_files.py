@@ -46,11 +46,16 @@ def dotted_name(node: ast.expr) -> str:
     return ""
 
 
-def imports_of(path: Path) -> Iterator[Import]:
-    """Yield every import of a file, also those within functions and ``import_module("...")``.
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
+    """Return every import of a file, also those within functions and ``import_module("...")``.
 
-    ``from a import b`` yields ``a.b`` where that is a module of the repository, else ``a``.
+    ``from a import b`` gives ``a.b`` where that is a module of the repository, else ``a``.
     """
+    return tuple(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[Import]:
     for_types = _lines_for_types(path)
     for node in ast.walk(tree_of(path)):
         is_for_types = getattr(node, "lineno", 0) in for_types
@@ -89,6 +94,7 @@ def _absolute_base(path: Path, node: ast.ImportFrom) -> str:
     return ".".join([*package, node.module] if node.module else package)
 
 
+@cache
 def _is_module(name: str) -> bool:
     path = REPOSITORY.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()

@@ -1,7 +1,9 @@
 """Whatever is given for a parameter is accepted, or refused with one message; nothing else."""
 
 import warnings
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,29 +50,32 @@ def complaint(base: str, name: str, value: str) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NipWarning)
         try:
-            check_with(TREES[base], name, value)
+            check_with(trees()[base], name, value)
         except NipError as error:
             return str(error)
     return None
 
 
+@cache
+def trees() -> dict[str, dict[str, Any]]:
+    """Compose each experiment."""
+    return {base: base_tree(arguments) for base, arguments in BASES.items()}
+
+
+@cache
 def own_names() -> dict[str, list[str]]:
     """Return the parameters of each experiment that none before it has."""
     names: dict[str, list[str]] = {}
-    for base, tree in TREES.items():
+    for base, tree in trees().items():
         known = {name for others in names.values() for name in others}
         names[base] = [name for name in parameters_of(tree) if name not in known]
     return names
 
 
-TREES = {base: base_tree(arguments) for base, arguments in BASES.items()}
-OWN_NAMES = own_names()
-
-
 def check_all(base: str, share: int) -> None:
     """Check one of ``share`` pairs of a name and a value."""
     unnamed, long = [], []
-    for number, name in enumerate(OWN_NAMES[base]):
+    for number, name in enumerate(own_names()[base]):
         for value in VALUES[number % share :: share]:
             message = complaint(base, name, value)
             if message is None:
@@ -100,7 +105,7 @@ def test_every_bad_value_of_each_parameter_is_accepted_or_refused_with_one_messa
 
 
 def test_there_is_an_experiment_of_each_scenario() -> None:
-    assert {tree["scenario"] for tree in TREES.values()} == set(scenario_specs)
+    assert {tree["scenario"] for tree in trees().values()} == set(scenario_specs)
 
 
 @pytest.mark.grid

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,18 @@ TOY = ["scenario=toy", "dataset=witness", "trainer=vanilla_ppo"]
 NUMBER_LIKE = ["1_0", "7e12345", "1e5", "2024", "+5", "-1.50", "inf", "NaN", "True", "007", "0x10"]
 """Texts of which Hydra or YAML would make something else."""
 
+TEXT_PARAMETERS = [
+    "dataset",
+    "base_run.run_id",
+    "settings.runs_dir",
+    "settings.response_cache",
+    "agents._default.model_name",
+    "agents.verifier.shared_model_group",
+    "fine_tuning.backend",
+    "code_validation.prompt_folder",
+    "rehearsal.brain_file",
+]
+
 
 def composed(*arguments: str) -> dict:
     folders = ConfigFolders(REPOSITORY / "configs", Path.cwd())
@@ -40,25 +54,11 @@ def test_a_run_id_is_what_was_typed(text: str, working_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", NUMBER_LIKE)
-@pytest.mark.parametrize(
-    "name",
-    [
-        "dataset",
-        "base_run.run_id",
-        "settings.runs_dir",
-        "settings.response_cache",
-        "agents._default.model_name",
-        "agents.verifier.shared_model_group",
-        "fine_tuning.backend",
-        "code_validation.prompt_folder",
-        "rehearsal.brain_file",
-    ],
-)
-def test_every_parameter_that_is_text_is_what_was_typed(name: str, text: str) -> None:
-    node = composed("scenario=code_validation", "trainer=pure_text_ei", f"{name}={text}")
-    for part in name.split("."):
-        node = node[part]
-    assert node == text
+def test_every_parameter_that_is_text_is_what_was_typed(text: str) -> None:
+    typed = [f"{name}={text}" for name in TEXT_PARAMETERS]
+    tree = composed("scenario=code_validation", "trainer=pure_text_ei", *typed)
+    found = {name: reduce(getitem, name.split("."), tree) for name in TEXT_PARAMETERS}
+    assert found == dict.fromkeys(TEXT_PARAMETERS, text)
 
 
 def test_texts_in_lists_and_mappings_are_what_was_typed() -> None:

@@ -13,6 +13,7 @@ FOLDERS = ("nip", "scripts", "benchmarks")
 DOCTEST = "pycon"
 """The language of blocks that show a prompt, ``>>>``."""
 
+_DIRECTIVE_NAME = re.compile(r"\.\. (?:code-block|code|sourcecode):: python")
 # A directive with all indented lines below it, and the line before it, where a reason may stand.
 _DIRECTIVE = re.compile(
     r"^(?:[ ]*\.\. not run: (?P<reason>.+)\n)?"
@@ -35,12 +36,15 @@ def documented(path: Path) -> list[tuple[int, str]]:
 def blocks_of_docstrings(path: Path) -> list[Block]:
     """Return the Python code in the docstrings of a file."""
     source = path.relative_to(REPOSITORY).as_posix()
-    blocks = []
+    blocks: list[Block] = []
+    # Parsing all files takes seconds.
+    code = path.read_text(encoding="utf-8")
+    if ">>>" not in code and not _DIRECTIVE_NAME.search(code):
+        return blocks
     for first_line, text in documented(path):
         for found in _DIRECTIVE.finditer(f"{text}\n"):
             line = first_line + text.count("\n", 0, found.start("code"))
-            code = dedent(found["code"])
-            blocks.append(Block(source, line, "python", code, found["reason"]))
+            blocks.append(Block(source, line, "python", dedent(found["code"]), found["reason"]))
         if doctest.DocTestParser().get_examples(text):
             blocks.append(Block(source, first_line, DOCTEST, text))
     return blocks

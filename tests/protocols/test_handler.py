@@ -1,15 +1,12 @@
 """Looking things up in a compiled protocol."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from nip.errors import ProtocolError
 from nip.parameters import protocol_specs
 from nip.protocols import ProtocolHandler, ProtocolRules, protocol_registry, register_protocol
+from tests.fork_server import fork_server
 from tests.protocols.play import handler_of, hyper_params_of
 
 
@@ -97,30 +94,25 @@ def test_leaders_come_first_and_names_are_sorted(three_openings: ProtocolHandler
     assert handler_of("debate").stackelberg_sequence == (("verifier",), ("prover0", "prover1"))
 
 
+def orders_of_play() -> list:
+    """Return who leads and who follows in three protocols."""
+    names = ("nip", "mnip", "multi_channel_test")
+    return [handler_of(name).stackelberg_sequence for name in names]
+
+
 @pytest.mark.whole_run
 def test_the_order_of_leaders_and_followers_is_the_same_in_every_process() -> None:
-    script = """
-from tests.protocols.play import handler_of
-print([handler_of(name).stackelberg_sequence for name in ("nip", "mnip", "multi_channel_test")])
-"""
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={
-                **os.environ,
-                "PYTHONHASHSEED": hash_seed,
-                "PYTHONPATH": os.pathsep.join(sys.path),
-            },
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("0", "1", "2")
-    }
-    assert outputs == {
-        "[(('verifier',), ('prover',)), (('verifier',), ('prover0', 'prover1')), "
-        "(('verifier',), ('prover0', 'prover1', 'prover2'))]\n"
-    }
+    endings = [
+        fork_server(hash_seed, with_torch=False).call(f"{__name__}:orders_of_play")
+        for hash_seed in (0, 1)
+    ]
+    assert [ending.stderr for ending in endings] == ["", ""]
+    expected = [
+        [["verifier"], ["prover"]],
+        [["verifier"], ["prover0", "prover1"]],
+        [["verifier"], ["prover0", "prover1", "prover2"]],
+    ]
+    assert [ending.result for ending in endings] == [expected, expected]
 
 
 @pytest.mark.parametrize("protocol", protocol_registry.names())
