@@ -143,6 +143,15 @@ def one_torch_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_drawing() -> Iterator[None]:
+    """Write files without a picture in place of learning curves."""
+    from tests.pictures import empty_pictures
+
+    with empty_pictures():
+        yield
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Compute in 64 bits, so that sums in another order differ far less than a mistake does.

@@ -6,6 +6,7 @@ milliseconds, and can be killed as any process can.
 
 import gc
 import importlib
+import io
 import json
 import os
 import signal
@@ -26,10 +27,20 @@ REPOSITORY = Path(__file__).parents[1]
 SCRIPT = REPOSITORY / "scripts" / "run_experiment.py"
 HEAVY = {"torch", "tensordict", "torchrl", "matplotlib"}
 PRELOADED = [
+    "aiohttp",
     "matplotlib.backends.backend_agg",
+    "mpl_toolkits.mplot3d",
+    "nip.experiment.checks",
     "nip.experiment.tensor_parts",
+    "nip.experiment.text_checks",
     "nip.experiment.text_parts",
+    "nip.factory",
+    "nip.language_models.fine_tuning.openai_backend",
+    "nip.language_models.providers.openai",
     "nip.language_models.server.app",
+    "nip.run_store.report.learning_curve",
+    "openai.resources",
+    "torch.fx.experimental.symbolic_shapes",
     "torch.utils.tensorboard",
     "uvicorn",
 ]
@@ -282,6 +293,16 @@ def _import_all() -> None:
     for registry in (trainer_registry, scenario_registry, protocol_registry):
         for name in registry.names():
             registry[name]
+    _draw_something()
+
+
+def _draw_something() -> None:
+    """Draw a figure, so that the forks find the fonts in memory."""
+    from nip.run_store.report.plot_style import new_figure
+
+    figure = new_figure(1, 1)
+    figure.subplots().set_title("title", fontweight="bold")
+    figure.savefig(io.BytesIO(), format="png")
 
 
 def main() -> None:

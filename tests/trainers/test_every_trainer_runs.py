@@ -20,15 +20,9 @@ from nip.trainers.core.callback_registry import callback_registry
 from nip.trainers.registry import build_trainer, trainer_registry
 from tests.experiments import make_settings, small_experiment
 from tests.fork_server import fork_server
+from tests.pictures import empty_pictures, real_pictures
 
 TRAINERS = trainer_registry.names()
-
-
-@pytest.fixture(autouse=True)
-def no_pictures():
-    """Skip drawing learning curves, which other tests check."""
-    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
-        yield
 
 
 def run(folder: Path, trainer: str, run_id: str = "run", **changes) -> dict[int, dict[str, float]]:
@@ -55,8 +49,9 @@ def runs_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def straight(runs_dir) -> dict[str, dict[int, dict[str, float]]]:
-    """Run every trainer once without any interruption; return what they logged."""
-    return {name: run(runs_dir, name, name) for name in TRAINERS}
+    """Run every trainer once without any interruption and draw; return what they logged."""
+    with real_pictures():
+        return {name: run(runs_dir, name, name) for name in TRAINERS}
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -78,7 +73,7 @@ def test_it_logs_every_iteration_and_a_test(trainer, straight):
 
 def run_all(folder: str) -> dict[str, dict[int, dict[str, float]]]:
     """Run every trainer once, in a process of its own."""
-    with patch("nip.run_store.report.learning_curve.draw_learning_curve"):
+    with empty_pictures():
         return {name: run(Path(folder), name, name) for name in TRAINERS}
 
 
