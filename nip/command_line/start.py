@@ -1,5 +1,6 @@
 """What every command line does first, before the imports that take time."""
 
+from nip.utils.garbage_collection import search_rarely
 from nip.utils.lasting_output import protect_output
 from nip.utils.stop_signals import exit_on_signals
 from nip.utils.uncaught_errors import show_uncaught_errors_safely
@@ -7,6 +8,8 @@ from nip.utils.uncaught_errors import show_uncaught_errors_safely
 
 def begin_command_line(when_stopped: str) -> None:
     """Let signals end this process with a message, and protect its output and its terminal.
+
+    The interpreter searches for unused objects less often from then on.
 
     Call it before other imports, which take long enough for a Ctrl-C.
 
@@ -18,3 +21,4 @@ def begin_command_line(when_stopped: str) -> None:
     exit_on_signals(when_stopped)
     protect_output()
     show_uncaught_errors_safely()
+    search_rarely()
