@@ -9,6 +9,7 @@ from torch import Tensor
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.actions import categorical_entropy
 from nip.trainers.core.speaker_labels import speaker_labels
+from nip.utils.batch_rows import take_rows
 
 MIN_VARIANCE = 1e-6
 """Lower bound of the divisor of the critic's residual variance."""
@@ -70,7 +71,8 @@ def first_episodes(batch: TensorDictBase, protocol: ProtocolHandler) -> TensorDi
             f"{protocol.num_episode_rounds} rounds may not end. Play at least as many steps."
         )
     episode = done.cumsum(dim=1) - done.long()
-    return batch[episode < num_episodes]
+    (rows,) = (episode < num_episodes).flatten().nonzero(as_tuple=True)
+    return take_rows(batch.reshape(-1), rows)
 
 
 def rollout_metrics(batch: TensorDictBase, protocol: ProtocolHandler) -> dict[str, float]:

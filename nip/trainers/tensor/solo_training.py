@@ -17,6 +17,7 @@ from nip.scenario_base.environment import TensorDictEnvironment
 from nip.seeding import stable_seed
 from nip.trainers.tensor.learning.metric_means import mean_over_rows
 from nip.trainers.tensor.learning.minibatches import Minibatches
+from nip.utils.batch_rows import take_rows
 from nip.utils.ranks import current_ranks
 
 TRAINED_PARTS = ("body", "solo_head")
@@ -94,7 +95,7 @@ class RowMinibatches(Minibatches):
     def of(self, batch: TensorDictBase) -> Iterator[TensorDictBase]:
         """Yield the minibatches of one pass over the rows."""
         permutation = torch.randperm(len(batch), generator=self._generator)
-        yield from batch[permutation].split(self._size)
+        yield from take_rows(batch, permutation).split(self._size)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator."""

@@ -9,6 +9,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from nip.trainers.tensor.learning.data_parallel import own_rows
+from nip.utils.batch_rows import take_rows
 from nip.utils.ranks import current_ranks
 
 
@@ -81,7 +82,7 @@ class ShuffledMinibatches(Minibatches):
         # One transfer for the whole epoch, so that no minibatch waits for its own.
         order = torch.cat(drawn or [torch.empty(0, dtype=torch.long)])
         for rows in order.to(frames.device).split([len(each) for each in drawn]):
-            yield frames[rows]
+            yield take_rows(frames, rows)
 
     def draw(self, num_frames: int) -> list[Tensor]:
         """Return the rows, (frame,), of each minibatch of one epoch.
@@ -146,7 +147,7 @@ class EpisodeMinibatches(Minibatches):
         for start in range(0, num_environments - self._size + 1, self._size):
             rows = own_rows(order[start : start + self._size], len(environments), ranks)
             # Unlike reshape(-1), this takes a share without any environments.
-            yield environments[rows].flatten(0, 1)
+            yield take_rows(environments, rows).flatten(0, 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the generator."""

@@ -226,7 +226,8 @@ class UpdateStep:
             self._scale_before = self._scaler.get_scale()
             self._scaler.unscale_(self._optimizer)
             self._scaler.update()
-        norm = clip_norm_([parameter.grad for parameter in learning], self.max_grad_norm)
+        gradients = [parameter.grad for parameter in learning]
+        norm = clip_norm_(gradients, self.max_grad_norm, may_wait=not self.defers_checks)
         if self.max_grad_value is not None:
             nn.utils.clip_grad_value_(learning, self.max_grad_value)
         return norm
@@ -285,8 +286,13 @@ class UpdateStep:
         )
 
 
-def clip_norm_(gradients: list[Tensor], max_norm: float | None) -> Tensor:
+def clip_norm_(
+    gradients: list[Tensor], max_norm: float | None, *, may_wait: bool = False
+) -> Tensor:
     """Scale gradients down to a joint norm, as ``nn.utils.clip_grad_norm_`` does, but faster.
+
+    With ``may_wait`` the host asks whether they exceed it, and leaves them alone if they do not;
+    otherwise they are multiplied by 1 then.
 
     Returns
     -------
@@ -299,8 +305,7 @@ def clip_norm_(gradients: list[Tensor], max_norm: float | None) -> Tensor:
         norm = torch.linalg.vector_norm(torch._utils._flatten_dense_tensors(gradients))
     if max_norm is not None:
         factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
-        # On an accelerator, multiplying by 1 costs less than waiting to know whether it is needed.
-        if not (factor.is_cpu and factor >= 1.0):
+        if not (may_wait and factor >= 1.0):
             torch._foreach_mul_(gradients, factor)
     return norm
 

@@ -16,6 +16,7 @@ from nip.trainers.core.checkpoint_clock import JointCheckpointClock
 from nip.trainers.tensor.learning.loss_checks import estimate_advantages
 from nip.trainers.tensor.learning.minibatches import ShuffledMinibatches
 from nip.trainers.tensor.parallel_seeds.stacked_learner import StackedLearner
+from nip.utils.batch_rows import take_rows
 from nip.utils.lockstep import Lockstep
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ class SeedGroup:
         if trainer.context.step == 0 and rows:
             # By itself: the learner checks losses and gradients of the first step, and the
             # optimizer makes its moments.
-            steps.append(trainer.train_step(frames[rows[0]]))
+            steps.append(trainer.train_step(take_rows(frames, rows[0])))
         request = _Learning(trainer, frames, rows[len(steps) :])
         order = (trainer.context.iteration, LEARNING)
         steps += self._lockstep.meet(self._learn, request, order)
-        return steps + [trainer.train_step(frames[each]) for each in rows[len(steps) :]]
+        return steps + [trainer.train_step(take_rows(frames, each)) for each in rows[len(steps) :]]
 
     # ---- called outside, for all trainers that have met
 

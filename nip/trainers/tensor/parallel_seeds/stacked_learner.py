@@ -15,6 +15,7 @@ from nip.rl_objectives import Objective
 from nip.scenario_base.stacking.agents import StackedAgents
 from nip.scenario_base.stacking.networks import StackedWeights, stack_modules
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
+from nip.utils.batch_rows import take_rows
 
 if TYPE_CHECKING:
     from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
@@ -82,7 +83,7 @@ class StackedLearner:
         steps: list[list[Metrics]] = [[] for _ in frames]
         # All at once: taking rows of each entry costs more calls than time.
         flat = index.flatten()
-        taken = joint.apply(lambda values: values.index_select(0, flat), batch_size=[len(flat)])
+        taken = take_rows(joint, flat)
         minibatches = taken.unflatten(0, index.shape)
         for minibatch, present in zip(minibatches.unbind(0), has_rows, strict=True):
             metrics = self._step(minibatch, present)
