@@ -35,6 +35,12 @@ for words in sys.argv[1:]:
 """
 
 
+def environment_without_a_clone() -> dict[str, str]:
+    """Return the variables of this process, but not those by which Python and pip find a clone."""
+    hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONSAFEPATH")
+    return {name: each for name, each in os.environ.items() if name not in hidden}
+
+
 @pytest.fixture(scope="module")
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy, because that leaves files beside the sources."""
@@ -47,7 +53,9 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             target.parent.mkdir(exist_ok=True)
             shutil.copy(source, target)
     options = ["--no-deps", "--no-build-isolation", "--no-index", "-w", folder]
-    subprocess.run([*PIP, "wheel", *options, folder / "copy"], check=True)
+    subprocess.run(
+        [*PIP, "wheel", *options, folder / "copy"], check=True, env=environment_without_a_clone()
+    )
     (built,) = folder.glob("*.whl")
     return built
 
@@ -64,16 +72,18 @@ class Installation:
         dependencies = [path for path in sys.path if path in site.getsitepackages()]
         (packages / "dependencies.pth").write_text("\n".join(dependencies))
         options = ["--no-deps", "--no-index", "--no-compile", wheel]
-        subprocess.run([*PIP, "--python", self.bin / "python", "install", *options], check=True)
+        subprocess.run(
+            [*PIP, "--python", self.bin / "python", "install", *options],
+            check=True,
+            env=environment_without_a_clone(),
+        )
 
     def start(self, program: str, arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
         """Start a program of the environment."""
-        hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONSAFEPATH")
-        environment = {name: each for name, each in os.environ.items() if name not in hidden}
         return subprocess.Popen(
             [self.bin / program, *arguments],
             cwd=folder,
-            env={**environment, "COLUMNS": "120", "OMP_NUM_THREADS": "1"},
+            env={**environment_without_a_clone(), "COLUMNS": "120", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -21,6 +21,8 @@ from tests.language_models.server.training_data import supervised
 
 COMMAND = [sys.executable, "-m", "nip.language_models.server"]
 MESSAGES = [{"role": "user", "content": "Hello"}]
+TIMEOUT_S = 200
+"""Time that a program may take to end, which is seconds on a machine that does nothing else."""
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def serve(*arguments: str) -> Iterator[tuple[subprocess.Popen, OpenAI]]:
     try:
         found = re.match(r"Serving (http://127\.0\.0\.1:\d+/v1);", process.stdout.readline())
         assert found, process.stderr.read()
-        with OpenAI(api_key="any", base_url=found[1], max_retries=0, timeout=10.0) as client:
+        with OpenAI(api_key="any", base_url=found[1], max_retries=0, timeout=60.0) as client:
             yield process, client
     finally:
         process.kill()
@@ -75,7 +77,7 @@ def test_a_killed_server_resumes_from_its_state_file(tmp_path: Path) -> None:
         told = counters(client)
         assert told["jobs"] == {"key=k": 1} and sorted(told["generations"].values()) == [1, 2]
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == ("", "Stopped.\n")
+        assert process.communicate(timeout=TIMEOUT_S) == ("", "Stopped.\n")
         assert process.returncode == 0
 
 
@@ -85,7 +87,7 @@ def test_other_signals_stop_it_as_ctrl_c_does(number: int) -> None:
         assert ask(client).choices[0].message.content == "Hello"
         for _ in range(2):
             process.send_signal(number)
-        assert process.communicate(timeout=20) == ("", "Stopped.\n")
+        assert process.communicate(timeout=TIMEOUT_S) == ("", "Stopped.\n")
         assert process.returncode == 0
 
 
@@ -99,7 +101,7 @@ def test_nobody_needs_to_read_the_address() -> None:
     ):
         try:
             base_url = f"http://127.0.0.1:{port}/v1"
-            with OpenAI(api_key="any", base_url=base_url, max_retries=8, timeout=10.0) as client:
+            with OpenAI(api_key="any", base_url=base_url, max_retries=8, timeout=60.0) as client:
                 assert ask(client).choices[0].message.content
         finally:
             process.kill()
@@ -115,7 +117,7 @@ def test_connections_break_and_hang_over_http() -> None:
             ask(client, model="hang", timeout=0.05)
         assert ask(client, model="other").choices[0].message.content == "Hello"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
         assert "Traceback" not in errors
         assert process.returncode == 0
 
@@ -216,5 +218,5 @@ def test_what_is_hardly_http_is_refused_and_the_server_goes_on() -> None:
             assert answer.startswith(b"HTTP/1.1 %d " % status), (name, answer)
         assert counters(client)["num_requests"] > 0
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=TIMEOUT_S)
         assert stderr.endswith("Stopped.\n") and "Traceback" not in stderr
