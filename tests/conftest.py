@@ -21,7 +21,7 @@ settings.register_profile("check", settings.get_profile("nip"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "nip"))
 check_shapes()
 
-
+FOLDER = f"{Path(__file__).parent}/"
 WHOLE_RUNS = (
     "command_line/test_base_run_choices",
     "command_line/test_hydra_jobs",
@@ -33,9 +33,9 @@ WHOLE_RUNS = (
     "experiment/test_rank_agreement",
     "language_models/fine_tuning/test_crashes",
     "language_models/fine_tuning/test_documented_formats",
-    "language_models/local_model/test_shared_model",
-    "language_models/local_training/test_training",
-    "language_models/local_training/test_worker",
+    "language_models/fine_tuning/test_local_backend",
+    "language_models/local_model/",
+    "language_models/local_training/",
     "language_models/providers/test_local",
     "language_models/server/test_command_line",
     "language_models/server/test_faults",
@@ -52,6 +52,7 @@ WHOLE_RUNS = (
     "scenarios/matrix_games/test_fixed_points",
     "scenarios/matrix_games/test_scenario",
     "scenarios/quotes/test_scenario",
+    "scenarios/quotes/test_tiny_models",
     "scripts/",
     "sweeps/test_budget",
     "sweeps/test_cells",
@@ -72,7 +73,9 @@ WHOLE_RUNS = (
     "trainers/tensor/learning/test_agent_freezing",
     "trainers/tensor/opponents/test_training_with_opponents",
     "trainers/tensor/parallel_seeds/",
+    "trainers/tensor/message_regression/test_regression",
     "trainers/tensor/test_compiled_training",
+    "trainers/tensor/test_device_placement",
     "trainers/tensor/test_fixed_shapes",
     "trainers/tensor/test_pretraining",
     "trainers/tensor/test_solo_training",
@@ -92,6 +95,8 @@ WHOLE_RUNS = (
     "trainers/test_update_schedules",
     "trainers/test_what_trainers_leave",
     "trainers/test_without_torch",
+    "trainers/text/test_fine_tuning_manager",
+    "trainers/text/test_first_verifier",
     "trainers/text/test_old_form",
     "trainers/text/test_rerun_tests",
     "trainers/text/test_run_cost",
@@ -113,7 +118,7 @@ MARKERS = {"whole_run": WHOLE_RUNS, "numerics": NUMERICS}
 
 
 def _begins_with(path: Path, beginnings: tuple[str, ...]) -> bool:
-    return path.relative_to(Path(__file__).parent).as_posix().startswith(beginnings)
+    return str(path).removeprefix(FOLDER).startswith(beginnings)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

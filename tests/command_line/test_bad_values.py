@@ -93,7 +93,7 @@ def check_all(base: str, share: int) -> None:
 @pytest.mark.grid
 @pytest.mark.parametrize("base", BASES)
 def test_bad_values_of_all_parameters_are_accepted_or_refused_with_one_message(base: str) -> None:
-    check_all(base, share=3)
+    check_all(base, share=6)
 
 
 @pytest.mark.slow

@@ -48,9 +48,10 @@ def composed(*arguments: str) -> dict:
 
 @pytest.mark.parametrize("text", NUMBER_LIKE)
 def test_a_run_id_is_what_was_typed(text: str, working_folder: Path) -> None:
-    assert composed(*TOY, f"run_id={text}")["run_id"] == text
+    tree = composed(*TOY, f"run_id={text}")
+    assert tree["run_id"] == text
     if text.isalnum() or "_" in text:
-        assert read_request(composed(*TOY, f"run_id={text}")).experiment.run_id == text
+        assert read_request(tree).experiment.run_id == text
 
 
 @pytest.mark.parametrize("text", NUMBER_LIKE)

@@ -31,7 +31,7 @@ LEARNS = {
 }
 
 
-def game(dataset: str, shared: bool, num_iterations: int = 40, **changes: Any) -> HyperParameters:
+def game(dataset: str, shared: bool, num_iterations: int = 25, **changes: Any) -> HyperParameters:
     common, rl = {"shared_reward": shared}, LEARNS | {"num_iterations": num_iterations}
     return make_params(dataset=dataset, seed=0, protocol_common=common, rl=rl, **changes)
 
@@ -53,7 +53,7 @@ def test_a_verifier_that_only_knows_friends_is_broken_and_only_once_trained(
     runs_dir: Path,
 ) -> None:
     settings = make_settings(runs_dir)
-    options = AttackOptions(seeds=(1, 2), num_iterations=15)
+    options = AttackOptions(seeds=(1, 2), num_iterations=10)
     report = attack_run("friends", options, settings=settings)
     whole, rejected = accuracies(report, None), accuracies(report, 0)
     assert whole["of the run"] == 1.0
@@ -74,7 +74,7 @@ def test_a_verifier_that_only_knows_friends_is_broken_and_only_once_trained(
 
 
 def test_a_verifier_that_knows_opponents_holds(runs_dir: Path) -> None:
-    options = AttackOptions(seeds=(1,), num_iterations=15)
+    options = AttackOptions(seeds=(1,), num_iterations=10)
     report = attack_run("opponents", options, settings=make_settings(runs_dir))
     assert accuracies(report, None)["best answers"] == 1.0
     assert report.robust_accuracy == 1.0
