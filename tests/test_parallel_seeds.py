@@ -144,6 +144,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "precision": ({"update_step": {"precision": "bfloat16"}}, "update_step.precision=bfloat16"),
     "accumulation": ({"update_step": {"num_accumulation_steps": 2}}, "num_accumulation_steps=2"),
+    "loss terms": ({"loss_terms": ["l2"]}, "terms of the loss besides that of the trainer"),
     "profiler": ({"callbacks": ["profiler"]}, "a process can have the callback Profiler only once"),
     "games": ({"scenario": "matrix_games", "trainer": "spg"}, "has agents that are no networks"),
 }
@@ -157,6 +158,21 @@ def test_what_cannot_train_together_is_refused_before_anything_is_written(
     with pytest.raises(ParameterError, match=reason) as caught:
         together(toy(**changes))
     assert "seed=1,2,3 --multirun" in str(caught.value)
+    assert not Path("runs").exists()
+
+
+def test_agents_on_all_frames_are_refused(working_folder: Path) -> None:
+    with pytest.raises(ParameterError, match="agent_rows or settings.compile let agents"):
+        together(toy(), agent_rows="fixed")
+
+
+def test_several_processes_of_one_run_are_refused(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ParameterError, match="torchrun has started 2. Start it with python"):
+        together(toy())
     assert not Path("runs").exists()
 
 

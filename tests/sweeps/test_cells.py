@@ -64,6 +64,7 @@ def test_an_existing_run_with_other_parameters_is_refused(working_folder: Path) 
         ({"rl.lr": -1}, r"With rl.lr=-1: rl.lr must be .* above 0, got -1"),
         ({"rl.lr": "0.1"}, r"rl.lr must be .* got '0.1'"),
         ({"experiment": "toyy"}, "Did you mean 'toy'"),
+        ({"num_parallel_seeds": 2}, "num_parallel_seeds=2 cannot be used in a sweep"),
         ({"settings.runs_dir": ""}, "settings.runs_dir must name a folder"),
     ],
 )
