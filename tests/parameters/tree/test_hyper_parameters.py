@@ -177,6 +177,7 @@ def test_a_parameter_given_at_the_root_is_sent_to_its_group() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::nip.errors.NipWarning")
+@settings(max_examples=20)
 @given(trees())
 def test_a_tree_survives_the_way_through_a_dictionary(tree: HyperParameters) -> None:
     stored = tree.to_dict()

@@ -111,7 +111,9 @@ def test_a_chain_of_three_is_solved_through_both_responses(variant, rest):
     assert [float(each) for each in strategies] == pytest.approx(rest, abs=1e-3)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+)
 @pytest.mark.parametrize("variant", ["lola", "lookahead", "sos"])
 def test_matching_pennies_settle_at_one_half(variant, seed):
     strategies = play(MatchingPennies(), variant, 1.0, 500, seed=seed)
