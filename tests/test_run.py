@@ -157,7 +157,7 @@ def test_runs_without_a_name_that_start_in_the_same_second_get_one_each(
     working_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nip.run, "new_run_id", lambda _: "generated")
-    build, results, remaining = nip.run._build_trainer, [], [1, 2]
+    build, results, remaining = nip.run._build_trainer, [], [1, 2, 3]
 
     def start_another_one_meanwhile(*parts: Any) -> Any:
         trainer = build(*parts)
@@ -169,7 +169,7 @@ def test_runs_without_a_name_that_start_in_the_same_second_get_one_each(
     monkeypatch.setattr(nip.run, "_build_trainer", start_another_one_meanwhile)
     results.append(run_experiment(toy(), progress=False))
     names = {result.run_id for result in results}
-    assert names == {"generated", "generated-2", "generated-3"}
+    assert names == {"generated", "generated-2", "generated-3", "generated-4"}
     assert all(result.metrics == results[0].metrics for result in results)
     assert all(stored_result(name)["status"] == "completed" for name in names)
 
