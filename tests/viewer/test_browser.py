@@ -117,13 +117,18 @@ def test_a_search_leads_to_the_message(browser: Chromium, address: str) -> None:
     browser.press("Enter")
     found = "document.querySelector('mark') && !document.querySelector('[data-reload]')"
     browser.until(f"location.pathname === '/search' && {found}")
-    browser.press("Escape")
-    browser.press("j")
+    browser.press("j")  # The keys move through what was found: its field has not the focus.
     browser.press("Enter")
     browser.until("location.hash === '#turn-1'")
     target = "getComputedStyle(document.querySelector('.turn:target')).boxShadow"
     assert browser.until(target) != "none"
     assert "It adds up all items." in browser.run("document.querySelector(':target').innerText")
+
+
+def test_a_search_without_result_is_typed_anew(browser: Chromium, address: str) -> None:
+    browser.open(f"{address}/search?q=nowhere")
+    browser.until("document.activeElement === document.querySelector('[data-search]')")
+    assert "0 messages" in browser.text()
 
 
 def test_keys_go_through_a_dialogue_and_its_views(browser: Chromium, address: str) -> None:

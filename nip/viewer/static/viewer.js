@@ -32,8 +32,10 @@
   }
   all("[data-live]").forEach(keepLive);
 
-  // A search shows what is indexed so far, until the index is complete.
-  if (one("[data-reload]")) setTimeout(() => location.reload(), LIVE_MS);
+  // A search shows what is indexed so far, until the index is complete. What is being typed is not lost.
+  if (one("[data-reload]")) setInterval(() => {
+    if (all("input").every((each) => each.value === each.defaultValue)) location.reload();
+  }, LIVE_MS);
 
   // --- Curves -------------------------------------------------------------------------------
   function keepCurves(target) {
