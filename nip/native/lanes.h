@@ -11,8 +11,13 @@
 namespace {
 
 // Loops over a few numbers or vectors, which stay in registers only if they are written out.
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED _Pragma("GCC unroll 16")
+// Sixteen numbers where they do not slow the clock down: earlier processors with AVX-512 lower it.
+#if defined(__AVX512F__) && defined(__AVX512VBMI2__)
+constexpr int64_t LANES = 16;
+#else
 constexpr int64_t LANES = 8;
+#endif
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t IntVec __attribute__((vector_size(4 * LANES)));
 

@@ -3,7 +3,9 @@
 #include "lanes.h"
 
 // Keeps a value in a register that the compiler would load again in each instruction.
-#if defined(__AVX__)
+#if defined(__AVX512F__)
+#define IN_REGISTER(value) asm("" : "+v"(value))
+#elif defined(__AVX__)
 #define IN_REGISTER(value) asm("" : "+x"(value))
 #else
 #define IN_REGISTER(value)
@@ -111,29 +113,41 @@ void transpose(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t r
 void copy_rows(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t rows, int64_t cols) {
     for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * ldt, from + r * ldf, cols * sizeof *to);
 }
+
+// Squares that are turned have eight rows and columns, whatever a vector holds.
+constexpr int64_t SQUARE = 8;
+typedef float Eight __attribute__((vector_size(4 * SQUARE)));
+typedef int32_t EightInts __attribute__((vector_size(4 * SQUARE)));
+inline Eight load_eight(const float* from) {
+    Eight value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+inline void store_eight(float* to, Eight value) { std::memcpy(to, &value, sizeof value); }
+
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLED(one, other, ...) __builtin_shufflevector(one, other, __VA_ARGS__)
 #else
-#define SHUFFLED(one, other, ...) __builtin_shuffle(one, other, IntVec{__VA_ARGS__})
+#define SHUFFLED(one, other, ...) __builtin_shuffle(one, other, EightInts{__VA_ARGS__})
 #endif
 
-// Turn a square of LANES rows: pairs of numbers, then of pairs, then of halves change places.
-inline void turn_square(const Vec* x, Vec* y) {
-    Vec u[LANES], w[LANES];
+// Turn a square of SQUARE rows: pairs of numbers, then of pairs, then of halves change places.
+inline void turn_square(const Eight* x, Eight* y) {
+    Eight u[SQUARE], w[SQUARE];
     UNROLLED
-    for (int i = 0; i < LANES; i += 2) {
+    for (int i = 0; i < SQUARE; i += 2) {
         u[i] = SHUFFLED(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
         u[i + 1] = SHUFFLED(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
     }
     UNROLLED
-    for (int i = 0; i < LANES; i += 4) {
+    for (int i = 0; i < SQUARE; i += 4) {
         w[i] = SHUFFLED(u[i], u[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
         w[i + 1] = SHUFFLED(u[i], u[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
         w[i + 2] = SHUFFLED(u[i + 1], u[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
         w[i + 3] = SHUFFLED(u[i + 1], u[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
     }
     UNROLLED
-    for (int i = 0; i < LANES / 2; ++i) {
+    for (int i = 0; i < SQUARE / 2; ++i) {
         y[i] = SHUFFLED(w[i], w[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
         y[i + 4] = SHUFFLED(w[i], w[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
     }
@@ -142,15 +156,15 @@ inline void turn_square(const Vec* x, Vec* y) {
 // to(column, row) = from(row, column). The number of columns is a multiple of LANES; rows are
 // filled up to one with zeros.
 void turn(const float* from, int64_t ldf, float* to, int64_t ldt, int64_t rows, int64_t cols) {
-    for (int64_t r = 0; r < rows; r += LANES)
-        for (int64_t c = 0; c < cols; c += LANES) {
-            Vec x[LANES], y[LANES];
+    for (int64_t r = 0; r < padded(rows); r += SQUARE)
+        for (int64_t c = 0; c < cols; c += SQUARE) {
+            Eight x[SQUARE], y[SQUARE];
             UNROLLED
-            for (int i = 0; i < LANES; ++i)
-                x[i] = r + i < rows ? load(from + (r + i) * ldf + c) : Vec{};
+            for (int i = 0; i < SQUARE; ++i)
+                x[i] = r + i < rows ? load_eight(from + (r + i) * ldf + c) : Eight{};
             turn_square(x, y);
             UNROLLED
-            for (int i = 0; i < LANES; ++i) store(to + (c + i) * ldt + r, y[i]);
+            for (int i = 0; i < SQUARE; ++i) store_eight(to + (c + i) * ldt + r, y[i]);
         }
 }
 
