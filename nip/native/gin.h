@@ -11,8 +11,8 @@ struct GinSizes {
     int64_t pf() const { return padded(features); }
     int64_t pw() const { return padded(width); }
     int64_t ph() const { return padded(hidden); }
-    // Floats of a row in `saved`: of each layer, and of all with the features before them.
-    int64_t kept() const { return 2 * pw() + ph(); }
+    // Floats of a row in `saved`: of each layer, activated twice, and of all with the features.
+    int64_t kept() const { return pw() + ph(); }
     int64_t all_kept() const { return pf() + layers * kept(); }
 };
 // Parameters: matrix and bias of the first map, then w1, b1, w2, b2 of each layer.
@@ -32,6 +32,10 @@ struct Graph {
             for (int64_t j = 0; j < n; ++j)
                 edges[i * n + j] = from[indices[i] * z.nodes + indices[j]];
     }
+    // The sum of each row over the neighbours of its node, in `width` floats of each node.
+    void sum(const float* rows, float* sums, int64_t width) const {
+        multiply({edges.data(), n}, rows, width, sums, width, n, n, width);
+    }
     // Copy rows between the padded layout of all graphs and the layout of this one.
     template <bool OUT, class Float>
     void move(const GinSizes& z, Float* all, int64_t g, float* rows, int64_t streams,
@@ -46,7 +50,7 @@ struct Graph {
     }
     // The features of all rows.
     void read_features(const GinSizes& z, const float* all, int64_t g, float* rows) const {
-        std::memset(rows, 0, n * z.streams * z.pf() * sizeof *rows);
+        clear(rows, n * z.streams * z.pf());
         move<false>(z, all, g, rows, z.given, z.features);
     }
 };
@@ -83,8 +87,8 @@ void nip_gin_forward(const int64_t* sizes, const float* input, const float* neig
     const int64_t pw = z.pw(), ph = z.ph(), rows = z.nodes * z.streams, wide = z.streams * pw;
     const GinWeights w(z, params);
     Graph graph;
-    Buffer x(rows * pw), space(saved ? 0 : rows * (z.pf() + z.kept()));
-    std::memset(output, 0, z.graphs * rows * z.width * sizeof *output);
+    Buffer x(rows * pw), sums(rows * pw), space(saved ? 0 : rows * (z.pf() + z.kept()));
+    clear(output, z.graphs * rows * z.width);
     for (int64_t g = 0; g < z.graphs; ++g) {
         graph.read(z, neighbours, mask, g);
         const int64_t n = graph.n, r = n * z.streams;
@@ -92,10 +96,10 @@ void nip_gin_forward(const int64_t* sizes, const float* input, const float* neig
         graph.read_features(z, input, g, features);
         apply(w.in, features, z.features, x.data(), z.width, r);
         for (int64_t l = 0; l < z.layers; ++l) {
-            float *s = a + r * pw, *t = s + r * pw;
+            float* t = a + r * pw;
             activate(x.data(), a, r * pw, z.activation);
-            multiply({graph.edges.data(), n}, a, wide, s, wide, n, n, wide);
-            apply(w.first[l], s, z.width, t, z.hidden, r);
+            graph.sum(a, sums.data(), wide);
+            apply(w.first[l], sums.data(), z.width, t, z.hidden, r);
             activate(t, t, r * ph, z.activation);
             apply(w.second[l], t, z.hidden, x.data(), z.width, r);
             if (saved) a += r * z.kept();
@@ -117,18 +121,19 @@ void nip_gin_backward(const int64_t* sizes, const float* d_output, const float* 
         second.emplace_back(params[4 + GIN_PARTS * l], z.width, z.hidden);
     }
     Graph graph;
-    Buffer x(rows * pw), d_s(rows * pw), d_t(rows * ph), d_features(rows * z.pf());
-    std::memset(d_input, 0, z.graphs * z.nodes * z.given * z.features * sizeof *d_input);
+    Buffer x(rows * pw), sums(rows * pw), d_s(rows * pw), d_t(rows * ph), d_features(rows * z.pf());
+    clear(d_input, z.graphs * z.nodes * z.given * z.features);
     for (int64_t g = 0; g < z.graphs; ++g) {
         graph.read(z, neighbours, mask, g);
         const int64_t n = graph.n, r = n * z.streams;
         graph.move<false>(z, d_output, g, x.data(), z.streams, z.width);
         const float* layers = saved + r * z.pf();
         for (int64_t l = z.layers - 1; l >= 0; --l) {
-            const float *a = layers + l * r * z.kept(), *s = a + r * pw, *t = s + r * pw;
+            const float *a = layers + l * r * z.kept(), *t = a + r * pw;
             second[l].add(x.data(), t, d_t.data(), r);
             times_slope(d_t.data(), t, r * ph, z.activation);
-            first[l].add(d_t.data(), s, d_s.data(), r);
+            graph.sum(a, sums.data(), wide);
+            first[l].add(d_t.data(), sums.data(), d_s.data(), r);
             multiply({graph.edges.data(), n, true}, d_s.data(), wide, x.data(), wide, n, n, wide);
             times_slope(x.data(), a, r * pw, z.activation);
         }
@@ -151,8 +156,9 @@ void nip_gin_tangent(const int64_t* sizes, const float* t_input, const float* ne
     const int64_t pw = z.pw(), ph = z.ph(), rows = z.nodes * z.streams, wide = z.streams * pw;
     const GinWeights w(z, params), t_w(z, t_params);
     Graph graph;
-    Buffer x(rows * pw), sums(rows * pw), hidden(rows * ph), features(rows * z.pf());
-    std::memset(t_output, 0, z.graphs * rows * z.width * sizeof *t_output);
+    Buffer x(rows * pw), sums(rows * pw), t_sums(rows * pw), hidden(rows * ph);
+    Buffer features(rows * z.pf());
+    clear(t_output, z.graphs * rows * z.width);
     for (int64_t g = 0; g < z.graphs; ++g) {
         graph.read(z, neighbours, mask, g);
         const int64_t n = graph.n, r = n * z.streams;
@@ -160,11 +166,12 @@ void nip_gin_tangent(const int64_t* sizes, const float* t_input, const float* ne
         apply_tangent(w.in, t_w.in, saved, features.data(), z.features, x.data(), z.width, r);
         saved += r * z.pf();
         for (int64_t l = 0; l < z.layers; ++l) {
-            const float *a = saved, *s = a + r * pw, *t = s + r * pw;
+            const float *a = saved, *t = a + r * pw;
             times_slope(x.data(), a, r * pw, z.activation);
-            multiply({graph.edges.data(), n}, x.data(), wide, sums.data(), wide, n, n, wide);
-            apply_tangent(w.first[l], t_w.first[l], s, sums.data(), z.width, hidden.data(),
-                          z.hidden, r);
+            graph.sum(a, sums.data(), wide);
+            graph.sum(x.data(), t_sums.data(), wide);
+            apply_tangent(w.first[l], t_w.first[l], sums.data(), t_sums.data(), z.width,
+                          hidden.data(), z.hidden, r);
             times_slope(hidden.data(), t, r * ph, z.activation);
             apply_tangent(w.second[l], t_w.second[l], t, hidden.data(), z.hidden, x.data(),
                           z.width, r);

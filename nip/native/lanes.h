@@ -12,6 +12,8 @@ namespace {
 
 // Loops over a few numbers or vectors, which stay in registers only if they are written out.
 #define UNROLLED _Pragma("GCC unroll 16")
+// Within a larger function, the compiler finds too few registers for some loops.
+#define NOT_INLINED __attribute__((noinline))
 // Sixteen numbers where they do not slow the clock down: earlier processors with AVX-512 lower it.
 #if defined(__AVX512F__) && defined(__AVX512VBMI2__)
 constexpr int64_t LANES = 16;
@@ -55,11 +57,10 @@ inline float sum(Vec value) {
     return (total[0] + total[2]) + (total[1] + total[3]);
 }
 
-// Cephes' expf, to about one unit in the last place; 0 below -87. NaN stays NaN.
-inline Vec exponential(Vec x) {
-    const Vec low = Vec{} - 87.0f, high = Vec{} + 88.0f;
-    Vec bounded = x < low ? low : x;
-    bounded = bounded > high ? high : bounded;
+// Cephes' expf of numbers up to 88, to about one unit in the last place; 0 below -87. NaN stays NaN.
+inline Vec small_exponential(Vec x) {
+    const Vec low = Vec{} - 87.0f;
+    const Vec bounded = x < low ? low : x;
     const Vec shifted = bounded * 1.44269504f + 12582912.0f;  // Rounds to the nearest integer.
     const Vec n = shifted - 12582912.0f;
     const Vec r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -75,6 +76,10 @@ inline Vec exponential(Vec x) {
     Vec power;
     std::memcpy(&power, &exponent, sizeof power);
     return x < low ? Vec{} : p * power;
+}
+inline Vec exponential(Vec x) {
+    const Vec high = Vec{} + 88.0f;
+    return small_exponential(x > high ? high : x);
 }
 
 // The rational approximation of Eigen and XLA, to a few units in the last place.
@@ -123,6 +128,10 @@ void times_slope(float* gradient, const float* value, int64_t count, int64_t kin
         store(gradient + i, load(gradient + i) * slope(load(value + i), kind));
 }
 
+// Where nothing is to be cleared, there may be no address.
+inline void clear(float* to, int64_t count) {
+    if (count > 0) std::memset(to, 0, count * sizeof *to);
+}
 inline void add_to(float* to, Vec value) { store(to, load(to) + value); }
 void add_to(float* to, const float* from, int64_t count) {
     for (int64_t i = 0; i < count; i += LANES) store(to + i, load(to + i) + load(from + i));

@@ -1,4 +1,7 @@
 // A transformer encoder that normalises after each part, between two linear maps. Tokens are lanes.
+//
+// Sequences lie beside each other, so that few lanes are empty. Attention has each by itself: it
+// also computes the first lanes of the next sequence, which that one overwrites.
 #pragma once
 #include "products.h"
 
@@ -7,13 +10,7 @@ namespace {
 struct TransformerSizes {
     int64_t batch, length, ins, outs, width, hidden, heads, layers;
     int64_t stride;  // From the pattern of a sequence to the next one; 0 if there is one for all.
-    int64_t lanes() const { return padded(length); }
     int64_t head() const { return width / heads; }
-    // Floats of a sequence and layer in `saved`, of which each lane is a token: input, queries,
-    // keys and values, attended, normalised twice with its scale, hidden, weights of attention.
-    int64_t kept(int64_t p) const { return (7 * width + hidden + 2 + heads * p) * p; }
-    // Floats of a sequence in `saved`: the features, all layers, and what they return.
-    int64_t all_kept(int64_t p) const { return (ins + width) * p + layers * kept(p); }
 };
 // Parameters: matrix and bias of the first map, those of the layers, and those of the last map.
 struct Layer {
@@ -25,13 +22,86 @@ Layer layer_at(const float* const* p, int64_t l) {
     return {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11]};
 }
 
-// Places in `saved` of one sequence with n tokens in p lanes, and one layer.
+// Real tokens of one sequence, its first lane, and where its part of a pattern or weights begins.
+struct Sequence {
+    int64_t tokens, lane, hidden, weights;
+    int64_t lanes() const { return padded(tokens); }
+};
+
+// Some sequences, each in its real tokens.
+struct Block {
+    static constexpr int64_t TOKENS = 128;  // So many, or a few more.
+    std::vector<Sequence> sequences;
+    std::vector<int64_t> places;  // Of the tokens among all tokens of the batch.
+    Buffer hidden;                // 0 or minus infinity, (key, query), of each sequence.
+    int64_t tokens, lanes, weights, end = 0;
+
+    static int64_t most_lanes(const TransformerSizes& z) {
+        return padded(TOKENS + z.length + LANES) + LANES;
+    }
+    // Take the next sequences; return whether there are any.
+    bool next(const TransformerSizes& z, const uint8_t* is_real) {
+        int64_t b = end, masks = 0;
+        if (b == z.batch) return false;
+        sequences.clear(), places.resize(TOKENS + z.length);
+        tokens = lanes = weights = 0;
+        for (; b < z.batch && tokens < TOKENS; ++b) {
+            int64_t* found = places.data() + tokens;
+            const int64_t n = real_ones(is_real + b * z.length, z.length, found);
+            for (int64_t i = 0; i < n; ++i) found[i] += b * z.length;
+            const Sequence one{n, tokens, masks, weights};
+            sequences.push_back(one);
+            masks += n * one.lanes(), weights += z.heads * n * one.lanes(), tokens += n;
+            lanes = std::max(lanes, one.lane + one.lanes());
+        }
+        lanes = padded(lanes), end = b;
+        hidden.resize(masks);
+        return true;
+    }
+    void read(const TransformerSizes& z, const float* pattern) {
+        for (const Sequence& s : sequences) {
+            const int64_t n = s.tokens, p = s.lanes();
+            const int64_t* place = places.data() + s.lane;
+            const int64_t b = n > 0 ? place[0] / z.length : 0, first = b * z.length;
+            for (int64_t j = 0; j < n; ++j) {
+                float* row = hidden.data() + s.hidden + j * p;
+                const float* from = pattern + b * z.stride + place[j] - first;
+                for (int64_t i = 0; i < n; ++i) row[i] = from[(place[i] - first) * z.length];
+                for (int64_t i = n; i < p; ++i) row[i] = 0.0f;
+            }
+        }
+    }
+    void gather(const float* all, int64_t width, float* x) const {
+        clear(x, width * lanes);
+        for (int64_t i = 0; i < tokens; ++i)
+            for (int64_t c = 0; c < width; ++c) x[c * lanes + i] = all[places[i] * width + c];
+    }
+    void scatter(const float* x, int64_t width, float* all) const {
+        for (int64_t i = 0; i < tokens; ++i)
+            for (int64_t c = 0; c < width; ++c) all[places[i] * width + c] = x[c * lanes + i];
+    }
+    // Set the last lanes of rows to zero, which attention does not write.
+    void clear_end(float* rows, int64_t count) const {
+        if (lanes == 0) return;
+        for (int64_t r = 1; r <= count; ++r) store(rows + r * lanes - LANES, Vec{});
+    }
+    // Floats of a layer in `saved`: queries, keys and values, attended, normalised twice with its
+    // scale, hidden, weights of attention.
+    int64_t kept(const TransformerSizes& z) const {
+        return (6 * z.width + z.hidden + 2) * lanes + weights;
+    }
+    // Floats in `saved`: the features, the input of the first layer, and all layers.
+    int64_t all_kept(const TransformerSizes& z) const {
+        return (z.ins + z.width) * lanes + z.layers * kept(z);
+    }
+};
+
+// Places in `saved` of one block and layer.
 struct Kept {
-    float *x, *qkv, *o, *y1, *rstd1, *h, *y2, *rstd2, *weights;
+    float *qkv, *o, *y1, *rstd1, *h, *y2, *rstd2, *weights;
     Kept(float* at, const TransformerSizes& z, int64_t p) {
-        x = at, qkv = x + z.width * p, o = qkv + 3 * z.width * p, y1 = o + z.width * p;
-        rstd1 = y1 + z.width * p, h = rstd1 + p, y2 = h + z.hidden * p;
-        rstd2 = y2 + z.width * p, weights = rstd2 + p;
+        qkv = at, o = qkv + 3 * z.width * p, y1 = o + z.width * p, rstd1 = y1 + z.width * p;
+        h = rstd1 + p, y2 = h + z.hidden * p, rstd2 = y2 + z.width * p, weights = rstd2 + p;
     }
 };
 
@@ -84,11 +154,20 @@ void layer_norm_backward(float* grad, const float* normal, const float* rstd, co
     }
 }
 
-// Attention of one head: lanes are queries. `hidden` is 0 or minus infinity, (key, query).
-void attend(const float* q, const float* k, const float* v, const float* hidden, float* weights,
-            float* o, int64_t d, int64_t n, int64_t p) {
+// What was normalised, times a scale, plus a shift.
+void scale_and_shift(const float* normal, const float* scale, const float* shift, float* out,
+                     int64_t width, int64_t p) {
+    for (int64_t c = 0; c < width; ++c)
+        for (int64_t i = c * p; i < (c + 1) * p; i += LANES)
+            store(out + i, load(normal + i) * scale[c] + shift[c]);
+}
+
+// Attention of one head in one sequence: lanes are queries. `scores` is scratch space.
+NOT_INLINED void attend(const float* q, const float* k, const float* v, const float* hidden, float* weights,
+            float* o, int64_t d, const Sequence& s, int64_t stride) {
+    const int64_t n = s.tokens, p = s.lanes();
     const float scale = 1.0f / std::sqrt((float)d);
-    multiply({k, p, true}, q, p, weights, p, n, d, p);
+    multiply({k, stride, true}, q, stride, weights, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec most = Vec{} - FLT_MAX, total{};
         for (int64_t j = i; j < n * p; j += p) {
@@ -97,78 +176,50 @@ void attend(const float* q, const float* k, const float* v, const float* hidden,
             most = larger(score, most);
         }
         for (int64_t j = i; j < n * p; j += p) {
-            const Vec weight = exponential(load(weights + j) - most);
+            const Vec weight = small_exponential(load(weights + j) - most);
             store(weights + j, weight);
             total += weight;
         }
         total = 1.0f / total;
         for (int64_t j = i; j < n * p; j += p) store(weights + j, load(weights + j) * total);
     }
-    multiply({v, p}, weights, p, o, p, d, n, p);
+    multiply({v, stride}, weights, p, o, stride, d, n, p);
 }
 
-// Gradients of queries, keys and values, from that of `o`. `turned` is scratch space.
-void attend_backward(const float* q, const float* k, const float* v, const float* weights,
+// Gradients of queries, keys and values, from that of `o`. `scratch` has two squares.
+NOT_INLINED void attend_backward(const float* q, const float* k, const float* v, const float* weights,
                      const float* o, const float* d_o, float* d_q, float* d_k, float* d_v,
-                     float* d_scores, float* turned, int64_t d, int64_t n, int64_t p) {
+                     float* scratch, int64_t d, const Sequence& s, int64_t stride) {
+    const int64_t n = s.tokens, p = s.lanes();
     const float scale = 1.0f / std::sqrt((float)d);
+    float *d_scores = scratch, *turned = scratch + n * p;
     turn(weights, p, turned, p, n, p);
-    multiply({d_o, p}, turned, p, d_v, p, d, n, p);
-    multiply({v, p, true}, d_o, p, d_scores, p, n, d, p);
+    multiply({d_o, stride}, turned, p, d_v, stride, d, n, p);
+    multiply({v, stride, true}, d_o, stride, d_scores, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec along{};
-        for (int64_t c = 0; c < d; ++c) along += load(o + c * p + i) * load(d_o + c * p + i);
+        for (int64_t c = 0; c < d; ++c) along += load(o + c * stride + i) * load(d_o + c * stride + i);
         for (int64_t j = i; j < n * p; j += p)
             store(d_scores + j, load(weights + j) * (load(d_scores + j) - along) * scale);
     }
-    multiply({k, p}, d_scores, p, d_q, p, d, n, p);
+    multiply({k, stride}, d_scores, p, d_q, stride, d, n, p);
     turn(d_scores, p, turned, p, n, p);
-    multiply({q, p}, turned, p, d_k, p, d, n, p);
+    multiply({q, stride}, turned, p, d_k, stride, d, n, p);
 }
 
-// The part of a sequence that lies in its real tokens, lanes by lanes.
-struct Sequence {
-    std::vector<int64_t> indices;
-    Buffer hidden;
-    int64_t n = 0, p = 0;
-    void read(const TransformerSizes& z, const float* pattern, const uint8_t* is_real, int64_t b) {
-        indices.resize(z.length);
-        n = real_ones(is_real + b * z.length, z.length, indices.data());
-        p = padded(n);
-        pattern += b * z.stride;
-        hidden.assign(n * p, 0.0f);
-        for (int64_t j = 0; j < n; ++j)
-            for (int64_t i = 0; i < n; ++i)
-                hidden[j * p + i] = pattern[indices[i] * z.length + indices[j]];
-    }
-    void gather(const TransformerSizes& z, const float* all, int64_t width, int64_t b,
-                float* x) const {
-        std::memset(x, 0, width * p * sizeof *x);
-        for (int64_t i = 0; i < n; ++i) {
-            const float* row = all + (b * z.length + indices[i]) * width;
-            for (int64_t c = 0; c < width; ++c) x[c * p + i] = row[c];
-        }
-    }
-    void scatter(const TransformerSizes& z, const float* x, int64_t width, int64_t b,
-                 float* all) const {
-        for (int64_t i = 0; i < n; ++i) {
-            float* row = all + (b * z.length + indices[i]) * width;
-            for (int64_t c = 0; c < width; ++c) row[c] = x[c * p + i];
-        }
-    }
-};
-
-// One layer on x, which becomes its output.
-void layer_forward(const TransformerSizes& z, const Layer& w, const Sequence& s, const Kept& k,
+// One layer on x, which becomes its output. `t` is scratch space.
+void layer_forward(const TransformerSizes& z, const Layer& w, const Block& block, const Kept& k,
                    float* x, float* t, float eps) {
-    const int64_t d = z.width, p = s.p, head = z.head();
-    std::memcpy(k.x, x, d * p * sizeof *x);
+    const int64_t d = z.width, p = block.lanes, head = z.head();
     multiply<BIAS_OF_ROW>({w.in_w, d}, x, p, k.qkv, p, 3 * d, d, p, w.in_b);
-    for (int64_t h = 0; h < z.heads; ++h) {
-        const float* q = k.qkv + h * head * p;
-        attend(q, q + d * p, q + 2 * d * p, s.hidden.data(), k.weights + h * s.n * p,
-               k.o + h * head * p, head, s.n, p);
-    }
+    block.clear_end(k.o, d);
+    for (const Sequence& s : block.sequences)
+        for (int64_t h = 0; h < z.heads; ++h) {
+            const float* q = k.qkv + h * head * p + s.lane;
+            attend(q, q + d * p, q + 2 * d * p, block.hidden.data() + s.hidden,
+                   k.weights + s.weights + h * s.tokens * s.lanes(), k.o + h * head * p + s.lane,
+                   head, s, p);
+        }
     multiply<BIAS_OF_ROW>({w.out_w, d}, k.o, p, t, p, d, d, p, w.out_b);
     add_to(x, t, d * p);
     layer_norm(x, k.y1, k.rstd1, x, w.g1, w.c1, d, p, eps);
@@ -224,33 +275,43 @@ struct LayerGradients {
     }
 };
 
-// Turn the gradient of a layer's output into that of its input, in place.
-void layer_backward(const TransformerSizes& z, const Layer& w, const Sequence& s, const Kept& k,
-                    float* grad, float* scratch, LayerGradients& to) {
-    const int64_t d = z.width, m = z.hidden, p = s.p, n = s.n, head = z.head();
-    float *t = scratch, *wide = t + d * p, *scores = wide + (3 * d + m) * p;
-    float* turned = scores + n * p;
+// Turn the gradient of a layer's output into that of its input x, in place.
+void layer_backward(const TransformerSizes& z, const Layer& w, const Block& block, const Kept& k,
+                    const float* x, float* grad, float* scratch, LayerGradients& to) {
+    const int64_t d = z.width, m = z.hidden, p = block.lanes, n = block.tokens, head = z.head();
+    float *t = scratch, *wide = t + d * p, *turned = wide + (3 * d + m) * p;
     layer_norm_backward(grad, k.y2, k.rstd2, w.g2, to.g2.data(), to.c2.data(), d, p);
     to.second.add(grad, k.h, turned, n, p);
     multiply({w.w2, m, true}, grad, p, wide, p, m, d, p);
     times_slope(wide, k.h, m * p, RELU);
-    for (int64_t c = 0; c < d; ++c)
-        for (int64_t i = 0; i < p; i += LANES)
-            store(t + c * p + i, load(k.y1 + c * p + i) * w.g1[c] + w.c1[c]);
+    scale_and_shift(k.y1, w.g1, w.c1, t, d, p);
     to.first.add(wide, t, turned, n, p);
     multiply<ADD>({w.w1, d, true}, wide, p, grad, p, d, m, p);
     layer_norm_backward(grad, k.y1, k.rstd1, w.g1, to.g1.data(), to.c1.data(), d, p);
     to.out.add(grad, k.o, turned, n, p);
     multiply({w.out_w, d, true}, grad, p, t, p, d, d, p);
-    for (int64_t h = 0; h < z.heads; ++h) {
-        const float* q = k.qkv + h * head * p;
-        float* d_q = wide + h * head * p;
-        attend_backward(q, q + d * p, q + 2 * d * p, k.weights + h * n * p, k.o + h * head * p,
-                        t + h * head * p, d_q, d_q + d * p, d_q + 2 * d * p, scores, turned, head,
-                        n, p);
-    }
-    to.in.add(wide, k.x, turned, n, p);
+    block.clear_end(wide, 3 * d);
+    for (const Sequence& s : block.sequences)
+        for (int64_t h = 0; h < z.heads; ++h) {
+            const int64_t at = h * head * p + s.lane;
+            const float* q = k.qkv + at;
+            float* d_q = wide + at;
+            attend_backward(q, q + d * p, q + 2 * d * p,
+                            k.weights + s.weights + h * s.tokens * s.lanes(), k.o + at, t + at, d_q,
+                            d_q + d * p, d_q + 2 * d * p, turned, head, s, p);
+        }
+    to.in.add(wide, x, turned, n, p);
     multiply<ADD>({w.in_w, d, true}, wide, p, grad, p, d, 3 * d, p);
+}
+
+// The input of layer l: kept for the first one, otherwise computed into `space`.
+const float* layer_input(const TransformerSizes& z, const float* const* params, float* first,
+                         int64_t l, const Block& block, float* space) {
+    if (l == 0) return first;
+    const Kept before(first + z.width * block.lanes + (l - 1) * block.kept(z), z, block.lanes);
+    const Layer w = layer_at(params, l - 1);
+    scale_and_shift(before.y2, w.g2, w.c2, space, z.width, block.lanes);
+    return space;
 }
 
 }  // namespace
@@ -260,11 +321,7 @@ extern "C" {
 int64_t nip_transformer_kept(const int64_t* sizes, const uint8_t* is_real) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
     int64_t total = 0;
-    for (int64_t b = 0; b < z.batch; ++b) {
-        int64_t n = 0;
-        for (int64_t i = 0; i < z.length; ++i) n += is_real[b * z.length + i];
-        total += z.all_kept(padded(n));
-    }
+    for (Block block; block.next(z, is_real);) total += block.all_kept(z);
     return total;
 }
 
@@ -274,22 +331,26 @@ void nip_transformer_forward(const int64_t* sizes, float eps, const float* input
                              const float* const* params, float* output, float* saved) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
     const float* const* last = params + 2 + PARTS * z.layers;
-    Sequence sequence;
-    Buffer t(std::max(z.width, z.outs) * z.lanes()), space(saved ? 0 : z.all_kept(z.lanes()));
-    std::memset(output, 0, z.batch * z.length * z.outs * sizeof *output);
-    for (int64_t b = 0; b < z.batch; ++b) {
-        sequence.read(z, pattern, is_real, b);
-        const int64_t p = sequence.p;
-        float *features = saved ? saved : space.data(), *x = features + z.ins * p;
-        sequence.gather(z, input, z.ins, b, features);
-        multiply<BIAS_OF_ROW>({params[0], z.ins}, features, p, x, p, z.width, z.ins, p, params[1]);
+    const int64_t most = Block::most_lanes(z);
+    Buffer x(z.width * most), t(std::max(z.width, z.outs) * most), space;
+    clear(output, z.batch * z.length * z.outs);
+    for (Block block; block.next(z, is_real);) {
+        block.read(z, pattern);
+        const int64_t p = block.lanes;
+        if (!saved) space.resize((z.ins + z.width) * p + block.kept(z));
+        float *features = saved ? saved : space.data(), *first = features + z.ins * p;
+        block.gather(input, z.ins, features);
+        multiply<BIAS_OF_ROW>({params[0], z.ins}, features, p, first, p, z.width, z.ins, p,
+                              params[1]);
+        std::memcpy(x.data(), first, z.width * p * sizeof *first);
         for (int64_t l = 0; l < z.layers; ++l) {
-            const Kept kept(x + z.width * p + (saved ? l * z.kept(p) : 0), z, p);
-            layer_forward(z, layer_at(params, l), sequence, kept, x, t.data(), eps);
+            const Kept kept(first + z.width * p + (saved ? l * block.kept(z) : 0), z, p);
+            layer_forward(z, layer_at(params, l), block, kept, x.data(), t.data(), eps);
         }
-        multiply<BIAS_OF_ROW>({last[0], z.width}, x, p, t.data(), p, z.outs, z.width, p, last[1]);
-        sequence.scatter(z, t.data(), z.outs, b, output);
-        if (saved) saved += z.all_kept(p);
+        multiply<BIAS_OF_ROW>({last[0], z.width}, x.data(), p, t.data(), p, z.outs, z.width, p,
+                              last[1]);
+        block.scatter(t.data(), z.outs, output);
+        if (saved) saved += block.all_kept(z);
     }
 }
 
@@ -297,31 +358,33 @@ void nip_transformer_backward(const int64_t* sizes, const float* d_output, const
                               const uint8_t* is_real, const float* const* params, float* saved,
                               float* d_input, float* const* d_params) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
-    const int64_t wide = std::max({z.ins, z.outs, z.width}), most = z.lanes();
+    const int64_t wide = std::max({z.ins, z.outs, z.width}), most = Block::most_lanes(z);
     const float* const* last = params + 2 + PARTS * z.layers;
-    Sequence sequence;
-    Buffer grad(z.width * most), outer(wide * most);
-    const int64_t turned = std::max({padded(z.hidden), padded(wide), most});
-    Buffer scratch((4 * z.width + z.hidden + most + turned) * most);
+    Buffer x(z.width * most), grad(z.width * most), outer(wide * most);
+    const int64_t turned = std::max(padded(z.hidden), padded(wide)) * most;
+    const int64_t squares = 2 * padded(z.length) * padded(z.length);
+    Buffer scratch((4 * z.width + z.hidden) * most + std::max(turned, squares));
     std::vector<LayerGradients> gradients(z.layers, LayerGradients(z));
     MapGradients of_first(z.width, z.ins), of_last(z.outs, z.width);
-    std::memset(d_input, 0, z.batch * z.length * z.ins * sizeof *d_input);
-    for (int64_t b = 0; b < z.batch; ++b) {
-        sequence.read(z, pattern, is_real, b);
-        const int64_t p = sequence.p, n = sequence.n;
-        const float *features = saved, *x = features + z.ins * p;
-        sequence.gather(z, d_output, z.outs, b, outer.data());
-        of_last.add(outer.data(), x, scratch.data(), n, p);
+    clear(d_input, z.batch * z.length * z.ins);
+    for (Block block; block.next(z, is_real);) {
+        const int64_t p = block.lanes, n = block.tokens;
+        float *features = saved, *first = features + z.ins * p;
+        const auto input = [&](int64_t l) {
+            return layer_input(z, params, first, l, block, x.data());
+        };
+        block.gather(d_output, z.outs, outer.data());
+        of_last.add(outer.data(), input(z.layers), scratch.data(), n, p);
         multiply({last[0], z.width, true}, outer.data(), p, grad.data(), p, z.width, z.outs, p);
         for (int64_t l = z.layers - 1; l >= 0; --l) {
-            const Kept kept(saved + (z.ins + z.width) * p + l * z.kept(p), z, p);
-            layer_backward(z, layer_at(params, l), sequence, kept, grad.data(), scratch.data(),
-                           gradients[l]);
+            const Kept kept(first + z.width * p + l * block.kept(z), z, p);
+            layer_backward(z, layer_at(params, l), block, kept, input(l), grad.data(),
+                           scratch.data(), gradients[l]);
         }
         of_first.add(grad.data(), features, scratch.data(), n, p);
         multiply({params[0], z.ins, true}, grad.data(), p, outer.data(), p, z.ins, z.width, p);
-        sequence.scatter(z, outer.data(), z.ins, b, d_input);
-        saved += z.all_kept(p);
+        block.scatter(outer.data(), z.ins, d_input);
+        saved += block.all_kept(z);
     }
     of_first.write(d_params);
     for (int64_t l = 0; l < z.layers; ++l) gradients[l].write(d_params + 2 + PARTS * l);

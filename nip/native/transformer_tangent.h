@@ -30,41 +30,45 @@ void layer_norm_tangent(float* change, const float* normal, const float* rstd, c
     }
 }
 
-// Change of the output of one head, along those of queries, keys and values.
+// Change of the output of one head in one sequence, along those of queries, keys and values.
 void attend_tangent(const float* q, const float* k, const float* v, const float* weights,
                     const float* t_q, const float* t_k, const float* t_v, float* t_o,
-                    float* t_scores, int64_t d, int64_t n, int64_t p) {
+                    float* t_scores, int64_t d, const Sequence& s, int64_t stride) {
+    const int64_t n = s.tokens, p = s.lanes();
     const float scale = 1.0f / std::sqrt((float)d);
-    multiply({k, p, true}, t_q, p, t_scores, p, n, d, p);
-    multiply<ADD>({t_k, p, true}, q, p, t_scores, p, n, d, p);
+    multiply({k, stride, true}, t_q, stride, t_scores, p, n, d, p);
+    multiply<ADD>({t_k, stride, true}, q, stride, t_scores, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec along{};
         for (int64_t j = i; j < n * p; j += p) along += load(t_scores + j) * load(weights + j);
         for (int64_t j = i; j < n * p; j += p)
             store(t_scores + j, load(weights + j) * (load(t_scores + j) - along) * scale);
     }
-    multiply({v, p}, t_scores, p, t_o, p, d, n, p);
-    multiply<ADD>({t_v, p}, weights, p, t_o, p, d, n, p);
+    multiply({v, stride}, t_scores, p, t_o, stride, d, n, p);
+    multiply<ADD>({t_v, stride}, weights, p, t_o, stride, d, n, p);
 }
 
-// Turn the change of a layer's input into that of its output, in place.
-void layer_tangent(const TransformerSizes& z, const Layer& w, const Layer& t_w, const Sequence& s,
-                   const Kept& k, float* change, float* scratch) {
-    const int64_t d = z.width, m = z.hidden, p = s.p, n = s.n, head = z.head();
+// Turn the change of a layer's input x into that of its output, in place.
+void layer_tangent(const TransformerSizes& z, const Layer& w, const Layer& t_w,
+                   const Block& block, const Kept& k, const float* x, float* change,
+                   float* scratch) {
+    const int64_t d = z.width, m = z.hidden, p = block.lanes, head = z.head();
     float *t = scratch, *wide = t + d * p, *attended = wide + (3 * d + m) * p;
     float* scores = attended + d * p;
-    linear_tangent(w.in_w, t_w.in_w, t_w.in_b, k.x, change, wide, 3 * d, d, p);
-    for (int64_t h = 0; h < z.heads; ++h) {
-        const float *q = k.qkv + h * head * p, *t_q = wide + h * head * p;
-        attend_tangent(q, q + d * p, q + 2 * d * p, k.weights + h * n * p, t_q, t_q + d * p,
-                       t_q + 2 * d * p, attended + h * head * p, scores, head, n, p);
-    }
+    linear_tangent(w.in_w, t_w.in_w, t_w.in_b, x, change, wide, 3 * d, d, p);
+    block.clear_end(attended, d);
+    for (const Sequence& s : block.sequences)
+        for (int64_t h = 0; h < z.heads; ++h) {
+            const int64_t at = h * head * p + s.lane;
+            const float *q = k.qkv + at, *t_q = wide + at;
+            attend_tangent(q, q + d * p, q + 2 * d * p,
+                           k.weights + s.weights + h * s.tokens * s.lanes(), t_q, t_q + d * p,
+                           t_q + 2 * d * p, attended + at, scores, head, s, p);
+        }
     linear_tangent(w.out_w, t_w.out_w, t_w.out_b, k.o, attended, t, d, d, p);
     add_to(change, t, d * p);
     layer_norm_tangent(change, k.y1, k.rstd1, w.g1, t_w.g1, t_w.c1, d, p);
-    for (int64_t c = 0; c < d; ++c)
-        for (int64_t i = 0; i < p; i += LANES)
-            store(t + c * p + i, load(k.y1 + c * p + i) * w.g1[c] + w.c1[c]);
+    scale_and_shift(k.y1, w.g1, w.c1, t, d, p);
     linear_tangent(w.w1, t_w.w1, t_w.b1, t, change, wide, m, d, p);
     times_slope(wide, k.h, m * p, RELU);
     linear_tangent(w.w2, t_w.w2, t_w.b2, k.h, wide, t, d, m, p);
@@ -81,28 +85,29 @@ void nip_transformer_tangent(const int64_t* sizes, const float* t_input, const f
                              const uint8_t* is_real, const float* const* params,
                              const float* const* t_params, float* saved, float* t_output) {
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
-    const int64_t wide = std::max({z.ins, z.outs, z.width}), most = z.lanes();
+    const int64_t wide = std::max({z.ins, z.outs, z.width}), most = Block::most_lanes(z);
     const int64_t place = 2 + PARTS * z.layers;
-    Sequence sequence;
-    Buffer change(z.width * most), outer(wide * most);
-    Buffer scratch((5 * z.width + z.hidden + most) * most);
-    std::memset(t_output, 0, z.batch * z.length * z.outs * sizeof *t_output);
-    for (int64_t b = 0; b < z.batch; ++b) {
-        sequence.read(z, pattern, is_real, b);
-        const int64_t p = sequence.p;
-        const float *features = saved, *x = features + z.ins * p;
-        sequence.gather(z, t_input, z.ins, b, outer.data());
+    Buffer x(z.width * most), change(z.width * most), outer(wide * most);
+    Buffer scratch((5 * z.width + z.hidden) * most + z.length * padded(z.length));
+    clear(t_output, z.batch * z.length * z.outs);
+    for (Block block; block.next(z, is_real);) {
+        const int64_t p = block.lanes;
+        float *features = saved, *first = features + z.ins * p;
+        const auto input = [&](int64_t l) {
+            return layer_input(z, params, first, l, block, x.data());
+        };
+        block.gather(t_input, z.ins, outer.data());
         linear_tangent(params[0], t_params[0], t_params[1], features, outer.data(), change.data(),
                        z.width, z.ins, p);
         for (int64_t l = 0; l < z.layers; ++l) {
-            const Kept kept(saved + (z.ins + z.width) * p + l * z.kept(p), z, p);
-            layer_tangent(z, layer_at(params, l), layer_at(t_params, l), sequence, kept,
+            const Kept kept(first + z.width * p + l * block.kept(z), z, p);
+            layer_tangent(z, layer_at(params, l), layer_at(t_params, l), block, kept, input(l),
                           change.data(), scratch.data());
         }
-        linear_tangent(params[place], t_params[place], t_params[place + 1], x, change.data(),
-                       outer.data(), z.outs, z.width, p);
-        sequence.scatter(z, outer.data(), z.outs, b, t_output);
-        saved += z.all_kept(p);
+        linear_tangent(params[place], t_params[place], t_params[place + 1], input(z.layers),
+                       change.data(), outer.data(), z.outs, z.width, p);
+        block.scatter(outer.data(), z.outs, t_output);
+        saved += block.all_kept(z);
     }
 }
 

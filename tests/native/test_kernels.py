@@ -105,6 +105,7 @@ CASES = {
     "no sequences": lambda: transformer_case(0, 4, 4, 4, 1, 1, each=False),
     "one token": lambda: transformer_case(2, 1, 4, 3, 2, 1, each=False),
     "long sequences": lambda: transformer_case(2, 122, 40, 72, 5, 2, each=False),
+    "several blocks": lambda: transformer_case(40, 19, 8, 12, 2, 2, each=True),
     "no layers": lambda: transformer_case(2, 4, 4, 4, 1, 0, each=False),
 }
 
@@ -216,6 +217,30 @@ def test_a_weight_that_is_not_a_number_is_not_hidden(name: str) -> None:
     values[1][0, 0] = torch.nan
     with native_kernels(True):
         assert compute(values).isnan().any()
+
+
+def test_sequences_that_are_computed_together_do_not_mix() -> None:
+    _, (features, *weights) = transformer_case(24, 24, 16, 64, 4, 4, each=False)
+    is_real = torch.rand(24, 24) < 0.8
+    is_real[5] = False
+    features[3] = torch.nan
+    directions = torch.randn(24, 24, 5)
+
+    def compute(rows: slice) -> list[Tensor]:
+        given = features[rows].clone().requires_grad_()
+        pattern = torch.zeros(1, 24, 24)
+        with native_kernels(True):
+            output = transformer_encoder(given, pattern, is_real[rows], weights, num_heads=4)
+            (gradient,) = torch.autograd.grad(output, given, directions[rows])
+        return [output.detach(), gradient]
+
+    together = compute(slice(None))
+    apart = [compute(slice(row, row + 1)) for row in range(24)]
+    for whole, *parts in zip(together, *apart, strict=True):
+        torch.testing.assert_close(whole, torch.cat(parts), rtol=0, atol=0, equal_nan=True)
+        broken = whole.isnan().flatten(1).any(1)
+        assert broken.nonzero().flatten().tolist() == [3]
+        assert not whole[5].any() and whole[4].any()
 
 
 def test_padding_has_no_effect_and_becomes_zeros() -> None:
