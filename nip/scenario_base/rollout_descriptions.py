@@ -7,6 +7,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from nip.protocols.handler import ProtocolHandler
+from nip.utils.batch_rows import take_rows
 
 DECISIONS = ("reject", "accept", "continue")
 VERDICTS = ("reject", "accept", "none")
@@ -43,7 +44,7 @@ def describe_rollouts(rollouts: TensorDictBase, protocol: ProtocolHandler) -> li
 
 
 def _describe_episode(episode: TensorDictBase, protocol: ProtocolHandler) -> dict[str, Any]:
-    steps = episode[episode["mask"]].unbind(0)
+    steps = take_rows(episode, episode["mask"].nonzero().squeeze(-1)).unbind(0)
     last = steps[-1]
     rewards = last["next", "agents", "episode_reward"].tolist()
     return {

@@ -4,6 +4,7 @@ from tensordict import TensorDictBase
 
 from nip.trainers.tensor.opponents.collector import is_pooled
 from nip.trainers.tensor.opponents.pool import OpponentPool
+from nip.utils.batch_rows import take_rows
 
 SIZE, SHARE, ACCURACY = "opponent_pool_size", "opponent_pool_share", "opponent_pool_accuracy"
 POOL_METRICS = (SIZE, SHARE, ACCURACY)
@@ -13,7 +14,10 @@ POOL_METRICS = (SIZE, SHARE, ACCURACY)
 def without_opponents(frames: TensorDictBase) -> TensorDictBase:
     """Return the frames of episodes that only present versions play; all if there is no pool."""
     pooled = is_pooled(frames)
-    return frames if pooled is None else frames[~pooled]
+    if pooled is None:
+        return frames
+    present = (~pooled).flatten().nonzero().squeeze(-1)
+    return take_rows(frames.flatten(), present)
 
 
 def pool_metrics(frames: TensorDictBase, pool: OpponentPool) -> dict[str, float]:
