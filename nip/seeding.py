@@ -9,11 +9,11 @@ def stable_seed(*parts: int | str) -> int:
     Unlike ``hash``, the result does not vary between processes. Different parts give independent
     seeds: ``("ab", "c")`` differs from ``("a", "bc")``, and ``1`` from ``"1"``.
     """
-    digest = hashlib.sha256()
+    encoded = []
     for part in parts:
         if isinstance(part, bool) or not isinstance(part, int | str):
             raise TypeError(f"The parts of a seed must be integers and strings, got {part!r}.")
         text = str(part).encode()
-        digest.update(f"{type(part).__name__}:{len(text)}:".encode())
-        digest.update(text)
-    return int.from_bytes(digest.digest()[:8], "big") >> 1
+        encoded.append(b"%b:%d:%b" % (type(part).__name__.encode(), len(text), text))
+    digest = hashlib.sha256(b"".join(encoded)).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

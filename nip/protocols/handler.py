@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from nip.errors import ProtocolError
@@ -229,5 +230,11 @@ class ProtocolHandler(ABC):
 
     def visible_channels(self, agent: str) -> tuple[str, ...]:
         """Return the names of the channels that an agent sees."""
-        row = self.visibility[self.agent_names.index(agent)]
-        return tuple(name for name, seen in zip(self.channel_names, row, strict=True) if seen)
+        return self._visible_channels[agent]
+
+    @cached_property
+    def _visible_channels(self) -> dict[str, tuple[str, ...]]:
+        return {
+            agent: tuple(name for name, seen in zip(self.channel_names, row, strict=True) if seen)
+            for agent, row in zip(self.agent_names, self.visibility.tolist(), strict=True)
+        }

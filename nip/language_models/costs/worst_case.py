@@ -15,7 +15,11 @@ _CHARACTERS_PER_TOKEN = 4
 
 def num_prompt_bytes(messages: Iterable[ChatMessage]) -> int:
     """Return the size of a prompt in bytes."""
-    return sum(len(each["content"].encode("utf-8", "surrogatepass")) for each in messages)
+    return sum(_num_bytes(each["content"]) for each in messages)
+
+
+def _num_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def worst_case(messages: Iterable[ChatMessage], max_tokens: int | None) -> TokenUsage:

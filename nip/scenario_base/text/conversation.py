@@ -1,7 +1,8 @@
 """Chat messages that an agent receives: the dialogue with the agent in the role of assistant."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,29 @@ TOO_EARLY = "You cannot decide in this message yet."
 
 SYSTEM_LABEL = "[System]"
 """Label of notes that come from no agent."""
+
+
+class _Past(NamedTuple):
+    """The first rounds of a dialogue as an agent sees them."""
+
+    said: tuple[MessageRecord, ...]
+    """All messages of these rounds."""
+
+    messages: tuple[ChatMessage, ...]
+    """Chat messages up to the last one that the agent wrote."""
+
+    heard: tuple[str, ...]
+    """What it could read since then."""
+
+    def is_continued_by(self, said: tuple[MessageRecord, ...]) -> bool:
+        """Return whether messages begin with those of these rounds, and with nothing more of them.
+
+        A round that was seen in part would be read in another order.
+        """
+        length = len(self.said)
+        if said[:length] != self.said:
+            return False
+        return length in (0, len(said)) or said[length].round > said[length - 1].round
 
 
 class Conversation:
@@ -66,6 +90,7 @@ class Conversation:
         self.verdict_round = verdict_round
         self._channels: dict[str, tuple[str, ...]] = {}
         self._system_prompts: dict[str, str] = {}
+        self._known: dict[str, _Past] = {}
 
     def channels(self, agent: str) -> tuple[str, ...]:
         """Return all channels, in the order in which an agent reads them."""
@@ -131,20 +156,34 @@ class Conversation:
         said : sequence of MessageRecord
             All messages of the dialogue in order; those of this and later rounds are ignored.
         """
-        messages = [ChatMessage(role="system", content=self.system_prompt(agent))]
-        heard: list[str] = []
-        for past_round, group in groupby(said, key=lambda record: record.round):
-            if past_round >= round:
-                break
+        past = self._past(agent, tuple(takewhile(lambda record: record.round < round, said)))
+        is_first = len(past.messages) == 1
+        # Copies, because a provider may change the messages that it gets.
+        known = [message.copy() for message in past.messages]
+        return [*known, self._user(agent, round, past.heard, is_first)]
+
+    def _past(self, agent: str, said: tuple[MessageRecord, ...]) -> "_Past":
+        """Return what an agent has received and written in whole rounds.
+
+        Only what was added since the last call for this agent is rendered, so that the time for a
+        dialogue does not grow with the square of its length. The branches of a tree share a
+        conversation; for another branch than that of the last call all is rendered again.
+        """
+        past = self._known.get(agent)
+        if past is None or not past.is_continued_by(said):
+            system = ChatMessage(role="system", content=self.system_prompt(agent))
+            past = _Past((), (system,), ())
+        messages, heard = list(past.messages), list(past.heard)
+        for round, group in groupby(said[len(past.said) :], key=lambda record: record.round):
             records = list(group)
             for own in records:
                 if own.agent == agent:
-                    messages.append(self._user(agent, past_round, heard, len(messages) == 1))
+                    messages.append(self._user(agent, round, heard, len(messages) == 1))
                     messages.append(ChatMessage(role="assistant", content=self._own(own)))
                     heard = []
             heard += self._heard(agent, records)
-        messages.append(self._user(agent, round, heard, len(messages) == 1))
-        return messages
+        self._known[agent] = _Past(said, tuple(messages), tuple(heard))
+        return self._known[agent]
 
     def training_messages(
         self, agent: str, said: Sequence[MessageRecord]
@@ -170,7 +209,7 @@ class Conversation:
             return f"{spec.last_turn_note} {form}".lstrip()
         return TOO_EARLY if agent == VERIFIER and not may_decide else ""
 
-    def _user(self, agent: str, round: int, heard: list[str], is_first: bool) -> ChatMessage:
+    def _user(self, agent: str, round: int, heard: Sequence[str], is_first: bool) -> ChatMessage:
         parts = heard or [BEGIN if is_first else GO_ON]
         note = self.note(agent, round)
         if note:

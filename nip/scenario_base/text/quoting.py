@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from nip.scenario_base.text.answers.plain_text import INVISIBLE
 
 PREFIX = "> "
 """Put in front of every line of a quoted message."""
-
-_LINE_BREAK = re.compile("\n|\r(?!\n)|[\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
-"""Everything that can begin a new line for a reader; messages are split at line feeds only."""
 
 _CONTROL_TOKEN = re.compile(
     r"<(?=[|｜][^<>|｜\n]{1,64}[|｜]>|/?s>|(?:bos|eos|pad|unk|sop|eop)>|(?:start|end)_of_\w{1,16}>"
@@ -34,11 +32,18 @@ _GAP = rf"(?:\s|{INVISIBLE.pattern})*+"
 def quote(text: str) -> str:
     """Return a text with ``> `` in front of every line.
 
+    A line begins behind everything that ``str.splitlines`` takes for a line break, because a reader
+    may do so as well; messages are split at line feeds only.
+
     A backslash is put into tokens that delimit messages in chat formats, such as ``<|im_end|>``,
     because services may read them as such wherever they occur.
     """
-    harmless = _CONTROL_TOKEN.sub(r"\g<0>\\", text)
-    return PREFIX + _LINE_BREAK.sub(r"\g<0>" + PREFIX, harmless)
+    # Messages are quoted in every turn, and most of them contain no such token.
+    if "<" in text or "[" in text:
+        text = _CONTROL_TOKEN.sub(r"\g<0>\\", text)
+    # With a further character, because a text that ends with a line break has an empty last line.
+    lines = f"{text}.".splitlines(keepends=True)
+    return (PREFIX + PREFIX.join(lines))[:-1]
 
 
 def delimiters_in(template: str) -> tuple[str, ...]:
@@ -49,9 +54,16 @@ def delimiters_in(template: str) -> tuple[str, ...]:
 
 def without_delimiters(text: str, delimiters: Iterable[str]) -> str:
     r"""Put a backslash into the delimiters of a template that occur in a text: ``<\/solution>``."""
-    names = "|".join(_UNSEEN.join(map(re.escape, each)) for each in delimiters if each != "```")
-    if names:
-        # An opening tag ends with >, because a program may contain `x < solution`.
-        tag = rf"[<＜](?={_GAP}(?:[/／]{_GAP}(?:{names})\b|(?:{names}){_GAP}[>＞]))"
-        text = re.sub(tag, r"\g<0>\\", text, flags=re.IGNORECASE)
+    tags = tuple(each for each in delimiters if each != "```")
+    if tags:
+        text = _tag_of(tags).sub(r"\g<0>\\", text)
     return _FENCE.sub(r"\1\\\2", text) if "```" in delimiters else text
+
+
+@lru_cache(maxsize=64)
+def _tag_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Return a pattern of the first character of tags with any of some names."""
+    name = "|".join(_UNSEEN.join(map(re.escape, each)) for each in names)
+    # An opening tag ends with >, because a program may contain `x < solution`.
+    tag = rf"[<＜](?={_GAP}(?:[/／]{_GAP}(?:{name})\b|(?:{name}){_GAP}[>＞]))"
+    return re.compile(tag, re.IGNORECASE)

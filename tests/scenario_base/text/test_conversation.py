@@ -187,3 +187,31 @@ def test_an_example_to_learn_from_ends_with_the_last_own_message_that_is_not_emp
         {"role": "assistant", "content": "raw verifier 2"},
     ]
     assert conversation.training_messages("prover", said[:1]) is None
+
+
+@pytest.mark.parametrize("protocol", ["nip", "debate", "mnip"])
+@settings(max_examples=20)
+@given(asked=st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=8))
+def test_messages_do_not_depend_on_what_was_asked_for_before(protocol, asked) -> None:
+    """The branches of a tree share a conversation, and a provider may change what it gets."""
+    shared = Conversation(rules_of(protocol), DATAPOINT, 0)
+    said = said_in(shared, shared.rules.protocol.num_episode_rounds)
+    other = [*said[:3], *(replace(each, channel_texts={"main": "No."}) for each in said[3:])]
+    for round_, takes_other in asked:
+        branch = other if takes_other else said
+        for agent in shared.rules.protocol.agent_names:
+            messages = shared.messages_for(agent, round_, branch)
+            fresh = Conversation(shared.rules, DATAPOINT, 0)
+            assert messages == fresh.messages_for(agent, round_, branch)
+            for message in messages:
+                message["content"] = "changed by a provider"
+
+
+def test_a_round_that_was_incomplete_is_read_again() -> None:
+    shared = Conversation(rules_of("debate"), DATAPOINT, 0)
+    said = said_in(shared, 4)
+    first = next(n for n, each in enumerate(said) if said[n + 1].round == each.round)
+    for agent in shared.rules.protocol.agent_names:
+        shared.messages_for(agent, 4, said[: first + 1])
+        fresh = Conversation(shared.rules, DATAPOINT, 0)
+        assert shared.messages_for(agent, 4, said) == fresh.messages_for(agent, 4, said)

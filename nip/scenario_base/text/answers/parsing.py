@@ -94,8 +94,9 @@ def split_decision(text: str) -> tuple[str, str | None]:
     The text of the decision has no markup and no punctuation around it.
     """
     lines = text.split("\n")
-    last = next((n for n in range(len(lines) - 1, -1, -1) if plain(lines[n])), 0)
-    found = _DECISION_LINE.fullmatch(_BEFORE_DECISION.sub("", plain(lines[last]), count=1))
+    read = ((number, plain(lines[number])) for number in range(len(lines) - 1, -1, -1))
+    last, line = next(((number, line) for number, line in read if line), (0, ""))
+    found = _DECISION_LINE.fullmatch(_BEFORE_DECISION.sub("", line, count=1))
     if found is None:
         return text.strip(), None
     body = "\n".join(lines[:last]).strip()

@@ -16,6 +16,7 @@ STOP_TOKEN = re.compile(
 
 # Struck out text is not markup: `~~accept~~` is a decision that was taken back.
 _MARKUP = re.compile(r"[*_`]|~{3,}|(?<!~)~(?!~)")
+_MARKS = "*_`~"
 _AROUND_LINE = " \t\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029#>-"
 
 
@@ -24,5 +25,14 @@ def plain(line: str) -> str:
 
     Fullwidth and other compatibility characters become those that they stand for.
     """
-    visible = STOP_TOKEN.sub("", INVISIBLE.sub("", line))
-    return unicodedata.normalize("NFKC", _MARKUP.sub("", visible)).strip(_AROUND_LINE)
+    # A line is often a whole paragraph, in which looking for a character takes far less time than
+    # matching an expression.
+    if not line.isascii():
+        line = INVISIBLE.sub("", line)
+    if "<" in line or "[" in line:
+        line = STOP_TOKEN.sub("", line)
+    if any(mark in line for mark in _MARKS):
+        line = _MARKUP.sub("", line)
+    if not line.isascii():
+        line = unicodedata.normalize("NFKC", line)
+    return line.strip(_AROUND_LINE)
