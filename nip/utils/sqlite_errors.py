@@ -17,13 +17,14 @@ _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-@contextmanager
-def readable_errors(path: Path | str, remedy: str = "start a new run") -> Iterator[None]:
-    """Raise errors of SQLite in a ``with`` block as ``StorageError`` or ``ResumeError``.
+class ReadableErrors:
+    """Context manager that raises errors of SQLite as ``StorageError`` or ``ResumeError``.
 
     ``StorageError`` is raised for disk, permissions and locks, ``ResumeError`` for damage.
-
     Others, such as those of wrong statements, are not changed.
+
+    It has no state and may be entered any number of times, also while it is entered: it is needed
+    for each statement, and a generator would take as long as a query.
 
     Parameters
     ----------
@@ -32,21 +33,29 @@ def readable_errors(path: Path | str, remedy: str = "start a new run") -> Iterat
     remedy : str
         What to do if the file is damaged and there is no copy.
     """
-    try:
-        with disk_errors(path):
-            yield
-    except sqlite3.DatabaseError as error:
+
+    def __init__(self, path: Path | str, remedy: str = "start a new run") -> None:
+        self._path = path
+        self._remedy = remedy
+
+    def __enter__(self) -> None:
+        """Enter the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Translate the error of the block, if it is one of SQLite."""
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
         code = basic_code(error)
-        if code in _PERMISSIONS:
-            raise storage_error(path, str(error), _PERMISSIONS[code]) from error
+        if code in _DISK or code in _PERMISSIONS:
+            remedy = {**_DISK, **_PERMISSIONS}[code]
+            raise storage_error(self._path, str(error), remedy) from error
         if code in _DAMAGE:
-            raise damaged(path, str(error), remedy) from error
+            raise damaged(self._path, str(error), self._remedy) from error
         if code in _LOCKED:
             raise StorageError(
-                f"{path} is locked by another program ({error}). Close what has it open, and start "
-                "again."
+                f"{self._path} is locked by another program ({error}). Close what has it open, and "
+                "start again."
             ) from error
-        raise
 
 
 @contextmanager

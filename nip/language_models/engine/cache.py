@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from nip.errors import ParameterError, StorageError
 from nip.utils.files import storage_errors
-from nip.utils.sqlite_errors import disk_errors, readable_errors
+from nip.utils.sqlite_errors import ReadableErrors, disk_errors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID
@@ -57,7 +57,7 @@ class ResponseCache:
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the entry with a key; None if there is none."""
         query = "SELECT entry FROM responses WHERE key = ?"
-        with readable_errors(self._path, _REMEDY):
+        with ReadableErrors(self._path, _REMEDY):
             row = self._connection.execute(query, (key,)).fetchone()
         if row is None:
             return None
@@ -67,7 +67,7 @@ class ResponseCache:
     def put(self, key: str, entry: Mapping[str, Any]) -> None:
         """Store an entry unless the key exists, so that all runs get the same completion."""
         text = json.dumps(dict(entry), ensure_ascii=False)
-        with readable_errors(self._path, _REMEDY), self._connection:
+        with ReadableErrors(self._path, _REMEDY), self._connection:
             self._connection.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
 
     def close(self) -> None:

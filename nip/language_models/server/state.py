@@ -13,7 +13,7 @@ from nip.language_models.server.tables import (
     ModelTable,
 )
 from nip.utils.files import kind_of_special_file
-from nip.utils.sqlite_errors import disk_errors, readable_errors
+from nip.utils.sqlite_errors import ReadableErrors, disk_errors
 
 LAYOUT_VERSION = 1
 
@@ -82,7 +82,7 @@ class EndpointState:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all changes made in the ``with`` block, or roll all of them back."""
-        with readable_errors(self._path):
+        with ReadableErrors(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from nip.errors import ResumeError, StorageError
-from nip.utils.sqlite_errors import basic_code, damaged, readable_errors
+from nip.utils.sqlite_errors import ReadableErrors, basic_code, damaged
 
 _UNCHANGING = "&immutable=1"
 _NOT_WRITABLE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
@@ -143,7 +143,7 @@ def _check_layout(
 @contextmanager
 def _refused_unless_readable(path: Path, remedy: str) -> Iterator[None]:
     try:
-        with readable_errors(path, remedy):
+        with ReadableErrors(path, remedy):
             yield
     except sqlite3.DatabaseError as error:
         raise ResumeError(

@@ -52,18 +52,16 @@ class RunJournal:
 
         ``train/3/1`` deletes ``train/3/1/0`` but not ``train/3/17``. The empty prefix deletes all.
         """
-        kept = "key NOT IN (SELECT value FROM json_each(?))"
-        names = json.dumps(list(keep))
+        top = prefix.rstrip("/")
+        # "0" is the character after "/", so the range is that of keys that begin with `top/`.
+        conditions = ["key = ? OR (key > ? AND key < ?)"] if top else []
+        values = [top, f"{top}/", f"{top}0"] if top else []
+        if keep:
+            conditions.append("key NOT IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(keep)))
+        where = " WHERE " + " AND ".join(f"({each})" for each in conditions) if conditions else ""
         with self._transactions() as connection:
-            if not prefix:
-                connection.execute(f"DELETE FROM journal WHERE {kept}", (names,))
-                return
-            top = prefix.rstrip("/")
-            # "0" is the character after "/", so this range is that of keys that begin with `top/`.
-            condition = f"(key = ? OR (key > ? AND key < ?)) AND {kept}"
-            connection.execute(
-                f"DELETE FROM journal WHERE {condition}", (top, f"{top}/", f"{top}0", names)
-            )
+            connection.execute(f"DELETE FROM journal{where}", values)
 
     def set_aside(self, prefix: str) -> None:
         """Rename all keys below a prefix, so that nothing reads these entries again.

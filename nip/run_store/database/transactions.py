@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nip.utils.sqlite_errors import file_of, readable_errors
+from nip.utils.sqlite_errors import ReadableErrors, file_of
 
 
 class Transactions:
@@ -23,7 +23,7 @@ class Transactions:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._path = file_of(connection)
+        self._errors = ReadableErrors(file_of(connection))
         self._lock = threading.RLock()
         self._depth = 0
         self._has_begun = False
@@ -36,13 +36,13 @@ class Transactions:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for a query, which sees the writes of an open transaction."""
-        with self._lock, readable_errors(self._path):
+        with self._lock, self._errors:
             yield self._connection
 
     @contextmanager
     def __call__(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection; commit the writes of the block, or roll them back on an error."""
-        with self._lock, readable_errors(self._path):
+        with self._lock, self._errors:
             self._begin_writing()
             begin, commit, undo = _statements(self._depth)
             self._connection.execute(begin)
