@@ -1,7 +1,7 @@
 """What one or several answers cost: tokens, reported dollars, and what is not certain."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from nip.language_models.chat import TokenUsage
@@ -128,7 +128,7 @@ class Account:
 
     def to_dict(self) -> dict[str, int]:
         """Return the counts as JSON-compatible data."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

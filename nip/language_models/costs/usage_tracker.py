@@ -112,6 +112,11 @@ class UsageTracker:
         if num_bytes:
             self.tokens_per_byte = max(self.tokens_per_byte, num_tokens / num_bytes)
 
+    def has_uncommitted(self, key: str) -> bool:
+        """Return whether usage with a key was counted and is not committed yet."""
+        index = bisect.bisect_left(self._uncommitted, key, key=itemgetter(0))
+        return index < len(self._uncommitted) and self._uncommitted[index][0] == key
+
     def commit(self, prefix: str = "") -> None:
         """Commit the usage of a journal key and of all keys below it.
 

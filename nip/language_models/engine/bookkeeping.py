@@ -38,6 +38,7 @@ class Bookkeeper:
         self._budget = budget
         self._warned: set[ModelSpec] = set()
         self._counted: set[str] = set()
+        self._new_dialogues: set[str] = set()
 
     @property
     def stores_answers(self) -> bool:
@@ -51,7 +52,11 @@ class Bookkeeper:
         """
         if self._journal is None:
             return
-        self._settle_sent(self._journal, dict(self._journal.below(prefix)))
+        entries = dict(self._journal.below(prefix))
+        if not entries:
+            self._new_dialogues.add(prefix)
+            return
+        self._settle_sent(self._journal, entries)
         for key, entry in self._journal.below(prefix):
             payer = entry.get("payer")
             # Entries of earlier versions have none; they are counted when a call asks for them.
@@ -69,7 +74,7 @@ class Bookkeeper:
 
     def recall(self, call: Call, digest: str, address: str) -> Completion | None:
         """Look a call up in journal and response cache."""
-        if self._journal is not None and call.key:
+        if self._journal is not None and self._may_be_stored(call):
             self._recount_failed(self._journal, call)
             found = read_journal(self._journal, call.key, digest)
             if found is not None:
@@ -97,7 +102,7 @@ class Bookkeeper:
             return
         lost = _charge_of_lost(worst_case(call.messages, call.sampling.max_tokens))
         entry = {
-            "num_failed": self._num_failed(self._journal, call.key),
+            "num_failed": self._num_failed(self._journal, call),
             "lost": {**_to_record(lost), "payer": _payer(call, lost)},
         }
         self._journal.put(f"{call.key}/{_SENT}", entry)
@@ -130,7 +135,7 @@ class Bookkeeper:
         self._tracker.record(call.agent, call.model, charge, key=call.key)
         self._note_charge(call, charge)
         if self._journal is not None and call.key:
-            number = self._num_failed(self._journal, call.key)
+            number = self._num_failed(self._journal, call)
             entry = {**_to_record(charge), "payer": _payer(call, charge)}
             self._journal.put(f"{call.key}/{_FAILED}/{number}", entry)
 
@@ -178,7 +183,7 @@ class Bookkeeper:
 
     def _recount_failed(self, journal: Journal, call: Call) -> None:
         """Count the failed requests of an earlier process."""
-        for number in range(self._num_failed(journal, call.key)):
+        for number in range(self._num_failed(journal, call)):
             key = f"{call.key}/{_FAILED}/{number}"
             entry = journal.get(key)
             assert entry is not None
@@ -186,11 +191,21 @@ class Bookkeeper:
                 continue
             self._tracker.record(call.agent, call.model, _from_record(entry), key=call.key)
 
-    def _num_failed(self, journal: Journal, key: str) -> int:
+    def _num_failed(self, journal: Journal, call: Call) -> int:
         number = 0
-        while journal.get(f"{key}/{_FAILED}/{number}") is not None:
-            number += 1
+        if self._may_be_stored(call):
+            while journal.get(f"{call.key}/{_FAILED}/{number}") is not None:
+                number += 1
         return number
+
+    def _may_be_stored(self, call: Call) -> bool:
+        """Return whether the journal may have charged answers or failures of a call.
+
+        Most dialogues are new: the journal had nothing of them at the start, and what was stored
+        since then is known without a query.
+        """
+        is_new = call.dialogue in self._new_dialogues and call.key.startswith(f"{call.dialogue}/")
+        return self._tracker.has_uncommitted(call.key) if is_new else bool(call.key)
 
     def _warn_once(self, model: ModelSpec, message: str) -> None:
         price = self._tracker.prices.get(model)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from nip.language_models.chat import ChatMessage, ModelSpec, Sampling
 
+_ENCODER = json.JSONEncoder(sort_keys=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -41,13 +43,13 @@ def request_digest(call: Call) -> str:
     has moved. Parameters that were added later are part of it only if they are set, so that runs of
     earlier versions can be resumed.
     """
-    sampling = call.sampling
+    sampling, extras = call.sampling, call.sampling.extras
     content = [
         call.model.provider,
         call.model.model_name,
         [[message["role"], message["content"]] for message in call.messages],
         [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed],
         call.sample_index,
-        *([sampling.extras] if sampling.extras else []),
+        *([extras] if extras else []),
     ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(content).encode()).hexdigest()

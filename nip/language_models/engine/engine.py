@@ -9,8 +9,9 @@ number of calls at once.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Self
 
 from nip.language_models.chat import ChatModel, Completion, ModelSpec
@@ -83,7 +84,7 @@ class Engine:
         self._build_model = build_model
         self._note_wait = note_wait
         self._queues: dict[ModelSpec, ModelQueue] = {}
-        self._under_way: set[asyncio.Task[Completion]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._end: LanguageModelError | None = None
         self._ending = asyncio.Event()
         # Seeded by the operating system, not by the run: jitter must differ between processes that
@@ -164,19 +165,21 @@ class Engine:
         retry_policy = RetryPolicy(self.options, self._jitter)
         num_tries = 0
         while True:
-            task = await self._start(queue, call, digest, ahead=num_tries > 0)
+            answer = await self._start(queue, call, digest, ahead=num_tries > 0)
             num_tries += 1
             try:
-                # Shielded, because the service bills a request that was sent: a cancelled caller
-                # must not keep its answer out of the journal.
-                return await asyncio.shield(task)
+                return await answer
             except LanguageModelError as error:
                 await self._prepare_retry(queue, retry_policy, error)
 
     async def _start(
         self, queue: ModelQueue, call: Call, digest: str, *, ahead: bool
-    ) -> asyncio.Task[Completion]:
-        """Wait for a slot and for the budget, then send a request in a separate task."""
+    ) -> asyncio.Future[Completion]:
+        """Wait for a slot and for the budget, then send a request; return its future answer.
+
+        It is sent in a separate task, because the service bills a request that was sent: a
+        cancelled caller must not keep its answer out of the journal.
+        """
         try:
             snapshot = await queue.enter(call, ahead)
         except ServiceUnavailableError as error:
@@ -190,23 +193,38 @@ class Engine:
             if isinstance(error, BudgetExceededError):
                 self._stop(error)
             raise
-        task = asyncio.create_task(self._ask(queue, snapshot, reservation, call, digest))
+        answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        ask = partial(self._ask, queue, snapshot, reservation, call, digest)
+        task = asyncio.create_task(self._settle(answer, ask))
         self._under_way.add(task)
-        task.add_done_callback(self._end_task)
-        return task
+        task.add_done_callback(self._under_way.discard)
+        return answer
+
+    async def _settle(
+        self, answer: asyncio.Future[Completion], ask: Callable[[], Awaitable[Completion]]
+    ) -> None:
+        """Give a future the outcome of a request, unless its caller was cancelled.
+
+        Unlike ``asyncio.shield`` this wakes the caller in the next turn of the event loop, not in
+        the one after it. With hundreds of calls under way a turn is long.
+        """
+        try:
+            completion = await ask()
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        else:
+            if not answer.done():
+                answer.set_result(completion)
 
     async def _reserve(self, call: Call) -> Reservation | None:
         if not self._budget.is_limited:
             return None
         worst = worst_case(call.messages, call.sampling.max_tokens)
         return await self._budget.reserve(call.model, worst)
-
-    def _end_task(self, task: asyncio.Task[Completion]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            # If the caller was cancelled, nobody retrieves the exception. Doing it here keeps
-            # asyncio from logging "Task exception was never retrieved".
-            task.exception()
 
     async def _ask(
         self,

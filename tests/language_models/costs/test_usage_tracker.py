@@ -84,6 +84,16 @@ def test_what_may_have_been_charged_is_no_cost_but_held_back() -> None:
     assert (account.num_calls, account.num_estimated_calls, account.num_lost_calls) == (1, 1, 1)
 
 
+def test_usage_is_uncommitted_until_its_prefix_is_committed() -> None:
+    tracker = UsageTracker(PRICES)
+    for key in ("train/0/1/0", "train/0/10/0"):
+        tracker.record("prover", MODEL, TokenUsage(1, 1), key=key)
+    assert not tracker.has_uncommitted("train/0/1")
+    assert tracker.has_uncommitted("train/0/1/0") and tracker.has_uncommitted("train/0/10/0")
+    tracker.commit("train/0/1")
+    assert not tracker.has_uncommitted("train/0/1/0") and tracker.has_uncommitted("train/0/10/0")
+
+
 def test_kept_usage_is_in_snapshots_until_it_is_released_or_committed() -> None:
     tracker = UsageTracker(PRICES)
     charges = [

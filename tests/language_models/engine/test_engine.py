@@ -12,7 +12,7 @@ from nip.language_models.costs.prices import Price, Prices
 from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.engine.cache import ResponseCache
 from nip.language_models.engine.engine import Engine
-from nip.language_models.engine.journal import MemoryJournal
+from nip.language_models.engine.journal import Entry, MemoryJournal
 from nip.language_models.engine.options import EngineOptions
 from nip.language_models.errors import (
     AuthenticationError,
@@ -68,6 +68,44 @@ def test_a_journalled_call_is_not_repeated_and_counted_once() -> None:
     assert model.asked == ["question 3"]
     assert second.stats.num_from_journal == 3
     assert second.usage_tracker.total.num_calls == 4
+
+
+class CountingJournal(MemoryJournal):
+    num_lookups = 0
+
+    def get(self, key: str) -> Entry | None:
+        self.num_lookups += 1
+        return super().get(key)
+
+
+async def ask_in_dialogues(journal: CountingJournal, *keys_and_dialogues: tuple[str, str]):
+    """Ask calls of dialogues that were counted before; return the requests and the lookups."""
+    model, num_before = FakeModel(), journal.num_lookups
+    async with engine_for(model, journal=journal) as engine:
+        for dialogue in ("d/0", "d/1"):
+            engine.recount(dialogue)
+        for key, dialogue in keys_and_dialogues:
+            await engine.complete(call(key, key=key, dialogue=dialogue))
+    return model.asked, journal.num_lookups - num_before
+
+
+def test_only_calls_of_dialogues_that_are_not_new_are_looked_up() -> None:
+    journal = CountingJournal()
+    first, second, third = ("d/0/0", "d/0"), ("d/0/1", "d/0"), ("d/1/0", "d/1")
+    assert run(ask_in_dialogues(journal, first, second)) == (["d/0/0", "d/0/1"], 0)
+    asked, num_lookups = run(ask_in_dialogues(journal, first, third))
+    assert asked == ["d/1/0"] and num_lookups > 0
+
+
+def test_an_answer_of_a_new_dialogue_is_not_asked_for_twice() -> None:
+    once = ("d/0/0", "d/0")
+    assert run(ask_in_dialogues(CountingJournal(), once, once))[0] == ["d/0/0"]
+
+
+def test_the_name_of_a_dialogue_does_not_hide_an_answer() -> None:
+    journal = CountingJournal()
+    run(ask_in_dialogues(journal, ("d/0/0", "d/0")))
+    assert run(ask_in_dialogues(journal, ("d/0/0", "d/1")))[0] == []
 
 
 def test_a_journal_that_answers_another_question_is_refused() -> None:
