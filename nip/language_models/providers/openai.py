@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar
 
 import httpx2
@@ -21,7 +21,11 @@ from nip.language_models.providers.connection import find_address, find_key, ope
 from nip.language_models.providers.error_translation import translate_error
 from nip.language_models.providers.replicas import Replica, Replicas, opening_of
 
-_PATH = "/chat/completions"
+
+@lru_cache(maxsize=64)
+def _url_of_completions(base_url: httpx2.URL) -> str:
+    """Return the whole URL, which the SDK would otherwise join and parse for each request."""
+    return str(base_url.copy_with(raw_path=base_url.raw_path + b"chat/completions"))
 
 
 @register_chat_provider("openai")
@@ -86,7 +90,9 @@ class OpenAIChatModel(ProvidedChatModel):
             # Raised outside of `except`, so that it is not chained to the SDK's exception, whose
             # request contains the API key.
             raise response
-        return read_completion(response.content, response.headers, self._spec)
+        # A dictionary, because each look-up in the headers of httpx2 decodes all of them.
+        headers = dict(response.headers.items())
+        return read_completion(response.content, headers, self._spec)
 
     async def _post(
         self, body: dict[str, Any], replica: Replica
@@ -95,7 +101,8 @@ class OpenAIChatModel(ProvidedChatModel):
             # The timeout of the HTTP client applies to each read, not to the whole response.
             async with asyncio.timeout(self._context.timeout_s):
                 with replica.clients.lend() as client:
-                    return await client.post(_PATH, cast_to=httpx2.Response, body=body)
+                    url = _url_of_completions(client.base_url)
+                    return await client.post(url, cast_to=httpx2.Response, body=body)
         except (OpenAIError, httpx2.HTTPError, OSError, UnicodeEncodeError) as error:
             return translate_error(error, replica.spec)
 
