@@ -312,23 +312,26 @@ def _has_tensors(hyper_params: HyperParameters) -> bool:
 
 
 def _with_known_kernels(experiment: CheckedExperiment) -> CheckedExperiment:
-    """Compile kernels if they are wanted; where that fails, say so and switch them off.
+    """Compile kernels if they are wanted; where that fails, switch them off.
 
-    Thus a run knows by which of both it was computed, and says so if it is resumed otherwise.
+    Thus a run knows by which of both it was computed, and says so if it is resumed otherwise. Users
+    are told where networks would have had kernels; where only updates have, there is little lost.
     """
     settings, spec = experiment.settings, scenario_specs[experiment.hyper_params.scenario]
-    if not spec.has_kernels or settings.device != "cpu" or settings.native_kernels == "off":
+    has_updates = spec.data == "tensordict"
+    if not has_updates or settings.device != "cpu" or settings.native_kernels == "off":
         return experiment
     from nip.native.kernels import unavailable_reason
 
     reason = unavailable_reason()
     if reason is None:
         return experiment
-    warn_user(
-        f"Networks are computed by PyTorch alone, which takes about twice as long as with compiled "
-        f"kernels: {reason}. Install a C++ compiler, such as g++, or set "
-        "settings.native_kernels=off, which changes nothing but this message."
-    )
+    if spec.has_kernels:
+        warn_user(
+            f"Networks are computed by PyTorch alone, which takes about twice as long as with "
+            f"compiled kernels: {reason}. Install a C++ compiler, such as g++, or set "
+            "settings.native_kernels=off, which changes nothing but this message."
+        )
     return replace(experiment, settings=replace(settings, native_kernels="off"))
 
 

@@ -1,1 +1,1 @@
-"""Layers of small networks, by compiled kernels where there are any and by PyTorch elsewhere."""
+"""Layers and updates of small networks by compiled kernels, where there are any."""

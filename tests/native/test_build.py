@@ -105,3 +105,14 @@ def test_a_run_without_a_compiler_says_so_and_is_recorded_as_such(
         result = run_experiment(params, progress=False, **folders)
     settings = yaml.safe_load((result.folder / "settings.yaml").read_text())
     assert settings["native_kernels"] == "off"
+
+
+@pytest.mark.whole_run
+def test_a_run_whose_updates_alone_would_use_kernels_is_recorded_without_a_message(
+    no_compiler: None, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    params = make_params("toy", rl={"num_iterations": 1})
+    result = run_experiment(params, progress=False, runs_dir=str(tmp_path / "runs"))
+    settings = yaml.safe_load((result.folder / "settings.yaml").read_text())
+    assert settings["native_kernels"] == "off"
+    assert not [each for each in recwarn if "compiler" in str(each.message)]

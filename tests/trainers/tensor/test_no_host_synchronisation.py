@@ -1,5 +1,6 @@
 """With fixed shapes, neither a step of the environments nor an update waits for the device."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
+from nip.native.kernels import native_kernels
 from nip.trainers.registry import build_trainer
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
@@ -51,6 +53,13 @@ def test_the_mode_allows_what_does_not_wait() -> None:
     with NoHostSynchronisation():
         torch.where(NUMBERS > 1, NUMBERS, 0.0).index_select(0, torch.arange(2)).double()
     assert NUMBERS.tolist() == [0, 1, 2]
+
+
+@pytest.fixture(autouse=True)
+def _no_kernels() -> Iterator[None]:
+    """Compute as accelerators do, which have no kernels."""
+    with native_kernels(False):
+        yield
 
 
 def fixed_trainer(

@@ -5,13 +5,20 @@ anew. For small networks with many tensors this takes longer than the arithmetic
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-OPTIONS = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay")
+from nip.native.adam import Moments, adam_step
+
+NUMBERS = ("lr", "eps", "weight_decay", "amsgrad", "maximize")
+OPTIONS = (*NUMBERS, "betas", "decoupled_weight_decay")
 """Options of a group that enter the update."""
+
+_options_of = itemgetter(*OPTIONS)
 
 
 class _Lists(NamedTuple):
@@ -23,6 +30,21 @@ class _Lists(NamedTuple):
     squares: list[Tensor]
     largest_squares: list[Tensor]
     steps: list[Tensor]
+
+
+class _Joint(NamedTuple):
+    """Groups that are updated in one call."""
+
+    indices: list[int]
+    """Indices of the groups, which have equal options."""
+
+    lists: _Lists
+    """Tensors of all groups."""
+
+    counter: Tensor
+    """Number of steps of each parameter; the states hold its entries, (parameter,)."""
+
+    moments: Moments
 
 
 SKIP = "skip"
@@ -39,12 +61,8 @@ class _JointStep(torch.optim.Adam):
     _lists: list[_Lists] | None = None
     """Of each group: what has a gradient."""
 
-    _joint: Sequence[tuple[dict[str, Any], _Lists]] = ()
-    """Groups with different options, each with the tensors of all groups like it."""
-
-    _counters: list[tuple[int, Tensor]]
-    """Index of a group, and the number of steps of each of its tensors in the lists; the states
-    hold its entries."""
+    _joints: Sequence[_Joint] = ()
+    """Groups with different options, each with all groups like it."""
 
     _seen: Any = None
     """What the lists depend on."""
@@ -68,13 +86,11 @@ class _JointStep(torch.optim.Adam):
             with torch.enable_grad():
                 loss = closure()
         with torch.no_grad():
-            self._collect()
-            for index, counter in self._counters:
-                skip = self._skips(self.param_groups[index])
-                counter.add_(1 if skip is None else 1 - skip)
-            for group, lists in self._joint:
-                lists.gradients[:] = [each.grad for each in lists.params if each.grad is not None]
-                self._update(group, lists)
+            gradients = self._collect()
+            for joint in self._joints:
+                own = chain.from_iterable(gradients[index] for index in joint.indices)
+                joint.lists.gradients[:] = [each for each in own if each is not None]
+                self._update(joint)
         return loss
 
     def _skips(self, group: dict[str, Any]) -> Tensor | None:
@@ -82,61 +98,76 @@ class _JointStep(torch.optim.Adam):
         given = [each for each in (self.found_inf, group.get(SKIP)) if each is not None]
         return torch.stack(given).amax() if len(given) > 1 else (given or [None])[0]
 
-    def _update(self, group: dict[str, Any], lists: _Lists) -> None:
-        is_decoupled = group["decoupled_weight_decay"]
+    def _update(self, joint: _Joint) -> None:
+        lists, group = joint.lists, self.param_groups[joint.indices[0]]
+        skip = self._skips(group)
+        joint.counter.add_(1 if skip is None else 1 - skip)
+        options = {name: group[name] for name in NUMBERS}
+        betas, is_decoupled = group["betas"], group["decoupled_weight_decay"]
+        if adam_step(
+            lists.params,
+            lists.gradients,
+            joint.moments,
+            joint.counter,
+            skip,
+            betas=betas,
+            is_decoupled=is_decoupled,
+            **options,
+        ):
+            return
         update = torch._fused_adamw_ if is_decoupled else torch._fused_adam_
-        beta1, beta2 = group["betas"]
-        update(
-            *lists,
-            lr=group["lr"],
-            beta1=beta1,
-            beta2=beta2,
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            amsgrad=group["amsgrad"],
-            maximize=group["maximize"],
-            found_inf=self._skips(group),
-        )
+        update(*lists, beta1=betas[0], beta2=betas[1], found_inf=skip, **options)
 
-    def _collect(self) -> None:
-        """Collect the tensors of the groups, if there are others than in the step before."""
-        has_gradient = [
-            [parameter.grad is not None for parameter in group["params"]]
-            for group in self.param_groups
+    def _collect(self) -> list[list[Tensor | None]]:
+        """Collect the tensors of the groups, if there are others than in the step before.
+
+        Returns
+        -------
+        gradients : list of list of Tensor or None
+            The gradients of each group.
+        """
+        gradients = [
+            [parameter.grad for parameter in group["params"]] for group in self.param_groups
         ]
+        has_gradient = [[each is not None for each in of_group] for of_group in gradients]
         is_new = self._lists is None or self._seen != (id(self.state), has_gradient)
         if is_new or self._moved():
-            self._lists, self._counters, self._keys = [], [], ()
-            for index, group in enumerate(self.param_groups):
+            self._lists, self._joints, self._keys = [], (), ()
+            for group in self.param_groups:
                 lists = _Lists([], [], [], [], [], [])
                 self._init_group(group, *lists)
-                self._share_counter(index, lists)
                 self._lists.append(lists)
             self._seen = id(self.state), has_gradient
         self._join()
+        return gradients
 
     def _join(self) -> None:
-        """Join the tensors of groups with equal options, if these were not equal before."""
+        """Join the tensors of groups with equal options, if others were equal before."""
         assert self._lists is not None
         keys = [_key(*pair) for pair in zip(self.param_groups, self._lists, strict=True)]
         if keys == self._keys:
             return
-        joint: dict[tuple[Any, ...], tuple[dict[str, Any], _Lists]] = {}
-        for key, group, lists in zip(keys, self.param_groups, self._lists, strict=True):
+        joint: dict[tuple[Any, ...], list[int]] = {}
+        for index, (key, lists) in enumerate(zip(keys, self._lists, strict=True)):
             if lists.params:
-                _, joined = joint.setdefault(key, (group, _Lists([], [], [], [], [], [])))
-                for all_tensors, more in zip(joined, lists, strict=True):
-                    all_tensors.extend(more)
-        self._joint, self._keys = list(joint.values()), keys
+                joint.setdefault(key, []).append(index)
+        if list(joint.values()) != [each.indices for each in self._joints]:
+            self._joints = [self._joined(indices) for indices in joint.values()]
+        self._keys = keys
 
-    def _share_counter(self, index: int, lists: _Lists) -> None:
-        """Make the steps of some parameters entries of one tensor, which takes one addition."""
-        if lists.steps:
-            counter = torch.stack(lists.steps)
-            self._counters.append((index, counter))
-            lists.steps[:] = counter.unbind()
-            for parameter, step in zip(lists.params, lists.steps, strict=True):
+    def _joined(self, indices: list[int]) -> _Joint:
+        """Join the tensors of some groups, and make their steps entries of one tensor."""
+        assert self._lists is not None
+        parts = [self._lists[index] for index in indices]
+        counter = torch.stack([step for part in parts for step in part.steps])
+        entries = iter(counter.unbind())
+        for part in parts:
+            part.steps[:] = islice(entries, len(part.steps))
+            for parameter, step in zip(part.params, part.steps, strict=True):
                 self.state[parameter]["step"] = step
+        lists = _Lists(*(list(chain.from_iterable(each)) for each in zip(*parts, strict=True)))
+        moments = Moments(lists.means, lists.squares, lists.largest_squares)
+        return _Joint(indices, lists, counter, moments)
 
     def _moved(self) -> bool:
         """Return whether states or parameters were replaced.
@@ -158,7 +189,7 @@ class _JointStep(torch.optim.Adam):
 def _key(group: dict[str, Any], lists: _Lists) -> tuple[Any, ...]:
     """Return what groups that are updated in one call have in common."""
     kinds = (lists.params[0].device, lists.params[0].dtype) if lists.params else ()
-    return (*(group[name] for name in OPTIONS), id(group.get(SKIP)), *kinds)
+    return (*_options_of(group), id(group.get(SKIP)), *kinds)
 
 
 def _last_learning(group: dict[str, Any]) -> Tensor | None:

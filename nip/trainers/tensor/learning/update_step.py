@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nip.errors import DivergenceError
+from nip.native.adam import clip_norm
 from nip.rl_objectives import Objective
 from nip.trainers.core.own_loops import StopTraining
 from nip.utils.ranks import current_ranks
@@ -216,20 +217,21 @@ class UpdateStep:
         ]
         count, self._num_accumulated = self._num_accumulated, 0
         self._ranks.average_gradients(parameters)
-        learning = [parameter for parameter in parameters if parameter.grad is not None]
-        if not learning:
+        gradients = _gradients_of(parameters)
+        if not gradients:
             return None
         if count > 1:
-            for parameter in learning:
-                parameter.grad = parameter.grad / count
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    parameter.grad = parameter.grad / count
+            gradients = _gradients_of(parameters)
         if self._scaler is not None:
             self._scale_before = self._scaler.get_scale()
             self._scaler.unscale_(self._optimizer)
             self._scaler.update()
-        gradients = [parameter.grad for parameter in learning]
         norm = clip_norm_(gradients, self.max_grad_norm, may_wait=not self.defers_checks)
         if self.max_grad_value is not None:
-            nn.utils.clip_grad_value_(learning, self.max_grad_value)
+            nn.utils.clip_grad_value_(parameters, self.max_grad_value)
         return norm
 
     def _overflowed(self) -> bool:
@@ -291,14 +293,18 @@ def clip_norm_(
 ) -> Tensor:
     """Scale gradients down to a joint norm, as ``nn.utils.clip_grad_norm_`` does, but faster.
 
-    With ``may_wait`` the host asks whether they exceed it, and leaves them alone if they do not;
-    otherwise they are multiplied by 1 then.
+    A compiled kernel does so where there is one. In PyTorch, with ``may_wait`` the host asks
+    whether they exceed it, and leaves them alone if they do not; otherwise they are multiplied by 1
+    then.
 
     Returns
     -------
     norm : Tensor
         The joint norm before, ().
     """
+    by_kernel = clip_norm(gradients, max_norm)
+    if by_kernel is not None:
+        return by_kernel
     if len({(gradient.dtype, gradient.get_device()) for gradient in gradients}) > 1:
         norm = nn.utils.get_total_norm(gradients)
     else:
@@ -308,6 +314,10 @@ def clip_norm_(
         if not (may_wait and factor >= 1.0):
             torch._foreach_mul_(gradients, factor)
     return norm
+
+
+def _gradients_of(parameters: list[nn.Parameter]) -> list[Tensor]:
+    return [gradient for each in parameters if (gradient := each.grad) is not None]
 
 
 def _loss_names(metrics: TensorDictBase) -> list[str]:

@@ -9,9 +9,10 @@ from tensordict import TensorDict
 from torch import nn
 
 from nip.errors import DivergenceError
+from nip.native.kernels import native_kernels, unavailable_reason
 from nip.rl_objectives import Objective
 from nip.trainers.tensor.learning.joint_adam import JointAdam
-from nip.trainers.tensor.learning.update_step import NonFiniteLoss, UpdateStep
+from nip.trainers.tensor.learning.update_step import NonFiniteLoss, UpdateStep, clip_norm_
 from nip.utils.ranks import Ranks
 from tests.experiments import make_instance, make_params, make_trainer
 
@@ -78,7 +79,14 @@ def watch_norms(optimizer):
     return seen
 
 
-def test_a_step_is_bit_by_bit_backward_clip_and_step():
+@pytest.mark.parametrize("uses_kernels", [False, True])
+def test_a_step_is_bit_by_bit_backward_clip_and_step(uses_kernels):
+    with native_kernels(uses_kernels):
+        check_a_step(uses_kernels)
+
+
+def check_a_step(uses_kernels):
+    """Compare three steps with backward, clipping and Adam by PyTorch."""
     ours, plain = make_objective(), make_objective()
     step, _ = begin(
         ours,
@@ -92,7 +100,10 @@ def test_a_step_is_bit_by_bit_backward_clip_and_step():
         loss = plain(batch)["loss_fit"]
         loss.backward()
         gradients = [parameter.grad for parameter in plain.layer.parameters()]
-        norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        # The kernel adds squares in double precision.
+        is_double = uses_kernels and unavailable_reason() is None
+        norm = (flat.double() if is_double else flat).norm().float()
         torch.testing.assert_close(norm, nn.utils.get_total_norm(gradients))
         nn.utils.clip_grads_with_norm_(plain.layer.parameters(), 0.5, norm)
         optimizer.step()
@@ -140,6 +151,31 @@ def test_what_reaches_the_optimizer_keeps_both_limits(
         assert value <= (max_value or inf) * (1 + 1e-6)
     if max_norm is max_value is None:
         assert [norm for norm, _ in seen] == pytest.approx(norms)
+
+
+@pytest.mark.parametrize("uses_kernels", [False, True])
+@pytest.mark.parametrize("may_wait", [False, True])
+def test_gradients_are_scaled_to_the_limit(uses_kernels, may_wait):
+    """The norm of 35 ones, 16 times -2 and a 1 is 10; the limit 5 halves them."""
+    for limit, factor in ((5.0, 0.5), (20.0, 1.0), (None, 1.0)):
+        gradients = [torch.ones(5, 7), torch.full((16,), -2.0), torch.ones(()), torch.ones(0)]
+        copies = [gradient.clone() for gradient in gradients]
+        with native_kernels(uses_kernels):
+            norm = clip_norm_(copies, limit, may_wait=may_wait)
+        assert norm.shape == ()
+        assert float(norm) == 10.0
+        for one, two in zip(copies, gradients, strict=True):
+            torch.testing.assert_close(one, factor * two, rtol=3e-7, atol=0)
+
+
+@pytest.mark.parametrize("uses_kernels", [False, True])
+@pytest.mark.parametrize("bad", [nan, inf])
+def test_a_norm_that_is_not_finite_is_returned(uses_kernels, bad):
+    gradients = [torch.ones(3), torch.tensor([1.0, bad])]
+    with native_kernels(uses_kernels):
+        assert clip_norm_(gradients, None).item() == pytest.approx(bad, nan_ok=True)
+        assert torch.equal(gradients[0], torch.ones(3))
+        assert clip_norm_(gradients, 1.0).item() == pytest.approx(bad, nan_ok=True)
 
 
 def test_three_minibatches_a_step_make_three_steps_of_eight():
