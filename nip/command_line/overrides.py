@@ -9,7 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 
-from nip.command_line.value_types import mapping_parameter, type_of
+from nip.command_line import value_types
+from nip.command_line.value_types import mapping_parameter
 from nip.errors import ParameterError, shown
 
 
@@ -101,7 +102,7 @@ def unknown_name_in(tree: Mapping[str, Any], parts: Sequence[str]) -> str | None
 
 def unknown_names_in(tree: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
     """Yield a message for each name of a composed tree that is not in the tree of defaults."""
-    yield from _unknown_below(tree, given, tree, ())
+    yield from _unknown_below(tree, given, tree, (), value_types.root_type())
 
 
 def _unknown_below(
@@ -109,15 +110,16 @@ def _unknown_below(
     given: Mapping[str, Any],
     root: Mapping[str, Any],
     path: tuple[str, ...],
+    kind: value_types.ValueType,
 ) -> Iterator[str]:
+    if kind.is_mapping:
+        return
     for name, value in given.items():
         here = (*path, str(name))
-        if type_of(path).is_mapping:
-            return
         if name not in tree:
             yield _unknown(here, ".".join(path), str(name), tree, root)
         elif isinstance(value, Mapping) and isinstance(tree[name], Mapping):
-            yield from _unknown_below(tree[name], value, root, here)
+            yield from _unknown_below(tree[name], value, root, here, kind.below(str(name)))
 
 
 def _unknown(

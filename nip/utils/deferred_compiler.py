@@ -1,9 +1,10 @@
 """Importing PyTorch's compiler when something is compiled, and not before.
 
 When TensorDict and TorchRL are imported, and when an optimizer of PyTorch is built, they mark
-functions for ``torch.compile``, and import ``torch._dynamo`` for that. This takes a quarter of the
-time until the first rollout of a run that compiles nothing. So importing this module puts a
-:class:`DeferredCompiler` in its place, unless the compiler has been imported before.
+functions for ``torch.compile``, and import ``torch._dynamo`` for that; connecting processes clears
+a cache of it. This takes a quarter of the time until the first rollout of a run that compiles
+nothing. So importing this module puts a :class:`DeferredCompiler` in its place, unless the compiler
+has been imported before.
 """
 
 import functools
@@ -30,6 +31,12 @@ class DeferredCompiler(ModuleType):
         self._lock = threading.RLock()
         self._compiler: ModuleType | None = None
         self._allowed: list[Any] = []
+        self.trace_rules = DeferredTraceRules(self)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the compiler has been imported."""
+        return self._compiler is not None
 
     def assume_constant_result(self, fn: Any) -> Any:
         """Mark a function whose result is a constant in compiled code."""
@@ -82,6 +89,27 @@ class DeferredCompiler(ModuleType):
                     compiler.allow_in_graph(fn)
                 self._compiler = compiler
             return self._compiler
+
+
+class DeferredTraceRules(ModuleType):
+    """What stands for ``torch._dynamo.trace_rules`` until somebody needs more of it.
+
+    Connecting processes clears the cache of these rules, which is empty before they are imported.
+    """
+
+    def __init__(self, compiler: DeferredCompiler) -> None:
+        super().__init__(f"{_NAME}.trace_rules", self.__doc__)
+        self._compiler = compiler
+
+    def clear_lru_cache(self) -> None:
+        """Forget what was looked up, if anything was."""
+        if self._compiler.is_loaded:
+            self.__getattr__("clear_lru_cache")()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(self._compiler._load().trace_rules, name)
 
 
 if _NAME not in sys.modules:

@@ -15,6 +15,10 @@ weight.sum().backward()
 optimizer.step()
 optimizer.zero_grad()
 optimizer.load_state_dict(optimizer.state_dict())
+import torch.distributed
+store = torch.distributed.HashStore()
+torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+torch.distributed.destroy_process_group()
 assert isinstance(sys.modules["torch._dynamo"], DeferredCompiler)
 """
 COMPILE = """
@@ -38,6 +42,12 @@ assert torch._dynamo is sys.modules["torch._dynamo"]
 assert len(graphs) == 2, "the code before and after the function that is not compiled"
 assert any(node.target is opaque for node in graphs[0].graph.nodes)
 from torch._dynamo import trace_rules
+assert deferred.trace_rules.__name__ == trace_rules.__name__ == "torch._dynamo.trace_rules"
+assert deferred.trace_rules._allowed_callable_ids is trace_rules._allowed_callable_ids
+trace_rules.get_tensor_method()
+assert trace_rules.get_tensor_method.cache_info().currsize > 0
+deferred.trace_rules.clear_lru_cache()
+assert trace_rules.get_tensor_method.cache_info().currsize == 0
 assert all(id(fn) in trace_rules._allowed_callable_ids for fn in deferred._allowed)
 assert len(deferred._allowed) > 1, "TensorDict's marks"
 td = tensordict.TensorDict({"a": torch.ones(2)}, [2])
