@@ -6,7 +6,6 @@ milliseconds, and can be killed as any process can.
 
 import gc
 import importlib
-import io
 import json
 import os
 import signal
@@ -45,6 +44,13 @@ PRELOADED = [
     "uvicorn",
 ]
 """What experiments import, besides what is registered."""
+
+EXPERIMENTS = [
+    {"scenario": "code_validation", "trainer": "pure_text_ei", "dataset": "any"},
+    {"scenario": "graph_isomorphism", "trainer": "vanilla_ppo", "dataset": "any"},
+    {"scenario": "toy", "trainer": "vanilla_ppo", "dataset": "witness"},
+]
+"""Experiments whose parameters have most of all types."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,10 @@ class ForkServer:
             raise TimeoutError(f"{function} took {seconds} s: {fork.kill().stderr}")
         return ending
 
+    def import_all(self, *modules: str) -> None:
+        """Import modules that few forks need, so that the next forks need not."""
+        self.request({"import": modules})
+
     def close(self) -> None:
         """End the interpreter."""
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -220,13 +230,16 @@ def serve() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)
-    # What is alive now stays alive: collecting garbage in the forks need not look at it.
-    gc.collect()
-    gc.freeze()
+    _keep_all()
     for line in requests:
         message = json.loads(line)
+        answer: int | None = None
         if "wait" in message:
             answer = _wait(message["wait"], message["seconds"])
+        elif "import" in message:
+            for name in message["import"]:
+                importlib.import_module(name)
+            _keep_all()
         else:
             answer = os.fork()
             if answer == 0:
@@ -234,6 +247,12 @@ def serve() -> None:
                 answers.close()
                 os._exit(_run(message))
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def _keep_all() -> None:
+    """Let what is alive now stay alive: collecting garbage in the forks need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def _wait(pid: int, seconds: float) -> int | None:
@@ -293,16 +312,23 @@ def _import_all() -> None:
     for registry in (trainer_registry, scenario_registry, protocol_registry):
         for name in registry.names():
             registry[name]
-    _draw_something()
+    _spare_forks_work()
 
 
-def _draw_something() -> None:
-    """Draw a figure, so that the forks find the fonts in memory."""
-    from nip.run_store.report.plot_style import new_figure
+def _spare_forks_work() -> None:
+    """Do what each run would do again with the same result, and let none draw its curves.
 
-    figure = new_figure(1, 1)
-    figure.subplots().set_title("title", fontweight="bold")
-    figure.savefig(io.BytesIO(), format="png")
+    Runs whose imports matter start from the other interpreter, and draw.
+    """
+    from nip.parameters import HyperParameters
+    from nip.run_store.environment import describe_start
+    from tests.pictures import empty_pictures
+
+    for experiment in EXPERIMENTS:
+        params = HyperParameters.from_dict({"interaction_protocol": "nip", **experiment})
+        HyperParameters.from_dict(params.to_dict())
+    describe_start({})
+    empty_pictures().start()
 
 
 def main() -> None:

@@ -43,6 +43,12 @@ def work(folder: str, fatal: Sequence[int] = (), *, keeps_training: bool = False
     Worker(Path(folder), None).run()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imports() -> None:
+    """Import what workers import, once for all of them."""
+    fork_server().import_all("peft", "transformers")
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("base"))
