@@ -41,37 +41,13 @@ class ShapeCheck:
     def __init__(self, function: types.FunctionType) -> None:
         # Kept, so that no other code gets the address by which this check is found.
         self.code = function.__code__
-        self._known: dict[Any, set[Any]] = {}
-        self._checked = self._prepare(function)
+        self.known: dict[Any, set[Any]] = {}
+        """For all that was right to be given, what was right to be returned."""
 
-    def call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Call the function, and check what it is given and what it returns."""
-        if self._checked is None:
-            return function(*args, **kwargs)
-        given = _shapes_in((args, kwargs))
-        if given not in self._known:
-            result = self._call_checked(function, args, kwargs)
-            self._known[given] = {_shapes_in(result)}
-            return result
-        result = function(*args, **kwargs)
-        returned = _shapes_in(result)
-        if returned not in self._known[given]:
-            self._call_checked(lambda *_args, **_kwargs: result, args, kwargs)
-            self._known[given].add(returned)
-        return result
+        self._function = function
 
-    def _call_checked(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        assert self._checked is not None
-        _running.function = function
-        return self._checked(*args, **kwargs)
-
-    @staticmethod
-    def _prepare(function: types.FunctionType) -> Callable[..., Any] | None:
-        """Return a checked function that calls the running one; None if there are no shapes."""
-        hints = inspect.get_annotations(function)
-        if not any(isinstance(hint, str) or _has_shape(hint) for hint in hints.values()):
-            return None
-
+    @functools.cached_property
+    def _checked(self) -> Callable[..., Any]:
         running = _running
 
         def call_running(*args: Any, **kwargs: Any) -> Any:
@@ -79,9 +55,19 @@ class ShapeCheck:
 
         # Names in annotations are looked up in the module of the function.
         caller = types.FunctionType(
-            call_running.__code__, function.__globals__, closure=call_running.__closure__
+            call_running.__code__, self._function.__globals__, closure=call_running.__closure__
         )
-        return _jaxtyped(functools.update_wrapper(caller, function), typechecker=checked)
+        return _jaxtyped(functools.update_wrapper(caller, self._function), typechecker=checked)
+
+    def call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call the function, and check what it is given and what it returns."""
+        _running.function = function
+        return self._checked(*args, **kwargs)
+
+
+def has_shapes(function: types.FunctionType) -> bool:
+    """Tell whether there may be shapes among the annotations of a function."""
+    return any(map(_has_shape, inspect.get_annotations(function).values()))
 
 
 def _has_shape(hint: Any) -> bool:
@@ -90,24 +76,29 @@ def _has_shape(hint: Any) -> bool:
     return isinstance(hint, str) or any(_has_shape(part) for part in get_args(hint))
 
 
-@functools.cache
-def _array_types() -> tuple[type, ...]:
-    import numpy as np
-    import torch
-
-    return torch.Tensor, np.ndarray
-
-
 def _shapes_in(value: Any) -> Any:
     """Return all that a check of this value can depend on."""
     kind = type(value)
-    if isinstance(value, _array_types()):
-        return kind, tuple(value.shape), value.dtype
-    if isinstance(value, (tuple, list)):
-        return kind, *[_shapes_in(part) for part in value]
-    if isinstance(value, dict):
-        return kind, *[(key, _shapes_in(part)) for key, part in value.items()]
-    return kind
+    look = _looks.get(kind)
+    if look is None:
+        look = _looks[kind] = _how_to_look_at(kind)
+    return look(value)
+
+
+_looks: dict[type, Callable[[Any], Any]] = {}
+
+
+def _how_to_look_at(kind: type) -> Callable[[Any], Any]:
+    import numpy as np
+    import torch
+
+    if issubclass(kind, torch.Tensor | np.ndarray):
+        return lambda array: (kind, array.shape, array.dtype)
+    if issubclass(kind, tuple | list):
+        return lambda parts: (kind, *map(_shapes_in, parts))
+    if issubclass(kind, dict):
+        return lambda parts: (kind, *parts, *map(_shapes_in, parts.values()))
+    return lambda _: kind
 
 
 def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
@@ -123,17 +114,31 @@ def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
         if hasattr(decorated, "is_shape_checked"):
             # A dataclass with a constructor of its own.
             return decorated
+        if not has_shapes(decorated):
+            return decorated
         import torch
+
+        # A function within another is made anew with each call of that.
+        check = _checks.get(id(decorated.__code__))
+        if check is None:
+            check = _checks[id(decorated.__code__)] = ShapeCheck(decorated)
 
         @functools.wraps(decorated)
         def call(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling():
                 return decorated(*args, **kwargs)
-            # A function within another is made anew with each call of that.
-            check = _checks.get(id(decorated.__code__))
-            if check is None:
-                check = _checks[id(decorated.__code__)] = ShapeCheck(decorated)
-            return check.call(decorated, args, kwargs)
+            given = (*map(_shapes_in, args), _shapes_in(kwargs)) if kwargs else _shapes_in(args)
+            known = check.known.get(given)
+            if known is None:
+                result = check.call(decorated, args, kwargs)
+                check.known[given] = {_shapes_in(result)}
+                return result
+            result = decorated(*args, **kwargs)
+            returned = _shapes_in(result)
+            if returned not in known:
+                check.call(lambda *_args, **_kwargs: result, args, kwargs)
+                known.add(returned)
+            return result
 
         call.is_shape_checked = True  # type: ignore[attr-defined]
         return call
