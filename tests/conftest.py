@@ -113,7 +113,7 @@ NUMERICS = (
     "scenarios/image_classification/test_",
     "trainers/tensor/learning/",
 )
-MARKERS = {"whole_run": WHOLE_RUNS, "numerics": NUMERICS}
+MARKERS = {"slow": (), "whole_run": WHOLE_RUNS, "numerics": NUMERICS}
 """Markers of folders and files, by the beginning of their paths."""
 
 
@@ -122,9 +122,19 @@ def _begins_with(path: Path, beginnings: tuple[str, ...]) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import the files of whole runs if these are left out."""
-    leaves_out = "not whole_run" in config.option.markexpr
-    return True if leaves_out and _begins_with(collection_path, WHOLE_RUNS) else None
+    """Do not even import files without any of the tests that are chosen by a marker."""
+    if collection_path.suffix != ".py":
+        return None
+    words = config.option.markexpr.split(" and ")
+    if "not whole_run" in words and _begins_with(collection_path, WHOLE_RUNS):
+        return True
+    needed = [marker for marker in MARKERS if marker in words]
+    return None if all(_may_have(collection_path, marker) for marker in needed) else True
+
+
+def _may_have(path: Path, marker: str) -> bool:
+    """Tell whether a file may have tests with a marker."""
+    return _begins_with(path, MARKERS[marker]) or f"mark.{marker}" in path.read_text("utf-8")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
