@@ -8,6 +8,8 @@ MAX_DEPTH = 100
 """Depth to which lists and objects may be nested, far below what encoding them again can take."""
 
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+_SCALARS = (bool, int, float, str)
+_EXACT = json.JSONEncoder(ensure_ascii=False)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -18,8 +20,8 @@ def dump_exactly(value: Any) -> str:
     become lists. For a key that is not a string (JSON would convert it) or a value of an
     unsupported type, ``TypeError`` is raised; the message names its path.
     """
-    _check(value, "state")
-    return json.dumps(value, ensure_ascii=False)
+    _check(value)
+    return _EXACT.encode(value)
 
 
 def dump_compactly(value: Any) -> str:
@@ -69,21 +71,28 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _check(value: Any, place: str) -> None:
+def _check(value: Any, *path: str | int) -> None:
+    if value is None or isinstance(value, _SCALARS):
+        return
     if isinstance(value, Mapping):
         for key, entry in value.items():
             if not isinstance(key, str):
                 raise TypeError(
-                    f"{place} has the key {key!r} of type {type(key).__name__}; JSON keys "
+                    f"{_place(path)} has the key {key!r} of type {type(key).__name__}; JSON keys "
                     "must be strings. Store a list of pairs, or convert the key with str()."
                 )
-            _check(entry, f"{place}.{key}")
+            _check(entry, *path, key)
     elif isinstance(value, list | tuple):
         for index, entry in enumerate(value):
-            _check(entry, f"{place}[{index}]")
-    elif value is not None and not isinstance(value, bool | int | float | str):
+            _check(entry, *path, index)
+    else:
         raise TypeError(
-            f"{place} is of type {type(value).__module__}.{type(value).__name__}; only None, "
-            "booleans, numbers, strings, lists and dictionaries of these can be stored. Tensors "
-            "belong in the tensors of the checkpoint."
+            f"{_place(path)} is of type {type(value).__module__}.{type(value).__name__}; only "
+            "None, booleans, numbers, strings, lists and dictionaries of these can be stored. "
+            "Tensors belong in the tensors of the checkpoint."
         )
+
+
+def _place(path: tuple[str | int, ...]) -> str:
+    steps = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+    return "".join(["state", *steps])

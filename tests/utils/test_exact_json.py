@@ -19,3 +19,8 @@ def test_the_smallest_difference_between_floats_survives():
 def test_keys_that_json_would_turn_into_text_are_refused(key):
     with pytest.raises(TypeError, match=r"state\.a has the key .* must be strings"):
         dump_exactly({"a": {key: 1}})
+
+
+def test_a_value_that_cannot_be_stored_is_named_by_its_path():
+    with pytest.raises(TypeError, match=r"^state\.a\[1\]\.b is of type builtins\.set; "):
+        dump_exactly({"a": [0, {"b": {1}}]})

@@ -32,8 +32,7 @@ class RunJournal:
     def put(self, key: str, entry: Mapping[str, Any]) -> None:
         """Store or replace an entry; raise ``TypeError`` for values that JSON does not support."""
         row = (key, dump_compactly(entry))
-        with self._transactions() as connection:
-            connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", row)
+        self._transactions.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", row)
 
     def below(self, prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
         """Return all keys below a prefix with their entries; all keys for the empty prefix."""
@@ -60,8 +59,7 @@ class RunJournal:
             conditions.append("key NOT IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(keep)))
         where = " WHERE " + " AND ".join(f"({each})" for each in conditions) if conditions else ""
-        with self._transactions() as connection:
-            connection.execute(f"DELETE FROM journal{where}", values)
+        self._transactions.execute(f"DELETE FROM journal{where}", values)
 
     def set_aside(self, prefix: str) -> None:
         """Rename all keys below a prefix, so that nothing reads these entries again.
@@ -69,11 +67,10 @@ class RunJournal:
         Commit their usage in the same transaction. They are kept below ``SET_ASIDE``.
         """
         top = prefix.rstrip("/")
-        with self._transactions() as connection:
-            connection.execute(
-                "UPDATE OR REPLACE journal SET key = ? || key WHERE key > ? AND key < ?",
-                (SET_ASIDE, f"{top}/", f"{top}0"),
-            )
+        self._transactions.execute(
+            "UPDATE OR REPLACE journal SET key = ? || key WHERE key > ? AND key < ?",
+            (SET_ASIDE, f"{top}/", f"{top}0"),
+        )
 
     def __len__(self) -> int:
         """Return the number of entries."""

@@ -74,9 +74,8 @@ class RolloutTable:
 
     def delete(self, phase: RolloutPhase, iteration: int, position: int | None = None) -> None:
         """Delete the rollout at a position of an iteration; None: all of them."""
-        with self._transactions() as connection:
-            connection.execute(
-                "DELETE FROM rollouts WHERE phase = ? AND iteration = ? "
-                "AND position = IFNULL(?, position)",
-                (phase, iteration, position),
-            )
+        self._transactions.execute(
+            "DELETE FROM rollouts WHERE phase = ? AND iteration = ? "
+            "AND position = IFNULL(?, position)",
+            (phase, iteration, position),
+        )

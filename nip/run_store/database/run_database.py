@@ -60,8 +60,7 @@ class RunDatabase:
 
     def truncate_metrics(self, iteration: int) -> None:
         """Delete the metrics of all later iterations."""
-        with self.transaction() as connection:
-            connection.execute("DELETE FROM metrics WHERE iteration > ?", (iteration,))
+        self.transaction.execute("DELETE FROM metrics WHERE iteration > ?", (iteration,))
 
     def load_history(self) -> RunHistory:
         """Load all metrics."""
@@ -75,8 +74,7 @@ class RunDatabase:
 
     def set_state(self, key: str, value: str) -> None:
         """Store one value of the state of the run."""
-        with self.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO run_state VALUES (?, ?)", (key, value))
+        self.transaction.execute("INSERT OR REPLACE INTO run_state VALUES (?, ?)", (key, value))
 
     def get_state(self, key: str, default: str) -> str:
         """Load one value of the state of the run."""

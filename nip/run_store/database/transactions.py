@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from nip.utils.sqlite_errors import ReadableErrors, file_of
@@ -55,6 +55,16 @@ class Transactions:
                 raise
             finally:
                 self._depth -= 1
+
+    def execute(self, statement: str, values: Sequence[object]) -> None:
+        """Execute a statement that writes, in the open transaction or in one of its own.
+
+        SQLite undoes a statement that fails, so that it needs neither ``BEGIN`` nor a savepoint,
+        which would take as long as most statements.
+        """
+        with self._lock, self._errors:
+            self._begin_writing()
+            self._connection.execute(statement, values)
 
     def _begin_writing(self) -> None:
         if self._has_begun:

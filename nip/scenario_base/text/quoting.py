@@ -55,9 +55,11 @@ def delimiters_in(template: str) -> tuple[str, ...]:
 def without_delimiters(text: str, delimiters: Iterable[str]) -> str:
     r"""Put a backslash into the delimiters of a template that occur in a text: ``<\/solution>``."""
     tags = tuple(each for each in delimiters if each != "```")
-    if tags:
+    # Most texts have no tag or fence at all.
+    if tags and ("<" in text or "＜" in text):
         text = _tag_of(tags).sub(r"\g<0>\\", text)
-    return _FENCE.sub(r"\1\\\2", text) if "```" in delimiters else text
+    has_fence = "```" in delimiters and ("```" in text or "~~~" in text)
+    return _FENCE.sub(r"\1\\\2", text) if has_fence else text
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """Nested transactions of the database."""
 
 import math
+import sqlite3
 import threading
 
 import pytest
@@ -112,3 +113,15 @@ def test_the_state_of_a_run_is_apart_from_its_status(run):
 def test_a_state_that_would_change_is_refused(run):
     with pytest.raises(TypeError, match=r"state has the key 1 of type int"):
         run.set_state("stage", {1: "a"})
+
+
+def test_a_statement_that_fails_is_undone_alone(database):
+    twice = "INSERT INTO run_state VALUES ('x', '1'), ('x', '2')"
+    with pytest.raises(sqlite3.IntegrityError):
+        database.transaction.execute(twice, ())
+    with database.transaction():
+        database.set_state("kept", "1")
+        with pytest.raises(sqlite3.IntegrityError):
+            database.transaction.execute(twice, ())
+    assert database.get_state("x", "none") == "none"
+    assert database.get_state("kept", "none") == "1"
