@@ -4,7 +4,7 @@
 
 namespace {
 
-// Of dlpack.h, version 1: a tensor, and the functions that a library of tensors offers.
+// Of dlpack.h, major version 1: a tensor, and the functions that a library of tensors offers.
 struct DlTensor {
     void* data;
     int32_t device_type, device_id, num_dims;
@@ -44,6 +44,7 @@ int64_t nip_read_tensors(const void* exchange, void* (*item_of)(void*, intptr_t)
                          int64_t count, void** addresses, int64_t* sizes) {
     const DlExchange& library = *static_cast<const DlExchange*>(exchange);
     int64_t total = 0;
+    if (library.major != 1) return -1;
     for (int64_t i = 0; i < count; ++i) {
         DlTensor tensor;
         if (library.describe(item_of(list, i), &tensor) != 0) return -1;
