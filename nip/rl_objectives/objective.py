@@ -95,6 +95,11 @@ class AgentFrames:
     """Indices of these frames in the minibatch, (row,): ``minibatch["y"][frames.rows]`` is aligned
     with them."""
 
+    @property
+    def value(self) -> Tensor:
+        """Values of the present parameters, (row,)."""
+        return self.output.value
+
     def policy_mean(self, value: Tensor) -> Tensor:
         """Average over the agent's turns."""
         return (value * self.turn_weights).sum(-1)
@@ -113,7 +118,7 @@ class AgentFrames:
 
     def has_single_turn(self) -> Tensor:
         """Return whether the agent has exactly one turn in the minibatch, on all ranks, ()."""
-        return (self.num_turns * current_ranks().size).round() == 1
+        return is_single_turn(self.num_turns)
 
     def normalized(self, value: Tensor) -> Tensor:
         """Normalise to mean 0 and standard deviation 1 over the turns on all ranks, (row,).
@@ -129,6 +134,11 @@ class AgentFrames:
         normalized = (value - mean) / std.clamp_min(MIN_ADVANTAGE_STD)
         normalized = torch.where(std > MIN_RELATIVE_STD * mean.abs(), normalized, 0.0)
         return torch.where(self.has_single_turn().unsqueeze(-1), value, normalized)
+
+
+def is_single_turn(num_turns: Tensor) -> Tensor:
+    """Return whether a number of turns, an average over all ranks, is one turn on one of them."""
+    return (num_turns * current_ranks().size).round() == 1
 
 
 class Objective(LossModule):

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nip.parameters.trainers import PpoParameters
+from nip.rl_objectives.joint_frames import JointFrames
 from nip.rl_objectives.objective import AgentFrames, Objective
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.utils.ranks import current_ranks
@@ -21,14 +22,14 @@ KL_TOLERANCE = 1.5
 
 
 def critic_loss(
-    frames: AgentFrames, loss_type: CriticLoss, clip_value: float | None = None
+    frames: AgentFrames | JointFrames, loss_type: CriticLoss, clip_value: float | None = None
 ) -> Tensor:
-    """Return the critic's loss of one agent, a scalar.
+    """Return the critic's loss of one agent, a scalar, or those of several, (agent,).
 
     ``clip_value`` limits the change from the value at collection: the loss is the larger one of the
     loss with and without the limit.
     """
-    value, target = frames.output.value, frames.take("value_target")
+    value, target = frames.value, frames.take("value_target")
     distance = _CRITIC_LOSSES[loss_type]
     loss = distance(value, target, reduction="none")
     if clip_value is not None:
@@ -37,6 +38,9 @@ def critic_loss(
         loss = torch.maximum(loss, distance(clipped, target, reduction="none"))
     return frames.value_mean(loss)
 
+
+LOSSES = ("loss_objective", "loss_critic", "loss_entropy")
+"""Losses of all agents, summed."""
 
 METRICS = (
     "loss_objective",
@@ -94,41 +98,54 @@ class PpoObjective(Objective):
 
     def forward(self, tensordict: TensorDictBase) -> TensorDict:
         """Return ``loss_objective``, ``loss_critic``, ``loss_entropy`` and metrics per agent."""
-        zero = torch.zeros((), device=self.kl_beta.device)
-        losses = {"loss_objective": zero, "loss_critic": zero, "loss_entropy": zero}
-        metrics: dict[str, Tensor] = {}
-        for frames in self.learning_frames(tensordict, with_critic=True):
-            log_prob, entropy = frames.log_prob_and_entropy()
-            log_ratio = log_prob - frames.take("sample_log_prob")
-            advantage = frames.take("advantage")
-            if self.params.normalize_advantage:
-                advantage = frames.normalized(advantage)
-            kl = -frames.policy_mean(log_ratio)
-            ratio = log_ratio.exp()
-            policy = self._policy_loss(frames, ratio, advantage, kl)
-            critic = critic_loss(frames, self._critic_loss_type, self._clip_value)
-            mean_entropy = frames.policy_mean(entropy)
-            losses["loss_objective"] = losses["loss_objective"] + policy
-            losses["loss_critic"] = losses["loss_critic"] + self.params.critic_coef * critic
-            losses["loss_entropy"] = losses["loss_entropy"] - self.params.entropy_eps * mean_entropy
-            metrics |= self._metrics(frames, ratio.detach(), policy, critic, kl)
-        return TensorDict(losses | {name: value.detach() for name, value in metrics.items()})
+        of_agents = list(self.learning_frames(tensordict, with_critic=True))
+        if not of_agents:
+            zero = torch.zeros((), device=self.kl_beta.device)
+            return TensorDict(dict.fromkeys(LOSSES, zero))
+        frames = JointFrames(of_agents)
+        log_prob, entropy = frames.log_prob_and_entropy()
+        log_ratio = log_prob - frames.take("sample_log_prob")
+        advantage = frames.take("advantage")
+        if self.params.normalize_advantage:
+            advantage = frames.normalized(advantage)
+        ratio = log_ratio.exp()
+        terms = torch.stack((self._surrogate(ratio, advantage), log_ratio, entropy))
+        surrogate, mean_log_ratio, mean_entropy = frames.policy_mean(terms).unbind(0)
+        kl = -mean_log_ratio
+        policy = self._policy_loss(frames, surrogate, kl)
+        critic = critic_loss(frames, self._critic_loss_type, self._clip_value)
+        losses = {
+            "loss_objective": policy.sum(-1),
+            "loss_critic": self.params.critic_coef * critic.sum(-1),
+            "loss_entropy": -self.params.entropy_eps * mean_entropy.sum(-1),
+        }
+        return TensorDict(losses | self._metrics(frames, ratio, policy, critic, kl))
 
     def metric_names(self) -> list[str]:
         """Return the names of the losses and of the metrics of each agent."""
-        losses = ["loss_objective", "loss_critic", "loss_entropy"]
-        return losses + [f"{name}.{metric}" for name in self.agents.names for metric in METRICS]
+        of_agents = [f"{name}.{metric}" for name in self.agents.names for metric in METRICS]
+        return [*LOSSES, *of_agents]
 
-    def _policy_loss(
-        self, frames: AgentFrames, ratio: Tensor, advantage: Tensor, kl: Tensor
-    ) -> Tensor:
+    def _surrogate(self, ratio: Tensor, advantage: Tensor) -> Tensor:
+        """Return what the policy of each row should increase, (row,)."""
         if self.params.loss_type == "kl_penalty":
-            self._kl_sum[..., frames.index] += kl.detach()
-            self._kl_count[..., frames.index] += frames.num_turns > 0
-            return -frames.policy_mean(ratio * advantage) + self.kl_beta[..., frames.index] * kl
+            return ratio * advantage
         epsilon = self.params.clip_epsilon
         clipped = ratio.clamp(1 - epsilon, 1 + epsilon)
-        return -frames.policy_mean(torch.minimum(ratio * advantage, clipped * advantage))
+        return torch.minimum(ratio * advantage, clipped * advantage)
+
+    def _policy_loss(self, frames: JointFrames, surrogate: Tensor, kl: Tensor) -> Tensor:
+        """Return the loss of each agent, (agent,), from the means over its turns."""
+        if self.params.loss_type != "kl_penalty":
+            return -surrogate
+        indices = [each.index for each in frames.of_agents]
+        for index, own, num_turns in zip(
+            indices, kl.detach().unbind(-1), frames.num_turns.unbind(-1), strict=True
+        ):
+            self._kl_sum[..., index] += own
+            self._kl_count[..., index] += num_turns > 0
+        beta = torch.stack([self.kl_beta[..., index] for index in indices], dim=-1)
+        return beta * kl - surrogate
 
     def finish_iteration(self) -> None:
         """Adapt the penalty of each agent to its KL divergence.
@@ -147,17 +164,19 @@ class PpoObjective(Objective):
         self._kl_sum.zero_()
         self._kl_count.zero_()
 
+    @torch.no_grad()
     def _metrics(
-        self, frames: AgentFrames, ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
+        self, frames: JointFrames, ratio: Tensor, policy: Tensor, critic: Tensor, kl: Tensor
     ) -> dict[str, Tensor]:
         outside = (ratio - 1).abs() > self.params.clip_epsilon
         averaged = torch.stack((ratio, ratio.square(), outside.to(ratio.dtype)))
         mean, mean_square, outside_share = current_ranks().mean_(frames.policy_mean(averaged))
-        return {
-            f"{frames.name}.loss_objective": policy,
-            f"{frames.name}.loss_critic": critic,
-            f"{frames.name}.kl": kl,
-            f"{frames.name}.clip_fraction": outside_share,
-            f"{frames.name}.effective_sample_share": mean**2 / mean_square.clamp_min(1e-9),
-            f"{frames.name}.single_turn_share": frames.has_single_turn().float(),
+        of_agents = {
+            "loss_objective": policy.detach(),
+            "loss_critic": critic.detach(),
+            "kl": kl.detach(),
+            "clip_fraction": outside_share,
+            "effective_sample_share": mean.square() / mean_square.clamp_min(1e-9),
+            "single_turn_share": frames.has_single_turn().to(ratio.dtype),
         }
+        return frames.by_name(of_agents)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from nip.parameters import HyperParameters
-from nip.rl_objectives.objective import AgentFrames
+from nip.rl_objectives import joint_frames
 from nip.run_store import Checkpoint, Run
 from nip.run_store.checkpoints.checkpoint_folder import read_intact
 from nip.trainers.registry import build_trainer
@@ -43,7 +43,10 @@ def trainer(name, tmp_path):
 
 def test_a_resumed_run_ends_like_the_uninterrupted_run_that_wrote_it(trainer, name, monkeypatch):
     # Then the advantage of a single turn in a minibatch was normalised, to 0.
-    monkeypatch.setattr(AgentFrames, "has_single_turn", lambda frames: torch.tensor(False))
+    def never(num_turns: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(num_turns, dtype=torch.bool)
+
+    monkeypatch.setattr(joint_frames, "is_single_turn", never)
     trainer.train()
     expected = load_file(STORED / name / "weights.safetensors")
     weights = trainer.agents.state_dict()
