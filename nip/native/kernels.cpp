@@ -7,5 +7,14 @@
 // Every sum has a fixed order, so that the same input gives the same bits.
 #include "adam.h"
 #include "gin.h"
+#include "perceptron.h"
+#include "pooling.h"
 #include "tensor_lists.h"
 #include "transformer_tangent.h"
+
+extern "C" {
+
+// Numbers of a vector: rows are filled up to a multiple of them.
+int nip_num_lanes() { return LANES; }
+
+}  // extern "C"

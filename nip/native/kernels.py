@@ -61,6 +61,11 @@ def sizes(*numbers: int) -> ctypes.Array:
     return (ctypes.c_int64 * len(numbers))(*numbers)
 
 
+def floats(*numbers: float) -> ctypes.Array:
+    """Return numbers as C reads them, in single precision."""
+    return (ctypes.c_float * len(numbers))(*numbers)
+
+
 def pointer(tensor: Tensor | None) -> ctypes.c_void_p:
     """Return the address of a tensor's data; null for None."""
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())

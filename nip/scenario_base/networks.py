@@ -30,6 +30,18 @@ def build_mlp(
     return nn.Sequential(*layers[:-1])
 
 
+def two_layer_weights(mlp: nn.Sequential) -> list[Tensor] | None:
+    """Return weight and bias of both layers of a perceptron; None if it has other layers."""
+    layers = list(mlp._modules.values())
+    linear = layers[::2]
+    if len(layers) != 3 or any(type(each) is not nn.Linear for each in linear):
+        return None
+    # Modules look up their attributes slowly.
+    found = (each for layer in linear for each in layer._parameters.values())
+    weights: list[Tensor] = [each for each in found if each is not None]
+    return weights if len(weights) == 2 * len(linear) else None
+
+
 @torch.no_grad()
 def initialise_orthogonally(module: nn.Module, gain: float = 1.0) -> None:
     """Make every matrix of a module orthogonal, times the gain, and every bias zero, in place.

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from nip.native.gin import graph_isomorphism_network
-from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.kernels import kernels_for, native_kernels, unavailable_reason
+from nip.native.perceptron import perceptron
+from nip.native.pooling import PairTokens
 from nip.native.transformer import transformer_encoder
 
 pytestmark = pytest.mark.numerics
@@ -88,6 +90,47 @@ def transformer_case(
     return compute, [torch.randn(batch, length, d_in), *weights]
 
 
+def perceptron_case(
+    groups: int,
+    rows: int,
+    features: int,
+    hidden: int,
+    d_out: int,
+    activation: str,
+    classes: int = 0,
+) -> Case:
+    """Return a perceptron on a part of the rows of each group, and these and its weights."""
+    torch.manual_seed(0)
+    of_groups = torch.arange(groups) % classes if classes else None
+    shapes = [(hidden, features + classes), (hidden,), (d_out, hidden), (d_out,)]
+    weights = [0.3 * torch.randn(shape) for shape in shapes]
+
+    def compute(inputs: Sequence[Tensor]) -> Tensor:
+        return perceptron(inputs[0][:, 2:], of_groups, inputs[1:], activation)
+
+    return compute, [torch.randn(groups, rows + 2, features), *weights]
+
+
+def pooling_case(pairs: int, nodes: int, width: int, comparison: str, num_extras: int = 3) -> Case:
+    """Return a pooling of pairs, one of equal graphs, and nodes, with a feature that is constant.
+
+    The last inputs are the weight and the bias of its normalisation.
+    """
+    torch.manual_seed(0)
+    features = torch.randn(pairs, 2, nodes, width)
+    features[0, 1] = features[0, 0]
+    features[..., -1] = 0.5
+    extras = torch.randn(pairs, 2 + 2 * nodes, num_extras)
+
+    def compute(inputs: Sequence[Tensor]) -> Tensor:
+        pooling = PairTokens(1e-5, comparison, 1e-4, 5.0, lambda mean, variance: None)
+        library = kernels_for(inputs)
+        given = inputs[0], extras.to(inputs[0].dtype), *inputs[1:]
+        return pooling.in_pytorch(*given) if library is None else pooling(library, *given)
+
+    return compute, [features, torch.randn(width), torch.randn(width)]
+
+
 CASES = {
     "default GIN": lambda: gin_case(24, 11, 2, 16, 64, 5, "tanh", d_in=8),
     "one stream": lambda: gin_case(5, 5, 1, 8, 20, 2, "relu"),
@@ -106,6 +149,14 @@ CASES = {
     "one token": lambda: transformer_case(2, 1, 4, 3, 2, 1, each=False),
     "long sequences": lambda: transformer_case(2, 122, 40, 72, 5, 2, each=False),
     "several blocks": lambda: transformer_case(40, 19, 8, 12, 2, 2, each=True),
+    "nodes of graphs": lambda: perceptron_case(50, 22, 16, 16, 1, "tanh"),
+    "pairs with a round": lambda: perceptron_case(50, 1, 32, 64, 3, "tanh", classes=9),
+    "odd perceptron": lambda: perceptron_case(5, 3, 7, 20, 5, "sigmoid", classes=2),
+    "many rows": lambda: perceptron_case(2, 150, 3, 5, 2, "relu"),
+    "no rows": lambda: perceptron_case(0, 3, 3, 5, 2, "relu"),
+    "default pooling": lambda: pooling_case(24, 11, 32, "linear"),
+    "logarithmic pooling": lambda: pooling_case(6, 5, 7, "log"),
+    "pooling without comparison": lambda: pooling_case(3, 4, 17, "none", num_extras=0),
     "no layers": lambda: transformer_case(2, 4, 4, 4, 1, 0, each=False),
 }
 
@@ -134,6 +185,14 @@ def distance(values: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
     return max(errors, default=0.0)
 
 
+DEFAULTS = [
+    "default GIN",
+    "default transformer",
+    "pairs with a round",
+    "default pooling",
+]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_they_are_as_exact_as_pytorch(name: str) -> None:
     case = CASES[name]()
@@ -142,7 +201,7 @@ def test_they_are_as_exact_as_pytorch(name: str) -> None:
     assert distance(derivatives(case, is_native=True), exact) < 5e-6 + 4 * plain < 1e-3
 
 
-@pytest.mark.parametrize("name", ["default GIN", "default transformer"])
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_they_give_the_same_bits_again_but_not_those_of_pytorch(name: str) -> None:
     case = CASES[name]()
     first, second = (derivatives(case, is_native=True) for _ in range(2))
@@ -151,7 +210,14 @@ def test_they_give_the_same_bits_again_but_not_those_of_pytorch(name: str) -> No
     assert not torch.equal(first[-1], derivatives(case, is_native=False)[-1])
 
 
-SMALL = ["one stream", "odd widths", "a mask for each", "odd sizes"]
+SMALL = [
+    "one stream",
+    "odd widths",
+    "a mask for each",
+    "odd sizes",
+    "odd perceptron",
+    "logarithmic pooling",
+]
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -202,19 +268,19 @@ def test_third_derivatives_are_refused(name: str, by_output: bool) -> None:
         torch.autograd.grad(total, weights if by_output else inputs)
 
 
-@pytest.mark.parametrize("name", ["default GIN", "default transformer"])
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_a_frozen_weight_gets_no_gradient(name: str) -> None:
     compute, values = CASES[name]()
     values[2].requires_grad_()
     with native_kernels(True):
         compute(values).sum().backward()
-    assert [value.grad is not None for value in values[:4]] == [False, False, True, False]
+    assert [value.grad is not None for value in values] == [at == 2 for at in range(len(values))]
 
 
-@pytest.mark.parametrize("name", ["default GIN", "default transformer"])
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_a_weight_that_is_not_a_number_is_not_hidden(name: str) -> None:
     compute, values = CASES[name]()
-    values[1][0, 0] = torch.nan
+    values[1].view(-1)[0] = torch.nan
     with native_kernels(True):
         assert compute(values).isnan().any()
 
@@ -241,6 +307,12 @@ def test_sequences_that_are_computed_together_do_not_mix() -> None:
         broken = whole.isnan().flatten(1).any(1)
         assert broken.nonzero().flatten().tolist() == [3]
         assert not whole[5].any() and whole[4].any()
+
+
+def test_a_class_that_does_not_exist_is_refused() -> None:
+    weights = [torch.ones(shape) for shape in ((4, 5), (4,), (1, 4), (1,))]
+    with native_kernels(True), pytest.raises(IndexError, match="from 0 to 2, got 1 to 3"):
+        perceptron(torch.zeros(2, 1, 2), torch.tensor([1, 3]), weights, "relu")
 
 
 def test_padding_has_no_effect_and_becomes_zeros() -> None:

@@ -45,10 +45,14 @@ class StableBatchNorm1d(nn.BatchNorm1d):
         normalized = F.batch_norm(
             input, None, None, self.weight, self.bias, training=True, eps=self.eps
         )
-        self._track(mean.detach(), variance.detach(), is_constant, num_rows=len(input))
-        self._count(1)
+        self.track(mean.detach(), variance.detach(), num_rows=len(input))
         shifted = torch.addcmul(self.bias, input - mean, self.weight)
         return torch.where(is_constant, shifted, normalized)
+
+    def track(self, mean: Tensor, variance: Tensor, *, num_rows: int) -> None:
+        """Update the running statistics by those of a batch."""
+        self._track(mean, variance, variance <= self.eps, num_rows=num_rows)
+        self._count(1)
 
     def _masked(self, input: Tensor, row_mask: Tensor) -> Tensor:  # noqa: A002 - as above
         """Normalise by the statistics of some rows, without asking the device for their number."""

@@ -138,9 +138,8 @@ class GraphIsomorphismBody(AgentBody):
             its stream, which is the last.
         """
         nodes = self.encode_nodes(observation)
-        pooled = self.pooling(nodes, observation.get(ROW_MASK))
-        tokens = torch.cat((pooled, nodes.flatten(1, 2)), dim=1)
-        features = torch.cat((tokens, *self._extras(observation)), dim=-1)
+        extras = self._extras(observation)
+        features = self.pooling.tokens(nodes, extras, observation.get(ROW_MASK))
         is_real = F.pad(observation["node_mask"].flatten(1), (NUM_GRAPHS, 0), value=True)
         output = self.transformer(
             features, self.attention_mask, is_real, self.token_layer, self.output_layer

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nip.native.perceptron import perceptron
 from nip.scenario_base.agents import NUM_DECISIONS, AgentContext, PolicyHead, SoloHead, ValueHead
-from nip.scenario_base.networks import build_mlp, initialise_orthogonally
+from nip.scenario_base.networks import build_mlp, initialise_orthogonally, two_layer_weights
 from nip.scenarios.graph_isomorphism.body import NUM_GRAPHS, graph_parameters
 from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes, num_colours
 from nip.scenarios.graph_isomorphism.similarity import NodeSimilarity
@@ -35,8 +36,10 @@ class PairMlp(nn.Module):
         # One more than there are rounds, because the observation after the last one has a round.
         num_rounds = context.num_rounds + 1
         d_in = NUM_GRAPHS * context.d_representation + (num_rounds if include_round else 0)
-        activation = graph_parameters(context).activation_function
-        self.mlp = build_mlp(d_in, d_hidden, d_out, num_layers=num_layers, activation=activation)
+        self.activation = graph_parameters(context).activation_function
+        self.mlp = build_mlp(
+            d_in, d_hidden, d_out, num_layers=num_layers, activation=self.activation
+        )
         self.register_buffer("rounds", torch.eye(num_rounds), persistent=False)
 
     def forward(
@@ -44,6 +47,9 @@ class PairMlp(nn.Module):
     ) -> Float[Tensor, "batch d_out"]:
         """Return the output for each pair."""
         features = graph_level.flatten(1)
+        if (weights := two_layer_weights(self.mlp)) is not None:
+            classes = round_index if self.include_round else None
+            return perceptron(features.unsqueeze(1), classes, weights, self.activation).squeeze(1)
         if self.include_round:
             features = torch.cat((features, self.rounds.index_select(0, round_index)), dim=-1)
         return self.mlp(features)
@@ -58,6 +64,7 @@ class GraphIsomorphismPolicyHead(PolicyHead):
         self.num_channels = context.num_visible_channels
         self.message_size = context.message_size
         self.num_colours = num_colours(context)
+        self.activation = params.activation_function
         self.node_selector = build_mlp(
             context.d_representation,
             params.d_node_selector,
@@ -93,9 +100,12 @@ class GraphIsomorphismPolicyHead(PolicyHead):
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> Float[Tensor, "batch channel position symbol"]:
         nodes = representation["node_level_repr"]
-        # The nodes of all graphs in one matrix: those of each pair are not next to each other.
-        scores = self.node_selector(nodes.flatten(0, 2))
         symbols = nodes.shape[1] * nodes.shape[2]
+        if (weights := two_layer_weights(self.node_selector)) is not None:
+            scores = perceptron(nodes.flatten(1, 2), None, weights, self.activation)
+        else:
+            # All in one matrix: the nodes of each pair are not next to those of the next one.
+            scores = self.node_selector(nodes.flatten(0, 2))
         logits = scores.view(len(nodes), symbols, self.num_channels, self.num_colours)
         logits = logits.movedim(1, -1)
         if self.num_colours < self.message_size:

@@ -1,10 +1,12 @@
 """Pooling sums nodes and compares the graphs of a pair as configured."""
 
 from math import log
+from typing import Literal
 
 import pytest
 import torch
 
+from nip.native.kernels import native_kernels
 from nip.scenarios.graph_isomorphism.pooling import PairPooling
 
 NODES = torch.tensor([[[[1.0, 0.0], [2.0, 4.0]], [[1.0, 1.0], [0.0, 1.0]]]])
@@ -63,3 +65,39 @@ def test_noise_has_the_given_size_and_only_training_has_noise() -> None:
     torch.manual_seed(0)
     assert pooling(nodes)[:, 0].std().item() == pytest.approx(0.5 * 2, rel=0.03)
     assert torch.equal(pooling.eval()(nodes), nodes.squeeze(-1))
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+@pytest.mark.parametrize("is_invariant", [True, False])
+def test_tokens_are_the_pooled_vectors_and_the_nodes_with_or_without_kernels(
+    is_invariant: bool, scale: Literal["linear", "log"]
+) -> None:
+    torch.manual_seed(0)
+    nodes, extras = torch.randn(6, 2, 3, 4), [torch.randn(6, 8, 1), torch.randn(6, 8, 2)]
+
+    def build() -> PairPooling:
+        pooling = PairPooling(
+            4,
+            use_batch_norm=True,
+            use_pair_invariant_pooling=is_invariant,
+            pair_difference_scale=scale,
+        )
+        assert pooling.batch_norm is not None
+        with torch.no_grad():
+            pooling.batch_norm.weight.copy_(torch.tensor([1.0, -2.0, 0.5, 3.0]))
+        return pooling
+
+    found = []
+    for is_native in (True, False):
+        pooling, given = build(), nodes.clone().requires_grad_()
+        with native_kernels(is_native):
+            tokens = pooling.tokens(given, extras)
+            tokens.square().sum().backward()
+            evaluated = pooling.eval().tokens(nodes, extras)
+        torch.testing.assert_close(tokens[:, :2, :4], build()(nodes))
+        assert torch.equal(tokens[:, 2:, :4], nodes.flatten(1, 2))
+        assert torch.equal(tokens[..., 4:], torch.cat(extras, dim=-1))
+        gradients = [each.grad for each in (given, *pooling.parameters())]
+        found.append([tokens, *gradients, *pooling.buffers(), evaluated])
+    for native, plain in zip(*found, strict=True):
+        torch.testing.assert_close(native, plain, rtol=1e-4, atol=1e-4)
