@@ -5,6 +5,7 @@
 // all that a layer needs stays in a cache. What the backward pass reads is kept in `saved`: memory
 // costs as much time as arithmetic, so what is cheap is computed again.
 // Every sum has a fixed order, so that the same input gives the same bits.
+#include "action_statistics.h"
 #include "adam.h"
 #include "gin.h"
 #include "perceptron.h"

@@ -1,12 +1,12 @@
 """Choosing messages and decisions from logits; log-probabilities and entropies of the choices."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from nip.native.action_statistics import Actions, action_statistics
 from nip.scenario_base.agent import AgentOutput
 
 
@@ -100,75 +100,45 @@ def log_prob(output: AgentOutput, choice: Choice, mask: ActionMask) -> Float[Ten
     These are the symbols on channels on which the agent writes, and its decision where
     ``mask.decides`` is true.
     """
-    return _chosen(_log_probs(output), choice, mask)
-
-
-def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, "*batch"]:
-    """Return the entropy of the policy in nats, over the actions that take effect."""
-    return _entropy(_log_probs(output), mask)
+    return action_statistics(_kinds(output, choice, mask), with_entropy=False)[0]
 
 
 def log_prob_and_entropy(
     output: AgentOutput, choice: Choice, mask: ActionMask
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
     """Return what ``log_prob`` and ``entropy`` return, with less work."""
-    logs = _log_probs(output)
-    return _chosen(logs, choice, mask), _entropy(logs, mask)
+    found = action_statistics(_kinds(output, choice, mask), with_entropy=True)
+    log_prob_, entropy_ = found.unbind(0)
+    return log_prob_, entropy_
+
+
+def entropy(output: AgentOutput, mask: ActionMask) -> Float[Tensor, "*batch"]:
+    """Return the entropy of the policy in nats, over the actions that take effect."""
+    total = (categorical_entropy(output.message_logits).sum(-1) * mask.active).sum(-1)
+    if output.linear_message_logits is not None:
+        linear = categorical_entropy(output.linear_message_logits)
+        total = total + (linear.sum(-1) * mask.active).sum(-1)
+    if output.decision_logits is not None:
+        total = total + categorical_entropy(output.decision_logits) * mask.decides
+    return total
 
 
 def categorical_entropy(
     logits: Float[Tensor, "*batch symbol"],
 ) -> Float[Tensor, "*batch"]:
     """Return the entropy in nats over the last dimension."""
-    return _mean_surprise(logits.log_softmax(-1), dims=(-1,))
+    logs = logits.log_softmax(-1)
+    return -(logs.exp() * logs).sum(-1)
 
 
-class _LogProbs(NamedTuple):
-    """Log-probabilities of all actions; None where there is no such action."""
-
-    message: Float[Tensor, "*batch channel position symbol"]
-    decision: Float[Tensor, "*batch decision"] | None
-    linear_message: Float[Tensor, "*batch channel position linear_symbol"] | None
-
-
-def _log_probs(output: AgentOutput) -> _LogProbs:
-    decision, linear = output.decision_logits, output.linear_message_logits
-    return _LogProbs(
-        message=output.message_logits.log_softmax(-1),
-        decision=None if decision is None else decision.log_softmax(-1),
-        linear_message=None if linear is None else linear.log_softmax(-1),
-    )
-
-
-def _chosen(logs: _LogProbs, choice: Choice, mask: ActionMask) -> Float[Tensor, "*batch"]:
-    total = _of_symbols(logs.message, choice.message, mask.active)
-    if logs.linear_message is not None and choice.linear_message is not None:
-        total = total + _of_symbols(logs.linear_message, choice.linear_message, mask.active)
-    if logs.decision is not None and choice.decision is not None:
-        decided = logs.decision.gather(-1, choice.decision.unsqueeze(-1)).squeeze(-1)
-        total = total + decided * mask.decides
-    return total
-
-
-def _of_symbols(
-    logs: Float[Tensor, "*batch channel position symbol"],
-    symbols: Int[Tensor, "*batch channel position"],
-    active: Bool[Tensor, "*batch channel"],
-) -> Float[Tensor, "*batch"]:
-    chosen = logs.gather(-1, symbols.unsqueeze(-1)).squeeze(-1)
-    return (chosen.sum(-1) * active).sum(-1)
-
-
-def _entropy(logs: _LogProbs, mask: ActionMask) -> Float[Tensor, "*batch"]:
-    total = (_mean_surprise(logs.message, dims=(-2, -1)) * mask.active).sum(-1)
-    if logs.linear_message is not None:
-        linear = _mean_surprise(logs.linear_message, dims=(-2, -1))
-        total = total + (linear * mask.active).sum(-1)
-    if logs.decision is not None:
-        total = total + _mean_surprise(logs.decision, dims=(-1,)) * mask.decides
-    return total
-
-
-def _mean_surprise(log_probs: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Return the entropy of the last dimension, summed over the others of ``dims``."""
-    return -(log_probs.exp() * log_probs).sum(dims)
+def _kinds(output: AgentOutput, choice: Choice, mask: ActionMask) -> list[Actions]:
+    """Return the actions of an agent, kind by kind."""
+    kinds = [Actions(output.message_logits, choice.message, mask.active)]
+    if output.linear_message_logits is not None and choice.linear_message is not None:
+        kinds.append(Actions(output.linear_message_logits, choice.linear_message, mask.active))
+    if output.decision_logits is not None and choice.decision is not None:
+        # A decision is a symbol at the only position of one channel.
+        logits = output.decision_logits[..., None, None, :]
+        decision = choice.decision[..., None, None]
+        kinds.append(Actions(logits, decision, mask.decides.unsqueeze(-1)))
+    return kinds

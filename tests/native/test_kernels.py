@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nip.native.action_statistics import Actions, action_statistics
 from nip.native.gin import graph_isomorphism_network
 from nip.native.kernels import kernels_for, native_kernels, unavailable_reason
 from nip.native.perceptron import perceptron
@@ -131,6 +132,29 @@ def pooling_case(pairs: int, nodes: int, width: int, comparison: str, num_extras
     return compute, [features, torch.randn(width), torch.randn(width)]
 
 
+def actions_case(
+    batch: tuple[int, ...], kinds: Sequence[tuple[int, int, int]], *, with_entropy: bool = True
+) -> Case:
+    """Return statistics of actions of some kinds (channels, positions, symbols), and the logits.
+
+    A symbol of each is illegal. Some actions do not count.
+    """
+    torch.manual_seed(0)
+    logits = [2 * torch.randn(*batch, *sizes) for sizes in kinds]
+    chosen = [each[..., :-1].flip(-1).argmax(-1) for each in logits]
+    counts = [torch.rand(*batch, channels) < 0.7 for channels, _, _ in kinds]
+    for each in logits:
+        each[..., -1] = -1e9
+
+    def compute(inputs: Sequence[Tensor]) -> Tensor:
+        return action_statistics(
+            [Actions(*fields) for fields in zip(inputs, chosen, counts, strict=True)],
+            with_entropy=with_entropy,
+        )
+
+    return compute, list(logits)
+
+
 CASES = {
     "default GIN": lambda: gin_case(24, 11, 2, 16, 64, 5, "tanh", d_in=8),
     "one stream": lambda: gin_case(5, 5, 1, 8, 20, 2, "relu"),
@@ -157,6 +181,10 @@ CASES = {
     "default pooling": lambda: pooling_case(24, 11, 32, "linear"),
     "logarithmic pooling": lambda: pooling_case(6, 5, 7, "log"),
     "pooling without comparison": lambda: pooling_case(3, 4, 17, "none", num_extras=0),
+    "actions": lambda: actions_case((50,), [(1, 1, 22), (1, 1, 3)]),
+    "actions of several runs": lambda: actions_case((2, 5), [(3, 2, 40), (3, 2, 2), (1, 1, 3)]),
+    "log-probability alone": lambda: actions_case((7,), [(2, 3, 16)], with_entropy=False),
+    "no actions": lambda: actions_case((0,), [(2, 3, 16)]),
     "no layers": lambda: transformer_case(2, 4, 4, 4, 1, 0, each=False),
 }
 
@@ -216,6 +244,8 @@ SMALL = [
     "a mask for each",
     "odd sizes",
     "odd perceptron",
+    "actions of several runs",
+    "log-probability alone",
     "logarithmic pooling",
 ]
 
@@ -313,6 +343,23 @@ def test_a_class_that_does_not_exist_is_refused() -> None:
     weights = [torch.ones(shape) for shape in ((4, 5), (4,), (1, 4), (1,))]
     with native_kernels(True), pytest.raises(IndexError, match="from 0 to 2, got 1 to 3"):
         perceptron(torch.zeros(2, 1, 2), torch.tensor([1, 3]), weights, "relu")
+
+
+@pytest.mark.parametrize("symbol", [-1, 4])
+def test_a_symbol_that_does_not_exist_is_refused(symbol: int) -> None:
+    counts = torch.ones(1, 1, dtype=torch.bool)
+    actions = Actions(torch.zeros(1, 1, 1, 4), torch.full((1, 1, 1), symbol), counts)
+    with native_kernels(True), pytest.raises(IndexError, match=f"4, .*got {symbol} to {symbol}"):
+        action_statistics([actions], with_entropy=True)
+
+
+def test_a_padded_row_of_impossible_symbols_is_not_hidden() -> None:
+    counts = torch.ones(1, 1, dtype=torch.bool)
+    logits = torch.full((1, 1, 1, 4), -torch.inf)
+    actions = Actions(logits, torch.zeros(1, 1, 1, dtype=torch.long), counts)
+    for is_native in (True, False):
+        with native_kernels(is_native):
+            assert action_statistics([actions], with_entropy=True).isnan().all()
 
 
 def test_padding_has_no_effect_and_becomes_zeros() -> None:
