@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -46,13 +46,18 @@ def graph_isomorphism_network(
     num_streams : int
         Number of streams, which share the weights. The output has them next to each other.
     """
-    layers = Layers(
+    layers = _layers(activation, num_streams, num_streams * len(weights[0]))
+    return layers(features, neighbours, node_mask, weights)
+
+
+@cache
+def _layers(activation: str, num_streams: int, d_out: int) -> Layers:
+    return Layers(
         "gin",
         partial(_plain, activation=activation, num_streams=num_streams),
         partial(_sizes, activation=activation, num_streams=num_streams),
-        num_streams * len(weights[0]),
+        d_out,
     )
-    return layers(features, neighbours, node_mask, weights)
 
 
 def _plain(

@@ -84,11 +84,11 @@ class Layers:
         relations: Tensor,
         is_real: Tensor,
         inputs: Sequence[Tensor],
-    ) -> Tensor:
-        """Return the gradients of the inputs, features and weights, as one flat tensor."""
+        addresses: Sequence[int],
+    ) -> None:
+        """Write the gradients of the inputs, features and weights, to some addresses."""
         features, *weights = inputs
-        flat = features.new_empty(sum(each.numel() for each in inputs))
-        d_features, *d_weights = pointers_into(flat, inputs)
+        d_features, *d_weights = addresses
         self.kernel(library, "backward")(
             self.sizes(features, relations, weights),
             pointer(d_output),
@@ -99,7 +99,6 @@ class Layers:
             ctypes.c_void_p(d_features),
             array_of(d_weights),
         )
-        return flat
 
     def tangent(
         self,
@@ -160,10 +159,13 @@ class _NativeLayers(torch.autograd.Function):
             flat = flat + _NoGradients.apply(
                 (ctx.options[0], d_output), relations, is_real, *inputs
             )
+            d_features, *d_weights = parts_like(flat, inputs)
         else:
             layers, library = ctx.options
-            flat = layers.gradients(library, d_output, kept, relations, is_real, inputs)
-        d_features, *d_weights = parts_like(flat, inputs)
+            # Faster than the parts of a flat tensor.
+            found = d_features, *d_weights = [torch.empty_like(each) for each in inputs]
+            addresses = [each.data_ptr() for each in found]
+            layers.gradients(library, d_output, kept, relations, is_real, inputs, addresses)
         return None, d_features, None, None, *d_weights
 
 
@@ -184,7 +186,10 @@ class _NativeGradients(torch.autograd.Function):
         layers, library = options
         ctx.options = options
         ctx.save_for_backward(kept, relations, is_real, *inputs)
-        return layers.gradients(library, d_output, kept, relations, is_real, inputs)
+        flat = d_output.new_empty(sum(each.numel() for each in inputs))
+        addresses = pointers_into(flat, inputs)
+        layers.gradients(library, d_output, kept, relations, is_real, inputs, addresses)
+        return flat
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

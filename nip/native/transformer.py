@@ -6,7 +6,7 @@ by overhead: on a CPU, plain matrix products take about 0.6 of their time.
 
 import ctypes
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from math import sqrt
 from typing import NamedTuple
 
@@ -72,14 +72,18 @@ def transformer_encoder(
     # Single features have no norm.
     if dropout > 0 or len(weights[0]) == 1:
         return _plain(features, allowed, is_real, weights, num_heads, dropout)
-    layers = Layers(
+    return _layers(num_heads, len(weights[-1]))(features, allowed, is_real, weights)
+
+
+@cache
+def _layers(num_heads: int, d_out: int) -> Layers:
+    return Layers(
         "transformer",
         partial(_plain, num_heads=num_heads, dropout=0.0),
         partial(_sizes, num_heads=num_heads),
-        len(weights[-1]),
+        d_out,
         constants=(LAYER_NORM_EPS,),
     )
-    return layers(features, allowed, is_real, weights)
 
 
 def attend_with_products(

@@ -134,7 +134,7 @@ class UpdateStep:
             losses = compute()
         objective.backward(self._scaled(losses))
         self._num_accumulated += 1
-        metrics = self._averaged(losses.detach())
+        metrics = self._averaged(_detached(losses))
         if self._num_accumulated < self.num_accumulation_steps:
             self._check(metrics, iteration)
             return metrics, False
@@ -318,6 +318,11 @@ def clip_norm_(
 
 def _gradients_of(parameters: list[nn.Parameter]) -> list[Tensor]:
     return [gradient for each in parameters if (gradient := each.grad) is not None]
+
+
+def _detached(losses: TensorDictBase) -> TensorDictBase:
+    """Return scalars without their graph, faster than ``detach`` of a TensorDict does."""
+    return TensorDict({name: value.detach() for name, value in losses.items()})
 
 
 def _loss_names(metrics: TensorDictBase) -> list[str]:
