@@ -3,7 +3,8 @@
 N rollouts of R sequential calls at latency L with C concurrent calls take at least
 max(R L, N R L / C).
 
-engine   the engine with a model that sleeps: time relative to this bound
+engine   the engine with a model that sleeps: time relative to this bound, by the clock, and as if
+         no other process were running
 own      overhead per message: whole dialogues, stored in run.db, with a model without latency
 tree     a tree of responses: time relative to its longest path
 http     the official SDK over HTTP against the mock server in another process
@@ -17,6 +18,7 @@ import asyncio
 import json
 import re
 import resource
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -69,6 +71,10 @@ TARGETS = {
     "makespan_ratio_c32": 1.15,
     "makespan_ratio_c100": 1.15,
     "makespan_ratio_c200": 1.15,
+    "alone_ratio_c8": 1.1,
+    "alone_ratio_c32": 1.1,
+    "alone_ratio_c100": 1.1,
+    "alone_ratio_c200": 1.1,
     "own_ms_per_message": 1.0,
     "tree_ratio": 1.3,
     "http_ratio_c50": 1.25,
@@ -128,22 +134,51 @@ async def time_calls(sizes: Sizes, spec: ModelSpec, concurrency: int) -> tuple[S
     """Return wall time and CPU time of all rollouts, run concurrently."""
     options = EngineOptions(max_concurrency=concurrency)
     async with Engine(None, options, journal=MemoryJournal()) as engine:
-        start, cpu_start = time.perf_counter(), time.process_time()
+        clock = asyncio.get_running_loop()
+        start, cpu_start = clock.time(), time.process_time()
         rollouts = range(sizes.num_rollouts)
         await asyncio.gather(*(play_calls(engine, spec, i, sizes.num_rounds) for i in rollouts))
-        return time.perf_counter() - start, time.process_time() - cpu_start
+        return clock.time() - start, time.process_time() - cpu_start
+
+
+class SkippingSelector(selectors.DefaultSelector):
+    """Does not wait for timers, and adds up what it would have waited."""
+
+    skipped_s: Seconds = 0.0
+
+    def select(self, timeout: Seconds | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the events that are there already."""
+        if timeout is None:
+            return super().select()
+        self.skipped_s += max(timeout, 0.0)
+        return super().select(0)
+
+
+class AloneLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock stands still while the processor computes for other processes."""
+
+    def __init__(self) -> None:
+        self._waits = SkippingSelector()
+        super().__init__(self._waits)
+
+    def time(self) -> Seconds:
+        """Return the processor time of this process and all waits for timers."""
+        return time.process_time() + self._waits.skipped_s
 
 
 def measure_engine(sizes: Sizes) -> Metrics:
     """Measure the engine relative to the lower bound."""
     spec = ModelSpec("benchmark", str(sizes.latency_s))
+    loops = {"makespan": asyncio.new_event_loop, "alone": AloneLoop}
     metrics = {}
     for concurrency in sizes.engine_concurrencies:
-        seconds = [
-            asyncio.run(time_calls(sizes, spec, concurrency))[0] for _ in range(sizes.num_repeats)
-        ]
         bound = sizes.bound(sizes.latency_s, concurrency)
-        metrics[f"makespan_ratio_c{concurrency}"] = median(seconds) / bound
+        for name, new_loop in loops.items():
+            seconds = []
+            for _ in range(sizes.num_repeats):
+                with asyncio.Runner(loop_factory=new_loop) as runner:
+                    seconds.append(runner.run(time_calls(sizes, spec, concurrency))[0])
+            metrics[f"{name}_ratio_c{concurrency}"] = median(seconds) / bound
     return metrics
 
 

@@ -121,6 +121,7 @@ def test_the_text_benchmark_writes_its_metrics(repository: Path, tmp_path: Path)
     for name in (
         "makespan_ratio_c8",
         "makespan_ratio_c200",
+        "alone_ratio_c200",
         "own_ms_per_message",
         "tree_ratio",
         "http_ratio_c50",
