@@ -167,6 +167,15 @@ def no_drawing() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_description_of_the_code() -> Iterator[None]:
+    """Ask git about the code once."""
+    from tests.described_code import code_described_once
+
+    with code_described_once():
+        yield
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Compute in 64 bits, so that sums in another order differ far less than a mistake does.

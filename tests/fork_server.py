@@ -322,11 +322,13 @@ def _spare_forks_work() -> None:
     """
     from nip.parameters import HyperParameters
     from nip.run_store.environment import describe_start
+    from tests.described_code import code_described_once
     from tests.pictures import empty_pictures
 
     for experiment in EXPERIMENTS:
         params = HyperParameters.from_dict({"interaction_protocol": "nip", **experiment})
         HyperParameters.from_dict(params.to_dict())
+    code_described_once().start()
     describe_start({})
     empty_pictures().start()
 
