@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -85,7 +86,7 @@ class AnswerRules:
         Raise ``ParameterError``, which names file and rule, if the file cannot be read, or a rule
         is invalid.
         """
-        return cls.from_dict(_read_mapping(Path(path)), source=str(path))
+        return _parse(_read_text(Path(path)), Path(path))
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any], source: str = "the rules") -> "AnswerRules":
@@ -136,14 +137,20 @@ def _fill_in(answers: tuple[str, ...], number: int, groups: Mapping[str, str]) -
     return Template(answers[number % len(answers)]).safe_substitute(groups)
 
 
-def _read_mapping(path: Path) -> Mapping[str, Any]:
+def _read_text(path: Path) -> str:
     try:
-        text = regular(path).read_text(encoding="utf-8-sig")
+        return regular(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParameterError(
             f"The answer rules {str(path)!r} cannot be read: {reason}. Name an existing file."
         ) from error
+
+
+# Each connection to a mock server reads the same rules, once for the check and once to answer.
+@lru_cache(maxsize=16)
+def _parse(text: str, path: Path) -> AnswerRules:
+    """Build the rules that a file has; the path is for messages and for the kind of file."""
     try:
         tree = load_strictly(text) if path.suffix == ".json" else load_yaml(text)
     except (ValueError, yaml.YAMLError) as error:
@@ -156,7 +163,7 @@ def _read_mapping(path: Path) -> Mapping[str, Any]:
             f"The answer rules {str(path)!r} must be a mapping with the keys rules and otherwise, "
             f"got {type(tree).__name__}."
         )
-    return tree
+    return AnswerRules.from_dict(tree, source=str(path))
 
 
 def _read_rule(tree: Any, source: str) -> AnswerRule:

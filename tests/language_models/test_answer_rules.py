@@ -109,6 +109,13 @@ def test_invalid_rules_are_reported(tree: dict, message: str) -> None:
         AnswerRules.from_dict(tree)
 
 
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    for answer in ("yes", "no"):
+        path.write_text(f"rules: []\notherwise: ['{answer}']\n")
+        assert AnswerRules.from_file(path).otherwise == (answer,)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
