@@ -32,7 +32,7 @@ def switch(service: Endpoint, *faults: str) -> None:
         json.dumps({"faults": faults}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert len(json.load(answer)["faults"]) == len(faults)
 
 

@@ -28,7 +28,7 @@ class Endpoint:
 
     def counters(self) -> dict[str, Any]:
         """Ask what it has done so far."""
-        with urllib.request.urlopen(f"{self.address}/admin/counters", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.address}/admin/counters", timeout=60) as answer:
             return json.load(answer)
 
 

@@ -68,7 +68,7 @@ def test_the_viewer_is_served_until_it_is_stopped(
         args=(options, 0, lambda text: (addresses.append(text), announced.set())),
     )
     thread.start()
-    assert announced.wait(30)
+    assert announced.wait(200)
     with urllib.request.urlopen(f"{addresses[0]}runs") as answer:
         assert b"There are no runs yet" in answer.read()
     servers[0].should_exit = True

@@ -114,7 +114,8 @@ def test_a_job_goes_on_without_its_worker(base: Path, tmp_path: Path, undisturbe
 
 
 def test_a_job_is_cancelled(base: Path, tmp_path: Path) -> None:
-    job = job_in(tmp_path / "jobs", base)
+    # Too long to end before it is cancelled, however busy the machine is.
+    job = job_in(tmp_path / "jobs", base, n_epochs=10_000)
     worker = fork_server().start(WORK, str(job.path.parent))
     wait_until(job.checkpoints.exists, worker)
     job.cancel()

@@ -214,7 +214,7 @@ def test_what_is_hardly_http_is_refused_and_the_server_goes_on() -> None:
     with serve() as (process, client):
         base = client.base_url
         for name, (head, status) in RAW.items():
-            with socket.create_connection((base.host, base.port), timeout=10) as connection:
+            with socket.create_connection((base.host, base.port), timeout=60) as connection:
                 connection.sendall(head + b"Host: localhost\r\nConnection: close\r\n\r\n")
                 answer = connection.recv(2000)
             assert answer.startswith(b"HTTP/1.1 %d " % status), (name, answer)

@@ -147,6 +147,8 @@ def test_a_worker_that_a_program_ends_is_replaced(
         opened.set_inputs([(5,)])
         run = opened.run(f"def solve(x):\n    {ATTACKS[name]}\n    time.sleep(5)", 10)
         assert run.stopped == "it ended the process that runs programs, twice"
+        # A busy machine may need longer for an answer.
+        monkeypatch.undo()
         assert opened.run("def solve(x):\n    return x", 10).outcomes[0].value == 5
         opened._worker._process.kill()
         opened.set_inputs([(6,)])
@@ -172,7 +174,7 @@ def test_no_process_outlives_a_process_that_made_the_sandbox_and_was_killed(laye
     with open_sandbox(layer) as opened:
         # Closed by the system.
         opened._worker._process.stdin.close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while processes_of(opened) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not processes_of(opened)
