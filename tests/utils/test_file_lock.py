@@ -39,11 +39,11 @@ def test_a_killed_process_leaves_no_lock_even_if_its_worker_lives(path):
     if child == 0:
         lock = FileLock(path)
         lock.acquire(wait=False)
-        worker = os.fork()
-        if worker == 0:
+        if os.fork() == 0:
+            # A worker gives the lock up as soon as it runs.
+            os.write(ready[1], str(os.getpid()).encode())
             time.sleep(60)
             os._exit(0)
-        os.write(ready[1], str(worker).encode())
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     worker = int(os.read(ready[0], 20))
