@@ -44,10 +44,11 @@ def unused_options(hyper_params: HyperParameters) -> Iterator[str]:
     reported: set[str] = set()
     for option, reason in _reasons(hyper_params, changed):
         for dotted, value in own.items():
-            is_meant = dotted == option or dotted.startswith(f"{option}.")
+            if dotted != option and not dotted.startswith(f"{option}."):
+                continue
             # An update schedule is reported as a whole, not once more for each of its fields.
             is_reported = any(f"{dotted}.".startswith(f"{known}.") for known in reported)
-            if is_meant and not is_reported:
+            if not is_reported:
                 reported.add(dotted)
                 yield f"{dotted}={value!r} has no effect {reason}."
 

@@ -62,6 +62,8 @@ def _single_values(value: Any) -> Iterator[Any]:
     """Yield the values in nested lists and mappings, and a list where they are too deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
+        if not level:
+            return
         below: list[Any] = []
         for each in level:
             if isinstance(each, Mapping):
