@@ -11,6 +11,7 @@ struct TransformerSizes {
     int64_t batch, length, ins, outs, width, hidden, heads, layers;
     int64_t stride;  // From the pattern of a sequence to the next one; 0 if there is one for all.
     int64_t head() const { return width / heads; }
+    int64_t inner() const { return std::max(3 * width, hidden); }
 };
 // Parameters: matrix and bias of the first map, those of the layers, and those of the last map.
 struct Layer {
@@ -85,10 +86,10 @@ struct Block {
         if (lanes == 0) return;
         for (int64_t r = 1; r <= count; ++r) store(rows + r * lanes - LANES, Vec{});
     }
-    // Floats of a layer in `saved`: queries, keys and values, attended, normalised twice with its
-    // scale, hidden, weights of attention.
+    // Floats of a layer in `saved`: attended, normalised twice with its scale, weights of attention.
+    // Queries, keys, values and the hidden layer are computed again, which takes less time.
     int64_t kept(const TransformerSizes& z) const {
-        return (6 * z.width + z.hidden + 2) * lanes + weights;
+        return (3 * z.width + 2) * lanes + weights;
     }
     // Floats in `saved`: the features, the input of the first layer, and all layers.
     int64_t all_kept(const TransformerSizes& z) const {
@@ -98,10 +99,10 @@ struct Block {
 
 // Places in `saved` of one block and layer.
 struct Kept {
-    float *qkv, *o, *y1, *rstd1, *h, *y2, *rstd2, *weights;
+    float *o, *y1, *rstd1, *y2, *rstd2, *weights;
     Kept(float* at, const TransformerSizes& z, int64_t p) {
-        qkv = at, o = qkv + 3 * z.width * p, y1 = o + z.width * p, rstd1 = y1 + z.width * p;
-        h = rstd1 + p, y2 = h + z.hidden * p, rstd2 = y2 + z.width * p, weights = rstd2 + p;
+        o = at, y1 = o + z.width * p, rstd1 = y1 + z.width * p, y2 = rstd1 + p;
+        rstd2 = y2 + z.width * p, weights = rstd2 + p;
     }
 };
 
@@ -207,15 +208,26 @@ NOT_INLINED void attend_backward(const float* q, const float* k, const float* v,
     multiply({q, stride}, turned, p, d_k, stride, d, n, p);
 }
 
-// One layer on x, which becomes its output. `t` is scratch space.
+// Queries, keys and values, from the input of a layer.
+void read_qkv(const TransformerSizes& z, const Layer& w, const float* x, float* qkv, int64_t p) {
+    multiply<BIAS_OF_ROW>({w.in_w, z.width}, x, p, qkv, p, 3 * z.width, z.width, p, w.in_b);
+}
+// The hidden layer, from what was normalised first.
+void read_hidden(const TransformerSizes& z, const Layer& w, const float* x, float* h, int64_t p) {
+    multiply<BIAS_OF_ROW>({w.w1, z.width}, x, p, h, p, z.hidden, z.width, p, w.b1);
+    activate(h, h, z.hidden * p, RELU);
+}
+
+// One layer on x, which becomes its output.
 void layer_forward(const TransformerSizes& z, const Layer& w, const Block& block, const Kept& k,
-                   float* x, float* t, float eps) {
+                   float* x, float* scratch, float eps) {
     const int64_t d = z.width, p = block.lanes, head = z.head();
-    multiply<BIAS_OF_ROW>({w.in_w, d}, x, p, k.qkv, p, 3 * d, d, p, w.in_b);
+    float *t = scratch, *inner = t + d * p;
+    read_qkv(z, w, x, inner, p);
     block.clear_end(k.o, d);
     for (const Sequence& s : block.sequences)
         for (int64_t h = 0; h < z.heads; ++h) {
-            const float* q = k.qkv + h * head * p + s.lane;
+            const float* q = inner + h * head * p + s.lane;
             attend(q, q + d * p, q + 2 * d * p, block.hidden.data() + s.hidden,
                    k.weights + s.weights + h * s.tokens * s.lanes(), k.o + h * head * p + s.lane,
                    head, s, p);
@@ -223,9 +235,8 @@ void layer_forward(const TransformerSizes& z, const Layer& w, const Block& block
     multiply<BIAS_OF_ROW>({w.out_w, d}, k.o, p, t, p, d, d, p, w.out_b);
     add_to(x, t, d * p);
     layer_norm(x, k.y1, k.rstd1, x, w.g1, w.c1, d, p, eps);
-    multiply<BIAS_OF_ROW>({w.w1, d}, x, p, k.h, p, z.hidden, d, p, w.b1);
-    activate(k.h, k.h, z.hidden * p, RELU);
-    multiply<BIAS_OF_ROW>({w.w2, z.hidden}, k.h, p, t, p, d, z.hidden, p, w.b2);
+    read_hidden(z, w, x, inner, p);
+    multiply<BIAS_OF_ROW>({w.w2, z.hidden}, inner, p, t, p, d, z.hidden, p, w.b2);
     add_to(x, t, d * p);
     layer_norm(x, k.y2, k.rstd2, x, w.g2, w.c2, d, p, eps);
 }
@@ -279,22 +290,25 @@ struct LayerGradients {
 void layer_backward(const TransformerSizes& z, const Layer& w, const Block& block, const Kept& k,
                     const float* x, float* grad, float* scratch, LayerGradients& to) {
     const int64_t d = z.width, m = z.hidden, p = block.lanes, n = block.tokens, head = z.head();
-    float *t = scratch, *wide = t + d * p, *turned = wide + (3 * d + m) * p;
+    const int64_t rows = z.inner();
+    float *t = scratch, *inner = t + d * p, *wide = inner + rows * p, *turned = wide + rows * p;
     layer_norm_backward(grad, k.y2, k.rstd2, w.g2, to.g2.data(), to.c2.data(), d, p);
-    to.second.add(grad, k.h, turned, n, p);
-    multiply({w.w2, m, true}, grad, p, wide, p, m, d, p);
-    times_slope(wide, k.h, m * p, RELU);
     scale_and_shift(k.y1, w.g1, w.c1, t, d, p);
+    read_hidden(z, w, t, inner, p);
+    to.second.add(grad, inner, turned, n, p);
+    multiply({w.w2, m, true}, grad, p, wide, p, m, d, p);
+    times_slope(wide, inner, m * p, RELU);
     to.first.add(wide, t, turned, n, p);
     multiply<ADD>({w.w1, d, true}, wide, p, grad, p, d, m, p);
     layer_norm_backward(grad, k.y1, k.rstd1, w.g1, to.g1.data(), to.c1.data(), d, p);
     to.out.add(grad, k.o, turned, n, p);
     multiply({w.out_w, d, true}, grad, p, t, p, d, d, p);
+    read_qkv(z, w, x, inner, p);
     block.clear_end(wide, 3 * d);
     for (const Sequence& s : block.sequences)
         for (int64_t h = 0; h < z.heads; ++h) {
             const int64_t at = h * head * p + s.lane;
-            const float* q = k.qkv + at;
+            const float* q = inner + at;
             float* d_q = wide + at;
             attend_backward(q, q + d * p, q + 2 * d * p,
                             k.weights + s.weights + h * s.tokens * s.lanes(), k.o + at, t + at, d_q,
@@ -332,7 +346,7 @@ void nip_transformer_forward(const int64_t* sizes, float eps, const float* input
     const TransformerSizes& z = *reinterpret_cast<const TransformerSizes*>(sizes);
     const float* const* last = params + 2 + PARTS * z.layers;
     const int64_t most = Block::most_lanes(z);
-    Buffer x(z.width * most), t(std::max(z.width, z.outs) * most), space;
+    Buffer x(z.width * most), scratch(std::max(z.width + z.inner(), z.outs) * most), space;
     clear(output, z.batch * z.length * z.outs);
     for (Block block; block.next(z, is_real);) {
         block.read(z, pattern);
@@ -345,11 +359,11 @@ void nip_transformer_forward(const int64_t* sizes, float eps, const float* input
         std::memcpy(x.data(), first, z.width * p * sizeof *first);
         for (int64_t l = 0; l < z.layers; ++l) {
             const Kept kept(first + z.width * p + (saved ? l * block.kept(z) : 0), z, p);
-            layer_forward(z, layer_at(params, l), block, kept, x.data(), t.data(), eps);
+            layer_forward(z, layer_at(params, l), block, kept, x.data(), scratch.data(), eps);
         }
-        multiply<BIAS_OF_ROW>({last[0], z.width}, x.data(), p, t.data(), p, z.outs, z.width, p,
-                              last[1]);
-        block.scatter(t.data(), z.outs, output);
+        multiply<BIAS_OF_ROW>({last[0], z.width}, x.data(), p, scratch.data(), p, z.outs, z.width,
+                              p, last[1]);
+        block.scatter(scratch.data(), z.outs, output);
         if (saved) saved += block.all_kept(z);
     }
 }
@@ -363,7 +377,7 @@ void nip_transformer_backward(const int64_t* sizes, const float* d_output, const
     Buffer x(z.width * most), grad(z.width * most), outer(wide * most);
     const int64_t turned = std::max(padded(z.hidden), padded(wide)) * most;
     const int64_t squares = 2 * padded(z.length) * padded(z.length);
-    Buffer scratch((4 * z.width + z.hidden) * most + std::max(turned, squares));
+    Buffer scratch((z.width + 2 * z.inner()) * most + std::max(turned, squares));
     std::vector<LayerGradients> gradients(z.layers, LayerGradients(z));
     MapGradients of_first(z.width, z.ins), of_last(z.outs, z.width);
     clear(d_input, z.batch * z.length * z.ins);

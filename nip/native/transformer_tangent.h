@@ -53,14 +53,15 @@ void layer_tangent(const TransformerSizes& z, const Layer& w, const Layer& t_w,
                    const Block& block, const Kept& k, const float* x, float* change,
                    float* scratch) {
     const int64_t d = z.width, m = z.hidden, p = block.lanes, head = z.head();
-    float *t = scratch, *wide = t + d * p, *attended = wide + (3 * d + m) * p;
-    float* scores = attended + d * p;
+    float *t = scratch, *inner = t + d * p, *wide = inner + z.inner() * p;
+    float *attended = wide + z.inner() * p, *scores = attended + d * p;
+    read_qkv(z, w, x, inner, p);
     linear_tangent(w.in_w, t_w.in_w, t_w.in_b, x, change, wide, 3 * d, d, p);
     block.clear_end(attended, d);
     for (const Sequence& s : block.sequences)
         for (int64_t h = 0; h < z.heads; ++h) {
             const int64_t at = h * head * p + s.lane;
-            const float *q = k.qkv + at, *t_q = wide + at;
+            const float *q = inner + at, *t_q = wide + at;
             attend_tangent(q, q + d * p, q + 2 * d * p,
                            k.weights + s.weights + h * s.tokens * s.lanes(), t_q, t_q + d * p,
                            t_q + 2 * d * p, attended + at, scores, head, s, p);
@@ -70,8 +71,9 @@ void layer_tangent(const TransformerSizes& z, const Layer& w, const Layer& t_w,
     layer_norm_tangent(change, k.y1, k.rstd1, w.g1, t_w.g1, t_w.c1, d, p);
     scale_and_shift(k.y1, w.g1, w.c1, t, d, p);
     linear_tangent(w.w1, t_w.w1, t_w.b1, t, change, wide, m, d, p);
-    times_slope(wide, k.h, m * p, RELU);
-    linear_tangent(w.w2, t_w.w2, t_w.b2, k.h, wide, t, d, m, p);
+    read_hidden(z, w, t, inner, p);
+    times_slope(wide, inner, m * p, RELU);
+    linear_tangent(w.w2, t_w.w2, t_w.b2, inner, wide, t, d, m, p);
     add_to(change, t, d * p);
     layer_norm_tangent(change, k.y2, k.rstd2, w.g2, t_w.g2, t_w.c2, d, p);
 }
@@ -88,7 +90,7 @@ void nip_transformer_tangent(const int64_t* sizes, const float* t_input, const f
     const int64_t wide = std::max({z.ins, z.outs, z.width}), most = Block::most_lanes(z);
     const int64_t place = 2 + PARTS * z.layers;
     Buffer x(z.width * most), change(z.width * most), outer(wide * most);
-    Buffer scratch((5 * z.width + z.hidden) * most + z.length * padded(z.length));
+    Buffer scratch((2 * z.width + 2 * z.inner()) * most + z.length * padded(z.length));
     clear(t_output, z.batch * z.length * z.outs);
     for (Block block; block.next(z, is_real);) {
         const int64_t p = block.lanes;
