@@ -356,7 +356,7 @@ void nip_transformer_forward(const int64_t* sizes, float eps, const float* input
         block.gather(input, z.ins, features);
         multiply<BIAS_OF_ROW>({params[0], z.ins}, features, p, first, p, z.width, z.ins, p,
                               params[1]);
-        std::memcpy(x.data(), first, z.width * p * sizeof *first);
+        std::copy_n(first, z.width * p, x.data());
         for (int64_t l = 0; l < z.layers; ++l) {
             const Kept kept(first + z.width * p + (saved ? l * block.kept(z) : 0), z, p);
             layer_forward(z, layer_at(params, l), block, kept, x.data(), scratch.data(), eps);
