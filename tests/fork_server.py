@@ -185,7 +185,10 @@ class ForkServer:
         return ending
 
     def import_all(self, *modules: str) -> None:
-        """Import modules that few forks need, so that the next forks need not."""
+        """Import modules that few forks need, so that the next forks need not.
+
+        Not in an interpreter that is shared by all tests, some of which check what is imported.
+        """
         self.request({"import": modules})
 
     def close(self) -> None:

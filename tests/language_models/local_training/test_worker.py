@@ -4,7 +4,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from nip.language_models.local_training.job_folder import JobFolder, JobStatus
 from nip.utils.file_lock import FileLock
-from tests.fork_server import Fork, fork_server
+from tests.fork_server import Fork, ForkServer
 from tests.language_models.local_model.tiny_model import make_model
 from tests.language_models.local_training.jobs import make_job, write_examples
 
@@ -43,10 +43,16 @@ def work(folder: str, fatal: Sequence[int] = (), *, keeps_training: bool = False
     Worker(Path(folder), None).run()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def imports() -> None:
-    """Import what workers import, once for all of them."""
-    fork_server().import_all("peft", "transformers")
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    """Return an interpreter with all that workers import.
+
+    It is that of these tests alone, because others check that nothing imports these packages.
+    """
+    server = ForkServer(0, with_torch=False)
+    server.import_all("peft", "transformers", "nip.language_models.local_training.training")
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,50 +79,52 @@ def results(job: JobFolder) -> tuple[JobStatus, list[dict[str, Any]], dict[str, 
 
 
 @pytest.fixture(scope="module")
-def undisturbed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def undisturbed(server: ForkServer, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("undisturbed")
     job = job_in(folder, base)
-    ending = fork_server().call(WORK, str(folder))
+    ending = server.call(WORK, str(folder))
     assert ending.exit_code == 0, ending.stderr
     assert job.status.status == "succeeded", job.status
     return results(job)
 
 
 def test_a_killed_job_continues_from_its_checkpoint(
-    base: Path, tmp_path: Path, undisturbed: Any
+    server: ForkServer, base: Path, tmp_path: Path, undisturbed: Any
 ) -> None:
     job = job_in(tmp_path / "jobs", base)
-    assert fork_server().call(WORK, str(job.path.parent), [7, 20]).exit_code == 0
+    assert server.call(WORK, str(job.path.parent), [7, 20]).exit_code == 0
     # Of each update a checkpoint was written, so that none was repeated.
     assert job.deaths == [7, 20]
     assert results(job) == undisturbed
 
 
 def test_a_job_that_dies_twice_without_progress_fails_with_the_reason(
-    base: Path, tmp_path: Path
+    server: ForkServer, base: Path, tmp_path: Path
 ) -> None:
     job = job_in(tmp_path / "jobs", base, checkpoint_minutes=1000.0)
-    assert fork_server().call(WORK, str(job.path.parent), [1, 2]).exit_code == 0
+    assert server.call(WORK, str(job.path.parent), [1, 2]).exit_code == 0
     assert job.deaths == [0]
     assert job.status.status == "failed"
     assert "SIGKILL, perhaps because the memory was exhausted" in str(job.status.error)
 
 
-def test_a_job_goes_on_without_its_worker(base: Path, tmp_path: Path, undisturbed: Any) -> None:
+def test_a_job_goes_on_without_its_worker(
+    server: ForkServer, base: Path, tmp_path: Path, undisturbed: Any
+) -> None:
     job = job_in(tmp_path / "jobs", base)
-    first = fork_server().start(WORK, str(job.path.parent))
+    first = server.start(WORK, str(job.path.parent))
     wait_until(job.checkpoints.exists, first)
     first.kill()
     # The next worker waits for it instead of starting it twice.
-    assert fork_server().call(WORK, str(job.path.parent)).exit_code == 0
+    assert server.call(WORK, str(job.path.parent)).exit_code == 0
     assert job.deaths == []
     assert results(job) == undisturbed
 
 
-def test_a_job_is_cancelled(base: Path, tmp_path: Path) -> None:
+def test_a_job_is_cancelled(server: ForkServer, base: Path, tmp_path: Path) -> None:
     # Too long to end before it is cancelled, however busy the machine is.
     job = job_in(tmp_path / "jobs", base, n_epochs=10_000)
-    worker = fork_server().start(WORK, str(job.path.parent))
+    worker = server.start(WORK, str(job.path.parent))
     wait_until(job.checkpoints.exists, worker)
     job.cancel()
     ending = worker.wait(60)
@@ -134,11 +142,11 @@ def work_without_package(folder: str, package: str) -> None:
 
 @pytest.mark.parametrize("package", ["peft", "transformers"])
 def test_a_job_without_a_package_fails_with_its_name(
-    package: str, base: Path, tmp_path: Path
+    server: ForkServer, package: str, base: Path, tmp_path: Path
 ) -> None:
     job = job_in(tmp_path / "jobs", base, adaptation="lora")
     name = "tests.language_models.local_training.test_worker:work_without_package"
-    assert fork_server().call(name, str(job.path.parent), package).exit_code == 0
+    assert server.call(name, str(job.path.parent), package).exit_code == 0
     assert job.status.status == "failed"
     assert package in str(job.status.error)
 
@@ -158,22 +166,24 @@ def work_in_little_memory(folder: str) -> None:
     work(folder, keeps_training=True)
 
 
-def test_a_job_that_runs_out_of_memory_says_what_to_change(base: Path, tmp_path: Path) -> None:
+def test_a_job_that_runs_out_of_memory_says_what_to_change(
+    server: ForkServer, base: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "jobs"
     folder.mkdir()
     data = write_examples(folder / "examples.jsonl", 5000)
     job = make_job(folder / "job", base, data, n_epochs=1, batch_size=5000)
     name = "tests.language_models.local_training.test_worker:work_in_little_memory"
-    assert fork_server().call(name, str(folder)).exit_code == 0
+    assert server.call(name, str(folder)).exit_code == 0
     assert job.status.status == "failed"
     assert "Raise local_training.gradient_accumulation_steps" in str(job.status.error)
 
 
-def test_a_job_that_is_locked_is_left_alone(base: Path, tmp_path: Path) -> None:
+def test_a_job_that_is_locked_is_left_alone(server: ForkServer, base: Path, tmp_path: Path) -> None:
     job = job_in(tmp_path / "jobs", base)
     lock = FileLock(job.path / "lock")
     assert lock.acquire(wait=False)
-    worker = fork_server().start(WORK, str(job.path.parent))
+    worker = server.start(WORK, str(job.path.parent))
     assert worker.wait(0.5) is None
     assert job.status == JobStatus()
     job.status = JobStatus("succeeded")
