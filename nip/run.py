@@ -321,7 +321,7 @@ def _with_known_kernels(experiment: CheckedExperiment) -> CheckedExperiment:
     has_updates = spec.data == "tensordict"
     if not has_updates or settings.device != "cpu" or settings.native_kernels == "off":
         return experiment
-    from nip.native.kernels import unavailable_reason
+    from nip.native.library import unavailable_reason
 
     reason = unavailable_reason()
     if reason is None:

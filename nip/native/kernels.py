@@ -3,32 +3,15 @@
 import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-from nip.native.build import BuildError, load_kernels
+from nip.native.build import BuildError
+from nip.native.library import kernel_library
 
 _is_wanted = True
-
-
-@cache
-def _loaded() -> ctypes.CDLL | BuildError:
-    try:
-        library = load_kernels()
-    except BuildError as error:
-        return error
-    for name in ("nip_gin_kept", "nip_transformer_kept"):
-        getattr(library, name).restype = ctypes.c_int64
-    return library
-
-
-def unavailable_reason() -> str | None:
-    """Return why there are no kernels here; None if there are. Compile them if needed."""
-    found = _loaded()
-    return str(found) if isinstance(found, BuildError) else None
 
 
 @contextmanager
@@ -52,7 +35,7 @@ def kernels_for(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
     for tensor in tensors:
         if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
             return None
-    library = _loaded()
+    library = kernel_library()
     return None if isinstance(library, BuildError) else library
 
 

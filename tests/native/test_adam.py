@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nip.native import adam
-from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.kernels import native_kernels
+from nip.native.library import unavailable_reason
 
 pytestmark = pytest.mark.numerics
 

@@ -10,7 +10,7 @@ import yaml
 
 from nip import run_experiment
 from nip.errors import NipWarning
-from nip.native import build, kernels
+from nip.native import build, library
 from nip.native.build import BuildError, cache_folder, content_key, find_compiler, load_kernels
 from tests.experiments import make_params, write_tiny_graphs
 
@@ -24,9 +24,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    kernels._loaded.cache_clear()
+    library.kernel_library.cache_clear()
     yield
-    kernels._loaded.cache_clear()
+    library.kernel_library.cache_clear()
 
 
 def write_compiler(path: Path, commands: str) -> Path:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from nip.native.action_statistics import Actions, action_statistics
 from nip.native.gin import graph_isomorphism_network
-from nip.native.kernels import kernels_for, native_kernels, unavailable_reason
+from nip.native.kernels import kernels_for, native_kernels
+from nip.native.library import unavailable_reason
 from nip.native.perceptron import perceptron
 from nip.native.pooling import PairTokens
 from nip.native.transformer import transformer_encoder

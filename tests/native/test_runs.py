@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from nip import run_experiment
-from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.kernels import native_kernels
+from nip.native.library import unavailable_reason
 from nip.parameters import HyperParameters
 from nip.run_store import Run, read_history
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer

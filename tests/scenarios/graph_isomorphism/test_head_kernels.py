@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.kernels import native_kernels
+from nip.native.library import unavailable_reason
 from nip.scenarios.graph_isomorphism.body import GraphIsomorphismBody
 from nip.scenarios.graph_isomorphism.heads import (
     GraphIsomorphismPolicyHead,

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from nip.native import adam
-from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.kernels import native_kernels
+from nip.native.library import unavailable_reason
 from nip.trainers.tensor.learning.joint_adam import JointAdam, JointAdamW
 
 pytestmark = pytest.mark.numerics

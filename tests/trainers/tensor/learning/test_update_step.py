@@ -9,7 +9,8 @@ from tensordict import TensorDict
 from torch import nn
 
 from nip.errors import DivergenceError
-from nip.native.kernels import native_kernels, unavailable_reason
+from nip.native.kernels import native_kernels
+from nip.native.library import unavailable_reason
 from nip.rl_objectives import Objective
 from nip.trainers.tensor.learning.joint_adam import JointAdam
 from nip.trainers.tensor.learning.update_step import NonFiniteLoss, UpdateStep, clip_norm_
