@@ -30,11 +30,21 @@ def build_mlp(
     return nn.Sequential(*layers[:-1])
 
 
+def _has_hooks(module: nn.Module) -> bool:
+    before = module._forward_pre_hooks or module._backward_pre_hooks
+    return bool(before or module._forward_hooks or module._backward_hooks)
+
+
 def two_layer_weights(mlp: nn.Sequential) -> list[Tensor] | None:
-    """Return weight and bias of both layers of a perceptron; None if it has other layers."""
+    """Return weight and bias of both layers of a perceptron; None if it has other layers or hooks.
+
+    A computation by the weights alone calls no hooks.
+    """
     layers = list(mlp._modules.values())
     linear = layers[::2]
     if len(layers) != 3 or any(type(each) is not nn.Linear for each in linear):
+        return None
+    if any(map(_has_hooks, (mlp, *layers))):
         return None
     # Modules look up their attributes slowly.
     found = (each for layer in linear for each in layer._parameters.values())

@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from nip.scenario_base.networks import build_mlp, initialise_orthogonally, round_through
+from nip.scenario_base.networks import (
+    build_mlp,
+    initialise_orthogonally,
+    round_through,
+    two_layer_weights,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +49,29 @@ def test_rounding_lets_gradients_through() -> None:
     (rounded * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
     assert values.grad is not None
     assert values.grad.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_weights_are_those_of_two_plain_layers() -> None:
+    mlp = build_mlp(3, 4, 2, num_layers=2, activation="tanh")
+    weights = two_layer_weights(mlp)
+    assert weights is not None
+    pairs = zip(weights, mlp.parameters(), strict=True)
+    assert all(one is other for one, other in pairs)
+    assert two_layer_weights(build_mlp(3, 4, 2, num_layers=3, activation="tanh")) is None
+    assert (
+        two_layer_weights(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Bilinear(4, 4, 2))) is None
+    )
+
+
+@pytest.mark.parametrize("place", ["of the perceptron", "of a layer", "before the activation"])
+def test_layers_with_hooks_are_called(place: str) -> None:
+    mlp = build_mlp(3, 4, 2, num_layers=2, activation="tanh")
+    if place == "of the perceptron":
+        handle = mlp.register_full_backward_hook(lambda *_: None)
+    elif place == "of a layer":
+        handle = mlp[2].register_forward_hook(lambda *_: None)
+    else:
+        handle = mlp[1].register_forward_pre_hook(lambda *_: None)
+    assert two_layer_weights(mlp) is None
+    handle.remove()
+    assert two_layer_weights(mlp) is not None
