@@ -25,7 +25,7 @@ class RestartedService:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self._options = ["--brain-file", str(RULES), "--state", str(folder / "endpoint.db")]
-        self._options += ["--latency", "0.05"]
+        self._options += ["--latency", "0.02"]
         self._server = self._start("0")
         while (found := re.search(r"http://[\d.]+:(\d+)", self._server.output())) is None:
             assert self._server.wait(0.005) is None, self._server.output("stderr")
@@ -67,7 +67,7 @@ def run_with_outage(runs_dir: Path, seconds_down: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "seconds", [4.0, pytest.param(60.0, marks=pytest.mark.slow)], ids=["short", "a minute"]
+    "seconds", [2.0, pytest.param(60.0, marks=pytest.mark.slow)], ids=["short", "a minute"]
 )
 def test_an_outage_in_mid_run_changes_no_statistic(seconds: float, tmp_path: Path) -> None:
     for folder in ("with", "without"):
