@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -188,6 +188,8 @@ def measure_http(sizes: Sizes) -> Metrics:
     num_calls = sizes.num_rollouts * sizes.num_rounds
     with serve(sizes.http_latency_s) as address:
         spec = ModelSpec("openai", "gpt-4o-mini", base_url=address)
+        # The first call imports the client, which takes most of a second.
+        asyncio.run(time_calls(replace(sizes, num_rollouts=1, num_rounds=1), spec, 1))
         for concurrency in sizes.http_concurrencies:
             seconds, cpu_seconds = asyncio.run(time_calls(sizes, spec, concurrency))
             bound = sizes.bound(sizes.http_latency_s, concurrency)
