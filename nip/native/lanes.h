@@ -57,7 +57,8 @@ inline float sum(Vec value) {
     return (total[0] + total[2]) + (total[1] + total[3]);
 }
 
-// Cephes' expf of numbers up to 88, to about one unit in the last place; 0 below -87. NaN stays NaN.
+// Cephes' expf of numbers up to 88, to about one unit in the last place; 0 below -87. NaN stays
+// NaN.
 inline Vec small_exponential(Vec x) {
     const Vec low = Vec{} - 87.0f;
     const Vec bounded = x < low ? low : x;

@@ -86,7 +86,8 @@ struct Block {
         if (lanes == 0) return;
         for (int64_t r = 1; r <= count; ++r) store(rows + r * lanes - LANES, Vec{});
     }
-    // Floats of a layer in `saved`: attended, normalised twice with its scale, weights of attention.
+    // Floats of a layer in `saved`: attended, normalised twice with its scale, and weights of
+    // attention.
     // Queries, keys, values and the hidden layer are computed again, which takes less time.
     int64_t kept(const TransformerSizes& z) const {
         return (3 * z.width + 2) * lanes + weights;
@@ -164,8 +165,8 @@ void scale_and_shift(const float* normal, const float* scale, const float* shift
 }
 
 // Attention of one head in one sequence: lanes are queries. `scores` is scratch space.
-NOT_INLINED void attend(const float* q, const float* k, const float* v, const float* hidden, float* weights,
-            float* o, int64_t d, const Sequence& s, int64_t stride) {
+NOT_INLINED void attend(const float* q, const float* k, const float* v, const float* hidden,
+                        float* weights, float* o, int64_t d, const Sequence& s, int64_t stride) {
     const int64_t n = s.tokens, p = s.lanes();
     const float scale = 1.0f / std::sqrt((float)d);
     multiply({k, stride, true}, q, stride, weights, p, n, d, p);
@@ -188,9 +189,10 @@ NOT_INLINED void attend(const float* q, const float* k, const float* v, const fl
 }
 
 // Gradients of queries, keys and values, from that of `o`. `scratch` has two squares.
-NOT_INLINED void attend_backward(const float* q, const float* k, const float* v, const float* weights,
-                     const float* o, const float* d_o, float* d_q, float* d_k, float* d_v,
-                     float* scratch, int64_t d, const Sequence& s, int64_t stride) {
+NOT_INLINED void attend_backward(const float* q, const float* k, const float* v,
+                                 const float* weights, const float* o, const float* d_o, float* d_q,
+                                 float* d_k, float* d_v, float* scratch, int64_t d,
+                                 const Sequence& s, int64_t stride) {
     const int64_t n = s.tokens, p = s.lanes();
     const float scale = 1.0f / std::sqrt((float)d);
     float *d_scores = scratch, *turned = scratch + n * p;
@@ -199,7 +201,8 @@ NOT_INLINED void attend_backward(const float* q, const float* k, const float* v,
     multiply({v, stride, true}, d_o, stride, d_scores, p, n, d, p);
     for (int64_t i = 0; i < p; i += LANES) {
         Vec along{};
-        for (int64_t c = 0; c < d; ++c) along += load(o + c * stride + i) * load(d_o + c * stride + i);
+        for (int64_t c = 0; c < d; ++c)
+            along += load(o + c * stride + i) * load(d_o + c * stride + i);
         for (int64_t j = i; j < n * p; j += p)
             store(d_scores + j, load(weights + j) * (load(d_scores + j) - along) * scale);
     }
