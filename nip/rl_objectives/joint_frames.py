@@ -6,13 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nip.rl_objectives.objective import (
-    MIN_ADVANTAGE_STD,
-    MIN_RELATIVE_STD,
-    AgentFrames,
-    is_single_turn,
-)
-from nip.utils.ranks import current_ranks
+from nip.rl_objectives.objective import AgentFrames, is_single_turn, normalized_by
 
 
 class JointFrames:
@@ -71,15 +65,8 @@ class JointFrames:
 
         Rows out of turn become 0.
         """
-        ranks = current_ranks()
-        value = value.unsqueeze(-2)
-        mean = ranks.mean_((value * self._turn_weights).sum(-1)).unsqueeze(-1)
-        centred = value - mean
-        std = ranks.mean_((centred.square() * self._turn_weights).sum(-1)).sqrt_().unsqueeze(-1)
-        is_spread = std > MIN_RELATIVE_STD * mean.abs()
-        normalized = torch.where(is_spread, centred / std.clamp_min(MIN_ADVANTAGE_STD), 0.0)
-        normalized = torch.where(self.has_single_turn().unsqueeze(-1), value, normalized)
-        return torch.where(self._turn_weights > 0, normalized, 0.0).sum(-2)
+        of_agents = normalized_by(value.unsqueeze(-2), self._turn_weights, self.has_single_turn())
+        return torch.where(self._turn_weights > 0, of_agents, 0.0).sum(-2)
 
     def by_name(self, metrics: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return metrics of all agents, (agent,), as one for each agent, ``<agent>.<metric>``."""

@@ -127,18 +127,35 @@ class AgentFrames:
         would be 0, and nothing would be learnt from it. Equal values become 0, whatever their
         rounding errors.
         """
-        ranks = current_ranks()
-        mean = ranks.mean_(self.policy_mean(value)).unsqueeze(-1)
-        variance = ranks.mean_(self.policy_mean((value - mean) ** 2))
-        std = variance.sqrt().unsqueeze(-1)
-        normalized = (value - mean) / std.clamp_min(MIN_ADVANTAGE_STD)
-        normalized = torch.where(std > MIN_RELATIVE_STD * mean.abs(), normalized, 0.0)
-        return torch.where(self.has_single_turn().unsqueeze(-1), value, normalized)
+        return normalized_by(value, self.turn_weights, self.has_single_turn())
 
 
 def is_single_turn(num_turns: Tensor) -> Tensor:
     """Return whether a number of turns, an average over all ranks, is one turn on one of them."""
     return (num_turns * current_ranks().size).round() == 1
+
+
+def normalized_by(value: Tensor, weights: Tensor, is_single: Tensor) -> Tensor:
+    """Return values less their mean, divided by their standard deviation, on all ranks.
+
+    Equal values become 0, whatever their rounding errors.
+
+    Parameters
+    ----------
+    value : Tensor
+        Values, (..., row).
+    weights : Tensor
+        Weights of the rows in means, (..., row).
+    is_single : Tensor
+        Whether there is a single value, which stays as it is, (...).
+    """
+    ranks = current_ranks()
+    mean = ranks.mean_((value * weights).sum(-1)).unsqueeze(-1)
+    centred = value - mean
+    std = ranks.mean_((centred.square() * weights).sum(-1)).sqrt().unsqueeze(-1)
+    is_spread = std > MIN_RELATIVE_STD * mean.abs()
+    normalized = torch.where(is_spread, centred / std.clamp_min(MIN_ADVANTAGE_STD), 0.0)
+    return torch.where(is_single.unsqueeze(-1), value, normalized)
 
 
 class Objective(LossModule):
