@@ -53,8 +53,8 @@ class RunJournal:
         """
         top = prefix.rstrip("/")
         # "0" is the character after "/", so the range is that of keys that begin with `top/`.
-        conditions = ["key = ? OR (key > ? AND key < ?)"] if top else []
-        values = [top, f"{top}/", f"{top}0"] if top else []
+        conditions = ["key = ? OR (key > ? AND key < ?)"] if prefix else []
+        values = [top, f"{top}/", f"{top}0"] if prefix else []
         if keep:
             conditions.append("key NOT IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(keep)))

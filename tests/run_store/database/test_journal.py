@@ -60,6 +60,12 @@ def test_forget_takes_whole_parts_of_keys(database):
     assert len(database.journal) == 0
 
 
+def test_only_the_empty_prefix_is_that_of_all_keys(database):
+    database.journal.put("train/0", {})
+    database.journal.forget("/")
+    assert len(database.journal) == 1
+
+
 def test_forget_spares_what_is_to_be_kept(database):
     keys = [f"train/0/1/0/a/{attempt}" for attempt in range(3)]
     for key in [*keys, "train/0/2/0/a/0"]:
