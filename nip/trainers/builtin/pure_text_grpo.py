@@ -14,7 +14,7 @@ from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 from nip.scenario_instance import PureTextScenarioInstance
 from nip.trainers.registry import register_trainer
 from nip.trainers.rl_pure_text_base import PureTextRlTrainer
-from nip.trainers.text.preference_pairs import pair_rules
+from nip.trainers.text.preference_pairs import PairRule, pair_rules
 from nip.trainers.text.response_advantages import (
     Group,
     Response,
@@ -107,9 +107,7 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
 
     def _groups(self) -> dict[str, list[Group]]:
         """Return the responses of each agent in all iterations that it learns from."""
-        reward = self.hyper_params.pure_text_grpo.invalid_reward
-        invalid_answers = None if reward is None else self._stored.invalid_answers
-        rules = pair_rules(self.protocol_handler, invalid_answers)
+        rules = self._rules()
         first = {rule.agent: self._first_iteration(rule.agent) for rule in rules}
         found: dict[str, list[Group]] = {rule.agent: [] for rule in rules}
         for iteration in range(min(first.values()), self.state.iteration + 1):
@@ -117,9 +115,19 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
                 for rule in rules:
                     if iteration >= first[rule.agent]:
                         found[rule.agent] += groups_of(
-                            root, rule, iteration, invalid_reward=reward or 0.0
+                            root, rule, iteration, invalid_reward=self._invalid_reward
                         )
         return found
+
+    def _rules(self) -> Sequence[PairRule]:
+        """Return which responses of each agent have a reward."""
+        is_rewarded = self.hyper_params.pure_text_grpo.invalid_reward is not None
+        invalid_answers = self._stored.invalid_answers if is_rewarded else None
+        return pair_rules(self.protocol_handler, invalid_answers)
+
+    @property
+    def _invalid_reward(self) -> float:
+        return self.hyper_params.pure_text_grpo.invalid_reward or 0.0
 
     def _updated_baselines(self, groups: Mapping[str, list[Group]]) -> dict[str, float]:
         """Return the running means with the responses of this iteration."""
@@ -192,9 +200,10 @@ class PureTextGrpoTrainer(PureTextRlTrainer):
     def _training_statistics(self) -> dict[str, float]:
         return tree_statistics(
             self._stored.trees(self.state.iteration),
-            pair_rules(self.protocol_handler),
+            self._rules(),
             self.scenario_instance.rules.episode,
             _METRICS,
+            invalid_reward=self._invalid_reward,
         )
 
     def _training_statistic_names(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from statistics import fmean
 from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.response_tree import ResponseNode
 from nip.trainers.text.preference_pairs import PairRule
+from nip.trainers.text.response_advantages import groups_of, is_informative
 
 REWARD, PAIRS, INFORMATIVE = "mean_expected_reward", "num_pairs", "informative_share"
 """Metrics of an agent in a round."""
@@ -17,12 +18,14 @@ def tree_statistics(
     rules: Sequence[PairRule],
     episode: EpisodeRules,
     metrics: Collection[str],
+    *,
+    invalid_reward: float = 0.0,
 ) -> dict[str, float]:
     """Return metrics of the responses of each agent in each round.
 
     They are the mean expected reward of its responses, the number of its pairs, and the share of
-    points where its responses differ in their expected rewards, of those at which it has any. Means
-    and shares of nothing are left out.
+    points where its responses differ in their rewards, of those at which it has any. Only this
+    share counts invalid answers, if the rules read them. Means and shares of nothing are left out.
 
     Parameters
     ----------
@@ -34,6 +37,8 @@ def tree_statistics(
         They say in which rounds each agent is asked.
     metrics : collection of str
         Those that are wanted.
+    invalid_reward : float
+        Reward of each invalid answer.
     """
     values: dict[str, list[float]] = defaultdict(list)
     pairs = {
@@ -48,9 +53,10 @@ def tree_statistics(
                 rewards = [value for _, value in rule.responses(node)]
                 round = len(node.path)
                 values[_name(rule.agent, REWARD, round)] += rewards
-                if rewards and INFORMATIVE in metrics:
-                    differs = len(set(rewards)) > 1
-                    values[_name(rule.agent, INFORMATIVE, round)].append(differs)
+            for group in groups_of(root, rule, invalid_reward=invalid_reward):
+                if INFORMATIVE in metrics:
+                    name = _name(rule.agent, INFORMATIVE, len(group[0].node.path))
+                    values[name].append(is_informative(group))
             for pair in rule.draw(root) if PAIRS in metrics else ():
                 pairs[_name(rule.agent, PAIRS, len(pair.node.path))] += 1
     return {

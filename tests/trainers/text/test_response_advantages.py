@@ -259,3 +259,17 @@ def test_statistics_tell_where_responses_differ(root) -> None:
         "verifier.informative_share_round_2": pytest.approx(2 / 3),
     }
     assert set(found) == tree_statistic_names(episode, metrics)
+
+
+def test_invalid_answers_with_a_reward_make_a_point_informative(root) -> None:
+    rules = [
+        replace(rule, invalid_answers=answers_of_all_tries) for rule in pair_rules(RULES.protocol)
+    ]
+    args = ([root], rules, RULES.episode, (REWARD, INFORMATIVE))
+    found = tree_statistics(*args, invalid_reward=-2.0)
+    # The right verdict (2, 0) differs from its invalid sibling.
+    assert found["verifier.informative_share_round_2"] == 1.0
+    assert found["verifier.mean_expected_reward_round_2"] == pytest.approx(1 / 7)
+    # An invalid answer with the reward of the valid one tells nothing.
+    found = tree_statistics(*args, invalid_reward=1.0)
+    assert found["verifier.informative_share_round_2"] == pytest.approx(2 / 3)
