@@ -37,7 +37,7 @@ class CompiledCollector(RolloutCollector):
         self._step = compilation.compiled(self._compute_step, "The step of the environments")
 
     def _play_step(self, *, is_first: bool) -> Frame:
-        queue, count = self.environment.queue, self.environment.num_environments
+        queue, count = self.environment.episodes.queue, self.environment.num_environments
         queue.reserve(count)
         noise = self.agents.draw_noise(count, self._generator)
         frame, self._state, self._episode_reward, queue.position = self._step(

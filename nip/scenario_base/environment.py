@@ -14,7 +14,7 @@ from torchrl.envs import EnvBase
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.scenario_base.agents import NUM_DECISIONS
-from nip.scenario_base.data import EndlessShuffledOrder, TensorDataset, row_numbers
+from nip.scenario_base.data import TensorDataset, row_numbers
 from nip.scenario_base.environment_specs import (
     check_actions,
     check_decisions,
@@ -23,17 +23,13 @@ from nip.scenario_base.environment_specs import (
     make_observation_spec,
     make_reward_spec,
 )
-from nip.scenario_base.episode_queue import EpisodeQueue
+from nip.scenario_base.episode_source import NUM_EPISODE_SEEDS, EpisodeSource
 from nip.scenario_base.imitation import imitation_rewards
 from nip.scenario_base.normalization import ObservationNormalizer
 from nip.scenario_base.transition import State, Transition
-from nip.seeding import stable_seed
 
 Rows = Tensor | np.ndarray | Sequence[int]
 """One integer for each episode, (batch,)."""
-
-NUM_EPISODE_SEEDS = 2**16
-"""Episode seeds are integers below this number."""
 
 
 class TensorDictEnvironment(EnvBase):
@@ -54,9 +50,6 @@ class TensorDictEnvironment(EnvBase):
     fixed_shapes : bool
         Whether a step asks nothing of the device, so that it does not wait for an accelerator.
     """
-
-    _ahead: Int[Tensor, "2 episode"]
-    """Datapoints and seeds that were drawn ahead before a checkpoint, and not used since."""
 
     def __init__(
         self,
@@ -100,7 +93,7 @@ class TensorDictEnvironment(EnvBase):
     def initial_state(self, num_episodes: int | None = None) -> State:
         """Start episodes with the next datapoints; None: as many as there are environments."""
         count = self.num_environments if num_episodes is None else num_episodes
-        return self._first_state(*self._draw_episodes(count))
+        return self._first_state(*self.episodes.draw(count))
 
     def state_of(self, indices: Rows, seeds: Rows | None = None) -> State:
         """Return the first observations of episodes about given datapoints.
@@ -261,7 +254,7 @@ class TensorDictEnvironment(EnvBase):
     def reset_finished(self, state: State, done: Tensor) -> State:
         """Replace the finished episodes, where ``done`` (batch,) is true, by new ones."""
         if self.fixed_shapes:
-            return self.with_fresh(state, done, *self.queue.take(done))
+            return self.with_fresh(state, done, *self.episodes.queue.take(done))
         finished = done.nonzero().squeeze(-1)
         count = len(finished)
         if count == 0:
@@ -275,7 +268,7 @@ class TensorDictEnvironment(EnvBase):
         Otherwise the first steps wait for the device to draw them.
         """
         if self.fixed_shapes:
-            self.queue.prepare(num_steps * self.num_environments)
+            self.episodes.queue.prepare(num_steps * self.num_environments)
 
     def with_fresh(self, state: State, done: Tensor, indices: Tensor, seeds: Tensor) -> State:
         """Replace finished episodes by those about the given datapoints, one for each row.
@@ -324,31 +317,14 @@ class TensorDictEnvironment(EnvBase):
 
         ``state_dict`` itself is that of ``EnvBase``, which is a module.
         """
-        state = {"order": self._order.state_dict(), "episode_seeds": self._generator.get_state()}
-        ahead = torch.cat((self.queue.rest().cpu(), self._ahead), dim=1)
-        return {**state, "ahead": ahead} if ahead.numel() > 0 else state
+        return self.episodes.state_dict()
 
     def load_data_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``data_state_dict``."""
-        self._order.load_state_dict(state["order"])
-        self._generator.set_state(state["episode_seeds"])
-        self.queue.clear()
-        self._ahead = state.get("ahead", self._ahead[:, :0]).clone()
-
-    def _draw_episodes(self, count: int) -> tuple[Tensor, Tensor]:
-        """Draw datapoints and seeds of new episodes, each (count,)."""
-        ahead, self._ahead = self._ahead[:, :count], self._ahead[:, count:]
-        count -= ahead.shape[1]
-        seeds = torch.randint(NUM_EPISODE_SEEDS, (count,), generator=self._generator)
-        drawn = torch.cat((ahead, torch.stack((self._order.draw(count), seeds))), dim=1)
-        return drawn[0], drawn[1]
+        self.episodes.load_state_dict(state)
 
     def _set_seed(self, seed: int | None) -> None:
-        seed = 0 if seed is None else seed
-        self._order = EndlessShuffledOrder(len(self.dataset), seed)
-        self._generator = torch.Generator().manual_seed(stable_seed(seed, "episode seeds"))
-        self.queue = EpisodeQueue(self._draw_episodes, self.device)
-        self._ahead = torch.empty(2, 0, dtype=torch.long)
+        self.episodes = EpisodeSource(len(self.dataset), seed or 0, self.device)
 
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: object) -> TensorDict:
         mask = None if tensordict is None else tensordict.get("_reset", None)

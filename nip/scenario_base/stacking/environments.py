@@ -52,7 +52,7 @@ class StackedEnvironment(TensorDictEnvironment):
         runs = state[RUN_KEY].index_select(0, finished)
         counts = torch.bincount(runs, minlength=len(self._of_runs)).tolist()
         drawn = [
-            each._draw_episodes(count)
+            each.episodes.draw(count)
             for each, count in zip(self._of_runs, counts, strict=True)
             if count > 0
         ]
