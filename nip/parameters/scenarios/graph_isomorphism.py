@@ -8,11 +8,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from annotated_types import Ge, Le
 
-from nip.parameters.agents import LEARNING_OPTIONS, AgentParameters, LrFactors
+from nip.parameters.agents import LEARNING_OPTIONS, LrFactors
 from nip.parameters.fields.group_annotation import GROUP_DEFAULT, Group
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.scenarios.network_sizes import LAYER, Sizes, head_sizes, network_needs
+from nip.parameters.scenarios.pooled_heads import PooledHeadParameters
 from nip.parameters.types import (
     ActivationType,
     Count,
@@ -58,7 +59,7 @@ _LEARNT_PARTS = (
 
 @register_parameter_class
 @dataclass
-class GraphIsomorphismAgentParameters(AgentParameters):
+class GraphIsomorphismAgentParameters(PooledHeadParameters):
     """A graph neural network, a transformer over the nodes of both graphs, and heads on top."""
 
     activation_function: ActivationType = "tanh"
@@ -118,30 +119,6 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     initial_selector_scale: Positive = 1.0
     """Factor on the initial logits of that head; a large one makes its choice deterministic."""
 
-    d_decider: Count = 16
-    """Hidden width of the head that decides."""
-
-    num_decider_layers: Count = 2
-    """Number of linear layers of the head that decides; fewer than 2 count as 2."""
-
-    include_round_in_decider: bool = True
-    """Give the round as an input to the head that decides."""
-
-    d_linear_message_selector: Count = 16
-    """Hidden width of the head that chooses the linear message."""
-
-    num_linear_message_selector_layers: Count = 2
-    """Number of linear layers of that head; fewer than 2 count as 2."""
-
-    d_value: Count = 16
-    """Hidden width of the head that estimates the value."""
-
-    num_value_layers: Count = 2
-    """Number of linear layers of the head that estimates the value; fewer than 2 count as 2."""
-
-    include_round_in_value: bool = True
-    """Give the round as an input to the head that estimates the value."""
-
     use_batch_norm: bool = True
     """Normalise the pooled features of the graphs over the batch."""
 
@@ -158,16 +135,11 @@ class GraphIsomorphismAgentParameters(AgentParameters):
     """Factors on the learning rate of the body for the graph network."""
 
     unused_rules: ClassVar = (
-        *AgentParameters.unused_rules,
+        *PooledHeadParameters.unused_rules,
         UnusedOptionRule(
             ("num_heads", "d_transformer_mlp", "transformer_dropout"),
             "with num_transformer_layers=0",
             lambda agent, _: agent.num_transformer_layers == 0,
-        ),
-        UnusedOptionRule(
-            ("d_linear_message_selector", "num_linear_message_selector_layers"),
-            "unless include_linear_message_space=True",
-            lambda _, hyper_params: not hyper_params.include_linear_message_space,
         ),
         UnusedOptionRule(
             (*LEARNING_OPTIONS, *_LEARNT_PARTS),

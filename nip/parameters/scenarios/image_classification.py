@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
-from nip.parameters.agents import AgentParameters
 from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
 from nip.parameters.scenarios.network_sizes import LAYER, Sizes, head_sizes, network_needs
+from nip.parameters.scenarios.pooled_heads import PooledHeadParameters
 from nip.parameters.types import ActivationType, Count, CountOrZero
 from nip.utils.memory_limit import MemoryNeed
 
@@ -20,7 +20,7 @@ MAX_GROUPS = 60
 
 @register_parameter_class
 @dataclass
-class ImageClassificationAgentParameters(AgentParameters):
+class ImageClassificationAgentParameters(PooledHeadParameters):
     """A convolutional network on the image and the pixels named in messages, and heads on top."""
 
     activation_function: ActivationType = "tanh"
@@ -59,37 +59,8 @@ class ImageClassificationAgentParameters(AgentParameters):
     num_latent_pixel_selector_layers: Count = 2
     """Number of linear layers of that head; fewer than 2 count as 2."""
 
-    d_decider: Count = 16
-    """Hidden width of the head that decides."""
-
-    num_decider_layers: Count = 2
-    """Number of linear layers of the head that decides; fewer than 2 count as 2."""
-
-    include_round_in_decider: bool = True
-    """Give the round as an input to the head that decides."""
-
-    d_linear_message_selector: Count = 16
-    """Hidden width of the head that chooses the linear message."""
-
-    num_linear_message_selector_layers: Count = 2
-    """Number of linear layers of that head; fewer than 2 count as 2."""
-
-    d_value: Count = 16
-    """Hidden width of the head that estimates the value."""
-
-    num_value_layers: Count = 2
-    """Number of linear layers of the head that estimates the value; fewer than 2 count as 2."""
-
-    include_round_in_value: bool = True
-    """Give the round as an input to the head that estimates the value."""
-
     unused_rules: ClassVar = (
-        *AgentParameters.unused_rules,
-        UnusedOptionRule(
-            ("d_linear_message_selector", "num_linear_message_selector_layers"),
-            "unless include_linear_message_space=True",
-            lambda _, hyper_params: not hyper_params.include_linear_message_space,
-        ),
+        *PooledHeadParameters.unused_rules,
         UnusedOptionRule(
             ("pretrained_embedding_channels",),
             "unless pretrained_embeddings_model names an encoder",

@@ -3,59 +3,31 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
 from nip.native.perceptron import perceptron
-from nip.scenario_base.agents import NUM_DECISIONS, AgentContext, PolicyHead, SoloHead, ValueHead
+from nip.scenario_base.agents import AgentContext
 from nip.scenario_base.networks import build_mlp, initialise_orthogonally, two_layer_weights
+from nip.scenario_base.pooled_heads import (
+    PooledPolicyHead,
+    PooledSoloHead,
+    PooledValueHead,
+    ReadsPooled,
+)
 from nip.scenarios.graph_isomorphism.body import NUM_GRAPHS, graph_parameters
 from nip.scenarios.graph_isomorphism.legality import fill_illegal_nodes, num_colours
 from nip.scenarios.graph_isomorphism.similarity import NodeSimilarity
 
-NUM_LABELS = 2
-"""Number of labels: not isomorphic and isomorphic."""
+
+class ReadsPairs(ReadsPooled):
+    """Reads the pooled vectors of both graphs."""
+
+    pooled_key = "graph_level_repr"
+    num_pooled = NUM_GRAPHS
 
 
-class PairMlp(nn.Module):
-    """A perceptron on the two pooled vectors of a pair and, optionally, the round."""
-
-    rounds: Tensor
-
-    def __init__(
-        self,
-        context: AgentContext,
-        d_hidden: int,
-        d_out: int,
-        *,
-        num_layers: int,
-        include_round: bool = False,
-    ) -> None:
-        super().__init__()
-        self.include_round = include_round
-        # One more than there are rounds, because the observation after the last one has a round.
-        num_rounds = context.num_rounds + 1
-        d_in = NUM_GRAPHS * context.d_representation + (num_rounds if include_round else 0)
-        self.activation = graph_parameters(context).activation_function
-        self.mlp = build_mlp(
-            d_in, d_hidden, d_out, num_layers=num_layers, activation=self.activation
-        )
-        self.register_buffer("rounds", torch.eye(num_rounds), persistent=False)
-
-    def forward(
-        self, graph_level: Float[Tensor, "batch pair d"], round_index: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch d_out"]:
-        """Return the output for each pair."""
-        features = graph_level.flatten(1)
-        if (weights := two_layer_weights(self.mlp)) is not None:
-            classes = round_index if self.include_round else None
-            return perceptron(features.unsqueeze(1), classes, weights, self.activation).squeeze(1)
-        if self.include_round:
-            features = torch.cat((features, self.rounds.index_select(0, round_index)), dim=-1)
-        return self.mlp(features)
-
-
-class GraphIsomorphismPolicyHead(PolicyHead):
+class GraphIsomorphismPolicyHead(ReadsPairs, PooledPolicyHead):
     """Computes the logits of nodes, of a verifier's decision, and of linear symbols."""
 
     def __init__(self, context: AgentContext) -> None:
@@ -73,8 +45,7 @@ class GraphIsomorphismPolicyHead(PolicyHead):
             activation=params.activation_function,
         )
         self.similarity = NodeSimilarity() if params.node_selector == "similarity" else None
-        self.decider = _build_decider(context) if context.is_decider else None
-        self.linear_selector = _build_linear_selector(context) if context.linear_symbols else None
+        self.build_pooled()
         if params.use_orthogonal_initialisation:
             initialise_orthogonally(self, params.orthogonal_initialisation_gain)
         with torch.no_grad():
@@ -85,16 +56,8 @@ class GraphIsomorphismPolicyHead(PolicyHead):
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """Return the logits of all actions."""
-        logits = {"message": self._message_logits(representation, observation)}
-        graph_level, round_ = representation["graph_level_repr"], observation["round"]
-        if self.decider is not None:
-            logits["decision"] = self.decider(graph_level, round_)
-        if self.linear_selector is not None:
-            shape = (self.num_channels, self.message_size, -1)
-            logits["linear_message"] = self.linear_selector(graph_level, round_).unflatten(
-                -1, shape
-            )
-        return logits
+        message = self._message_logits(representation, observation)
+        return {"message": message, **self.pooled_logits(representation, observation)}
 
     def _message_logits(
         self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
@@ -117,64 +80,9 @@ class GraphIsomorphismPolicyHead(PolicyHead):
         return fill_illegal_nodes(self.context, logits, observation)
 
 
-class GraphIsomorphismValueHead(ValueHead):
+class GraphIsomorphismValueHead(ReadsPairs, PooledValueHead):
     """Estimates the return from the pooled vectors and, optionally, the round."""
 
-    def __init__(self, context: AgentContext) -> None:
-        super().__init__(context)
-        params = graph_parameters(context)
-        self.value = PairMlp(
-            context,
-            params.d_value,
-            1,
-            num_layers=params.num_value_layers,
-            include_round=params.include_round_in_value,
-        )
-        if params.use_orthogonal_initialisation:
-            initialise_orthogonally(self, params.orthogonal_initialisation_gain)
 
-    def forward(
-        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
-    ) -> Float[Tensor, " batch"]:
-        """Return the value."""
-        return self.value(representation["graph_level_repr"], observation["round"]).squeeze(-1)
-
-
-class GraphIsomorphismSoloHead(SoloHead):
+class GraphIsomorphismSoloHead(ReadsPairs, PooledSoloHead):
     """Predicts the label from the pooled vectors alone."""
-
-    def __init__(self, context: AgentContext) -> None:
-        super().__init__(context)
-        params = graph_parameters(context)
-        self.decider = PairMlp(
-            context, params.d_decider, NUM_LABELS, num_layers=params.num_decider_layers
-        )
-        if params.use_orthogonal_initialisation:
-            initialise_orthogonally(self, params.orthogonal_initialisation_gain)
-
-    def forward(
-        self, representation: Mapping[str, Tensor], observation: Mapping[str, Tensor]
-    ) -> Float[Tensor, "batch label"]:
-        """Return the logits of the two labels."""
-        return self.decider(representation["graph_level_repr"], observation["round"])
-
-
-def _build_decider(context: AgentContext) -> PairMlp:
-    params = graph_parameters(context)
-    return PairMlp(
-        context,
-        params.d_decider,
-        NUM_DECISIONS,
-        num_layers=params.num_decider_layers,
-        include_round=params.include_round_in_decider,
-    )
-
-
-def _build_linear_selector(context: AgentContext) -> PairMlp:
-    params = graph_parameters(context)
-    return PairMlp(
-        context,
-        params.d_linear_message_selector,
-        context.num_visible_channels * context.message_size * (context.linear_symbols or 0),
-        num_layers=params.num_linear_message_selector_layers,
-    )

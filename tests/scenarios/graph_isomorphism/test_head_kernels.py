@@ -2,9 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from nip.native.kernels import native_kernels
 from nip.native.library import unavailable_reason
 from nip.scenarios.graph_isomorphism.body import GraphIsomorphismBody
 from nip.scenarios.graph_isomorphism.heads import (
@@ -13,6 +11,7 @@ from nip.scenarios.graph_isomorphism.heads import (
     GraphIsomorphismValueHead,
 )
 from tests.scenarios.graph_isomorphism.observations import make_context, make_observation
+from tests.scenarios.head_kernels import check_heads
 
 
 @pytest.mark.parametrize("num_layers", [2, 3])
@@ -29,21 +28,14 @@ def test_outputs_and_gradients_are_the_same(num_layers: int, include_round: bool
     )
     torch.manual_seed(0)
     observation = make_observation(context)
-    policy = GraphIsomorphismPolicyHead(context)
-    heads = policy, GraphIsomorphismValueHead(context), GraphIsomorphismSoloHead(context)
+    heads = [
+        head(context)
+        for head in (
+            GraphIsomorphismPolicyHead,
+            GraphIsomorphismValueHead,
+            GraphIsomorphismSoloHead,
+        )
+    ]
     with torch.no_grad():
-        body = GraphIsomorphismBody(context).eval()(observation)
-    found: list[list[Tensor]] = []
-    for is_native in (True, False):
-        nn.ModuleList(heads).zero_grad()
-        given = {name: each.clone().requires_grad_() for name, each in body.items()}
-        with native_kernels(is_native):
-            logits, *outputs = (head(given, observation) for head in heads)
-            outputs += [logits["message"].tanh(), logits["decision"]]
-            torch.stack([each.square().sum() for each in outputs]).sum().backward()
-        gradients = [each.grad for each in (*given.values(), *nn.ModuleList(heads).parameters())]
-        found.append([*outputs, *(each for each in gradients if each is not None)])
-    for native, plain in zip(*found, strict=True):
-        torch.testing.assert_close(native, plain, rtol=1e-4, atol=1e-5)
-    # Otherwise PyTorch would be compared with itself.
-    assert torch.equal(*(each[0] for each in found)) == (num_layers > 2)
+        representation = GraphIsomorphismBody(context).eval()(observation)
+    check_heads(heads, representation, observation, has_kernel=num_layers == 2)
