@@ -46,7 +46,20 @@ def action_statistics(
     function = ActionStatistics(with_entropy)
     library = kernels_for([each.logits for each in kinds])
     inputs = [tensor for each in kinds for tensor in each]
-    return function.in_pytorch(*inputs) if library is None else function(library, *inputs)
+    if library is None or not _can_read(kinds):
+        return function.in_pytorch(*inputs)
+    return function(library, *inputs)
+
+
+def _can_read(kinds: Sequence[Actions]) -> bool:
+    """Return whether all sizes are consistent; PyTorch says what is wrong otherwise."""
+    batch = kinds[0].counts.shape[:-1]
+    return all(
+        each.symbols.shape == each.logits.shape[:-1]
+        and each.counts.shape == each.logits.shape[:-2]
+        and each.counts.shape[:-1] == batch
+        for each in kinds
+    )
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,24 @@
 """Compiling the kernels on first use, into a cache of the user."""
 
 import ctypes
-import hashlib
 import os
-import platform
-import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+from nip.native.compiler import (
+    FLAGS,
+    MAIN_SOURCE,
+    SOURCES,
+    BuildError,
+    content_key,
+    find_compiler,
+)
 from nip.utils.file_lock import FileLock
-
-SOURCES = Path(__file__).parent
-MAIN_SOURCE = "kernels.cpp"
-COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC")
-"""Flags without ``-ffast-math``, which would lose NaN."""
+from nip.utils.files import flush_to_disk
 
 TIMEOUT_S = 300
 """Seconds after which a compiler is given up."""
-
-
-class BuildError(Exception):
-    """The kernels cannot be built here; the message says why."""
 
 
 def load_kernels() -> ctypes.CDLL:
@@ -34,8 +31,7 @@ def load_kernels() -> ctypes.CDLL:
     """
     compiler = find_compiler()
     try:
-        folder = cache_folder()
-        library = folder / f"{content_key(compiler)}.so"
+        library = cache_folder() / f"{content_key(compiler)}.so"
         if not library.exists():
             _compile_once(compiler, library)
         return ctypes.CDLL(str(library))
@@ -43,67 +39,66 @@ def load_kernels() -> ctypes.CDLL:
         raise BuildError(f"the compiled file cannot be written or loaded ({error})") from error
 
 
-def find_compiler() -> Path:
-    """Return the C++ compiler: that of the variable ``CXX``, or the first that is installed."""
-    named = os.environ.get("CXX")
-    for name in (named,) if named else COMPILERS:
-        if found := shutil.which(name):
-            return Path(found).resolve()
-    missing = f"{named}, which CXX names," if named else "C++ compiler"
-    raise BuildError(f"no {missing} was found")
-
-
 def cache_folder() -> Path:
     """Return the folder of compiled files, which nobody else can write to; create it if missing."""
     if not hasattr(os, "getuid"):
         raise BuildError("there are kernels on Linux and macOS only")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "nip" / "kernels"
+    folder = _user_cache() / "nip" / "kernels"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+    if status.st_uid != os.getuid():
+        raise BuildError(f"{folder} belongs to another user")
+    if status.st_mode & 0o022:
         raise BuildError(f"{folder} can be written by others")
     return folder
 
 
-def content_key(compiler: Path) -> str:
-    """Return a name for what the compiler makes of the sources on this processor."""
-    version = compiler.stat()
-    parts = [str(compiler), str(version.st_size), str(version.st_mtime_ns), *FLAGS, _processor()]
-    digest = hashlib.sha256("\0".join(parts).encode())
-    for source in [*sorted(SOURCES.glob("*.h")), SOURCES / MAIN_SOURCE]:
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:32]
+def _user_cache() -> Path:
+    """Return the folder of the user's caches, as the XDG Base Directory Specification defines it.
 
-
-def _processor() -> str:
-    """Describe the processor, whose instructions the compiler uses."""
+    It says that relative values of the variable are ignored.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():
+        return named
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
+        return Path.home() / ".cache"
+    except RuntimeError as error:
+        raise BuildError("this user has no home folder; set XDG_CACHE_HOME") from error
 
 
-def _compile_once(compiler: Path, library: Path) -> None:
+def _compile_once(compiler: Sequence[str], library: Path) -> None:
     """Compile; of several processes, one does so and the others wait for it."""
     lock = FileLock(library.with_suffix(".lock"))
     lock.acquire(wait=True)
     try:
-        if library.exists():
-            return
-        unfinished = library.with_suffix(f".{os.getpid()}.tmp")
-        command = [str(compiler), *FLAGS, MAIN_SOURCE, "-o", str(unfinished)]
-        try:
-            ended = subprocess.run(
-                command, cwd=SOURCES, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise BuildError(f"{compiler} took more than {TIMEOUT_S} s") from error
-        if ended.returncode != 0:
-            first = (ended.stderr.strip().splitlines() or ["no message"])[0]
-            raise BuildError(f"{compiler} failed: {first}")
-        unfinished.replace(library)
+        if not library.exists():
+            _compile(compiler, library)
     finally:
+        # Also those of processes that were killed: nobody else compiles now.
+        for unfinished in library.parent.glob(f"{library.stem}.*.tmp"):
+            unfinished.unlink(missing_ok=True)
         lock.release()
+
+
+def _compile(compiler: Sequence[str], library: Path) -> None:
+    unfinished = library.with_suffix(f".{os.getpid()}.tmp")
+    command = [*compiler, *FLAGS, MAIN_SOURCE, "-o", str(unfinished)]
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=SOURCES,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{compiler[0]} took more than {TIMEOUT_S} s") from error
+    if ended.returncode != 0:
+        first = (ended.stderr.strip().splitlines() or ["no message"])[0]
+        raise BuildError(f"{compiler[0]} failed: {first}")
+    # A power failure must not leave an empty file under the final name.
+    flush_to_disk(unfinished)
+    unfinished.replace(library)

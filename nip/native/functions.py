@@ -62,7 +62,8 @@ class _Recorded(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients; if they are recorded, PyTorch computes them."""
         function, library = ctx.options
-        inputs, kept = ctx.saved_tensors[: ctx.num_inputs], ctx.saved_tensors[ctx.num_inputs :]
+        saved = ctx.saved_tensors
+        inputs, kept = saved[: ctx.num_inputs], saved[ctx.num_inputs :]
         if torch.is_grad_enabled():
             return None, *_recorded_gradients(function, inputs, grads[0])
         return None, *function.gradients(library, grads[0].contiguous(), inputs, kept)

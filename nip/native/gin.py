@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -57,6 +57,7 @@ def _layers(activation: str, num_streams: int, d_out: int) -> Layers:
         partial(_plain, activation=activation, num_streams=num_streams),
         partial(_sizes, activation=activation, num_streams=num_streams),
         d_out,
+        partial(_fits, num_streams=num_streams),
     )
 
 
@@ -81,6 +82,21 @@ def _plain(
         hidden = F.linear(activate(F.linear(by_stream, w1, b1)), w2, b2).flatten(2)
     # Padding has no neighbours, so it affects no node before it is set to 0 here.
     return hidden * node_mask.unsqueeze(-1)
+
+
+@lru_cache(maxsize=16)
+def _fits(num_features: int, shapes: tuple[torch.Size, ...], num_streams: int) -> bool:
+    """Return whether weights have consistent shapes, and the features are those of some streams."""
+    (width, d_in), _, *of_layers = shapes
+    hidden = of_layers[0][0] if of_layers else 0
+    of_layer = (hidden, width), (hidden,), (width, hidden), (width,)
+    num_layers = len(of_layers) // NUM_PARTS
+    given, rest = divmod(num_features, d_in)
+    return (
+        shapes == ((width, d_in), (width,), *of_layer * num_layers)
+        and rest == 0
+        and 1 <= given <= num_streams
+    )
 
 
 def _sizes(

@@ -3,40 +3,56 @@
 import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import accumulate
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-from nip.native.build import BuildError
+from nip.native.compiler import BuildError
 from nip.native.library import kernel_library
 
-_is_wanted = True
+PLAIN = {Tensor, nn.Parameter}
+"""Types of tensors that have memory; those of subclasses may have none."""
+
+_is_wanted = ContextVar("_is_wanted", default=True)
 
 
 @contextmanager
 def native_kernels(is_wanted: bool) -> Iterator[None]:
-    """Use the kernels within the context where there are any, or never."""
-    global _is_wanted
-    before, _is_wanted = _is_wanted, is_wanted
+    """Use the kernels within the context where there are any, or never. Threads have their own."""
+    token = _is_wanted.set(is_wanted)
     try:
         yield
     finally:
-        _is_wanted = before
+        _is_wanted.reset(token)
 
 
 def kernels_for(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:
     """Return the kernels if they can compute with these tensors: float32, on a processor.
 
-    PyTorch's compiler cannot look into them, so code that it compiles has none.
+    PyTorch's compiler cannot look into them, nor can what transforms functions, so that code within
+    these has none.
     """
-    if torch.compiler.is_compiling() or not _is_wanted or torch.is_autocast_enabled("cpu"):
+    if _is_transformed() or not _is_wanted.get() or torch.is_autocast_enabled("cpu"):
+        return None
+    if not {*map(type, tensors)} <= PLAIN:
         return None
     for tensor in tensors:
         if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
             return None
     library = kernel_library()
     return None if isinstance(library, BuildError) else library
+
+
+def _is_transformed() -> bool:
+    """Return whether operations are compiled, transformed, or differentiated in forward mode."""
+    return (
+        torch.compiler.is_compiling()
+        or forward_ad._current_level >= 0
+        or torch._C._are_functorch_transforms_active()
+    )
 
 
 def sizes(*numbers: int) -> ctypes.Array:

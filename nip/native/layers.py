@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from nip.native.kernels import (
     pointers_into,
     records_gradients,
 )
+
+_SHAPE = attrgetter("shape")
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,39 @@ class Layers:
     d_out: int
     """Width of the output."""
 
+    fits: Callable[[int, tuple[torch.Size, ...]], bool]
+    """Returns whether a kernel can compute with this many features and weights of these shapes."""
+
     constants: Sequence[float] = ()
     """Further arguments of the forward kernel."""
+
+    shares_relations: bool = False
+    """Whether all of a batch may have the same relations, (1, element, element)."""
 
     def __call__(
         self, features: Tensor, relations: Tensor, is_real: Tensor, weights: Sequence[Tensor]
     ) -> Tensor:
         """Compute the output, (batch, element, ``d_out``)."""
         library = kernels_for((features, relations, *weights))
-        if library is None:
+        if library is None or not self._can_read(features, relations, is_real, weights):
             return self.in_pytorch(features, relations, is_real, weights)
         inputs = features, relations, is_real.contiguous()
         if not records_gradients((features, *weights)):
             return self.run(library, *inputs, weights)[0]
         return _NativeLayers.apply((self, library), *inputs, *weights)
+
+    def _can_read(
+        self, features: Tensor, relations: Tensor, is_real: Tensor, weights: Sequence[Tensor]
+    ) -> bool:
+        """Return whether all sizes are consistent; PyTorch says what is wrong otherwise."""
+        batch, length, width = features.shape
+        num_relations = 1 if self.shares_relations and len(relations) == 1 else batch
+        return (
+            relations.shape == (num_relations, length, length)
+            and is_real.shape == (batch, length)
+            and is_real.dtype == torch.bool
+            and self.fits(width, tuple(map(_SHAPE, weights)))
+        )
 
     def run(
         self,

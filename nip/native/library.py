@@ -3,7 +3,8 @@
 import ctypes
 from functools import cache
 
-from nip.native.build import BuildError, load_kernels
+from nip.native.build import load_kernels
+from nip.native.compiler import BuildError
 
 
 @cache

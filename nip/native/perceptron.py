@@ -40,9 +40,23 @@ def perceptron(
     function = Perceptron(activation)
     inputs = rows, *weights, *(() if classes is None else (classes,))
     library = kernels_for(weights)
-    if library is None or rows.dtype != torch.float32 or not rows.is_cpu:
+    if library is None or not _can_read(rows, classes, weights):
         return function.in_pytorch(*inputs)
     return function(library, *inputs)
+
+
+def _can_read(rows: Tensor, classes: Tensor | None, weights: Sequence[Tensor]) -> bool:
+    """Return whether all sizes are consistent; PyTorch says what is wrong otherwise."""
+    if type(rows) is not Tensor or rows.dtype != torch.float32 or not rows.is_cpu:
+        return False
+    groups, _, num_features = rows.shape
+    (hidden, d_in), (d_out, _) = weights[0].shape, weights[2].shape
+    shapes = ((hidden, d_in), (hidden,), (d_out, hidden), (d_out,))
+    if any(each.shape != shape for each, shape in zip(weights, shapes, strict=True)):
+        return False
+    if classes is None:
+        return num_features == d_in
+    return num_features < d_in and classes.shape == (groups,)
 
 
 @dataclass(frozen=True)
@@ -132,5 +146,5 @@ def _read(inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, Sequence[Ten
     rows, *weights = inputs
     if rows.stride(2) != 1 or rows.stride(1) != rows.shape[2]:
         rows = rows.contiguous()
-    classes = weights.pop().contiguous() if len(weights) > 4 else None
+    classes = weights.pop().long().contiguous() if len(weights) > 4 else None
     return rows, classes, weights

@@ -6,7 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from nip.native.kernels import PLAIN
 
 
 class TensorList(NamedTuple):
@@ -29,7 +31,7 @@ def read_tensors(library: ctypes.CDLL, tensors: list[Tensor]) -> TensorList | No
 
     All must be of float32, in main memory, without gaps, and of no subclass.
     """
-    if not {*map(type, tensors)} <= {Tensor, nn.Parameter}:
+    if not {*map(type, tensors)} <= PLAIN:
         return None
     count = len(tensors)
     addresses, sizes = (ctypes.c_void_p * count)(), (ctypes.c_int64 * count)()

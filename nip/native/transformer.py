@@ -6,7 +6,7 @@ by overhead: on a CPU, plain matrix products take about 0.6 of their time.
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from math import sqrt
 from typing import NamedTuple
 
@@ -82,7 +82,9 @@ def _layers(num_heads: int, d_out: int) -> Layers:
         partial(_plain, num_heads=num_heads, dropout=0.0),
         partial(_sizes, num_heads=num_heads),
         d_out,
+        partial(_fits, num_heads=num_heads),
         constants=(LAYER_NORM_EPS,),
+        shares_relations=True,
     )
 
 
@@ -158,6 +160,25 @@ def _plain_layer(
     hidden = drop(F.relu(F.linear(tokens, w.linear1_weight, w.linear1_bias)))
     update = F.linear(hidden, w.linear2_weight, w.linear2_bias)
     return norm(tokens + drop(update), w.norm2_weight, w.norm2_bias)
+
+
+@lru_cache(maxsize=16)
+def _fits(num_features: int, shapes: tuple[torch.Size, ...], num_heads: int) -> bool:
+    """Return whether weights have consistent shapes, and map these features."""
+    (width, d_in), _, *of_layers, (d_out, _), _ = shapes
+    num_layers = len(of_layers) // len(LayerWeights._fields)
+    # That of the hidden layer is the fifth, ``linear1_weight``.
+    hidden = of_layers[4][0] if num_layers else 0
+    square, vector = (width, width), (width,)
+    attention = (3 * width, width), (3 * width,), square, vector
+    feedforward = (hidden, width), (hidden,), (width, hidden), vector
+    of_layer = (*attention, *feedforward, *[vector] * 4)
+    first, last = ((width, d_in), vector), ((d_out, width), (d_out,))
+    return (
+        shapes == (*first, *of_layer * num_layers, *last)
+        and num_features == d_in
+        and width % num_heads == 0
+    )
 
 
 def _sizes(

@@ -39,11 +39,11 @@ class JointFrames:
 
     def policy_mean(self, value: Tensor) -> Tensor:
         """Average over the turns of each agent, (agent,)."""
-        return (value.unsqueeze(-2) * self._turn_weights).sum(-1)
+        return _weighted_sum(value, self._turn_weights)
 
     def value_mean(self, value: Tensor) -> Tensor:
         """Average over the states in which the value of each agent was known, (agent,)."""
-        return (value.unsqueeze(-2) * self._value_weights).sum(-1)
+        return _weighted_sum(value, self._value_weights)
 
     def log_prob(self) -> Tensor:
         """Return the present log-probability of the actions, (row,)."""
@@ -76,6 +76,12 @@ class JointFrames:
             for position, each in enumerate(self.of_agents)
             for metric, of_agents in parts.items()
         }
+
+
+def _weighted_sum(value: Tensor, weights: Tensor) -> Tensor:
+    """Return the sums over the rows of each agent, (agent,), given weights, (agent, row)."""
+    # An infinite value of one agent times 0 would make the sums of all others NaN.
+    return torch.where(weights > 0, value.unsqueeze(-2) * weights, 0.0).sum(-1)
 
 
 def _by_agent(of_rows: Sequence[Tensor]) -> Tensor:

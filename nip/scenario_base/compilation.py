@@ -73,6 +73,12 @@ class Compilation:
                     f"{name} cannot be compiled as one graph: {str(error).splitlines()[0]}. Set "
                     "settings.compile=off."
                 ) from error
+            except errors.BackendCompilerFailed as error:
+                raise ParameterError(
+                    f"{name} cannot be compiled ({str(error).splitlines()[0]}). PyTorch's compiler "
+                    "needs a C++ compiler, such as g++, which CXX may name. Install one, or set "
+                    "settings.compile=off."
+                ) from error
             # The next replay of a graph overwrites its results.
             return tree_map_only(torch.Tensor, torch.clone, result) if self.with_graphs else result
 

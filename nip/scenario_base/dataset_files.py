@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nip.command_table import typed
 from nip.errors import DatasetError, did_you_mean
-from nip.utils.files import write_atomically
+from nip.utils.files import with_home, write_atomically
 
 DEFAULT_DATA_DIR = "data"
 """Default data folder of the commands that make datasets."""
@@ -54,7 +54,7 @@ def dataset_folder(
     """
     home = Path(data_dir) / scenario
     if is_path(dataset):
-        folder = Path(dataset).expanduser()
+        folder = with_home(dataset)
         if folder.is_dir():
             return folder
         raise DatasetError(

@@ -1,6 +1,7 @@
 """Building blocks of the agents' networks: perceptrons, initialisation and rounding."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +47,18 @@ def two_layer_weights(mlp: nn.Sequential) -> list[Tensor] | None:
         return None
     if any(map(_has_hooks, (mlp, *layers))):
         return None
-    # Modules look up their attributes slowly.
-    found = (each for layer in linear for each in layer._parameters.values())
-    weights: list[Tensor] = [each for each in found if each is not None]
-    return weights if len(weights) == 2 * len(linear) else None
+    weights = [each for layer in linear for each in weight_and_bias(layer)]
+    return None if any(each is None for each in weights) else weights
+
+
+def weight_and_bias(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of a linear map or a norm; None for one that it was built without."""
+    own: dict[str, Any] = layer._parameters
+    try:
+        # Modules look up their attributes slowly.
+        return own["weight"], own["bias"]
+    except KeyError:  # They are computed from others.
+        return layer.weight, layer.bias  # type: ignore[return-value]
 
 
 @torch.no_grad()

@@ -160,6 +160,14 @@ def read_text(path: Path) -> str:
     raise StorageError(f"{path} cannot be read: {problem}. Restore it from a copy.")
 
 
+def with_home(path: Path | str) -> Path:
+    """Return a path with the home folder for ``~``; as it is if that folder is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def flush_to_disk(path: Path | str) -> None:
     """Flush a file, or the directory entries of a folder, to disk.
 

@@ -10,8 +10,9 @@ import yaml
 
 from nip import run_experiment
 from nip.errors import NipWarning
-from nip.native import build, library
-from nip.native.build import BuildError, cache_folder, content_key, find_compiler, load_kernels
+from nip.native import build, compiler, library
+from nip.native.build import cache_folder, load_kernels
+from nip.native.compiler import BuildError, content_key, find_compiler
 from tests.experiments import make_params, write_tiny_graphs
 
 
@@ -61,15 +62,79 @@ def test_another_compiler_or_other_sources_have_another_name(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = write_compiler(tmp_path / "compiler", "exit 0")
-    first = content_key(fake)
-    assert content_key(fake) == first
-    sources = shutil.copytree(build.SOURCES, tmp_path / "native")
-    monkeypatch.setattr(build, "SOURCES", sources)
-    assert content_key(fake) == first
+    command = [str(fake)]
+    first = content_key(command)
+    assert content_key(command) == first
+    sources = shutil.copytree(compiler.SOURCES, tmp_path / "native")
+    monkeypatch.setattr(compiler, "SOURCES", sources)
+    assert content_key(command) == first
     (sources / "lanes.h").write_text("changed")
-    changed = content_key(fake)
+    changed = content_key(command)
     write_compiler(fake, "exit 0 # of another version")
-    assert len({first, changed, content_key(fake)}) == 3
+    names = [first, changed, content_key(command), content_key([*command, "-m64"])]
+    assert len(set(names)) == 4
+    # Behind a launcher the compiler counts as well.
+    launched = content_key(["env", str(fake)])
+    write_compiler(fake, "exit 0 # of a third version")
+    assert content_key(["env", str(fake)]) != launched
+
+
+def test_a_compiler_is_called_by_the_name_that_was_given(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``clang++`` and launchers read from their names what to do."""
+    program = write_compiler(tmp_path / "driver", 'echo "${0##*/} $1" > "$output"')
+    (tmp_path / "driver++").symlink_to(program)
+    monkeypatch.setattr(build.ctypes, "CDLL", lambda name: Path(name).read_text())
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CXX", "driver++ -m64")
+    assert load_kernels() == "driver++ -m64\n"
+
+
+def test_messages_of_any_bytes_are_no_error(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = write_compiler(tmp_path / "compiler", "printf 'warning \\351\\n' >&2; : > \"$output\"")
+    monkeypatch.setattr(build.ctypes, "CDLL", lambda name: "loaded")
+    monkeypatch.setenv("CXX", str(fake))
+    assert load_kernels() == "loaded"
+
+
+def test_files_of_processes_that_were_killed_are_removed(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = write_compiler(tmp_path / "compiler", 'echo built > "$output"')
+    monkeypatch.setattr(build.ctypes, "CDLL", lambda name: Path(name).read_text())
+    monkeypatch.setenv("CXX", str(fake))
+    key = content_key(find_compiler())
+    cache_folder()
+    for name in (f"{key}.123.tmp", "other.123.tmp"):
+        (cache / name).touch()
+    load_kernels()
+    assert sorted(path.name for path in cache.iterdir()) == [
+        f"{key}.lock",
+        f"{key}.so",
+        "other.123.tmp",
+    ]
+
+
+def test_a_relative_cache_folder_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value in ("relative", "~/cache", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert cache_folder() == tmp_path / ".cache" / "nip" / "kernels"
+
+
+def test_without_a_home_folder_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(BuildError, match="no home folder; set XDG_CACHE_HOME"):
+        load_kernels()
 
 
 def test_the_first_message_of_a_compiler_that_fails_is_the_reason(

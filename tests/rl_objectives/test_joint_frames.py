@@ -69,6 +69,15 @@ def test_the_frames_of_agents_do_not_mix():
     torch.testing.assert_close(joint.normalized(value), expected)
 
 
+def test_an_infinite_value_of_one_agent_leaves_the_others_alone():
+    joint = JointFrames(frames_of(both_turns(3), fixed_shapes=False))
+    value = torch.tensor([torch.inf, 2.0, 6.0, 100.0, 10.0, 20.0], requires_grad=True)
+    for mean in (joint.policy_mean, joint.value_mean):
+        assert mean(value).tolist() == [torch.inf, 15.0]
+    joint.policy_mean(value)[1].backward()
+    assert value.grad.tolist() == [0.0, 0.0, 0.0, 0.0, 0.5, 0.5]
+
+
 def test_metrics_get_the_names_of_the_agents():
     joint = JointFrames(frames_of(both_turns(3), fixed_shapes=False))
     found = joint.by_name({"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0, 4.0])})

@@ -51,6 +51,16 @@ def test_what_asks_the_device_is_no_graph() -> None:
             run(torch.ones(2))
 
 
+def test_a_compiler_that_fails_is_a_users_error() -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no C++ compiler\nmore")
+
+    with patch.object(compilation, "BACKEND", fail):
+        run = Compilation().compiled(lambda values: values * 2, "A step")
+        with pytest.raises(ParameterError, match=r"A step cannot be compiled \(.*\)\. .*=off"):
+            run(torch.ones(2))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

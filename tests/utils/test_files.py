@@ -14,6 +14,7 @@ from nip.utils.files import (
     regular,
     remove_temporary_files,
     storage_errors,
+    with_home,
     write_atomically,
 )
 from tests.small_disks import small_disk
@@ -178,3 +179,9 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         regular(tmp_path / "missing").read_text()
     with pytest.raises(IsADirectoryError):
         regular(tmp_path).read_text()
+
+
+def test_the_home_folder_of_an_unknown_user_stays_a_name(monkeypatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert with_home("~/models") == Path("/home/somebody/models")
+    assert with_home("~no-such-user/models") == Path("~no-such-user/models")

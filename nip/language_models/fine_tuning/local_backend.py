@@ -29,7 +29,7 @@ from nip.language_models.local_training.job_folder import (
 from nip.language_models.local_training.worker import WORKER_LOCK, WORKER_LOG
 from nip.language_models.provider_registry import ConnectionContext
 from nip.utils.file_lock import FileLock
-from nip.utils.files import write_atomically
+from nip.utils.files import with_home, write_atomically
 from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode, visible
 
@@ -175,7 +175,7 @@ class LocalBackend(FineTuningBackend):
 
     def _adapted_model(self, base_model: str) -> str | None:
         """Return the folder of the model below an adapter; None if the model is no adapter."""
-        folder = Path(base_model).expanduser()
+        folder = with_home(base_model)
         found = find_model(folder, self._model.fine_tuned_from)
         return None if isinstance(found, Path) else str(found.model)
 
@@ -186,7 +186,7 @@ class LocalBackend(FineTuningBackend):
         return given
 
     def _absolute(self, name: Any) -> Any:
-        return None if name is None else str(Path(name).expanduser().absolute())
+        return None if name is None else str(with_home(name).absolute())
 
 
 def _plain(name: str) -> str:

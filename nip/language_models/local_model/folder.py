@@ -11,6 +11,7 @@ from typing import Any
 
 from nip.command_table import typed
 from nip.errors import ParameterError
+from nip.utils.files import with_home
 
 _INSTALL = "pip install 'nip[lm-local]'"
 
@@ -83,7 +84,7 @@ def check_folder(name: str, adapted_model: str | None = None) -> Path:
     """
     what = f"The local model {name!r}"
     require_package("transformers", what)
-    folder = Path(name).expanduser()
+    folder = with_home(name)
     found = find_model(folder, adapted_model)
     if isinstance(found, AdapterFolder):
         require_package("peft", what)
@@ -131,7 +132,7 @@ def find_model(folder: Path, adapted_model: str | None = None) -> Path | Adapter
             f"The adapter {str(folder)!r} is of the type {kind!r}, only LORA can be used. Merge it "
             "into its model."
         )
-    return AdapterFolder(folder, Path(adapted_model or str(model)).expanduser())
+    return AdapterFolder(folder, with_home(adapted_model or str(model)))
 
 
 def require_transformers(what: str) -> None:

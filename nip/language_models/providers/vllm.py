@@ -17,6 +17,7 @@ from nip.language_models.provider_registry import ConnectionContext, register_ch
 from nip.language_models.providers.openai import OpenAIChatModel
 from nip.language_models.providers.replicas import Replica
 from nip.language_models.providers.served_adapter import AdapterServer, ServedAdapter
+from nip.utils.files import with_home
 
 
 @register_chat_provider("vllm")
@@ -50,7 +51,7 @@ class VllmChatModel(OpenAIChatModel):
                 "Set base_url, such as http://localhost:8000/v1, or a list of addresses."
             )
         super().check_access(spec, context)
-        folder = Path(spec.model_name).expanduser()
+        folder = with_home(spec.model_name)
         if is_adapter(folder):
             check_adapter(folder)
         elif spec.fine_tuned_from is not None:
@@ -109,7 +110,7 @@ class VllmChatModel(OpenAIChatModel):
 
     @cached_property
     def _adapter(self) -> ServedAdapter | None:
-        folder = Path(self._spec.model_name).expanduser()
+        folder = with_home(self._spec.model_name)
         return ServedAdapter.of_folder(folder.absolute()) if is_adapter(folder) else None
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from nip.native.gin import graph_isomorphism_network
-from nip.scenario_base.networks import build_mlp
+from nip.scenario_base.networks import build_mlp, weight_and_bias
 
 
 class Gin(nn.Module):
@@ -94,9 +94,10 @@ class Gin(nn.Module):
 
     def _weights(self) -> list[Tensor]:
         """Return weight and bias of the input layer, and of both maps of each further one."""
-        layers = (self.input_layer, *(layer for mlp in self.mlps for layer in mlp.children()))
-        # Unlike ``parameters()``, this searches no modules within.
-        return [each for layer in layers for each in layer._parameters.values() if each is not None]
+        of_layers = (layer for mlp in self.mlps for layer in [*mlp.children()][::2])
+        return [
+            tensor for layer in (self.input_layer, *of_layers) for tensor in weight_and_bias(layer)
+        ]
 
     def _neighbourhood(self, adjacency: Tensor, dtype: torch.dtype) -> Tensor:
         """Return A + (1 + eps) I, which sums a node and its neighbours."""

@@ -4,11 +4,14 @@ It computes the same function as :class:`torch.nn.TransformerEncoder` (post-norm
 same parameter names.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from nip.native.transformer import LayerWeights, transformer_encoder
+from nip.scenario_base.networks import weight_and_bias
 
 
 class SelfAttention(nn.Module):
@@ -35,18 +38,19 @@ class TransformerLayer(nn.Module):
         self.linear1 = nn.Linear(d_model, d_feedforward)
         self.linear2 = nn.Linear(d_feedforward, d_model)
         self.norm1, self.norm2 = _layer_norm(d_model), _layer_norm(d_model)
-        linear = self.self_attn.out_proj, self.linear1, self.linear2
-        self._holders = self.self_attn, *linear, self.norm1, self.norm2
 
     def forward(self) -> LayerWeights:
         """Return all parameters; those of a norm that is left out are empty."""
-        # ``parameters()`` is slow, and so is every access to a module within a module.
-        found: list[Tensor] = [
-            each for part in self._holders for each in part._parameters.values() if each is not None
-        ]
-        if missing := len(LayerWeights._fields) - len(found):
-            found += [found[0].new_empty(0)] * missing
-        return LayerWeights(*found)
+        # Attributes of modules are found slowly.
+        parts: list[Any] = [*self._modules.values()]
+        attention, linear1, linear2, *norms = parts
+        tensors = [attention._parameters[name] for name in ("in_proj_weight", "in_proj_bias")]
+        for layer in (attention._modules["out_proj"], linear1, linear2):
+            tensors += weight_and_bias(layer)
+        for norm in norms:
+            is_left_out = type(norm) is nn.Identity
+            tensors += [tensors[0].new_empty(0)] * 2 if is_left_out else weight_and_bias(norm)
+        return LayerWeights(*tensors)
 
 
 def _layer_norm(width: int) -> nn.Module:
@@ -95,11 +99,11 @@ class TransformerEncoder(nn.Module):
             features,
             allowed,
             is_real,
-            [*_linear(first), *(each for layer in self.layers for each in layer()), *_linear(last)],
+            [
+                *weight_and_bias(first),
+                *(each for layer in self.layers for each in layer()),
+                *weight_and_bias(last),
+            ],
             num_heads=self.num_heads,
             dropout=self.dropout if self.training else 0.0,
         )
-
-
-def _linear(layer: nn.Linear) -> tuple[Tensor, Tensor]:
-    return layer.weight, layer.bias

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nip.errors import DatasetError
 from nip.parameters import ImageClassificationAgentParameters
 from nip.registry import Registry
+from nip.utils.files import with_home
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +42,7 @@ class ImageEncoder:
         """
         if self.weights is None:
             return None
-        path = Path(self.weights.format(dataset=dataset)).expanduser()
+        path = with_home(self.weights.format(dataset=dataset))
         if not path.is_file():
             raise DatasetError(
                 f"The weights {str(path)!r} of an image encoder do not exist. Put the safetensors "

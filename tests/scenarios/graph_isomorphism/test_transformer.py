@@ -23,7 +23,7 @@ def make_mask() -> Tensor:
 def encode(encoder: TransformerEncoder, tokens: Tensor, mask: Tensor) -> Tensor:
     """Apply the layers of an encoder alone: both maps change nothing."""
     width = tokens.shape[-1]
-    unchanged = nn.Linear(width, width)
+    unchanged = nn.Linear(width, width).to(tokens.dtype)
     with torch.no_grad():
         unchanged.weight.copy_(torch.eye(width))
         unchanged.bias.zero_()
@@ -112,3 +112,25 @@ def test_both_maps_are_applied_and_padding_becomes_zeros() -> None:
     hidden = mask.masked_fill(~is_real.unsqueeze(1), -torch.inf)
     expected = last(encode(encoder, first(features), hidden))
     torch.testing.assert_close(result, expected * is_real.unsqueeze(-1))
+
+
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_a_replaced_layer_is_used_and_trained(has_bias: bool) -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(D_MODEL, 16, num_layers=2, num_heads=NUM_HEADS).float()
+    tokens, mask = torch.randn(BATCH, LENGTH, D_MODEL).float(), make_mask().float()
+    before = encode(encoder, tokens, mask)
+    encoder.layers[0].linear1 = nn.Linear(D_MODEL, 16, bias=has_bias).float()
+    after = encode(encoder, tokens, mask)
+    assert not torch.allclose(before, after)
+    after.sum().backward()
+    assert all(each.grad is not None for each in encoder.parameters())
+
+
+def test_layers_with_computed_weights() -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(D_MODEL, 16, num_layers=1, num_heads=NUM_HEADS)
+    tokens, mask = torch.randn(BATCH, LENGTH, D_MODEL), make_mask()
+    before = encode(encoder, tokens, mask)
+    nn.utils.parametrizations.weight_norm(encoder.layers[0].linear2)
+    torch.testing.assert_close(encode(encoder, tokens, mask), before)

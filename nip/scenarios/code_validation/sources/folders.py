@@ -9,6 +9,7 @@ from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenarios.code_validation.sources.row_files import SUFFIXES, read_rows
 from nip.scenarios.code_validation.sources.rows import make_dataset
 from nip.scenarios.code_validation.sources.source import DatasetRequest, DatasetSource
+from nip.utils.files import with_home
 
 SCENARIO = "code_validation"
 
@@ -60,7 +61,7 @@ def _folder(request: DatasetRequest) -> Path:
 
 def _single_file(request: DatasetRequest) -> Path | None:
     """Return the path of a dataset that is given as a single file, else None."""
-    path = Path(request.name).expanduser()
+    path = with_home(request.name)
     is_named = is_path(request.name) or path.suffix in SUFFIXES
     if not is_named or not path.is_file():
         return None

@@ -75,6 +75,7 @@ class StackedLearner:
         _share_state(self._optimizer, [each.learner.optimizer for each in self._trainers])
         self.weights.load()
         train_learning_parts(self.agents)
+        changing = [each for each in self._objective.buffers() if each.is_floating_point()]
         joint: TensorDictBase = TensorDict.cat(list(frames))
         index = torch.stack([torch.stack(list(each), dim=0) for each in rows], dim=1)
         starts = torch.arange(len(frames)) * len(frames[0])
@@ -86,8 +87,12 @@ class StackedLearner:
         taken = take_rows(joint, flat)
         minibatches = taken.unflatten(0, index.shape)
         for minibatch, present in zip(minibatches.unbind(0), has_rows, strict=True):
+            before = [each.clone() for each in changing]
             metrics = self._step(minibatch, present)
             if metrics is None:
+                # Losses may count what they have seen.
+                for buffer, value in zip(changing, before, strict=True):
+                    buffer.copy_(value)
                 break
             for run, own in enumerate(self._of_runs(metrics, present)):
                 steps[run].append(own)
@@ -109,7 +114,7 @@ class StackedLearner:
         Returns
         -------
         metrics : dict of str to Tensor or None
-            None if something is not finite. Nothing has changed then.
+            None if something is not finite. No weights have changed then.
         """
         parameters = self.weights.parameters
         for stacked in parameters:

@@ -14,6 +14,7 @@ from nip.experiment.checked import check
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.update_schedule import ContiguousPeriodicUpdateSchedule
+from nip.rl_objectives.ppo import PpoObjective
 from nip.run import build_checked
 from nip.trainers.rl_tensordict_base import TensorDictRlTrainer
 from nip.trainers.tensor.learning.learner import Learner
@@ -190,3 +191,20 @@ def test_a_run_that_diverges_leaves_the_others_alone(
     assert "in iteration 3" in str(endings[1])
     for number in (0, 2):
         assert_agree(trainers[number], alone(params, SEEDS[number]), 1e-9)
+
+
+def test_the_minibatch_in_which_a_run_diverges_counts_once_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    params, counts = toy(ppo={"loss_type": "kl_penalty"}), []
+    act_on(monkeypatch, SEEDS[1], break_weights)
+
+    def finish(self: PpoObjective) -> None:
+        counts.append(self._kl_count.tolist())
+        own_finish(self)
+
+    own_finish = PpoObjective.finish_iteration
+    monkeypatch.setattr(PpoObjective, "finish_iteration", finish)
+    trainers, _ = together(params)
+    assert counts
+    assert all(count == [trainers[0].num_steps_per_iteration] * 2 for count in counts)
