@@ -101,7 +101,7 @@ def attack(options: argparse.Namespace) -> None:
     import_plugins(options)
     chosen = given_fields(AttackOptions, options)
     if options.given_architectures:
-        chosen["architectures"] = dict(map(parse_architecture, options.given_architectures))
+        chosen["architectures"] = parse_architectures(options.given_architectures)
     own_settings = given_fields(ExperimentSettings, options)
     given = load_words(options.given or (), "--given")
     console = open_console()
@@ -114,6 +114,21 @@ def attack(options: argparse.Namespace) -> None:
             console.print(f"All answers were not tried: {report.note}")
         names = [file_name(name, report.dataset) for name in (JSON_FILE, PICTURE)]
         console.print(f"Written to {folder}/{names[0]} and {names[1]}", soft_wrap=True)
+
+
+def parse_architectures(given: Sequence[Sequence[str]]) -> dict[str, dict[str, Any]]:
+    """Parse all architectures; raise ``ParameterError`` also if two have one name."""
+    from nip.errors import ParameterError
+
+    architectures: dict[str, dict[str, Any]] = {}
+    for words in given:
+        name, parameters = parse_architecture(words)
+        if name in architectures:
+            raise ParameterError(
+                f"--architecture {name} is given twice. Give each architecture a name of its own."
+            )
+        architectures[name] = parameters
+    return architectures
 
 
 def parse_architecture(words: Sequence[str]) -> tuple[str, dict[str, Any]]:

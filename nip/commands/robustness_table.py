@@ -59,6 +59,11 @@ def tabulate(options: argparse.Namespace) -> None:
         if not runs:
             raise ParameterError(f"--row {name} names no runs. Give at least one after the name.")
         folders = [run_folder(run, options.runs_dir) for run in runs]
+        if repeated := [each for each in folders if folders.count(each) > 1]:
+            raise ParameterError(
+                f"--row {name} names the run {repeated[0]} twice. Every run counts once: leave one "
+                "out."
+            )
         rows.append(read_row(name, folders, options.dataset))
     path = options.output or options.runs_dir / "robustness.md"
     write_table(rows, path)

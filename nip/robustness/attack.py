@@ -76,6 +76,10 @@ class AttackOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ParameterError(f"{name} must be at least 1, got {value}.")
+        if repeated := sorted({seed for seed in self.seeds if self.seeds.count(seed) > 1}):
+            raise ParameterError(
+                f"seeds must differ, got {repeated[0]} more than once. Leave out the repetition."
+            )
 
 
 def attack_run(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from nip.commands.attack import main, parse_architecture
+from nip.commands.attack import main, parse_architecture, parse_architectures
 from nip.errors import CheckpointError, ParameterError, StorageError
 from nip.parameters import HyperParameters
 from nip.robustness import AttackOptions, AttackReport, attack_run
@@ -187,6 +187,17 @@ def test_options_are_checked() -> None:
     for words in (["d_hidden=3"], ["wide", "d_hidden"]):
         with pytest.raises(ParameterError, match="--architecture"):
             parse_architecture(words)
+
+
+def test_no_attack_is_left_out_because_it_has_the_name_of_another(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = ["wide", "d_hidden=3"]
+    assert parse_architectures([wide, ["deep"]]) == {"wide": {"d_hidden": 3}, "deep": {}}
+    with pytest.raises(ParameterError, match="--architecture wide is given twice"):
+        parse_architectures([wide, ["wide", "d_hidden=4"]])
+    assert main(["friends", "--runs-dir", str(runs_dir), "--seeds", "2", "1", "2"]) == 2
+    assert "seeds must differ, got 2 more than once" in capsys.readouterr().err
 
 
 class Stir(Callback):

@@ -58,6 +58,12 @@ def test_a_run_that_was_not_attacked_is_named(
     assert "names no runs" in capsys.readouterr().err
 
 
+def test_a_run_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_report(tmp_path / "nip-1", 0.9)
+    assert main(["--runs-dir", str(tmp_path), "--row", "nip", "nip-1", "nip-1"]) == 2
+    assert "nip-1 twice. Every run counts once" in capsys.readouterr().err
+
+
 def test_a_report_of_an_earlier_version_lacks_the_worst_datapoint_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
