@@ -62,10 +62,12 @@ def database_problem(folder: Path) -> str | None:
 
 
 def _other_problems(folder: Path) -> Iterator[str]:
+    checkpoints = folder / CHECKPOINTS
+    if checkpoints.exists() and not checkpoints.is_dir():
+        yield f"{checkpoints} is no folder, and checkpoints are stored there. Move it away."
     if not _has_content(folder / DATABASE_FILE):
         return
     origin = Origin.of_folder(folder)
-    checkpoints = folder / CHECKPOINTS
     iterations = saved_iterations(checkpoints)
     for iteration in iterations:
         if reason := foreign_checkpoint(checkpoints, iteration, origin):

@@ -235,6 +235,12 @@ def test_a_run_without_its_checkpoints_says_that_it_starts_again(settings, run):
         assert resumed.load_latest_checkpoint() is None
 
 
+def test_a_file_in_place_of_the_checkpoints_is_refused_before_anything_is_trained(settings, run):
+    shutil.rmtree(run / "checkpoints")
+    (run / "checkpoints").write_text("not a folder")
+    refused(settings, r"checkpoints is no folder, and checkpoints are stored there\. Move it away")
+
+
 def test_files_that_only_describe_a_run_may_be_deleted(settings, run):
     identity = json.loads((run / "environment.json").read_text())["run_identity"]
     (run / "environment.json").unlink()
