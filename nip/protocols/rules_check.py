@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from itertools import permutations
 
-from nip.errors import ProtocolError, unknown_name
+from nip.errors import ProtocolError, shown, unknown_name
 from nip.parameters.protocols import ADVERSARIAL_VERIFIER
 from nip.protocols.deciders_check import problems_with_deciders
 from nip.protocols.incentives import pays_against
@@ -13,6 +13,10 @@ from nip.protocols.rules import VERIFIER, ProtocolRules, Timetable
 
 def check_rules(protocol: str, rules: ProtocolRules) -> None:
     """Raise ``ProtocolError`` at the first inconsistency of the rules of a protocol."""
+    if not isinstance(rules, ProtocolRules):
+        raise ProtocolError(
+            f"Protocol {protocol!r}: make_rules must return ProtocolRules, got {shown(rules)}."
+        )
     _Check(protocol, rules).run()
 
 

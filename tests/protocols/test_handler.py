@@ -43,6 +43,16 @@ def test_rules_have_the_agents_that_the_protocol_was_registered_with() -> None:
         protocol_specs.unregister("misregistered")
 
 
+def test_what_make_rules_returns_must_be_rules() -> None:
+    class Forgetful(ProtocolHandler):
+        def make_rules(self) -> ProtocolRules:
+            return None  # type: ignore[return-value]
+
+    expected = "Protocol 'Forgetful': make_rules must return ProtocolRules, got None"
+    with pytest.raises(ProtocolError, match=expected):
+        Forgetful(hyper_params_of("nip"))
+
+
 def test_names_and_sizes(three_openings: ProtocolHandler) -> None:
     handler = three_openings
     assert handler.prover_names == ("zoe_prover", "amy_prover")
