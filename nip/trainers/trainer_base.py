@@ -208,14 +208,19 @@ class TensorDictTrainer(CheckpointedTrainer):
 
     def metric_names(self, logged: Collection[str] | None = None) -> frozenset[str] | None:
         """Return the names of all metrics that may be logged; None if the objective has none."""
-        objective = self._make_objective()
+        # An objective may draw its weights. After a checkpoint was loaded, that would change the
+        # random numbers of the training.
+        with self._fork_generators():
+            objective, own_terms = self._make_objective(), self.own_loss_terms
         known = None if objective is None else objective.metric_names()
         learnt = logged if known is None else known
         if objective is None or learnt is None:
             return None
-        chosen, added = self.hyper_params.loss_terms, self.components.loss_terms
-        added_terms = [*build_loss_terms(chosen, added), *self.own_loss_terms]
-        terms = term_metric_names(added_terms, known or ())
+        added_terms = build_loss_terms((), self.components.loss_terms)
+        # Those of the parameters are not built, because a training has one instance of each.
+        terms = term_metric_names(
+            [*self.hyper_params.loss_terms, *added_terms, *own_terms], known or ()
+        )
         tested = self._evaluation_names() or learnt
         return frozenset(
             {*learnt, *terms, *tested, *(f"test_{name}" for name in tested), *LEARNER_METRICS}
@@ -338,10 +343,14 @@ class TensorDictTrainer(CheckpointedTrainer):
         stack.enter_context(native_kernels(self.settings.native_kernels == "auto"))
         # Dropout and noise can only draw from the global generator, so it is seeded here, saved
         # with the checkpoints, and restored at the end.
-        devices = [self.device] if self.device.type == "cuda" else []
-        stack.enter_context(torch.random.fork_rng(devices=devices))
+        stack.enter_context(self._fork_generators())
         own = seed_parts(current_ranks()) if phase == "train" else ()
         torch.manual_seed(stable_seed(self.hyper_params.seed, phase, *own))
+
+    def _fork_generators(self) -> AbstractContextManager:
+        """Return a context at whose end PyTorch's global generators are as before."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        return torch.random.fork_rng(devices=devices)
 
     def _autocast(self) -> AbstractContextManager:
         """Return a context in which networks compute in the precision of the learner."""

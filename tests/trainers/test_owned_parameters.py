@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from tensordict import TensorDict
 from torch import nn
 from torch.nn import functional as F
 
 from nip.factory import build_scenario_instance
+from nip.parameters import loss_term_specs
 from nip.parameters.update_schedule import ContiguousPeriodicUpdateSchedule
 from nip.rl_objectives import Objective
 from nip.run import run_experiment
@@ -14,8 +16,15 @@ from nip.run_store.checkpoints.checkpoint_folder import CheckpointFolder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.components import TrainerComponents
 from nip.trainers.registry import build_trainer
+from nip.trainers.tensor.learning.loss_terms import loss_term_registry, register_loss_term
 from nip.trainers.tensor.weights.checkpointing import checkpoint_state
-from tests.experiments import make_params, make_settings, make_trainer, same_tensors
+from tests.experiments import (
+    make_params,
+    make_settings,
+    make_trainer,
+    same_tensors,
+    tiny_graph_agent,
+)
 from tests.trainers.probing_trainer import ProbingTrainer, register
 
 EVERY_SECOND = ContiguousPeriodicUpdateSchedule(period=2, start=0, stop=1)
@@ -157,6 +166,68 @@ def test_a_loss_term_with_parameters_is_trained_and_resumed(tmp_path):
     assert same_tensors(*finals)
 
 
+@pytest.fixture
+def drawn_terms():
+    """Register a loss term that draws its weights, forgotten afterwards; return its instances."""
+    instances = []
+
+    @register_loss_term("drawn")
+    class Drawn:
+        def __init__(self):
+            instances.append(self)
+            self.line = nn.Linear(1, 1)
+
+        def __call__(self, batch, context):
+            return self.line(torch.ones(1, 1)).sum() ** 2
+
+    yield instances
+    loss_term_specs.unregister("drawn")
+    loss_term_registry.unregister("drawn")
+
+
+def test_a_registered_term_that_draws_its_weights_is_built_once_and_resumed(
+    tmp_path, data_dir, drawn_terms
+):
+    """The noise of the agents comes from the generator from which the term has drawn."""
+    params = make_params(
+        "graph_isomorphism",
+        protocol="nip",
+        loss_terms=["drawn"],
+        agents={"_default": tiny_graph_agent(noise_sigma=0.5)},
+        rl={"num_iterations": 4},
+    )
+    settings = make_settings(tmp_path, data_dir=data_dir)
+    run_experiment(params, run_id="straight", settings=settings)
+    assert len(drawn_terms) == 1
+    interrupt(params, settings, "broken")
+    run_experiment(params, run_id="broken", settings=settings)
+    assert len(drawn_terms) == 3
+    histories = [read_history(tmp_path / name).to_dict() for name in ("straight", "broken")]
+    assert histories[0] == histories[1]
+
+
+class Drawing(Objective):
+    """A loss that draws its weights."""
+
+    def __init__(self, agents):
+        super().__init__(agents)
+        self.scale = nn.Parameter(torch.rand(()))
+
+    def metric_names(self):
+        return ["loss_scale"]
+
+    def forward(self, tensordict):
+        return TensorDict({"loss_scale": self.scale.square()})
+
+
+def test_the_names_of_metrics_draw_no_random_numbers():
+    trainer = make_trainer(make_params())
+    trainer.use(TrainerComponents(loss=lambda trainer: (Drawing(trainer.agents), None)))
+    before = torch.get_rng_state()
+    assert "loss_scale" in trainer.metric_names()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_parameters_that_only_the_optimizer_has_are_saved_with_their_moments(tmp_path):
     """A user may add a group of their own, for a term that is a closure."""
     params = make_params(rl={"num_iterations": 4, "lr": 0.1})
@@ -230,8 +301,6 @@ def test_parameters_that_nobody_trains_are_refused():
             self.heads = [nn.Linear(1, 1)]
 
         def forward(self, tensordict):
-            from tensordict import TensorDict
-
             return TensorDict({"loss_head": self.heads[0](torch.ones(1, 1)).sum()})
 
     components = TrainerComponents(loss=lambda trainer: (Hidden(trainer.agents), None))

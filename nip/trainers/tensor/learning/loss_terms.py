@@ -122,7 +122,9 @@ def add_loss_terms(
     return losses
 
 
-def term_metric_names(terms: Sequence[LossTerm], taken: Collection[str] = ()) -> frozenset[str]:
+def term_metric_names(
+    terms: Sequence[LossTerm | LossTermParameters], taken: Collection[str] = ()
+) -> frozenset[str]:
     """Return the names under which terms are logged, given the names that are taken."""
     names: list[str] = []
     for term in terms:
@@ -131,7 +133,7 @@ def term_metric_names(terms: Sequence[LossTerm], taken: Collection[str] = ()) ->
     return frozenset(names)
 
 
-def _free_key(term: LossTerm, taken: Collection[str]) -> str:
+def _free_key(term: LossTerm | LossTermParameters, taken: Collection[str]) -> str:
     key, number = f"loss_{term.name}", 2
     while key in taken:
         key, number = f"loss_{term.name}_{number}", number + 1
