@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from nip.errors import ParameterError, unknown_name
+from nip.errors import ParameterError, shown
 from nip.seeding import stable_seed
+from nip.sweeps.cells import Cell
 from nip.sweeps.space import Range, Values, domain_of
 from nip.sweeps.supervisor import CellProgress
 from nip.sweeps.sweep_file import SweepParameters
@@ -18,6 +20,27 @@ if TYPE_CHECKING:
 
 _VALUES_KEY = "nip values"
 """User attribute of a trial: its combination as JSON."""
+
+
+def check_metric(sweep: SweepParameters, cell: Cell) -> None:
+    """Build one experiment of a search, to check that its runs have the metric.
+
+    It is built on the processor, because the computer that starts a sweep may have no accelerator.
+
+    Raises
+    ------
+    ParameterError
+        If its runs do not have the metric.
+    """
+    # Imported late, because a sweep of another kind builds nothing.
+    from nip.run import build_checked
+
+    experiment = cell.experiment
+    settings = replace(experiment.settings, device="cpu", compile="off")
+    trainer = build_checked(replace(experiment, settings=settings))
+    names = trainer.stored_metric_names()
+    if names is not None and trainer.components.evaluate is None:
+        _require_metric(sweep, names)
 
 
 class OptunaSearch:
@@ -132,12 +155,8 @@ class OptunaSearch:
         return {name: self._from_optuna(name, value) for name, value in trial.params.items()}
 
     def _metric_of(self, progress: CellProgress) -> float:
-        metric, metrics = self._sweep.metric, progress.state.metrics
-        assert metric is not None
-        if metric not in metrics:
-            message = unknown_name("metric", metric, metrics)
-            raise ParameterError(f"metric: {message} Those are the metrics of its runs.")
-        return metrics[metric]
+        metrics = progress.state.metrics
+        return metrics[_require_metric(self._sweep, metrics)]
 
     def _study_name(self) -> str:
         """Return a key of all that decides which combinations are proposed."""
@@ -153,6 +172,20 @@ class OptunaSearch:
     def _from_optuna(self, name: str, value: Any) -> Any:
         is_listed = isinstance(domain_of(self._sweep.parameters[name]), list)
         return json.loads(value) if is_listed else value
+
+
+def _require_metric(sweep: SweepParameters, metrics: Collection[str]) -> str:
+    """Return the metric of a search; raise ``ParameterError`` if it is not among the given ones."""
+    assert sweep.metric is not None
+    if sweep.metric not in metrics:
+        # Imported late, because a sweep of another kind needs no trainer.
+        from nip.trainers.core.monitored_metrics import suggest_metric
+
+        raise ParameterError(
+            f"metric={shown(sweep.metric)} is not among the metrics of its runs. "
+            f"{suggest_metric(sweep.metric, metrics)}"
+        )
+    return sweep.metric
 
 
 def _distribution(domain: Range | list[Any]) -> "optuna.distributions.BaseDistribution":

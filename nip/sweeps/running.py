@@ -9,7 +9,7 @@ from nip.errors import ParameterError
 from nip.parameters import scenario_specs
 from nip.sweeps.cells import Cell, CellBuilder, describe_values
 from nip.sweeps.launcher import launcher_registry
-from nip.sweeps.optuna_search import OptunaSearch
+from nip.sweeps.optuna_search import OptunaSearch, check_metric
 from nip.sweeps.space import Values, corners, grid, random_combinations
 from nip.sweeps.supervisor import CellProgress, Supervisor
 from nip.sweeps.sweep_file import SweepParameters
@@ -30,7 +30,7 @@ def run_sweep(sweep: SweepParameters, folders: ConfigFolders, command: Sequence[
     """Run the cells of a sweep that are not completed, or report them.
 
     All cells are checked before the first one starts. Of a search with Optuna, each listed value
-    and both ends of each range are checked.
+    and both ends of each range are checked, and one experiment is built to know its metrics.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def run_sweep(sweep: SweepParameters, folders: ConfigFolders, command: Sequence[
     cells = builder.build(_combinations(sweep))
     if sweep.max_cost is not None:
         _check_budget_is_meant(cells)
+    if sweep.search == "optuna":
+        check_metric(sweep, cells[0])
     if sweep.dry_run:
         from nip.sweeps.dry_run import print_plan_of_sweep
 

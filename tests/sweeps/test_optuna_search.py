@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from nip.commands.sweep import main
 from nip.errors import ParameterError
 from nip.sweeps.cell_state import CellState
 from nip.sweeps.cells import Cell
@@ -109,3 +110,27 @@ def test_a_metric_that_the_runs_do_not_have_is_refused(tmp_path: Path) -> None:
     ((first, combinations),) = found.batches()
     with pytest.raises(ParameterError, match="Did you mean 'score'"):
         found.tell(first, combinations, [ended(combinations[0], 1)])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_misspelt_metric_is_refused_before_anything_is_trained(
+    working_folder: Path, capsys: pytest.CaptureFixture[str], dry_run: bool
+) -> None:
+    file = working_folder / "s.yaml"
+    fields = "search: optuna\nnum_trials: 2\nparameters: {rl.lr: [0.1, 0.2]}\n"
+    file.write_text(f"{fields}base: {{experiment: toy}}\nmetric: mean_accurac\n")
+    assert main([str(file), f"dry_run={dry_run}".lower()]) == 2
+    assert "metric='mean_accurac' is not among the metrics of its runs. Did you mean" in (
+        capsys.readouterr().err
+    )
+    assert not (working_folder / "runs").exists()
+
+
+def test_a_metric_that_runs_have_passes_the_check(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = working_folder / "s.yaml"
+    fields = "search: optuna\nnum_trials: 2\nparameters: {rl.lr: [0.1, 0.2]}\n"
+    file.write_text(f"{fields}base: {{experiment: toy}}\nmetric: test_mean_accuracy\n")
+    assert main([str(file), "dry_run=true"]) == 0
+    assert "Nothing was trained" in capsys.readouterr().out

@@ -30,12 +30,15 @@ def check_monitored(
             if name not in known and not may_come:
                 raise UnknownNameError(
                     f"callbacks: {type(callback).__name__} has monitor={name!r}, which is never "
-                    f"logged here. {_way_out(name, known)}"
+                    f"logged here. {suggest_metric(name, known)}"
                 )
 
 
-def _way_out(name: str, known: Collection[str]) -> str:
-    """Suggest a metric. Those of single agents are too many to list, so one is an example."""
+def suggest_metric(name: str, known: Collection[str]) -> str:
+    """Suggest a metric in place of an unknown one.
+
+    Those of single agents are too many to list, so one is an example.
+    """
     of_all = sorted(each for each in known if "." not in each)
     of_agents = sorted(each for each in known if "." in each)
     example = f", and those of single agents, such as {of_agents[0]}" if of_agents else ""

@@ -181,9 +181,24 @@ class ObservedTrainer:
         """Refuse callbacks that monitor a metric which is not among the known ones."""
         has_own_evaluation = self.components.evaluate is not None
         if known is not None:
-            trainer = cast("Trainer", self)
-            known = {*known, *(n for each in self.callbacks for n in each.metric_names(trainer))}
+            known = {*known, *self._names_of_callbacks()}
         check_monitored(self.callbacks, known, has_own_evaluation=has_own_evaluation)
+
+    def stored_metric_names(self) -> frozenset[str] | None:
+        """Return the names of all metrics that a run may have; None if they are not known.
+
+        Those of a callback that measures, but does not state the names, are not known.
+        """
+        for each in map(type, self.callbacks):
+            states_names = each.metric_names is not Callback.metric_names
+            if each.measure is not Callback.measure and not states_names:
+                return None
+        known = self.metric_names()
+        return None if known is None else known | self._names_of_callbacks()
+
+    def _names_of_callbacks(self) -> frozenset[str]:
+        trainer = cast("Trainer", self)
+        return frozenset(name for each in self.callbacks for name in each.metric_names(trainer))
 
     def check_logged(self) -> None:
         """Refuse monitored metrics that were not logged, if names were not known before."""
