@@ -63,12 +63,12 @@ class GameTrainer(TensorDictTrainer):
         choose_learners(self.agents, iteration, self.learner.learning)
         with self.stage("sample"):
             rollouts = self._sample()
-        learnt: dict[str, float] = {}
+        steps = []
         with self.stage("update"):
             if any(parameter.requires_grad for parameter in self.learner.learning):
-                learnt = mean_over_steps([self.train_step(rollouts)])
+                steps.append(self.train_step(rollouts))
             self.learner.finish_iteration()
-        return learnt | self._strategy_metrics()
+        return mean_over_steps(steps) | self._strategy_metrics()
 
     def _sample(self) -> TensorDict:
         """Return rollouts, (rollout, round), or nothing if losses are exact."""

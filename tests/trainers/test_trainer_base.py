@@ -7,6 +7,7 @@ import torch
 
 from nip.errors import DivergenceError, ParameterError
 from nip.experiment_settings import ExperimentSettings
+from nip.trainers.core.callback import Callback
 from nip.trainers.registry import build_trainer
 from nip.trainers.tensor.learning.agent_freezing import train_learning_parts
 from tests.experiments import (
@@ -116,3 +117,27 @@ def test_metric_names_are_those_of_learner_terms_and_evaluation():
     assert {"loss_objective", "prover.kl", "loss_l2", "grad_norm", "learning_rate"} <= names
     assert {"mean_accuracy", "test_mean_accuracy"} <= names
     assert "test_loss_objective" not in names
+
+
+class KeepNorms(Callback):
+    """Keeps the norm of the gradient at the end of each step."""
+
+    def __init__(self):
+        self.norms = []
+
+    def on_step_end(self, context):
+        self.norms.append(float(context.step_metrics["grad_norm"]))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "trainer"),
+    [("toy", "vanilla_ppo"), ("toy", "solo_agent"), ("matrix_games", "spg")],
+)
+def test_the_last_step_of_an_accumulation_has_a_gradient_norm_too(scenario, trainer):
+    update_step = {"num_accumulation_steps": 1000}
+    built = make_trainer(make_params(scenario, trainer, update_step=update_step))
+    kept = KeepNorms()
+    built.add_callback(kept)
+    built.train()
+    assert len(kept.norms) == 2
+    assert [value for _, value in built.history.values("grad_norm")] == pytest.approx(kept.norms)

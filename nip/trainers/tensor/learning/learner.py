@@ -122,6 +122,7 @@ class Learner:
         if compilation is not None:
             self._compute_losses = compiled_objective(objective, compilation)
         self._has_checked_graph = False
+        self._metrics: TensorDictBase = TensorDict()
         self._had_turn: torch.Tensor | None = None
         self._device = next(iter(self.names)).device if self.names else torch.device("cpu")
         self._steps_schedule = steps_schedule
@@ -136,7 +137,9 @@ class Learner:
     def step(self, minibatch: TensorDictBase) -> TensorDictBase:
         """Learn from a minibatch, and return its metrics, all detached scalars.
 
-        With gradient accumulation, the weights change only after several minibatches.
+        With gradient accumulation, the weights change only after several minibatches. The metrics
+        of the last of them have the ``grad_norm``; of the last ones of an iteration, it is added
+        by ``finish_iteration``.
         """
         if self.context is not None:
             self.context.batch = minibatch
@@ -153,6 +156,7 @@ class Learner:
             return losses
 
         metrics, has_stepped = self.update_step.step(compute, self.objective, self._iteration)
+        self._metrics = metrics
         self._gradient_check.record(minibatch, losses)
         if self.context is not None:
             self.context.step_metrics = metrics
@@ -163,10 +167,14 @@ class Learner:
     def finish_iteration(self) -> None:
         """Take the last, smaller step of an accumulation, and advance objective and schedule.
 
+        The ``grad_norm`` of that step is added to the metrics of the last minibatch.
         Running statistics, which each rank computes from its own frames, are averaged over ranks.
         """
         if not self.update_step.is_empty:
-            self._after_step(self.update_step.finish(self._iteration) is not None)
+            found = self.update_step.finish(self._iteration)
+            if found is not None:
+                self._metrics.update(found)
+            self._after_step(found is not None)
         self.update_step.check_finite()
         self._gradient_check.finish_iteration()
         # A term of the loss may begin in a later iteration, so the graph is checked in each one.

@@ -74,17 +74,20 @@ def test_a_step_moves_the_value_by_the_rate_times_the_gradient():
 
 
 def test_accumulated_minibatches_are_one_step_and_the_rest_of_an_iteration_another():
-    learner, _, events = make_learner(lr=1.0, update_step=UpdateStep(num_accumulation_steps=2))
-    learner.step(batch(0.0))
+    update_step = UpdateStep(num_accumulation_steps=2)
+    learner, context, events = make_learner(lr=1.0, update_step=update_step)
+    metrics = [learner.step(batch(0.0))]
     assert (value_of(learner), events) == (1.0, ["on_step_start"])
     # The mean of the gradients 1 and -3 is -1.
-    learner.step(batch(4.0))
+    metrics.append(learner.step(batch(4.0)))
     assert (value_of(learner), learner.num_steps) == (2.0, 1)
-    learner.step(batch(-1.0))
+    metrics.append(learner.step(batch(-1.0)))
     assert learner.num_steps == 1
     learner.finish_iteration()
     assert (value_of(learner), learner.num_steps) == (-1.0, 2)
     assert events == ["on_step_start", "on_step_end"] * 2
+    assert [each.get("grad_norm", None) for each in metrics] == [None, 1.0, 3.0]
+    assert context.step_metrics is metrics[-1]
 
 
 @pytest.mark.parametrize(("steps_schedule", "expected"), [(True, 0.125), (False, 0.25)])
