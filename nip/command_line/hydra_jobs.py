@@ -20,7 +20,12 @@ from nip.command_line.config_folders import ConfigFolders
 from nip.command_line.errors import plain_messages
 from nip.command_line.overrides import names_hydra, parse_overrides, refuse_sweeps, single_jobs
 from nip.command_line.request import Request, read_request, run_request
-from nip.command_line.run_names import check_names_of_jobs, keys_without_sweep, name_of_job
+from nip.command_line.run_names import (
+    check_names_of_jobs,
+    check_seeds_of_jobs,
+    keys_without_sweep,
+    name_of_job,
+)
 from nip.command_line.typed_text import quote_typed_texts
 from nip.errors import NipError, ParameterError
 from nip.experiment.checked import CheckedExperiment
@@ -111,6 +116,7 @@ def _check_jobs(
     """
     defaults = []
     names: list[tuple[str | None, Sequence[str]]] = []
+    seeds: list[tuple[Sequence[int], Sequence[str]]] = []
     for job in jobs:
         composition = (composed or {}).get(tuple(job)) or compose_run(job, folders)
         defaults.append(composition.defaults)
@@ -119,10 +125,13 @@ def _check_jobs(
         key = tuple(line for each, line in zip(parsed, typed, strict=True) if not names_hydra(each))
         request = _checked[key] = read_request(composition.tree, _name_job(key, not_swept))
         names.append((request.experiment.run_id, key))
+        experiments = request.seeds or (request.experiment,)
+        seeds.append(([each.hyper_params.seed for each in experiments], key))
         if not request.dry_run:
-            for experiment in request.seeds or (request.experiment,):
+            for experiment in experiments:
                 _check_run_can_be_opened(experiment)
     check_names_of_jobs(names)
+    check_seeds_of_jobs(seeds)
     offer_defaults(defaults)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
 
+from nip.command_line.overrides import parse_overrides
 from nip.errors import ParameterError
 
 
@@ -53,6 +54,32 @@ def check_names_of_jobs(jobs: Sequence[tuple[str | None, Sequence[str]]]) -> Non
             )
         if run_id is not None:
             seen[run_id] = arguments
+
+
+def check_seeds_of_jobs(jobs: Sequence[tuple[Sequence[int], Sequence[str]]]) -> None:
+    """Refuse jobs of a sweep that would train the same seed, if one trains several seeds.
+
+    A job is its seeds and its arguments. Raise ``ParameterError`` if two that differ in nothing
+    else have a seed in common.
+    """
+    if all(len(seeds) == 1 for seeds, _ in jobs):
+        return  # Jobs that are equal have equal names.
+    seen: dict[tuple[tuple[str, ...], int], Sequence[str]] = {}
+    for seeds, arguments in jobs:
+        others = tuple(
+            str(each.input_line)
+            for each in parse_overrides(arguments)
+            if each.key_or_group not in ("seed", "num_parallel_seeds")
+        )
+        for seed in seeds:
+            if (others, seed) in seen:
+                raise ParameterError(
+                    f"Two jobs of the sweep would train seed {seed}: "
+                    f"{' '.join(seen[others, seed])} and {' '.join(arguments)}. "
+                    "num_parallel_seeds=N trains the N seeds from seed on: choose first seeds that "
+                    "are at least N apart, or leave one of the two parameters out."
+                )
+            seen[others, seed] = arguments
 
 
 def _text_of(override: Override) -> str:

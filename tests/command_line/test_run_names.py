@@ -3,7 +3,8 @@
 import pytest
 
 from nip.command_line.overrides import parse_overrides, single_jobs
-from nip.command_line.run_names import keys_without_sweep, name_of_job
+from nip.command_line.run_names import check_seeds_of_jobs, keys_without_sweep, name_of_job
+from nip.errors import ParameterError
 from nip.run_store.run_id import check_run_id
 
 
@@ -43,3 +44,13 @@ def test_a_name_that_differs_by_itself_stays(run_id: str) -> None:
 def test_values_of_any_kind_make_legal_names() -> None:
     for name in names("g", ["a=[1,2],[3]", "b={c: 1},null", "c='x y',-1"]):
         check_run_id(name)
+
+
+def test_jobs_that_train_several_seeds_have_none_in_common() -> None:
+    first = ([1, 2], ["trainer=x", "num_parallel_seeds=2", "seed=1"])
+    check_seeds_of_jobs([first, ([3, 4], ["trainer=x", "num_parallel_seeds=2", "seed=3"])])
+    check_seeds_of_jobs([first, ([2, 3], ["trainer=y", "num_parallel_seeds=2", "seed=2"])])
+    for number, seeds in ((1, [2]), (2, [2, 3])):
+        second = (seeds, ["trainer=x", f"num_parallel_seeds={number}", "seed=2"])
+        with pytest.raises(ParameterError, match=r"would train seed 2: trainer=x .* and trainer=x"):
+            check_seeds_of_jobs([first, second])

@@ -189,9 +189,9 @@ class ObservedTrainer:
 
         Those of a callback that measures, but does not state the names, are not known.
         """
-        for each in map(type, self.callbacks):
-            states_names = each.metric_names is not Callback.metric_names
-            if each.measure is not Callback.measure and not states_names:
+        for each in self.callbacks:
+            states_names = type(each).metric_names is not Callback.metric_names
+            if type(each).measure is not Callback.measure and not states_names:
                 return None
         known = self.metric_names()
         return None if known is None else known | self._names_of_callbacks()
