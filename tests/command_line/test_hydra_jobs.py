@@ -119,7 +119,10 @@ def test_a_name_that_looks_like_a_number_is_part_of_the_names_of_the_jobs() -> N
         (["run_id=${scenario}", "seed=1,2"], r"Two jobs .* run 'toy'.*seed=1 and .*seed=2"),
         ([f"run_id={'x' * 95}", "seed=1,123456"], r"at most 100 characters, got 102"),
         (["seed=" + ",".join(["1", "1" * 70])], r"at most 100 characters, got 11\d"),
-        (["run_id=mp", "seed=1,2", "num_parallel_seeds=2"], r"Two jobs .* train seed 2: seed=1 .*"),
+        (
+            ["run_id=mp", "seed=1,2", "num_parallel_seeds=2"],
+            r"Two jobs .* train seed 2: .*seed=1 .*seed=2 ",
+        ),
         (["run_id=a,b/c"], r"run_id must begin .*'b/c'"),
     ],
     ids=lambda value: str(value)[:40],
