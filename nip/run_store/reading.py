@@ -53,7 +53,8 @@ def read_parameters(folder: Path | str) -> dict[str, Any]:
     if (folder / DATABASE_FILE).exists():
         with suppress(StorageError):  # The parameters can be read although the database cannot.
             _check_database(folder)
-    return load_mapping(read_text(folder / PARAMETERS_FILE))
+    path = folder / PARAMETERS_FILE
+    return load_mapping(read_text(path), path)
 
 
 def read_settings(folder: Path | str) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def read_settings(folder: Path | str) -> dict[str, Any]:
     They are empty if their file is missing. Raises ``ParameterError`` if the folder is not a run.
     """
     path = _check_is_run(folder) / "settings.yaml"
-    return load_mapping(read_text(path)) if os.path.lexists(path) else {}
+    return load_mapping(read_text(path), path) if os.path.lexists(path) else {}
 
 
 def read_state(folder: Path | str, key: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from nip.command_table import typed
-from nip.errors import NipWarning, ResumeError, StorageError, warn_user
+from nip.errors import NipWarning, ParameterError, ResumeError, StorageError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters.tree.yaml_text import load_mapping
 from nip.run_store.checkpoints.checkpoint import (
@@ -326,7 +326,15 @@ class Run:
 
     def _warn_of_different_rounding(self) -> None:
         path = self.folder / "settings.yaml"
-        stored = load_mapping(read_text(path)) if path.exists() else {}
+        try:
+            stored = load_mapping(read_text(path), path) if path.exists() else {}
+        except (ParameterError, StorageError) as error:
+            # They are only compared; what the run needs to go on is stored elsewhere.
+            warn_user(
+                f"Run {self.run_id!r} resumes without its former settings: {error} If they were "
+                "others, its results can differ from those of an uninterrupted run."
+            )
+            return
         for name in ("device", "num_threads", "native_kernels", "agent_rows", "compile"):
             now = getattr(self._settings, name)
             before = stored.get(name, _BEFORE_IT_EXISTED.get(name, now) if stored else now)

@@ -6,6 +6,8 @@ from functools import cache
 from typing import Any
 
 import yaml
+from yaml.error import MarkedYAMLError
+from yaml.reader import ReaderError
 
 MAX_REPEATED_NODES = 100_000
 """How many values aliases may add to a file by naming parts of it again."""
@@ -62,7 +64,10 @@ def _twin_in_c(loader: Any) -> Any:
 
 
 def load_yaml(text: str, loader: type[LimitedLoader] = LimitedLoader) -> Any:
-    """Parse one YAML document; whatever is wrong with it raises ``yaml.YAMLError``."""
+    """Parse one YAML document; whatever is wrong with it raises ``yaml.YAMLError``.
+
+    The text of the error is one line, with the place in the document.
+    """
     twin = _twin_in_c(loader)  # type: ignore[arg-type] # As all classes, it can be hashed.
     if twin is not None and is_harmless(text) and _is_read_alike(text):
         # It takes a fraction of the time. What it refuses is explained by the other one.
@@ -70,10 +75,21 @@ def load_yaml(text: str, loader: type[LimitedLoader] = LimitedLoader) -> Any:
             return twin(text).get_single_data()
     try:
         return loader(text).get_single_data()
+    except (MarkedYAMLError, ReaderError) as error:
+        raise yaml.YAMLError(_in_one_line(error)) from error
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
     except (ValueError, OverflowError) as error:  # Such as the date 2001-99-99.
         raise yaml.YAMLError(f"it has a value that does not exist: {error}") from error
+
+
+def _in_one_line(error: MarkedYAMLError | ReaderError) -> str:
+    """Say what is wrong and where, without the name of the stream, which is none of a file."""
+    if isinstance(error, ReaderError):
+        return str(error).partition("\n")[0]
+    mark = error.problem_mark or error.context_mark
+    place = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
+    return f"{error.problem or error.context}{place}"
 
 
 def _is_read_alike(text: str) -> bool:

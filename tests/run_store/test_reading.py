@@ -90,3 +90,13 @@ def test_a_run_without_settings_has_none(tmp_path):
         (run.folder / "settings.yaml").symlink_to("settings.yaml")
         with pytest.raises(StorageError, match=r"settings\.yaml cannot be read"):
             read_settings(run.folder)
+
+
+@pytest.mark.parametrize("read", [read_parameters, read_settings])
+def test_a_damaged_file_is_named(tmp_path, read):
+    with Run.open(ExperimentSettings(runs_dir=tmp_path), "r", {}) as run:
+        name = "hyper_params.yaml" if read is read_parameters else "settings.yaml"
+        (run.folder / name).write_text("a: [1\nb: 2")
+        expected = rf"r/{name} is not valid YAML: .* \(line 2, column 2\)\. Restore it from a copy"
+        with pytest.raises(ParameterError, match=expected):
+            read(run.folder)

@@ -50,6 +50,16 @@ def test_a_run_of_a_version_without_kernels_warns_of_them(settings):
         run.start()
 
 
+@pytest.mark.parametrize("content", [b"a: [1\nb: 2", b"- 1", b"\xff"])
+def test_damaged_settings_are_named_and_do_not_stop_a_run_from_going_on(settings, content):
+    with begin(settings) as run:
+        path = run.folder / "settings.yaml"
+    path.write_bytes(content)
+    with begin(settings) as run, pytest.warns(NipWarning, match=rf"former settings: {path} .*"):
+        run.start()
+    assert yaml.safe_load(path.read_text()) == settings.to_dict()
+
+
 def test_result_holds_the_last_value_of_each_metric(settings):
     with begin(settings) as run:
         run.log(1, {"loss": 2.0, "test_loss": 1.5})

@@ -328,8 +328,9 @@ class HyperParameters(SubParameters):
         """
         is_path = isinstance(source, Path) or source.strip().endswith((".yaml", ".yml"))
         is_path = is_path and "\n" not in str(source)
-        text = _read_text(Path(source)) if is_path else str(source)
-        tree = cls.from_dict(yaml_text.load_mapping(text), ignore_unknown=ignore_unknown)
+        path = Path(source) if is_path else None
+        text = str(source) if path is None else _read_text(path)
+        tree = cls.from_dict(yaml_text.load_mapping(text, path), ignore_unknown=ignore_unknown)
         tree = tree.with_changes(given) if given else tree
         if is_path and Path(source).name == FILE_NAME:
             check_all_is_given(tree, given or {}, str(source))

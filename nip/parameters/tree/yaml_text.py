@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nip.errors import ParameterError, shown
 from nip.utils.safe_yaml import LimitedLoader, load_yaml
+
+_RESTORE = "Restore it from a copy, or correct it."
 
 
 class _Loader(LimitedLoader):
@@ -39,14 +42,20 @@ def dump(tree: Mapping[str, Any]) -> str:
     return text
 
 
-def load_mapping(text: str) -> dict[str, Any]:
-    """Parse YAML; raise ``ParameterError`` unless it is valid and holds a mapping."""
+def load_mapping(text: str, path: Path | None = None) -> dict[str, Any]:
+    """Parse YAML; raise ``ParameterError`` unless it is valid and holds a mapping.
+
+    ``path`` is the file that had the text, for the message.
+    """
     try:
         tree = load_yaml(text, _Loader)
     except yaml.YAMLError as error:
-        raise ParameterError(f"The parameters are not valid YAML: {error}") from error
+        if path is None:
+            raise ParameterError(f"The parameters are not valid YAML: {error}.") from error
+        raise ParameterError(f"{path} is not valid YAML: {error}. {_RESTORE}") from error
     if not isinstance(tree, dict):
+        name, remedy = ("The YAML of parameters", "") if path is None else (path, f" {_RESTORE}")
         raise ParameterError(
-            f"The YAML of parameters must be a mapping of names to values, got {shown(tree)}."
+            f"{name} must be a mapping of names to values, got {shown(tree)}.{remedy}"
         )
     return tree

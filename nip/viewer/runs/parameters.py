@@ -32,7 +32,7 @@ def read_tree(path: Path) -> dict[str, Any]:
     text = read_text(path)
     tree = load_yaml_in_c(text)
     # The careful one says what is wrong.
-    return tree if isinstance(tree, dict) else load_mapping(text)
+    return tree if isinstance(tree, dict) else load_mapping(text, path)
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, str]:
