@@ -310,7 +310,7 @@ class TensorDictTrainer(CheckpointedTrainer):
                 with self.stage("test"):
                     metrics |= self.evaluate("test")
                 self.loops.evaluated = iteration + 1
-            metrics |= self.measure()
+            metrics |= self.measure(metrics)
             context.rollouts = None
             self.log(iteration + 1, metrics)
         self.loops.conclude_iteration(total)

@@ -54,6 +54,12 @@ class Attack(Callback):
                 f"{launched_ranks().size}. Leave it out of callbacks, and attack the finished run "
                 f"with: {typed('attack')} RUN"
             )
+        if sum(isinstance(each, Attack) for each in trainer.callbacks) > 1:
+            raise ParameterError(
+                "The callback 'attack' is given twice, and both would log their metrics under the "
+                "same names. Keep one of them in callbacks, or attack the finished run with: "
+                f"{typed('attack')} RUN"
+            )
         self._attack = TrainingAttack(cast("TensorDictRlTrainer", trainer), self.params)
         _ = self._attack.threats
 

@@ -15,6 +15,7 @@ from nip.trainers.core.callback import Callback, Event, check_callback
 from nip.trainers.core.callback_registry import build_callback
 from nip.trainers.core.components import COMPONENTS, TrainerComponents
 from nip.trainers.core.context import TrainingContext
+from nip.trainers.core.measured_metrics import MeasuredMetrics, check_measured_names
 from nip.trainers.core.monitored_metrics import check_monitored
 from nip.utils.ranks import current_ranks
 
@@ -114,18 +115,28 @@ class ObservedTrainer:
             self.history.update(iteration, metrics)
         self.notify("on_log")
 
-    def measure(self) -> dict[str, float]:
+    def measure(self, taken: Collection[str] = ()) -> dict[str, float]:
         """Return the metrics that callbacks compute themselves; empty if this iteration has them.
 
         Called before the metrics of an iteration are logged.
+
+        Parameters
+        ----------
+        taken : collection of str
+            Names of the other metrics of this iteration.
+
+        Raises
+        ------
+        ParameterError
+            If a callback measures a metric under a name that is taken.
         """
         if self._measured_iteration == self.context.iteration:
             return {}
         self._measured_iteration = self.context.iteration
-        metrics: dict[str, float] = {}
+        measured = MeasuredMetrics(taken)
         for callback in self.callbacks:
-            metrics |= callback.measure(self.context)
-        return metrics
+            measured.add(callback, callback.measure(self.context))
+        return measured.metrics
 
     def notify(self, event: Event) -> None:
         """Call the method of an event on all callbacks, in order."""
@@ -162,7 +173,11 @@ class ObservedTrainer:
         """Refuse callbacks that cannot work here; called before anything is written."""
         for callback in self.callbacks:
             callback.check(cast("Trainer", self))
-        self.check_monitored(self.metric_names())
+        known = self.metric_names()
+        for callback in self.callbacks:
+            names = callback.metric_names(cast("Trainer", self))
+            check_measured_names(callback, names, known or ())
+        self.check_monitored(known)
 
     def begin(self) -> None:
         """Call ``on_train_start`` of the callbacks, unless it was called already."""

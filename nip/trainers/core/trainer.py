@@ -109,7 +109,7 @@ class Trainer(ObservedTrainer, ABC):
         """
         self.loops.before_log(iteration)
         if iteration == self.context.iteration + 1:
-            metrics = {**metrics, **self.measure()}
+            metrics = {**metrics, **self.measure(metrics)}
         super().log(iteration, metrics)
         self.loops.after_log(iteration)
 

@@ -60,6 +60,12 @@ def test_the_best_checkpoint_can_be_that_of_the_best_accuracy_under_attack(tmp_p
         train(tmp_path, "witness", False, "other", callbacks=[ATTACK, other])
 
 
+def test_a_second_attack_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="The callback 'attack' is given twice"):
+        train(tmp_path, "witness", False, callbacks=[ATTACK, {**ATTACK, "every": 5}])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_search_that_is_too_large_is_left_out_and_said_unless_it_is_needed(tmp_path):
     small = {**ATTACK, "every": 1, "num_iterations": 1, "max_states": 2}
     few = {"num_iterations": 2}
