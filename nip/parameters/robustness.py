@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le
 from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_specs
 from nip.parameters.fields.outside_names import PLAIN_TEXT
 from nip.parameters.parameters_base import register_parameter_class
-from nip.parameters.specs import trainer_specs
+from nip.parameters.specs import trainer_specs, why_no_network_plays
 from nip.parameters.types import Count, CountOrZero, Period, Positive, UnitInterval
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ class EpisodeCallbackParameters(CallbackParameters):
     """Base class of the parameters of callbacks that need networks which play episodes."""
 
     def problems_in(self, hyper_params: HyperParameters, path: str) -> Iterator[str]:
-        """Yield a message for trainers of anything but networks that play episodes."""
-        spec = trainer_specs[hyper_params.trainer]
-        if spec.data != "tensordict" or not spec.plays_episodes:
+        """Yield a message unless networks play episodes."""
+        if reason := why_no_network_plays(hyper_params):
             yield (
-                f"{path}: {self.name} needs networks that play episodes, which trainer="
-                f"{hyper_params.trainer!r} has not. Remove it, or train with vanilla_ppo, "
-                "reinforce or spg."
+                f"{path}: {self.name} needs networks that play episodes, got {reason}. Remove it, "
+                "or train networks with vanilla_ppo, reinforce or spg."
             )
 
 

@@ -230,6 +230,18 @@ def register_scenario_spec(name: str, spec: ScenarioSpec) -> None:
     scenario_specs.register(name, spec)
 
 
+def why_no_network_plays(hyper_params: HyperParameters) -> str | None:
+    """Return the choice because of which no network plays episodes, and why; None if some do."""
+    spec, data = trainer_specs[hyper_params.trainer], scenario_specs[hyper_params.scenario].data
+    if data != "tensordict":
+        is_due_to_trainer = not spec.learns("tensordict")
+        choice = "trainer" if is_due_to_trainer else "scenario"
+        return f"{choice}={hyper_params.get(choice)!r}, whose agents are no networks"
+    if not spec.plays_episodes:
+        return f"trainer={hyper_params.trainer!r}, whose agents play no episodes"
+    return None
+
+
 def _is_among(option: str, names: tuple[str, ...]) -> bool:
     """Return whether an option, or a group that it is in, is among some names."""
     return any(option == name or option.startswith(f"{name}.") for name in names)

@@ -17,7 +17,8 @@ from nip.errors import NipWarning, ParameterError, StorageError
 from nip.experiment.base_run import read_base_run
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
-from nip.parameters import HyperParameters, trainer_specs
+from nip.parameters import HyperParameters
+from nip.parameters.specs import why_no_network_plays
 from nip.parameters.tree.unnamed import check_all_is_named
 from nip.robustness.attack_experiment import attack_components, attack_parameters
 from nip.robustness.best_answers import SearchTooLargeError
@@ -160,15 +161,10 @@ def _attack(
 
 def _read(folder: Path, run_id: str, changes: Mapping[str, Any]) -> HyperParameters:
     attacked = read_base_run(folder.parent, run_id).with_changes(changes)
-    if trainer_specs[attacked.trainer].data != "tensordict":
+    if reason := why_no_network_plays(attacked):
         raise ParameterError(
-            f"The run {run_id!r} has trainer={attacked.trainer!r}, whose agents are no networks. "
-            "Attacks are trained against networks; choose a run of networks."
-        )
-    if not trainer_specs[attacked.trainer].plays_episodes:
-        raise ParameterError(
-            f"The run {run_id!r} has trainer={attacked.trainer!r}, whose agents play no episodes, "
-            "so there is nothing to attack. Choose a run in which agents exchange messages."
+            f"The run {run_id!r} has {reason}. Attacks are trained against networks that play "
+            "episodes; choose a run in which networks exchange messages."
         )
     protocol = {"interaction_protocol": attacked.interaction_protocol} if changes else {}
     given = HyperParameters(

@@ -144,6 +144,14 @@ EXPERIMENTS = {
     ),
     "vanilla_ppo": lambda: _toy_game("vanilla_ppo"),
     "reinforce": lambda: _toy_game("reinforce"),
+    "games": lambda: make_params(
+        "matrix_games",
+        "spg",
+        "nip",
+        dataset="iterated_prisoners_dilemma",
+        matrix_games={"losses": "rollouts", "num_rollouts": 8, "num_rounds": 4},
+        spg={"variant": "spg"},
+    ),
     "images": lambda: make_params(
         "image_classification",
         protocol="nip",
@@ -165,7 +173,7 @@ EXPERIMENTS = {
         "solo_agent",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("vanilla_ppo", "reinforce", "graphs", "images")
+            for name in ("vanilla_ppo", "reinforce", "games", "graphs", "images")
         ),
     ],
 )

@@ -160,6 +160,9 @@ def test_what_cannot_be_attacked_is_refused_before_anything_is_trained(tmp_path:
     run_experiment(make_params(trainer="solo_agent"), run_id="solo", settings=settings)
     with pytest.raises(ParameterError, match="trainer='solo_agent', whose agents play no episodes"):
         attack_run("solo", settings=settings)
+    run_experiment(make_params("matrix_games", "spg", "nip"), run_id="game", settings=settings)
+    with pytest.raises(ParameterError, match="scenario='matrix_games', whose agents are no net"):
+        attack_run("game", settings=settings)
     run_experiment(make_params(protocol="solo_verifier"), run_id="alone", settings=settings)
     with pytest.raises(ParameterError, match="No prover of the protocol 'solo_verifier'"):
         attack_run("alone", settings=settings)
@@ -167,6 +170,7 @@ def test_what_cannot_be_attacked_is_refused_before_anything_is_trained(tmp_path:
         attack_run("alone", AttackOptions(checkpoint="7"), settings=settings)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
         "alone",
+        "game",
         "solo",
         "text",
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nip.parameters.agents import AgentParameters, LrFactors
 from nip.parameters.parameters_base import field_rules
-from nip.parameters.specs import scenario_specs, trainer_specs
+from nip.parameters.specs import scenario_specs, trainer_specs, why_no_network_plays
 from nip.parameters.text_agents import TextAgentParameters
 
 if TYPE_CHECKING:
@@ -149,14 +149,12 @@ def _problems_with_text_options(hyper_params: HyperParameters) -> Iterator[str]:
 
 def _problems_with_zero_knowledge(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message if zero knowledge is asked of agents whose probabilities are not known."""
-    trainer = hyper_params.trainer
-    if hyper_params.protocol_common.zero_knowledge and (
-        trainer not in trainer_specs or trainer_specs[trainer].data != "tensordict"
-    ):
+    data = scenario_specs[hyper_params.scenario].data
+    if hyper_params.protocol_common.zero_knowledge and data != "tensordict":
         yield (
             "protocol_common.zero_knowledge=True needs a trainer of networks, whose probabilities "
-            f"can be compared, got trainer={trainer!r}. Set it to False, or choose another trainer "
-            "and scenario."
+            f"can be compared, got {why_no_network_plays(hyper_params)}. Set it to False, or "
+            "choose another trainer and scenario."
         )
 
 

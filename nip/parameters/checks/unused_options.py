@@ -59,7 +59,7 @@ def _changed_options(hyper_params: HyperParameters) -> Iterator[tuple[str, Any]]
         for name, rule in field_rules(type(group)).items():
             value, dotted = getattr(group, name), f"{path}{name}"
             if rule.group_class is None:
-                if name not in ("agents", "plugin_groups") and value != rule.default:
+                if dotted not in ("agents", "plugin_groups") and value != rule.default:
                     yield dotted, value
             # The options of a group of the declared class are compared one by one.
             elif type(value) is not rule.group_class and value != rule.group_class.build(

@@ -33,6 +33,14 @@ REPORTED: list[tuple[dict[str, Any], str]] = [
         {"rl": {"normalize_observations": False, "num_normalization_steps": 10}},
         r"rl\.num_normalization_steps=10 .*rl\.normalize_observations=True",
     ),
+    (
+        {"message_regression": {"agents": ["prover"]}},
+        r"message_regression\.agents=\('prover',\) has no effect unless .*enabled=True",
+    ),
+    (
+        {"trainer": "solo_agent", "opponent_pool": {"agents": ["prover"]}},
+        r"opponent_pool\.agents=\('prover',\) has no effect with trainer='solo_agent'",
+    ),
     ({"debate_protocol": {"sequential": True}}, "unless interaction_protocol='debate'"),
     ({"mnip_protocol": {"prover0_first": False}}, "unless interaction_protocol='mnip'"),
     (

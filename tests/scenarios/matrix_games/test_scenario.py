@@ -8,7 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from nip.errors import NipError
+from nip.errors import NipError, NipWarning
+from nip.parameters import HyperParameters
 from nip.run import prepare_experiment, run_experiment
 from nip.run_store import Run, read_history
 from nip.scenarios.matrix_games.scenario import GAMES
@@ -172,6 +173,18 @@ def test_a_player_may_be_frozen_or_random(tmp_path):
         ({"matrix_games": {"losses": "rollouts"}}, "needs a game with actions"),
         ({"dataset": "poker"}, "There is no dataset of 'matrix_games' 'poker'"),
         ({"trainer": "vanilla_ppo"}, "is made of games"),
+        *(
+            (
+                {"callbacks": [name]},
+                f"{name} needs networks that play episodes, got scenario='matrix_games', whose "
+                "agents are no networks",
+            )
+            for name in ("attack", "constant_verifier", "label_leak", "silent_prover")
+        ),
+        (
+            {"protocol_common": {"zero_knowledge": True}},
+            "zero_knowledge=True needs a trainer of networks.*got scenario='matrix_games'.*False",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message, tmp_path):
@@ -181,6 +194,27 @@ def test_what_does_not_fit_is_refused(changes, message, tmp_path):
             settings=make_settings(tmp_path),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changes", "option"),
+    [
+        ("nip", {"nip_protocol": {"max_message_rounds": 5}}, "nip_protocol.max_message_rounds"),
+        ("debate", {"debate_protocol": {"sequential": True}}, "debate_protocol.sequential"),
+        ("mnip", {"mnip_protocol": {"sequential": True}}, "mnip_protocol.sequential"),
+        ("nip", {"message_regression": {"enabled": True}}, "message_regression.enabled"),
+        ("nip", {"opponent_pool": {"agents": ["prover"]}}, "opponent_pool.agents"),
+    ],
+)
+def test_what_is_about_messages_and_episodes_is_reported_as_unused(protocol, changes, option):
+    with pytest.warns(NipWarning, match=rf"{option}=.* has no effect with scenario='matrix_games'"):
+        HyperParameters(
+            scenario="matrix_games",
+            trainer="spg",
+            dataset="tandem",
+            interaction_protocol=protocol,
+            **changes,
+        )
 
 
 def test_every_game_is_in_the_spec_and_can_be_planned(tmp_path):
