@@ -1,6 +1,7 @@
 """Stored runs that are compared: found by id, folder or pattern, and read without being changed."""
 
 import fnmatch
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from nip.run_store import RunHistory, open_database, read_history
 from nip.run_store.consistency import was_never_started
 from nip.run_store.reading import read_parameters
 from nip.run_store.resume_check import without_observers
-from nip.run_store.run_id import existing_run_ids
+from nip.run_store.run_id import describe_existing, existing_run_ids
 
 Runs = str | Path | Sequence[str | Path]
 
@@ -87,7 +88,7 @@ def _matching(pattern: str, runs_dir: Path | str) -> list[str]:
     known = existing_run_ids(runs_dir)
     names = fnmatch.filter(known, pattern)
     if not names:
-        listing = f"It has: {', '.join(known)}." if known else "It has no runs."
+        listing = describe_existing(re.sub(r"[*?[\]]", "", pattern), runs_dir)
         raise ParameterError(f"No run in {runs_dir} matches {pattern!r}. {listing}")
     return names
 

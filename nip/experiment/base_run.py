@@ -57,8 +57,10 @@ def apply_base_run(hyper_params: HyperParameters, settings: ExperimentSettings) 
     return merged
 
 
-def read_base_run(runs_dir: Path, run_id: str) -> HyperParameters:
+def read_base_run(runs_dir: Path, run_id: str, use: str | None = None) -> HyperParameters:
     """Read the hyper-parameters of another run.
+
+    ``use`` says in messages what it was read for, if it is not ``base_run.run_id``.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def read_base_run(runs_dir: Path, run_id: str) -> HyperParameters:
             warnings.simplefilter("ignore", NipWarning)
             return HyperParameters.from_dict(read_parameters(runs_dir / run_id))
     except ParameterError as error:
-        raise ParameterError(f"base_run.run_id={run_id!r}: {error}") from error
+        raise ParameterError(f"{use or f'base_run.run_id={run_id!r}'}: {error}") from error
 
 
 def _with_parameters_of(base: HyperParameters, given: HyperParameters) -> HyperParameters:

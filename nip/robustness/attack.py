@@ -160,7 +160,8 @@ def _attack(
 
 
 def _read(folder: Path, run_id: str, changes: Mapping[str, Any]) -> HyperParameters:
-    attacked = read_base_run(folder.parent, run_id).with_changes(changes)
+    use = f"The run {run_id!r} cannot be attacked"
+    attacked = read_base_run(folder.parent, run_id, use).with_changes(changes)
     if reason := why_no_network_plays(attacked):
         raise ParameterError(
             f"The run {run_id!r} has {reason}. Attacks are trained against networks that play "

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from nip.errors import ParameterError, did_you_mean, shown
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_LENGTH = 100
+_MAX_LISTED = 10
+"""Largest number of runs in a message."""
+
 _LENGTH_OF_NUMBER = 5
 """Room for the number of a generated run id that is taken already."""
 
@@ -70,12 +74,27 @@ def is_run_folder(path: Path | str) -> bool:
 
 
 def describe_existing(run_id: str, runs_dir: Path | str) -> str:
-    """Describe the existing runs, for error messages, with the closest name first."""
+    """Describe the existing runs, for error messages, with the closest name first.
+
+    Of many, those with the nearest names are listed, or the newest if ``run_id`` is empty.
+    """
     known = existing_run_ids(runs_dir)
     if not known:
         return f"There are no runs in {runs_dir}."
     suggestion = did_you_mean(run_id, known)
-    return f"{suggestion + ' ' if suggestion else ''}Runs in {runs_dir}: {', '.join(known)}."
+    listed, title = known, f"Runs in {runs_dir}"
+    if len(known) > _MAX_LISTED:
+        newest = [] if run_id else sorted(known, key=lambda name: _age(Path(runs_dir) / name))
+        listed = newest[:_MAX_LISTED] or get_close_matches(run_id, known, _MAX_LISTED, cutoff=0.0)
+        title = f"The {'newest' if newest else 'nearest'} of {len(known)} runs in {runs_dir}"
+    return f"{suggestion + ' ' if suggestion else ''}{title}: {', '.join(listed)}."
+
+
+def _age(folder: Path) -> float:
+    try:
+        return -folder.stat().st_mtime
+    except OSError:  # It was just deleted.
+        return 0.0
 
 
 def _suggestion(run_id: str) -> str:

@@ -32,7 +32,7 @@ def test_there_is_a_row_for_each_value(tmp_path) -> None:
 
 
 def test_without_runs_the_table_is_empty(tmp_path) -> None:
-    with pytest.raises(ParameterError, match="It has no runs"):
+    with pytest.raises(ParameterError, match="There are no runs in"):
         nip.load_runs(runs_dir=tmp_path)
     assert nip.load_runs([], tmp_path).empty
 

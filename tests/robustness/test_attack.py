@@ -150,7 +150,7 @@ def test_a_verifier_is_measured_on_another_dataset_without_training(runs_dir: Pa
 
 def test_what_cannot_be_attacked_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
-    with pytest.raises(ParameterError, match="nothing"):
+    with pytest.raises(ParameterError, match=r"^The run 'nothing' cannot be attacked: There is no"):
         attack_run("nothing", settings=settings)
     run_experiment(make_text_params(), run_id="text", settings=settings)
     with pytest.raises(
