@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Lt
 
@@ -34,6 +34,16 @@ class CallbackSpec:
 
     is_observer: bool = False
     """Whether it only observes, so that a run may be resumed with or without it."""
+
+    observes_if: tuple[str, str] | None = None
+    """An option, and the value of it with which the callback only observes."""
+
+    def only_observes(self, options: Mapping[str, Any]) -> bool:
+        """Return whether the callback does not influence results with these options."""
+        if self.is_observer or self.observes_if is None:
+            return self.is_observer
+        option, value = self.observes_if
+        return bool(options.get(option, getattr(self.parameters, option)) == value)
 
 
 callback_specs: Registry[CallbackSpec] = Registry("callback")

@@ -140,6 +140,5 @@ class LabelLeakParameters(AlarmParameters):
 
 
 callback_specs.register("attack", CallbackSpec(AttackParameters, is_observer=True))
-callback_specs.register("constant_verifier", CallbackSpec(ConstantVerifierParameters))
-callback_specs.register("label_leak", CallbackSpec(LabelLeakParameters))
-callback_specs.register("silent_prover", CallbackSpec(SilentProverParameters))
+for _alarm in (ConstantVerifierParameters, LabelLeakParameters, SilentProverParameters):
+    callback_specs.register(_alarm.name, CallbackSpec(_alarm, observes_if=("action", "warn")))

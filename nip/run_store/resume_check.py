@@ -26,7 +26,7 @@ def store_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
 def check_same_parameters(folder: Path, parameters: Mapping[str, Any]) -> None:
     """Raise ``ResumeError`` with each difference if a run would be resumed with other parameters.
 
-    Observer callbacks are ignored, because they do not change results.
+    Callbacks that only observe are ignored, because they do not change results.
     """
     stored = _load_parameters(folder)
     differences = _differences(stored, parameters)
@@ -57,8 +57,9 @@ def without_observers(tree: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_observer(entry: Any) -> bool:
-    name = str(entry.get("name") if isinstance(entry, Mapping) else entry)
-    return name in callback_specs and callback_specs[name].is_observer
+    options = entry if isinstance(entry, Mapping) else {"name": entry}
+    name = str(options.get("name"))
+    return name in callback_specs and callback_specs[name].only_observes(options)
 
 
 def _load_parameters(folder: Path) -> dict[str, Any]:

@@ -45,6 +45,16 @@ def test_observers_may_come_and_go_but_what_steps_in_may_not(settings):
             begin(settings, parameters=tree_with_callbacks(*changed))
 
 
+@pytest.mark.parametrize("name", ["constant_verifier", "label_leak", "silent_prover"])
+def test_alarms_that_only_warn_may_come_and_go_but_not_those_that_end_training(settings, name):
+    begin(settings, parameters=tree_with_callbacks((name, {"action": "warn"}))).close()
+    for callbacks in ([], [(name, {"window": 3})], [(name, {"action": "warn", "warmup": 3})]):
+        begin(settings, parameters=tree_with_callbacks(*callbacks)).close()
+    begin(settings, parameters={**PARAMETERS, "callbacks": [name]}).close()
+    with pytest.raises(ResumeError, match="callbacks"):
+        begin(settings, parameters=tree_with_callbacks((name, {"action": "stop"})))
+
+
 def rewrite_version(folder, version):
     make_old(folder)
     path = folder / "hyper_params.yaml"

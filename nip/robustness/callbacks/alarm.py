@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nip.errors import CollapseError, ParameterError, warn_user
+from nip.parameters.callbacks import callback_specs
 from nip.parameters.robustness import AlarmParameters
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.context import TrainingContext
@@ -28,6 +29,11 @@ class Alarm(Callback):
         self._values: dict[str, list[float]] = {}
         self._given: list[str] = []
         self._pending: list[str] = []
+
+    @property
+    def influences_results(self) -> bool:
+        """Whether an alarm ends the training."""
+        return not callback_specs[self.params.name].only_observes(self.params.options)
 
     def check(self, trainer: Trainer) -> None:
         """Refuse trainers that do not have what the alarm watches."""

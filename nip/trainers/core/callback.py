@@ -50,6 +50,11 @@ class Callback:
     monitored: Sequence[str] = ()
     """Names of the metrics that it needs. A metric that is never logged is an error."""
 
+    @property
+    def influences_results(self) -> bool:
+        """Whether it influences results with its options."""
+        return not self.is_observer
+
     def check(self, trainer: Trainer) -> None:
         """Raise a ``ParameterError`` if the callback cannot work with a trainer.
 

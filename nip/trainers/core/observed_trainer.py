@@ -101,7 +101,7 @@ class ObservedTrainer:
         self.callbacks.append(callback)
         if self._has_started:
             self.check()
-            *_, (key, _) = self._named_callbacks()
+            (key,) = (key for key, each in self._named_callbacks() if each is callback)
             if key in self._unclaimed_states:
                 callback.load_state_dict(self._unclaimed_states.pop(key))
             self._call(callback, "on_train_start")
@@ -305,8 +305,13 @@ class ObservedTrainer:
         return current_ranks().is_first
 
     def _named_callbacks(self) -> Iterator[tuple[str, Callback]]:
+        """Yield callbacks with the keys of their states: their classes, counted.
+
+        Those that influence results come first, so that their keys are the same in a run that is
+        resumed without the others.
+        """
         counts: dict[str, int] = {}
-        for callback in self.callbacks:
+        for callback in sorted(self.callbacks, key=lambda each: not each.influences_results):
             name = type(callback).__name__
             counts[name] = counts.get(name, 0) + 1
             yield f"{name}-{counts[name]}", callback

@@ -217,6 +217,20 @@ def test_weights_and_all_other_metrics_are_bit_identical_without_alarms(tmp_path
     assert {"largest_decision_share", "prover.message_information"} <= watched.keys() - plain.keys()
 
 
+def test_a_run_resumed_with_a_further_alarm_that_warns_keeps_the_state_of_one_that_stops():
+    stops = {"name": "silent_prover", "action": "stop", "warmup": 0, "window": 5}
+    first = make_trainer(make_params(callbacks=[stops]))
+    first.train()
+    assert len(first.callbacks[0].state_dict()["values"]["prover.message_information"]) == 2
+    warns = {**stops, "action": "warn"}
+    second = make_trainer(make_params(callbacks=[warns, stops]))
+    second.setup()
+    second.load_state_dict(first.state_dict())
+    assert second.callbacks[0].state_dict()["values"] == {}
+    assert second.callbacks[1].state_dict() == first.callbacks[0].state_dict()
+    second.close()
+
+
 def test_other_callbacks_can_monitor_the_figures_of_alarms(tmp_path):
     stopping = {
         "name": "early_stopping",
