@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nip.errors import ProtocolError
 from nip.parameters import HyperParameters, protocol_specs
+from nip.parameters.protocols import num_rounds
 from nip.protocols.rules import VERIFIER, ProtocolRules
 from nip.protocols.rules_check import check_rules
 from nip.protocols.zero_knowledge import with_zero_knowledge
@@ -91,7 +92,7 @@ class ProtocolHandler(ABC):
         self.common = hyper_params.protocol_common
         title = self.name or type(self).__name__
         rules = self.make_rules()
-        check_rules(title, rules)
+        check_rules(title, rules, self._group_of_rounds())
         self._check_agents_of_spec(rules)
         if self.common.zero_knowledge:
             rules = with_zero_knowledge(title, rules, hyper_params.zk_protocol)
@@ -110,6 +111,11 @@ class ProtocolHandler(ABC):
 
         for name, table in compile_rules(rules, self.common)._asdict().items():
             setattr(self, name, table)
+
+    def _group_of_rounds(self) -> str:
+        """Return the name of the group of parameters with the numbers of rounds; empty if none."""
+        is_chosen = self.name == self.hyper_params.interaction_protocol
+        return num_rounds(self.hyper_params)[0].partition(".")[0] if is_chosen else ""
 
     def _check_agents_of_spec(self, rules: ProtocolRules) -> None:
         """Refuse rules with other agents than the class was registered with."""

@@ -1,7 +1,7 @@
 """Checks that the rules of a protocol are consistent."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import permutations
 
 from nip.errors import ProtocolError, shown, unknown_name
@@ -9,26 +9,54 @@ from nip.parameters.protocols import ADVERSARIAL_VERIFIER
 from nip.protocols.deciders_check import problems_with_deciders
 from nip.protocols.incentives import pays_against
 from nip.protocols.rules import VERIFIER, ProtocolRules, Timetable
+from nip.protocols.rules_types import (
+    are_names,
+    is_mapping,
+    is_reward_table,
+    is_sequence,
+    problems_with_types,
+)
 
 
-def check_rules(protocol: str, rules: ProtocolRules) -> None:
-    """Raise ``ProtocolError`` at the first inconsistency of the rules of a protocol."""
+def check_rules(protocol: str, rules: ProtocolRules, group: str = "") -> None:
+    """Check the rules of a protocol.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol, for messages.
+    rules : ProtocolRules
+        What it states.
+    group : str
+        Name of the group of parameters that holds the numbers of rounds, for messages; empty if
+        there is none.
+
+    Raises
+    ------
+    ProtocolError
+        At the first inconsistency.
+    """
     if not isinstance(rules, ProtocolRules):
         raise ProtocolError(
             f"Protocol {protocol!r}: make_rules must return ProtocolRules, got {shown(rules)}."
         )
-    _Check(protocol, rules).run()
+    _Check(protocol, rules, group).run()
 
 
 class _Check:
     """One pass over the rules of one protocol."""
 
-    def __init__(self, protocol: str, rules: ProtocolRules) -> None:
+    def __init__(self, protocol: str, rules: ProtocolRules, group: str) -> None:
         self.protocol = protocol
         self.rules = rules
+        prefix = f"{group}." if group else ""
+        self.min_rounds = f"{prefix}min_message_rounds"
+        self.max_rounds = f"{prefix}max_message_rounds"
 
     def run(self) -> None:
         """Run all checks, those first on which others depend."""
+        for problem in problems_with_types(self.rules):
+            self._fail(problem)
         self._check_agents()
         self._check_channels()
         self._check_rounds()
@@ -53,7 +81,7 @@ class _Check:
 
     def _check_agents(self) -> None:
         agents = self.rules.agents
-        if not agents or not _are_names(agents):
+        if not agents or not are_names(agents):
             self._fail(f"agents must be a tuple of at least one name, got {agents!r}.")
         for agent in agents:
             if not agent.isidentifier():
@@ -79,7 +107,7 @@ class _Check:
             self._fail("there must be a channel; add one to channels, such as 'main'.")
         for channel, agents in self.rules.channels.items():
             place = f"channels[{channel!r}]"
-            if not _are_names(agents):
+            if not are_names(agents):
                 self._fail(
                     f"{place} must be a tuple of agents, such as ({VERIFIER!r},), got {agents!r}."
                 )
@@ -92,13 +120,13 @@ class _Check:
             self._fail(f"an episode must have at least 1 round, got {rounds}.")
         if rounds > rules.max_message_rounds:
             self._fail(
-                f"num_episode_rounds must be at most max_message_rounds "
+                f"num_episode_rounds must be at most {self.max_rounds} "
                 f"({rules.max_message_rounds}), got {rounds}."
             )
         if not 1 <= rules.min_message_rounds <= rounds:
             self._fail(
-                f"min_message_rounds must lie between 1 and the {rounds} rounds of an episode, "
-                f"got {rules.min_message_rounds}. Lower it, or raise max_message_rounds."
+                f"{self.min_rounds} must lie between 1 and the {rounds} rounds of an episode, "
+                f"got {rules.min_message_rounds}. Lower it, or raise {self.max_rounds}."
             )
 
     def _check_shape_of_timetables(self) -> None:
@@ -107,16 +135,16 @@ class _Check:
             "seed; a timetable is a tuple of turns; a turn maps agents to tuples of channels"
         )
         example = "Write timetables=((turn, turn),)."
-        if not self.rules.timetables or not _is_sequence(self.rules.timetables):
+        if not self.rules.timetables or not is_sequence(self.rules.timetables):
             self._fail(f"{wanted}. {example}")
         for timetable in self.rules.timetables:
-            if not timetable or not _is_sequence(timetable):
+            if not timetable or not is_sequence(timetable):
                 self._fail(f"{wanted}; got {timetable!r} instead of a timetable. {example}")
             for turn in timetable:
-                if not _is_mapping(turn):
+                if not is_mapping(turn):
                     self._fail(f"{wanted}; got {turn!r} instead of a turn. {example}")
                 for agent, channels in turn.items():
-                    if not _are_names(channels):
+                    if not are_names(channels):
                         self._fail(
                             f"the channels of agent {agent!r} in a turn must be a tuple, such as "
                             f"('main',), got {channels!r}."
@@ -155,7 +183,7 @@ class _Check:
         if not deciding:
             self._fail(
                 f"{VERIFIER!r} never has a turn in the {rounds} rounds of an episode (timetable "
-                f"{variant}), so nothing is ever decided. Raise max_message_rounds, or let "
+                f"{variant}), so nothing is ever decided. Raise {self.max_rounds}, or let "
                 f"{VERIFIER!r} write earlier (protocol_common.verifier_first=true)."
             )
         last = max(deciding)
@@ -163,7 +191,7 @@ class _Check:
             self._fail(
                 f"the last turn of {VERIFIER!r} is round {last + 1} (timetable {variant}), "
                 f"but decisions count only from round {rules.min_message_rounds} on. Set "
-                f"min_message_rounds to at most {last + 1}, or raise max_message_rounds."
+                f"{self.min_rounds} to at most {last + 1}, or raise {self.max_rounds}."
             )
 
     def _check_prover_goals(self) -> None:
@@ -177,7 +205,7 @@ class _Check:
     def _check_rewards(self) -> None:
         for agent, rewards in self.rules.rewards.items():
             self._check_known("agent", agent, self.rules.agents, "rewards")
-            if [len(row) for row in rewards.decided] != [2, 2]:
+            if not is_reward_table(rewards.decided):
                 self._fail(
                     f"rewards[{agent!r}].decided must have two rows (label 0, label 1) of two "
                     f"rewards (decision 0, decision 1), got {rewards.decided!r}."
@@ -196,18 +224,3 @@ class _Check:
                     f"{rewards.decided!r} pays more for the other decision. Make them agree, or "
                     f"leave {agent!r} out of prover_goals: its goal then follows from its rewards."
                 )
-
-
-# Rules may come from a plugin, so their types are checked at run time.
-
-
-def _is_sequence(value: object) -> bool:
-    return isinstance(value, tuple | list)
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, tuple | list) and all(isinstance(name, str) for name in value)

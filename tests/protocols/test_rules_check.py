@@ -158,6 +158,26 @@ def test_the_errors_are_of_the_family_and_value_errors() -> None:
             ["rewards['prover']", "finite", "nan"],
             id="rewards that are no numbers",
         ),
+        pytest.param(
+            {"rewards": {"prover": AgentRewards(decided=((0, 0), (0, "1")))}},  # type: ignore[arg-type]
+            ["rewards['prover'].decided", "two rows"],
+            id="rewards that are texts",
+        ),
+        *(
+            pytest.param({name: value}, [f"{name} must be {wanted}"], id=f"{name} of another type")
+            for name, value, wanted in (
+                ("channels", ("main",), "a mapping from channels to tuples of agents"),
+                ("max_message_rounds", "4", "an integer"),
+                ("min_message_rounds", 1.5, "an integer"),
+                ("num_episode_rounds", "4", "an integer or None"),
+                ("prover_goals", None, "a mapping from provers to 0 or 1"),
+                ("rewards", {"prover": ((0, 0), (0, 0))}, "a mapping from agents to AgentRewards"),
+                ("rewards", {"prover": AgentRewards(((0, 0), (0, 0)), None)}, "a mapping"),  # type: ignore[arg-type]
+                ("deciders", {"verifier": None}, "a mapping from agents to tuples of channels"),
+                ("copies", ("main",), "a tuple of tuples of channels"),
+                ("imitations", ("prover",), "a tuple of Imitation"),
+            )
+        ),
     ],
 )
 def test_a_contradiction_is_named_with_the_way_out(
@@ -174,3 +194,17 @@ def test_parameters_that_leave_the_verifier_without_a_turn_are_refused() -> None
         ProtocolError, match=r"Protocol 'nip': 'verifier' never has a turn in the 1"
     ):
         handler_of("nip", common={"verifier_first": False}, nip_protocol={"max_message_rounds": 1})
+
+
+@pytest.mark.parametrize("protocol", ["nip", "debate", "mnip"])
+def test_the_options_of_the_number_of_rounds_are_named_as_they_are_given(protocol: str) -> None:
+    group = f"{protocol}_protocol"
+    with pytest.raises(ProtocolError) as caught:
+        handler_of(
+            protocol,
+            common={"verifier_first": False},
+            **{group: {"max_message_rounds": 3, "min_message_rounds": 3}},
+        )
+    message = str(caught.value)
+    assert f"Set {group}.min_message_rounds to at most 2" in message
+    assert f"or raise {group}.max_message_rounds." in message
