@@ -1,11 +1,12 @@
 """Tree of defaults of one run: its hyper-parameters, and the keys of the command line alone."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, shown, unknown_name
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters, parameter_groups, protocol_specs, scenario_specs
+from nip.parameters.base_run import BaseRunType
 from nip.parameters.checks.choices import problems_with_choices
 from nip.parameters.tree.command_line_tree import MISSING, class_tree, default_tree
 from nip.protocols.registry import agent_names_of
@@ -48,6 +49,8 @@ def check_choices(choices: Mapping[str, Any]) -> None:
         If one is missing or unknown, or they are incompatible.
     """
     missing = [name for name in _REQUIRED if choices.get(name) in (None, MISSING)]
+    if missing and (problem := _problem_with_base_run(choices.get("base_run"))):
+        raise ParameterError(problem)
     if missing:
         raise ParameterError(
             f"Choose what to run: a named experiment, experiment=..., or "
@@ -55,6 +58,28 @@ def check_choices(choices: Mapping[str, Any]) -> None:
         )
     if problems := problems_with_choices(choices, HyperParameters.interaction_protocol):
         raise ParameterError(*problems)
+
+
+def _problem_with_base_run(group: Any) -> str | None:
+    """Return which half of a base run is missing; None if there is none, or both are given."""
+    if not isinstance(group, Mapping):
+        return None
+    kind, run_id = group.get("base_run_type", "none"), group.get("run_id")
+    kinds = get_args(BaseRunType)
+    if kind not in kinds:
+        return f"base_run.base_run_type: {unknown_name('kind of base run', str(kind), kinds)}"
+    if kind == "none" and run_id is not None:
+        return (
+            f"base_run.run_id={shown(run_id)} has no effect without base_run.base_run_type. Add "
+            "base_run.base_run_type=parameters to take its parameters as defaults, or "
+            "base_run.base_run_type=rerun_tests to test its models again."
+        )
+    if kind != "none" and run_id is None:
+        return (
+            f"base_run.base_run_type={shown(kind)} needs the run that it refers to. Add "
+            "base_run.run_id=... with its name."
+        )
+    return None
 
 
 def _agent_names(choices: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from nip.parameters.fields.outside_names import PLAIN_TEXT
+from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.parameters_base import SubParameters, register_parameter_class
+
+BaseRunType = Literal["none", "parameters", "rerun_tests"]
+"""How a run uses another one."""
 
 PRESERVED_FOR_RERUN_TESTS = (
     "base_run",
@@ -25,7 +29,7 @@ PRESERVED_FOR_RERUN_TESTS = (
 class BaseRunParameters(SubParameters):
     """Another run, whose parameters or models this run uses."""
 
-    base_run_type: Literal["none", "parameters", "rerun_tests"] = "none"
+    base_run_type: BaseRunType = "none"
     """``parameters``: use its parameters as defaults; ``rerun_tests``: test its models after each \
 iteration."""
 
@@ -34,6 +38,19 @@ iteration."""
 
     rerun_tests_force_test_during_training_state: bool = True
     """Test after every iteration of the other run, regardless of ``text_rl.test_scheme``."""
+
+    unused_rules: ClassVar = (
+        UnusedOptionRule(
+            ("run_id",),
+            "unless base_run.base_run_type is 'parameters' or 'rerun_tests'",
+            lambda params, _: params.base_run_type == "none",
+        ),
+        UnusedOptionRule(
+            ("rerun_tests_force_test_during_training_state",),
+            "unless base_run.base_run_type='rerun_tests'",
+            lambda params, _: params.base_run_type != "rerun_tests",
+        ),
+    )
 
     def find_problems(self, at: Callable[[str], str]) -> Iterator[str]:
         """Require ``run_id`` if ``base_run_type`` needs it."""

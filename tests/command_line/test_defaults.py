@@ -58,6 +58,23 @@ def test_all_that_is_still_to_choose_is_named_at_once(absent: dict[str, Any]) ->
         check_choices({"scenario": "toy", **absent})
 
 
+@pytest.mark.parametrize(
+    ("group", "missing"),
+    [
+        ({"base_run_type": "parameters"}, r"'parameters' needs .* Add base_run\.run_id=\.\.\."),
+        ({"base_run_type": "rerun_tests", "run_id": None}, r"Add base_run\.run_id=\.\.\."),
+        ({"run_id": "x"}, r"run_id='x' has no effect .* Add base_run\.base_run_type=parameters"),
+        ({"run_id": "x", "base_run_type": "none"}, r"Add base_run\.base_run_type=parameters"),
+        ({"base_run_type": "parameter"}, "Did you mean 'parameters'"),
+        ({}, "Choose what to run"),
+    ],
+    ids=str,
+)
+def test_the_missing_half_of_a_base_run_is_named(group: dict[str, Any], missing: str) -> None:
+    with pytest.raises(ParameterError, match=missing):
+        check_choices({"base_run": group})
+
+
 def test_choices_that_do_not_fit_are_refused() -> None:
     check_choices(TOY)
     with pytest.raises(NipError, match="pure_text_ei"):
