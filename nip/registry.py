@@ -163,6 +163,34 @@ class Registry(Generic[T]):
             importlib.import_module(module.name)
 
 
+def require_derived(what: str, value: Any, *bases: type) -> None:
+    """Raise ``PluginError`` if a value is no class that is derived from one of the bases.
+
+    Parameters
+    ----------
+    what : str
+        What the value is, for the message.
+    value : Any
+        What was given to a decorator.
+    *bases : type
+        The bases.
+    """
+    if not (inspect.isclass(value) and issubclass(value, bases)):
+        names = " or ".join(f"{base.__module__}.{base.__name__}" for base in bases)
+        raise PluginError(
+            f"The {what} must be a class derived from {names}, got {value!r}. Derive it from there."
+        )
+
+
+def require_name(decorator: str, name: Any) -> None:
+    """Raise ``PluginError`` if a decorator was given something else than a name."""
+    if not isinstance(name, str) or not name:
+        raise PluginError(
+            f"{decorator} must be given a name, got {name!r}. Write for example "
+            f'@{decorator}("my_name").'
+        )
+
+
 def require_complete(what: str, value: Any, base: type | None = None) -> None:
     """Raise ``PluginError`` if a class lacks abstract methods, its own or those of ``base``."""
     if not inspect.isclass(value):

@@ -1,6 +1,8 @@
 """A registry finds what was entered, imports what is built in, and helps with misspelt names."""
 
 import dataclasses
+import importlib
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -245,6 +247,43 @@ def test_a_class_from_outside_cannot_take_the_name_of_a_built_in(package: str) -
     holder = __import__(f"{package}.holder", fromlist=["animals"])
     with pytest.raises(PluginError, match="'near' is already registered"):
         holder.animals.register("near", Dog)
+
+
+DECORATORS = {
+    "register_callback": ("nip.trainers.core.callback_registry", "Callback"),
+    "register_trainer": ("nip.trainers.registry", "Trainer"),
+    "register_scenario": ("nip.scenario_base.registry", "Scenario"),
+    "register_protocol": ("nip.protocols.registry", "ProtocolHandler"),
+    "register_analyser": ("nip.rollout_analysis.registry", "Analyser"),
+    "register_loss_term": ("nip.trainers.tensor.learning.loss_terms", "callable"),
+}
+"""For each decorator, its module, and the class from which a registered one is derived."""
+
+
+@pytest.mark.parametrize("decorator", DECORATORS)
+@pytest.mark.parametrize("value", [Dog, 3])
+def test_what_is_not_derived_from_the_base_class_is_refused_when_it_is_registered(
+    decorator: str, value: object
+) -> None:
+    module, base = DECORATORS[decorator]
+    register = getattr(importlib.import_module(module), decorator)
+    message = rf"'registry_test' must be .*\b{base}\b.*, got {re.escape(repr(value))}"
+    with pytest.raises(PluginError, match=message):
+        register("registry_test")(value)
+
+
+@pytest.mark.parametrize("decorator", DECORATORS)
+def test_a_decorator_without_a_name_is_refused(decorator: str) -> None:
+    register = getattr(importlib.import_module(DECORATORS[decorator][0]), decorator)
+    with pytest.raises(PluginError, match=rf'^{decorator} must be given a name.*@{decorator}\("'):
+        register(Dog)
+
+
+@pytest.mark.parametrize("decorator", ["register_callback", "register_loss_term"])
+def test_parameters_that_are_no_options_are_refused(decorator: str) -> None:
+    register = getattr(importlib.import_module(DECORATORS[decorator][0]), decorator)
+    with pytest.raises(PluginError, match=r"^The parameters of the .*Parameters, got .*'dict'"):
+        register("registry_test", parameters=dict)
 
 
 def test_only_the_main_module_of_a_sub_package_is_imported(

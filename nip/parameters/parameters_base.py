@@ -33,7 +33,7 @@ from nip.errors import (
 from nip.parameters.fields.dotted_names import join, unknown_parameter
 from nip.parameters.fields.unused_option_rule import UnusedOptionRule
 from nip.parameters.fields.validation import check_value
-from nip.registry import Registry
+from nip.registry import Registry, require_derived
 from nip.utils.memory_limit import MemoryNeed
 from nip.utils.secrets import find_secret
 
@@ -315,6 +315,7 @@ def register_parameter_group(name: str, cls: type[SubParameters]) -> None:
     This is also its name on the command line and in stored files. ``PluginError`` is raised if the
     name is taken, or a field of the class has no default.
     """
+    require_derived(f"parameter group {name!r}", cls, SubParameters)
     taken = field_rules(parameter_classes["HyperParameters"])
     if name in taken or not name.isidentifier() or name.startswith("_"):
         raise PluginError(

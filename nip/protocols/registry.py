@@ -14,7 +14,7 @@ from nip.parameters import (
 from nip.parameters.parameters_base import PROTOCOL_PACKAGE
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.zero_knowledge import zero_knowledge_agents
-from nip.registry import Registry
+from nip.registry import Registry, require_derived, require_name
 
 HandlerClass = TypeVar("HandlerClass", bound=type[ProtocolHandler])
 
@@ -53,8 +53,10 @@ def register_protocol(
     PluginError
         If another protocol, or another group of parameters, has that name already.
     """
+    require_name("register_protocol", name)
 
     def register(handler_class: HandlerClass) -> HandlerClass:
+        require_derived(f"protocol {name!r}", handler_class, ProtocolHandler)
         protocol_registry.register(name, handler_class)
         if parameters is not None:
             register_parameter_group(name, parameters)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nip.parameters.agents import BaseAgentParameters
 from nip.parameters.parameters_base import SCENARIO_PACKAGE
 from nip.parameters.specs import ScenarioSpec, register_scenario_spec, scenario_specs
-from nip.registry import Registry
+from nip.registry import Registry, require_derived, require_name
 
 if TYPE_CHECKING:
     # Scenarios of texts are registered without importing PyTorch.
@@ -40,8 +40,10 @@ def register_scenario(
         Names of all its datasets if they are generated. Without them a dataset is a folder; a
         scenario of texts looks for it itself.
     """
+    require_name("register_scenario", name)
 
     def decorate(scenario: S) -> S:
+        require_derived(f"scenario {name!r}", scenario, *_bases(scenario))
         if agent_parameters is not None and name not in scenario_specs:
             spec = ScenarioSpec(scenario.data, agent_parameters, builtin_datasets)
             register_scenario_spec(name, spec)
@@ -50,3 +52,16 @@ def register_scenario(
         return scenario
 
     return decorate
+
+
+def _bases(scenario: object) -> tuple[type, ...]:
+    """Return the classes from one of which a scenario is derived."""
+    from nip.scenario_base.custom_scenario import CustomScenario
+    from nip.scenario_base.text.scenario import TextScenario
+
+    without_torch = (TextScenario, CustomScenario)
+    if isinstance(scenario, type) and issubclass(scenario, without_torch):
+        return without_torch
+    from nip.scenario_base.scenario import Scenario
+
+    return (Scenario, *without_torch)

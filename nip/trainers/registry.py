@@ -13,7 +13,7 @@ from nip.parameters.specs import (
     scenario_specs,
     trainer_specs,
 )
-from nip.registry import Registry
+from nip.registry import Registry, require_derived, require_name
 
 if TYPE_CHECKING:
     from nip.experiment_settings import ExperimentSettings
@@ -47,8 +47,13 @@ def register_trainer(
         Which options the trainer reads, so that others are reported as unused. By default it may
         read any. Not needed if a module ``<name>_spec.py`` states it.
     """
+    require_name("register_trainer", name)
 
     def decorate(trainer: T) -> T:
+        # Imported here, because only the name of a trainer is needed to find it.
+        from nip.trainers.core.trainer import Trainer
+
+        require_derived(f"trainer {name!r}", trainer, Trainer)
         if parameters is not None or spec is not None or name not in trainer_specs:
             register_trainer_spec(name, spec or TrainerSpec(trainer.data), parameters=parameters)
         trainer_registry.register(name, trainer)

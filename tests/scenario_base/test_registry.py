@@ -9,6 +9,7 @@ import pytest
 from nip.errors import PluginError
 from nip.parameters import TextAgentParameters, ToyAgentParameters, scenario_specs
 from nip.scenario_base.registry import register_scenario, scenario_registry
+from nip.scenario_base.scenario import Scenario
 from nip.scenario_base.text.scenario import TextScenario
 
 
@@ -38,7 +39,7 @@ def test_a_scenario_from_outside_gets_a_spec_and_its_name(name: str) -> None:
 
 
 def test_the_kind_of_data_comes_from_the_base_class(name: str) -> None:
-    scenario = type("MyScenario", (), {"data": "tensordict"})
+    scenario = type("MyScenario", (Scenario,), {})
     register_scenario(name, agent_parameters=ToyAgentParameters)(scenario)
     assert scenario_specs[name].data == "tensordict"
 

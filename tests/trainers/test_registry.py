@@ -9,12 +9,13 @@ from nip.errors import UnknownNameError
 from nip.parameters import SubParameters, TrainerSpec, parameter_groups, trainer_specs
 from nip.parameters.parameters_base import parameter_classes, register_parameter_class
 from nip.parameters.specs import register_trainer_spec
+from nip.trainers.core.trainer import Trainer
 from nip.trainers.registry import build_trainer, register_trainer, trainer_registry
 
 NAME = "registry_test"
 
 
-class Noting:
+class Noting(Trainer):
     """Notes what it is built with and what it is told to use."""
 
     data = "text"
@@ -24,6 +25,9 @@ class Noting:
 
     def use(self, components):
         self.used.append(components)
+
+    def train(self):
+        """Do nothing."""
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from nip.language_models.chat import ModelSpec
 from nip.language_models.fine_tuning.backend import FineTuningBackend
 from nip.language_models.provider_registry import ConnectionContext
-from nip.registry import Registry, require_complete
+from nip.registry import Registry, require_complete, require_name
 
 Backend = TypeVar("Backend", bound=type[FineTuningBackend])
 
@@ -17,6 +17,7 @@ fine_tuning_backend_registry: Registry[type[FineTuningBackend]] = Registry(
 
 def register_fine_tuning_backend(name: str) -> Callable[[Backend], Backend]:
     """Register a backend class under a name, for the parameter ``fine_tuning.backend``."""
+    require_name("register_fine_tuning_backend", name)
 
     def register(backend: Backend) -> Backend:
         backend.name = name

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nip.parameters.callbacks import CallbackParameters, CallbackSpec, callback_specs
-from nip.registry import Registry
+from nip.registry import Registry, require_derived, require_name
 from nip.trainers.core.callback import Callback
 
 PACKAGES = ("nip.trainers.callbacks", "nip.robustness.callbacks")
@@ -29,8 +29,11 @@ def register_callback(
     parameters : type, optional
         Class of its options, which are passed to its constructor by name.
     """
+    require_name("register_callback", name)
+    require_derived(f"parameters of the callback {name!r}", parameters, CallbackParameters)
 
     def decorate(callback: C) -> C:
+        require_derived(f"callback {name!r}", callback, Callback)
         if name not in callback_specs:
             callback_specs.register(name, CallbackSpec(parameters, callback.is_observer))
         callback_registry.register(name, callback)

@@ -10,9 +10,9 @@ import torch
 from tensordict import TensorDictBase
 from torch import Tensor
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, PluginError
 from nip.parameters import LossTermParameters, LossTermSpec, loss_term_specs
-from nip.registry import Registry
+from nip.registry import Registry, require_derived, require_name
 from nip.trainers.core.context import TrainingContext
 
 LossFunction = Callable[[TensorDictBase, TrainingContext], Tensor]
@@ -54,14 +54,28 @@ def register_loss_term(
     parameters : type, optional
         Class of the options. The weight among them is applied to the result, not passed on.
     """
+    require_name("register_loss_term", name)
+    require_derived(f"parameters of the loss term {name!r}", parameters, LossTermParameters)
 
     def decorate(term: T) -> T:
+        if not _gives_values(term):
+            raise PluginError(
+                f"The loss term {name!r} must be a function, or a class whose instances are "
+                f"callable, got {term!r}. Decorate its definition."
+            )
         if name not in loss_term_specs:
             loss_term_specs.register(name, LossTermSpec(parameters))
         loss_term_registry.register(name, term)
         return term
 
     return decorate
+
+
+def _gives_values(term: object) -> bool:
+    """Return whether a term, or each instance of a class of terms, can be called."""
+    if isinstance(term, type):
+        return any("__call__" in vars(cls) for cls in term.__mro__)
+    return callable(term)
 
 
 def build_loss_terms(
