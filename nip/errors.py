@@ -127,5 +127,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     parts = [f"There is no {kind} {shown(name)}."]
     if suggestion := did_you_mean(name, names):
         parts.append(suggestion)
-    parts.append(f"Known: {', '.join(names)}." if names else "None is known.")
+    # A name with a comma would read as two.
+    listed = map(repr, names) if any("," in each for each in names) else names
+    parts.append(f"Known: {', '.join(listed)}." if names else "None is known.")
     return " ".join(parts)

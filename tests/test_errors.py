@@ -84,3 +84,8 @@ def test_a_warning_points_at_the_line_of_the_user() -> None:
     with pytest.warns(NipWarning, match="idle") as caught:
         warn_user("idle")
     assert caught[0].filename == __file__
+
+
+def test_known_names_with_commas_are_told_apart() -> None:
+    message = unknown_name("group", "x", ["rl.lr=1, seed=2", "b"])
+    assert message.endswith("Known: 'b', 'rl.lr=1, seed=2'.")

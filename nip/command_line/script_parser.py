@@ -139,6 +139,21 @@ def dataset_name(text: str) -> str:
     return text
 
 
+def output_file(*endings: str) -> Callable[[str], Path]:
+    """Return a parser of the path of a file to write, whose name has one of these endings."""
+
+    def parse(text: str) -> Path:
+        path = _path(text)
+        if path.suffix not in endings:
+            *others, last = endings
+            several = f"{', '.join(others)} or {last}, which decides what is written"
+            rule = several if others else last
+            raise argparse.ArgumentTypeError(f"{shown(text)} should end with {rule}")
+        return path
+
+    return parse
+
+
 def positive_integer(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or not text.strip("0"):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nip.command_line.script_parser import command_parser, exit_code_of, import_plugins
+from nip.command_line.script_parser import command_parser, exit_code_of, import_plugins, output_file
 from nip.errors import shown
 
 if TYPE_CHECKING:
@@ -52,7 +52,14 @@ def build_parser() -> argparse.ArgumentParser:
     add("--baseline", metavar="G", help="compare all groups with this one only (all pairs)")
     add("--ignore", nargs="+", metavar="P", help="parameters that may differ within a group")
     add("--across", nargs="+", metavar="P", help="parameters whose values are strata of a group")
-    add("--output", nargs="+", type=_output, default=[], metavar="FILE", help="files to write")
+    add(
+        "--output",
+        nargs="+",
+        type=output_file(".md", ".tex", ".csv", ".png"),
+        default=[],
+        metavar="FILE",
+        help="files to write",
+    )
     parser.add_run_arguments()
     return parser
 
@@ -68,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     if bool(options.runs) == bool(options.groups):
-        parser.error("give runs, or groups with --group" if not options.runs else "give either")
+        both = "give either runs or groups with --group, not both"
+        parser.error(both if options.runs else "give runs, or groups with --group")
     return exit_code_of(lambda: compare(options), "compare")
 
 
@@ -125,16 +133,3 @@ def _iteration(text: str) -> str | int:
     raise argparse.ArgumentTypeError(
         f"{shown(text)} should be common, last, best or the number of an iteration"
     )
-
-
-def _output(text: str) -> Path:
-    from nip.parameters.fields.value_limits import problem_with_path
-
-    if problem := problem_with_path(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} cannot be used: {problem}")
-    path = Path(text)
-    if path.suffix not in (".md", ".tex", ".csv", ".png"):
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} should end with .md, .tex, .csv or .png, which decides what is written"
-        )
-    return path

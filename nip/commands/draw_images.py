@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from nip.command_line.script_parser import (
     command_parser,
     exit_code_of,
     import_plugins,
+    output_file,
     positive_integer,
     run_folder,
 )
@@ -32,7 +32,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--iteration", type=positive_integer, metavar="N", help="iteration, from 1 (the last)")
     add("--limit", type=positive_integer, metavar="N", help="number of episodes (8)", default=8)
     add("--title", help="title of the figure (the name of the run and the iteration)")
-    add("--output", type=Path, help="PNG file to write (episodes.png in the folder of the run)")
+    add(
+        "--output",
+        type=output_file(".png"),
+        metavar="FILE",
+        help="PNG file to write (episodes.png in the folder of the run)",
+    )
     parser.add_run_arguments()
     return parser
 

@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nip.command_line.script_parser import (
     command_parser,
     exit_code_of,
     import_plugins,
+    output_file,
     positive_integer,
 )
 from nip.errors import shown
@@ -28,8 +28,6 @@ examples:
   {export} my_run --phase test --iteration 7 --output log.json
 """
 
-_ENDINGS = (".html", ".json")
-
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
@@ -41,7 +39,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="run ids, or single dialogues as RUN/PHASE/ITERATION/POSITION",
     )
-    add("--output", type=_output, required=True, metavar="FILE", help="file, .html or .json")
+    add(
+        "--output",
+        type=output_file(".html", ".json"),
+        required=True,
+        metavar="FILE",
+        help="file, .html or .json",
+    )
     add("--phase", choices=("train", "test"), default="", help="training or test (both)")
     add("--iteration", type=positive_integer, metavar="N", help="iteration (all)")
     add("--outcome", metavar="O", default="", help="right, wrong, undecided, failed, … (any)")
@@ -119,15 +123,3 @@ def _chosen(word: str, options: argparse.Namespace) -> "list[Place]":
     if len(found) > options.limit:
         print(f"{run_id}: the first {options.limit} of {len(found)} dialogues; see --limit")
     return found[: options.limit]
-
-
-def _output(text: str) -> Path:
-    from nip.parameters.fields.value_limits import problem_with_path
-
-    if problem := problem_with_path(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} cannot be used: {problem}")
-    if Path(text).suffix not in _ENDINGS:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} should end with .html or .json, which decides what is written"
-        )
-    return Path(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from nip.command_line.script_parser import (
     command_parser,
     exit_code_of,
+    output_file,
     positive_integer,
     run_folder,
 )
@@ -56,7 +57,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="plot the moving mean of N iterations over the faint original (1)",
     )
     add("--title", help="title of the figure (the name of a single metric)")
-    add("--output", type=Path, help="PNG file to write (learning_curves.png in the folder of runs)")
+    add(
+        "--output",
+        type=output_file(".png"),
+        metavar="FILE",
+        help="PNG file to write (learning_curves.png in the folder of runs)",
+    )
     return parser
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from nip.command_line.script_parser import command_parser, exit_code_of, run_folder
+from nip.command_line.script_parser import command_parser, exit_code_of, output_file, run_folder
 
 # Everything else is imported where it is used, so that --help is fast.
 
@@ -33,7 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--dataset", metavar="D", help="attacks on this dataset (that of the runs)")
     add("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (runs)")
-    add("--output", type=Path, help="Markdown file to write (robustness.md in the folder of runs)")
+    add(
+        "--output",
+        type=output_file(".md"),
+        metavar="FILE",
+        help="Markdown file to write (robustness.md in the folder of runs)",
+    )
     return parser
 
 

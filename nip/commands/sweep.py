@@ -25,7 +25,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command_parser("sweep", EPILOG)
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="YAML file of the sweep")
-    add("fields", nargs="*", metavar="NAME=VALUE", help="fields of the file with other values")
+    add(
+        "fields",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="fields of the file with other values",
+    )
     add("--config-dir", metavar="DIR", help="folder with more named experiments")
     return parser
 

@@ -169,6 +169,11 @@ def read_sweep_file(path: Path, changes: Sequence[str] = ()) -> SweepParameters:
     try:
         text = read_text(path)
     except StorageError as error:  # It says what is wrong with the file.
+        if path.is_dir():
+            raise ParameterError(
+                f"The file of a sweep {str(path)!r} cannot be read: it is a folder. Give a YAML "
+                "file, such as doc/examples/sweep.yaml."
+            ) from error
         raise ParameterError(f"The sweep cannot be read: {error}") from error
     except OSError as error:
         reason = error.strerror or str(error)

@@ -83,7 +83,8 @@ class _State:
         if self.cancel is None and self.announcement is None:
             raise Interrupted(number)
         if self.announcement is not None:
-            self._say(f"{signal_name(number)}: {self.announcement} Another Ctrl-C ends it at once.")
+            again = "Another Ctrl-C" if number == signal.SIGINT else "Ctrl-C"
+            self._say(f"{signal_name(number)}: {self.announcement} {again} ends it at once.")
         if self.cancel is not None:
             self.cancel()
 

@@ -58,6 +58,15 @@ def test_a_run_that_was_not_attacked_is_named(
     assert "names no runs" in capsys.readouterr().err
 
 
+def test_the_table_is_not_replaced_by_its_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_report(tmp_path / "nip-1", 0.9)
+    with pytest.raises(SystemExit):
+        main(["--runs-dir", str(tmp_path), "--row", "nip", "nip-1", "--output", "table.png"])
+    assert "'table.png' should end with .md" in capsys.readouterr().err
+
+
 def test_a_run_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_report(tmp_path / "nip-1", 0.9)
     assert main(["--runs-dir", str(tmp_path), "--row", "nip", "nip-1", "nip-1"]) == 2

@@ -86,7 +86,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "message"),
     [
         ([], "give runs, or groups with --group"),
-        (["ppo-*", "--group", "a", "spg-*"], "give either"),
+        (["ppo-*", "--group", "a", "spg-*"], "give either runs or groups with --group, not both"),
         (["--group", "a", "ppo-*", "--group", "a", "spg-*"], "--group a is given twice"),
         (["--group", "a"], "has no runs"),
         (["pop-seed-1", "ppo-seed-2"], "Did you mean 'ppo-seed-1'?"),

@@ -41,7 +41,8 @@ def test_a_run_label_that_is_taken_gives_way_to_the_folder(runs_dir, tmp_path, m
         lambda histories, *_: drawn.extend(histories),
     )
     folder = str(runs_dir / "demo")
-    assert main(["demo", folder, "--runs-dir", str(runs_dir), "--output", str(tmp_path / "x")]) == 0
+    output = str(tmp_path / "x.png")
+    assert main(["demo", folder, "--runs-dir", str(runs_dir), "--output", output]) == 0
     assert drawn == ["demo", folder]
 
 
@@ -54,6 +55,7 @@ def test_a_run_label_that_is_taken_gives_way_to_the_folder(runs_dir, tmp_path, m
         (["demo", "--smooth", "0"], "should be a whole number of at least 1"),
         (["demo", "--label", "a", "--label", "b"], "2 labels for 1 run(s)"),
         (["demo", "--output", "/dev/null/x.png"], "/dev/null"),
+        (["demo", "--output", "x.foo"], "'x.foo' should end with .png"),
     ],
 )
 def test_mistakes_end_with_one_message(runs_dir, capsys, arguments, message):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nip.commands.sweep import main
 from nip.errors import ParameterError
 from nip.sweeps.sweep_file import read_sweep_file
 
@@ -78,3 +79,14 @@ def test_fields_on_the_command_line_are_checked_too(tmp_path: Path, word: str) -
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ParameterError, match="cannot be read"):
         read_sweep_file(tmp_path / name)
+
+
+def test_a_folder_is_no_file_of_a_sweep(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"it is a folder\. Give a YAML file, such as doc"):
+        read_sweep_file(tmp_path)
+
+
+def test_only_the_file_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "required: FILE." in capsys.readouterr().err

@@ -99,8 +99,17 @@ def test_a_postponed_signal_is_announced_and_takes_effect_when_asked_for(
             stop_signals.stop_if_requested()
     assert raised.value.number == signal.SIGTERM
     assert capfd.readouterr().err == (
-        "\nSIGTERM: stopping after this step. Another Ctrl-C ends it at once.\n"
+        "\nSIGTERM: stopping after this step. Ctrl-C ends it at once.\n"
     )
+
+
+def test_after_ctrl_c_another_one_is_said_to_end_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with handled_signals():
+        stop_signals.postpone_stop("stopping after this step.")
+        send(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            stop_signals.stop_if_requested()
+    assert "Ctrl-C: stopping after this step. Another Ctrl-C ends it" in capfd.readouterr().err
 
 
 def test_a_second_ctrl_c_does_not_wait() -> None:
