@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nip.errors import ParameterError, UnknownNameError, shown, unknown_name
+from nip.parameters.agents import DEFAULT_AGENT
 from nip.scenarios.image_classification.encoders import encoders_of_agents, image_encoders
 from nip.scenarios.image_classification.readers.official_files import (
     OFFICIAL_FILES,
@@ -39,10 +40,12 @@ def check_images(hyper_params: HyperParameters, settings: ExperimentSettings) ->
         )
     if dataset in OFFICIAL_FILES:
         require_official_files(image_folder(settings, dataset), dataset)
-    for name in encoders_of_agents(hyper_params):
+    for name, agents in encoders_of_agents(hyper_params).items():
         if name not in image_encoders:
+            # Those that are listed have it from the default.
+            named = [DEFAULT_AGENT] if DEFAULT_AGENT in agents else agents
+            options = " and ".join(f"agents.{agent}.pretrained_embeddings_model" for agent in named)
             raise UnknownNameError(
-                f"agents.<agent>.pretrained_embeddings_model={shown(name)}: "
-                f"{unknown_name('image encoder', name, image_encoders)}"
+                f"{options}={shown(name)}: {unknown_name('image encoder', name, image_encoders)}"
             )
         image_encoders[name].weights_path(dataset)

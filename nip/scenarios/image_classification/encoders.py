@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +80,14 @@ def register_image_encoder(name: str, *, weights: str | Path | None = None) -> C
     return decorate
 
 
-def encoders_of_agents(hyper_params: HyperParameters) -> Iterator[str]:
-    """Yield the names of the encoders whose features agents see, each once, in sorted order."""
-    names = {
-        agent.pretrained_embeddings_model
-        for agent in hyper_params.agents.values()
-        if isinstance(agent, ImageClassificationAgentParameters)
-    }
-    yield from sorted(filter(None, names))
+def encoders_of_agents(hyper_params: HyperParameters) -> dict[str, list[str]]:
+    """Return the encoders whose features agents see, in sorted order, each with the agents.
+
+    The agents are named as in the parameters, so that ``_default`` is one of them.
+    """
+    found: dict[str, list[str]] = {}
+    for agent_name, agent in hyper_params.agents.items():
+        if isinstance(agent, ImageClassificationAgentParameters):
+            if encoder := agent.pretrained_embeddings_model:
+                found.setdefault(encoder, []).append(agent_name)
+    return dict(sorted(found.items()))

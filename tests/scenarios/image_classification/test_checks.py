@@ -39,9 +39,19 @@ def test_a_class_that_does_not_exist_is_refused(tmp_path) -> None:
         check(tmp_path, "digits", dataset_options=options)
 
 
-def test_an_unknown_encoder_is_refused(tmp_path) -> None:
-    with pytest.raises(UnknownNameError, match="no image encoder 'resnet'"):
-        check(tmp_path, agents={"prover": {"pretrained_embeddings_model": "resnet"}})
+@pytest.mark.parametrize(
+    ("agents", "named"),
+    [
+        (["verifier"], ["verifier"]),
+        (["prover", "verifier"], ["prover", "verifier"]),
+        (["_default", "prover"], ["_default"]),
+    ],
+)
+def test_an_unknown_encoder_is_refused_with_the_agents_that_have_it(tmp_path, agents, named):
+    with pytest.raises(UnknownNameError) as caught:
+        check(tmp_path, agents={name: {"pretrained_embeddings_model": "resnet"} for name in agents})
+    options = " and ".join(f"agents.{name}.pretrained_embeddings_model" for name in named)
+    assert str(caught.value).startswith(f"{options}='resnet': There is no image encoder 'resnet'")
 
 
 def test_missing_weights_of_an_encoder_are_reported(tmp_path) -> None:
