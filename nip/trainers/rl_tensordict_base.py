@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
@@ -22,7 +22,11 @@ from nip.trainers.core.progress import IterationContext, attach_progress_bar
 from nip.trainers.tensor.learning.agent_freezing import choose_learners, train_learning_parts
 from nip.trainers.tensor.learning.data_parallel import joint_batch
 from nip.trainers.tensor.learning.imitation_term import imitation_terms
-from nip.trainers.tensor.learning.learner_building import build_learner
+from nip.trainers.tensor.learning.learner_building import (
+    build_learner,
+    build_update_step,
+    check_compilation,
+)
 from nip.trainers.tensor.learning.loss_checks import check_loss_pair, estimate_advantages
 from nip.trainers.tensor.learning.loss_terms import LossTerm
 from nip.trainers.tensor.learning.metric_means import mean_over_steps
@@ -70,6 +74,9 @@ class TensorDictRlTrainer(TensorDictTrainer):
     """
 
     is_compilable = True
+
+    why_seeds_train_alone: ClassVar[str | None] = None
+    """Why ``num_parallel_seeds`` cannot train several seeds together; None if it can."""
 
     seed_group: "SeedGroup | None" = None
     """Runs with other seeds that train together with this one; None if it trains alone."""
@@ -166,7 +173,11 @@ class TensorDictRlTrainer(TensorDictTrainer):
         """Refuse what cannot work here; called before anything is written."""
         super().check()
         _ = self.message_regression
-        if self.hyper_params.opponent_pool.agents and self.components.data is not None:
+        params, compilation = self.hyper_params, Compilation.of(self.settings.compile)
+        if compilation is not None:
+            step = self.components.update_step or build_update_step(params, params.rl.max_grad_norm)
+            check_compilation(compilation, step)
+        if params.opponent_pool.agents and self.components.data is not None:
             raise ParameterError(
                 "opponent_pool.agents needs the built-in collector of batches, but the component "
                 "data replaces it. Leave out one of them."

@@ -17,6 +17,7 @@ from nip.errors import ParameterError, warn_user
 from nip.experiment_settings import ExperimentSettings
 from nip.native.kernels import native_kernels
 from nip.parameters import HyperParameters, LrSchedulerParameters
+from nip.parameters.specs import why_no_network_plays
 from nip.rl_objectives import Objective
 from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
@@ -153,10 +154,9 @@ class TensorDictTrainer(CheckpointedTrainer):
         """Check callbacks and learning-rate schedule; called before anything is written."""
         super().check()
         if self.settings.compile != "off" and not self.is_compilable:
-            warn_user(
-                f"settings.compile={self.settings.compile!r} has no effect on "
-                f"trainer={self.hyper_params.trainer!r}, which plays no episodes."
-            )
+            reason = why_no_network_plays(self.hyper_params)
+            reason = reason or f"trainer={self.hyper_params.trainer!r}, which compiles nothing"
+            warn_user(f"settings.compile={self.settings.compile!r} has no effect on {reason}.")
         if self.num_train_iterations > 0 and self.components.lr_scheduler is None:
             optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
             build_lr_scheduler(optimizer, self.lr_schedule, self.num_schedule_intervals)

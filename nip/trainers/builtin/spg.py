@@ -25,6 +25,8 @@ from nip.trainers.tensor.learning.minibatches import EpisodeMinibatches, Minibat
 class SpgTrainer(TensorDictRlTrainer):
     """Trains agents by policy gradients that take the learning of the other agents into account."""
 
+    why_seeds_train_alone = "the losses of trainer=spg contain the steps of the other agents"
+
     @classmethod
     def for_data(cls, data: DataType) -> type[Trainer]:
         """Return the trainer of games for scenarios of games."""
@@ -40,6 +42,12 @@ class SpgTrainer(TensorDictRlTrainer):
                 "opponent_pool.agents: trainer='spg' anticipates how the agents that play an "
                 "episode will learn, and past versions do not. Leave it out, or train with "
                 "vanilla_ppo or reinforce."
+            )
+        if self.settings.compile != "off":
+            raise ParameterError(
+                f"settings.compile={self.settings.compile!r}: the updates of trainer='spg' "
+                "differentiate twice, which cannot be compiled as one graph. Set "
+                "settings.compile=off, or train with vanilla_ppo or reinforce."
             )
 
     def _get_loss_module_and_gae(self) -> tuple[SpgObjective, AdvantageEstimator]:

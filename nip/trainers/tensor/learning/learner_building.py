@@ -69,7 +69,7 @@ def build_learner(
     )
     update_step = components.update_step or build_update_step(params, max_grad_norm)
     if compilation is not None:
-        _check_compilation(compilation, update_step)
+        check_compilation(compilation, update_step)
     schedule = trainer.lr_schedule
     lr_scheduler = build_lr_scheduler(
         optimizer, schedule, trainer.num_schedule_intervals, components.lr_scheduler
@@ -88,8 +88,8 @@ def build_learner(
     )
 
 
-def _check_compilation(compilation: Compilation, update_step: UpdateStep) -> None:
-    """Refuse what compiled updates cannot do."""
+def check_compilation(compilation: Compilation, update_step: UpdateStep) -> None:
+    """Raise ``ParameterError`` for what compiled updates cannot do."""
     if current_ranks().size > 1:
         raise ParameterError(
             "settings.compile needs minibatches of constant size, but each of "

@@ -68,6 +68,8 @@ def _reasons(trainers: Sequence[Any], shared: type) -> Iterator[str]:
     name = first.hyper_params.trainer
     if not isinstance(first, shared):
         yield f"trainer={name} does not collect and update as vanilla_ppo and reinforce do"
+    if first.why_seeds_train_alone is not None:
+        yield first.why_seeds_train_alone
     if changed := _changed_methods(type(first), shared):
         yield f"{type(first).__name__} replaces {', '.join(changed)}"
     yield from _reasons_of_parameters(first)
