@@ -14,6 +14,7 @@ from nip.language_models.provider_registry import ConnectionContext
 from nip.trainers.core.callback import Event
 from nip.trainers.core.context import migrated_trainer_state
 from nip.trainers.core.progress import IterationContext, attach_progress_bar
+from nip.trainers.core.unsavable_state import explaining_unsavable
 from nip.trainers.text.bill import save_bill
 from nip.trainers.text.data_order import (
     is_tested,
@@ -200,7 +201,9 @@ class PureTextRlTrainer(TextRolloutTrainer):
                 self.check_logged()
                 self.notify("on_iteration_end")
             self.run.set_state(STATE_KEY, state.to_dict())
-            self.run.set_state(TRAINER_STATE_KEY, self._whole_state_dict())
+            trainer_state = self._whole_state_dict()
+            with explaining_unsavable(self):
+                self.run.set_state(TRAINER_STATE_KEY, trainer_state)
         self.state = state
         self.notify("on_checkpoint")
 

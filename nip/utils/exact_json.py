@@ -20,7 +20,7 @@ def dump_exactly(value: Any) -> str:
     become lists. For a key that is not a string (JSON would convert it) or a value of an
     unsupported type, ``TypeError`` is raised; the message names its path.
     """
-    _check(value)
+    check_exact(value)
     return _EXACT.encode(value)
 
 
@@ -71,7 +71,8 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _check(value: Any, *path: str | int) -> None:
+def check_exact(value: Any, *path: str | int) -> None:
+    """Raise the ``TypeError`` of ``dump_exactly``, for a value at a path."""
     if value is None or isinstance(value, _SCALARS):
         return
     if isinstance(value, Mapping):
@@ -81,15 +82,15 @@ def _check(value: Any, *path: str | int) -> None:
                     f"{_place(path)} has the key {key!r} of type {type(key).__name__}; JSON keys "
                     "must be strings. Store a list of pairs, or convert the key with str()."
                 )
-            _check(entry, *path, key)
+            check_exact(entry, *path, key)
     elif isinstance(value, list | tuple):
         for index, entry in enumerate(value):
-            _check(entry, *path, index)
+            check_exact(entry, *path, index)
     else:
         raise TypeError(
             f"{_place(path)} is of type {type(value).__module__}.{type(value).__name__}; only "
             "None, booleans, numbers, strings, lists and dictionaries of these can be stored. "
-            "Tensors belong in the tensors of the checkpoint."
+            "Convert arrays with tolist(). Tensors belong in the tensors of the checkpoint."
         )
 
 

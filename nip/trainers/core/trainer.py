@@ -18,6 +18,7 @@ from nip.trainers.core.checkpoint_clock import CheckpointClock
 from nip.trainers.core.observed_trainer import ObservedTrainer
 from nip.trainers.core.own_loops import OwnLoops, complete_training
 from nip.trainers.core.progress import total_iterations
+from nip.trainers.core.unsavable_state import explaining_unsavable
 from nip.trainers.core.unsaved_generators import UnsavedGenerators
 from nip.utils import stop_signals
 from nip.utils.ranks import current_ranks
@@ -213,13 +214,8 @@ class Trainer(ObservedTrainer, ABC):
             self._warn_without_state()
         else:
             self._unsaved_generators.check(self, state)
-        try:
+        with explaining_unsavable(self):
             self.run.set_state(CHECKPOINT_KEY, state)
-        except TypeError as error:
-            raise ParameterError(
-                f"state_dict of {type(self).__name__} cannot be saved: {error} Convert arrays with "
-                "tolist()."
-            ) from error
         self._clock.record(started)
         self.notify("on_checkpoint")
 

@@ -13,6 +13,7 @@ from nip.parameters import HyperParameters
 from nip.run_store import Run
 from nip.scenario_instance import TensorDictScenarioInstance
 from nip.trainers.core.trainer import Trainer
+from nip.trainers.core.unsavable_state import explaining_unsavable
 from nip.trainers.tensor.learning.data_parallel import gather_state, share_history, share_state
 from nip.trainers.tensor.learning.learner import Learner
 from nip.trainers.tensor.weights.checkpointing import (
@@ -134,9 +135,11 @@ class CheckpointedTrainer(Trainer):
         if ranks.is_first:
             self._unsaved_state.check(self, own)
             self._unsaved_generators.check(self, own)
-        state = gather_state(own, self.rank_entries, ranks)
+        with explaining_unsavable(self):
+            state = gather_state(own, self.rank_entries, ranks)
+            if run is not None:
+                run.save_checkpoint(make_checkpoint(iterations_done, state))
         if run is not None:
-            run.save_checkpoint(make_checkpoint(iterations_done, state))
             self.keep_checkpoints()
         self._clock.record(started)
         self.notify("on_checkpoint")

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from nip.utils.exact_json import check_exact
+
 FORMAT = 2
 """Version of the document; checkpoints without it are read by ``old_checkpoints``."""
 
@@ -34,11 +36,13 @@ def split_state(state: StateDict) -> tuple[Files, dict[str, Any]]:
     Raises
     ------
     TypeError
-        If a list holds a tensor.
+        If a list holds a tensor, a key is not a string, or JSON cannot hold a value.
     """
     files: Files = {}
     paths: dict[str, list[str]] = {}
     plain = _without_tensors(state, ())
+    # Also checked when it is written, but as a part of the document, with another path.
+    check_exact(plain)
     for path, tensors in _tensors_by_path(state, ()):
         file = _free_name(path, files)
         files[file], paths[file] = tensors, list(path)
@@ -61,6 +65,11 @@ def join_state(
 def _without_tensors(state: StateDict, path: tuple[str, ...]) -> dict[str, Any]:
     plain = {}
     for key, value in state.items():
+        if not isinstance(key, str):
+            raise TypeError(
+                f"{_shown(path)} has the key {key!r} of type {type(key).__name__}, but keys must "
+                "be strings. Convert it with str()."
+            )
         if isinstance(value, Mapping):
             plain[key] = _without_tensors(value, (*path, key))
         elif isinstance(value, list | tuple) and any(isinstance(each, Tensor) for each in value):

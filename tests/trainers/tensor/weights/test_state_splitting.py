@@ -62,6 +62,17 @@ def test_a_list_of_tensors_is_refused_with_its_path():
         split_state({"a": {"b": [ONE]}})
 
 
+@pytest.mark.parametrize("value", [ONE, 2])
+def test_a_key_that_is_no_string_is_refused_with_its_path(value):
+    with pytest.raises(TypeError, match=r"state_dict\(\)\['a'\] has the key 1 of type int"):
+        split_state({"a": {1: value}})
+
+
+def test_a_value_that_json_cannot_hold_is_refused_with_its_path():
+    with pytest.raises(TypeError, match=r"^state\.a\.b\[0\] is of type builtins\.set"):
+        split_state({"a": {"b": [{1}]}})
+
+
 leaves = st.one_of(
     st.none(),
     st.booleans(),
