@@ -109,11 +109,10 @@ def _groups(given: Sequence[Sequence[str]]) -> Mapping[str, list[str]]:
 
 def _write(comparison: "Comparison", path: Path) -> None:
     from nip.comparison.tables import csv_text, latex, markdown
-    from nip.utils.files import storage_errors, write_atomically
+    from nip.utils.files import make_folder, write_atomically
     from nip.utils.unicode_text import visible
 
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     texts: dict[str, Callable[[Any], str]] = {".md": markdown, ".tex": latex, ".csv": csv_text}
     if path.suffix in texts:
         write_atomically(path, texts[path.suffix](comparison))

@@ -59,6 +59,7 @@ def draw(options: argparse.Namespace) -> None:
     from nip.run_store.report.plot_style import save_figure
     from nip.scenarios.image_classification.drawing import draw_episodes
     from nip.scenarios.image_classification.stored_episodes import read_episodes
+    from nip.utils.files import make_folder
 
     import_plugins(options)
     folder = run_folder(options.run, options.runs_dir)
@@ -66,6 +67,6 @@ def draw(options: argparse.Namespace) -> None:
     title = options.title or f"{folder.name}, iteration {stored.iteration}"
     figure = draw_episodes(stored.episodes, stored.images, stored.grid, title)
     output = options.output or folder / "episodes.png"
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     save_figure(figure, output)
     print(visible(f"Episodes: {output}"))

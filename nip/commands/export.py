@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def export(options: argparse.Namespace) -> None:
     """Choose the dialogues, and write them and the curves of their runs."""
-    from nip.utils.files import storage_errors, write_atomically
+    from nip.utils.files import make_folder, write_atomically
     from nip.utils.unicode_text import visible
     from nip.viewer.dialogues.experiments import TextExperiments
     from nip.viewer.export.documents import Exporter
@@ -86,8 +86,7 @@ def export(options: argparse.Namespace) -> None:
         run_ids = list(dict.fromkeys(word.split("/")[0] for word in options.runs))
         text = exporter.html(places, run_ids, options.metrics)
         rest = f", curves of {', '.join(run_ids)}"
-    with storage_errors(options.output.parent):
-        options.output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(options.output.parent)
     write_atomically(options.output, text)
     print(visible(f"Written to {options.output}: {len(places)} dialogues{rest}"))
 

@@ -85,11 +85,10 @@ def plot(options: argparse.Namespace) -> None:
     """Write the figure."""
     # Imported late, because --help need not wait for matplotlib.
     from nip.run_store.report.comparison_plot import ReferenceLine, draw_comparison
-    from nip.utils.files import storage_errors
+    from nip.utils.files import make_folder
 
     output = options.output or options.runs_dir / "learning_curves.png"
-    with storage_errors(output.parent):
-        output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     draw_comparison(
         _read_histories(options.runs, options.label, options.runs_dir),
         options.metric or ["mean_accuracy"],

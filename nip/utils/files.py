@@ -131,6 +131,23 @@ def storage_errors(path: Path | str) -> Iterator[None]:
         raise storage_error(path, error.strerror or str(error), remedy) from error
 
 
+def make_folder(path: Path | str) -> None:
+    """Make a folder, and those above it, unless it exists.
+
+    ``StorageError`` is raised as in ``storage_errors``, and if there is a file in its place.
+    """
+    path = Path(path)
+    with storage_errors(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            first = next(each for each in (path, *path.parents) if os.path.lexists(each))
+            raise StorageError(
+                f"The folder {path} cannot be made, because {first} is no folder. Move it away, or "
+                "choose another place."
+            ) from error
+
+
 def storage_error(path: Path | str, problem: str, remedy: str) -> StorageError:
     """Return the error for a file that its disk does not store."""
     return StorageError(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nip.errors import StorageError
 from nip.utils.files import (
+    make_folder,
     read_text,
     regular,
     remove_temporary_files,
@@ -143,6 +144,15 @@ def test_an_io_error_is_a_storage_error(tmp_path, monkeypatch, failing):
 def test_errors_that_the_disk_has_no_part_in_are_not_changed(tmp_path):
     with pytest.raises(FileNotFoundError), storage_errors(tmp_path):
         (tmp_path / "missing").read_text()
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path):
+    make_folder(tmp_path / "new" / "folder")
+    make_folder(tmp_path / "new" / "folder")
+    (tmp_path / "new" / "file").touch()
+    for name in ("file", "file/folder"):
+        with pytest.raises(StorageError, match=r"because .*new/file is no folder\. Move it away"):
+            make_folder(tmp_path / "new" / name)
 
 
 def test_what_others_wrote_is_read_as_text_or_refused_without_waiting(tmp_path):

@@ -38,7 +38,7 @@ from nip.language_models.fine_tuning.job_plan import (
 )
 from nip.language_models.fine_tuning.waiting import FINAL, finish, wait_for_end
 from nip.run_store import FineTuningJobRow
-from nip.utils.files import write_atomically
+from nip.utils.files import make_folder, write_atomically
 
 
 class JobStore(Protocol):
@@ -149,7 +149,7 @@ class JobRunner:
             return None
         row = first_attempt(self._run_id, iteration, plan, backend)
         path = self._folder / row.dataset_path
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, dataset.content)
         self._planned_here.add(row.key)
         return self._save(row)

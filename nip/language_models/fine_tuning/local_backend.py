@@ -29,7 +29,7 @@ from nip.language_models.local_training.job_folder import (
 from nip.language_models.local_training.worker import WORKER_LOCK, WORKER_LOG
 from nip.language_models.provider_registry import ConnectionContext
 from nip.utils.file_lock import FileLock
-from nip.utils.files import with_home, write_atomically
+from nip.utils.files import make_folder, with_home, write_atomically
 from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode, visible
 
@@ -66,7 +66,7 @@ class LocalBackend(FineTuningBackend):
         self._num_threads = context.num_threads
         self._folder = context.run_folder.absolute() / JOBS_FOLDER
         self._shown_folder = context.run_folder / JOBS_FOLDER
-        (self._folder / DATASETS_FOLDER).mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder / DATASETS_FOLDER)
 
     @classmethod
     def check_access(cls, model: ModelSpec, context: ConnectionContext) -> None:  # noqa: ARG003

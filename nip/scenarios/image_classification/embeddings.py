@@ -16,7 +16,7 @@ from nip.errors import DatasetError, PluginError
 from nip.scenarios.image_classification.encoders import image_encoders
 from nip.scenarios.image_classification.pixels import scale_pixels
 from nip.seeding import stable_seed
-from nip.utils.files import regular, write_atomically
+from nip.utils.files import make_folder, regular, write_atomically
 
 EMBEDDINGS = "pretrained_embeddings"
 """First part of the observation keys of features; the name of the encoder follows."""
@@ -67,7 +67,7 @@ class EmbeddingCache:
         key = self._key(encoder, module)
         path = self._folder / f"{key}.safetensors"
         if ignore_cache or not path.is_file():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             features = torch.cat([self._encode(encoder, module, part) for part in self._parts()])
             metadata = {"model": encoder, "shape": json.dumps(list(features.shape))}
             metadata["dtype"] = str(features.dtype).removeprefix("torch.")

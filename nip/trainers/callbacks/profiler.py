@@ -11,7 +11,7 @@ from nip.trainers.callbacks.logged_rows import run_folder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
-from nip.utils.files import write_atomically
+from nip.utils.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
     from torch.profiler import profile
@@ -81,7 +81,7 @@ class Profiler(Callback):
 
     def _write(self, finished: profile) -> None:
         self._has_written = True
-        self._folder.mkdir(exist_ok=True)
+        make_folder(self._folder)
         finished.export_chrome_trace(str(self._folder / f"trace_{self._first:06d}.json"))
         table: str = finished.key_averages().table(sort_by="self_cpu_time_total", row_limit=100)
         write_atomically(Path(self._folder / "summary.txt"), table)

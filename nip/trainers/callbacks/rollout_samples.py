@@ -11,7 +11,7 @@ from nip.trainers.callbacks.logged_rows import run_folder
 from nip.trainers.core.callback import Callback
 from nip.trainers.core.callback_registry import register_callback
 from nip.trainers.core.context import TrainingContext
-from nip.utils.files import write_atomically
+from nip.utils.files import make_folder, write_atomically
 from nip.utils.readable_yaml import dump_readable
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ class RolloutSamples(Callback):
         )
         told = describe_rollouts(rollouts, trainer.scenario_instance.protocol_handler)
         folder = self._folder / FOLDER
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         write_atomically(folder / f"iteration_{iteration:06d}.yaml", dump_readable(told))

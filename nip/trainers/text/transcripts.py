@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.rollout import MessageRecord, Rollout
-from nip.utils.files import open_atomically
+from nip.utils.files import make_folder, open_atomically
 from nip.utils.readable_yaml import dump_readable
 from nip.utils.unicode_text import escape_controls
 
@@ -36,7 +36,7 @@ def write_transcripts(
     """
     transcripts = _with_prompts_once(transcripts)
     path = Path(run_folder) / FOLDER / f"iteration_{iteration:04d}_{phase}.{file_format}"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     pieces = _yaml_pieces(transcripts) if file_format == "yaml" else _json_pieces(transcripts)
     with open_atomically(path) as file:
         for piece in pieces:

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
 from nip.run import run_experiment
+from nip.run_store import Run
 from nip.trainers.callbacks.rollout_samples import RolloutSamples
 from tests.experiments import make_params, make_settings
 from tests.trainers.callbacks.scripted_training import ScriptedTraining
@@ -28,6 +29,16 @@ def test_a_few_whole_episodes_are_written_now_and_then(tmp_path):
         assert episode["verdict"] in ("accept", "reject", "none")
         assert set(episode["rewards"]) == {"prover", "verifier"}
         assert episode["rounds"][0]["messages"] or episode["rounds"][0]["decisions"]
+
+
+def test_a_file_in_place_of_their_folder_is_named(tmp_path):
+    samples = {"name": "rollout_samples", "every": 2, "num_rollouts": 1}
+    params = make_params(rl={"num_iterations": 2}, callbacks=[samples])
+    settings = make_settings(tmp_path)
+    Run.create(settings, "demo", params.to_dict()).close()
+    (tmp_path / "demo" / "rollouts").touch()
+    with pytest.warns(NipWarning, match=r"demo/rollouts is no folder\. Move it away"):
+        run_experiment(params, run_id="demo", settings=settings)
 
 
 def test_language_models_have_transcripts_instead(tmp_path):
