@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nip.command_table import typed
 from nip.errors import DatasetError, did_you_mean
-from nip.utils.files import with_home, write_atomically
+from nip.utils.files import make_folder, with_home, write_atomically
 
 DEFAULT_DATA_DIR = "data"
 """Default data folder of the commands that make datasets."""
@@ -132,7 +132,7 @@ def write_dataset_folder(
     DatasetError
         If the folder exists and ``overwrite`` is false.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         new = temporary / "new"

@@ -9,7 +9,7 @@ from nip.errors import ResumeError, StorageError
 from nip.language_models.costs.shared_budget import SharedBudget, set_shared_budget
 from nip.sweeps.cells import Cell
 from nip.utils.file_lock import FileLock
-from nip.utils.files import storage_errors, write_atomically
+from nip.utils.files import make_folder, storage_errors, write_atomically
 
 SUFFIX = ".sweep"
 """End of the name of the folder."""
@@ -40,8 +40,8 @@ class SweepFolder:
         ResumeError
             If another process has it open.
         """
+        make_folder(self.path)
         with storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
             (self.path / "logs").mkdir(exist_ok=True)
             is_free = self._lock.acquire(wait=False)
         if not is_free:

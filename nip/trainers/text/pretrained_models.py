@@ -7,6 +7,7 @@ from pathlib import Path
 from nip.errors import ParameterError
 from nip.language_models.local_model.folder import FOLDER_PROVIDERS, check_folder
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
+from nip.utils.files import make_folder
 
 
 def save_pretrained_models(
@@ -31,7 +32,7 @@ def save_pretrained_models(
                 f"{Path(folder) / name} exists already. Choose another folder, or remove it."
             )
         sources[name] = check_folder(group.model_name)
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name, source in sources.items():
         # Renamed when complete, so that an interrupted copy is never taken for a model.
         unfinished = Path(folder) / f".{name}.saving"

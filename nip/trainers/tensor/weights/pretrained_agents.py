@@ -11,7 +11,7 @@ from nip.parameters import HyperParameters
 from nip.scenario_base.agent import Agent, AgentOutput
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.normalization import NORMALIZED_KEYS, ObservationNormalizer
-from nip.utils.files import write_atomically
+from nip.utils.files import make_folder, write_atomically
 
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 """File names of ``huggingface_hub.PyTorchModelHubMixin``."""
@@ -71,6 +71,6 @@ def save_pretrained(
             for key, value in model.state_dict().items()
         }
         target = Path(folder) / name
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         write_atomically(target / WEIGHTS_FILE, save(tensors, metadata={"format": "pt"}))
         write_atomically(target / CONFIG_FILE, json.dumps(config, indent=2) + "\n")

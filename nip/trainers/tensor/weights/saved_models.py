@@ -25,7 +25,7 @@ from nip.trainers.tensor.weights.checkpointing import (
     make_checkpoint,
 )
 from nip.trainers.tensor.weights.state_splitting import StateDict
-from nip.utils.files import flush_to_disk
+from nip.utils.files import flush_to_disk, make_folder
 
 
 def save_model(
@@ -41,14 +41,16 @@ def save_model(
     ------
     ParameterError
         If the folder holds anything else than a saved model.
+    StorageError
+        If the folder cannot be made.
     """
     folder = Path(folder)
-    if folder.exists() and not _is_model(folder) and (folder.is_file() or any(folder.iterdir())):
+    if folder.exists() and not _is_model(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise ParameterError(
             f"A model cannot be saved to {folder}, which holds something else. Choose another "
             "folder, or empty this one."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     new, old = (folder.with_name(f".{folder.name}.{state}") for state in ("saving", "replaced"))
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)

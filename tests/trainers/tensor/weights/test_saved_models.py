@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from nip.errors import CheckpointError, NipError, ParameterError
+from nip.errors import CheckpointError, NipError, ParameterError, StorageError
 from nip.parameters import RandomAgentParameters, ToyAgentParameters
 from nip.run import run_experiment
 from nip.run_store import RunHistory
@@ -92,6 +92,13 @@ def test_there_is_one_file_for_each_part_of_each_agent(saved):
     others = ["manifest.json", "normalizer.safetensors", "state.json"]
     assert sorted(os.listdir(folder)) == sorted([*parts, *others])
     assert os.listdir(folder.parent) == ["model"]
+
+
+def test_a_model_is_not_saved_below_a_file(saved, tmp_path, data_dir):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(StorageError, match="file is no folder"):
+        save(tmp_path / "file" / "model", graph_instance(data_dir, seed=2))
+    assert (tmp_path / "file").read_text() == "precious"
 
 
 def test_saving_again_replaces_the_model_and_nothing_else(saved, tmp_path, data_dir):
