@@ -37,9 +37,13 @@ def are_names(value: object) -> bool:
 def is_reward_table(value: object) -> bool:
     """Return whether a value has two rows of two numbers."""
     return _is_pair(value) and all(
-        _is_pair(row) and all(isinstance(number, Real) for number in row)
+        _is_pair(row) and _are_real(*row)
         for row in value  # type: ignore[attr-defined]
     )
+
+
+def _are_real(*values: object) -> bool:
+    return all(isinstance(value, Real) for value in values)
 
 
 def _is_pair(value: object) -> bool:
@@ -56,9 +60,7 @@ def _is_number_or_none(value: object) -> bool:
 
 def _are_rewards(value: object) -> bool:
     return isinstance(value, Mapping) and all(
-        isinstance(each, AgentRewards)
-        and isinstance(each.terminated, Real)
-        and isinstance(each.no_guess, Real)
+        isinstance(each, AgentRewards) and _are_real(each.terminated, each.no_guess)
         for each in value.values()
     )
 
