@@ -1,6 +1,7 @@
 """Building all parts of an experiment whose data are neither tensors nor texts."""
 
 from nip.errors import ParameterError
+from nip.experiment.returned_parts import returned
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
@@ -29,9 +30,4 @@ def build_custom_instance(
             "Derive its class from nip.scenario_base.custom_scenario.CustomScenario."
         )
     instance = build(build_protocol_handler(hyper_params) if protocol is None else protocol)
-    if not isinstance(instance, ScenarioInstance):
-        raise ParameterError(
-            f"build_instance of scenario={hyper_params.scenario!r} must return a ScenarioInstance, "
-            f"got {type(instance).__name__}. Return nip.scenario_instance.ScenarioInstance(...)."
-        )
-    return instance
+    return returned(scenario, "build_instance", instance, ScenarioInstance)

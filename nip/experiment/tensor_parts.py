@@ -2,13 +2,14 @@
 
 import torch
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, PluginError
+from nip.experiment.returned_parts import returned
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import AgentParameters, HyperParameters
 from nip.protocols.handler import ProtocolHandler
 from nip.protocols.registry import build_protocol_handler
 from nip.scenario_base.agent import Agent
-from nip.scenario_base.agents import AgentContext
+from nip.scenario_base.agents import AgentBody, AgentContext, PolicyHead, SoloHead, ValueHead
 from nip.scenario_base.batch_shape import BatchShape, compute_batch_shape
 from nip.scenario_base.combined_agents import CombinedAgents
 from nip.scenario_base.data import TensorDataset
@@ -47,8 +48,13 @@ def build_tensor_instance(
     if protocol is None:
         protocol = build_protocol_handler(hyper_params)
     scenario = scenario_registry[hyper_params.scenario](hyper_params, settings)
+    if not isinstance(getattr(scenario, "message_key", None), str):
+        raise PluginError(
+            f"scenario={hyper_params.scenario!r} names no message_key, the action that selects a "
+            f"symbol. Set it in {type(scenario).__name__}, for example to 'symbol_selected'."
+        )
     if datasets is None:
-        datasets = scenario.load_dataset("train"), scenario.load_dataset("test")
+        datasets = _load(scenario, "train"), _load(scenario, "test")
     train_dataset, test_dataset = datasets
     learns_alone = trainer_type == "solo_agent" or hyper_params.pretrain_agents
     check_num_datapoints(hyper_params, "train", len(train_dataset), is_divided=learns_alone)
@@ -93,6 +99,10 @@ def build_tensor_instance(
     )
 
 
+def _load(scenario: Scenario, split: str) -> TensorDataset:
+    return returned(scenario, "load_dataset", scenario.load_dataset(split), TensorDataset)
+
+
 def build_agents(
     hyper_params: HyperParameters,
     scenario: Scenario,
@@ -135,17 +145,24 @@ def _build_agent(
     hyper_params: HyperParameters, scenario: Scenario, context: AgentContext, trainer_type: str
 ) -> Agent:
     is_random = context.params.is_random
-    body = scenario.build_body(context)
+    body = returned(scenario, "build_body", scenario.build_body(context), AgentBody)
     if trainer_type == "solo_agent":
-        solo_head = scenario.build_solo_head(context)
+        solo_head = _solo_head(scenario, context)
         return Agent(context, body=body, solo_head=solo_head, is_random=is_random)
+    policy_head = scenario.build_policy_head(context)
+    value_head = scenario.build_value_head(context)
     own_critic = not hyper_params.rl.use_shared_body and not is_random
     return Agent(
         context,
         body=body,
-        policy_head=scenario.build_policy_head(context),
-        value_head=scenario.build_value_head(context),
-        solo_head=scenario.build_solo_head(context) if hyper_params.pretrain_agents else None,
+        policy_head=returned(scenario, "build_policy_head", policy_head, PolicyHead),
+        value_head=returned(scenario, "build_value_head", value_head, ValueHead),
+        solo_head=_solo_head(scenario, context) if hyper_params.pretrain_agents else None,
         value_body=scenario.build_body(context) if own_critic else None,
         is_random=is_random,
     )
+
+
+def _solo_head(scenario: Scenario, context: AgentContext) -> SoloHead | None:
+    head = scenario.build_solo_head(context)
+    return None if head is None else returned(scenario, "build_solo_head", head, SoloHead)

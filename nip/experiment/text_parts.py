@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nip.experiment.returned_parts import returned
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.handler import ProtocolHandler
@@ -9,6 +10,7 @@ from nip.protocols.registry import build_protocol_handler
 from nip.scenario_base.dataset_sizes import check_num_datapoints
 from nip.scenario_base.registry import scenario_registry
 from nip.scenario_base.text.agent import TextAgent
+from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenario_base.text.dialogue_rules import DialogueRules
 from nip.scenario_base.text.scenario import TextScenario
 from nip.scenario_base.text.shared_model_group import (
@@ -62,7 +64,11 @@ def build_text_instance(
     """Build datasets, agents, the groups that share a model, and parts that are not given."""
     if parts is None:
         parts = build_text_parts(hyper_params, settings, build_protocol_handler(hyper_params))
-    datasets = {split: parts.scenario.load_dataset(split) for split in ("train", "test")}
+    scenario = parts.scenario
+    datasets = {
+        split: returned(scenario, "load_dataset", scenario.load_dataset(split), TextDataset)
+        for split in ("train", "test")
+    }
     reruns_tests = hyper_params.base_run.base_run_type == "rerun_tests"
     if not reruns_tests:
         check_num_datapoints(hyper_params, "train", len(datasets["train"]))

@@ -1,8 +1,10 @@
 """Base class of scenarios for networks: their data and the parts of their agents."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+from nip.errors import PluginError
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.parameters.types import DataType
@@ -54,20 +56,43 @@ class Scenario(ABC):
 
     def build_body(self, context: AgentContext) -> AgentBody:
         """Build the body of an agent."""
-        return RandomAgentBody(context) if context.params.is_random else self.body(context)
+        return (
+            RandomAgentBody(context)
+            if context.params.is_random
+            else self._class_of("body")(context)
+        )
 
     def build_policy_head(self, context: AgentContext) -> PolicyHead:
         """Build the policy head of an agent."""
         if context.params.is_random:
             return RandomPolicyHead(context, self.legality())
-        return self.policy_head(context)
+        return self._class_of("policy_head")(context)
 
     def build_value_head(self, context: AgentContext) -> ValueHead:
         """Build the value head of an agent."""
-        return ZeroValueHead(context) if context.params.is_random else self.value_head(context)
+        if context.params.is_random:
+            return ZeroValueHead(context)
+        return self._class_of("value_head")(context)
 
     def build_solo_head(self, context: AgentContext) -> SoloHead | None:
         """Build the solo head; None for random agents and scenarios without a solo task."""
         if self.solo_head is None or context.params.is_random:
             return None
         return self.solo_head(context)
+
+    def _class_of(self, part: str) -> Callable[[AgentContext], Any]:
+        """Return the class of a part.
+
+        Raises
+        ------
+        PluginError
+            If the scenario does not name it.
+        """
+        found: Callable[[AgentContext], Any] | None = getattr(self, part, None)
+        if found is None:
+            raise PluginError(
+                f"scenario={self.name!r} names no {part}, which its agents need. Set {part} of "
+                f"{type(self).__name__} to a class of nip.scenario_base.agents, or override "
+                f"build_{part}."
+            )
+        return found

@@ -3,7 +3,7 @@
 import pytest
 
 import nip.experiment.tensor_parts
-from nip.errors import DatasetError, ParameterError
+from nip.errors import DatasetError, ParameterError, PluginError
 from nip.experiment.tensor_parts import build_tensor_instance
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
@@ -95,3 +95,29 @@ def test_a_split_with_too_few_datapoints_is_refused(
     else:
         with pytest.raises(DatasetError, match=said):
             built(params)
+
+
+@pytest.mark.parametrize(
+    ("method", "wanted"),
+    [
+        ("load_dataset", "a TensorDataset"),
+        ("build_body", "an AgentBody"),
+        ("build_policy_head", "a PolicyHead"),
+        ("build_value_head", "a ValueHead"),
+    ],
+)
+def test_a_scenario_that_returns_nothing_is_told_what_to_return(
+    method: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyScenario, method, lambda self, argument: None)
+    with pytest.raises(ParameterError, match=f"{method} of scenario='toy' .* {wanted}, got None"):
+        built(make_params())
+
+
+@pytest.mark.parametrize("name", ["body", "policy_head", "value_head", "message_key"])
+def test_a_scenario_that_does_not_name_a_part_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(ToyScenario, name)
+    with pytest.raises(PluginError, match=rf"scenario='toy' names no {name},.*ToyScenario"):
+        built(make_params())

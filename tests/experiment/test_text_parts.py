@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 import nip.experiment.text_parts
-from nip.errors import DatasetError, NipError
+from nip.errors import DatasetError, NipError, ParameterError
 from nip.experiment.text_parts import TextParts, build_text_instance, build_text_parts
 from nip.experiment_settings import ExperimentSettings
 from nip.parameters import HyperParameters
 from nip.protocols.registry import build_protocol_handler
+from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenarios.code_validation.scenario import CodeValidationScenario
 from tests.text_experiments import make_text_params
 
@@ -37,10 +38,11 @@ def test_agents_come_in_the_order_of_the_protocol_and_groups_in_that_of_their_ag
 
 def test_no_data_are_read_before_the_instance_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
+    original = CodeValidationScenario.load_dataset
 
-    def load(_: CodeValidationScenario, split: str) -> list[None]:
+    def load(scenario: CodeValidationScenario, split: str) -> TextDataset:
         read.append(split)
-        return [None]
+        return original(scenario, split)
 
     monkeypatch.setattr(CodeValidationScenario, "load_dataset", load)
     params = make_text_params()
@@ -99,3 +101,11 @@ def test_a_missing_dataset_is_told_before_the_agents_are_built(
         build_text_parts(
             params, ExperimentSettings(data_dir=tmp_path), build_protocol_handler(params)
         )
+
+
+def test_a_scenario_that_loads_nothing_is_told_what_to_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CodeValidationScenario, "load_dataset", lambda self, split: None)
+    with pytest.raises(ParameterError, match=r"load_dataset of .* a TextDataset, got None"):
+        build_text_instance(make_text_params(), SETTINGS)

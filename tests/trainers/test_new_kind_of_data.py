@@ -158,7 +158,7 @@ def test_callbacks_for_networks_are_refused(tmp_path, callback):
 
 def test_a_scenario_that_builds_nothing_is_refused(example, monkeypatch):
     monkeypatch.setattr(example.ListScenario, "build_instance", lambda self, protocol: None)
-    with pytest.raises(ParameterError, match="must return a ScenarioInstance, got NoneType"):
+    with pytest.raises(ParameterError, match="must return a ScenarioInstance, got None"):
         build_scenario_instance(lists(), ExperimentSettings())
 
 

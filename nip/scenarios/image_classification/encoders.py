@@ -87,7 +87,8 @@ def encoders_of_agents(hyper_params: HyperParameters) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for agent_name, agent in hyper_params.agents.items():
-        if isinstance(agent, ImageClassificationAgentParameters):
-            if encoder := agent.pretrained_embeddings_model:
-                found.setdefault(encoder, []).append(agent_name)
+        if not isinstance(agent, ImageClassificationAgentParameters):
+            continue
+        if encoder := agent.pretrained_embeddings_model:
+            found.setdefault(encoder, []).append(agent_name)
     return dict(sorted(found.items()))
