@@ -5,10 +5,13 @@ import torch
 from tensordict import TensorDict
 from torch import nn
 
-from nip.errors import ParameterError
+from nip.errors import DivergenceError, ParameterError
+from nip.experiment_settings import ExperimentSettings
+from nip.factory import build_scenario_instance
 from nip.parameters import RandomAgentParameters
 from nip.rl_objectives import Objective
 from nip.trainers.core.components import TrainerComponents
+from nip.trainers.registry import build_trainer
 from tests.experiments import make_params, make_trainer
 from tests.trainers.probing_trainer import register, trainer_with
 
@@ -212,6 +215,40 @@ def test_a_gradient_rule_of_ones_own_needs_no_loss():
         torch.testing.assert_close(parameter.detach(), old / 2)
     assert trainer.context.loss is None
     trainer.close()
+
+
+class Poison:
+    """A loss term that is infinite from an iteration on."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def __call__(self, batch, context):
+        return torch.zeros(()) + (float("inf") if context.iteration >= self.first else 0.0)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("agent_rows", ["compact", "fixed"])
+def test_a_loss_term_that_is_not_finite_is_at_fault_if_all_other_losses_are(first, agent_rows):
+    params = make_params()
+    settings = ExperimentSettings(progress=False, agent_rows=agent_rows)
+    trainer = build_trainer(params, build_scenario_instance(params, settings), settings)
+    trainer.use(TrainerComponents(loss_terms=[(0.5, Poison(first))]))
+    with pytest.raises(DivergenceError) as caught:
+        trainer.train()
+    assert str(caught.value).startswith(
+        f"loss_Poison became inf in iteration {first + 1}, and all other losses are finite. See "
+        "what the loss term 'Poison' returns"
+    )
+
+
+def test_before_the_first_update_the_learning_rate_is_not_at_fault():
+    trainer = make_trainer(make_params())
+    with torch.no_grad():
+        next(trainer.agents.agents["verifier"].parameters()).fill_(float("nan"))
+    message = "became nan in iteration 1 before the first update, so the learning rate is not"
+    with pytest.raises(DivergenceError, match=message):
+        trainer.train()
 
 
 def test_minibatches_without_a_turn_of_those_who_learn_are_no_mistake():

@@ -196,6 +196,7 @@ class Learner:
 
     def record_step(self) -> None:
         """Count a step that was taken together with other runs, and end it."""
+        self.update_step.has_learnt = True
         self._after_step(True)
 
     @property
@@ -234,6 +235,7 @@ class Learner:
             load_owned_state_dict(owner, owned.get(name, {}))
         for parameter, name in self._unowned().items():
             parameter.data.copy_(state.get("unowned", {}).get(name, parameter))
+        self.update_step.has_learnt = self.num_steps > 0
         self._record_steps()
 
     def _unowned(self) -> dict[nn.Parameter, str]:
@@ -293,7 +295,9 @@ class Learner:
             raise
         if self.loss_terms:
             assert self.context is not None, "terms of the loss read the context"
+            own = {*losses.keys()}
             add_loss_terms(losses, self.loss_terms, minibatch, self.context)
+            self.update_step.added_losses = {*losses.keys()} - own
         if not self._has_checked_graph:
             known = {*self.names, *self._unowned()}
             plain = plain_tensors(self.owners, self.loss_terms)

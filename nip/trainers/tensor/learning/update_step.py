@@ -1,6 +1,6 @@
 """The update step: from the losses of minibatches to steps of the optimizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from math import isfinite
 from typing import Any, Literal
@@ -58,9 +58,15 @@ class UpdateStep:
         Whether ``check_finite`` raises these errors instead of ``step``, so that steps do not wait
         for an accelerator. The parameters do not change in between: the optimizer is told on the
         device to leave them as they are. Optimizers that are not fused cannot be told.
+    has_learnt
+        Whether the parameters have been changed by a step; for messages.
+    added_losses
+        Names of the losses that loss terms have added; for messages.
     """
 
     defers_checks: bool = False
+    has_learnt: bool = False
+    added_losses: Collection[str] = ()
 
     def __init__(
         self,
@@ -87,6 +93,7 @@ class UpdateStep:
         self._ranks = current_ranks()
         self._num_accumulated = 0
         self._unchecked = []
+        self.has_learnt = False
         if self._dtype is torch.float16:
             self._scaler = torch.amp.GradScaler(device.type)
 
@@ -203,11 +210,12 @@ class UpdateStep:
         if self._scaler is not None and not isfinite(norm):
             self._check(metrics, iteration)
             if not self._overflowed():
-                self._fail("grad_norm", float(norm), iteration)
+                self._fail({"grad_norm": float(norm)}, iteration)
             return False
         metrics.set("grad_norm", norm)
         self._check(metrics, iteration)
         self._optimizer.step()
+        self.has_learnt = True
         return True
 
     def _gradient_norm(self) -> Tensor | None:
@@ -272,17 +280,36 @@ class UpdateStep:
         return self.defers_checks and is_fused and self._scaler is None
 
     def _require_finite(self, values: dict[str, float], iteration: int) -> None:
-        for name, value in values.items():
-            if not isfinite(value):
-                self._fail(name, value, iteration)
+        if bad := {name: value for name, value in values.items() if not isfinite(value)}:
+            self._fail(bad, iteration)
 
-    def _fail(self, name: str, value: float, iteration: int) -> None:
+    def _fail(self, bad: dict[str, float], iteration: int) -> None:
+        """Raise the error for the losses and the gradient that are not finite."""
         self._num_accumulated = 0
+        name, value = next(iter(bad.items()))
         problem = NonFiniteLoss(name, value, iteration)
         if self._on_non_finite == "stop":
             raise problem
-        raise DivergenceError(
-            f"{problem}: training has diverged. Lower the learning rate or the limit on the "
+        raise DivergenceError(f"{problem}{self._explained(bad)}")
+
+    def _explained(self, bad: Collection[str]) -> str:
+        """Say what is at fault, as far as it is known."""
+        losses = {name for name in bad if name != "grad_norm"}
+        if losses and losses <= {*self.added_losses}:
+            terms = " and ".join(repr(name.removeprefix("loss_")) for name in sorted(losses))
+            return (
+                f", and all other losses are finite. See what the loss term {terms} returns: a "
+                "logarithm or a division may need a lower limit. If it has grown from iteration to "
+                "iteration, lower its weight or the learning rate, in a new run."
+            )
+        if not self.has_learnt:
+            return (
+                " before the first update, so the learning rate is not at fault. See whether the "
+                "initial weights, the observations and the rewards are finite, and what the loss "
+                "and its terms return."
+            )
+        return (
+            ": training has diverged. Lower the learning rate or the limit on the "
             "gradient (rl.lr and rl.max_grad_norm, or those of solo_agent), in a new run; the "
             "metrics and checkpoints up to here are kept."
         )
