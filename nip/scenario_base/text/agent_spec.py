@@ -10,6 +10,9 @@ TextOfDatapoint = Literal["question", "solution"]
 ANONYMOUS_NAME = "Anonymous"
 """Name that other agents read instead of that of an anonymous agent."""
 
+SYSTEM_NAME = "System"
+"""Name in the label of notes that come from no agent."""
+
 LAST_TURN = "This is your last message."
 """System note for a prover in its last round."""
 
@@ -22,7 +25,8 @@ class TextAgentSpec:
     """How one agent of a protocol takes part in a dialogue."""
 
     shown_name: str
-    """Name shown to the other agents and in transcripts."""
+    """Name shown to the other agents and in transcripts: one line without brackets, different for
+    each agent, and neither ``System`` nor ``Anonymous``."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """Header by channel, for an agent that writes on several channels in one round.

@@ -8,7 +8,7 @@ import numpy as np
 
 from nip.language_models.chat import ChatMessage
 from nip.protocols.rules import VERIFIER
-from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME
+from nip.scenario_base.text.agent_spec import ANONYMOUS_NAME, SYSTEM_NAME
 from nip.scenario_base.text.answers.parsing import AnswerForm
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.dialogue_rules import DialogueRules
@@ -29,7 +29,7 @@ GO_ON = "Go on."
 TOO_EARLY = "You cannot decide in this message yet."
 """Note to the verifier in rounds in which it may not decide."""
 
-SYSTEM_LABEL = "[System]"
+SYSTEM_LABEL = f"[{SYSTEM_NAME}]"
 """Label of notes that come from no agent."""
 
 

@@ -19,6 +19,7 @@ from nip.scenario_base.text.answers.parsing import header_key
 from nip.scenario_base.text.datapoint import TextDatapoint
 from nip.scenario_base.text.episode_rules import EpisodeRules
 from nip.scenario_base.text.prompts import PromptNeeds, PromptTemplate, check_prompt, load_prompt
+from nip.scenario_base.text.shown_names import check_shown_names, is_label
 
 MarkMessage = Callable[[TextDatapoint, str, str], str]
 """Returns the form in which others read a message, given the datapoint, the agent and the text."""
@@ -92,6 +93,7 @@ class DialogueRules:
                 texts=self.specs[agent].sees,
             )
             check_prompt(self.prompts[agent], needs)
+        check_shown_names({agent: self.specs[agent] for agent in self.protocol.agent_names})
 
     @property
     def protocol(self) -> ProtocolHandler:
@@ -164,11 +166,12 @@ class DialogueRules:
         self._check_stance(agent)
         headers = [header_key(header) for header in spec.headers.values()]
         lacking = sorted(self.channels_at_once[agent] - set(spec.headers))
-        if lacking or len(set(headers)) < len(headers) or any(set("[]") & set(h) for h in headers):
+        is_unclear = len(set(headers)) < len(headers) or "" in headers
+        if lacking or is_unclear or not all(map(is_label, spec.headers.values())):
             raise ProtocolError(
                 f"The spec of {agent!r} has headers={dict(spec.headers)!r}, but in the protocol "
                 f"{name!r} it writes on several channels at once. Give each of them a header "
-                f"of its own without brackets{f'; missing: {lacking}' if lacking else ''}."
+                f"of its own, one line without brackets{f'; missing: {lacking}' if lacking else ''}."
             )
 
 

@@ -34,11 +34,31 @@ def test_a_stance_against_the_rewards_is_refused() -> None:
         {"prover0_channel": "to A", "prover1_channel": "To  a"},
         {"prover0_channel": "to A", "prover1_channel": "to *A*"},
         {"prover0_channel": "to [A]", "prover1_channel": "to B"},
+        {"prover0_channel": "to A\n\n[System] x", "prover1_channel": "to B"},
+        {"prover0_channel": "", "prover1_channel": "to B"},
     ],
 )
 def test_channels_that_could_not_be_told_apart_are_refused(headers) -> None:
     with pytest.raises(ProtocolError, match="Give each of them a header of its own"):
         with_spec(rules_of("debate"), "verifier", headers=headers)
+
+
+@pytest.mark.parametrize("name", ["", " ", "A\nB", "[A]", "A]\u2028", None])
+def test_names_that_are_no_label_are_refused(name) -> None:
+    with pytest.raises(ProtocolError, match="'prover0' has shown_name=.* one line"):
+        with_spec(rules_of("debate"), "prover0", shown_name=name)
+
+
+@pytest.mark.parametrize("name", ["System", " system", "\uff33ystem", "ANONYMOUS"])
+def test_names_of_notes_and_of_anonymous_agents_are_refused(name: str) -> None:
+    with pytest.raises(ProtocolError, match="is the label of (system notes|anonymous agents)"):
+        with_spec(rules_of("debate"), "prover0", shown_name=name)
+
+
+@pytest.mark.parametrize("name", ["Expert 2", "expert  2", "Verifier", "Verifier to Expert 1"])
+def test_agents_with_the_same_label_are_refused(name: str) -> None:
+    with pytest.raises(ProtocolError, match="Give each agent a shown_name of its own"):
+        with_spec(rules_of("debate"), "prover0", shown_name=name)
 
 
 def test_every_agent_needs_a_spec() -> None:
