@@ -78,13 +78,27 @@ async def run_all(
     """Process all items, ``max_concurrency`` at a time; the first error cancels the others.
 
     Items are consumed one by one as capacity allows, so that they need not all be in memory.
+
+    Raises
+    ------
+    RuntimeError
+        If ``work`` raises ``CancelledError`` although nothing cancelled it, because it waits for a
+        task that was. A task group would take the item for processed.
     """
     asyncio.get_running_loop().set_exception_handler(report_no_interrupts)
     capacity = asyncio.Semaphore(max_concurrency)
+    num_begun = num_done = 0
 
     async def work_and_release(item: T) -> None:
+        nonlocal num_done
         try:
             await work(item)
+            num_done += 1
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                raise _stray_cancellation() from error
+            raise
         finally:
             capacity.release()
 
@@ -93,12 +107,23 @@ async def run_all(
             for item in items:
                 await capacity.acquire()
                 tasks.create_task(work_and_release(item))
+                num_begun += 1
     except BaseExceptionGroup as group:
         error = first_error(group)
         # For a user's error the message is enough; for others the context helps.
         if isinstance(error, NipError):
             raise error from None
         raise error from group
+    # Code that cancels its own task is noticed only here.
+    if num_done < num_begun:
+        raise _stray_cancellation()
+
+
+def _stray_cancellation() -> RuntimeError:
+    return RuntimeError(
+        "Work under way was cancelled by the code that it calls, and nobody else. A task that it "
+        "waits for was cancelled, or it has cancelled itself."
+    )
 
 
 def first_error(group: BaseExceptionGroup) -> BaseException:

@@ -138,6 +138,36 @@ def test_the_first_error_cancels_the_others_and_is_raised_itself(error):
     assert (caught.value.__cause__ is None) == isinstance(error, ParameterError)
 
 
+@pytest.mark.parametrize("cancels_itself", [False, True])
+def test_work_that_is_cancelled_by_what_it_calls_is_an_error(cancels_itself):
+    async def work(number: int) -> None:
+        if number != 1:
+            return
+        shared = asyncio.current_task() if cancels_itself else asyncio.ensure_future(forever())
+        asyncio.get_running_loop().call_soon(shared.cancel)
+        await (forever() if cancels_itself else shared)
+
+    async def forever() -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(RuntimeError, match="was cancelled by the code that it calls"):
+        asyncio.run(run_all(range(3), work, max_concurrency=3))
+
+
+def test_a_cancelled_caller_is_not_taken_for_an_error_of_the_work():
+    async def work(number: int) -> None:
+        await asyncio.sleep(60)
+
+    async def cancel_soon() -> None:
+        running = asyncio.ensure_future(run_all(range(3), work, max_concurrency=2))
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancel_soon())
+
+
 def test_a_signal_lets_a_coroutine_end_what_it_has_begun():
     ended = []
 

@@ -35,6 +35,7 @@ from nip.language_models.errors import (
     LanguageModelError,
     ModelTimeoutError,
     ServiceUnavailableError,
+    UnknownApiError,
 )
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
 
@@ -268,8 +269,17 @@ class Engine:
             late = ModelTimeoutError(message)
             late.is_charged = "unknown"
             raise late from error
-        except asyncio.CancelledError:
-            # The service may finish and charge a request that the engine has given up.
+        except asyncio.CancelledError as error:
+            # The service may finish and charge a request whose answer nobody waits for.
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                stray = UnknownApiError(
+                    f"{call.model.model_name}: the provider {call.model.provider!r} raised "
+                    "CancelledError although nothing had cancelled the request. A task that it "
+                    "waits for was cancelled."
+                )
+                stray.is_charged = "unknown"
+                raise stray from error
             cancelled = LanguageModelError("The request was cancelled.")
             cancelled.is_charged = "unknown"
             self._books.note_failure(call, cancelled)

@@ -106,6 +106,8 @@ class RolloutSampler:
         except TooManyFailuresError:
             self._forget_failures(phase, iteration, tally, num_positions)
             raise
+        stored = self._stored_plans(phase, iteration, num_positions)
+        assert stored >= {plan.position for plan in plans}, "a dialogue of the stage is not stored"
         self._close_stage(phase, iteration)
 
     async def _sample_missing(

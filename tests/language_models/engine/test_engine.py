@@ -356,6 +356,36 @@ def test_closing_waits_only_so_long() -> None:
     assert model.num_now == 0 and model.is_closed
 
 
+def test_a_cancelled_task_in_a_provider_is_an_error_of_the_call_and_tried_again() -> None:
+    logins: list[asyncio.Future[None]] = []
+    journal = MemoryJournal()
+
+    async def serve(text: str) -> Completion:
+        if not logins:
+            logins.append(asyncio.ensure_future(asyncio.sleep(60.0)))
+            asyncio.get_running_loop().call_later(0.2, logins[0].cancel)
+        if not logins[0].done():
+            await logins[0]
+        return answer("fine")
+
+    engine = engine_for(FunctionModel(serve), journal=journal)
+    assert run(complete_all(engine, 3)) == [answer("fine")] * 3
+    assert engine.stats.num_retries == {"UnknownApiError": 3}
+    # Whether these requests were charged is not known.
+    assert [key for key in sorted(journal.entries) if "failed" in key] == [
+        f"key/{i}/failed/0" for i in range(3)
+    ]
+
+
+def test_a_provider_that_is_cancelled_each_time_fails_the_call() -> None:
+    async def serve(text: str) -> Completion:
+        raise asyncio.CancelledError
+
+    found = run(complete_all(engine_for(FunctionModel(serve)), 2))
+    assert {type(each) for each in found} == {UnknownApiError}
+    assert "the provider 'scripted' raised CancelledError" in str(found[0])
+
+
 def test_a_call_cancelled_in_the_queue_sends_no_request() -> None:
     model = FakeModel(latency=2.0)
 
