@@ -19,6 +19,7 @@ from nip.parameters.callbacks import EarlyStoppingParameters, ProfilerParameters
 from nip.parameters.fields.value_limits import PeriodMarker, is_marked
 from nip.parameters.parameters_base import SubParameters, field_rules
 from nip.parameters.robustness import AlarmParameters
+from nip.parameters.specs import why_no_critics
 
 if TYPE_CHECKING:
     from nip.protocols import ProtocolHandler
@@ -220,9 +221,8 @@ def _why_not_learning(
         return "is random"
     if agent.use_manual_architecture:
         return "follows a fixed algorithm"
-    has_critic = spec.heads is None or "value_head" in spec.heads
     factors = agent.agent_lr_factor
-    if factors.actor == 0 and (factors.critic == 0 or not has_critic):
+    if factors.actor == 0 and (factors.critic == 0 or why_no_critics(hyper_params)):
         return "has an agent_lr_factor of 0"
     return _why_never_scheduled(spec, agent.update_schedule, num_iterations)
 

@@ -242,6 +242,16 @@ def why_no_network_plays(hyper_params: HyperParameters) -> str | None:
     return None
 
 
+def why_no_critics(hyper_params: HyperParameters) -> str | None:
+    """Return the choice because of which agents have no critics; None if they may have some."""
+    heads = trainer_specs[hyper_params.trainer].heads
+    if heads is not None and "value_head" not in heads:
+        return f"trainer={hyper_params.trainer!r}"
+    if scenario_specs[hyper_params.scenario].data == "game":
+        return f"scenario={hyper_params.scenario!r}"
+    return None
+
+
 def _is_among(option: str, names: tuple[str, ...]) -> bool:
     """Return whether an option, or a group that it is in, is among some names."""
     return any(option == name or option.startswith(f"{name}.") for name in names)

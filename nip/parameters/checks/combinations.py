@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from nip.parameters.agents import AgentParameters, LrFactors
 from nip.parameters.parameters_base import field_rules
-from nip.parameters.specs import scenario_specs, trainer_specs, why_no_network_plays
+from nip.parameters.specs import (
+    scenario_specs,
+    trainer_specs,
+    why_no_critics,
+    why_no_network_plays,
+)
 from nip.parameters.text_agents import TextAgentParameters
 
 if TYPE_CHECKING:
@@ -33,9 +38,7 @@ def problems_with_combinations(hyper_params: HyperParameters) -> Iterator[str]:
 
 def _problems_with_shared_bodies(hyper_params: HyperParameters) -> Iterator[str]:
     """Yield a message if a body shared by actor and critic has two learning rates."""
-    heads = trainer_specs[hyper_params.trainer].heads
-    has_critic = heads is None or "value_head" in heads
-    if not hyper_params.rl.use_shared_body or not has_critic:
+    if not hyper_params.rl.use_shared_body or why_no_critics(hyper_params):
         return
     for agent_name, agent in hyper_params.agents.items():
         if agent.is_random:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nip.parameters.agents import DEFAULT_AGENT, LrFactors
 from nip.parameters.parameters_base import field_rules
 from nip.parameters.protocols import ADVERSARIAL_VERIFIER, SIMULATOR, agents_in
-from nip.parameters.specs import scenario_specs, trainer_specs
+from nip.parameters.specs import scenario_specs, trainer_specs, why_no_critics
 
 if TYPE_CHECKING:
     from nip.parameters.tree.hyper_parameters import HyperParameters
@@ -64,11 +64,12 @@ def _options_of_absent_parts(hyper_params: HyperParameters) -> Iterator[tuple[st
 def _options_of_learning(hyper_params: HyperParameters) -> Iterator[tuple[str, str]]:
     """Yield the options of how an agent learns that the trainer does not read."""
     spec, trainer = trainer_specs[hyper_params.trainer], f"with trainer={hyper_params.trainer!r}"
-    has_critic = spec.heads is None or "value_head" in spec.heads
+    without_critics = why_no_critics(hyper_params)
     for name, agent in hyper_params.agents.items():
         for field, rule in field_rules(type(agent)).items():
-            if rule.group_class is LrFactors and not has_critic:
-                yield f"agents.{name}.{field}.critic", f"{trainer}, whose agents have no critic"
+            if rule.group_class is LrFactors and without_critics:
+                reason = f"with {without_critics}, whose agents have no critic"
+                yield f"agents.{name}.{field}.critic", reason
         if not spec.reads_update_schedules:
             yield f"agents.{name}.update_schedule", f"{trainer}, in which agents always learn"
         if spec.continues_models:

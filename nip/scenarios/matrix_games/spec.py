@@ -57,7 +57,7 @@ register_scenario_spec(
                 "with scenario='matrix_games', whose players exchange no messages",
             ),
             UnusedOptionRule(
-                ("spg.ihvp_num_updates_per_sketch",),
+                ("spg.ihvp_num_updates_per_sketch", "update_step.num_accumulation_steps"),
                 "with scenario='matrix_games', where an iteration is a single update",
             ),
         ),

@@ -98,7 +98,7 @@ def test_the_leader_of_a_quadratic_game_and_of_a_chain(tmp_path):
 
 @pytest.mark.parametrize(("variant", "is_led"), [("spg", True), ("naive", False)])
 def test_a_verifier_that_leads_makes_the_prover_show_faults(variant, is_led, tmp_path):
-    slow = {"agent_lr_factor": {"actor": 0.05, "critic": 0.05}}
+    slow = {"agent_lr_factor": {"actor": 0.05}}
     params = game(
         "commitment",
         seed=1,
@@ -155,7 +155,7 @@ def test_another_seed_starts_elsewhere(tmp_path):
 
 
 def test_a_player_may_be_frozen_or_random(tmp_path):
-    frozen = {"verifier": {"agent_lr_factor": {"actor": 0.0, "critic": 0.0}}}
+    frozen = {"verifier": {"agent_lr_factor": {"actor": 0.0}}}
     params = game("tandem", agents=frozen, rl={"num_iterations": 3, "lr": 0.1})
     play(tmp_path, params, "frozen")
     history = read_history(tmp_path / "frozen")
@@ -204,6 +204,11 @@ def test_what_does_not_fit_is_refused(changes, message, tmp_path):
         ("mnip", {"mnip_protocol": {"sequential": True}}, "mnip_protocol.sequential"),
         ("nip", {"message_regression": {"enabled": True}}, "message_regression.enabled"),
         ("nip", {"opponent_pool": {"agents": ["prover"]}}, "opponent_pool.agents"),
+        (
+            "nip",
+            {"agents": {"prover": {"agent_lr_factor": {"critic": 0.5}}}},
+            "agents.prover.agent_lr_factor.critic",
+        ),
     ],
 )
 def test_what_is_about_messages_and_episodes_is_reported_as_unused(protocol, changes, option):
