@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from nip.errors import ParameterError
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
+from nip.language_models.errors import LanguageModelError
 from nip.language_models.provider_registry import (
     ConnectionContext,
     ProvidedChatModel,
@@ -36,14 +37,12 @@ class TwiceThinkingChatModel(ProvidedChatModel):
             ChatMessage(role="assistant", content=first.text),
             ChatMessage(role="user", content=REQUEST),
         ]
-        second = await self._inner.complete(again, sampling)
-        return Completion(
-            text=second.text,
-            finish_reason=second.finish_reason,
-            usage=first.usage + second.usage,
-            model=second.model,
-            rate_limits=second.rate_limits,
-        )
+        try:
+            second = await self._inner.complete(again, sampling)
+        except LanguageModelError as error:
+            error.add_charge_of(first)
+            raise
+        return second.with_charge_of(first)
 
     async def aclose(self) -> None:
         """Close the connections of the inner model."""

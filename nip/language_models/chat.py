@@ -156,6 +156,19 @@ class Completion:
             if not value.isascii():
                 object.__setattr__(self, name, valid_unicode(value))
 
+    def with_charge_of(self, earlier: "Completion") -> "Completion":
+        """Return this completion with the tokens and the cost of an earlier one added.
+
+        For a provider that sends several requests for one call.
+        """
+        costs = (earlier.reported_cost, self.reported_cost)
+        return replace(
+            self,
+            usage=earlier.usage + self.usage,
+            is_usage_known=earlier.is_usage_known and self.is_usage_known,
+            reported_cost=None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import ClassVar, Literal
 
 from nip.errors import NipError
-from nip.language_models.chat import TokenUsage
+from nip.language_models.chat import Completion, TokenUsage
 from nip.utils.secrets import scrub
 from nip.utils.unicode_text import valid_unicode
 
@@ -55,9 +55,31 @@ class LanguageModelError(NipError, RuntimeError):
         self.is_charged: Literal["no", "yes", "unknown"] = "no"
         """Whether the service charged for the request; ``unknown`` if its answer was lost."""
         self.usage: TokenUsage | None = None
-        """Reported tokens of a charged request; None if they were not reported."""
+        """Tokens that were certainly charged; None if a charged request did not report them."""
         self.reported_cost: float | None = None
         """Reported cost of a charged request in dollars; None if it was not reported."""
+
+    def add_charge_of(self, earlier: Completion) -> None:
+        """Add the tokens and the cost of an earlier request of the same call, which was answered.
+
+        For a provider that sends several requests for one call, when one of them fails after
+        another was paid for.
+        """
+        usage = earlier.usage if earlier.is_usage_known else None
+        if self.is_charged == "no":
+            self.is_charged = "yes"
+            self.usage, self.reported_cost = usage, earlier.reported_cost
+            return
+        if usage is None:
+            return
+        # Of a request whose answer was lost, neither tokens nor cost are known.
+        own_cost = 0.0 if self.usage is None else self.reported_cost
+        if self.is_charged == "yes" and self.usage is None:
+            # The tokens of the earlier request are certain, those of this one are not.
+            self.is_charged = "unknown"
+        self.usage = usage + (self.usage or TokenUsage())
+        cost = earlier.reported_cost
+        self.reported_cost = None if cost is None or own_cost is None else cost + own_cost
 
     @property
     def pauses_model(self) -> bool:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -34,3 +35,17 @@ def test_an_answer_holds_no_half_of_a_surrogate_pair() -> None:
     answer = Completion("so \ud800 \x00 \ud83d\ude00", "stop", TokenUsage(), "model-\udfff")
     assert answer.text == "so � \x00 \U0001f600"
     assert answer.model == "model-�"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [(0.5, 0.25, 0.75), (None, 0.25, None), (0.5, None, None), (None, None, None)],
+)
+def test_the_charge_of_an_earlier_request_is_added(first, second, both) -> None:
+    earlier = Completion("no", "stop", TokenUsage(1, 2), "a", reported_cost=first)
+    later = Completion("yes", "stop", TokenUsage(10, 20), "b", reported_cost=second)
+    added = later.with_charge_of(earlier)
+    assert (added.text, added.usage, added.model) == ("yes", TokenUsage(11, 22), "b")
+    assert (added.reported_cost, added.is_usage_known) == (both, True)
+    unknown = replace(earlier, is_usage_known=False)
+    assert not later.with_charge_of(unknown).is_usage_known

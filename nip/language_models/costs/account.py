@@ -26,7 +26,7 @@ class Charge:
     """Whether the service did not report the tokens, so that they are estimated."""
 
     is_lost: bool = False
-    """Whether no answer arrived, so that it is unknown whether anything was charged."""
+    """Whether no answer arrived, so that it is unknown what was charged beside ``usage``."""
 
     held: TokenUsage = NO_TOKENS
     """Tokens that may have been charged in addition; they only count against the budget."""
@@ -109,10 +109,8 @@ class Account:
             return
         self.held_prompt_tokens += charge.held.prompt_tokens
         self.held_completion_tokens += charge.held.completion_tokens
-        if charge.is_lost:
-            self.num_lost_calls += 1
-            return
-        self.num_calls += 1
+        self.num_lost_calls += charge.is_lost
+        self.num_calls += not charge.is_lost
         self.num_estimated_calls += charge.is_estimated
         self.prompt_tokens += usage.prompt_tokens
         self.completion_tokens += usage.completion_tokens

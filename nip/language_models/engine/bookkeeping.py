@@ -217,7 +217,7 @@ class Bookkeeper:
 
 def _charge_of_failure(call: Call, error: LanguageModelError, worst: TokenUsage) -> Charge:
     if error.is_charged == "unknown":
-        return _charge_of_lost(worst)
+        return _charge_of_lost(worst, error)
     if error.usage is not None:
         return Charge(error.usage, error.reported_cost)
     estimated = estimated_usage(call.messages, "")
@@ -227,8 +227,10 @@ def _charge_of_failure(call: Call, error: LanguageModelError, worst: TokenUsage)
     return Charge(usage, error.reported_cost, is_estimated=True, held=_excess(worst, usage))
 
 
-def _charge_of_lost(worst: TokenUsage) -> Charge:
-    return Charge(is_lost=True, held=worst)
+def _charge_of_lost(worst: TokenUsage, error: LanguageModelError | None = None) -> Charge:
+    if error is None or error.usage is None:
+        return Charge(is_lost=True, held=worst)
+    return Charge(error.usage, error.reported_cost, is_lost=True, held=worst)
 
 
 def _excess(worst: TokenUsage, usage: TokenUsage) -> TokenUsage:

@@ -113,6 +113,8 @@ def test_a_failed_call_returns_its_reservation() -> None:
         (outcome(MalformedAnswerError("?"), "yes"), 0.07, 0.08),
         # An answer that did not arrive may have been charged.
         (outcome(ModelConnectionError("cut"), "unknown"), 0.0, 0.15),
+        # An earlier request of the same call was answered.
+        (outcome(ModelConnectionError("cut"), "unknown", TokenUsage(3, 4)), 0.04, 0.15),
         (outcome(ModelConnectionError("refused"), "no"), 0.0, 0.0),
     ],
 )
