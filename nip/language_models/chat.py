@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, TypedDict
 
+from nip.errors import ParameterError, shown
 from nip.language_models.reasoning import split_reasoning
 from nip.utils.unicode_text import valid_unicode
 
@@ -145,6 +146,12 @@ class Completion:
     """Reasoning of the model before its answer, from its own field or from tags in the text."""
 
     def __post_init__(self) -> None:
+        for name in ("text", "model", "reasoning"):
+            if not isinstance(value := getattr(self, name), str):
+                raise ParameterError(
+                    f"The {name} of a Completion must be a string, got {shown(value)}. Give an "
+                    'empty one ("") if there is none.'
+                )
         text, reasoning = split_reasoning(self.text)
         if reasoning or text != self.text:
             object.__setattr__(self, "text", text)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from nip.language_models.chat import ChatModel, ModelSpec
-from nip.registry import Registry, require_complete, require_name
+from nip.registry import Registry, require_complete, require_derived, require_name
 
 # An ASGI application: called with scope, receive and send for each request.
 AsgiApp = Callable[
@@ -95,7 +95,13 @@ chat_provider_registry: Registry[type[ProvidedChatModel]] = Registry(
 def register_chat_provider(name: str) -> Callable[[Provided], Provided]:
     """Register a provider class under a name; names are case-insensitive."""
     require_name("register_chat_provider", name)
-    return chat_provider_registry.register(name.lower())
+
+    def register(provider: Provided) -> Provided:
+        require_derived(f"model provider {name!r}", provider, ProvidedChatModel)
+        chat_provider_registry.register(name.lower(), provider)
+        return provider
+
+    return register
 
 
 def find_chat_provider(name: str) -> type[ProvidedChatModel]:

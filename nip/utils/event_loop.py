@@ -102,6 +102,7 @@ async def run_all(
         finally:
             capacity.release()
 
+    error: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             for item in items:
@@ -110,10 +111,11 @@ async def run_all(
                 num_begun += 1
     except BaseExceptionGroup as group:
         error = first_error(group)
-        # For a user's error the message is enough; for others the context helps.
-        if isinstance(error, NipError):
-            raise error from None
-        raise error from group
+    # Raised here, where the group, with the tracebacks of all the others, is not its context.
+    if isinstance(error, NipError):
+        raise error from None
+    if error is not None:
+        raise error
     # Code that cancels its own task is noticed only here.
     if num_done < num_begun:
         raise _stray_cancellation()

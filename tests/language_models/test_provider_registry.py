@@ -48,15 +48,18 @@ def test_a_provider_can_be_added() -> None:
 
 
 @pytest.mark.parametrize(
-    "incomplete",
-    [
-        type("Half", (ProvidedChatModel,), {}),
-        type("Half", (), {"check_access": classmethod(lambda *_: None)}),
-    ],
-    ids=["a subclass", "any class"],
+    "other",
+    [type("Half", (), {"check_access": classmethod(lambda *_: None)}), lambda *_: "accept", 3],
+    ids=["any class", "a function", "a number"],
 )
-def test_an_incomplete_provider_is_refused_before_a_request(incomplete: type) -> None:
-    register_chat_provider("half")(incomplete)
+def test_what_is_no_class_of_chat_models_is_not_registered(other) -> None:
+    with pytest.raises(PluginError, match="The model provider 'half' must be a class derived from"):
+        register_chat_provider("half")(other)
+    assert "half" not in chat_provider_registry
+
+
+def test_an_incomplete_provider_is_refused_before_a_request() -> None:
+    register_chat_provider("half")(type("Half", (ProvidedChatModel,), {}))
     try:
         with pytest.raises(PluginError, match=r"model provider 'half' is incomplete.*complete"):
             check_access(ModelSpec("half", "m"))

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -134,8 +135,21 @@ def test_the_first_error_cancels_the_others_and_is_raised_itself(error):
         asyncio.run(run_all(range(100), work, max_concurrency=4))
     assert caught.value is error
     assert finished == [0, 1]
-    # A user's error is raised without its context, any other with it.
-    assert (caught.value.__cause__ is None) == isinstance(error, ParameterError)
+    assert caught.value.__cause__ is None
+
+
+def test_of_many_errors_only_the_first_is_printed_with_its_cause():
+    async def work(number: int) -> None:
+        try:
+            raise KeyError("the cause")
+        except KeyError as error:
+            raise ValueError(f"bug {number}") from error
+
+    with pytest.raises(ValueError, match="bug 0") as caught:
+        asyncio.run(run_all(range(24), work, max_concurrency=24))
+    lines = "".join(traceback.format_exception(caught.value))
+    assert lines.count("ValueError: bug") == lines.count("KeyError: 'the cause'") == 1
+    assert "Group" not in lines
 
 
 @pytest.mark.parametrize("cancels_itself", [False, True])

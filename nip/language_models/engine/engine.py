@@ -27,6 +27,7 @@ from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.rate_limiter import UsageSnapshot
 from nip.language_models.engine.refusals import final_refusal
 from nip.language_models.engine.retry_policy import RetryPolicy
+from nip.language_models.engine.returned_completion import returned_completion
 from nip.language_models.engine.stats import EngineStats
 from nip.language_models.engine.waiting import NoteWait
 from nip.language_models.errors import (
@@ -243,7 +244,7 @@ class Engine:
         started_at = asyncio.get_running_loop().time()
         try:
             self._books.note_sent(call)
-            completion = await self._complete(queue, call)
+            completion = returned_completion(call.model.provider, await self._complete(queue, call))
             queue.note_answer(snapshot, completion)
             return self._books.keep(call, digest, queue.model.address, completion)
         except LanguageModelError as error:

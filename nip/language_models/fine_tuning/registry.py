@@ -6,7 +6,7 @@ from typing import TypeVar
 from nip.language_models.chat import ModelSpec
 from nip.language_models.fine_tuning.backend import FineTuningBackend
 from nip.language_models.provider_registry import ConnectionContext
-from nip.registry import Registry, require_complete, require_name
+from nip.registry import Registry, require_complete, require_derived, require_name
 
 Backend = TypeVar("Backend", bound=type[FineTuningBackend])
 
@@ -20,6 +20,7 @@ def register_fine_tuning_backend(name: str) -> Callable[[Backend], Backend]:
     require_name("register_fine_tuning_backend", name)
 
     def register(backend: Backend) -> Backend:
+        require_derived(f"fine-tuning backend {name!r}", backend, FineTuningBackend)
         backend.name = name
         fine_tuning_backend_registry.register(name, backend)
         return backend

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import re
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -99,8 +100,24 @@ def load_answers(name: str) -> AnswerFunction:
             f"The scripted model {name!r} needs a function {function_name!r} in {source!r}, which "
             f"does not exist. Define it, or correct the name."
         )
+    _check_signature(function, function_name, name)
     answer: AnswerFunction = function
     return answer
+
+
+def _check_signature(function: Callable[..., object], function_name: str, name: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # Some functions that are written in C have none.
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise ParameterError(
+            f"The function of the scripted model {name!r} must take two arguments, the messages "
+            f"and the Sampling, got {function_name}{signature}: {error}. Define it as "
+            f"def {function_name}(messages, sampling)."
+        ) from error
 
 
 def _load_module(source: str, name: str) -> object:
@@ -119,5 +136,12 @@ def _load_module(source: str, name: str) -> object:
     spec = importlib.util.spec_from_file_location(f"nip_scripted_{Path(source).stem}", source)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        raise ParameterError(
+            f"The scripted model {name!r} needs the file {source!r}, which cannot be loaded "
+            f"({line.filename}, line {line.lineno}): {type(error).__name__}: {error}. Correct it."
+        ) from error
     return module

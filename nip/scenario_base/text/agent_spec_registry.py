@@ -1,9 +1,10 @@
 """Registry of the agent specs of each protocol in each text scenario."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import TypeVar
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, ProtocolError, shown
 from nip.protocols.handler import ProtocolHandler
 from nip.registry import Registry
 from nip.scenario_base.text.agent_spec import TextAgentSpec
@@ -42,6 +43,8 @@ def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, Text
     ------
     ParameterError
         If no specs are registered for this scenario and protocol.
+    ProtocolError
+        If the registered function returns no specs, or gives them a field that does not exist.
     """
     key = f"{scenario}/{protocol.name}"
     if key not in agent_spec_registry:
@@ -57,6 +60,32 @@ def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, Text
             f"@register_agent_specs({scenario!r}, {protocol.name!r}), as the guide "
             "doc/guides/new_text_protocol.md shows."
         )
-    specs = agent_spec_registry[key](protocol)
+    specs = _checked(key, lambda: agent_spec_registry[key](protocol))
     ordered = {name: specs[name] for name in protocol.agent_names if name in specs}
     return {**ordered, **specs}
+
+
+def _checked(
+    key: str, make_specs: Callable[[], Mapping[str, TextAgentSpec]]
+) -> Mapping[str, TextAgentSpec]:
+    """Return the specs that a registered function makes, which may come from a plugin."""
+    function = f"The function that @register_agent_specs has for {key!r}"
+    try:
+        specs = make_specs()
+    except TypeError as error:
+        about, _, problem = str(error).partition("() ")
+        if about != f"{TextAgentSpec.__name__}.__init__":
+            raise
+        names = ", ".join(field.name for field in fields(TextAgentSpec))
+        raise ProtocolError(
+            f"{function} makes a TextAgentSpec in a wrong way: {problem}. Its fields, all of which "
+            f"are given by name, are {names}."
+        ) from error
+    if not isinstance(specs, Mapping) or not all(
+        isinstance(agent, str) and isinstance(spec, TextAgentSpec) for agent, spec in specs.items()
+    ):
+        raise ProtocolError(
+            f"{function} must return a dictionary from the names of the agents to a TextAgentSpec "
+            f"each, got {shown(specs)}."
+        )
+    return specs

@@ -168,10 +168,11 @@ class DialogueRules:
         lacking = sorted(self.channels_at_once[agent] - set(spec.headers))
         is_unclear = len(set(headers)) < len(headers) or "" in headers
         if lacking or is_unclear or not all(map(is_label, spec.headers.values())):
+            missing = f"; missing: {lacking}" if lacking else ""
             raise ProtocolError(
                 f"The spec of {agent!r} has headers={dict(spec.headers)!r}, but in the protocol "
-                f"{name!r} it writes on several channels at once. Give each of them a header "
-                f"of its own, one line without brackets{f'; missing: {lacking}' if lacking else ''}."
+                f"{name!r} it writes on several channels at once. Give each of them a "
+                f"header of its own, one line without brackets{missing}."
             )
 
 

@@ -41,6 +41,14 @@ def overloaded(messages, sampling):
 def broken(messages, sampling):
     return 3
 
+def needs_more(messages, sampling, temperature):
+    return ""
+
+class Speaker:
+    def __call__(self, messages, sampling):
+        return "spoken"
+
+speaker = Speaker()
 not_a_function = 1
 """
 
@@ -85,6 +93,29 @@ def test_an_invalid_return_value_is_named(script: Path) -> None:
         ask(scripted(f"{script}:broken"))
 
 
+def test_an_object_that_can_be_called_answers(script: Path) -> None:
+    assert ask(scripted(f"{script}:speaker")).text == "spoken"
+
+
+@pytest.mark.parametrize("function", ["needs_more", "Speaker"])
+def test_a_function_with_other_arguments_is_refused_before_a_request(
+    script: Path, function: str
+) -> None:
+    with pytest.raises(ParameterError, match="must take two arguments, the messages and"):
+        check_access(ModelSpec("scripted", f"{script}:{function}"))
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"), [("x = (", "SyntaxError"), ("1 / 0", "line 1.*ZeroDivisionError")]
+)
+def test_a_file_with_an_error_is_refused_before_a_request(
+    tmp_path: Path, source: str, problem: str
+) -> None:
+    (tmp_path / "answers.py").write_text(source)
+    with pytest.raises(ParameterError, match=f"cannot be loaded.*{problem}"):
+        check_access(ModelSpec("scripted", f"{tmp_path}/answers.py:answer"))
+
+
 def test_a_long_answer_is_cut(script: Path) -> None:
     answer = ask(scripted(f"{script}:echo"), seed=7, max_tokens=2)
     assert (answer.text, answer.finish_reason) == ("Is it", "length")
@@ -107,6 +138,7 @@ def test_rules_answer_by_the_seed(tmp_path: Path) -> None:
         ("gpt-4o", "must be module:function, file.py:function or a file of rules"),
         ("no_such_module_here:answer", "cannot be imported"),
         ("no_such_file.py:answer", "does not exist"),
+        ("math:sqrt", r"must take two arguments.*got sqrt\(x, /\)"),
         ("nip.seeding:no_function", "needs a function 'no_function' in 'nip.seeding'"),
         ("no_such_file.yaml", "No such file"),
     ],

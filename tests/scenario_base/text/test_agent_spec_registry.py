@@ -2,7 +2,7 @@
 
 import pytest
 
-from nip.errors import ParameterError
+from nip.errors import ParameterError, ProtocolError
 from nip.protocols import build_protocol_handler
 from nip.scenario_base.text.agent_spec import TextAgentSpec
 from nip.scenario_base.text.agent_spec_registry import (
@@ -32,5 +32,35 @@ def test_specs_come_in_the_order_of_the_protocol() -> None:
     try:
         handler = build_protocol_handler(text_params("nip"))
         assert list(make_agent_specs("of_tests", handler)) == ["prover", "verifier"]
+    finally:
+        agent_spec_registry.unregister("of_tests/nip")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: {"prover": TextAgentSpec(shown_name="A", colour=1)},
+            "argument 'colour'.*is_anony",
+        ),
+        (lambda: {"prover": TextAgentSpec()}, "missing.*'shown_name'"),
+        (lambda: None, "must return a dictionary.*got None"),
+        (lambda: {"prover": "A"}, "must return a dictionary"),
+    ],
+)
+def test_specs_that_are_wrong_say_what_is_expected(make, message: str) -> None:
+    register_agent_specs("of_tests", "nip")(lambda _protocol: make())
+    try:
+        with pytest.raises(ProtocolError, match=f"has for 'of_tests/nip'.*{message}"):
+            make_agent_specs("of_tests", build_protocol_handler(text_params("nip")))
+    finally:
+        agent_spec_registry.unregister("of_tests/nip")
+
+
+def test_other_errors_in_the_function_are_not_explained_away() -> None:
+    register_agent_specs("of_tests", "nip")(lambda _protocol: len(3))
+    try:
+        with pytest.raises(TypeError, match=r"has no len\(\)"):
+            make_agent_specs("of_tests", build_protocol_handler(text_params("nip")))
     finally:
         agent_spec_registry.unregister("of_tests/nip")

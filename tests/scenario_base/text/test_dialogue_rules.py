@@ -45,13 +45,13 @@ def test_channels_that_could_not_be_told_apart_are_refused(headers) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "A\nB", "[A]", "A]\u2028", None])
 def test_names_that_are_no_label_are_refused(name) -> None:
-    with pytest.raises(ProtocolError, match="'prover0' has shown_name=.* one line"):
+    with pytest.raises(ProtocolError, match=r"'prover0' has shown_name=.* one line"):
         with_spec(rules_of("debate"), "prover0", shown_name=name)
 
 
 @pytest.mark.parametrize("name", ["System", " system", "\uff33ystem", "ANONYMOUS"])
 def test_names_of_notes_and_of_anonymous_agents_are_refused(name: str) -> None:
-    with pytest.raises(ProtocolError, match="is the label of (system notes|anonymous agents)"):
+    with pytest.raises(ProtocolError, match=r"is the label of (system notes|anonymous agents)"):
         with_spec(rules_of("debate"), "prover0", shown_name=name)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from nip.parameters.scenarios.code_validation import CodeValidationParameters
-from nip.registry import Registry
+from nip.registry import Registry, require_derived, require_name
 from nip.scenario_base.text.datapoint import TextDataset
 
 
@@ -65,7 +65,14 @@ dataset_source_registry: Registry[SourceMaker] = Registry(
 
 def register_dataset_source(dataset: str) -> Callable[[type[DatasetSource]], type[DatasetSource]]:
     """Register a source class under the name of its dataset."""
-    return dataset_source_registry.register(dataset)
+    require_name("register_dataset_source", dataset)
+
+    def register(source: type[DatasetSource]) -> type[DatasetSource]:
+        require_derived(f"source of the dataset {dataset!r}", source, DatasetSource)
+        dataset_source_registry.register(dataset, source)
+        return source
+
+    return register
 
 
 def find_source(name: str, files: SourceMaker) -> DatasetSource:
