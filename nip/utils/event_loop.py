@@ -20,6 +20,11 @@ def call_without_event_loop(function: Callable[[], T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        is_running = False
+    else:
+        is_running = True
+    # Called here, where an error of the function has not the one above as its context.
+    if not is_running:
         return function()
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(function).result()

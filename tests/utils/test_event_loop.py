@@ -46,8 +46,9 @@ def test_an_error_comes_through_either_way():
     async def cell():
         call_without_event_loop(fail)
 
-    with pytest.raises(ValueError, match="no luck"):
+    with pytest.raises(ValueError, match="no luck") as caught:
         call_without_event_loop(fail)
+    assert caught.value.__context__ is None
     with pytest.raises(ValueError, match="no luck"):
         asyncio.run(cell())
 

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from nip.errors import ParameterError, StorageError
+from nip.language_models.engine.cache_check import (
+    APPLICATION_ID,
+    check_is_cache,
+    check_is_cache_file,
+)
 from nip.utils.files import storage_errors
 from nip.utils.sqlite_errors import ReadableErrors, disk_errors
 
@@ -20,9 +25,14 @@ _REMEDY = "delete it to ask again"
 
 
 def check_response_cache(path: Path) -> None:
-    """Raise ``ParameterError`` if a path cannot be used as response cache; create no file."""
+    """Raise ``ParameterError`` if a path cannot be used as response cache; change no file."""
     if path.exists():
-        ResponseCache(path).close()
+        if not os.access(path, os.W_OK):
+            raise _unusable(path, "it is not writable")
+        try:
+            check_is_cache_file(path)
+        except sqlite3.DatabaseError as error:
+            raise _unusable(path, str(error)) from error
         return
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -91,12 +101,14 @@ def _unusable(path: Path, reason: str) -> ParameterError:
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
     try:
+        check_is_cache(connection)
         # With WAL, readers of other processes do not block the writer. NORMAL syncs only at
         # checkpoints: a power failure may lose the last entries, which costs a call, not a result.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
             connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     except BaseException:
         connection.close()
         raise

@@ -1,9 +1,12 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from nip.errors import ParameterError
-from nip.language_models.engine.cache import ResponseCache
+from nip.language_models.engine.cache import ResponseCache, check_response_cache
+from nip.run_store.database import RunDatabase
 from tests.language_models.models import FakeModel, call, engine_for
 from tests.language_models.virtual_time import run
 
@@ -29,6 +32,66 @@ def test_a_file_that_is_no_cache_is_refused(tmp_path: Path) -> None:
     path.write_text("not a database, but long enough to be taken for one" * 100)
     with pytest.raises(ParameterError, match=r"notes\.txt.*cannot be used"):
         ResponseCache(path)
+
+
+@pytest.mark.parametrize(
+    ("statements", "named"),
+    [
+        ("CREATE TABLE runs (run_id); CREATE TABLE responses (key, entry)", "responses, runs"),
+        ("CREATE TABLE responses (id, text)", "responses"),
+        ("CREATE VIEW seen AS SELECT 1", "seen"),
+        ("PRAGMA application_id = 7", "an ID of its own"),
+    ],
+)
+def test_another_database_is_refused_and_not_changed(
+    tmp_path: Path, statements: str, named: str
+) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(statements)
+    before = path.read_bytes()
+    for use in (check_response_cache, ResponseCache):
+        with pytest.raises(ParameterError, match=f"it is another database, with {named}"):
+            use(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_database_of_a_run_is_refused(tmp_path: Path) -> None:
+    RunDatabase(tmp_path / "run.db").close()
+    with pytest.raises(ParameterError, match="it is another database"):
+        ResponseCache(tmp_path / "run.db")
+
+
+def test_a_check_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    ResponseCache(path).close()
+    before = path.read_bytes()
+    check_response_cache(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / "empty.db").touch()
+    check_response_cache(tmp_path / "empty.db")
+    assert (tmp_path / "empty.db").stat().st_size == 0
+
+
+def test_a_cache_in_use_passes_the_check(tmp_path: Path) -> None:
+    with ResponseCache(tmp_path / "c.db") as cache:
+        cache.put("a", {"text": "first"})
+        check_response_cache(tmp_path / "c.db")
+
+
+def test_a_cache_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL)")
+        connection.execute("""INSERT INTO responses VALUES ('a', '{"text": "old"}')""")
+        connection.commit()
+    check_response_cache(path)
+    for _ in range(2):
+        with ResponseCache(path) as cache:
+            assert cache.get("a") == {"text": "old"}
 
 
 @pytest.mark.parametrize("place", [".", "file/cache.db"])
