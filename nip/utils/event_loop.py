@@ -1,14 +1,18 @@
 """Helpers for asyncio: nested event loops, signals, bounded concurrency, exception groups."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
 from nip.errors import NipError
 from nip.utils import stop_signals
 
 T = TypeVar("T")
+
+_LATE_S = 1.0
+"""A timer that fires later than this was held up: something has blocked the event loop."""
 
 
 def call_without_event_loop(function: Callable[[], T]) -> T:
@@ -75,6 +79,33 @@ def run_stoppably(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in an event loop of its own; see ``StoppableRunner``."""
     with stop_signals.handled_signals(), StoppableRunner() as runner:
         return runner.run(coroutine)
+
+
+@asynccontextmanager
+async def timeout_while_running(seconds: float) -> AsyncIterator[None]:
+    """Raise ``TimeoutError`` after some seconds, like ``asyncio.timeout``.
+
+    If the event loop was blocked when the time was up, such as by a locked file, there is as much
+    more time as the timer is late. Otherwise answers that have arrived meanwhile would be lost.
+    """
+    loop = asyncio.get_running_loop()
+
+    def expire(due: float) -> None:
+        nonlocal timer
+        late = loop.time() - due
+        if late > _LATE_S:
+            due = loop.time() + late
+            timer = loop.call_at(due, expire, due)
+        else:
+            limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        due = loop.time() + seconds
+        timer = loop.call_at(due, expire, due)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 async def run_all(

@@ -33,6 +33,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def skip(self, seconds: float) -> None:
+        self._jumping.now += seconds
+
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a loop with its own clock, which starts at 0."""
@@ -43,3 +46,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def now() -> float:
     """Return the seconds since the loop began."""
     return asyncio.get_running_loop().time()
+
+
+def skip(seconds: float) -> None:
+    """Let time pass as if something blocked the loop."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.skip(seconds)

@@ -19,8 +19,10 @@ from nip.utils.event_loop import (
     report_no_interrupts,
     run_all,
     run_stoppably,
+    timeout_while_running,
 )
 from nip.utils.stop_signals import Interrupted, handled_signals
+from tests.language_models.virtual_time import now, run, skip
 from tests.text_experiments import make_text_params, run_text_experiment, text_settings
 
 
@@ -224,3 +226,31 @@ def test_an_error_that_follows_from_a_signal_is_no_error_of_the_run():
     with pytest.raises(Interrupted) as raised:
         run_stoppably(work())
     assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_a_timeout_ends_what_takes_longer():
+    async def work() -> float:
+        async with timeout_while_running(5.0):
+            await asyncio.sleep(4.0)
+        with pytest.raises(TimeoutError):
+            async with timeout_while_running(5.0):
+                await asyncio.sleep(6.0)
+        return now()
+
+    assert run(work()) == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize(("latency", "is_late"), [(80.0, False), (150.0, False), (171.0, True)])
+def test_time_in_which_the_loop_was_blocked_does_not_count_for_a_timeout(latency, is_late):
+    async def work() -> float:
+        asyncio.get_running_loop().call_later(1.0, skip, 99.0)
+        async with timeout_while_running(30.0):
+            await asyncio.sleep(latency)
+        return now()
+
+    # The timer is due at 30 s and fires at 100 s, so that there are 70 s more.
+    if is_late:
+        with pytest.raises(TimeoutError):
+            run(work())
+    else:
+        assert run(work()) == pytest.approx(max(latency, 100.0))

@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from nip.errors import ParameterError, StorageError
+from nip.errors import NipError, ParameterError, StorageError, warn_user
 from nip.language_models.engine.cache_check import (
     APPLICATION_ID,
     check_is_cache,
@@ -16,11 +17,14 @@ from nip.language_models.engine.cache_check import (
 )
 from nip.utils.files import storage_errors
 from nip.utils.sqlite_errors import ReadableErrors, disk_errors
+from nip.utils.sqlite_locks import BUSY_TIMEOUT_MS, LockWait
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID
 """
-_BUSY_TIMEOUT_S = 30.0
+_OPENING_TIMEOUT_S = 30.0
+_RETRY_S = 5.0
+"""Seconds without a try after the file could not be written; each try blocks the event loop."""
 _REMEDY = "delete it to ask again"
 
 
@@ -42,6 +46,9 @@ def check_response_cache(path: Path) -> None:
 class ResponseCache:
     """Completions in one SQLite file, which several processes may use concurrently.
 
+    While the file cannot be written, new entries are kept in memory, because only other runs need
+    them in the file. They are written later, or when the cache is closed.
+
     Parameters
     ----------
     path : Path
@@ -55,6 +62,9 @@ class ResponseCache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock_wait = LockWait(path)
+        self._unsaved: dict[str, str] = {}
+        self._retry_at = 0.0
         try:
             with storage_errors(path), disk_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,23 +76,52 @@ class ResponseCache:
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the entry with a key; None if there is none."""
-        query = "SELECT entry FROM responses WHERE key = ?"
-        with ReadableErrors(self._path, _REMEDY):
-            row = self._connection.execute(query, (key,)).fetchone()
-        if row is None:
-            return None
-        entry: dict[str, Any] = json.loads(row[0])
+        if (text := self._unsaved.get(key)) is None:
+            query = "SELECT entry FROM responses WHERE key = ?"
+            with ReadableErrors(self._path, _REMEDY):
+                row = self._lock_wait(lambda: self._connection.execute(query, (key,)).fetchone())
+            if row is None:
+                return None
+            text = row[0]
+        entry: dict[str, Any] = json.loads(text)
         return entry
 
     def put(self, key: str, entry: Mapping[str, Any]) -> None:
         """Store an entry unless the key exists, so that all runs get the same completion."""
-        text = json.dumps(dict(entry), ensure_ascii=False)
-        with ReadableErrors(self._path, _REMEDY), self._connection:
-            self._connection.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", (key, text))
+        self._unsaved.setdefault(key, json.dumps(dict(entry), ensure_ascii=False))
+        if time.monotonic() < self._retry_at:
+            return
+        try:
+            self._save()
+        except StorageError as error:
+            if not self._retry_at:
+                warn_user(
+                    f"The response cache {self._path} cannot be written ({error.__cause__}). The "
+                    "run goes on, keeps its new entries in memory, and tries to write them every "
+                    f"{_RETRY_S:g} s."
+                )
+            self._retry_at = time.monotonic() + _RETRY_S
+        else:
+            self._retry_at = 0.0
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Write what is left, and close the file."""
+        try:
+            if self._unsaved:
+                self._save()
+        except NipError as error:
+            warn_user(
+                f"{len(self._unsaved)} answers are missing in the response cache {self._path}, so "
+                f"that other runs will ask for them again ({error.__cause__})."
+            )
+        finally:
+            self._connection.close()
+
+    def _save(self) -> None:
+        statement = "INSERT OR IGNORE INTO responses VALUES (?, ?)"
+        with ReadableErrors(self._path, _REMEDY), self._connection:
+            self._connection.executemany(statement, self._unsaved.items())
+        self._unsaved.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +138,7 @@ def _unusable(path: Path, reason: str) -> ParameterError:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_OPENING_TIMEOUT_S, check_same_thread=False)
     try:
         check_is_cache(connection)
         # With WAL, readers of other processes do not block the writer. NORMAL syncs only at
@@ -108,7 +147,9 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
             connection.execute(_SCHEMA)
+        if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     except BaseException:
         connection.close()
         raise

@@ -39,6 +39,7 @@ from nip.language_models.errors import (
     UnknownApiError,
 )
 from nip.language_models.provider_registry import ConnectionContext, build_chat_model
+from nip.utils.event_loop import timeout_while_running
 
 BuildModel = Callable[[ModelSpec, ConnectionContext], ChatModel]
 
@@ -263,7 +264,7 @@ class Engine:
 
     async def _complete(self, queue: ModelQueue, call: Call) -> Completion:
         try:
-            async with asyncio.timeout(self.options.timeout_s):
+            async with timeout_while_running(self.options.timeout_s):
                 return await queue.model.complete_turn(call.messages, call.sampling, call.dialogue)
         except TimeoutError as error:
             message = f"{call.model.model_name}: no answer within {self.options.timeout_s:g} s."

@@ -15,6 +15,7 @@ from nip.language_models.provider_registry import (
     ProvidedChatModel,
     register_chat_provider,
 )
+from nip.utils.event_loop import timeout_while_running
 
 # A batch is complete when no further call has come for this time in seconds: long enough for calls
 # that start in one iteration of the event loop, short compared to generating a token.
@@ -74,7 +75,7 @@ class LocalChatModel(ProvidedChatModel):
         if self._serving is None or self._serving.done():
             self._serving = loop.create_task(self._serve())
         try:
-            async with asyncio.timeout(self._context.timeout_s):
+            async with timeout_while_running(self._context.timeout_s):
                 return await waiting.answer
         except TimeoutError:
             raise ModelTimeoutError(

@@ -1,6 +1,5 @@
 """The provider ``openai``: models of any service with an OpenAI-compatible API."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from nip.language_models.providers.answer_reading import read_completion
 from nip.language_models.providers.connection import find_address, find_key, open_client
 from nip.language_models.providers.error_translation import translate_error
 from nip.language_models.providers.replicas import Replica, Replicas, opening_of
+from nip.utils.event_loop import timeout_while_running
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +99,7 @@ class OpenAIChatModel(ProvidedChatModel):
     ) -> httpx2.Response | LanguageModelError:
         try:
             # The timeout of the HTTP client applies to each read, not to the whole response.
-            async with asyncio.timeout(self._context.timeout_s):
+            async with timeout_while_running(self._context.timeout_s):
                 with replica.clients.lend() as client:
                     url = _url_of_completions(client.base_url)
                     return await client.post(url, cast_to=httpx2.Response, body=body)

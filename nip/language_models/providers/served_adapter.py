@@ -19,6 +19,7 @@ from nip.language_models.local_model.folder import ADAPTER_CONFIG, ADAPTER_WEIGH
 from nip.language_models.local_training.job_folder import JobFolder
 from nip.language_models.providers.error_translation import ServiceError, translate_error
 from nip.language_models.providers.replicas import Replica
+from nip.utils.event_loop import timeout_while_running
 from nip.utils.files import regular
 
 _NUM_DIGITS = 12
@@ -162,7 +163,7 @@ class AdapterServer:
 
     async def _try(self, request: Any) -> httpx2.Response | ServiceError | LanguageModelError:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with timeout_while_running(self._timeout_s):
                 response: httpx2.Response = await request
                 return response
         except APIStatusError as error:

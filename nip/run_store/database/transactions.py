@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from nip.utils.sqlite_errors import ReadableErrors, file_of
+from nip.utils.sqlite_locks import BUSY_TIMEOUT_MS, LockWait
 
 
 class Transactions:
@@ -17,6 +18,8 @@ class Transactions:
     The first one sets the file to WAL mode, in which it can be read at the same time, and which
     ``close_for_readers`` ends.
 
+    While another program has locked the file, writes wait; see ``LockWait``.
+
     Only one thread at a time can be in a transaction; others wait. In asyncio, do not ``await`` in
     a transaction: writes of other tasks would become part of it.
     """
@@ -24,6 +27,7 @@ class Transactions:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._errors = ReadableErrors(file_of(connection))
+        self._lock_wait = LockWait(file_of(connection))
         self._lock = threading.RLock()
         self._depth = 0
         self._has_begun = False
@@ -45,11 +49,11 @@ class Transactions:
         with self._lock, self._errors:
             self._begin_writing()
             begin, commit, undo = _statements(self._depth)
-            self._connection.execute(begin)
+            self._execute(begin)
             self._depth += 1
             try:
                 yield self._connection
-                self._connection.execute(commit)
+                self._execute(commit)
             except BaseException:
                 self._roll_back(undo)
                 raise
@@ -64,12 +68,22 @@ class Transactions:
         """
         with self._lock, self._errors:
             self._begin_writing()
+            self._execute(statement, values)
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        if self._depth > 0 and statement != "COMMIT":
+            # The file is locked by the transaction, which SQLite may end when a statement fails.
             self._connection.execute(statement, values)
+        else:
+            self._lock_wait(lambda: self._connection.execute(statement, values))
 
     def _begin_writing(self) -> None:
         if self._has_begun:
             return
-        (mode,) = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        (mode,) = self._lock_wait(
+            lambda: self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        )
         # Some network file systems have no WAL mode. Without it, NORMAL could damage the file.
         synchronous = "NORMAL" if mode == "wal" else "FULL"
         self._connection.execute(f"PRAGMA synchronous = {synchronous}")

@@ -1,10 +1,12 @@
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
+from nip.language_models.engine import cache as engine_cache
 from nip.language_models.engine.cache import ResponseCache, check_response_cache
 from nip.run_store.database import RunDatabase
 from tests.language_models.models import FakeModel, call, engine_for
@@ -112,3 +114,47 @@ def test_two_servers_with_one_name_do_not_share_answers(tmp_path: Path) -> None:
         for model in (there, elsewhere, there, elsewhere):
             run(ask(model, cache))
     assert len(there.asked) == len(elsewhere.asked) == 1
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A response cache that another program has locked."""
+    ResponseCache(tmp_path / "c.db").close()
+    other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+def test_entries_for_a_locked_cache_are_kept_and_written_later(
+    tmp_path: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_cache, "BUSY_TIMEOUT_MS", 1)
+    with ResponseCache(tmp_path / "c.db") as cache, ResponseCache(tmp_path / "c.db") as reader:
+        with pytest.warns(NipWarning, match=r"c\.db cannot be written \(database is locked\)"):
+            cache.put("a", {"text": "a"})
+        cache.put("b", {"text": "b"})
+        assert cache.get("b") == {"text": "b"}
+        assert reader.get("b") is None
+        locked.execute("ROLLBACK")
+        monkeypatch.setattr(cache, "_retry_at", 1e-9)
+        cache.put("d", {"text": "d"})
+        assert [reader.get(name) for name in "abd"] == [{"text": name} for name in "abd"]
+
+
+def test_entries_are_written_when_the_cache_is_closed(
+    tmp_path: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_cache, "BUSY_TIMEOUT_MS", 1)
+    lost, late = ResponseCache(tmp_path / "c.db"), ResponseCache(tmp_path / "c.db")
+    with pytest.warns(NipWarning, match="cannot be written"):
+        lost.put("a", {"text": "a"})
+    with pytest.warns(NipWarning, match="1 answers are missing in the response cache"):
+        lost.close()
+    with pytest.warns(NipWarning, match="cannot be written"):
+        late.put("b", {"text": "b"})
+    locked.execute("ROLLBACK")
+    late.close()
+    with ResponseCache(tmp_path / "c.db") as reader:
+        assert reader.get("a") is None
+        assert reader.get("b") == {"text": "b"}
