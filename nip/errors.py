@@ -79,6 +79,10 @@ class StorageError(NipError, OSError):
     """A file cannot be written, because of a full disk, an I/O error, or what lies in its place."""
 
 
+class LockedFileError(StorageError):
+    """A file cannot be used, because another program has locked it."""
+
+
 class RankError(NipError, RuntimeError):
     """Another rank of a distributed training has failed."""
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from nip.command_table import COMMANDS
-from nip.errors import NipError, NipWarning, RankError
+from nip.errors import LockedFileError, NipError, NipWarning, RankError
 from nip.utils.ranks import launched_ranks
 from nip.utils.secrets import scrub_code
 from nip.utils.stop_signals import (
@@ -41,6 +41,10 @@ def plain_messages(when_interrupted: Callable[[], str] = stopped_early) -> Itera
     except NipError as error:
         if isinstance(error, RankError) and is_stop_requested():
             # The other rank has been stopped as well, and was faster.
+            _exit_after(interruption(), when_interrupted)
+        if isinstance(error, LockedFileError) and is_stop_requested():
+            # Without the signal, it would still be waited for.
+            print(visible(scrub_code(f"warning: {error}")), file=sys.stderr)
             _exit_after(interruption(), when_interrupted)
         _wait_for_the_first_process()
         print(visible(scrub_code(f"error: {error}")), file=sys.stderr)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nip.errors import ResumeError, StorageError
+from nip.errors import LockedFileError, ResumeError
 from nip.utils.files import CHECK_DISK, CHECK_PERMISSIONS, FREE_SPACE, storage_error
 
 _DISK = {sqlite3.SQLITE_FULL: FREE_SPACE, sqlite3.SQLITE_IOERR: CHECK_DISK}
@@ -52,7 +52,7 @@ class ReadableErrors:
         if code in _DAMAGE:
             raise damaged(self._path, str(error), self._remedy) from error
         if code in _LOCKED:
-            raise StorageError(
+            raise LockedFileError(
                 f"{self._path} is locked by another program ({error}). Close what has it open, and "
                 "start again."
             ) from error

@@ -1,12 +1,15 @@
 """Warnings and errors on the terminal: each of ours is one line, and is seen once."""
 
+import os
+import signal
 import time
 import warnings
 
 import pytest
 
 from nip.command_line.errors import plain_messages, show_warnings_plainly
-from nip.errors import ParameterError, warn_user
+from nip.errors import LockedFileError, ParameterError, warn_user
+from nip.utils.stop_signals import cancelling, handled_signals
 from tests.utils.test_secret_formats import SECRETS
 
 
@@ -69,3 +72,22 @@ def test_no_secret_is_told_in_an_error_or_a_warning(capsys, monkeypatch) -> None
     told = capsys.readouterr().err
     assert told.count("[key removed]") == 2
     assert secret not in told
+
+
+@pytest.mark.parametrize(("is_stopped", "code", "first"), [(True, 75, "warn"), (False, 2, "err")])
+def test_a_locked_file_after_a_signal_is_an_interruption(is_stopped, code, first, capsys) -> None:
+    def goes_on() -> str:
+        return "Go on."
+
+    def write() -> None:
+        if is_stopped:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise LockedFileError("run.db is locked.")
+
+    ends = pytest.raises(SystemExit)
+    with handled_signals(), cancelling(lambda: None), ends as leaving, plain_messages(goes_on):
+        write()
+    assert leaving.value.code == code
+    said = capsys.readouterr().err
+    assert said.startswith(first) and "run.db is locked." in said
+    assert ("Go on." in said) == is_stopped

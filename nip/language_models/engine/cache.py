@@ -53,6 +53,9 @@ class ResponseCache:
     ----------
     path : Path
         The file; it and its folder are created if missing.
+    unsaved : dict, optional
+        Holds the entries that could not be written. One that is given to several caches, one after
+        the other, lets a later one write what an earlier one could not.
 
     Raises
     ------
@@ -60,10 +63,10 @@ class ResponseCache:
         If the file exists but is not a response cache.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unsaved: dict[str, str] | None = None) -> None:
         self._path = path
         self._lock_wait = LockWait(path)
-        self._unsaved: dict[str, str] = {}
+        self._unsaved = {} if unsaved is None else unsaved
         self._retry_at = 0.0
         try:
             with storage_errors(path), disk_errors(path):
@@ -94,7 +97,7 @@ class ResponseCache:
         try:
             self._save()
         except StorageError as error:
-            if not self._retry_at:
+            if len(self._unsaved) == 1:
                 warn_user(
                     f"The response cache {self._path} cannot be written ({error.__cause__}). The "
                     "run goes on, keeps its new entries in memory, and tries to write them every "
@@ -111,8 +114,9 @@ class ResponseCache:
                 self._save()
         except NipError as error:
             warn_user(
-                f"{len(self._unsaved)} answers are missing in the response cache {self._path}, so "
-                f"that other runs will ask for them again ({error.__cause__})."
+                f"{len(self._unsaved)} answers are missing in the response cache {self._path} "
+                f"({error.__cause__}). Other runs ask for them again, unless the next stage of "
+                "this one can write them."
             )
         finally:
             self._connection.close()

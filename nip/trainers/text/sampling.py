@@ -58,6 +58,7 @@ class RolloutSampler:
         self._usage_tracker = usage_tracker
         self._usage_tracker.restore(run.get_state(USAGE_KEY, {}))
         self._cache_path = cache_path
+        self._not_cached: dict[str, str] = {}
         self._options = options
         self._max_live = max(MAX_LIVE_ROLLOUTS, 8 * options.max_concurrency)
         self._max_concurrency = options.max_concurrency
@@ -122,7 +123,8 @@ class RolloutSampler:
     ) -> None:
         # Trees are large, but one that has just begun asks only for a few answers.
         max_live = max(self._max_live // num_positions, self._max_concurrency)
-        cache = ResponseCache(Path(self._cache_path)) if self._cache_path else None
+        path = self._cache_path
+        cache = ResponseCache(Path(path), self._not_cached) if path else None
         try:
             async with Engine(
                 self._context,

@@ -158,3 +158,22 @@ def test_entries_are_written_when_the_cache_is_closed(
     with ResponseCache(tmp_path / "c.db") as reader:
         assert reader.get("a") is None
         assert reader.get("b") == {"text": "b"}
+
+
+def test_entries_that_a_cache_could_not_write_are_written_by_the_next_one(
+    tmp_path: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_cache, "BUSY_TIMEOUT_MS", 1)
+    unsaved: dict[str, str] = {}
+    first = ResponseCache(tmp_path / "c.db", unsaved)
+    with pytest.warns(NipWarning, match="cannot be written"):
+        first.put("a", {"text": "a"})
+    with pytest.warns(NipWarning, match="1 answers are missing"):
+        first.close()
+    locked.execute("ROLLBACK")
+    with ResponseCache(tmp_path / "c.db", unsaved) as second:
+        assert second.get("a") == {"text": "a"}
+        second.put("b", {"text": "b"})
+    assert unsaved == {}
+    with ResponseCache(tmp_path / "c.db") as reader:
+        assert [reader.get(name) for name in "ab"] == [{"text": "a"}, {"text": "b"}]
