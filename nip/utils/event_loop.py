@@ -89,6 +89,7 @@ async def timeout_while_running(seconds: float) -> AsyncIterator[None]:
     more time as the timer is late. Otherwise answers that have arrived meanwhile would be lost.
     """
     loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
 
     def expire(due: float) -> None:
         nonlocal timer
