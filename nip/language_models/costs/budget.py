@@ -286,10 +286,13 @@ def check_price_is_known(
         )
 
 
-def check_job_cost(tracker: UsageTracker, dollars: float | None, what: str) -> None:
+def check_job_cost(
+    tracker: UsageTracker, dollars: float | None, what: str, *, is_idle: bool = True
+) -> None:
     """Raise ``BudgetExceededError`` if the worst case of a fine-tuning job does not fit.
 
-    ``dollars`` is None if the price is unknown, and ``what`` names the job.
+    ``dollars`` is None if the price is unknown, and ``what`` names the job. ``is_idle`` tells
+    whether no other job of the run is under way, so that only other runs can return dollars.
     """
     share = tracker.shared_budget
     if tracker.max_cost is None and share is None:
@@ -307,7 +310,7 @@ def check_job_cost(tracker: UsageTracker, dollars: float | None, what: str) -> N
             f"${dollars:.4f}, and max_cost is ${tracker.max_cost:g}. "
             + WAY_OUT.format(name="max_cost")
         )
-    if share is not None and not share.wait_for(tracker.spent, dollars):
+    if share is not None and not share.wait_for(tracker.spent, dollars, is_idle=is_idle):
         raise _shared_budget_exceeded(tracker, dollars, what)
 
 

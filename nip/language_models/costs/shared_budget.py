@@ -181,9 +181,12 @@ class BudgetShare:
         self._claim = claim
         return verdict
 
-    def wait_for(self, spent: float, needed: float) -> bool:
-        """Claim dollars, and wait until other runs return them; return whether there are enough."""
-        while (verdict := self.claim(spent, needed, is_idle=True)) == "wait":
+    def wait_for(self, spent: float, needed: float, *, is_idle: bool = True) -> bool:
+        """Claim dollars, and wait until other runs return them; return whether there are enough.
+
+        Unless ``is_idle``, there is no wait: the run has requests under way that may return some.
+        """
+        while (verdict := self.claim(spent, needed, is_idle=is_idle)) == "wait" and is_idle:
             stop_if_requested()
             time.sleep(POLL_S)
         return verdict == "granted"

@@ -154,10 +154,13 @@ class UsageTracker:
         """Dollars that have been, or may have been, charged."""
         return self.cost + self.held_cost
 
-    def settle(self) -> None:
-        """Return what is left of the share of a budget of several runs, at the end of a run."""
+    def settle(self, *, exactly: bool = True) -> None:
+        """Return what is left of the share of a budget of several runs.
+
+        ``exactly`` tells whether all requests and jobs have ended, so that all of it is returned.
+        """
         if self.shared_budget is not None:
-            self.shared_budget.settle(self.spent, exactly=True)
+            self.shared_budget.settle(self.spent, exactly=exactly)
 
     @property
     def total(self) -> Account:

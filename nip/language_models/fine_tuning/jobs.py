@@ -10,14 +10,15 @@ service before it repeats the call.
 import asyncio
 import dataclasses
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nip.errors import ResumeError, warn_user
 from nip.language_models.costs.prices import Prices
 from nip.language_models.errors import (
     BadRequestError,
+    BudgetExceededError,
     ErrorPolicy,
     FineTuningDatasetError,
     FineTuningError,
@@ -40,6 +41,10 @@ from nip.language_models.fine_tuning.waiting import FINAL, finish, wait_for_end
 from nip.run_store import FineTuningJobRow
 from nip.utils.files import make_folder, write_atomically
 
+Result = TypeVar("Result")
+
+_RUNNING = ("CREATED", "RUNNING", "PAUSED")
+
 
 class JobStore(Protocol):
     """Interface of the database table of jobs; implemented by ``Run.jobs``."""
@@ -57,8 +62,10 @@ class JobRunner:
     ``create`` and ``wait`` may be called again in a later process, and continue from the stored
     rows. The jobs of all groups run concurrently. Iterations are counted from 1. ``run_id`` is part
     of the keys of jobs. Datasets are stored in the subfolder ``fine_tuning`` of ``folder``, that of
-    the run. ``reserve`` is called before each creation of a job, and raises an error if its worst
-    case exceeds the budget.
+    the run. ``reserve`` is called before each creation of a job, and raises a
+    ``BudgetExceededError`` if its worst case does not fit into the budget. Then the job waits for
+    running ones, which mostly cost less than their worst case; the error is raised if none is
+    running.
     """
 
     def __init__(
@@ -98,16 +105,26 @@ class JobRunner:
         ResumeError
             If the group already has a job with a different dataset.
         LanguageModelError
-            If a service is unavailable.
+            If a service is unavailable, or the budget is used up.
         """
-        rows = {plan.group: self._plan(iteration, plan) for plan in plans}
-        planned = [row for row in rows.values() if row is not None]
-        # Let all finish even if one fails: each completed creation saves a search on resume.
-        done = await asyncio.gather(*map(self._advance, planned), return_exceptions=True)
-        for result in done:
-            if isinstance(result, BaseException):
-                raise result
-        return {row.model_group: row for row in done if not isinstance(row, BaseException)}
+        rows = [self._plan(iteration, plan) for plan in plans]
+        planned = [row for row in rows if row is not None]
+        missing = planned
+        while missing:
+            # Let all finish even if one fails: each completed creation saves a search on resume.
+            done = await asyncio.gather(*map(self._advance, missing), return_exceptions=True)
+            errors = [each for each in done if isinstance(each, BaseException)]
+            for error in errors:
+                if not isinstance(error, BudgetExceededError):
+                    raise error
+            if errors and not await self._end_running(iteration):
+                raise errors[0]
+            missing = [
+                self._latest(row)
+                for row, result in zip(missing, done, strict=True)
+                if isinstance(result, BaseException)
+            ]
+        return {row.model_group: self._latest(row) for row in planned}
 
     async def wait(self, iteration: int) -> dict[str, FineTuningJobRow]:
         """Wait until all jobs of an iteration have ended, and return each group's last attempt.
@@ -120,11 +137,22 @@ class JobRunner:
             If a job failed and stops the run. Called again, ``wait`` makes another attempt, or
             continues to wait for a job that exceeded its deadline.
         LanguageModelError
-            If a service is unavailable.
+            If a service is unavailable, or the budget is used up.
         """
-        latest = {row.model_group: row for row in self._jobs.of_iteration(iteration)}
-        finished = await _all_or_first_error([self._run_to_end(row) for row in latest.values()])
-        return {row.model_group: row for row in finished}
+        unfinished = list(self._latest_by_group(iteration).values())
+        while unfinished:
+            results = await _all_or_first_error(map(self._run_to_end_in_budget, unfinished))
+            errors = [each for each in results if isinstance(each, BudgetExceededError)]
+            # What another group's job has cost is known now, so that an attempt may fit.
+            if len(errors) == len(unfinished):
+                raise errors[0]
+            latest = self._latest_by_group(iteration)
+            unfinished = [
+                latest[row.model_group]
+                for row, result in zip(unfinished, results, strict=True)
+                if isinstance(result, BudgetExceededError)
+            ]
+        return self._latest_by_group(iteration)
 
     def _plan(self, iteration: int, plan: JobPlan) -> FineTuningJobRow | None:
         dataset, backend = plan.dataset, self._backends[plan.group]
@@ -203,6 +231,28 @@ class JobRunner:
         )
         return self._save(dataclasses.replace(row, status="CREATED", job_id=job.id))
 
+    async def _end_running(self, iteration: int) -> bool:
+        """Wait until the running jobs of an iteration have ended; return whether any has."""
+        running = [row for row in self._jobs.of_iteration(iteration) if row.status in _RUNNING]
+        if not running:
+            return False
+        names = ", ".join(repr(row.model_group) for row in running)
+        warn_user(
+            "The worst case of a further fine-tuning job does not fit into the budget: it waits "
+            f"for the jobs that are running ({names}), which mostly cost less than theirs."
+        )
+        ended = await _all_or_first_error(self._wait_for_end(row) for row in running)
+        return any(row is not None for row in ended)
+
+    async def _run_to_end_in_budget(
+        self, row: FineTuningJobRow
+    ) -> FineTuningJobRow | BudgetExceededError:
+        """Run a job to its end; return an error if another attempt does not fit yet."""
+        try:
+            return await self._run_to_end(row)
+        except BudgetExceededError as error:
+            return error
+
     async def _run_to_end(self, row: FineTuningJobRow) -> FineTuningJobRow:
         """Wait for the job of a group, and make further attempts as configured."""
         num_attempts = self._num_attempts(row)
@@ -230,9 +280,7 @@ class JobRunner:
 
     async def _wait_for(self, row: FineTuningJobRow, is_last: bool) -> FineTuningJobRow:
         backend, deadline_s = self._backends[row.model_group], self._options.deadline_s
-        ended = await wait_for_end(
-            row, backend, self._polling, deadline_s, self._save, self._prices
-        )
+        ended = await self._wait_for_end(row)
         if ended is not None:
             return ended
         if is_last and self._options.on_failure != "skip":
@@ -242,6 +290,10 @@ class JobRunner:
                 "wait for it for the same time once more."
             )
         return await self._give_up(self._latest(row), backend)
+
+    async def _wait_for_end(self, row: FineTuningJobRow) -> FineTuningJobRow | None:
+        backend, deadline_s = self._backends[row.model_group], self._options.deadline_s
+        return await wait_for_end(row, backend, self._polling, deadline_s, self._save, self._prices)
 
     async def _give_up(self, row: FineTuningJobRow, backend: FineTuningBackend) -> FineTuningJobRow:
         """Cancel a job that exceeded its deadline, so that it causes no further cost."""
@@ -277,6 +329,9 @@ class JobRunner:
             )
         return content
 
+    def _latest_by_group(self, iteration: int) -> dict[str, FineTuningJobRow]:
+        return {row.model_group: row for row in self._jobs.of_iteration(iteration)}
+
     def _latest(self, row: FineTuningJobRow) -> FineTuningJobRow:
         rows = self._jobs.of_iteration(row.iteration)
         return next(each for each in rows if each.key == row.key)
@@ -303,9 +358,7 @@ def _describe(row: FineTuningJobRow) -> str:
     )
 
 
-async def _all_or_first_error(
-    works: Sequence[Coroutine[Any, Any, FineTuningJobRow]],
-) -> list[FineTuningJobRow]:
+async def _all_or_first_error(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
     """Run all concurrently; if one fails, cancel the others, which can be resumed."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:

@@ -128,7 +128,7 @@ class FineTuningManager:
         try:
             await self._runner(backends).create(self.iteration + 1, plans)
         finally:
-            self.training_bill.update()
+            self.training_bill.settle()
             await _close(backends)
         for _ in plans:
             self._notify("on_step_end")
@@ -139,7 +139,7 @@ class FineTuningManager:
         try:
             rows = await self._runner(backends).wait(self.iteration + 1)
         finally:
-            self.training_bill.update()
+            self.training_bill.settle()
             await _close(backends)
         return {name: row.model for name, row in rows.items() if row.model is not None}
 

@@ -9,6 +9,7 @@ from nip.language_models.costs.prices import Price, Prices
 from nip.language_models.costs.usage_tracker import UsageTracker
 from nip.language_models.fine_tuning.job_cost import most_trained_tokens, price_of_job
 from nip.language_models.fine_tuning.registry import fine_tuning_backend_registry
+from nip.language_models.fine_tuning.waiting import FINAL
 from nip.run_store import FineTuningJobRow, Run
 from nip.utils.files import regular
 
@@ -65,14 +66,21 @@ class TrainingBill:
             if _is_open(job) and not _is_unreported(job)
         )
 
+    def settle(self) -> None:
+        """Recompute the costs, and return what jobs did not need to a budget of several runs."""
+        self.update()
+        self._tracker.settle(exactly=not any(map(_is_under_way, self._run.jobs.all())))
+
     def reserve(self, job: FineTuningJobRow) -> None:
         """Raise ``BudgetExceededError`` if the worst case of a new job exceeds the budget."""
         self.update()
         if not _is_open(job):
+            others = [each for each in self._run.jobs.all() if each.key != job.key]
             check_job_cost(
                 self._tracker,
                 self._worst_cost(job),
                 f"the fine-tuning of group {job.model_group!r} after iteration {job.iteration}",
+                is_idle=not any(map(_is_under_way, others)),
             )
 
     def _worst_cost(self, job: FineTuningJobRow) -> float | None:
@@ -101,6 +109,10 @@ class TrainingBill:
 def _is_open(job: FineTuningJobRow) -> bool:
     """Tell whether a job may be charged, and its cost is not known."""
     return job.cost is None and job.status not in (*_NOT_CREATED, "FAILED")
+
+
+def _is_under_way(job: FineTuningJobRow) -> bool:
+    return job.status not in (*_NOT_CREATED, *FINAL)
 
 
 def _is_unreported(job: FineTuningJobRow) -> bool:

@@ -160,6 +160,19 @@ def test_jobs_need_a_claim_as_calls_do(path: Path) -> None:
         check_job_cost(other, 0.4, "a job")
 
 
+def test_a_job_waits_for_the_jobs_of_its_own_run_before_it_waits_for_other_runs(
+    path: Path,
+) -> None:
+    with running(path, "first") as first, running(path, "second") as second:
+        assert first.claim(0.0, 0.7, is_idle=True) == "granted"
+        tracker = UsageTracker(CENTS, shared_budget=second)
+        tracker.held_training_cost = 0.2
+        with pytest.raises(SharedBudgetExceededError):
+            check_job_cost(tracker, 0.2, "a job", is_idle=False)
+        # Its running job may return dollars, so that other runs wait for it.
+        assert first.claim(0.7, 0.2, is_idle=True) == "wait"
+
+
 def test_a_raised_budget_leaves_the_claims(path: Path) -> None:
     share = killed(path, "first")
     assert share.claim(0.0, 0.9, is_idle=True) == "granted"

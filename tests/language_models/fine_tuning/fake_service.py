@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 from nip.language_models.fine_tuning import (
     FineTuningBackend,
@@ -14,6 +15,7 @@ from nip.language_models.fine_tuning import (
     RemoteJob,
     supervised_dataset,
 )
+from nip.run_store import FineTuningJobRow
 from nip.run_store.database import RunDatabase
 
 BASE_MODEL = "gpt-4o-mini-2024-07-18"
@@ -197,6 +199,7 @@ class Process:
         kill_at: int | None = None,
         groups: tuple[str, ...] = ("verifier",),
         run_id: str = "r",
+        reserve: Callable[[Self, FineTuningJobRow], None] | None = None,
     ) -> None:
         self.database = RunDatabase(folder / "run.db")
         self.steps = Steps(kill_at)
@@ -204,7 +207,15 @@ class Process:
         self.store = SteppedJobs(self.database.jobs, self.steps)
         self.groups = groups
         backends = {group: FakeBackend(service, self.steps) for group in groups}
-        self.runner = JobRunner(run_id, folder, self.store, backends, options, self.time.polling())
+        self.runner = JobRunner(
+            run_id,
+            folder,
+            self.store,
+            backends,
+            options,
+            self.time.polling(),
+            reserve=lambda row: None if reserve is None else reserve(self, row),
+        )
 
     def __enter__(self):
         return self

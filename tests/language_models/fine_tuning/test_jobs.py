@@ -10,6 +10,7 @@ from nip.errors import NipWarning, ResumeError
 from nip.language_models.errors import (
     AuthenticationError,
     BadRequestError,
+    BudgetExceededError,
     MalformedAnswerError,
     ModelConnectionError,
     ModelTimeoutError,
@@ -26,6 +27,7 @@ from nip.language_models.fine_tuning import (
 from tests.language_models.fine_tuning.fake_service import (
     BASE_MODEL,
     FakeService,
+    KillError,
     Process,
     live_once,
     plan,
@@ -443,6 +445,86 @@ def test_a_dataset_that_was_changed_on_disk_is_not_uploaded(tmp_path):
 def test_nothing_is_done_for_an_iteration_without_jobs(tmp_path):
     with Process(tmp_path, FakeService()) as process:
         assert asyncio.run(process.runner.wait(4)) == {}
+
+
+def budget_of(dollars):
+    """Return what reserves 10 dollars for each running job, and counts 4 for one that succeeded."""
+    dollars_of = {"SUCCEEDED": 4, **dict.fromkeys(("PLANNED", "UPLOADED", "FAILED"), 0)}
+
+    def reserve(process, row):
+        others = [job for job in process.database.jobs.all() if job.key != row.key]
+        if sum(dollars_of.get(job.status, 10) for job in others) + 10 > dollars:
+            raise BudgetExceededError("too much")
+
+    return reserve
+
+
+def test_a_job_that_does_not_fit_into_the_budget_waits_for_those_that_run(tmp_path):
+    service = FakeService()
+    with (
+        Process(tmp_path, service, groups=("a", "b", "c"), reserve=budget_of(18)) as process,
+        pytest.warns(NipWarning, match=r"it waits for the jobs that are running \('[ab]'\)"),
+    ):
+        rows = process.run()
+    assert [row.status for row in rows.values()] == ["SUCCEEDED"] * 3
+    assert (len(service.jobs), len(service.files)) == (3, 3)
+    # The second job is created when the first has ended.
+    assert service.calls.index("list_events") < service.calls.index("create_job", 4)
+
+
+def test_a_job_that_does_not_fit_when_all_have_ended_stops_the_run_until_it_does(tmp_path):
+    service = FakeService()
+    with Process(tmp_path, service, groups=("a", "b", "c"), reserve=budget_of(17)) as process:
+        with pytest.warns(NipWarning, match="it waits"), pytest.raises(BudgetExceededError):
+            process.run()
+        statuses = [row.status for row in process.store.of_iteration(1)]
+    assert statuses == ["SUCCEEDED", "SUCCEEDED", "UPLOADED"]
+    with Process(tmp_path, service, groups=("a", "b", "c"), reserve=budget_of(18)) as process:
+        assert [row.status for row in process.run().values()] == ["SUCCEEDED"] * 3
+    assert len(service.jobs) == 3
+
+
+def test_a_process_killed_while_a_job_waits_for_the_budget_pays_nothing_twice(tmp_path):
+    service = FakeService()
+    with Process(tmp_path, service, groups=("a", "b"), reserve=budget_of(14)) as process:
+        process.store.kill_after = "RUNNING"
+        with pytest.warns(NipWarning, match="it waits"), pytest.raises(KillError):
+            process.run()
+    assert len(service.jobs) == 1
+    with (
+        Process(tmp_path, service, groups=("a", "b"), reserve=budget_of(14)) as process,
+        pytest.warns(NipWarning, match="it waits"),
+    ):
+        assert [row.status for row in process.run().values()] == ["SUCCEEDED"] * 2
+    assert (len(service.jobs), len(service.files)) == (2, 2)
+
+
+def test_another_attempt_waits_for_the_budget_too(tmp_path):
+    service = FakeService([FAILED, ("running",) * 9 + ("succeeded",), DONE])
+    with (
+        Process(tmp_path, service, groups=("a", "b"), reserve=budget_of(19)) as process,
+        pytest.warns(NipWarning, match="it waits"),
+        pytest.warns(NipWarning, match="Another attempt"),
+    ):
+        rows = process.run()
+    assert [(row.attempt, row.status) for row in rows.values()] == [
+        (1, "SUCCEEDED"),
+        (0, "SUCCEEDED"),
+    ]
+    assert len(service.jobs) == 3
+
+
+def test_a_job_that_does_not_end_in_time_stops_the_wait_for_the_budget(tmp_path):
+    service = FakeService([("running",)])
+    options = JobOptions(deadline_s=100)
+    with (
+        Process(tmp_path, service, options, groups=("a", "b"), reserve=budget_of(19)) as process,
+        pytest.warns(NipWarning, match="it waits"),
+        pytest.raises(BudgetExceededError),
+    ):
+        process.run()
+    assert len(service.jobs) == 1
+    assert "cancel_job" not in service.calls
 
 
 def test_what_a_service_says_of_a_job_is_stored_without_keys(tmp_path):

@@ -6,8 +6,17 @@ import json
 import numpy as np
 import pytest
 
+from nip.errors import NipWarning
 from nip.experiment_settings import ExperimentSettings
 from nip.factory import build_scenario_instance
+from nip.language_models.costs.price_file import read_prices
+from nip.language_models.costs.shared_budget import (
+    BudgetShare,
+    SharedBudget,
+    set_shared_budget,
+)
+from nip.language_models.costs.usage_tracker import UsageTracker
+from nip.parameters.tree.yaml_text import dump
 from nip.run_store import Run
 from nip.trainers.text.fine_tuning_manager import FineTuningManager
 from nip.trainers.text.model_connection import close_connection, open_connection
@@ -16,11 +25,17 @@ from tests.text_experiments import make_text_params, text_settings
 from tests.trainers.text.conftest import CHANGES
 
 
-def make_manager(params, run, instance, stored, folder=None, **settings):
+def make_manager(params, run, instance, stored, folder=None, usage_tracker=None, **settings):
     context = open_connection(params, ExperimentSettings(), instance, folder or run.folder)
     groups = instance.shared_model_groups
     manager = FineTuningManager(
-        params, ExperimentSettings(**settings), run, context, groups, stored
+        params,
+        ExperimentSettings(**settings),
+        run,
+        context,
+        groups,
+        stored,
+        usage_tracker=usage_tracker,
     )
     for group in groups.values():
         group.service = manager
@@ -134,6 +149,46 @@ def test_the_next_job_starts_from_the_base_model_or_the_last_one(
         assert bases[1] == (bases[0] if from_scratch else first)
         # No two trainings shuffle their examples alike.
         assert len({job.seed for job in run.jobs.all()}) == 4
+
+
+def test_a_budget_for_one_job_at_a_time_is_enough_if_they_cost_less_than_their_worst_case(
+    stored, both, params, instance, tmp_path
+):
+    names = ("gpt-4o-mini", "ft:gpt-4o-mini")
+    price = {"prompt": 0.0, "completion": 0.0, "training": 100.0}
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(dump(dict.fromkeys(names, price)))
+
+    def fine_tune(run_id, max_cost):
+        budget = tmp_path / f"{run_id}.json"
+        set_shared_budget(budget, 1000.0)
+        with Run.open(text_settings(tmp_path), run_id, params.to_dict()) as run:
+            share = BudgetShare(budget, run.folder)
+            tracker = UsageTracker(read_prices(prices), max_cost, shared_budget=share)
+            manager, context = make_manager(
+                params, run, instance, stored, usage_tracker=tracker, prices=prices
+            )
+            held = []
+            wait = manager.wait
+
+            def note_and_wait():
+                held.append(tracker.spent)
+                return wait()
+
+            manager.wait = note_and_wait
+            try:
+                models = create_and_wait(manager, context, instance, both)
+            finally:
+                claimed = SharedBudget.read(budget).claimed
+                assert claimed == pytest.approx(tracker.cost)
+        return models, held[0], tracker.cost
+
+    models, worst, cost = fine_tune("unlimited", 1000.0)
+    assert cost < 0.9 * worst
+    with pytest.warns(NipWarning, match="does not fit into the budget: it waits"):
+        limited, held, same_cost = fine_tune("limited", 0.99 * worst)
+    assert same_cost == cost <= held < worst
+    assert len(limited) == len(models) == 2
 
 
 def test_agents_of_one_group_make_one_dataset_and_frozen_ones_none(stored, both, tmp_path):
