@@ -43,7 +43,7 @@ class ServiceWaits:
     Parameters
     ----------
     model_name : str
-        Name of the model, for the messages.
+        Name of the model, or of a request that is tried again, for the messages.
     max_wait_s : float
         Longest wait for the service in seconds.
     now : Callable[[], float]
@@ -64,6 +64,8 @@ class ServiceWaits:
         self._now = now
         self._silent_until = 0.0
         self._unreachable_since: float | None = None
+        self._failing_since: float | None = None
+        self._is_failure_announced = False
         self._is_announced = False
         self._note = note
         self._is_noted = False
@@ -119,6 +121,37 @@ class ServiceWaits:
                 f"{_sentence(str(error))}"
             )
             self._note_wait(now - since, left, str(error))
+
+    def note_failure(self, error: LanguageModelError) -> None:
+        """Announce that a request that is tried again has failed for long.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            If it has failed for too long; the error ends the run.
+        """
+        now = self._now()
+        since = self._failing_since = now if self._failing_since is None else self._failing_since
+        seconds, left = now - since, self._max_wait_s - (now - since)
+        if left < 0:
+            raise ServiceUnavailableError(
+                f"{self._model_name} has failed for {_duration(seconds)}, which is more than "
+                f"{_duration(self._max_wait_s)} (settings.max_wait_minutes): "
+                f"{_sentence(str(error))} Everything is saved: start the run again to resume it."
+            )
+        if seconds > ANNOUNCED_S and not self._is_failure_announced:
+            self._is_failure_announced = True
+            warn_user(
+                f"{self._model_name} has failed for {_duration(seconds)}. It is tried again until "
+                f"{_time_in(left)} at most: {_sentence(str(error))}"
+            )
+
+    def note_success(self) -> None:
+        """Announce that a request has succeeded, if its failures were announced."""
+        if self._is_failure_announced and self._failing_since is not None:
+            seconds = self._now() - self._failing_since
+            warn_user(f"{self._model_name} has succeeded, after {_duration(seconds)}.")
+        self._failing_since, self._is_failure_announced = None, False
 
     def note_answer(self) -> None:
         """Note that the service is reachable; announce it if an outage was announced."""

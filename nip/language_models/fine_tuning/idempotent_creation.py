@@ -4,14 +4,25 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 from nip.language_models.engine.waiting import ServiceWaits
-from nip.language_models.errors import ErrorPolicy, LanguageModelError
+from nip.language_models.errors import (
+    ErrorPolicy,
+    LanguageModelError,
+    ModelConnectionError,
+    ModelTimeoutError,
+    OverloadError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
 
 Answer = TypeVar("Answer")
 
+# Tries after errors that are no outage, and of requests that the run can do without.
 _NUM_TRIES = 8
+_OUTAGES = (RateLimitError, OverloadError, ModelTimeoutError, ModelConnectionError)
 _GROWTH = 1.5
 _LARGEST_FACTOR = 6.0
 # A service may list new objects with a delay, so a search is repeated. In multiples of `poll_s`.
@@ -32,35 +43,28 @@ class PollingPolicy:
     """Returns the time in seconds; exchangeable for tests."""
 
     max_wait_s: float = 3600.0
-    """Longest wait that a service may ask for in seconds; after a longer one the run stops."""
+    """Longest wait for a service in seconds; if more is necessary, the run stops."""
 
     def pause_s(self, number: int) -> float:
         """Return the seconds to wait after the request with this number, counted from 0."""
         # The exponent is bounded, because a job may be polled often enough to overflow a float.
         return self.poll_s * min(_GROWTH ** min(number, 20), _LARGEST_FACTOR)
 
-    async def after(self, number: int, error: LanguageModelError) -> None:
-        """Wait after an error, at least as long as the service requests.
+    async def wait(self, number: int, error: LanguageModelError, waits: ServiceWaits) -> None:
+        """Wait after the failure with this number, at least as long as the service requests.
 
         Raises
         ------
         ServiceUnavailableError
             If it requests too long a wait.
         """
-        await self.sleep(max(self.pause_s(number), self.checked_wait_s(error)))
+        requested_s = error.retry_after or 0.0
+        waits.check(requested_s, str(error))
+        await self.sleep(max(self.pause_s(number), requested_s))
 
-    def checked_wait_s(self, error: LanguageModelError) -> float:
-        """Return the seconds that a service asks to wait; announce a long wait.
-
-        Raises
-        ------
-        ServiceUnavailableError
-            If it asks for too long a wait.
-        """
-        seconds = error.retry_after or 0.0
-        waits = ServiceWaits("The fine-tuning service", self.max_wait_s, self.now)
-        waits.check(seconds, str(error))
-        return seconds
+    def waits_of(self, what: str) -> ServiceWaits:
+        """Return the waits of a request, which is named in the messages."""
+        return ServiceWaits(what, self.max_wait_s, self.now)
 
 
 def is_transient(error: LanguageModelError) -> bool:
@@ -69,14 +73,18 @@ def is_transient(error: LanguageModelError) -> bool:
 
 
 async def retry(request: Callable[[], Awaitable[Answer]], polling: PollingPolicy) -> Answer:
-    """Send a request without side effects, with up to eight tries while errors are transient."""
+    """Send a request whose failure does not stop the run, with up to eight tries.
+
+    It has no side effects, and is repeated only after transient errors.
+    """
+    waits = polling.waits_of("The fine-tuning service")
     for number in range(_NUM_TRIES):
         try:
             return await request()
         except LanguageModelError as error:
             if not is_transient(error) or number == _NUM_TRIES - 1:
                 raise
-            await polling.after(number, error)
+            await polling.wait(number, error, waits)
     raise AssertionError("unreachable")
 
 
@@ -85,13 +93,14 @@ async def create_idempotently(
     find: Callable[[], Awaitable[Answer | None]],
     polling: PollingPolicy,
     may_exist: bool,
+    what: str,
 ) -> Answer:
     """Create an object at a service at most once, and return it.
 
     After an error that leaves open whether the object was created (timeout, cut connection,
     malformed response), and if an earlier process may have requested it (``may_exist``), the
-    service is searched before the creation is requested (again). The first error that is not
-    transient is raised, or the last of eight.
+    service is searched before the creation is requested (again). Errors that are not transient are
+    raised at once.
 
     Parameters
     ----------
@@ -99,21 +108,37 @@ async def create_idempotently(
         Requests the creation, without retries.
     find : Callable[[], Awaitable[Answer | None]]
         Searches for the object; None if it does not exist.
+    what : str
+        Name of the creation, for messages.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If the service limits requests, is overloaded or does not answer for longer than
+        ``polling.max_wait_s``, or after eight errors of other kinds, such as malformed answers.
     """
-    for number in range(_NUM_TRIES):
-        if may_exist:
-            found = await _look_up(find, polling)
-            if found is not None:
-                return found
+    waits, num_odd = polling.waits_of(what), 0
+    for number in count():
         try:
-            return await create()
+            answer = await _look_up(find, polling) if may_exist else None
+            if answer is None:
+                answer = await create()
+            waits.note_success()
+            return answer
         except LanguageModelError as error:
-            if not is_transient(error) or number == _NUM_TRIES - 1:
+            if not is_transient(error):
                 raise
             # A refusal for the rate limit (PAUSE_MODEL) proves that nothing was created; after any
             # other transient error the object may exist.
             may_exist = may_exist or error.policy is ErrorPolicy.RETRY
-            await polling.after(number, error)
+            num_odd += not isinstance(error, _OUTAGES)
+            if num_odd >= _NUM_TRIES:
+                raise ServiceUnavailableError(
+                    f"{what} has failed {number + 1} times: {error} Everything is saved: start the "
+                    "run again to try it again."
+                ) from None
+            waits.note_failure(error)
+            await polling.wait(number, error, waits)
     raise AssertionError("unreachable")
 
 
@@ -123,7 +148,7 @@ async def _look_up(
     for factor in _LOOK_UP_AFTER:
         if factor:
             await polling.sleep(factor * polling.poll_s)
-        found = await retry(find, polling)
+        found = await find()
         if found is not None:
             return found
     return None

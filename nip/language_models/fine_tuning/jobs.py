@@ -213,6 +213,7 @@ class JobRunner:
             lambda: backend.find_file(row.file_name),
             self._polling,
             may_exist=row.key not in self._planned_here,
+            what=f"The upload of the dataset of {_name(row)}",
         )
         return self._save(dataclasses.replace(row, status="UPLOADED", file_id=file_id))
 
@@ -228,6 +229,7 @@ class JobRunner:
             lambda: backend.find_job(row.key),
             self._polling,
             may_exist,
+            what=f"The creation of the fine-tuning job of {_name(row)}",
         )
         return self._save(dataclasses.replace(row, status="CREATED", job_id=job.id))
 
@@ -350,11 +352,15 @@ def _check_size(plan: JobPlan, backend: FineTuningBackend) -> None:
         )
 
 
+def _name(row: FineTuningJobRow) -> str:
+    return f"group {row.model_group!r} after iteration {row.iteration}"
+
+
 def _describe(row: FineTuningJobRow) -> str:
     error = (row.error or "unknown reason").rstrip(".")
     return (
-        f"Fine-tuning of group {row.model_group!r} after iteration {row.iteration} did not "
-        f"succeed (attempt {row.attempt + 1}, {row.status.lower()}): {error}."
+        f"Fine-tuning of {_name(row)} did not succeed (attempt {row.attempt + 1}, "
+        f"{row.status.lower()}): {error}."
     )
 
 

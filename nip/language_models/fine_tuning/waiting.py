@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from nip.errors import warn_user
 from nip.language_models.costs.prices import Prices
+from nip.language_models.engine.waiting import ANNOUNCED_S
 from nip.language_models.errors import AuthenticationError, LanguageModelError, UnknownModelError
 from nip.language_models.fine_tuning.backend import FineTuningBackend, RemoteJob
 from nip.language_models.fine_tuning.idempotent_creation import PollingPolicy, is_transient, retry
@@ -39,19 +40,23 @@ async def wait_for_end(
 ) -> FineTuningJobRow | None:
     """Poll a job until it has ended, with growing intervals; return None at the deadline.
 
-    Transient errors are ignored until then, and so are single refusals of the key once the status
-    was read: services and proxies sometimes refuse single requests. A wait that the service asks
-    for is kept.
+    Transient errors do not end the polling, but are announced if they go on. Single refusals of the
+    key are ignored once the status was read: services and proxies sometimes refuse single requests.
+    A wait that the service asks for is kept.
     """
     assert row.job_id is not None, row
     end = polling.now() + deadline_s
+    what = f"the fine-tuning job {row.job_id} of group {row.model_group!r}"
+    waits = polling.waits_of(f"The polling of {what}")
     number = num_refused = 0
-    was_read = False
+    was_read = is_announced = False
+    failing_since: float | None = None
     while True:
         pause_s = polling.pause_s(number)
         try:
             remote = await _look(row.job_id, backend)
             was_read, num_refused = True, 0
+            failing_since, is_announced = None, False
             row = _enter(row, remote, save)
             if row.status in FINAL:
                 return await finish(row, remote, backend, polling, save, prices)
@@ -62,7 +67,15 @@ async def wait_for_end(
         except LanguageModelError as error:
             if not is_transient(error):
                 raise
-            pause_s = max(pause_s, polling.checked_wait_s(error))
+            failing_since = polling.now() if failing_since is None else failing_since
+            if polling.now() - failing_since > ANNOUNCED_S and not is_announced:
+                is_announced = True
+                warn_user(
+                    f"The status of {what} cannot be read. It is requested again until the "
+                    f"deadline of the job: {error}"
+                )
+            waits.check(error.retry_after or 0.0, str(error))
+            pause_s = max(pause_s, error.retry_after or 0.0)
         left = end - polling.now()
         if left <= 0:
             return None

@@ -17,6 +17,7 @@ from nip.language_models.errors import (
     OverloadError,
     QuotaError,
     RateLimitError,
+    ServiceUnavailableError,
     UnknownModelError,
 )
 from nip.language_models.fine_tuning import (
@@ -317,9 +318,14 @@ def test_an_error_that_ends_the_run_leaves_a_resumable_state(tmp_path, name, err
 
 def test_a_long_outage_stops_the_run_which_can_be_resumed(tmp_path):
     service = FakeService()
-    service.fail("create_job", *[OverloadError("503")] * 8)
-    with pytest.raises(OverloadError):
+    service.fail("create_job", *[OverloadError("503")] * 1000)
+    message = "creation of the fine-tuning job of group 'verifier' after iteration 1 has failed for"
+    with (
+        pytest.warns(NipWarning, match="It is tried again until"),
+        pytest.raises(ServiceUnavailableError, match=message),
+    ):
         live_once(tmp_path, service)
+    service.faults.clear()
     assert live_once(tmp_path, service).status == "SUCCEEDED"
     assert len(service.jobs) == 1
 
@@ -346,7 +352,8 @@ def test_transient_errors_do_not_end_the_waiting(tmp_path):
     service = FakeService()
     service.fail("get_job", *[OverloadError("503"), ModelTimeoutError("slow")] * 10)
     service.fail("list_events", RateLimitError("later"))
-    assert live_once(tmp_path, service).status == "SUCCEEDED"
+    with pytest.warns(NipWarning, match="job-1 of group 'verifier' cannot be read"):
+        assert live_once(tmp_path, service).status == "SUCCEEDED"
 
 
 def test_a_job_missing_at_the_service_counts_as_failed(tmp_path):
