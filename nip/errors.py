@@ -9,6 +9,12 @@ import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_MAX_LISTED = 40
+"""Number of known names up to which a message lists all of them."""
+
+_NUM_NEAREST = 10
+"""Number of names that a message lists otherwise."""
+
 
 class NipError(Exception):
     """Base class of all errors that a user can correct."""
@@ -119,10 +125,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name closest to a misspelt one; None if no known name is close."""
-    candidates = sorted(known)
-    by_lower_case = {candidate.lower(): candidate for candidate in reversed(candidates)}
-    close = get_close_matches(name.lower(), list(by_lower_case), n=1)
-    return by_lower_case[close[0]] if close else None
+    return next(iter(_nearest(name, known, 1)), None)
+
+
+def _nearest(name: str, known: Iterable[str], number: int, cutoff: float = 0.6) -> list[str]:
+    """Return the known names closest to a misspelt one, the closest first."""
+    by_lower_case = {candidate.lower(): candidate for candidate in sorted(known, reverse=True)}
+    close = get_close_matches(name.lower(), list(by_lower_case), number, cutoff)
+    return [by_lower_case[each] for each in close]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
@@ -131,7 +141,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     parts = [f"There is no {kind} {shown(name)}."]
     if suggestion := did_you_mean(name, names):
         parts.append(suggestion)
+    listed = names if len(names) <= _MAX_LISTED else _nearest(name, names, _NUM_NEAREST, cutoff=0.0)
     # A name with a comma would read as two.
-    listed = map(repr, names) if any("," in each for each in names) else names
-    parts.append(f"Known: {', '.join(listed)}." if names else "None is known.")
+    text = ", ".join(map(repr, listed) if any("," in each for each in names) else listed)
+    if len(listed) < len(names):
+        parts.append(f"The most similar of {len(names)}: {text}.")
+    else:
+        parts.append(f"Known: {text}." if names else "None is known.")
     return " ".join(parts)

@@ -89,3 +89,12 @@ def test_a_warning_points_at_the_line_of_the_user() -> None:
 def test_known_names_with_commas_are_told_apart() -> None:
     message = unknown_name("group", "x", ["rl.lr=1, seed=2", "b"])
     assert message.endswith("Known: 'b', 'rl.lr=1, seed=2'.")
+
+
+def test_of_many_known_names_only_the_most_similar_ones_are_listed() -> None:
+    known = [*(f"sort_{number}" for number in range(50)), "strings"]
+    message = unknown_name("topic", "strngs", known)
+    start = "There is no topic 'strngs'. Did you mean 'strings'? The most similar of 51: strings, "
+    assert message.startswith(start)
+    assert message.count(",") == 9
+    assert "Known: " in unknown_name("topic", "strngs", known[:40])

@@ -26,6 +26,10 @@ MAX_MESSAGE = 1000
 MAX_DIGITS = 4000
 """Longest integer that is parsed; Python refuses to parse more digits than 4300."""
 
+_PARAMETER = re.compile(
+    r"""(?<![\w.'"/-])(?P<prefix>settings\.)?(?P<name>[a-z_]+)(?P<rule>\ must\ be)?(?![\w'"/(])"""
+)
+
 T = TypeVar("T")
 
 
@@ -191,7 +195,12 @@ def given_fields(parameters: type, options: argparse.Namespace) -> dict[str, Any
     }
 
 
-def exit_code_of(work: Callable[[], object], name: str, interrupted: str | None = None) -> int:
+def exit_code_of(
+    work: Callable[[], object],
+    name: str,
+    interrupted: str | None = None,
+    parser: argparse.ArgumentParser | None = None,
+) -> int:
     """Execute a command and report user errors in one message, without a traceback.
 
     Parameters
@@ -202,6 +211,8 @@ def exit_code_of(work: Callable[[], object], name: str, interrupted: str | None 
         Name of the command.
     interrupted : str or None
         Message after a signal that asks to stop; None: that of the table of commands.
+    parser : argparse.ArgumentParser or None
+        Parser whose options messages name, instead of the parameters that the options set.
 
     Returns
     -------
@@ -214,10 +225,27 @@ def exit_code_of(work: Callable[[], object], name: str, interrupted: str | None 
         with last_words(lambda: message), handled_signals():
             work()
     except (NipError, OSError) as error:
-        print(visible(scrub_code(f"error: {error}")), file=sys.stderr)
+        text = with_names_of_options(str(error), parser) if parser is not None else str(error)
+        print(visible(scrub_code(f"error: {text}")), file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         # A terminal shows ^C at the beginning of the line.
         print("\n" * sys.stderr.isatty() + message, file=sys.stderr)
         return exit_code_of_interruption(error)
     return 0
+
+
+def with_names_of_options(message: str, parser: argparse.ArgumentParser) -> str:
+    """Replace the names of parameters in a message by those of the options that set them.
+
+    Where a name is also an English word, only ``settings.prices`` and ``model must be`` are names.
+    """
+    options = {each.dest: each.option_strings[0] for each in parser._actions if each.option_strings}
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found["name"]
+        is_name = "_" in name or found["prefix"] or found["rule"]
+        option = options.get(name) if is_name else None
+        return found[0] if option is None else f"{option}{found['rule'] or ''}"
+
+    return _PARAMETER.sub(replaced, message)

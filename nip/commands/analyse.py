@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.run is None and not options.list:
         parser.error("name a run")
-    return exit_code_of(lambda: analyse(options), "analyse")
+    return exit_code_of(lambda: analyse(options), "analyse", parser=parser)
 
 
 def analyse(options: argparse.Namespace) -> None:

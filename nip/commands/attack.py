@@ -87,8 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exit_code : int
         0, 2 after a user error, or 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: attack(options), "attack")
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    return exit_code_of(lambda: attack(options), "attack", parser=parser)
 
 
 def attack(options: argparse.Namespace) -> None:

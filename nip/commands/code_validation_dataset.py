@@ -72,11 +72,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Create the dataset and print its statistics."""
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
     # A language model's answers are kept, which the table of commands cannot know.
     kept = "Interrupted; answers are kept: run the same command again to go on."
     interrupted = None if options.language_model is None else kept
-    return exit_code_of(lambda: create(options), "dataset code-validation", interrupted)
+    return exit_code_of(lambda: create(options), "dataset code-validation", interrupted, parser)
 
 
 def create(options: argparse.Namespace) -> None:

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if bool(options.runs) == bool(options.groups):
         both = "give either runs or groups with --group, not both"
         parser.error(both if options.runs else "give runs, or groups with --group")
-    return exit_code_of(lambda: compare(options), "compare")
+    return exit_code_of(lambda: compare(options), "compare", parser=parser)
 
 
 def compare(options: argparse.Namespace) -> None:

@@ -63,8 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Create the dataset and print its statistics."""
-    options = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: create(options), "dataset graph-isomorphism")
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    return exit_code_of(lambda: create(options), "dataset graph-isomorphism", parser=parser)
 
 
 def create(options: argparse.Namespace) -> None:

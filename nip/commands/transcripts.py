@@ -11,6 +11,7 @@ from nip.command_line.script_parser import (
     positive_integer,
     run_folder,
 )
+from nip.errors import ParameterError, shown
 
 # Everything else is imported where it is used, so that --help is fast.
 
@@ -76,6 +77,11 @@ def show(options: argparse.Namespace) -> None:
             console.print(render_transcript(transcript, stage, agent_names, raw=options.raw))
             num_shown += 1
         is_more = next(found, None) is not None
+    if not num_shown and options.datapoint is not None:
+        raise ParameterError(
+            f"No dialogue about {shown(options.datapoint)} matches. Give the id of a question of "
+            "the run, as its dialogues show it, or change the other filters."
+        )
     if not num_shown:
         console.print("No dialogue matches.")
     elif is_more:

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from nip.command_table import typed
@@ -30,7 +30,11 @@ SPLITS = ("train", "test")
 
 
 def dataset_folder(
-    data_dir: Path | str, scenario: str, dataset: str, making_command: str | None = None
+    data_dir: Path | str,
+    scenario: str,
+    dataset: str,
+    making_command: str | None = None,
+    builtin: Collection[str] = (),
 ) -> Path:
     """Find the folder of a dataset.
 
@@ -45,6 +49,8 @@ def dataset_folder(
     making_command : str, optional
         Command that the error message suggests, followed by the dataset's name and, if needed,
         ``--data-dir``. Default: that of the built-in scenario, if it has one.
+    builtin : collection of str
+        Names of further datasets of the scenario, which are no folders.
 
     Raises
     ------
@@ -57,17 +63,20 @@ def dataset_folder(
         folder = with_home(dataset)
         if folder.is_dir():
             return folder
-        raise DatasetError(
-            f"The folder {dataset!r} of a {scenario!r} dataset does not exist. Give the path of an "
-            f"existing folder, or the name of a dataset in {home}."
-        )
+        parts = [
+            f"The folder {dataset!r} of a {scenario!r} dataset does not exist.",
+            did_you_mean(dataset, builtin),
+            f"Give the path of an existing folder, or the name of a dataset in {home}.",
+        ]
+        raise DatasetError(" ".join(filter(None, parts)))
     known = dataset_names(home)
     if dataset in known:
         return home / dataset
     parts = [
         f"There is no dataset {dataset!r} of {scenario!r} in {home}.",
-        did_you_mean(dataset, known),
+        did_you_mean(dataset, [*known, *builtin]),
         f"Existing datasets: {', '.join(known)}." if known else "It has no datasets yet.",
+        f"Built in: {', '.join(builtin)}." if builtin else "",
     ]
     if making_command is None and scenario in MAKING_COMMANDS:
         making_command = typed(MAKING_COMMANDS[scenario])

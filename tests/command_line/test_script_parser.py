@@ -106,3 +106,34 @@ def test_a_terminal_shows_the_message_of_a_stopped_command_on_a_line_of_its_own(
     assert capsys.readouterr().err == f"\n{COMMANDS['attack'].when_stopped}\n"
     assert exit_code_of(work, "attack", "Half of it is stored.") == 130
     assert capsys.readouterr().err == "\nHalf of it is stored.\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("settings.max_cost must be above 0, got -1.", "--max-cost must be above 0, got -1."),
+        ("max_cost must be at least 0.", "--max-cost must be at least 0."),
+        ("Add it as settings.prices=FILE.", "Add it as --prices=FILE."),
+        (
+            "model must be a pair. The price of the model",
+            "--model must be a pair. The price of the m",
+        ),
+        ("settings.num_threads must be at least 1.", "settings.num_threads must be at least 1."),
+        (
+            "There is no file data/max_cost or 'max_cost'.",
+            "There is no file data/max_cost or 'max_c",
+        ),
+    ],
+)
+def test_messages_name_the_options_instead_of_the_parameters(
+    message: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = ScriptParser("", "")
+    for option in ("--max-cost", "--prices", "--model"):
+        parser.add_argument(option)
+
+    def fail() -> None:
+        raise ParameterError(f"2 problems:\n  - {message}")
+
+    assert exit_code_of(fail, "analyse", parser=parser) == 2
+    assert capsys.readouterr().err.startswith(f"error: 2 problems:\n  - {text}")

@@ -67,6 +67,18 @@ def test_scenarios_may_have_commands_of_their_own_or_none(data_dir: Path) -> Non
         dataset_folder(data_dir, "my_scenario", "new")
 
 
+def test_built_in_datasets_are_listed_and_suggested(data_dir: Path) -> None:
+    builtin = ("test", "lab/apps")
+    with pytest.raises(DatasetError) as caught:
+        dataset_folder(data_dir, "my_scenario", "tst", builtin=builtin)
+    assert str(caught.value) == (
+        "There is no dataset 'tst' of 'my_scenario' in data/my_scenario. Did you mean 'test'? "
+        "It has no datasets yet. Built in: test, lab/apps."
+    )
+    with pytest.raises(DatasetError, match=r"does not exist\. Did you mean 'lab/apps'. Give"):
+        dataset_folder(data_dir, "my_scenario", "lab/app", builtin=builtin)
+
+
 def test_a_missing_path_is_reported(data_dir: Path) -> None:
     with pytest.raises(DatasetError, match=r"folder './nowhere' of a .* does not exist"):
         dataset_folder(data_dir, "graph_isomorphism", "./nowhere")

@@ -51,6 +51,10 @@ def test_analysers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["played", "--analysers", "prover_holds_rule"], "Did you mean 'prover_holds_role'?"),
         (["played", "--model", "x"], "must be a provider, a colon and a name, got 'x'"),
         (["played", "--model", "opnai:x"], "There is no model provider 'opnai'."),
+        (["played", "--max-cost", "-1"], "error: --max-cost must be a finite number, above 0"),
+        (["played", "--max-rollouts", "0"], "error: --max-rollouts must be at least 1, got 0."),
+        (["played"], "set --base-url to a server that needs no key; or use the mock API: use_"),
+        (["played", "--max-cost=1", "--model=openai:x"], "give it as --prices"),
         (["played", "--iterations", "7"], "It has rollouts in: train 1, test 1."),
     ],
 )

@@ -94,6 +94,7 @@ def test_a_run_that_is_open_elsewhere_can_be_read(
     ("words", "said"),
     [
         (["palyed"], "Did you mean 'played'?"),
+        (["played", "--datapoint", "zzz"], "No dialogue about 'zzz' matches."),
         (["played", "--iteration", "4"], "It has rollouts in: train 1, test 1."),
     ],
 )

@@ -132,7 +132,8 @@ def _missing_key(spec: ModelSpec, variable: str) -> str:
     # Users sometimes pass the key itself as api_key_variable.
     return scrub(
         f"The model {spec.model_name!r} needs a key, but the environment variable {variable} is "
-        f"not set. Set it; or {way_out}; or set use_dummy_api=true to use the mock API."
+        f"not set. Set it; or {way_out}; or use the mock API: use_dummy_api=true in an "
+        "experiment, the model rehearsal:anything in an analysis."
     )
 
 

@@ -90,4 +90,5 @@ def _problems_with_dataset(scenario: str | None, dataset: str | None) -> list[st
     known = scenario_specs[scenario].builtin_datasets
     if known is None or dataset in known:
         return []
-    return [f"dataset={dataset!r}: {unknown_name(f'dataset of {scenario!r}', dataset, known)}"]
+    place = f"dataset={dataset!r} with scenario={scenario!r}"
+    return [f"{place}: {unknown_name('dataset', dataset, known)}"]

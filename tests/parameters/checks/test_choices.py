@@ -88,8 +88,8 @@ def test_built_in_choices_go_together(scenario: str, protocol: str, trainer: str
         ),
         (
             {"scenario": "toy", "dataset": "witnes"},
-            "dataset='witnes': There is no dataset of 'toy' 'witnes'. Did you mean 'witness'? "
-            "Known: cheap_talk, faults, inspection, secret_talk, witness.",
+            "dataset='witnes' with scenario='toy': There is no dataset 'witnes'. Did you "
+            "mean 'witness'? Known: cheap_talk, faults, inspection, secret_talk, witness.",
         ),
         ({"trainer": None}, "trainer must be a string, such as 'pure_text_ei'"),
         ({"scenario": 3}, "scenario must be a string, such as 'code_validation'"),

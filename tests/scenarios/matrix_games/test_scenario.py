@@ -171,7 +171,7 @@ def test_a_player_may_be_frozen_or_random(tmp_path):
         ({"protocol": "debate"}, "is a game of 2 players.*interaction_protocol='nip'"),
         ({"dataset": "chain"}, "is a game of 3 players.*interaction_protocol='debate'"),
         ({"matrix_games": {"losses": "rollouts"}}, "needs a game with actions"),
-        ({"dataset": "poker"}, "There is no dataset of 'matrix_games' 'poker'"),
+        ({"dataset": "poker"}, "with scenario='matrix_games': There is no dataset 'poker'"),
         ({"trainer": "vanilla_ppo"}, "is made of games"),
         *(
             (

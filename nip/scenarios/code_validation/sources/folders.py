@@ -8,7 +8,11 @@ from nip.scenario_base.dataset_files import SPLITS, dataset_folder, is_path, mis
 from nip.scenario_base.text.datapoint import TextDataset
 from nip.scenarios.code_validation.sources.row_files import SUFFIXES, read_rows
 from nip.scenarios.code_validation.sources.rows import make_dataset
-from nip.scenarios.code_validation.sources.source import DatasetRequest, DatasetSource
+from nip.scenarios.code_validation.sources.source import (
+    DatasetRequest,
+    DatasetSource,
+    dataset_source_registry,
+)
 from nip.utils.files import with_home
 
 SCENARIO = "code_validation"
@@ -56,7 +60,8 @@ def split_files(folder: Path, split: str) -> list[Path]:
 
 
 def _folder(request: DatasetRequest) -> Path:
-    return dataset_folder(request.data_dir, SCENARIO, request.name)
+    builtin = dataset_source_registry.names()
+    return dataset_folder(request.data_dir, SCENARIO, request.name, builtin=builtin)
 
 
 def _single_file(request: DatasetRequest) -> Path | None:

@@ -59,6 +59,13 @@ def test_a_missing_dataset_comes_with_the_command_that_makes_one(tmp_path: Path)
         FolderSource().check(request("my_programs", tmp_path))
 
 
+def test_a_misspelt_built_in_dataset_is_suggested(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"Did you mean 'test'\?.*Built in: .*test"):
+        FolderSource().check(request("tst", tmp_path))
+    with pytest.raises(DatasetError, match=r"Did you mean 'lrhammond/buggy-apps'\?"):
+        FolderSource().check(request("lrhammond/buggy-aps", tmp_path))
+
+
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
     write(tmp_path / "code_validation" / "mine" / "raw" / "train" / "data.jsonl", GOOD)
     with pytest.raises(DatasetError, match="has no test split"):
