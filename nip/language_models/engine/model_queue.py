@@ -122,16 +122,27 @@ class ModelQueue:
         self._num_probes += 1
         if self.has_answered:
             self.waits.note_unreachable(error, self._num_probes)
-        elif self._num_probes > self._options.num_connection_errors:
+        else:
+            self._note_never_reached(error)
+        self.limiter.is_probing = True
+        self._probing_since = _now()
+        self.limiter.pause(self._pause_after(self._num_probes))
+
+    def _note_never_reached(self, error: LanguageModelError) -> None:
+        last = self._options.num_connection_errors + 1
+        if self._num_probes >= last:
             raise ServiceUnavailableError(
                 f"{error} No call has been answered, and {self._num_probes} tries in a row failed."
             )
-        doublings = min(self._num_probes - 1, 40)
-        options = self._options
-        seconds = min(options.first_backoff_s * 2.0**doublings, options.max_backoff_s)
-        self.limiter.is_probing = True
-        self._probing_since = _now()
-        self.limiter.pause(seconds)
+        seconds = sum(map(self._pause_after, range(self._num_probes, last)))
+        self.waits.note_never_reached(
+            error, self.model.address, self._num_probes, last - self._num_probes, seconds
+        )
+
+    def _pause_after(self, num_probes: int) -> float:
+        """Return the seconds between a failed try to reach the service and the next one."""
+        options, doublings = self._options, min(num_probes - 1, 40)
+        return min(options.first_backoff_s * 2.0**doublings, options.max_backoff_s)
 
 
 def _now() -> float:

@@ -153,6 +153,29 @@ class ServiceWaits:
             warn_user(f"{self._model_name} has succeeded, after {_duration(seconds)}.")
         self._failing_since, self._is_failure_announced = None, False
 
+    def note_never_reached(
+        self,
+        error: LanguageModelError,
+        address: str,
+        num_probes: int,
+        num_left: int,
+        seconds_left: float,
+    ) -> None:
+        """Announce that a service was never reached, at the third try that failed."""
+        now = self._now()
+        if self._unreachable_since is None:
+            self._unreachable_since = now
+        if num_probes >= 3 and not self._is_announced:
+            self._is_announced = True
+            at = f" at {address}" if address and address not in str(error) else ""
+            tries = "Another try" if num_left == 1 else f"Another {num_left} tries"
+            warn_user(
+                f"{self._model_name}{at} has not been reached yet: {num_probes} tries in a row "
+                f"failed. {tries} will take about {_duration(seconds_left)}; Ctrl-C stops. "
+                f"{_sentence(str(error))}"
+            )
+            self._note_wait(now - self._unreachable_since, seconds_left, str(error))
+
     def note_answer(self) -> None:
         """Note that the service is reachable; announce it if an outage was announced."""
         if self._is_announced and self._unreachable_since is not None:

@@ -607,10 +607,37 @@ def test_an_outage_of_hours_stops_the_run() -> None:
 def test_a_service_that_was_never_reached_stops_the_run_after_the_retries() -> None:
     model = outage(0.0, 1e9)
     engine = engine_for(model, EngineOptions(max_concurrency=5, num_connection_errors=3))
-    found = run(complete_all(engine, 100))
+    with pytest.warns(NipWarning, match="Another try will take about 1 s"):
+        found = run(complete_all(engine, 100))
     assert {type(each) for each in found} == {ServiceUnavailableError}
     assert "4 tries in a row failed" in str(found[0])
     assert len(model.asked) == 5 + 3
+
+
+def test_a_service_that_was_never_reached_is_announced_with_the_tries_left() -> None:
+    model = FakeModel(*[unreachable()] * 11, address="http://127.0.0.1:1/v1")
+    with pytest.warns(NipWarning) as warned:
+        found = run(complete_all(engine_for(model, EngineOptions(max_concurrency=1)), 1))
+    assert {type(each) for each in found} == {ServiceUnavailableError}
+    (message,) = [str(each.message) for each in warned]
+    # 183 s: 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60.
+    assert message == (
+        "a-model at http://127.0.0.1:1/v1 has not been reached yet: 3 tries in a row failed. "
+        "Another 8 tries will take about 3 min; Ctrl-C stops. nobody listens."
+    )
+
+
+def test_a_service_that_starts_late_is_announced_and_used() -> None:
+    notes: list[object] = []
+    model = outage(0.0, 10.0)
+    engine = engine_for(model, note_wait=lambda name, wait: notes.append(wait))
+    with pytest.warns(NipWarning) as warned:
+        assert run(complete_all(engine, 1)) == [answer("fine")]
+    assert [str(each.message).partition(":")[0] for each in warned] == [
+        "a-model has not been reached yet",
+        "a-model is reachable again, after 17 s.",
+    ]
+    assert len(notes) == 2 and notes[1] is None
 
 
 def test_a_wait_of_more_than_half_a_minute_is_announced_once_with_reason_and_end() -> None:
