@@ -105,7 +105,8 @@ def _check_model(agent: TextAgent, hyper_params: HyperParameters, *, learns: boo
     if learns:
         _check_method(hyper_params)
     if agent.model.provider == REHEARSAL_PROVIDER:
-        check_mock_model(rehearsal.brain, rehearsal.brain_file)
+        learner = agent.name if learns else None
+        check_mock_model(rehearsal.brain, rehearsal.brain_file, learner=learner)
         read_fault_plan(rehearsal.faults, rehearsal.fault_rate, hyper_params.seed)
         return
     check_access(agent.model)

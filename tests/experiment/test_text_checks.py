@@ -104,6 +104,16 @@ def test_a_brain_file_that_is_not_there_is_named() -> None:
         check(make_text_params(rehearsal={"brain_file": "no_rules.yaml"}))
 
 
+@pytest.mark.filterwarnings("ignore:No agent learns:nip.errors.NipWarning")
+def test_a_mock_model_that_cannot_be_trained_is_refused_where_somebody_learns() -> None:
+    rehearsal = {"brain": "local", "brain_file": "no_folder"}
+    with pytest.raises(ParameterError, match=r"rehearsal\.brain='local'.*'prover' learns"):
+        check(make_text_params(rehearsal=rehearsal))
+    for frozen in ({"rl": {"num_iterations": 1}}, {"every_agent": {"freeze_agent": True}}):
+        with pytest.raises(NipError, match="no_folder"):
+            check(make_text_params(rehearsal=rehearsal, **frozen))
+
+
 def test_a_missing_dataset_is_told_with_the_way_to_get_it() -> None:
     params = make_text_params().with_changes({"dataset": "my_programs"})
     with pytest.raises(NipError, match=r"my_programs[\s\S]*create_cv_dataset\.py"):

@@ -23,6 +23,8 @@ class LocalMockModel(MockModel):
     Apart from adapters it is the same model, whatever the client names. It cannot be trained.
     """
 
+    is_trainable = False
+
     def __init__(self, file: str | None = None) -> None:
         if file is None:
             raise ParameterError(

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from nip.language_models.chat import ChatMessage, FinishReason, Sampling
 
@@ -69,6 +69,9 @@ class MockModel(ABC):
     file : str, optional
         File or folder of the model; None uses its default.
     """
+
+    is_trainable: ClassVar[bool] = True
+    """Whether the model can be trained; an experiment in which it would be is refused otherwise."""
 
     def __init__(self, file: str | None = None) -> None:
         self.file = file

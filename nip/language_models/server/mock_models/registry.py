@@ -24,6 +24,16 @@ def build_mock_model(name: str, file: str | None = None) -> MockModel:
         ) from error
 
 
-def check_mock_model(name: str, file: str | None = None) -> None:
-    """Check that a mock model can be built. Raises the errors of ``build_mock_model``."""
+def check_mock_model(name: str, file: str | None = None, *, learner: str | None = None) -> None:
+    """Check that a mock model of an experiment can be built, and trained if an agent learns.
+
+    Raise the errors of ``build_mock_model``, or ``ParameterError`` if the model cannot be trained.
+    ``learner`` is the name of an agent that learns.
+    """
+    if learner is not None and not mock_model_registry.get(name).is_trainable:
+        raise ParameterError(
+            f"rehearsal.brain={name!r} is a model that cannot be trained, but the agent "
+            f"{learner!r} learns. Set freeze_agent=true for it, or rl.num_iterations=1, or "
+            "choose rehearsal.brain='dialogue'."
+        )
     build_mock_model(name, file)
