@@ -137,7 +137,8 @@ class Engine:
             num_answers=self._num_answers,
             num_from_journal=self._books.num_from_journal,
             num_from_cache=self._books.num_from_cache,
-            num_under_way=len(self._under_way),
+            # The set keeps a task until the turn of the event loop after its end.
+            num_under_way=sum(not task.done() for task in self._under_way),
             num_retries=dict(sorted(self._retries.items())),
             num_failures=dict(sorted(self._failures.items())),
             usage=self.usage_tracker.total.usage,

@@ -431,6 +431,15 @@ def test_a_bug_in_a_model_is_not_taken_for_a_failed_rollout() -> None:
     assert engine.stats.num_under_way == 0
 
 
+def test_an_answer_that_has_arrived_is_not_counted_as_under_way() -> None:
+    async def ask() -> int:
+        async with engine_for(FakeModel(answer("fine"))) as engine:
+            await engine.complete(call())
+            return engine.stats.num_under_way
+
+    assert run(ask()) == 0
+
+
 def test_the_order_of_answers_does_not_depend_on_concurrency() -> None:
     def play(concurrency: int) -> list[Completion | BaseException]:
         errors = [ModelConnectionError("cut"), OverloadError("busy")]
