@@ -11,7 +11,7 @@ from nip.sweeps.cells import Cell, CellBuilder, describe_values
 from nip.sweeps.launcher import launcher_registry
 from nip.sweeps.optuna_search import OptunaSearch, check_metric
 from nip.sweeps.space import Values, corners, grid, random_combinations
-from nip.sweeps.supervisor import CellProgress, Supervisor
+from nip.sweeps.supervisor import Supervisor
 from nip.sweeps.sweep_file import SweepParameters
 from nip.sweeps.sweep_folder import SUFFIX, SweepFolder
 from nip.sweeps.view import SweepView
@@ -21,7 +21,7 @@ EXIT_FAILED = 1
 """Exit code if cells have failed."""
 
 EXIT_BUDGET = 2
-"""Exit code if the budget is spent."""
+"""Exit code if the budget of the sweep or that of a run is spent."""
 
 STOPPING = "all runs save and end. The same command continues."
 
@@ -135,10 +135,9 @@ def _check_budget_is_meant(cells: Sequence[Cell]) -> None:
 
 
 def _exit_code(supervisor: Supervisor) -> int:
+    statuses = {progress.status for progress in supervisor.cells}
     if supervisor.is_budget_spent:
         return EXIT_BUDGET
-    return EXIT_FAILED if any(map(_is_failed, supervisor.cells)) else 0
-
-
-def _is_failed(progress: CellProgress) -> bool:
-    return progress.status == "failed"
+    if "failed" in statuses:
+        return EXIT_FAILED
+    return EXIT_BUDGET if "out of budget" in statuses else 0

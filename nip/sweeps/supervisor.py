@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from nip.errors import shortened
-from nip.language_models.errors import SharedBudgetExceededError
+from nip.language_models.errors import BudgetExceededError, SharedBudgetExceededError
 from nip.sweeps.cell_state import CellState, read_state_of_cell
 from nip.sweeps.cells import Cell
 from nip.sweeps.launcher import Job, Launcher, Task
 from nip.sweeps.sweep_folder import SweepFolder
 from nip.utils.stop_signals import EXIT_INTERRUPTED, EXIT_RESUME, SIGNALS
 
-CellStatus = Literal["waiting", "running", "in use", "completed", "failed", "stopped"]
+CellStatus = Literal[
+    "waiting", "running", "in use", "completed", "failed", "out of budget", "stopped"
+]
 
 _MAX_MESSAGE = 400
 _HEADER = "$ "
@@ -38,7 +40,7 @@ class CellProgress:
     """What the sweep knows of it."""
 
     message: str = ""
-    """Why it failed."""
+    """Why it failed, or that its budget is spent."""
 
     seconds: float = 0.0
     """How long its processes took that were started by this sweep process."""
@@ -64,7 +66,7 @@ class Watcher(Protocol):
 
 
 class Supervisor:
-    """Executes cells until each is completed or has failed.
+    """Executes cells until each is completed, has failed or is out of budget.
 
     Completed runs are left alone. Runs that another process has open are waited for. A cell whose
     process was asked to stop by somebody else is resumed.
@@ -120,6 +122,10 @@ class Supervisor:
             self._watcher.update(self.cells)
             if not self._is_done(added):
                 time.sleep(self._launcher.poll_s)
+        for progress in added:
+            if progress.status == "waiting" and _is_out_of_budget(progress.state):
+                # By an earlier sweep process, and not tried again by this one.
+                progress.status = "out of budget"
         self._watcher.update(self.cells)
         return added
 
@@ -200,7 +206,8 @@ class Supervisor:
             progress.message = stored or message or f"it ended with exit code {code}"
             if progress.message.startswith(SharedBudgetExceededError.__name__):
                 self.is_budget_spent = True
-            self._end(progress, "failed", exit_code=code)
+            is_failure = not _is_out_of_budget(state)
+            self._end(progress, "failed" if is_failure else "out of budget", exit_code=code)
 
     def _end(self, progress: CellProgress, status: CellStatus, **details: int) -> None:
         progress.status = status
@@ -223,7 +230,14 @@ class Supervisor:
 def _urgency(progress: CellProgress) -> int:
     """Return the place in the queue: what was begun is finished first, and frees its budget."""
     order = {"in use": 0, "interrupted": 1, "new": 2, "failed": 3, "completed": 4}
-    return order[progress.state.status]
+    state = progress.state
+    return order["interrupted" if _is_out_of_budget(state) else state.status]
+
+
+def _is_out_of_budget(state: CellState) -> bool:
+    """Tell whether a budget has stopped a run, that of the sweep or its own."""
+    names = tuple(each.__name__ for each in (BudgetExceededError, SharedBudgetExceededError))
+    return state.status == "failed" and (state.error or "").startswith(names)
 
 
 def _asks_to_resume(code: int) -> bool:

@@ -73,11 +73,13 @@ class SweepView:
             self._live.update(self._table(cells), refresh=True)
 
     def report(self, progress: CellProgress) -> None:
-        """Print a line about a cell: failures in any case, the rest where no table is shown."""
+        """Print a line about a cell: bad ends in any case, the rest where no table is shown."""
         cell, status = progress.cell, progress.status
         if status == "failed":
             log = f"its output is in the folder logs of {self._name}.sweep"
             self._print(f"{cell.run_id} failed: {progress.message} ({log})", "red")
+        elif status == "out of budget":
+            self._print(f"{cell.run_id} is out of budget: {progress.message}", "yellow")
         elif not self.console.is_terminal:
             words = {"running": "started", "waiting": "was interrupted, and will be resumed"}
             self._print(f"{cell.run_id} {words.get(status, status)}")

@@ -218,10 +218,40 @@ def test_nothing_is_started_once_the_budget_is_spent(folder: SweepFolder) -> Non
     launcher = ScriptedLauncher(
         folder.path, a=[(overspend, 2, "")], b=[(complete, 0, "")], c=[(complete, 0, "")]
     )
-    supervisor, _ = supervise(folder, launcher)
+    supervisor, watching = supervise(folder, launcher)
     assert launcher.started == ["a"]
     assert supervisor.is_budget_spent
-    assert statuses(supervisor) == {"a": "failed", "b": "waiting", "c": "waiting"}
+    assert statuses(supervisor) == {"a": "out of budget", "b": "waiting", "c": "waiting"}
+    assert watching.said[-1] == (
+        "a",
+        "out of budget",
+        "SharedBudgetExceededError: All runs together",
+    )
+
+
+def test_cells_that_the_budget_stopped_are_resumed_before_new_ones_and_keep_their_status(
+    folder: SweepFolder,
+) -> None:
+    overspent = [(overspend, 2, "")]
+    launcher = ScriptedLauncher(folder.path, b=overspent, c=overspent)
+    supervisor, _ = supervise(folder, launcher, workers=2)
+    assert statuses(supervisor) == {"b": "out of budget", "c": "out of budget"}
+    again = ScriptedLauncher(folder.path, a=[(complete, 0, "")], b=overspent, c=[])
+    supervisor, _ = supervise(folder, again)
+    assert again.started == ["b"]
+    assert statuses(supervisor) == {"a": "waiting", "b": "out of budget", "c": "out of budget"}
+
+
+def test_a_run_that_has_spent_its_own_budget_has_not_failed_and_the_others_go_on(
+    folder: SweepFolder,
+) -> None:
+    def spend_all(run: Run) -> None:
+        run.finish("failed", "BudgetExceededError: The run has spent $1")
+
+    launcher = ScriptedLauncher(folder.path, a=[(spend_all, 2, "")], b=[(complete, 0, "")])
+    supervisor, _ = supervise(folder, launcher)
+    assert not supervisor.is_budget_spent
+    assert statuses(supervisor) == {"a": "out of budget", "b": "completed"}
 
 
 def test_a_stop_is_sent_once_to_each_cell_and_nothing_is_started(folder: SweepFolder) -> None:

@@ -63,3 +63,16 @@ def test_names_are_whole_in_a_narrow_terminal(working_folder: Path) -> None:
     text = shown([CellProgress(cell, CellState("new"), "running")], workers=1, width=40)
     rows = [line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")]
     assert "".join(rows) == cell.run_id
+
+
+def test_a_cell_that_the_budget_stopped_is_not_called_failed(working_folder: Path) -> None:
+    (cell,) = cells_of(1)
+    output = io.StringIO()
+    progress = CellProgress(cell, CellState("failed", cost=0.03), "out of budget", "All is spent")
+    with SweepView("s", 1, console=Console(file=output, width=200)) as view:
+        view.report(progress)
+        view.print_summary([progress])
+    text = output.getvalue()
+    assert f"{cell.run_id} is out of budget: All is spent" in text
+    assert "1 cells, 1 out of budget" in text
+    assert "failed" not in text
