@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nip.errors import ParameterError
 from nip.language_models.server.tables import (
@@ -14,6 +15,7 @@ from nip.language_models.server.tables import (
 )
 from nip.utils.files import kind_of_special_file
 from nip.utils.sqlite_errors import ReadableErrors, disk_errors
+from nip.utils.sqlite_locks import BUSY_TIMEOUT_MS, LockWait
 
 LAYOUT_VERSION = 1
 
@@ -98,16 +100,34 @@ class EndpointState:
         self._connection.close()
 
 
+class _WaitingConnection(sqlite3.Connection):
+    """A connection whose statements wait while another program has locked the file."""
+
+    lock_wait: LockWait | None = None
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Execute a statement; wait for the lock, which an open transaction holds already."""
+        execute = super().execute
+        if self.lock_wait is None or (self.in_transaction and sql != "COMMIT"):
+            return execute(sql, parameters)
+        return self.lock_wait(lambda: execute(sql, parameters))
+
+
 def _open(path: str | None) -> sqlite3.Connection:
     try:
         # A server may run the application in another thread than the one that created it. All
         # access is from coroutines of one event loop, so it is never concurrent.
         connection = sqlite3.connect(
-            path or ":memory:", isolation_level=None, check_same_thread=False
+            path or ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_WaitingConnection,
         )
         try:
             with disk_errors(path or ":memory:"):
                 _prepare(connection, path)
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+                connection.lock_wait = LockWait(path or ":memory:")
         except BaseException:
             connection.close()
             raise

@@ -1,14 +1,19 @@
 """The state of the mock API survives in its file."""
 
 import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import openai
 import pytest
 
-from nip.errors import ParameterError
+from nip.errors import NipWarning, ParameterError
+from nip.language_models.server import state as server_state
 from nip.language_models.server.chat_request import ChatRequest, chat_digest
 from nip.language_models.server.state import EndpointState
+from nip.utils import sqlite_locks
 from tests.language_models.server.clients import MODEL, ask, text_of, use
 from tests.language_models.server.training_data import upload, wait_for
 
@@ -117,3 +122,32 @@ def test_foreign_files_are_left_unchanged(tmp_path: Path, prepare, message: str)
 def test_the_folder_of_the_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="Create it"):
         EndpointState(str(tmp_path / "missing" / "endpoint.db"))
+
+
+def increment(state: EndpointState) -> None:
+    state.counters.increment("kind", "name")
+
+
+def increment_in_transaction(state: EndpointState) -> None:
+    with state.transaction():
+        increment(state)
+
+
+@pytest.mark.parametrize("write", [increment, increment_in_transaction])
+def test_a_locked_state_file_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[EndpointState], None]
+) -> None:
+    monkeypatch.setattr(sqlite_locks, "_ANNOUNCED_S", 0.02)
+    monkeypatch.setattr(server_state, "BUSY_TIMEOUT_MS", 1)
+    path = tmp_path / "endpoint.db"
+    with (
+        closing(EndpointState(str(path))) as state,
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        releasing = threading.Timer(0.2, other.execute, ["ROLLBACK"])
+        releasing.start()
+        with pytest.warns(NipWarning, match=r"endpoint\.db (has been locked|can be written)"):
+            write(state)
+        releasing.join()
+        assert state.counters.increment("kind", "name") == 2
