@@ -8,6 +8,7 @@ from nip.errors import ParameterError, ProtocolError, shown
 from nip.protocols.handler import ProtocolHandler
 from nip.registry import Registry
 from nip.scenario_base.text.agent_spec import TextAgentSpec
+from nip.scenario_base.text.agent_spec_check import problem_with_types
 
 MakeSpecs = Callable[[ProtocolHandler], Mapping[str, TextAgentSpec]]
 """Returns the specs of a protocol's agents; its parameters are in ``protocol.hyper_params``."""
@@ -44,7 +45,8 @@ def make_agent_specs(scenario: str, protocol: ProtocolHandler) -> dict[str, Text
     ParameterError
         If no specs are registered for this scenario and protocol.
     ProtocolError
-        If the registered function returns no specs, or gives them a field that does not exist.
+        If the registered function returns no specs, or gives them a field that does not exist or
+        a value of a wrong type.
     """
     key = f"{scenario}/{protocol.name}"
     if key not in agent_spec_registry:
@@ -88,4 +90,7 @@ def _checked(
             f"{function} must return a dictionary from the names of the agents to a TextAgentSpec "
             f"each, got {shown(specs)}."
         )
+    for agent, spec in specs.items():
+        if (wrong := problem_with_types(spec)) is not None:
+            raise ProtocolError(f"{function} makes a TextAgentSpec for {agent!r} with {wrong}.")
     return specs

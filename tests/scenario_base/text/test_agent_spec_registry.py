@@ -46,6 +46,15 @@ def test_specs_come_in_the_order_of_the_protocol() -> None:
         (lambda: {"prover": TextAgentSpec()}, "missing.*'shown_name'"),
         (lambda: None, "must return a dictionary.*got None"),
         (lambda: {"prover": "A"}, "must return a dictionary"),
+        (lambda: {"prover": TextAgentSpec(shown_name=None)}, "shown_name=None.*a string"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", headers={"main": 1})}, "headers={'main"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", headers=None)}, "headers=None"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", is_anonymous="no")}, "True or False"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", last_turn_note=None)}, "for no note"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", own_past="all")}, "by_channel"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", stance="accept")}, "0, 1 or None"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", prompt=b"")}, "a string or None"),
+        (lambda: {"prover": TextAgentSpec(shown_name="A", sees="question")}, "sees='question'"),
     ],
 )
 def test_specs_that_are_wrong_say_what_is_expected(make, message: str) -> None:
