@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from nip.errors import ParameterError
+import numpy as np
+
+from nip.errors import ParameterError, shown
 from nip.language_models.chat import ChatMessage, Completion, ModelSpec, Sampling
 from nip.language_models.engine.call import Call
 from nip.language_models.engine.engine import Engine
@@ -61,7 +63,9 @@ class Analysis:
         if not self.analyser.applies(self.subject):
             return self._row("not_applicable")
         if isinstance(self.analyser, ComputedAnalyser):
-            return self._row(_finding(self.analyser.compute(self.subject)))
+            return self._row(
+                _finding(self.analyser, "compute", self.analyser.compute(self.subject))
+            )
         if not isinstance(self.analyser, ModelAnalyser):
             raise ParameterError(
                 f"The analyser {self.analyser.name!r} must be a ModelAnalyser or a "
@@ -83,7 +87,7 @@ class Analysis:
             text = completion.text
             is_yes = analyser.read(text)
             if is_yes is not None:
-                return self._row(_finding(is_yes), text, attempt)
+                return self._row(_finding(analyser, "read", is_yes), text, attempt)
             messages = [
                 *messages,
                 ChatMessage(role="assistant", content=text.strip() or "(no answer)"),
@@ -137,5 +141,11 @@ def model_of(analyser: Analyser, model: ModelSpec) -> str:
     return f"{model.provider}:{model.model_name}" if is_asked else ""
 
 
-def _finding(is_yes: bool) -> Finding:
+def _finding(analyser: Analyser, method: str, is_yes: object) -> Finding:
+    if not isinstance(is_yes, bool | np.bool_):
+        also = " or None" if method == "read" else ""
+        raise ParameterError(
+            f"{method} of the analyser {analyser.name!r} must return True, False{also}, got "
+            f"{shown(is_yes)}. Return a bool."
+        )
     return "yes" if is_yes else "no"

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
+from nip.errors import ParameterError
 from nip.language_models.chat import Completion, ModelSpec, TokenUsage
 from nip.language_models.errors import BadRequestError, LanguageModelError, ModelTimeoutError
 from nip.rollout_analysis.analyser import Analyser, ComputedAnalyser, ModelAnalyser
@@ -62,6 +64,22 @@ def analysis_of(analyser: Analyser) -> Analysis:
 
 def answer(analyser: Analyser, engine: ScriptedEngine):
     return asyncio.run(analysis_of(analyser).answer(engine))
+
+
+@pytest.mark.parametrize("value", [None, "no", 0])
+def test_an_answer_that_is_no_bool_is_refused(monkeypatch, value):
+    monkeypatch.setattr(Computes, "compute", lambda _self, _subject: value)
+    message = f"compute of the analyser 'computes' must return True, False, got {value!r}"
+    with pytest.raises(ParameterError, match=message):
+        answer(Computes(), ScriptedEngine())
+    monkeypatch.setattr(Asks, "read", lambda _self, _answer: "yes")
+    with pytest.raises(ParameterError, match=r"read of the analyser 'asks' .* or None, got 'yes'"):
+        answer(Asks(), ScriptedEngine("yes"))
+
+
+def test_an_answer_of_numpy_counts(monkeypatch):
+    monkeypatch.setattr(Computes, "compute", lambda _self, _subject: np.bool_(True))
+    assert answer(Computes(), ScriptedEngine()).finding == "yes"
 
 
 def test_a_readable_answer_takes_one_call():
