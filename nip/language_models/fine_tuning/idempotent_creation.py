@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import count
 from typing import TypeVar
 
 from nip.language_models.engine.waiting import ServiceWaits
@@ -117,38 +116,69 @@ async def create_idempotently(
         If the service limits requests, is overloaded or does not answer for longer than
         ``polling.max_wait_s``, or after eight errors of other kinds, such as malformed answers.
     """
-    waits, num_odd = polling.waits_of(what), 0
-    for number in count():
+    retries, num_odd = _Retries(polling, what), 0
+    while True:
+        answer = await _look_up(find, polling, retries) if may_exist else None
         try:
-            answer = await _look_up(find, polling) if may_exist else None
             if answer is None:
                 answer = await create()
-            waits.note_success()
-            return answer
         except LanguageModelError as error:
-            if not is_transient(error):
-                raise
             # A refusal for the rate limit (PAUSE_MODEL) proves that nothing was created; after any
             # other transient error the object may exist.
             may_exist = may_exist or error.policy is ErrorPolicy.RETRY
-            num_odd += not isinstance(error, _OUTAGES)
-            if num_odd >= _NUM_TRIES:
-                raise ServiceUnavailableError(
-                    f"{what} has failed {number + 1} times: {error} Everything is saved: start the "
-                    "run again to try it again."
-                ) from None
-            waits.note_failure(error)
-            await polling.wait(number, error, waits)
-    raise AssertionError("unreachable")
+            num_odd += _is_odd(error)
+            await retries.after(error, num_odd)
+        else:
+            retries.waits.note_success()
+            return answer
+
+
+class _Retries:
+    """Waits after the failures of a creation and of the searches before it."""
+
+    def __init__(self, polling: PollingPolicy, what: str) -> None:
+        self.waits = polling.waits_of(what)
+        self._polling, self._what = polling, what
+        self._num_failures = 0
+
+    async def after(self, error: LanguageModelError, num_odd: int) -> None:
+        """Wait after a failure; raise an error if there is no further try.
+
+        ``num_odd`` is the number of errors of the same request that were no outage.
+        """
+        if not is_transient(error):
+            raise error
+        self._num_failures += 1
+        if num_odd >= _NUM_TRIES:
+            raise ServiceUnavailableError(
+                f"{self._what} has failed {self._num_failures} times: {error} Everything is saved: "
+                "start the run again to try it again."
+            ) from None
+        self.waits.note_failure(error)
+        await self._polling.wait(self._num_failures - 1, error, self.waits)
 
 
 async def _look_up(
-    find: Callable[[], Awaitable[Answer | None]], polling: PollingPolicy
+    find: Callable[[], Awaitable[Answer | None]], polling: PollingPolicy, retries: _Retries
 ) -> Answer | None:
     for factor in _LOOK_UP_AFTER:
         if factor:
             await polling.sleep(factor * polling.poll_s)
-        found = await find()
+        found = await _search(find, retries)
         if found is not None:
             return found
     return None
+
+
+async def _search(find: Callable[[], Awaitable[Answer | None]], retries: _Retries) -> Answer | None:
+    num_odd = 0
+    while True:
+        try:
+            return await find()
+        except LanguageModelError as error:
+            num_odd += _is_odd(error)
+            await retries.after(error, num_odd)
+
+
+def _is_odd(error: LanguageModelError) -> bool:
+    return not isinstance(error, _OUTAGES)

@@ -109,6 +109,21 @@ def test_eight_answers_that_make_no_sense_are_enough():
     assert len(maker.faults) == 12
 
 
+def test_each_search_has_eight_tries_of_its_own_when_answers_make_no_sense():
+    maker = Maker(["before"])
+    answers = [*[MalformedAnswerError("what?")] * 5, None] * 4
+
+    async def find():
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    polling = FakeTime().polling(poll_s=0.1)
+    work = create_idempotently(maker.make, find, polling, may_exist=False, what=WHAT)
+    assert asyncio.run(work) == "thing-0"
+    assert (maker.made, answers) == (["thing-0"], [])
+
+
 def test_a_search_that_fails_is_repeated():
     maker, time = Maker(["after"]), FakeTime()
     faults = [OverloadError("503")] * 20
