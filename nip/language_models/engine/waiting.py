@@ -145,13 +145,15 @@ class ServiceWaits:
                 f"{self._model_name} has failed for {_duration(seconds)}. It is tried again until "
                 f"{_time_in(left)} at most: {_sentence(str(error))}"
             )
+            self._note_wait(seconds, left, str(error))
 
     def note_success(self) -> None:
-        """Announce that a request has succeeded, if its failures were announced."""
+        """Note that a request has succeeded; announce it if its failures were announced."""
         if self._is_failure_announced and self._failing_since is not None:
             seconds = self._now() - self._failing_since
             warn_user(f"{self._model_name} has succeeded, after {_duration(seconds)}.")
         self._failing_since, self._is_failure_announced = None, False
+        self._end_note()
 
     def note_never_reached(
         self,
@@ -182,6 +184,9 @@ class ServiceWaits:
             seconds = self._now() - self._unreachable_since
             warn_user(f"{self._model_name} is reachable again, after {_duration(seconds)}.")
         self._unreachable_since, self._is_announced = None, False
+        self._end_note()
+
+    def _end_note(self) -> None:
         if self._is_noted and self._note is not None:
             self._is_noted = False
             self._note(self._model_name, None)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nip.language_models.engine.waiting import ServiceWaits
+from nip.language_models.engine.waiting import NoteWait, ServiceWaits
 from nip.language_models.errors import (
     ErrorPolicy,
     LanguageModelError,
@@ -44,6 +44,9 @@ class PollingPolicy:
     max_wait_s: float = 3600.0
     """Longest wait for a service in seconds; if more is necessary, the run stops."""
 
+    note_wait: NoteWait | None = None
+    """Called when a wait is announced, and when it is over."""
+
     def pause_s(self, number: int) -> float:
         """Return the seconds to wait after the request with this number, counted from 0."""
         # The exponent is bounded, because a job may be polled often enough to overflow a float.
@@ -63,7 +66,7 @@ class PollingPolicy:
 
     def waits_of(self, what: str) -> ServiceWaits:
         """Return the waits of a request, which is named in the messages."""
-        return ServiceWaits(what, self.max_wait_s, self.now)
+        return ServiceWaits(what, self.max_wait_s, self.now, self.note_wait)
 
 
 def is_transient(error: LanguageModelError) -> bool:

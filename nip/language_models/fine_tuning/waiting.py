@@ -57,6 +57,7 @@ async def wait_for_end(
             remote = await _look(row.job_id, backend)
             was_read, num_refused = True, 0
             failing_since, is_announced = None, False
+            waits.note_success()
             row = _enter(row, remote, save)
             if row.status in FINAL:
                 return await finish(row, remote, backend, polling, save, prices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from nip.experiment_settings import ExperimentSettings
@@ -28,6 +29,7 @@ from nip.scenario_base.text.agent import REHEARSAL_PROVIDER
 from nip.scenario_base.text.shared_model_group import PureTextSharedModelGroup
 from nip.seeding import stable_seed
 from nip.trainers.core.callback import Event
+from nip.trainers.text.service_waits import forget_waits, note_wait
 from nip.trainers.text.stored_rollouts import StoredRollouts
 from nip.trainers.text.training_bill import TrainingBill
 from nip.utils.nested_array_dict import NestedArrayDict
@@ -171,6 +173,7 @@ class FineTuningManager:
         return self._backend.poll_s or self._settings.poll_seconds
 
     def _runner(self, backends: Mapping[str, FineTuningBackend]) -> JobRunner:
+        forget_waits(self._run)
         return JobRunner(
             self._run.run_id,
             self._run.folder,
@@ -185,6 +188,7 @@ class FineTuningManager:
             PollingPolicy(
                 self._poll_s(backends),
                 max_wait_s=60 * self._settings.max_wait_minutes,
+                note_wait=partial(note_wait, self._run),
             ),
             read_prices(self._settings.prices),
             self.training_bill.reserve,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from nip.language_models.engine.cache import ResponseCache
 from nip.language_models.engine.engine import Engine
 from nip.language_models.engine.options import EngineOptions
 from nip.language_models.engine.stats import EngineStats
-from nip.language_models.engine.waiting import ServiceWait
 from nip.language_models.provider_registry import ConnectionContext
 from nip.run_store import RolloutPhase, Run
-from nip.run_store.database.bill import USAGE_KEY, WAITS_KEY
+from nip.run_store.database.bill import USAGE_KEY
 from nip.scenario_base.text.rollout import Rollout, RolloutPlan
+from nip.trainers.text.service_waits import forget_waits, note_wait
 from nip.trainers.text.stage_limits import (
     AllRolloutsFailedError,
     StageLimits,
@@ -92,8 +93,7 @@ class RolloutSampler:
         if not is_missing and self._run.get_state(_OPEN_STAGE_KEY) != stage:
             return
         self._run.set_state(_OPEN_STAGE_KEY, stage)
-        if self._run.get_state(WAITS_KEY):  # Of a process that was killed meanwhile.
-            self._run.set_state(WAITS_KEY, {})
+        forget_waits(self._run)
         tally = StageTally(limits or self._limits, len(plans) * num_positions)
         for _, rollouts in self._by_plan(phase, iteration, num_positions):
             tally.add_plan(rollouts, num_positions)
@@ -132,7 +132,7 @@ class RolloutSampler:
                 journal=self._run.journal,
                 usage_tracker=self._usage_tracker,
                 cache=cache,
-                note_wait=self._note_wait,
+                note_wait=partial(note_wait, self._run),
             ) as engine:
                 for plan in missing:
                     engine.recount(plan.key_prefix)
@@ -180,14 +180,6 @@ class RolloutSampler:
                 self._run.journal.forget(prefix, kept)
                 self._usage_tracker.commit(prefix)
             self._save_usage()
-
-    def _note_wait(self, model_name: str, wait: ServiceWait | None) -> None:
-        """Store that the run waits for a service, for those who look at it meanwhile."""
-        waits = self._run.get_state(WAITS_KEY, {})
-        kept = {name: each for name, each in waits.items() if name != model_name}
-        self._run.set_state(
-            WAITS_KEY, kept if wait is None else {**kept, model_name: wait.to_dict()}
-        )
 
     def _save_usage(self) -> None:
         self._run.set_state(USAGE_KEY, self._usage_tracker.snapshot())

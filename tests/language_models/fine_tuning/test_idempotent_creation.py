@@ -1,6 +1,7 @@
 """Objects are created once, although requests fail."""
 
 import asyncio
+import dataclasses
 import re
 
 import pytest
@@ -83,6 +84,19 @@ def test_a_long_outage_is_waited_for_and_announced_once(last):
     )
     assert re.match(r"The upload has succeeded, after (2|3)\d min", str(warned[1].message))
     assert len(warned) == 2
+
+
+def test_a_long_outage_is_noted_until_it_is_over():
+    maker, time, noted = Maker(["limit"] * 9), FakeTime(), []
+
+    def note(what, wait):
+        noted.append((what, None if wait is None else wait.reason))
+
+    polling = dataclasses.replace(time.polling(), note_wait=note)
+    work = create_idempotently(maker.make, maker.find, polling, may_exist=False, what=WHAT)
+    with pytest.warns(NipWarning, match="The upload has"):
+        asyncio.run(work)
+    assert noted == [("The upload", "later"), ("The upload", None)]
 
 
 def test_an_outage_longer_than_the_longest_wait_stops_the_run():
