@@ -263,7 +263,7 @@ def trees(draw: st.DrawFn) -> HyperParameters:
     modules = groups["local_training"].get("lora_target_modules", ())
     if not all(module.strip() for module in modules):
         del groups["local_training"]["lora_target_modules"]
-    if is_text:
+    if is_text or scenario == "matrix_games":
         groups["protocol_common"].pop("zero_knowledge", None)
     if groups["protocol_common"].get("zero_knowledge"):
         groups["opponent_pool"].pop("agents", None)
