@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import accumulate
 
@@ -26,7 +26,9 @@ def native_kernels(is_wanted: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        _is_wanted.reset(token)
+        # If it is never left, the generator is closed at any time, where there is nothing to undo.
+        with suppress(ValueError):
+            _is_wanted.reset(token)
 
 
 def kernels_for(tensors: Sequence[Tensor]) -> ctypes.CDLL | None:

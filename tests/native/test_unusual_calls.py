@@ -186,3 +186,19 @@ def test_threads_choose_for_themselves() -> None:
         thread.join()
         assert kernels_for([torch.zeros(1)]) is not None
     assert found == [None]
+
+
+def test_a_choice_that_is_never_undone_disturbs_no_other_thread() -> None:
+    kept: list[object] = []
+
+    def choose() -> None:
+        choice = native_kernels(False)
+        choice.__enter__()
+        kept.append(choice)
+
+    thread = Thread(target=choose)
+    thread.start()
+    thread.join()
+    # Unraisable exceptions are errors in tests.
+    kept.clear()
+    assert kernels_for([torch.zeros(1)]) is not None

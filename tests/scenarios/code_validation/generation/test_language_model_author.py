@@ -235,7 +235,7 @@ def test_a_budget_holds_and_answers_are_paid_once_over_several_starts(
     arguments += ["--problems", "run_lengths", "days_left_in_year"]
     arguments += ["--language-model", "scripted:any:function", "--prices", "prices.yaml"]
     assert main([*arguments, "--max-cost", "0.5"]) == 2
-    assert "max_cost is $0.5" in capsys.readouterr().err
+    assert "max-cost is $0.5" in capsys.readouterr().err
     # The second answer of 10 cents would leave less than 40 cents for the next one.
     assert asked.total() == 2
     assert not Path("data/code_validation/mine").exists()
