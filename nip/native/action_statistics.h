@@ -10,16 +10,19 @@ struct ActionKind {
     int64_t channels, positions, symbols;
 };
 
-// Logits of one position, less the largest of them: of large numbers, only differences are exact.
-// They are filled up to a whole number of vectors by some that are impossible.
+// Logits of one position, filled up to a whole number of vectors by some that are impossible. Only
+// differences of large numbers are exact, so that these are taken relative to the largest.
 struct Logits {
     Buffer x;
+    float largest = 0.0f;
     explicit Logits(int64_t symbols) : x(padded(symbols)) {}
     void read(const float* from, int64_t symbols) {
-        float largest = from[0];
+        largest = from[0];
         for (int64_t s = 1; s < symbols; ++s) largest = from[s] > largest ? from[s] : largest;
-        for (int64_t s = 0; s < symbols; ++s) x[s] = from[s] - largest;
-        std::fill(x.begin() + symbols, x.end(), -200.0f);
+        const float level = std::fabs(largest) < 64.0f ? 0.0f : largest;
+        for (int64_t s = 0; s < symbols; ++s) x[s] = from[s] - level;
+        largest -= level;
+        std::fill(x.begin() + symbols, x.end(), largest - 200.0f);
     }
 };
 
@@ -29,7 +32,7 @@ extern "C" {
 
 // Return whether all symbols exist; otherwise the results are not complete. `entropies` is null if
 // they are not needed. For each position, `kept` has the logarithm of the sum of exponentials of the
-// logits less the largest, and the entropy.
+// logits as they are read, and the entropy.
 int nip_action_statistics_forward(int64_t batch, int64_t num_kinds, const int64_t* sizes,
                                   const float* const* logits, const int64_t* const* chosen,
                                   const uint8_t* const* counts, float* log_probs, float* entropies,
@@ -49,15 +52,15 @@ int nip_action_statistics_forward(int64_t batch, int64_t num_kinds, const int64_
                     row.read(from, z.symbols);
                     Vec total{}, along{};
                     for (int64_t s = 0; s < padded(z.symbols); s += LANES) {
-                        const Vec below = load(row.x.data() + s);
+                        const Vec below = load(row.x.data() + s) - row.largest;
                         const Vec weight = small_exponential(below);
                         total += weight, along += weight * below;
                     }
                     const float scale = sum(total), log_scale = std::log(scale);
                     const float entropy = log_scale - sum(along) / scale;
-                    log_probs[b] += *count * (row.x[*symbol] - log_scale);
+                    log_probs[b] += *count * (row.x[*symbol] - row.largest - log_scale);
                     if (entropies) entropies[b] += *count * entropy;
-                    *kept++ = log_scale, *kept++ = entropy;
+                    *kept++ = row.largest + log_scale, *kept++ = entropy;
                 }
     }
     return 1;
